@@ -1,0 +1,57 @@
+//! From a request to a [`Caller`].
+//!
+//! A token is a secret of 256 random bits, sent as `Authorization: Bearer` (RFC 6750,
+//! section 2.1). The host keeps its SHA-256; what is compared is digests, so how long a
+//! comparison takes says nothing about the token.
+
+use axum::extract::FromRequestParts;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use troupe_core::{Caller, Code, Digest, Error};
+
+use crate::Doors;
+use crate::problem::Failed;
+
+/// The tokens that open the doors, and whom each stands for.
+#[derive(Debug, Default)]
+pub struct Tokens(Vec<(Digest, Caller)>);
+
+impl Tokens {
+    /// Adds a token.
+    #[must_use]
+    pub fn with(mut self, token: &str, caller: Caller) -> Self {
+        self.0.push((Digest::of(token.as_bytes()), caller));
+        self
+    }
+
+    fn caller(&self, token: &str) -> Option<&Caller> {
+        let digest = Digest::of(token.as_bytes());
+        self.0.iter().find(|(known, _)| *known == digest).map(|(_, caller)| caller)
+    }
+}
+
+/// The caller of this request, as an argument of a handler.
+pub(crate) struct Authenticated(pub(crate) Caller);
+
+impl FromRequestParts<Doors> for Authenticated {
+    type Rejection = Failed;
+
+    async fn from_request_parts(parts: &mut Parts, doors: &Doors) -> Result<Self, Failed> {
+        let mut headers = parts.headers.get_all(AUTHORIZATION).iter();
+        let header = headers.next().ok_or_else(|| {
+            Error::new(
+                Code::AuthMissing,
+                "send `Authorization: Bearer TOKEN`; on the host's machine the token is in the file `token` of its data directory",
+            )
+        })?;
+        let token = header.to_str().ok().and_then(|value| {
+            let (scheme, token) = value.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+        });
+        let caller = token.filter(|_| headers.next().is_none()).and_then(|token| doors.tokens.caller(token));
+        caller
+            .cloned()
+            .map(Self)
+            .ok_or_else(|| Error::new(Code::AuthInvalid, "this token is not one of this host's").into())
+    }
+}

@@ -1,0 +1,85 @@
+//! Reading request bodies, within limits.
+
+use axum::body::Body;
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use http::request::Parts;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+use troupe_core::{Code, Error, Result, limits};
+
+use crate::problem::Failed;
+
+/// A JSON document of type `T`, as an argument of a handler.
+pub(crate) struct Json<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+    type Rejection = Failed;
+
+    async fn from_request(request: Request, _state: &S) -> std::result::Result<Self, Failed> {
+        let bytes = read(request.into_body(), limits::REQUEST_BYTES_MAX).await?;
+        if depth(&bytes) > limits::JSON_DEPTH_MAX {
+            let message = format!("the document is nested deeper than {} levels", limits::JSON_DEPTH_MAX);
+            return Err(Error::new(Code::LimitRequest, message).into());
+        }
+        let document = serde_json::from_slice(&bytes)
+            .map_err(|error| Error::new(Code::RequestInvalid, format!("the body is not what is expected: {error}")))?;
+        Ok(Self(document))
+    }
+}
+
+/// Query parameters of type `T`, as an argument of a handler.
+pub(crate) struct Query<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = Failed;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> std::result::Result<Self, Failed> {
+        match axum::extract::Query::from_request_parts(parts, state).await {
+            Ok(axum::extract::Query(query)) => Ok(Self(query)),
+            Err(error) => Err(Error::new(Code::RequestInvalid, format!("the query is not what is expected: {}", error.body_text())).into()),
+        }
+    }
+}
+
+/// Reads a whole body of at most `bytes_max` bytes.
+pub(crate) async fn read(body: Body, bytes_max: usize) -> Result<Vec<u8>> {
+    match Limited::new(body, bytes_max).collect().await {
+        Ok(body) => Ok(body.to_bytes().into()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            let most = limits::bytes(bytes_max as u64);
+            Err(Error::new(Code::LimitRequest, format!("the body is larger than {most}")))
+        }
+        Err(error) => Err(Error::new(Code::RequestInvalid, "the body did not arrive whole").with_cause(error)),
+    }
+}
+
+/// How deep a JSON text nests, whatever else is wrong with it.
+fn depth(text: &[u8]) -> usize {
+    let (mut now, mut deepest) = (0_usize, 0_usize);
+    let (mut quoted, mut escaped) = (false, false);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'[' | b'{' if !quoted => {
+                now += 1;
+                deepest = deepest.max(now);
+            }
+            b']' | b'}' if !quoted => now = now.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::depth;
+
+    #[test]
+    fn brackets_in_strings_do_not_nest() {
+        assert_eq!(depth(br#"{"a":[1,{"b":"[[[\"{{"}]}"#), 3);
+        assert_eq!(depth(b"]]]["), 1);
+    }
+}

@@ -1,0 +1,79 @@
+//! What stands around every route: the names this host answers to, bounds on size and
+//! time, a request id, and a net under panics.
+//!
+//! The attack: a page in an operator's browser sends requests to the loopback address,
+//! directly or through a name of its own that resolves there (DNS rebinding). The rule:
+//! the `Host` must be a name of this host, and an `Origin`, if there is one, too; both
+//! are checked before a body is read.
+
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use http::header::{HOST, ORIGIN};
+use http::{HeaderName, HeaderValue, Uri};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::RequestBodyTimeoutLayer;
+use troupe_core::{Code, Error, limits};
+
+use crate::Doors;
+use crate::problem::Failed;
+
+/// The id of a request, made here, sent back, and named in the log.
+static REQUEST_ID: HeaderName = HeaderName::from_static("troupe-request");
+
+/// Puts the guards around `routes`, outermost last.
+pub(crate) fn around(routes: axum::Router<Doors>, doors: &Doors) -> axum::Router<Doors> {
+    routes
+        .fallback(|| async { Failed::from(Error::new(Code::RouteNotFound, "there is nothing at this path; `/api/v1/openapi.json` lists what there is")) })
+        .method_not_allowed_fallback(|| async {
+            Failed::from(Error::new(Code::RouteNotFound, "this path does not take this method; `/api/v1/openapi.json` lists what there is"))
+        })
+        .layer(RequestBodyTimeoutLayer::new(limits::REQUEST_BODY_TIME_MAX))
+        .layer(middleware::from_fn_with_state(doors.clone(), names))
+        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
+            Failed::from(Error::internal("a handler panicked")).into_response()
+        }))
+        .layer(middleware::from_fn(request_id))
+}
+
+async fn request_id(request: Request, next: Next) -> Response {
+    let id = uuid::Uuid::now_v7().to_string();
+    let span = tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
+    let mut response = {
+        use tracing::Instrument as _;
+        next.run(request).instrument(span).await
+    };
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID.clone(), id);
+    }
+    response
+}
+
+async fn names(State(doors): State<Doors>, request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let refuse = |message: &str| Failed::from(Error::new(Code::AuthOrigin, message)).into_response();
+    let mut hosts = headers.get_all(HOST).iter();
+    let host = hosts.next().and_then(|host| host.to_str().ok()).or_else(|| request.uri().host());
+    let known = |host: &str| is_ours(&doors, host);
+    if hosts.next().is_some() || !host.is_some_and(known) {
+        return refuse("this host does not answer to the name in `Host`; start it with `--host-name` to add one");
+    }
+    let foreign = |origin: &HeaderValue| {
+        let origin = origin.to_str().ok().and_then(|origin| origin.parse::<Uri>().ok());
+        !origin.is_some_and(|origin| origin.authority().is_some_and(|authority| known(authority.as_str())))
+    };
+    if headers.get_all(ORIGIN).iter().any(foreign) {
+        return refuse("requests from pages of another origin are not taken");
+    }
+    next.run(request).await
+}
+
+/// Whether an authority, with or without a port, names this host.
+fn is_ours(doors: &Doors, authority: &str) -> bool {
+    let name = match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    ["127.0.0.1", "::1", "localhost"].contains(&name)
+        || doors.hosts.iter().any(|host| host.eq_ignore_ascii_case(name))
+}

@@ -1,0 +1,33 @@
+//! `/metrics`, in the Prometheus text format.
+
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use troupe_core::{Error, Result};
+
+/// Prints what was measured.
+#[derive(Clone)]
+pub struct Metrics(PrometheusHandle);
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Metrics(..)")
+    }
+}
+
+impl Metrics {
+    pub(crate) fn print(&self) -> String {
+        self.0.render()
+    }
+}
+
+/// Upper bounds of the buckets of durations, in seconds.
+const SECONDS: [f64; 14] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0];
+
+/// Starts to measure, once for the process.
+///
+/// # Errors
+/// [`troupe_core::Code::Internal`] if somebody else measures already.
+pub fn install_metrics() -> Result<Metrics> {
+    let builder = PrometheusBuilder::new().set_buckets(&SECONDS).map_err(Error::internal)?;
+    builder.install_recorder().map(Metrics).map_err(Error::internal)
+}

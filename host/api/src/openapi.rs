@@ -1,0 +1,65 @@
+//! The OpenAPI 3.1 document, generated from the handlers, so that it cannot lie.
+
+use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::{Doors, rest};
+
+/// What the document says of the API as a whole.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Troupe",
+        description = "A host for agents packaged as WebAssembly components. Errors are problem documents (RFC 9457) with a stable `code`.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    modifiers(&Bearer),
+    security(("bearer" = [])),
+    tags(
+        (name = "agents", description = "Publish releases and see what agents there are."),
+        (name = "deployments", description = "Which release serves, how it is configured, what it may do."),
+        (name = "tasks", description = "Ask an agent for a skill, and watch it work."),
+        (name = "feed", description = "Everything that changed, numbered."),
+        (name = "host", description = "Health and metrics."),
+    )
+)]
+struct Api;
+
+struct Bearer;
+
+impl utoipa::Modify for Bearer {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
+        api.components.get_or_insert_default().add_security_scheme("bearer", scheme);
+    }
+}
+
+/// Every route with its description.
+pub(crate) fn routes() -> OpenApiRouter<Doors> {
+    OpenApiRouter::with_openapi(Api::openapi())
+        .routes(routes!(rest::agents::list))
+        .routes(routes!(rest::agents::get))
+        .routes(routes!(rest::agents::versions))
+        .routes(routes!(rest::agents::publish))
+        .routes(routes!(rest::deployments::list))
+        .routes(routes!(rest::deployments::get))
+        .routes(routes!(rest::deployments::swap))
+        .routes(routes!(rest::deployments::configure))
+        .routes(routes!(rest::deployments::grant))
+        .routes(routes!(rest::tasks::create, rest::tasks::list))
+        .routes(routes!(rest::tasks::get))
+        .routes(routes!(rest::tasks::cancel))
+        .routes(routes!(rest::task_events::events))
+        .routes(routes!(rest::feed::feed))
+        .routes(routes!(rest::host::healthz))
+        .routes(routes!(rest::host::readyz))
+        .routes(routes!(rest::host::metrics))
+        .routes(routes!(rest::host::openapi))
+}
+
+/// The document.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    routes().to_openapi()
+}

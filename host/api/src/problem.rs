@@ -1,0 +1,77 @@
+//! Errors on the wire: problem details (RFC 9457), and the status of each code.
+
+use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
+use troupe_core::view::Problem;
+use troupe_core::{Error, Kind};
+
+/// Seconds after which a client may try again what the host could not take.
+const RETRY_AFTER_SECONDS: u64 = 1;
+
+/// An error on its way out.
+#[derive(Debug)]
+pub(crate) struct Failed(Error);
+
+/// What a handler returns.
+pub(crate) type Answer<T> = Result<T, Failed>;
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+/// The status of an error.
+pub(crate) fn status(error: &Error) -> StatusCode {
+    match error.code.kind() {
+        Kind::Invalid => StatusCode::BAD_REQUEST,
+        Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Kind::Denied => StatusCode::FORBIDDEN,
+        Kind::NotFound => StatusCode::NOT_FOUND,
+        Kind::Conflict => StatusCode::CONFLICT,
+        Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Kind::Unacceptable => StatusCode::UNPROCESSABLE_ENTITY,
+        Kind::Exhausted => StatusCode::TOO_MANY_REQUESTS,
+        Kind::Guest => StatusCode::BAD_GATEWAY,
+        Kind::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+        Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// The problem document of an error.
+pub(crate) fn problem(error: &Error) -> Problem {
+    let status = status(error);
+    Problem {
+        kind: "about:blank".to_owned(),
+        title: status.canonical_reason().unwrap_or_default().to_owned(),
+        status: status.as_u16(),
+        code: error.code.as_str().to_owned(),
+        detail: error.message.clone(),
+        retryable: error.retryable,
+        request: None,
+        details: error.details.clone(),
+    }
+}
+
+impl IntoResponse for Failed {
+    fn into_response(self) -> Response {
+        let Self(error) = self;
+        let status = status(&error);
+        if let Some(cause) = error.cause_chain() {
+            tracing::error!(code = %error.code, cause, "a request failed: {error}");
+        }
+        let body = serde_json::to_vec(&problem(&error)).unwrap_or_default();
+        let mut response = (status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if matches!(error.code.kind(), Kind::Exhausted | Kind::Unavailable) {
+            headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+        }
+        if error.code.kind() == Kind::Unauthenticated {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}

@@ -1,0 +1,69 @@
+//! `/api/v1/agents`: publish, list, get, versions.
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use http::StatusCode;
+use troupe_core::limits;
+use troupe_core::view::{AgentDetail, AgentSummary, Page, Problem, ReleaseView};
+
+use crate::Doors;
+use crate::auth::Authenticated;
+use crate::body;
+use crate::problem::Answer;
+
+/// Room for the archive around a component: its headers, manifest and profile.
+const ARCHIVE_OVERHEAD_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Lists the tenant's agents by name.
+#[utoipa::path(get, path = "/api/v1/agents", tag = "agents",
+    responses((status = 200, body = Page<AgentSummary>), (status = "default", body = Problem)))]
+pub(crate) async fn list(
+    State(doors): State<Doors>,
+    Authenticated(caller): Authenticated,
+) -> Answer<axum::Json<Page<AgentSummary>>> {
+    let items = doors.runtime.agents(&caller).await?;
+    Ok(axum::Json(Page { items, next: None }))
+}
+
+/// Returns one agent with its skills.
+#[utoipa::path(get, path = "/api/v1/agents/{agent}", tag = "agents",
+    params(("agent" = String, Path, description = "The agent's name")),
+    responses((status = 200, body = AgentDetail), (status = "default", body = Problem)))]
+pub(crate) async fn get(
+    State(doors): State<Doors>,
+    Authenticated(caller): Authenticated,
+    Path(agent): Path<String>,
+) -> Answer<axum::Json<AgentDetail>> {
+    Ok(axum::Json(doors.runtime.agent(&caller, &agent).await?))
+}
+
+/// Lists an agent's releases, highest version first.
+#[utoipa::path(get, path = "/api/v1/agents/{agent}/versions", tag = "agents",
+    params(("agent" = String, Path, description = "The agent's name")),
+    responses((status = 200, body = Page<ReleaseView>), (status = "default", body = Problem)))]
+pub(crate) async fn versions(
+    State(doors): State<Doors>,
+    Authenticated(caller): Authenticated,
+    Path(agent): Path<String>,
+) -> Answer<axum::Json<Page<ReleaseView>>> {
+    let items = doors.runtime.versions(&caller, &agent).await?;
+    Ok(axum::Json(Page { items, next: None }))
+}
+
+/// Publishes the release in an archive of an OCI image layout, as `troupe build` writes.
+#[utoipa::path(post, path = "/api/v1/agents/publish", tag = "agents",
+    request_body(content = Vec<u8>, content_type = "application/vnd.oci.image.layout.v1+tar"),
+    responses(
+        (status = 201, description = "Published", body = ReleaseView),
+        (status = 200, description = "Published before, with the same bytes", body = ReleaseView),
+        (status = "default", body = Problem)))]
+pub(crate) async fn publish(
+    State(doors): State<Doors>,
+    Authenticated(caller): Authenticated,
+    archive: Body,
+) -> Answer<(StatusCode, axum::Json<ReleaseView>)> {
+    let bytes_max = usize::try_from(limits::COMPONENT_BYTES_MAX + ARCHIVE_OVERHEAD_BYTES).unwrap_or(usize::MAX);
+    let archive = body::read(archive, bytes_max).await?;
+    let (release, is_new) = doors.runtime.publish(&caller, archive).await?;
+    Ok((if is_new { StatusCode::CREATED } else { StatusCode::OK }, axum::Json(release)))
+}

@@ -1,0 +1,74 @@
+//! `/api/v1/deployments`: get, swap, configure, grant.
+
+use axum::extract::{Path, State};
+use troupe_core::view::{ConfigureRequest, DeploymentView, GrantRequest, Page, Problem, SwapRequest, Swapped};
+
+use crate::Doors;
+use crate::auth::Authenticated;
+use crate::body::Json;
+use crate::problem::Answer;
+
+/// Lists the tenant's deployments by agent.
+#[utoipa::path(get, path = "/api/v1/deployments", tag = "deployments",
+    responses((status = 200, body = Page<DeploymentView>), (status = "default", body = Problem)))]
+pub(crate) async fn list(
+    State(doors): State<Doors>,
+    Authenticated(caller): Authenticated,
+) -> Answer<axum::Json<Page<DeploymentView>>> {
+    let items = doors.runtime.deployments(&caller).await?;
+    Ok(axum::Json(Page { items, next: None }))
+}
+
+/// Returns one deployment.
+#[utoipa::path(get, path = "/api/v1/deployments/{agent}", tag = "deployments",
+    params(("agent" = String, Path, description = "The agent's name")),
+    responses((status = 200, body = DeploymentView), (status = "default", body = Problem)))]
+pub(crate) async fn get(
+    State(doors): State<Doors>,
+    Authenticated(caller): Authenticated,
+    Path(agent): Path<String>,
+) -> Answer<axum::Json<DeploymentView>> {
+    Ok(axum::Json(doors.runtime.deployment(&caller, &agent).await?))
+}
+
+/// Makes a release serve, deploying the agent if it is not yet.
+#[utoipa::path(post, path = "/api/v1/deployments/{agent}/swap", tag = "deployments",
+    params(("agent" = String, Path, description = "The agent's name")),
+    request_body = SwapRequest,
+    responses((status = 200, body = Swapped), (status = "default", body = Problem)))]
+pub(crate) async fn swap(
+    State(doors): State<Doors>,
+    Authenticated(caller): Authenticated,
+    Path(agent): Path<String>,
+    Json(request): Json<SwapRequest>,
+) -> Answer<axum::Json<Swapped>> {
+    Ok(axum::Json(doors.runtime.swap(&caller, &agent, request).await?))
+}
+
+/// Replaces a deployment's configuration.
+#[utoipa::path(put, path = "/api/v1/deployments/{agent}/configuration", tag = "deployments",
+    params(("agent" = String, Path, description = "The agent's name")),
+    request_body = ConfigureRequest,
+    responses((status = 200, body = DeploymentView), (status = "default", body = Problem)))]
+pub(crate) async fn configure(
+    State(doors): State<Doors>,
+    Authenticated(caller): Authenticated,
+    Path(agent): Path<String>,
+    Json(request): Json<ConfigureRequest>,
+) -> Answer<axum::Json<DeploymentView>> {
+    Ok(axum::Json(doors.runtime.configure(&caller, &agent, request).await?))
+}
+
+/// Replaces what the operator grants a deployment.
+#[utoipa::path(put, path = "/api/v1/deployments/{agent}/grants", tag = "deployments",
+    params(("agent" = String, Path, description = "The agent's name")),
+    request_body = GrantRequest,
+    responses((status = 200, body = DeploymentView), (status = "default", body = Problem)))]
+pub(crate) async fn grant(
+    State(doors): State<Doors>,
+    Authenticated(caller): Authenticated,
+    Path(agent): Path<String>,
+    Json(request): Json<GrantRequest>,
+) -> Answer<axum::Json<DeploymentView>> {
+    Ok(axum::Json(doors.runtime.grant(&caller, &agent, request).await?))
+}

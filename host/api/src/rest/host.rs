@@ -1,0 +1,41 @@
+//! Health, metrics and the description of the API.
+
+use axum::extract::State;
+use troupe_core::view::Problem;
+use troupe_core::{Code, Error, Scope};
+
+use crate::Doors;
+use crate::auth::Authenticated;
+use crate::problem::Answer;
+
+/// Says that the process lives. Needs no token.
+#[utoipa::path(get, path = "/healthz", tag = "host", security(()),
+    responses((status = 200, description = "It lives", body = String)))]
+pub(crate) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Says whether the host takes work. Needs no token.
+#[utoipa::path(get, path = "/readyz", tag = "host", security(()),
+    responses((status = 200, description = "It takes work", body = String), (status = 503, body = Problem)))]
+pub(crate) async fn readyz(State(doors): State<Doors>) -> Answer<&'static str> {
+    if doors.runtime.is_ready() {
+        return Ok("ready\n");
+    }
+    Err(Error::new(Code::UnavailableHost, "the host is shutting down").into())
+}
+
+/// Prints metrics in the Prometheus text format.
+#[utoipa::path(get, path = "/metrics", tag = "host",
+    responses((status = 200, description = "Metrics", body = String), (status = "default", body = Problem)))]
+pub(crate) async fn metrics(State(doors): State<Doors>, Authenticated(caller): Authenticated) -> Answer<String> {
+    caller.require(Scope::Read)?;
+    Ok(doors.metrics.print())
+}
+
+/// This document.
+#[utoipa::path(get, path = "/api/v1/openapi.json", tag = "host", security(()),
+    responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
+pub(crate) async fn openapi() -> axum::Json<utoipa::openapi::OpenApi> {
+    axum::Json(crate::openapi())
+}

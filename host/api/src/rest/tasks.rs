@@ -1,0 +1,119 @@
+//! `/api/v1/tasks`: create with `wait`, get, list, cancel.
+
+use std::time::Duration;
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Response};
+use http::header::LOCATION;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde::Deserialize;
+use troupe_core::view::{NewTask, Page, Problem, TaskStatus, TaskView};
+use troupe_core::{TaskId, limits};
+use troupe_runtime::TaskQuery;
+use utoipa::IntoParams;
+
+use crate::Doors;
+use crate::auth::Authenticated;
+use crate::body::{Json, Query};
+use crate::problem::Answer;
+use crate::rest::release_header;
+
+/// How long to wait.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wait {
+    /// Wait up to this many seconds for the task to end; at most 300.
+    wait: Option<u64>,
+}
+
+impl Wait {
+    fn duration(&self) -> Option<Duration> {
+        self.wait.map(|seconds| Duration::from_secs(seconds).min(limits::WAIT_MAX))
+    }
+}
+
+/// Which tasks to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Which {
+    /// Those of one agent.
+    agent: Option<String>,
+    /// Those in one status.
+    #[param(inline)]
+    status: Option<TaskStatus>,
+    /// Those older than this one: `next` of the page before.
+    after: Option<String>,
+    /// How many on a page; 50 when absent, at most 500.
+    limit: Option<u32>,
+}
+
+/// Asks an agent for a skill. With `wait`, the answer is the finished task if it ends in
+/// time, and the task as it then stands otherwise.
+#[utoipa::path(post, path = "/api/v1/tasks", tag = "tasks", params(Wait), request_body = NewTask,
+    responses(
+        (status = 200, description = "The task has ended, or an earlier request made it", body = TaskView),
+        (status = 202, description = "Accepted; see `Location`", body = TaskView),
+        (status = "default", body = Problem)))]
+pub(crate) async fn create(
+    State(doors): State<Doors>,
+    Authenticated(caller): Authenticated,
+    Query(wait): Query<Wait>,
+    Json(request): Json<NewTask>,
+) -> Answer<Response> {
+    let submitted = doors.runtime.submit(&caller, request, wait.duration()).await?;
+    let task = submitted.task;
+    let location = HeaderValue::from_str(&format!("/api/v1/tasks/{}", task.id));
+    let mut headers = release(&task);
+    headers.extend(location.into_iter().map(|location| (LOCATION, location)));
+    let done = task.status.is_final() || !submitted.is_new;
+    let status = if done { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok((status, headers, axum::Json(task)).into_response())
+}
+
+/// Lists tasks, newest first.
+#[utoipa::path(get, path = "/api/v1/tasks", tag = "tasks", params(Which),
+    responses((status = 200, body = Page<TaskView>), (status = "default", body = Problem)))]
+pub(crate) async fn list(
+    State(doors): State<Doors>,
+    Authenticated(caller): Authenticated,
+    Query(which): Query<Which>,
+) -> Answer<axum::Json<Page<TaskView>>> {
+    let after = which.after.map(|after| after.parse::<TaskId>()).transpose()?;
+    let query = TaskQuery { agent: which.agent, status: which.status, after, limit: which.limit };
+    Ok(axum::Json(doors.runtime.tasks(&caller, query).await?))
+}
+
+/// Returns one task; with `wait`, when it has ended or the time is over.
+#[utoipa::path(get, path = "/api/v1/tasks/{task}", tag = "tasks",
+    params(("task" = String, Path, description = "The task's id"), Wait),
+    responses((status = 200, body = TaskView), (status = "default", body = Problem)))]
+pub(crate) async fn get(
+    State(doors): State<Doors>,
+    Authenticated(caller): Authenticated,
+    Path(task): Path<String>,
+    Query(wait): Query<Wait>,
+) -> Answer<(HeaderMap, axum::Json<TaskView>)> {
+    let task: TaskId = task.parse()?;
+    let task = match wait.duration() {
+        Some(wait) => doors.runtime.wait_for_task(&caller, task, wait).await?,
+        None => doors.runtime.task(&caller, task).await?,
+    };
+    Ok((release(&task), axum::Json(task)))
+}
+
+/// Cancels a task. A running one ends within a tenth of a second.
+#[utoipa::path(post, path = "/api/v1/tasks/{task}/cancel", tag = "tasks",
+    params(("task" = String, Path, description = "The task's id")),
+    responses((status = 200, body = TaskView), (status = "default", body = Problem)))]
+pub(crate) async fn cancel(
+    State(doors): State<Doors>,
+    Authenticated(caller): Authenticated,
+    Path(task): Path<String>,
+) -> Answer<axum::Json<TaskView>> {
+    Ok(axum::Json(doors.runtime.cancel(&caller, task.parse()?).await?))
+}
+
+fn release(task: &TaskView) -> HeaderMap {
+    let ran_on = task.release.as_ref();
+    ran_on.map(|ran_on| release_header(&task.agent, &ran_on.version, &ran_on.digest)).unwrap_or_default()
+}

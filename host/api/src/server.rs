@@ -1,0 +1,126 @@
+//! The server: accepts connections within a bound, and stops politely.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use troupe_core::{Code, Error, Result, limits};
+
+/// A listening socket that does not serve yet.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+}
+
+/// Stops a server from elsewhere.
+#[derive(Debug, Clone)]
+pub struct Stopper(watch::Sender<bool>);
+
+impl Stopper {
+    /// Takes no further connection and lets open requests end.
+    pub fn stop(&self) {
+        let _ = self.0.send(true);
+    }
+}
+
+impl Server {
+    /// Takes the address.
+    ///
+    /// # Errors
+    /// [`Code::AddressInUse`] if another process has it.
+    pub async fn bind(address: SocketAddr) -> Result<Self> {
+        let taken = |error: std::io::Error| {
+            let message = match error.kind() {
+                std::io::ErrorKind::AddrInUse => {
+                    format!("{address} is in use; stop the process that listens there or choose another with `--listen`")
+                }
+                std::io::ErrorKind::PermissionDenied => {
+                    format!("this user may not listen on {address}; choose a port above 1023 with `--listen`")
+                }
+                _ => format!("cannot listen on {address}; choose another address with `--listen`"),
+            };
+            Error::new(Code::AddressInUse, message).with_cause(error)
+        };
+        let listener = TcpListener::bind(address).await.map_err(taken)?;
+        let address = listener.local_addr().map_err(Error::internal)?;
+        Ok(Self { listener, address, stop: watch::Sender::new(false) })
+    }
+
+    /// The address taken; its port is the one the system chose where 0 was asked for.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The switch that ends [`Server::serve`].
+    pub fn stopper(&self) -> Stopper {
+        Stopper(self.stop.clone())
+    }
+
+    /// Serves until stopped, then waits up to `grace` for open requests.
+    pub async fn serve(self, router: Router, grace: Duration) {
+        let slots = Arc::new(Semaphore::new(limits::CONNECTIONS_MAX));
+        let open = GracefulShutdown::new();
+        let mut stopped = self.stop.subscribe();
+        let mut builder = Builder::new(TokioExecutor::new());
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits::REQUEST_HEAD_TIME_MAX)
+            .max_buf_size(limits::REQUEST_HEAD_BYTES_MAX.max(8192));
+        builder.http2().timer(TokioTimer::new()).max_header_list_size(head_bytes()).max_concurrent_streams(128);
+        loop {
+            let connection = tokio::select! {
+                _ = stopped.wait_for(|stopped| *stopped) => break,
+                connection = self.accept(&slots) => connection,
+            };
+            let Some((stream, slot)) = connection else { continue };
+            let service = TowerToHyperService::new(router.clone());
+            let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+            let connection = open.watch(connection);
+            tokio::spawn(async move {
+                // What a client breaks off is the client's business.
+                let _ = connection.await;
+                drop(slot);
+            });
+        }
+        drop(self.listener);
+        let _ = tokio::time::timeout(grace, open.shutdown()).await;
+    }
+
+    /// The next connection; a full house is waited out, with nobody turned away.
+    fn accept(
+        &self,
+        slots: &Arc<Semaphore>,
+    ) -> impl Future<Output = Option<(tokio::net::TcpStream, tokio::sync::OwnedSemaphorePermit)>> {
+        let slots = Arc::clone(slots);
+        async move {
+            let slot = slots.acquire_owned().await.ok()?;
+            match self.listener.accept().await {
+                Ok((stream, _)) => {
+                    let _ = stream.set_nodelay(true);
+                    Some((stream, slot))
+                }
+                Err(error) => {
+                    // Out of descriptors: others will be closed in a moment.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    None
+                }
+            }
+        }
+    }
+}
+
+fn head_bytes() -> u32 {
+    u32::try_from(limits::REQUEST_HEAD_BYTES_MAX).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,226 @@
+//! The command line's grammar.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+
+/// A host for agents packaged as WebAssembly components.
+#[derive(Debug, Parser)]
+#[command(
+    name = "troupe",
+    version,
+    max_term_width = 100,
+    after_help = "Examples:
+  troupe dev                            build, deploy and serve every agent under plugins/
+  troupe agents                         list agents
+  troupe run echo echo --input '{\"text\":\"hello\"}'
+  troupe swap echo@1.2.0                make another release serve"
+)]
+pub(crate) struct Args {
+    /// Print JSON for programs instead of text for people.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// The directory in which the host keeps everything.
+    #[arg(long, global = true, env = "TROUPE_DATA_DIR", default_value = ".troupe", value_name = "DIR")]
+    pub(crate) data_dir: PathBuf,
+
+    /// The host to talk to.
+    #[arg(long, global = true, env = "TROUPE_HOST", default_value = "http://127.0.0.1:7070", value_name = "URL")]
+    pub(crate) host: String,
+
+    /// The token to show; found in the data directory when absent.
+    #[arg(long, global = true, env = "TROUPE_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    pub(crate) token: Option<String>,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Build every agent in a directory, deploy them, serve, and swap them as you edit.
+    #[command(after_help = "Examples:
+  troupe dev
+  troupe dev my-agents --listen 127.0.0.1:8080")]
+    Dev(Dev),
+    /// Serve what was published to the data directory.
+    #[command(after_help = "Examples:
+  troupe serve
+  troupe --data-dir /var/lib/troupe serve --listen 127.0.0.1:8080")]
+    Serve(Serve),
+    /// Build an agent into an archive that can be published.
+    #[command(after_help = "Examples:
+  troupe build plugins/aws
+  troupe build plugins/aws --output aws.tar")]
+    Build(Build),
+    /// Publish an agent's directory or archive to a host.
+    #[command(after_help = "Examples:
+  troupe publish plugins/aws
+  troupe publish aws.tar")]
+    Publish(Publish),
+    /// Ask an agent for a skill and wait for the answer.
+    #[command(after_help = "Examples:
+  troupe run aws inventory --input '{\"regions\":[\"us-east-1\"]}'
+  troupe run echo echo --input @input.json
+  echo '{\"text\":\"hello\"}' | troupe run echo echo --input -
+  troupe --json run echo echo --input '{\"text\":\"hello\"}'
+
+Exit status: 0 completed, 1 failed, 130 interrupted (the task is cancelled).")]
+    Run(Run),
+    /// List agents, or show one with its skills and versions.
+    #[command(after_help = "Examples:
+  troupe agents
+  troupe agents aws")]
+    Agents(Agents),
+    /// List tasks, show one, or cancel one.
+    #[command(after_help = "Examples:
+  troupe tasks
+  troupe tasks --agent aws --status failed
+  troupe tasks 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b
+  troupe tasks 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b --cancel")]
+    Tasks(Tasks),
+    /// Make a published release serve.
+    #[command(after_help = "Examples:
+  troupe swap aws@1.2.0
+  troupe swap aws@1.2.0 --epoch 7    only if nothing changed since epoch 7")]
+    Swap(Swap),
+    /// Print the contract, or that of a component, as WIT.
+    #[command(after_help = "Examples:
+  troupe wit
+  troupe wit target/wasm32-wasip2/release/my_agent.wasm")]
+    Wit(Wit),
+}
+
+impl Command {
+    /// Whether the command is a host, which logs what happens.
+    pub(crate) const fn is_host(&self) -> bool {
+        matches!(self, Self::Dev(_) | Self::Serve(_))
+    }
+}
+
+/// Where a host listens.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Listen {
+    /// The address to listen on; port 0 lets the system choose.
+    #[arg(long, default_value = "127.0.0.1:7070", value_name = "ADDRESS")]
+    pub(crate) listen: SocketAddr,
+
+    /// A further name under which clients may address the host.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host_name: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Dev {
+    /// A directory of agents, or of one.
+    #[arg(default_value = "plugins", value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) listen: Listen,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(crate) listen: Listen,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Build {
+    /// The agent's directory: the one with its agent.toml.
+    #[arg(default_value = ".", value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+
+    /// Where to write the archive; NAME-VERSION.tar in the build directory when absent.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Publish {
+    /// An agent's directory, or an archive that `troupe build` wrote.
+    #[arg(default_value = ".", value_name = "DIR|FILE")]
+    pub(crate) source: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Run {
+    /// The agent.
+    pub(crate) agent: String,
+
+    /// The skill.
+    pub(crate) skill: String,
+
+    /// The input: JSON, `@FILE`, or `-` for standard input.
+    #[arg(long, short, default_value = "{}", value_name = "JSON")]
+    pub(crate) input: String,
+
+    /// How long the task may run, in seconds; the agent's own limit when absent.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) timeout: Option<u64>,
+
+    /// The same key with the same request gives the same task.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) idempotency_key: Option<String>,
+
+    /// Print the accepted task and return without waiting for it.
+    #[arg(long)]
+    pub(crate) detach: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Agents {
+    /// The agent to show.
+    pub(crate) agent: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Tasks {
+    /// The task to show.
+    pub(crate) task: Option<String>,
+
+    /// Cancel the task.
+    #[arg(long, requires = "task")]
+    pub(crate) cancel: bool,
+
+    /// Only those of this agent.
+    #[arg(long, conflicts_with = "task", value_name = "AGENT")]
+    pub(crate) agent: Option<String>,
+
+    /// Only those in this status.
+    #[arg(long, conflicts_with = "task", value_name = "STATUS")]
+    pub(crate) status: Option<String>,
+
+    /// How many.
+    #[arg(long, conflicts_with = "task", default_value_t = 20, value_name = "N")]
+    pub(crate) limit: u32,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Swap {
+    /// The release, as AGENT@VERSION.
+    pub(crate) release: String,
+
+    /// Change nothing if the deployment's epoch is another.
+    #[arg(long, value_name = "N")]
+    pub(crate) epoch: Option<u64>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Wit {
+    /// A component; the contract itself when absent.
+    pub(crate) component: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_grammar_is_consistent() {
+        super::Args::command().debug_assert();
+    }
+}

@@ -1,0 +1,38 @@
+//! One file for each command.
+
+mod agents;
+mod build;
+mod dev;
+mod publish;
+mod run;
+mod serve;
+mod swap;
+mod tasks;
+mod wit;
+
+use std::process::ExitCode;
+
+use troupe_core::Result;
+
+use crate::args::{Args, Command};
+use crate::output;
+
+/// Runs a command and says how it ended.
+pub(crate) async fn run(args: Args) -> ExitCode {
+    let json = args.json;
+    let done: Result<ExitCode> = match &args.command {
+        Command::Dev(command) => dev::run(&args, command).await,
+        Command::Serve(command) => serve::run(&args, command).await,
+        Command::Build(command) => build::run(&args, command).await,
+        Command::Publish(command) => publish::run(&args, command).await,
+        Command::Run(command) => run::run(&args, command).await,
+        Command::Agents(command) => agents::run(&args, command).await,
+        Command::Tasks(command) => tasks::run(&args, command).await,
+        Command::Swap(command) => swap::run(&args, command).await,
+        Command::Wit(command) => wit::run(command),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => output::fail(json, &error),
+    }
+}

@@ -1,0 +1,64 @@
+//! `troupe agents`: what agents there are, and what one can do.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+use troupe_core::Result;
+use troupe_core::view::{AgentDetail, AgentSummary, Page, ReleaseView};
+
+use crate::args::{Agents, Args};
+use crate::client::{Client, segment};
+use crate::human::table;
+use crate::output;
+
+pub(crate) async fn run(args: &Args, command: &Agents) -> Result<ExitCode> {
+    let client = Client::new(args)?;
+    match &command.agent {
+        None => {
+            let page: Page<AgentSummary> = client.get("/api/v1/agents").await?;
+            output::answer(args.json, &page.items, |agents| list(agents))?;
+        }
+        Some(agent) => {
+            let path = format!("/api/v1/agents/{}", segment(agent));
+            let detail: AgentDetail = client.get(&path).await?;
+            let versions: Page<ReleaseView> = client.get(&format!("{path}/versions")).await?;
+            let both = json!({ "agent": detail, "versions": versions.items });
+            output::answer(args.json, &both, |_| show(&detail, &versions.items))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(agents: &[AgentSummary]) -> String {
+    if agents.is_empty() {
+        return "no agents yet; `troupe publish DIR` publishes one".to_owned();
+    }
+    let row = |agent: &AgentSummary| {
+        let serving = agent.serving.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
+        vec![agent.name.clone(), serving, agent.skills.join(" "), agent.summary.clone()]
+    };
+    table(&["agent", "serving", "skills", "summary"], &agents.iter().map(row).collect::<Vec<_>>())
+}
+
+fn show(agent: &AgentDetail, versions: &[ReleaseView]) -> String {
+    let mut out = format!("{}: {}\n", agent.summary.name, agent.summary.summary);
+    for goal in &agent.goals {
+        out.push_str(&format!("  - {goal}\n"));
+    }
+    out.push_str(&format!("\nskills of {}\n", agent.release.version));
+    let skill = |skill: &troupe_core::view::SkillView| {
+        let first = skill.description.lines().next().unwrap_or_default().to_owned();
+        vec![skill.name.clone(), skill.effect.to_string(), first]
+    };
+    let skills: Vec<_> = agent.skill_details.iter().map(skill).collect();
+    out.push_str(&table(&["skill", "effect", "description"], &skills));
+    out.push('\n');
+    let version = |release: &ReleaseView| {
+        let serving = agent.summary.serving.as_ref() == Some(&release.version);
+        let mark = if serving { "serving" } else { "" };
+        vec![release.version.to_string(), release.published_at.to_string(), mark.to_owned(), release.digest.to_string()]
+    };
+    let rows: Vec<_> = versions.iter().map(version).collect();
+    out.push_str(&table(&["version", "published", "", "digest"], &rows));
+    out
+}

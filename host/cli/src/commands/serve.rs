@@ -1,0 +1,21 @@
+//! `troupe serve`: a host of what was published.
+
+use std::process::ExitCode;
+
+use troupe_core::{Result, limits};
+use troupe_runtime::{Drain, GrantPolicy};
+
+use crate::args::{Args, Serve};
+use crate::host::{Host, Manner, asked_to_stop};
+use crate::output::note;
+
+pub(crate) async fn run(args: &Args, command: &Serve) -> Result<ExitCode> {
+    let manner = Manner { grants: GrantPolicy::Approved, drain: Drain::Wait };
+    let host = Host::start(&args.data_dir, &command.listen, manner).await?;
+    note(&format!("serving on {}", host.url()));
+    let open = host.open();
+    asked_to_stop().await?;
+    note("stopping; a second Ctrl-C stops at once");
+    open.close(limits::SHUTDOWN_TIME_MAX).await;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,58 @@
+//! `troupe tasks`: what was asked, and what came of it.
+
+use std::process::ExitCode;
+
+use troupe_core::Result;
+use troupe_core::view::{Page, TaskView};
+
+use crate::args::{Args, Tasks};
+use crate::client::{Client, segment};
+use crate::human::{document, table};
+use crate::output;
+
+pub(crate) async fn run(args: &Args, command: &Tasks) -> Result<ExitCode> {
+    let client = Client::new(args)?;
+    let Some(task) = &command.task else {
+        let mut query = vec![("limit", command.limit.to_string())];
+        query.extend(command.agent.clone().map(|agent| ("agent", agent)));
+        query.extend(command.status.clone().map(|status| ("status", status)));
+        let page: Page<TaskView> = client.query("/api/v1/tasks", &query).await?;
+        output::answer(args.json, &page, |page| list(&page.items))?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let path = format!("/api/v1/tasks/{}", segment(task));
+    let task: TaskView = if command.cancel {
+        client.post(&format!("{path}/cancel"), &()).await?
+    } else {
+        client.get(&path).await?
+    };
+    output::answer(args.json, &task, show)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(tasks: &[TaskView]) -> String {
+    if tasks.is_empty() {
+        return "no tasks".to_owned();
+    }
+    let row = |task: &TaskView| {
+        let release = task.release.as_ref().map_or_else(|| task.agent.clone(), |r| format!("{}@{}", task.agent, r.version));
+        let failure = task.failure.as_ref().map(|failure| failure.code.clone()).unwrap_or_default();
+        vec![task.id.to_string(), release, task.skill.clone(), task.status.as_str().to_owned(), task.created_at.to_string(), failure]
+    };
+    table(&["task", "release", "skill", "status", "created", "failure"], &tasks.iter().map(row).collect::<Vec<_>>())
+}
+
+/// One task, with its output or the reason why there is none.
+pub(super) fn show(task: &TaskView) -> String {
+    let mut out = format!("task     {}\nagent    {}\nskill    {}\nstatus   {}\n", task.id, task.agent, task.skill, task.status.as_str());
+    if let Some(release) = &task.release {
+        out.push_str(&format!("release  {}, epoch {}\n", release.version, release.epoch));
+    }
+    if let Some(failure) = &task.failure {
+        out.push_str(&format!("failure  {} [{}]\n", failure.message, failure.code));
+    }
+    if let Some(output) = &task.output {
+        out.push_str(&format!("\n{}", document(output)));
+    }
+    out
+}

@@ -1,0 +1,70 @@
+//! Reading server-sent events (WHATWG HTML, section 9.2.6), as far as our host sends
+//! them: fields `event` and `data`, comments skipped.
+
+/// One event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Event {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its data.
+    pub(crate) data: String,
+}
+
+/// Puts events together from pieces.
+#[derive(Debug, Default)]
+pub(crate) struct EventReader {
+    rest: Vec<u8>,
+    name: String,
+    data: String,
+}
+
+impl EventReader {
+    /// Takes a piece and returns the events that it completes.
+    pub(crate) fn push(&mut self, piece: &[u8]) -> Vec<Event> {
+        self.rest.extend_from_slice(piece);
+        let mut events = Vec::new();
+        while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.rest.drain(..=end).collect();
+            let line = String::from_utf8_lossy(&line);
+            self.line(line.trim_end_matches(['\r', '\n']), &mut events);
+        }
+        events
+    }
+
+    fn line(&mut self, line: &str, events: &mut Vec<Event>) {
+        if line.is_empty() {
+            if !self.data.is_empty() {
+                events.push(Event { name: std::mem::take(&mut self.name), data: std::mem::take(&mut self.data) });
+            }
+            return;
+        }
+        let (field, value) = line.split_once(':').unwrap_or((line, ""));
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        match field {
+            "event" => value.clone_into(&mut self.name),
+            "data" => {
+                if !self.data.is_empty() {
+                    self.data.push('\n');
+                }
+                self.data.push_str(value);
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_come_together_from_any_pieces() {
+        let text = b": alive\n\nevent: task\ndata: {\"a\":\ndata: 1}\n\nevent: x\ndata: y\n\n";
+        for size in 1..text.len() {
+            let mut reader = EventReader::default();
+            let events: Vec<_> = text.chunks(size).flat_map(|piece| reader.push(piece)).collect();
+            assert_eq!(events.len(), 2, "{size}");
+            assert_eq!(events[0], Event { name: "task".into(), data: "{\"a\":\n1}".into() });
+        }
+    }
+}

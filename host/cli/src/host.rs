@@ -1,0 +1,120 @@
+//! A host put together: data directory, store, blobs, sandbox, runtime, doors.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use troupe_api::{Doors, Server, Stopper, Tokens, install_metrics, router};
+use troupe_core::{Caller, Error, Result, SystemClock, SystemEntropy, TenantId, limits};
+use troupe_registry::Layout;
+use troupe_runtime::admission::ChildAdmission;
+use troupe_runtime::{Drain, GrantPolicy, Runtime, RuntimeConfig};
+use troupe_sandbox::{Sandbox, SandboxConfig};
+use troupe_store::Store;
+
+use crate::ADMISSION_COMMAND;
+use crate::args::Listen;
+use crate::data_dir::DataDir;
+
+/// How a host differs between `dev` and `serve`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Manner {
+    pub(crate) grants: GrantPolicy,
+    pub(crate) drain: Drain,
+}
+
+/// A host that listens and works; its doors open with [`Host::open`].
+pub(crate) struct Host {
+    pub(crate) runtime: Runtime,
+    pub(crate) owner: Caller,
+    server: Server,
+    doors: Doors,
+    _data_dir: DataDir,
+}
+
+/// A host whose doors are open.
+pub(crate) struct Open {
+    runtime: Runtime,
+    stopper: Stopper,
+    serving: tokio::task::JoinHandle<()>,
+    _data_dir: DataDir,
+}
+
+impl Host {
+    /// Puts a host together. The address is taken first, so that a busy port changes
+    /// nothing on disk.
+    ///
+    /// # Errors
+    /// Whatever the parts need and do not find, each naming the way out.
+    pub(crate) async fn start(data_dir: &Path, listen: &Listen, manner: Manner) -> Result<Self> {
+        let server = Server::bind(listen.listen).await?;
+        let data_dir = DataDir::take(data_dir)?;
+        let entropy = Arc::new(SystemEntropy);
+        let clock = Arc::new(SystemClock);
+        let token = data_dir.token(&*entropy)?;
+        let store = Store::open(&data_dir.join("troupe.db"), clock.clone()).await?;
+        let layout = Layout::open(&data_dir.join("releases"))?;
+        let cache = (data_dir.join("compiled"), data_dir.cache_key(&*entropy)?);
+        let sandbox = Sandbox::new(SandboxConfig { clock: clock.clone(), cache: Some(cache) })?;
+        let program = std::env::current_exe().map_err(Error::internal)?;
+        let runtime = Runtime::start(RuntimeConfig {
+            store,
+            layout,
+            sandbox,
+            admission: Box::new(ChildAdmission::new(program, ADMISSION_COMMAND)),
+            clock,
+            entropy,
+            grants: manner.grants,
+            drain: manner.drain,
+        })
+        .await?;
+        let owner = Caller::owner(TenantId::default());
+        let doors = Doors {
+            runtime: runtime.clone(),
+            tokens: Arc::new(Tokens::default().with(&token, owner.clone())),
+            hosts: listen.host_name.clone().into(),
+            metrics: install_metrics()?,
+        };
+        Ok(Self { runtime, owner, server, doors, _data_dir: data_dir })
+    }
+
+    /// Where the host can be reached.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.server.address())
+    }
+
+    /// Opens the doors.
+    pub(crate) fn open(self) -> Open {
+        let stopper = self.server.stopper();
+        let serving = tokio::spawn(self.server.serve(router(self.doors), limits::SHUTDOWN_TIME_MAX));
+        Open { runtime: self.runtime, stopper, serving, _data_dir: self._data_dir }
+    }
+}
+
+impl Open {
+    /// Closes the doors and stops, letting what runs end within `grace`.
+    pub(crate) async fn close(self, grace: Duration) {
+        self.stopper.stop();
+        self.runtime.stop(grace).await;
+        let _ = tokio::time::timeout(grace, self.serving).await;
+    }
+}
+
+/// Waits for Ctrl-C or a request to terminate. A second one ends the process at once.
+pub(crate) async fn asked_to_stop() -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::internal)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::internal)?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        std::process::exit(130);
+    });
+    Ok(())
+}

@@ -1,0 +1,5 @@
+//! The `troupe` binary. Everything it does is in the library beside it.
+
+fn main() -> std::process::ExitCode {
+    troupe::main()
+}

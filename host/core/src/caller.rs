@@ -1,0 +1,81 @@
+//! Who asks. Every entry of the runtime takes a [`Caller`], so no door can skip the
+//! question of what the caller may do.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{Code, Error, Result, TenantId};
+
+/// What a caller may do. Scopes do not imply one another, except that
+/// [`Scope::Operate`] is meant to be given together with the other two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Scope {
+    /// See agents, deployments, tasks and the feed.
+    Read,
+    /// Create and cancel tasks.
+    Run,
+    /// Publish releases, configure and swap deployments.
+    Operate,
+}
+
+impl Scope {
+    /// Every scope, from least to most powerful.
+    pub const ALL: [Self; 3] = [Self::Read, Self::Run, Self::Operate];
+
+    /// The word used in documents and messages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Run => "run",
+            Self::Operate => "operate",
+        }
+    }
+}
+
+/// An authenticated party: the tenant it acts in, its name there, and what it may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The tenant. It comes from the credential, never from a request's path or body.
+    pub tenant: TenantId,
+    /// The name under which the audit and the task record it.
+    pub principal: String,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+}
+
+impl Caller {
+    /// Returns the caller that owns a data directory: every scope in one tenant.
+    pub fn owner(tenant: TenantId) -> Self {
+        Self { tenant, principal: "owner".to_owned(), scopes: Scope::ALL.to_vec() }
+    }
+
+    /// Checks that the caller holds `scope`; this is the one authorisation of callers.
+    ///
+    /// # Errors
+    /// [`Code::AuthScope`] naming the scope that is missing.
+    pub fn require(&self, scope: Scope) -> Result<()> {
+        if self.scopes.contains(&scope) {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::AuthScope,
+            format!("this token lacks the scope `{}`; use one that has it", scope.as_str()),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_scope_is_named() {
+        let caller = Caller { tenant: TenantId::default(), principal: "ci".into(), scopes: vec![Scope::Read] };
+        assert!(caller.require(Scope::Read).is_ok());
+        let error = caller.require(Scope::Operate).unwrap_err();
+        assert_eq!(error.code, Code::AuthScope);
+        assert!(error.message.contains("`operate`"));
+    }
+}

@@ -1,0 +1,311 @@
+//! What can go wrong, once for the whole house.
+//!
+//! An [`Error`] has a stable [`Code`] (part of the public API), a public sentence that
+//! completes "failed to …" or stands alone, optional facts for a program, and a private
+//! cause that goes to the log alone. A public sentence never holds SQL, a path of the
+//! host, an internal address, or a guest's bytes unescaped.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+/// The result of anything that can fail with an [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The family of a code: what a caller can do about it. Doors derive status and exit
+/// codes from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// The request is wrong and will stay wrong.
+    Invalid,
+    /// No or a wrong credential.
+    Unauthenticated,
+    /// The caller, or the guest, may not do this.
+    Denied,
+    /// The thing does not exist (or is another tenant's).
+    NotFound,
+    /// The thing changed, or exists already with other content.
+    Conflict,
+    /// Larger than a limit of the door.
+    TooLarge,
+    /// The artefact was understood and cannot be accepted.
+    Unacceptable,
+    /// Too much at once; try again later.
+    Exhausted,
+    /// The agent failed.
+    Guest,
+    /// It took longer than allowed.
+    TimedOut,
+    /// Something the host needs is not there at the moment.
+    Unavailable,
+    /// A fault of the host.
+    Internal,
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal, $kind:ident;)*) => {
+        /// The stable code of an error.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Code { $($(#[$doc])* $name,)* }
+
+        impl Code {
+            /// Every code, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The code as documents carry it.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// The family of the code.
+            pub const fn kind(self) -> Kind {
+                match self { $(Self::$name => Kind::$kind,)* }
+            }
+
+            /// The code that `text` spells.
+            pub fn parse(text: &str) -> Option<Self> {
+                match text { $($text => Some(Self::$name),)* _ => None }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The request cannot be understood.
+    RequestInvalid = "request.invalid", Invalid;
+    /// The request is larger, deeper or slower than the door allows.
+    LimitRequest = "limit.request", TooLarge;
+    /// A name does not follow the grammar of names.
+    NameInvalid = "name.invalid", Invalid;
+    /// No credential came with the request.
+    AuthMissing = "auth.missing", Unauthenticated;
+    /// The credential is not known.
+    AuthInvalid = "auth.invalid", Unauthenticated;
+    /// The credential lacks a scope.
+    AuthScope = "auth.scope", Denied;
+    /// The request names a host or an origin that this host does not answer to.
+    AuthOrigin = "auth.origin", Denied;
+    /// The tenant has no such agent.
+    AgentNotFound = "agent.not_found", NotFound;
+    /// The agent has no such release.
+    ReleaseNotFound = "release.not_found", NotFound;
+    /// The agent is not deployed.
+    DeploymentNotFound = "deployment.not_found", NotFound;
+    /// The serving release has no such skill.
+    SkillNotFound = "skill.not_found", NotFound;
+    /// The tenant has no such task.
+    TaskNotFound = "task.not_found", NotFound;
+    /// There is nothing at this path.
+    RouteNotFound = "route.not_found", NotFound;
+    /// The input breaks the skill's schema.
+    InputInvalid = "input.invalid", Invalid;
+    /// The output breaks the skill's schema.
+    OutputInvalid = "output.invalid", Guest;
+    /// The configuration breaks the profile's schema.
+    ConfigurationInvalid = "configuration.invalid", Invalid;
+    /// The manifest is not acceptable.
+    ManifestInvalid = "manifest.invalid", Unacceptable;
+    /// What `describe` answered is not a profile.
+    ProfileInvalid = "profile.invalid", Unacceptable;
+    /// The bytes are not a component.
+    ArtifactMalformed = "artifact.malformed", Unacceptable;
+    /// The component is of another world than an agent's.
+    ArtifactWorld = "artifact.world", Unacceptable;
+    /// The component needs more memories, tables or instances than the host gives.
+    ArtifactLimits = "artifact.limits", Unacceptable;
+    /// The component is larger than the host accepts.
+    ArtifactSize = "artifact.size", TooLarge;
+    /// The bytes are not those the digest names.
+    ArtifactDigest = "artifact.digest", Unacceptable;
+    /// An archive holds something else than the regular files a release consists of.
+    ArtifactPath = "artifact.path", Unacceptable;
+    /// The same version exists with other bytes.
+    ArtifactImmutable = "artifact.immutable", Conflict;
+    /// Checking or compiling took more time or memory than allowed.
+    ArtifactCompileLimit = "artifact.compile_limit", Unacceptable;
+    /// The component did not start, or `describe` did not answer in time.
+    ArtifactInit = "artifact.init", Unacceptable;
+    /// The deployment changed since the caller looked.
+    SwapConflict = "swap.conflict", Conflict;
+    /// The release that served the call was retired before it ended.
+    SwapDrained = "swap.drained", Unavailable;
+    /// The same idempotency key came with another request.
+    ConflictIdempotency = "conflict.idempotency", Conflict;
+    /// The task has ended and cannot be changed.
+    TaskEnded = "task.ended", Conflict;
+    /// The task was cancelled.
+    Cancelled = "cancelled", Conflict;
+    /// The host stopped during a write whose outcome is not known.
+    InDoubt = "in_doubt", Conflict;
+    /// A retired release, or an invocation that lost its lease, tried to write.
+    StaleEpoch = "stale_epoch", Conflict;
+    /// The invocation ran into its deadline.
+    LimitDeadline = "limit.deadline", TimedOut;
+    /// The guest asked for more memory or table space than it may have.
+    LimitMemory = "limit.memory", Guest;
+    /// One value was larger than may pass between guest and host.
+    LimitTransfer = "limit.transfer", Guest;
+    /// The guest held more handles than it may.
+    LimitHandles = "limit.handles", Guest;
+    /// The guest made more host calls than it may.
+    LimitHostCalls = "limit.host_calls", Guest;
+    /// State is full.
+    LimitStorage = "limit.storage", Guest;
+    /// A message had more or longer headers than allowed.
+    LimitHeaders = "limit.headers", Guest;
+    /// The other side stayed silent for longer than allowed.
+    LimitIdle = "limit.idle", TimedOut;
+    /// As many outgoing requests are open as may be open at once.
+    LimitConnections = "limit.connections", Exhausted;
+    /// A request's or an answer's body was larger than allowed.
+    LimitBody = "limit.body", Guest;
+    /// As many invocations run as may run at once.
+    LimitConcurrency = "limit.concurrency", Exhausted;
+    /// A capability call was not granted.
+    DeniedCapability = "denied.capability", Denied;
+    /// The address, the host or the form of the request may not be reached.
+    DeniedEgress = "denied.egress", Denied;
+    /// A header that the host sets itself, or that could split a request in two.
+    DeniedHeader = "denied.header", Denied;
+    /// The guest trapped.
+    GuestTrap = "guest.trap", Guest;
+    /// The guest used up its stack.
+    GuestStack = "guest.stack", Guest;
+    /// The skill ended with a failure of its own.
+    GuestFailed = "guest.failed", Guest;
+    /// The skill could not reach something; trying again may help.
+    GuestUnavailable = "guest.unavailable", Unavailable;
+    /// The store cannot be used at the moment.
+    UnavailableStore = "unavailable.store", Unavailable;
+    /// The disk is full or refuses writes.
+    UnavailableStorage = "unavailable.storage", Unavailable;
+    /// The host is shutting down.
+    UnavailableHost = "unavailable.host", Unavailable;
+    /// A name cannot be resolved at the moment.
+    UnavailableDns = "unavailable.dns", Unavailable;
+    /// The server that was called cannot be reached, or broke off.
+    UnavailableUpstream = "unavailable.upstream", Unavailable;
+    /// The operator's cloud credentials cannot be read.
+    CredentialsInvalid = "credentials.invalid", Invalid;
+    /// Another host holds the data directory.
+    DataDirLocked = "data_dir.locked", Conflict;
+    /// The data directory cannot be written.
+    DataDirUnusable = "data_dir.unusable", Unavailable;
+    /// The address cannot be listened on.
+    AddressInUse = "address.in_use", Conflict;
+    /// An agent's sources do not build.
+    BuildFailed = "build.failed", Unacceptable;
+    /// A fault of the host.
+    Internal = "internal", Internal;
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Something that went wrong: code, public sentence, facts, private cause.
+#[derive(Debug)]
+pub struct Error {
+    /// The stable code.
+    pub code: Code,
+    /// One public sentence, lower case, without a full stop.
+    pub message: String,
+    /// Facts for a program, such as the path inside an input that is wrong.
+    pub details: Map<String, Value>,
+    /// Whether the same request may succeed later without a change.
+    pub retryable: bool,
+    /// What the log alone is told.
+    cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    /// An error with a code and a public sentence.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            details: Map::new(),
+            retryable: matches!(code.kind(), Kind::Exhausted | Kind::Unavailable),
+            cause: None,
+        }
+    }
+
+    /// A fault of the host: the cause goes to the log, the caller learns that it
+    /// happened.
+    pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::new(Code::Internal, "the host failed to do this; its log has the cause").with_cause(cause)
+    }
+
+    /// Adds the private cause.
+    #[must_use]
+    pub fn with_cause(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// Adds a fact for a program.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.details.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Puts `context` before the message, as in `agent aws: …`.
+    #[must_use]
+    pub fn context(mut self, context: impl fmt::Display) -> Self {
+        self.message = format!("{context}: {}", self.message);
+        self
+    }
+
+    /// The private cause with all that stands behind it, for the log.
+    pub fn cause_chain(&self) -> Option<String> {
+        let first = self.cause.as_deref()?;
+        let mut text = first.to_string();
+        let mut next = first.source();
+        while let Some(error) = next {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            next = error.source();
+        }
+        Some(text)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.as_deref().map(|cause| cause as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_distinct_and_read_back() {
+        let texts: HashSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(texts.len(), Code::ALL.len());
+        for code in Code::ALL {
+            assert_eq!(Code::parse(code.as_str()), Some(*code));
+        }
+    }
+
+    #[test]
+    fn the_cause_stays_out_of_the_public_sentence() {
+        let error = Error::internal(std::io::Error::other("secret path"));
+        assert!(!error.to_string().contains("secret"));
+        assert_eq!(error.cause_chain().as_deref(), Some("secret path"));
+    }
+}

@@ -1,0 +1,30 @@
+//! The vocabulary that every room of the house shares.
+//!
+//! *Holds:* ids, names, digests, callers, effect classes, error codes, limits, clock and
+//! randomness as seams, and the documents that people and programs meet.
+//! *Never holds:* I/O, tokio, wasmtime, SQL or HTTP.
+//! *Start at:* [`error`] for what can go wrong, [`limits`] for what is bounded, [`view`]
+//! for the documents.
+//! *Tested by:* the unit tests beside each module, and every suite in `tests/`.
+
+pub mod caller;
+pub mod clock;
+pub mod digest;
+pub mod effect;
+pub mod entropy;
+pub mod error;
+pub mod grant;
+pub mod id;
+pub mod limits;
+pub mod name;
+pub mod view;
+
+pub use caller::{Caller, Scope};
+pub use clock::{Clock, SystemClock, Timestamp};
+pub use digest::Digest;
+pub use effect::Effect;
+pub use entropy::{Entropy, SystemEntropy};
+pub use error::{Code, Error, Kind, Result};
+pub use grant::Grants;
+pub use id::TaskId;
+pub use name::{AgentName, ReleaseRef, SkillName, TenantId};

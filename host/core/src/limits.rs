@@ -1,0 +1,262 @@
+//! Every limit of the host, each with its unit in its name and its reason beside it.
+//!
+//! A manifest may ask for less than a maximum here, never for more.
+
+use std::time::Duration;
+
+/// Largest component accepted. Python agents are about 18 MB, so there is room for
+/// twice that, while a flood of uploads cannot fill the disk.
+pub const COMPONENT_BYTES_MAX: u64 = 40 * 1024 * 1024;
+
+/// Largest `agent.toml`. The longest we ship is 3 KiB.
+pub const MANIFEST_BYTES_MAX: usize = 64 * 1024;
+
+/// Largest profile. A skill with a rich schema takes about 10 KiB.
+pub const PROFILE_BYTES_MAX: usize = 1024 * 1024;
+
+/// Largest manifest as the JSON document inside a release. A manifest of
+/// [`MANIFEST_BYTES_MAX`] cannot become longer than this with every default written out.
+pub const MANIFEST_DOCUMENT_BYTES_MAX: usize = 256 * 1024;
+
+/// Largest document of the OCI image format: image manifest, image configuration, index.
+/// Ours are under 3 KiB.
+pub const IMAGE_DOCUMENT_BYTES_MAX: usize = 64 * 1024;
+
+/// Largest archive of a release: its parts at their largest, and what tar adds.
+pub const ARCHIVE_BYTES_MAX: u64 = COMPONENT_BYTES_MAX
+    + (MANIFEST_DOCUMENT_BYTES_MAX + PROFILE_BYTES_MAX + 4 * IMAGE_DOCUMENT_BYTES_MAX + 64 * 1024) as u64;
+
+/// Entries in the archive of a release. Ours have 7; tools that list directories add 2.
+pub const ARCHIVE_ENTRIES_MAX: usize = 16;
+
+/// Longest summary and longest goal: one line of a table, twice over.
+pub const SUMMARY_CHARS_MAX: usize = 200;
+/// Goals of an agent. More than a screenful is not read.
+pub const GOALS_MAX: usize = 20;
+/// Skills of an agent. A model that is offered more than a hundred tools chooses badly.
+pub const SKILLS_MAX: usize = 128;
+/// Longest description of a skill: two pages, since a model reads it too.
+pub const SKILL_DESCRIPTION_CHARS_MAX: usize = 4_000;
+/// Event patterns of an agent.
+pub const TRIGGERS_MAX: usize = 64;
+/// HTTP capabilities one manifest may ask for: an operator has to read each of them.
+pub const HTTP_REQUESTS_MAX: usize = 64;
+/// Actions or methods that one HTTP capability may list.
+pub const HTTP_LIST_MAX: usize = 256;
+
+/// Largest request body other than a published component: an input plus its envelope.
+pub const REQUEST_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Largest request head: method, path and header lines.
+pub const REQUEST_HEAD_BYTES_MAX: usize = 32 * 1024;
+
+/// How long a client may take over its request head before the connection is closed.
+pub const REQUEST_HEAD_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// How long a client may take over a request body.
+pub const REQUEST_BODY_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// Deepest nesting of a JSON document. serde_json's own limit is 128; a document this
+/// deep is an attack or a mistake.
+pub const JSON_DEPTH_MAX: usize = 64;
+
+/// Connections open at once. A connection costs about 10 KiB and a descriptor; the
+/// usual descriptor limit is 1,024, and half of it is left for everything else.
+pub const CONNECTIONS_MAX: usize = 512;
+
+/// Longest that a client may ask to wait for a task in one request.
+pub const WAIT_MAX: Duration = Duration::from_secs(300);
+
+/// Largest skill input, in bytes of JSON text.
+pub const INPUT_BYTES_MAX: usize = 1024 * 1024;
+
+/// Largest skill output, in bytes of JSON text. An account's inventory of thousands of
+/// resources is a few megabytes.
+pub const OUTPUT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Largest configuration document.
+pub const CONFIGURATION_BYTES_MAX: usize = 64 * 1024;
+
+/// Most that one invocation's guest may hold in linear memories together.
+pub const GUEST_MEMORY_BYTES_MAX: usize = 512 * 1024 * 1024;
+
+/// What a guest may hold when its manifest does not say. Ten times what an agent that
+/// answers a megabyte of JSON was seen to use.
+pub const GUEST_MEMORY_BYTES_DEFAULT: usize = 128 * 1024 * 1024;
+
+/// Most elements in a guest's tables together. Tables hold functions; large programs
+/// have tens of thousands.
+pub const GUEST_TABLE_ELEMENTS_MAX: usize = 100_000;
+
+/// Core instances, memories and tables one component may consist of. componentize-py
+/// and componentize-js need about 40, 2 and 16.
+pub const COMPONENT_CORE_INSTANCES_MAX: u32 = 64;
+/// Memories in one component; see [`COMPONENT_CORE_INSTANCES_MAX`].
+pub const COMPONENT_MEMORIES_MAX: u32 = 8;
+/// Tables in one component; see [`COMPONENT_CORE_INSTANCES_MAX`].
+pub const COMPONENT_TABLES_MAX: u32 = 32;
+
+/// Imports and exports a component may name.
+pub const COMPONENT_NAMES_MAX: usize = 1_000;
+
+/// Guest stack. Half a megabyte is what a native thread of a recursive-descent parser
+/// gets by with; the fibre is four times that so that host functions have room.
+pub const GUEST_STACK_BYTES_MAX: usize = 512 * 1024;
+/// The fibre that guest and host functions share.
+pub const FIBRE_STACK_BYTES: usize = 2 * 1024 * 1024;
+
+/// Resource handles one guest may hold at once.
+pub const GUEST_HANDLES_MAX: usize = 10_000;
+
+/// Bytes that one call from guest to host may carry, after lifting.
+pub const TRANSFER_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Random bytes that a guest may ask for in one call.
+pub const RANDOM_BYTES_MAX: u64 = 64 * 1024;
+
+/// Host calls that one invocation may make. An inventory of a large account makes a few
+/// thousand; a loop over the clock makes a million in under a second.
+pub const HOST_CALLS_MAX: u64 = 1_000_000;
+
+/// Longest an invocation may run, and how long it gets when nobody says.
+pub const INVOCATION_TIME_MAX: Duration = Duration::from_secs(3600);
+/// The default deadline of an invocation.
+pub const INVOCATION_TIME_DEFAULT: Duration = Duration::from_secs(60);
+
+/// How long an agent may take to start and to answer `describe`.
+pub const DESCRIBE_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// How often a running guest is looked at: deadlines and cancellations are met to
+/// within one tick.
+pub const TICK: Duration = Duration::from_millis(100);
+
+/// Invocations that run at once in one host. Each holds a pooled instance and a fibre.
+pub const INVOCATIONS_MAX: usize = 256;
+
+/// Time and memory that the child process which checks and compiles a component gets.
+pub const ADMISSION_TIME_MAX: Duration = Duration::from_secs(120);
+/// Address space of the admission child, beyond what the engine reserves.
+pub const ADMISSION_MEMORY_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
+
+/// Log records that one invocation may write at once, and per second after that.
+pub const LOG_BURST: u32 = 500;
+/// See [`LOG_BURST`].
+pub const LOG_RECORDS_PER_SECOND: u32 = 100;
+/// Longest log message; the rest is cut with a mark.
+pub const LOG_MESSAGE_BYTES_MAX: usize = 8 * 1024;
+/// Most fields of one log record.
+pub const LOG_FIELDS_MAX: usize = 32;
+
+/// Progress reports passed on per second; of those in between only the newest counts.
+pub const PROGRESS_PER_SECOND: u32 = 20;
+/// Longest progress line.
+pub const PROGRESS_MESSAGE_BYTES_MAX: usize = 1024;
+/// Partial output of one invocation, all parts together.
+pub const PARTIAL_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Longest state key, in bytes of UTF-8.
+pub const STATE_KEY_BYTES_MAX: usize = 512;
+/// Largest state value. Values are rows of the database; larger things are artefacts.
+pub const STATE_VALUE_BYTES_MAX: usize = 1024 * 1024;
+/// State of one deployment when its manifest does not say otherwise.
+pub const STATE_BYTES_DEFAULT: u64 = 16 * 1024 * 1024;
+/// State of one deployment at most.
+pub const STATE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// Keys of one deployment at most.
+pub const STATE_KEYS_MAX: u64 = 100_000;
+/// Keys that one `list-keys` returns at most.
+pub const STATE_LIST_MAX: u32 = 1_000;
+
+/// Tasks that may wait their turn at once. Each is a row; the bound keeps the order in
+/// memory small and tells clients early.
+pub const PENDING_MAX: usize = 10_000;
+
+/// Longest idempotency key a client may send.
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+
+/// Rows on one page of a list, when not said and at most.
+pub const PAGE_DEFAULT: u32 = 50;
+/// See [`PAGE_DEFAULT`].
+pub const PAGE_MAX: u32 = 500;
+
+/// How long a stopping host waits for what runs.
+pub const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// Lease of a running task, and how often it is renewed. A host that died is noticed
+/// after one lease.
+pub const LEASE_TIME: Duration = Duration::from_secs(15);
+/// See [`LEASE_TIME`].
+pub const LEASE_RENEWAL: Duration = Duration::from_secs(5);
+
+/// Writes a number of bytes the way manifests do: in the largest binary unit that
+/// divides it, such as `64 MiB`.
+pub fn bytes(count: u64) -> String {
+    for (unit, size) in [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)] {
+        if count >= size && count.is_multiple_of(size) {
+            return format!("{} {unit}", count / size);
+        }
+    }
+    format!("{count} bytes")
+}
+
+/// Longest that a name may take to resolve. A healthy resolver answers in
+/// milliseconds; getaddrinfo's own timeout is 5 s per server.
+pub const DNS_TIME_MAX: Duration = Duration::from_secs(5);
+/// Names being resolved at once. Each holds a thread that cannot be interrupted, of
+/// the 512 that tokio keeps for blocking work.
+pub const DNS_LOOKUPS_MAX: usize = 32;
+/// Addresses of one name that are considered. Public names have a handful.
+pub const DNS_ADDRESSES_MAX: usize = 16;
+
+/// How long connecting may take, all addresses and the TLS handshake together. A lost
+/// SYN is sent again after 1 and 3 s, so this survives two.
+pub const HTTP_CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long a server may take to begin its answer. Cloud APIs compute for up to a
+/// minute before the first byte.
+pub const HTTP_FIRST_BYTE_TIME_MAX: Duration = Duration::from_secs(60);
+/// Longest silence in the middle of a body.
+pub const HTTP_IDLE_TIME_MAX: Duration = Duration::from_secs(20);
+/// Longest that one exchange may take from first to last byte.
+pub const HTTP_TOTAL_TIME_MAX: Duration = Duration::from_secs(300);
+/// Largest request body. It is held whole for signing.
+pub const HTTP_REQUEST_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Largest response body that a guest may read.
+pub const HTTP_RESPONSE_BODY_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Largest head of a request or response. Servers refuse 8 to 64 KiB.
+pub const HTTP_HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Most header lines in a request or response. AWS sends about 20.
+pub const HTTP_HEADERS_MAX: usize = 128;
+/// Largest piece in which a response body is handed on.
+pub const HTTP_PIECE_BYTES_MAX: usize = 64 * 1024;
+/// Outgoing exchanges open at once in the host: with [`CONNECTIONS_MAX`] and the idle
+/// connections this stays below the usual descriptor limit of 1,024.
+pub const HTTP_EXCHANGES_MAX: usize = 256;
+/// Outgoing exchanges open at once for one tenant, so that one cannot starve the rest.
+pub const HTTP_EXCHANGES_PER_TENANT_MAX: usize = 64;
+/// Idle outgoing connections kept for reuse.
+pub const HTTP_IDLE_CONNECTIONS_MAX: usize = 64;
+/// How long an idle connection is kept. AWS closes its ends after about 20 s; a
+/// connection closed under a request makes a write's outcome unknown.
+pub const HTTP_KEEP_ALIVE_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Shortest secret that answers are searched for. Shorter ones would match ordinary
+/// text.
+pub const SECRET_BYTES_MIN: usize = 8;
+
+/// Writes that share one commit of the store at most. A commit costs one sync of the
+/// disk, so more sharing is cheaper, until the first of the batch waits for the last.
+pub const STORE_BATCH_MAX: usize = 256;
+/// Writes that wait for the store's writer before further callers wait to be let in.
+pub const STORE_QUEUE_MAX: usize = 1024;
+/// How long a statement waits for a lock that another process holds on the database,
+/// such as a backup's.
+pub const STORE_BUSY_TIME_MAX: Duration = Duration::from_secs(2);
+/// How long a read waits for a free connection.
+pub const STORE_READ_WAIT_MAX: Duration = Duration::from_secs(10);
+/// Connections that read. Each is a thread; reads are short and mostly from memory.
+pub const STORE_READERS: u32 = 4;
+/// Inputs and outputs that one page of tasks may hold together. A full page of largest
+/// outputs would be gigabytes.
+pub const STORE_PAGE_BYTES_MAX: u64 = 32 * 1024 * 1024;
+/// What the write-ahead log is cut back to once a checkpoint has emptied it.
+pub const STORE_LOG_BYTES_KEPT: u64 = 64 * 1024 * 1024;

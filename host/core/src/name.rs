@@ -1,0 +1,160 @@
+//! Names that people give: tenants, agents, skills, and a release of an agent.
+//!
+//! Tenant and agent names are 1 to 63 characters: lower-case ASCII letters, digits and
+//! single hyphens between them, beginning with a letter. They are safe in a path, a
+//! subject, an OCI repository name and a DNS label, and no two of them look alike.
+//! A skill name is 1 to 64 characters: letters, digits, `_` and `-`, beginning with a
+//! letter (what tool names may be in the Model Context Protocol).
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Code, Error};
+
+const LABEL_LENGTH_MAX: usize = 63;
+const SKILL_LENGTH_MAX: usize = 64;
+
+fn is_label(text: &str) -> bool {
+    text.len() <= LABEL_LENGTH_MAX
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && !text.ends_with('-')
+        && !text.contains("--")
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+fn is_skill(text: &str) -> bool {
+    text.len() <= SKILL_LENGTH_MAX
+        && text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, $valid:ident, $message:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(into = "String", try_from = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Error;
+
+            fn from_str(text: &str) -> Result<Self, Error> {
+                if $valid(text) {
+                    Ok(Self(text.to_owned()))
+                } else {
+                    Err(Error::new(Code::NameInvalid, $message))
+                }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = Error;
+
+            fn try_from(text: String) -> Result<Self, Error> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+name!(
+    /// A tenant: the isolation boundary, part of every key and row.
+    TenantId,
+    is_label,
+    "a tenant name is 1 to 63 lower-case letters, digits and single hyphens, beginning with a letter"
+);
+name!(
+    /// An agent of a tenant.
+    AgentName,
+    is_label,
+    "an agent name is 1 to 63 lower-case letters, digits and single hyphens, beginning with a letter"
+);
+name!(
+    /// A skill of an agent.
+    SkillName,
+    is_skill,
+    "a skill name is 1 to 64 letters, digits, `_` and `-`, beginning with a letter"
+);
+
+impl Default for TenantId {
+    /// The tenant of a host that has not been told of any other.
+    fn default() -> Self {
+        Self("default".to_owned())
+    }
+}
+
+/// A release of an agent by name and version, written `NAME@VERSION`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReleaseRef {
+    /// The agent.
+    pub agent: AgentName,
+    /// The version, by semantic versioning 2.0.0.
+    pub version: semver::Version,
+}
+
+impl fmt::Display for ReleaseRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.agent, self.version)
+    }
+}
+
+impl FromStr for ReleaseRef {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let bad = || Error::new(Code::NameInvalid, "a release is written `NAME@VERSION`, for example `aws@1.2.0`");
+        let (agent, version) = text.split_once('@').ok_or_else(bad)?;
+        Ok(Self { agent: agent.parse()?, version: version.parse().map_err(|_| bad())? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_that_could_mislead_are_refused() {
+        for good in ["aws", "a", "aws-2", &"a".repeat(63)] {
+            assert!(good.parse::<AgentName>().is_ok(), "{good}");
+        }
+        for bad in ["", "Aws", "2aws", "-a", "a-", "a--b", "a.b", "../x", "a b", "ä", "a\0", &"a".repeat(64)] {
+            assert_eq!(bad.parse::<AgentName>().unwrap_err().code, Code::NameInvalid, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_release_is_name_at_version() {
+        let release: ReleaseRef = "aws@1.2.0-dev.3".parse().unwrap();
+        assert_eq!(release.to_string(), "aws@1.2.0-dev.3");
+        for bad in ["aws", "aws@", "aws@1", "@1.0.0", "aws@1.0.0@2"] {
+            assert!(bad.parse::<ReleaseRef>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The documents that people and programs meet: what the REST API answers and what the
+//! command line reads back. One type serves both ends, so they cannot drift apart.
+
+mod agent;
+mod deployment;
+mod feed;
+mod problem;
+mod task;
+
+pub use agent::{AgentDetail, AgentSummary, ReleaseView, SkillView};
+pub use deployment::{ConfigureRequest, DeploymentView, GrantRequest, SwapRequest, Swapped};
+pub use feed::FeedEvent;
+pub use problem::Problem;
+pub use task::{Durability, NewTask, Progress, RanOn, TaskFailure, TaskStatus, TaskView};
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// One page of a list.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Page<T> {
+    /// The items, in the order the list documents.
+    pub items: Vec<T>,
+    /// Give this as `after` to get the next page; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}

@@ -1,0 +1,73 @@
+//! Deployments as clients see and change them.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::{Digest, Grants, Timestamp};
+
+/// A tenant's use of an agent: one row, one epoch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct DeploymentView {
+    /// The agent's name.
+    pub agent: String,
+    /// Rises by one with every change of the route.
+    pub epoch: u64,
+    /// The version that serves.
+    #[schema(value_type = String)]
+    pub serving: semver::Version,
+    /// The digest of the release that serves.
+    #[schema(value_type = String)]
+    pub digest: Digest,
+    /// The configuration in force: the release's defaults with the operator's over them.
+    pub configuration: Value,
+    /// What the agent may do: what its manifest asks for and the operator grants.
+    pub grants: Grants,
+    /// When the route changed last.
+    #[schema(value_type = String, format = DateTime)]
+    pub changed_at: Timestamp,
+}
+
+/// A request to change which release serves.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SwapRequest {
+    /// The version that shall serve.
+    #[schema(value_type = String)]
+    pub version: semver::Version,
+    /// The epoch the caller looked at; if the route has moved on, nothing changes and
+    /// the answer is `swap.conflict`. Absent: whatever is current.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<u64>,
+}
+
+/// A request to change a deployment's configuration.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigureRequest {
+    /// The operator's values; they replace the ones before and stand over the defaults.
+    pub configuration: Value,
+    /// The epoch the caller looked at, as in a swap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<u64>,
+}
+
+/// A request to change what an operator grants a deployment.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GrantRequest {
+    /// The operator's grants; they replace the ones before.
+    pub grants: Grants,
+    /// The epoch the caller looked at, as in a swap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<u64>,
+}
+
+/// What a swap did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Swapped {
+    /// The deployment as it is now.
+    pub deployment: DeploymentView,
+    /// Calls on an earlier release that were ended to make room, as `dev` does.
+    pub expired: usize,
+}

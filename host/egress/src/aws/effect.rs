@@ -1,0 +1,116 @@
+//! How far an operation reaches.
+//!
+//! The API models do not say whether an operation changes anything; its name does, by
+//! the verb it begins with. Verbs that only look are listed, as are those that delete or
+//! cannot be undone; every other verb, known or new, writes. Operations whose verb
+//! misleads are listed one by one, each with its reason.
+
+use troupe_core::Effect;
+
+/// Verbs of operations that only look.
+const READS: [&str; 11] =
+    ["BatchGet", "Decode", "Describe", "Get", "Head", "List", "Lookup", "Query", "Scan", "Search", "Select"];
+
+/// Verbs of operations that delete something, give it up, or cannot be undone.
+const DESTROYS: [&str; 16] = [
+    "Abort",
+    "BatchDelete",
+    "Cancel",
+    "Delete",
+    "Deprovision",
+    "Deregister",
+    "Destroy",
+    "Purchase",
+    "Purge",
+    "Release",
+    "Remove",
+    "Reset",
+    "Revoke",
+    "Stop",
+    "Terminate",
+    "Untag",
+];
+
+/// Operations whose verb misleads.
+const EXCEPTIONS: &[(&str, &str, Effect)] = &[
+    // They hand out new credentials, with which anything could be done past the gate.
+    ("sts", "GetDelegatedAccessToken", Effect::Write),
+    ("sts", "GetFederationToken", Effect::Write),
+    ("sts", "GetSessionToken", Effect::Write),
+    ("sts", "GetWebIdentityToken", Effect::Write),
+    // They compute a report or a verdict about what is there.
+    ("dynamodb", "TransactGetItems", Effect::Read),
+    ("iam", "GenerateCredentialReport", Effect::Read),
+    ("iam", "GenerateOrganizationsAccessReport", Effect::Read),
+    ("iam", "GenerateServiceLastAccessedDetails", Effect::Read),
+    ("iam", "SimulateCustomPolicy", Effect::Read),
+    ("iam", "SimulatePrincipalPolicy", Effect::Read),
+    // Each may carry deletions, by statement or by item.
+    ("dynamodb", "BatchExecuteStatement", Effect::Destructive),
+    ("dynamodb", "BatchWriteItem", Effect::Destructive),
+    ("dynamodb", "ExecuteStatement", Effect::Destructive),
+    ("dynamodb", "ExecuteTransaction", Effect::Destructive),
+    ("dynamodb", "TransactWriteItems", Effect::Destructive),
+    // They cost money or bind for a term, and cannot be taken back.
+    ("ec2", "AcceptReservedInstancesExchangeQuote", Effect::Destructive),
+    ("ec2", "LockSnapshot", Effect::Destructive),
+    ("s3", "PutObjectLockConfiguration", Effect::Destructive),
+    ("s3", "PutObjectRetention", Effect::Destructive),
+    // They can be started again.
+    ("ec2", "StopInstances", Effect::Write),
+];
+
+/// Returns the effect class of an operation.
+pub(super) fn of(service: &str, operation: &str) -> Effect {
+    let begins_with = |verbs: &[&str]| {
+        verbs.iter().any(|verb| {
+            // `Get` is the verb of `GetUser`, not of `Getaway`.
+            operation.strip_prefix(verb).is_some_and(|rest| rest.chars().next().is_none_or(char::is_uppercase))
+        })
+    };
+    let exception = EXCEPTIONS.iter().find(|(its, name, _)| *its == service && *name == operation);
+    match exception {
+        Some((_, _, effect)) => *effect,
+        None if begins_with(&READS) => Effect::Read,
+        None if begins_with(&DESTROYS) => Effect::Destructive,
+        None => Effect::Write,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::table;
+
+    #[test]
+    fn verbs_decide_and_an_unknown_verb_writes() {
+        for (service, operation, effect) in [
+            ("ec2", "DescribeInstances", Effect::Read),
+            ("ec2", "TerminateInstances", Effect::Destructive),
+            ("ec2", "RunInstances", Effect::Write),
+            ("ec2", "StopInstances", Effect::Write),
+            ("ec2", "PurchaseHostReservation", Effect::Destructive),
+            ("sts", "GetCallerIdentity", Effect::Read),
+            ("sts", "GetSessionToken", Effect::Write),
+            ("sts", "AssumeRole", Effect::Write),
+            ("iam", "GenerateCredentialReport", Effect::Read),
+            ("s3", "AbortMultipartUpload", Effect::Destructive),
+            ("dynamodb", "Scan", Effect::Read),
+            ("dynamodb", "Query", Effect::Read),
+            ("dynamodb", "BatchWriteItem", Effect::Destructive),
+            ("lambda", "Invoke", Effect::Write),
+            ("lambda", "Getaway", Effect::Write),
+            ("lambda", "Frobnicate", Effect::Write),
+        ] {
+            assert_eq!(of(service, operation), effect, "{service}:{operation}");
+        }
+    }
+
+    #[test]
+    fn every_exception_names_an_operation_there_is() {
+        for (service, operation, effect) in EXCEPTIONS {
+            let found = table::services().iter().find(|found| found.name == *service).unwrap();
+            assert!(found.operation(operation).is_some(), "{service}:{operation} ({effect})");
+        }
+    }
+}

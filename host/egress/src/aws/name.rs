@@ -1,0 +1,98 @@
+//! Naming the action of one request.
+
+use http::HeaderMap;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+
+use super::params::Params;
+use super::table::{Protocol, Service};
+use super::{AwsAction, effect, host, rest};
+
+/// Headers by which a server might be talked into another operation than the one that
+/// method, path and parameters name.
+const MISLEADING: [&str; 4] = ["x-http-method-override", "x-http-method", "x-method-override", "smithy-protocol"];
+
+/// Names what a request does; none if that cannot be said with certainty, and then the
+/// request must be refused.
+///
+/// `host` is the real endpoint without a port, `path_and_query` as it will be sent, and
+/// `body` the whole body.
+pub fn action(host: &str, method: &str, path_and_query: &str, headers: &HeaderMap, body: &[u8]) -> Option<AwsAction> {
+    let (service, region) = host::service_of(host)?;
+    if MISLEADING.iter().any(|name| headers.contains_key(*name)) {
+        return None;
+    }
+    let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
+    let query = Params::read(query)?;
+    if query.is_presigned() {
+        return None;
+    }
+    let targeted = headers.contains_key("x-amz-target");
+    let operation = match service.protocol {
+        Protocol::Query if !targeted => by_parameter(service, method, path, &query, headers, body)?,
+        Protocol::Json => by_target(service, method, path, &query, headers)?,
+        Protocol::Rest if !targeted => rest::operation(service, method, path, &query, headers)?,
+        _ => return None,
+    };
+    Some(AwsAction {
+        service: service.name,
+        operation,
+        region,
+        signing_name: service.signing_name,
+        effect: effect::of(service.name, operation),
+    })
+}
+
+/// The query protocols: exactly one `Action`, in the query or in a plain form body.
+fn by_parameter(
+    service: &Service,
+    method: &str,
+    path: &str,
+    query: &Params,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Option<&'static str> {
+    if !matches!(method, "GET" | "POST") || !is_root(path) {
+        return None;
+    }
+    let form = if body.is_empty() {
+        Params::default()
+    } else {
+        if !is_form(headers) || headers.contains_key(CONTENT_ENCODING) {
+            return None;
+        }
+        Params::read(std::str::from_utf8(body).ok()?)?
+    };
+    if form.is_presigned() {
+        return None;
+    }
+    let mut actions = query.like("Action").chain(form.like("Action"));
+    match (actions.next(), actions.next()) {
+        (Some(("Action", name)), None) => service.operation(name),
+        _ => None,
+    }
+}
+
+/// The json protocols: exactly one target header, `PREFIX.Operation`.
+fn by_target(service: &Service, method: &str, path: &str, query: &Params, headers: &HeaderMap) -> Option<&'static str> {
+    if method != "POST" || !is_root(path) || query.pairs().next().is_some() {
+        return None;
+    }
+    let mut targets = headers.get_all("x-amz-target").iter();
+    let (target, None) = (targets.next()?, targets.next()) else { return None };
+    let name = target.to_str().ok()?.strip_prefix(service.target_prefix)?.strip_prefix('.')?;
+    service.operation(name)
+}
+
+fn is_root(path: &str) -> bool {
+    matches!(path, "" | "/")
+}
+
+/// Reports whether the one `content-type` says that the body is a form.
+fn is_form(headers: &HeaderMap) -> bool {
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(only), None) = (types.next(), types.next()) else { return false };
+    only.to_str().is_ok_and(|text| {
+        let kind = text.split(';').next().unwrap_or_default().trim();
+        kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") && !text.contains(',')
+    })
+}

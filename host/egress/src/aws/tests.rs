@@ -1,0 +1,259 @@
+use http::HeaderMap;
+use proptest::prelude::*;
+use troupe_core::Effect;
+
+use super::action;
+use crate::headers;
+
+fn map(pairs: &[(&str, &str)]) -> HeaderMap {
+    headers::parse(pairs.iter().map(|(name, value)| (*name, value.as_bytes()))).unwrap()
+}
+
+fn named(host: &str, method: &str, target: &str, pairs: &[(&str, &str)], body: &str) -> Option<String> {
+    action(host, method, target, &map(pairs), body.as_bytes()).map(|action| action.to_string())
+}
+
+const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded; charset=utf-8");
+const EC2: &str = "ec2.us-east-1.amazonaws.com";
+
+fn ec2(method: &str, target: &str, body: &str) -> Option<String> {
+    named(EC2, method, target, &[FORM], body)
+}
+
+fn s3(method: &str, target: &str) -> Option<String> {
+    s3_with(method, target, &[])
+}
+
+fn s3_with(method: &str, target: &str, pairs: &[(&str, &str)]) -> Option<String> {
+    named("s3.us-east-1.amazonaws.com", method, target, pairs, "").map(|name| name.replace("s3:", ""))
+}
+
+fn lambda(method: &str, target: &str) -> Option<String> {
+    named("lambda.us-east-1.amazonaws.com", method, target, &[], "").map(|name| name.replace("lambda:", ""))
+}
+
+fn dynamodb(method: &str, target: &str, pairs: &[(&str, &str)]) -> Option<String> {
+    named("dynamodb.us-east-1.amazonaws.com", method, target, pairs, "{}")
+}
+
+#[test]
+fn an_action_carries_service_region_and_effect() {
+    let found =
+        action("iam.amazonaws.com", "POST", "/", &map(&[FORM]), b"Version=2010-05-08&Action=DeleteUser").unwrap();
+    assert_eq!((found.service, found.operation, found.signing_name), ("iam", "DeleteUser", "iam"));
+    assert_eq!((found.region.as_str(), found.effect), ("us-east-1", Effect::Destructive));
+}
+
+#[test]
+fn query_operations_are_named_by_the_one_action() {
+    let describe = Some("ec2:DescribeInstances".to_owned());
+    assert_eq!(ec2("POST", "/", "Action=DescribeInstances&Version=2016-11-15"), describe);
+    assert_eq!(ec2("POST", "/", "Version=2016-11-15&%41ction=Describe%49nstances"), describe);
+    assert_eq!(ec2("GET", "/?Action=DescribeInstances", ""), describe);
+    assert_eq!(ec2("POST", "", "Action=TerminateInstances"), Some("ec2:TerminateInstances".to_owned()));
+    assert_eq!(
+        named("sts.amazonaws.com", "POST", "/", &[FORM], "Action=GetCallerIdentity"),
+        Some("sts:GetCallerIdentity".to_owned())
+    );
+}
+
+#[test]
+fn a_query_request_that_could_be_read_in_two_ways_has_no_name() {
+    for (method, target, body) in [
+        ("POST", "/", "Action=DescribeInstances&Action=TerminateInstances"),
+        ("POST", "/", "Action=DescribeInstances&Action=DescribeInstances"),
+        ("POST", "/", "Action=DescribeInstances&action=TerminateInstances"),
+        ("POST", "/", "Action=DescribeInstances&Action%20=TerminateInstances"),
+        ("POST", "/?Action=DescribeInstances", "Action=TerminateInstances"),
+        ("POST", "/?Action=TerminateInstances", "Action=DescribeInstances"),
+        ("POST", "/", "Action=DescribeInstances;Action=TerminateInstances"),
+        ("POST", "/", "x=1;Action=TerminateInstances&Action=DescribeInstances"),
+        ("POST", "/", "action=DescribeInstances"),
+        ("POST", "/", "Action=describeInstances"),
+        ("POST", "/", "Action=DescribeInstances%00"),
+        ("POST", "/", "Action=NoSuchThing"),
+        ("POST", "/", "Action="),
+        ("POST", "/", ""),
+        ("POST", "/x", "Action=DescribeInstances"),
+        ("POST", "//", "Action=DescribeInstances"),
+        ("PUT", "/", "Action=DescribeInstances"),
+        ("POST", "/", "Action=DescribeInstances&X-Amz-Signature=00"),
+        ("GET", "/?Action=DescribeInstances&X-Amz-Credential=mine", ""),
+    ] {
+        assert_eq!(ec2(method, target, body), None, "{method} {target} {body}");
+    }
+}
+
+#[test]
+fn a_form_that_does_not_say_so_has_no_name() {
+    let body = "Action=DescribeInstances";
+    for pairs in [
+        &[][..],
+        &[("content-type", "text/plain")],
+        &[("content-type", "multipart/form-data")],
+        &[FORM, FORM],
+        &[FORM, ("content-type", "application/json")],
+        &[FORM, ("content-encoding", "gzip")],
+        &[FORM, ("x-amz-target", "DynamoDB_20120810.DeleteTable")],
+        &[FORM, ("x-http-method-override", "DELETE")],
+        &[FORM, ("smithy-protocol", "rpc-v2-cbor")],
+    ] {
+        assert_eq!(named(EC2, "POST", "/", pairs, body), None, "{pairs:?}");
+    }
+    assert_eq!(action(EC2, "POST", "/", &map(&[FORM]), b"Action=DescribeInstances&x=\xff"), None);
+    assert_eq!(ec2("POST", "/", "Action=DescribeInstances&x=%ff"), None);
+}
+
+#[test]
+fn json_operations_are_named_by_the_one_target() {
+    let list = ("x-amz-target", "DynamoDB_20120810.ListTables");
+    let delete = ("x-amz-target", "DynamoDB_20120810.DeleteTable");
+    assert_eq!(dynamodb("POST", "/", &[list]).as_deref(), Some("dynamodb:ListTables"));
+    for (method, target, pairs) in [
+        ("POST", "/", &[][..]),
+        ("POST", "/", &[list, delete]),
+        ("POST", "/", &[list, list]),
+        ("POST", "/", &[("x-amz-target", "DynamoDB_20120810.NoSuchThing")]),
+        ("POST", "/", &[("x-amz-target", "Other_1.ListTables")]),
+        ("POST", "/", &[("x-amz-target", "DynamoDB_20120810ListTables")]),
+        ("POST", "/?Action=ListTables", &[list]),
+        ("POST", "/x", &[list]),
+        ("GET", "/", &[list]),
+    ] {
+        assert_eq!(dynamodb(method, target, pairs), None, "{method} {target} {pairs:?}");
+    }
+}
+
+#[test]
+fn s3_operations_are_named_by_method_path_query_and_headers() {
+    for (method, target, name) in [
+        ("GET", "/", "ListBuckets"),
+        ("GET", "/?max-buckets=10&x-id=ListBuckets", "ListBuckets"),
+        ("GET", "/bucket", "ListObjects"),
+        ("GET", "/bucket/", "ListObjects"),
+        ("GET", "/bucket?list-type=2&prefix=a%2Fb&max-keys=5", "ListObjectsV2"),
+        ("GET", "/bucket?versions", "ListObjectVersions"),
+        ("GET", "/bucket?uploads", "ListMultipartUploads"),
+        ("GET", "/bucket?location", "GetBucketLocation"),
+        ("GET", "/bucket?acl=", "GetBucketAcl"),
+        ("GET", "/bucket?lifecycle", "GetBucketLifecycleConfiguration"),
+        ("GET", "/bucket?publicAccessBlock", "GetPublicAccessBlock"),
+        ("GET", "/bucket?inventory", "ListBucketInventoryConfigurations"),
+        ("GET", "/bucket?inventory&id=one", "GetBucketInventoryConfiguration"),
+        ("GET", "/bucket/key", "GetObject"),
+        ("GET", "/bucket/a/b//c", "GetObject"),
+        ("GET", "/bucket/a%2Fb%20c", "GetObject"),
+        ("GET", "/bucket/key?versionId=v", "GetObject"),
+        ("GET", "/bucket/key?acl", "GetObjectAcl"),
+        ("GET", "/bucket/key?uploadId=u", "ListParts"),
+        ("HEAD", "/bucket", "HeadBucket"),
+        ("HEAD", "/bucket/key", "HeadObject"),
+        ("PUT", "/bucket", "CreateBucket"),
+        ("PUT", "/bucket/key", "PutObject"),
+        ("PUT", "/bucket/key?partNumber=1&uploadId=u", "UploadPart"),
+        ("POST", "/bucket?delete", "DeleteObjects"),
+        ("POST", "/bucket/key?select&select-type=2", "SelectObjectContent"),
+        ("DELETE", "/bucket", "DeleteBucket"),
+        ("DELETE", "/bucket/key", "DeleteObject"),
+        ("DELETE", "/bucket/key?uploadId=u", "AbortMultipartUpload"),
+    ] {
+        assert_eq!(s3(method, target).as_deref(), Some(name), "{method} {target}");
+    }
+    let source = ("x-amz-copy-source", "/other/key");
+    assert_eq!(s3_with("PUT", "/bucket/key", &[source]).as_deref(), Some("CopyObject"));
+    assert_eq!(s3_with("PUT", "/bucket/key?partNumber=1&uploadId=u", &[source]).as_deref(), Some("UploadPartCopy"));
+}
+
+#[test]
+fn an_s3_request_that_could_be_read_in_two_ways_has_no_name() {
+    for (method, target) in [
+        // Keys that the operation does not have, or two that each name one.
+        ("GET", "/bucket?somethingNew"),
+        ("GET", "/bucket?acl&policy"),
+        ("GET", "/bucket?acl&list-type=2"),
+        ("GET", "/bucket?list-type=1"),
+        ("GET", "/bucket?list-type=2&list-type=1"),
+        ("GET", "/bucket?list-type=2&List-Type=1"),
+        ("GET", "/bucket?ACL"),
+        ("GET", "/bucket?acl&acl"),
+        ("GET", "/bucket/key?x-id=DeleteObject"),
+        ("GET", "/bucket?list-type=2;acl"),
+        ("PUT", "/bucket/key?partNumber=1"),
+        // Paths that change when they are unescaped, resolved or merged.
+        ("GET", "/bucket%2Fkey"),
+        ("DELETE", "/bucket%2Fkey"),
+        ("DELETE", "/bucket%252Fkey"),
+        ("GET", "/bucket/../other"),
+        ("GET", "/bucket/%2e%2e/other"),
+        ("GET", "/bucket/./key"),
+        ("GET", "//bucket/key"),
+        ("GET", "/bucket//key"),
+        ("GET", "/bucket/%2Fkey"),
+        ("GET", "/bucket\\key"),
+        ("GET", "/bucket%5C..%5Ckey"),
+        ("GET", "/bucket/%ff"),
+        ("GET", "bucket"),
+        ("GET", "*"),
+        ("GET", ""),
+        // Not operations, or carrying a signature of their own.
+        ("POST", "/bucket"),
+        ("get", "/bucket"),
+        ("GET", "/bucket/key?X-Amz-Signature=0"),
+        ("GET", "/bucket/key?AWSAccessKeyId=mine&Signature=x"),
+    ] {
+        assert_eq!(s3(method, target), None, "{method} {target}");
+    }
+}
+
+#[test]
+fn lambda_operations_are_named_by_the_most_specific_path() {
+    for (method, target, name) in [
+        ("GET", "/2015-03-31/functions", "ListFunctions"),
+        ("GET", "/2015-03-31/functions/?MaxItems=50&Marker=m", "ListFunctions"),
+        ("GET", "/2015-03-31/functions/f", "GetFunction"),
+        ("GET", "/2015-03-31/functions/arn%3Aaws%3Alambda%3Aus-east-1%3A1%3Afunction%3Af", "GetFunction"),
+        ("GET", "/2015-03-31/functions/f/configuration?Qualifier=1", "GetFunctionConfiguration"),
+        ("GET", "/2018-10-31/layers?find=LayerVersion&Arn=a", "GetLayerVersionByArn"),
+        ("GET", "/2018-10-31/layers", "ListLayers"),
+        ("GET", "/2019-09-30/functions/f/provisioned-concurrency?List=ALL", "ListProvisionedConcurrencyConfigs"),
+        ("GET", "/2019-09-30/functions/f/provisioned-concurrency?Qualifier=1", "GetProvisionedConcurrencyConfig"),
+        ("POST", "/2015-03-31/functions/f/invocations", "Invoke"),
+        ("DELETE", "/2015-03-31/functions/f", "DeleteFunction"),
+        ("DELETE", "/2017-03-31/tags/arn?tagKeys=a&tagKeys=b", "UntagResource"),
+    ] {
+        assert_eq!(lambda(method, target).as_deref(), Some(name), "{method} {target}");
+    }
+    for (method, target) in [
+        ("GET", "/2015-03-31/functions/f%2Fconfiguration"),
+        ("GET", "/2015-03-31/functions//configuration"),
+        ("GET", "/2015-03-31/functions/../functions"),
+        ("GET", "/2015-03-31/functions?Unknown=1"),
+        ("GET", "/2015-03-31/functions?Marker=a&Marker=b"),
+        ("GET", "/functions"),
+        ("DELETE", "/2015-03-31/functions"),
+    ] {
+        assert_eq!(lambda(method, target), None, "{method} {target}");
+    }
+}
+
+proptest! {
+    /// Whatever is added to a query, a request for one operation is never taken for
+    /// another one that reaches less far.
+    #[test]
+    fn no_addition_to_the_query_lowers_the_effect(extra in "[a-zA-Z=&%;+-]{0,12}") {
+        let effect = |target: &str| {
+            action("s3.us-east-1.amazonaws.com", "DELETE", target, &HeaderMap::new(), b"").map(|found| found.effect)
+        };
+        prop_assert_ne!(effect(&format!("/bucket/key?{extra}")), Some(Effect::Read));
+    }
+
+    #[test]
+    fn no_request_makes_the_table_fail(
+        method in "(GET|PUT|POST|DELETE|HEAD)",
+        target in "/[a-z0-9%/.?&=;\\\\-]{0,40}",
+        body in prop::collection::vec(any::<u8>(), 0..40),
+        service in "(ec2|s3|lambda|iam|sts|dynamodb)",
+    ) {
+        let _ = action(&format!("{service}.us-east-1.amazonaws.com"), &method, &target, &map(&[FORM]), &body);
+    }
+}

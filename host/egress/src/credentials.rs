@@ -1,0 +1,4 @@
+//! Credentials that an operator's machine already holds.
+
+pub mod aws;
+mod profile;

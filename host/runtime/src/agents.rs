@@ -1,0 +1,102 @@
+//! What agents there are, and what they can do.
+
+use troupe_core::view::{AgentDetail, AgentSummary, ReleaseView, SkillView};
+use troupe_core::{AgentName, Caller, Code, Error, Result, Scope};
+use troupe_package::{Manifest, Profile};
+use troupe_store::ReleaseRow;
+
+use crate::{Runtime, publish};
+
+impl Runtime {
+    /// Lists the tenant's agents by name.
+    ///
+    /// # Errors
+    /// [`Code::AuthScope`], or a store that cannot be read.
+    pub async fn agents(&self, caller: &Caller) -> Result<Vec<AgentSummary>> {
+        caller.require(Scope::Read)?;
+        let deployments = self.store.deployments(&caller.tenant).await?;
+        let newest = self.store.newest_releases(&caller.tenant).await?;
+        newest
+            .iter()
+            .map(|row| {
+                let serving = deployments.iter().find(|deployment| deployment.agent == row.release.agent);
+                summary(row, serving.map(|deployment| deployment.serving.clone()))
+            })
+            .collect()
+    }
+
+    /// One agent, with the skills of the release that serves, else of the newest.
+    ///
+    /// # Errors
+    /// [`Code::AgentNotFound`].
+    pub async fn agent(&self, caller: &Caller, name: &str) -> Result<AgentDetail> {
+        caller.require(Scope::Read)?;
+        let (name, releases) = self.releases_of(caller, name).await?;
+        let serving = self.store.deployment(&caller.tenant, &name).await?.map(|row| row.serving);
+        let shown = releases.iter().find(|row| Some(&row.release.version) == serving.as_ref());
+        let (Some(newest), Some(shown)) = (releases.first(), shown.or(releases.first())) else {
+            return Err(unknown(name.as_str()));
+        };
+        let profile = profile(shown)?;
+        let skill = |skill: troupe_package::Skill| SkillView {
+            name: skill.name.to_string(),
+            description: skill.description,
+            effect: skill.effect,
+            input: skill.input,
+            output: skill.output,
+        };
+        let mut about = summary(shown, serving)?;
+        about.newest = newest.release.version.clone();
+        Ok(AgentDetail {
+            summary: about,
+            goals: profile.goals,
+            release: publish::view(shown),
+            skill_details: profile.skills.into_iter().map(skill).collect(),
+        })
+    }
+
+    /// An agent's releases, highest version first.
+    ///
+    /// # Errors
+    /// [`Code::AgentNotFound`].
+    pub async fn versions(&self, caller: &Caller, name: &str) -> Result<Vec<ReleaseView>> {
+        caller.require(Scope::Read)?;
+        Ok(self.releases_of(caller, name).await?.1.iter().map(publish::view).collect())
+    }
+
+    async fn releases_of(&self, caller: &Caller, name: &str) -> Result<(AgentName, Vec<ReleaseRow>)> {
+        // A name that cannot exist is not there; the grammar is no secret, but two
+        // answers for one question help nobody.
+        let agent: AgentName = name.parse().map_err(|_| unknown(name))?;
+        let releases = self.store.releases(&caller.tenant, &agent).await?;
+        if releases.is_empty() {
+            return Err(unknown(name));
+        }
+        Ok((agent, releases))
+    }
+}
+
+/// The error for an agent that is not there.
+pub(crate) fn unknown(name: &str) -> Error {
+    let shown: String = name.chars().take(63).flat_map(char::escape_default).collect();
+    Error::new(Code::AgentNotFound, format!("there is no agent `{shown}`; `troupe agents` lists those there are"))
+}
+
+pub(crate) fn profile(row: &ReleaseRow) -> Result<Profile> {
+    Profile::parse(&row.profile)
+}
+
+pub(crate) fn manifest(row: &ReleaseRow) -> Result<Manifest> {
+    Manifest::from_json(row.manifest.as_bytes())
+}
+
+fn summary(row: &ReleaseRow, serving: Option<semver::Version>) -> Result<AgentSummary> {
+    let (manifest, profile) = (manifest(row)?, profile(row)?);
+    Ok(AgentSummary {
+        name: row.release.agent.to_string(),
+        summary: manifest.summary,
+        serving,
+        newest: row.release.version.clone(),
+        skills: profile.skills.iter().map(|skill| skill.name.to_string()).collect(),
+    })
+}

@@ -1,0 +1,170 @@
+//! Publishing: a release enters the host, whole or not at all.
+//!
+//! ```text
+//! archive ─ read ─ same version? ─ admission ─ profile equal? ─ compiled code kept
+//!                                                                      │
+//!            index.json (derived) ◂─ one row: THE publish ◂─ blobs fsynced
+//! ```
+//!
+//! Nothing is visible before the row is committed, and a failure or a crash before it
+//! leaves at most unreferenced blobs, which the next start sweeps away.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use serde_json::Value;
+use troupe_core::view::ReleaseView;
+use troupe_core::{Caller, Code, Digest, Error, ReleaseRef, Result, Scope};
+use troupe_package::{Manifest, Profile, Release, read_archive};
+use troupe_registry::IndexEntry;
+use troupe_sandbox::Agent;
+use troupe_store::{NewRelease, Published, ReleaseRow};
+
+use crate::{Runtime, agents};
+
+impl Runtime {
+    /// Publishes the release in an archive; says whether it is new.
+    ///
+    /// # Errors
+    /// The codes `artifact.*`, `manifest.invalid` and `profile.invalid`, each naming what
+    /// is wrong; [`Code::ArtifactImmutable`] if the version exists with other bytes.
+    pub async fn publish(&self, caller: &Caller, archive: Vec<u8>) -> Result<(ReleaseView, bool)> {
+        caller.require(Scope::Operate)?;
+        self.require_ready()?;
+        let (digest, release) = blocking(move || read_archive(archive.as_slice())).await?;
+        let reference = release.manifest.release();
+        if let Some(row) = self.store.release(&caller.tenant, &reference).await? {
+            return if row.digest == digest {
+                Ok((view(&row), false))
+            } else {
+                Err(immutable(&reference))
+            };
+        }
+        let component = Digest::of(&release.component);
+        let (_, described) = self.admit(component, release.component.clone()).await?;
+        same_profile(&described, &release.profile)?;
+        let (manifest, profile) = (release.manifest.to_json(), release.profile.to_json());
+        let layout = Arc::clone(&self.layout);
+        let stored = blocking(move || layout.put(&release)).await?;
+        if stored != digest {
+            return Err(Error::new(Code::ArtifactDigest, "the archive is not in the form this host writes; build it again"));
+        }
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).map_err(Error::internal);
+        let new = NewRelease {
+            release: reference.clone(),
+            digest,
+            component,
+            manifest: text(manifest)?,
+            profile: text(profile)?,
+        };
+        let (row, is_new) = match self.store.publish(&caller.tenant, new).await? {
+            Published::New(row) => (row, true),
+            Published::Same(row) => (row, false),
+        };
+        tracing::info!(tenant = %caller.tenant, release = %reference, %digest, "published");
+        // The index serves other tools; a publish does not fail because of it.
+        if let Err(error) = self.write_index().await {
+            tracing::warn!(cause = error.cause_chain(), "index.json was not written: {error}");
+        }
+        Ok((view(&row), is_new))
+    }
+
+    /// Looks inside a component that has not been published: what it says of itself. Its
+    /// compiled code is kept, so that publishing it is quick.
+    ///
+    /// # Errors
+    /// As [`Runtime::publish`].
+    pub async fn describe(&self, caller: &Caller, component: Vec<u8>) -> Result<Profile> {
+        caller.require(Scope::Operate)?;
+        let (_, described) = self.admit(Digest::of(&component), component).await?;
+        Profile::parse(&described)
+    }
+
+    /// The manifest and the profile of a release.
+    ///
+    /// # Errors
+    /// [`Code::ReleaseNotFound`].
+    pub async fn release(&self, caller: &Caller, reference: &ReleaseRef) -> Result<(Manifest, Profile)> {
+        caller.require(Scope::Read)?;
+        let row = self.release_row(caller, reference).await?;
+        Ok((agents::manifest(&row)?, agents::profile(&row)?))
+    }
+
+    /// Loads a component and has it describe itself. Code that this host has not made
+    /// yet is made by admission, whose child is the first to look inside.
+    pub(crate) async fn admit(&self, digest: Digest, component: Vec<u8>) -> Result<(Agent, String)> {
+        if let Some(agent) = self.sandbox.load(&digest) {
+            let described = self.sandbox.describe(&agent).await?;
+            return Ok((agent, described));
+        }
+        let admitted = self.admission.admit(component).await?;
+        self.sandbox.keep(&digest, &admitted.code)?;
+        let agent = self.sandbox.load(&digest).ok_or_else(|| Error::internal("compiled code did not load"))?;
+        Ok((agent, admitted.profile))
+    }
+
+    /// Removes what no release refers to, and writes the index anew.
+    pub(crate) async fn sweep(&self) -> Result<()> {
+        let keep: HashSet<Digest> = self.store.all_releases().await?.into_iter().map(|row| row.digest).collect();
+        let layout = Arc::clone(&self.layout);
+        let removed = blocking(move || layout.sweep(&keep)).await?;
+        if removed > 0 {
+            tracing::info!(files = removed, "removed blobs that no release refers to");
+        }
+        self.write_index().await
+    }
+
+    async fn write_index(&self) -> Result<()> {
+        let rows = self.store.all_releases().await?;
+        let layout = Arc::clone(&self.layout);
+        blocking(move || {
+            let entries: Vec<IndexEntry> = rows
+                .into_iter()
+                .map(|row| IndexEntry { tenant: row.tenant, release: row.release, digest: row.digest })
+                .collect();
+            layout.write_index(&entries)
+        })
+        .await
+    }
+
+    /// Reads a release's blobs back, verified.
+    pub(crate) async fn stored_release(&self, digest: Digest) -> Result<Release> {
+        let layout = Arc::clone(&self.layout);
+        blocking(move || layout.get(&digest)).await
+    }
+}
+
+/// Checks that a component says of itself what its release says of it.
+pub(crate) fn same_profile(described: &str, published: &Profile) -> Result<()> {
+    let described: Value = serde_json::to_value(Profile::parse(described)?).map_err(Error::internal)?;
+    let published = serde_json::to_value(published).map_err(Error::internal)?;
+    if described == published {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::ProfileInvalid,
+        "the component describes itself otherwise than the release does; build the release again",
+    ))
+}
+
+fn immutable(release: &ReleaseRef) -> Error {
+    Error::new(
+        Code::ArtifactImmutable,
+        format!("{release} is published already with other bytes; a version never changes, so raise it"),
+    )
+}
+
+pub(crate) fn view(row: &ReleaseRow) -> ReleaseView {
+    ReleaseView {
+        agent: row.release.agent.to_string(),
+        version: row.release.version.clone(),
+        digest: row.digest,
+        component: row.component,
+        published_at: row.published_at,
+    }
+}
+
+/// Runs work that blocks on the disk or the processor off the async threads.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
+}

@@ -1,0 +1,275 @@
+//! A route in memory: everything an invocation needs of its deployment, fixed at one
+//! epoch. An invocation holds the route it began on until it ends, so a swap cannot
+//! change anything under it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jsonschema::Validator;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use tokio::sync::Notify;
+use troupe_core::grant::StateGrant;
+use troupe_core::view::{DeploymentView, RanOn};
+use troupe_core::{Code, Effect, Error, Grants, Result, TaskId, limits};
+use troupe_package::{Manifest, Profile};
+use troupe_sandbox::{Agent, Stop, StopReason};
+use troupe_store::{DeploymentRow, ReleaseRow};
+
+use crate::agents;
+
+/// What a swap does when a release before the last one still drains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drain {
+    /// Waits until it has drained.
+    Wait,
+    /// Ends what still runs on it.
+    Expire,
+}
+
+/// One epoch of a deployment.
+pub(crate) struct Route {
+    pub(crate) row: DeploymentRow,
+    pub(crate) agent: Agent,
+    pub(crate) grants: Grants,
+    pub(crate) configuration: Arc<RawValue>,
+    pub(crate) memory_bytes: usize,
+    pub(crate) output_bytes: usize,
+    pub(crate) time: Duration,
+    skills: HashMap<String, Skill>,
+    running: Mutex<HashMap<TaskId, Stop>>,
+    drained: Notify,
+}
+
+/// A skill, with its schemas compiled.
+pub(crate) struct Skill {
+    pub(crate) effect: Effect,
+    input: Validator,
+    output: Validator,
+}
+
+impl std::fmt::Debug for Route {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Route").field("row", &self.row).finish_non_exhaustive()
+    }
+}
+
+/// What a release fixes for a route, checked before any row changes.
+pub(crate) struct Prepared {
+    pub(crate) agent: Agent,
+    pub(crate) manifest: Manifest,
+    profile: Profile,
+    skills: HashMap<String, Skill>,
+}
+
+impl Prepared {
+    /// Prepares a release whose component is loaded.
+    pub(crate) fn new(release: &ReleaseRow, agent: Agent) -> Result<Self> {
+        let (manifest, profile) = (agents::manifest(release)?, agents::profile(release)?);
+        let mut skills = HashMap::new();
+        for skill in &profile.skills {
+            let compile = |schema: &Value, which: &str| {
+                jsonschema::draft202012::new(schema).map_err(|error| {
+                    let text: String = error.to_string().chars().take(300).collect();
+                    Error::new(
+                        Code::ProfileInvalid,
+                        format!("skill `{}`: its {which} schema is not valid: {text}", skill.name),
+                    )
+                })
+            };
+            let compiled = Skill {
+                effect: skill.effect,
+                input: compile(&skill.input, "input")?,
+                output: compile(&skill.output, "output")?,
+            };
+            skills.insert(skill.name.to_string(), compiled);
+        }
+        Ok(Self { agent, manifest, profile, skills })
+    }
+
+    /// What the manifest asks for, as grants.
+    pub(crate) fn asked(&self) -> Grants {
+        let state = self.manifest.capabilities.state.as_ref();
+        Grants { state: state.map(|state| StateGrant { bytes: state.bytes, keys: state.keys }) }
+    }
+
+    /// The configuration in force: the release's defaults with the operator's values
+    /// over them, objects merged, checked against the profile's schema.
+    pub(crate) fn configuration(&self, operator: &str) -> Result<Value> {
+        let operator: Value = serde_json::from_str(operator).map_err(Error::internal)?;
+        let mut merged = Value::Object(self.manifest.configuration.clone());
+        merge(&mut merged, operator);
+        if let Some(schema) = &self.profile.configuration {
+            let validator = jsonschema::draft202012::new(schema).map_err(|error| {
+                Error::new(Code::ProfileInvalid, format!("the configuration schema is not valid: {error}"))
+            })?;
+            check(&validator, &merged, Code::ConfigurationInvalid, "the configuration")?;
+        }
+        Ok(merged)
+    }
+
+    /// Makes the route of `row`.
+    pub(crate) fn route(self, row: DeploymentRow) -> Result<Route> {
+        let configuration = self.configuration(&row.configuration)?;
+        let configuration = serde_json::value::to_raw_value(&configuration).map_err(Error::internal)?;
+        let operator: Grants = match &row.grants {
+            Some(text) => serde_json::from_str(text).map_err(Error::internal)?,
+            None => Grants::default(),
+        };
+        let asked = &self.manifest.limits;
+        let bytes = |asked: Option<u64>, default: usize| asked.and_then(|b| usize::try_from(b).ok()).unwrap_or(default);
+        Ok(Route {
+            grants: self.asked().intersect(&operator),
+            memory_bytes: bytes(asked.memory_bytes, limits::GUEST_MEMORY_BYTES_DEFAULT).min(limits::GUEST_MEMORY_BYTES_MAX),
+            output_bytes: bytes(asked.output_bytes, limits::OUTPUT_BYTES_MAX).min(limits::OUTPUT_BYTES_MAX),
+            time: asked.time_ms.map_or(limits::INVOCATION_TIME_DEFAULT, Duration::from_millis),
+            configuration: Arc::from(configuration),
+            agent: self.agent,
+            skills: self.skills,
+            row,
+            running: Mutex::default(),
+            drained: Notify::new(),
+        })
+    }
+}
+
+/// JSON Merge Patch (RFC 7396) without its deletion by null: a null is a value here.
+fn merge(base: &mut Value, over: Value) {
+    match (base, over) {
+        (Value::Object(base), Value::Object(over)) => merge_objects(base, over),
+        (base, over) => *base = over,
+    }
+}
+
+fn merge_objects(base: &mut Map<String, Value>, over: Map<String, Value>) {
+    for (name, value) in over {
+        match base.get_mut(&name) {
+            Some(slot) => merge(slot, value),
+            None => {
+                base.insert(name, value);
+            }
+        }
+    }
+}
+
+impl Route {
+    /// The release and epoch, as answers carry them.
+    pub(crate) fn ran_on(&self) -> RanOn {
+        RanOn { version: self.row.serving.clone(), digest: self.row.digest, epoch: self.row.epoch }
+    }
+
+    pub(crate) fn view(&self) -> DeploymentView {
+        DeploymentView {
+            agent: self.row.agent.to_string(),
+            epoch: self.row.epoch,
+            serving: self.row.serving.clone(),
+            digest: self.row.digest,
+            configuration: serde_json::from_str(self.configuration.get()).unwrap_or_default(),
+            grants: self.grants.clone(),
+            changed_at: self.row.changed_at,
+        }
+    }
+
+    /// The skill of this name.
+    pub(crate) fn skill(&self, name: &str) -> Result<&Skill> {
+        self.skills.get(name).ok_or_else(|| {
+            let mut known: Vec<_> = self.skills.keys().map(String::as_str).collect();
+            known.sort_unstable();
+            let shown: String = name.chars().take(64).flat_map(char::escape_default).collect();
+            Error::new(
+                Code::SkillNotFound,
+                format!("agent `{}` has no skill `{shown}`; it has {}", self.row.agent, list(&known)),
+            )
+        })
+    }
+
+    /// Notes that a task runs here; the guard's end notes that it no longer does.
+    pub(crate) fn enter(self: &Arc<Self>, task: TaskId, stop: Stop) -> Entered {
+        self.lock().insert(task, stop);
+        Entered { route: Arc::clone(self), task }
+    }
+
+    /// How many tasks run here.
+    pub(crate) fn running(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Ends what runs here.
+    pub(crate) fn expire(&self) {
+        for stop in self.lock().values() {
+            stop.now(StopReason::Drained);
+        }
+    }
+
+    /// Waits until nothing runs here.
+    pub(crate) async fn drained(&self) {
+        loop {
+            let emptied = self.drained.notified();
+            if self.running() == 0 {
+                return;
+            }
+            emptied.await;
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<TaskId, Stop>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A task's stay on a route.
+#[derive(Debug)]
+pub(crate) struct Entered {
+    route: Arc<Route>,
+    task: TaskId,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let mut running = self.route.lock();
+        running.remove(&self.task);
+        if running.is_empty() {
+            self.route.drained.notify_waiters();
+        }
+    }
+}
+
+impl Skill {
+    /// Checks a skill's input.
+    pub(crate) fn check_input(&self, input: &Value) -> Result<()> {
+        check(&self.input, input, Code::InputInvalid, "the input")
+    }
+
+    /// Checks a skill's output.
+    pub(crate) fn check_output(&self, output: &Value) -> Result<()> {
+        check(&self.output, output, Code::OutputInvalid, "the agent's output")
+    }
+}
+
+/// How many faults one message names.
+const FAULTS_SHOWN: usize = 5;
+
+fn check(validator: &Validator, document: &Value, code: Code, what: &str) -> Result<()> {
+    if validator.is_valid(document) {
+        return Ok(());
+    }
+    let faults: Vec<(String, String)> = validator
+        .iter_errors(document)
+        .take(FAULTS_SHOWN)
+        .map(|error| {
+            let text: String = error.to_string().chars().take(300).collect();
+            (error.instance_path().to_string(), text)
+        })
+        .collect();
+    let (path, text) = faults.first().cloned().unwrap_or_default();
+    let at = if path.is_empty() { String::new() } else { format!(" at `{path}`") };
+    let details: Vec<Value> =
+        faults.iter().map(|(path, text)| serde_json::json!({ "path": path, "message": text })).collect();
+    Err(Error::new(code, format!("{what} breaks the schema{at}: {text}")).with("faults", details))
+}
+
+fn list(names: &[&str]) -> String {
+    let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
+}

@@ -1,0 +1,75 @@
+//! The routes in force, in memory: read by every task, changed by a swap.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use troupe_core::{AgentName, TenantId};
+
+use crate::route::Route;
+
+type Key = (TenantId, AgentName);
+
+/// What is known of a deployment.
+#[derive(Debug, Clone)]
+pub(crate) enum Entry {
+    /// It serves.
+    Serving(Arc<Route>),
+    /// Its release could not be loaded when the host started, for this reason.
+    Broken(Arc<troupe_core::view::TaskFailure>),
+}
+
+/// The table of routes. A reader never waits.
+#[derive(Debug, Default)]
+pub(crate) struct Routes {
+    current: ArcSwap<HashMap<Key, Entry>>,
+    draining: Mutex<HashMap<Key, Vec<Arc<Route>>>>,
+    /// Held while a deployment changes, so that changes of one host come one by one.
+    pub(crate) change: tokio::sync::Mutex<()>,
+}
+
+impl Routes {
+    pub(crate) fn get(&self, tenant: &TenantId, agent: &AgentName) -> Option<Entry> {
+        self.current.load().get(&(tenant.clone(), agent.clone())).cloned()
+    }
+
+    /// Puts a route in force; calls that look from now on see it. A route of a lower
+    /// epoch than the one in force is passed over.
+    pub(crate) fn put(&self, route: Arc<Route>) {
+        let key = (route.row.tenant.clone(), route.row.agent.clone());
+        let before = self.get(&key.0, &key.1);
+        if let Some(Entry::Serving(before)) = before {
+            if before.row.epoch >= route.row.epoch {
+                return;
+            }
+            let mut draining = self.lock();
+            let old = draining.entry(key.clone()).or_default();
+            old.push(before);
+        }
+        self.set(key, Entry::Serving(route));
+    }
+
+    pub(crate) fn put_broken(&self, tenant: TenantId, agent: AgentName, reason: troupe_core::view::TaskFailure) {
+        self.set((tenant, agent), Entry::Broken(Arc::new(reason)));
+    }
+
+    fn set(&self, key: Key, entry: Entry) {
+        self.current.rcu(|table| {
+            let mut table = HashMap::clone(table);
+            table.insert(key.clone(), entry.clone());
+            table
+        });
+    }
+
+    /// Earlier routes of a deployment on which something still runs, oldest first.
+    pub(crate) fn draining(&self, tenant: &TenantId, agent: &AgentName) -> Vec<Arc<Route>> {
+        let mut draining = self.lock();
+        let Some(old) = draining.get_mut(&(tenant.clone(), agent.clone())) else { return Vec::new() };
+        old.retain(|route| route.running() > 0);
+        old.clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Vec<Arc<Route>>>> {
+        self.draining.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,143 @@
+//! The runtime as a whole: what it is made of, how it starts and how it stops.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use troupe_core::{Clock, Code, Entropy, Error, Result, limits};
+use troupe_registry::Layout;
+use troupe_sandbox::{Call, Sandbox};
+use troupe_store::Store;
+
+use crate::admission::Admission;
+use crate::deploy::GrantPolicy;
+use crate::route::Drain;
+use crate::routes::Routes;
+use crate::tasks::{Queue, Watchers, Workers};
+
+/// The parts a runtime is made of.
+#[derive(Debug)]
+pub struct RuntimeConfig {
+    /// Where rows are kept.
+    pub store: Store,
+    /// Where blobs are kept.
+    pub layout: Layout,
+    /// Where agents run.
+    pub sandbox: Sandbox,
+    /// Who looks inside components first.
+    pub admission: Box<dyn Admission>,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where randomness comes from.
+    pub entropy: Arc<dyn Entropy>,
+    /// Who turns the operator's key.
+    pub grants: GrantPolicy,
+    /// What a swap does while an older release still drains.
+    pub drain: Drain,
+}
+
+/// The host without its doors. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Runtime(Arc<Inner>);
+
+/// What a runtime is; reachable within this crate alone.
+#[derive(Debug)]
+pub struct Inner {
+    pub(crate) store: Store,
+    pub(crate) layout: Arc<Layout>,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) admission: Box<dyn Admission>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) grants: GrantPolicy,
+    pub(crate) drain: Drain,
+    pub(crate) routes: Routes,
+    /// This process, in leases.
+    pub(crate) owner: String,
+    pub(crate) slots: Arc<Semaphore>,
+    pub(crate) queue: Queue,
+    pub(crate) workers: Workers,
+    pub(crate) watchers: Watchers,
+    stopping: AtomicBool,
+}
+
+impl std::ops::Deref for Runtime {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl Runtime {
+    /// Starts the runtime: sweeps what a dead host left half done, settles its tasks,
+    /// loads every deployment, and begins to work off what is pending.
+    ///
+    /// # Errors
+    /// Whatever makes the store or the blobs unusable. A release that cannot be loaded
+    /// does not stop the host: its agent answers with the reason.
+    pub async fn start(config: RuntimeConfig) -> Result<Self> {
+        let RuntimeConfig { store, layout, sandbox, admission, clock, entropy, grants, drain } = config;
+        let mut random = [0; 16];
+        entropy.fill(&mut random);
+        let owner = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let runtime = Self(Arc::new(Inner {
+            store,
+            layout: Arc::new(layout),
+            sandbox,
+            admission,
+            clock,
+            entropy,
+            grants,
+            drain,
+            routes: Routes::default(),
+            owner,
+            slots: Arc::new(Semaphore::new(limits::INVOCATIONS_MAX)),
+            queue: Queue::default(),
+            workers: Workers::default(),
+            watchers: Watchers::default(),
+            stopping: AtomicBool::new(false),
+        }));
+        runtime.sweep().await?;
+        let recovered = runtime.store.recover(&runtime.owner, call_name).await?;
+        for (tenant, task) in &recovered.in_doubt {
+            tracing::warn!(%tenant, %task, "a task that was interrupted during a write ended in doubt");
+        }
+        if !recovered.rerun.is_empty() {
+            tracing::info!(tasks = recovered.rerun.len(), "interrupted tasks run again");
+        }
+        runtime.load_deployments().await?;
+        runtime.dispatch_pending().await?;
+        runtime.keep_leases();
+        Ok(runtime)
+    }
+
+    /// Stops: takes no new work, waits up to `grace` for what runs, and closes the
+    /// store. What still runs then is settled by the next start.
+    pub async fn stop(&self, grace: Duration) {
+        self.stopping.store(true, Ordering::SeqCst);
+        self.queue.close();
+        if tokio::time::timeout(grace, self.workers.idle()).await.is_err() {
+            tracing::warn!(tasks = self.workers.count(), "stopping while tasks still run; the next start settles them");
+        }
+        self.store.close().await;
+    }
+
+    /// Whether the host takes work.
+    pub fn is_ready(&self) -> bool {
+        !self.stopping.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn require_ready(&self) -> Result<()> {
+        if self.is_ready() {
+            return Ok(());
+        }
+        Err(Error::new(Code::UnavailableHost, "the host is shutting down; try again when it is back"))
+    }
+}
+
+/// The name of a journalled call, for messages.
+fn call_name(bytes: &[u8]) -> String {
+    Call::decode(bytes).map_or_else(|_| "an unknown call".to_owned(), |call| call.name().to_owned())
+}

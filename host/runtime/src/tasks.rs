@@ -1,0 +1,28 @@
+//! Tasks: requests for a skill, from acceptance to end.
+//!
+//! ```text
+//!                    ┌─ awaited, nobody holds its id: runs at once; its first commit is
+//! submit ─ validate ─┤  its last unless it writes before, or the wait ends
+//!                    └─ else: committed as pending, queued by priority, claimed, run
+//!
+//!     pending ──▸ running ──▸ completed | failed | cancelled | in doubt
+//! ```
+//!
+//! Accepted means that the client holds an id or an answer; what is accepted is on disk.
+
+mod accepted;
+mod ledger;
+mod observe;
+mod query;
+mod queue;
+mod run;
+mod submit;
+mod workers;
+
+pub use observe::{TaskEvent, TaskEvents};
+pub use query::TaskQuery;
+pub use submit::Submitted;
+
+pub(crate) use observe::Watchers;
+pub(crate) use queue::Queue;
+pub(crate) use workers::Workers;

@@ -1,0 +1,82 @@
+//! The sandbox's ledger, over the store.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use troupe_core::Result;
+use troupe_sandbox::{Entry, JournalRow, Ledger, StateOutcome, StateWrite};
+use troupe_store::{Quota, StateChange, Store};
+
+use super::accepted::Accepted;
+
+/// The durable side of one attempt.
+#[derive(Debug)]
+pub(crate) struct StoreLedger {
+    store: Store,
+    accepted: Arc<Accepted>,
+}
+
+impl StoreLedger {
+    pub(crate) fn new(store: Store, accepted: Arc<Accepted>) -> Self {
+        Self { store, accepted }
+    }
+}
+
+#[async_trait]
+impl Ledger for StoreLedger {
+    async fn get(&mut self, key: &str) -> Result<Option<Entry>> {
+        let pin = &self.accepted.pin;
+        let found = self.store.state_get(&pin.tenant, &pin.agent, pin.generation, key).await?;
+        Ok(found.map(|(value, revision)| Entry { value, revision }))
+    }
+
+    async fn list(&mut self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>> {
+        let pin = &self.accepted.pin;
+        self.store.state_list(&pin.tenant, &pin.agent, pin.generation, prefix, after, limit).await
+    }
+
+    async fn write(
+        &mut self,
+        rows: Vec<JournalRow>,
+        row: JournalRow,
+        write: StateWrite,
+        bytes_max: u64,
+        keys_max: u64,
+    ) -> Result<StateOutcome> {
+        let change = StateChange { write: stored(write), bytes_max, keys_max, encode: encoded };
+        let answer = self.accepted.write(rows.into_iter().map(journalled).collect(), change, journalled(row)).await?;
+        let outcome = answer.state.ok_or_else(|| troupe_core::Error::internal("the store did not say what it wrote"))?;
+        Ok(outcome_of(&outcome))
+    }
+}
+
+/// A journal row as the store keeps it.
+pub(crate) fn journalled(row: JournalRow) -> troupe_store::JournalRow {
+    let JournalRow { number, at, call, answer, write } = row;
+    troupe_store::JournalRow { number, at, call, answer: (!answer.is_empty()).then_some(answer), write }
+}
+
+fn stored(write: StateWrite) -> troupe_store::StateWrite {
+    match write {
+        StateWrite::Set { key, value } => troupe_store::StateWrite::Set { key, value },
+        StateWrite::CompareAndSet { key, expected, value } => {
+            troupe_store::StateWrite::CompareAndSet { key, expected, value }
+        }
+        StateWrite::Delete { key } => troupe_store::StateWrite::Delete { key },
+    }
+}
+
+fn outcome_of(outcome: &troupe_store::StateOutcome) -> StateOutcome {
+    match *outcome {
+        troupe_store::StateOutcome::Written { revision } => StateOutcome::Written(revision),
+        troupe_store::StateOutcome::Deleted { existed } => StateOutcome::Deleted(existed),
+        troupe_store::StateOutcome::Conflict { found } => StateOutcome::Conflict(found),
+        troupe_store::StateOutcome::Full { which: Quota::Bytes, maximum } => StateOutcome::BytesFull(maximum),
+        troupe_store::StateOutcome::Full { which: Quota::Keys, maximum } => StateOutcome::KeysFull(maximum),
+    }
+}
+
+/// The answer as the journal keeps it.
+fn encoded(outcome: &troupe_store::StateOutcome) -> Vec<u8> {
+    troupe_sandbox::Answer::from(&outcome_of(outcome)).encode()
+}

@@ -1,0 +1,70 @@
+//! Reading tasks.
+
+use serde_json::Value;
+use troupe_core::view::{Page, TaskStatus, TaskView};
+use troupe_core::{AgentName, Caller, Code, Error, Result, Scope, TaskId, limits};
+use troupe_store::{TaskFilter, TaskRow};
+
+use crate::{Runtime, agents};
+
+/// Which tasks to list.
+#[derive(Debug, Clone, Default)]
+pub struct TaskQuery {
+    /// Those of one agent.
+    pub agent: Option<String>,
+    /// Those in one status.
+    pub status: Option<TaskStatus>,
+    /// Those older than this one.
+    pub after: Option<TaskId>,
+    /// How many; capped.
+    pub limit: Option<u32>,
+}
+
+impl Runtime {
+    /// Lists tasks, newest first.
+    ///
+    /// # Errors
+    /// [`Code::AuthScope`], or a store that cannot be read.
+    pub async fn tasks(&self, caller: &Caller, query: TaskQuery) -> Result<Page<TaskView>> {
+        caller.require(Scope::Read)?;
+        let agent = query.agent.map(|name| name.parse::<AgentName>().map_err(|_| agents::unknown(&name))).transpose()?;
+        let limit = query.limit.unwrap_or(limits::PAGE_DEFAULT).clamp(1, limits::PAGE_MAX);
+        let filter = TaskFilter { agent, status: query.status };
+        let page = self.store.tasks(&caller.tenant, filter, query.after, limit).await?;
+        let next = page.tasks.last().filter(|_| page.more).map(|last| last.id.to_string());
+        Ok(Page { items: page.tasks.iter().map(view).collect(), next })
+    }
+
+    /// One task.
+    ///
+    /// # Errors
+    /// [`Code::TaskNotFound`].
+    pub async fn task(&self, caller: &Caller, task: TaskId) -> Result<TaskView> {
+        caller.require(Scope::Read)?;
+        let row = self.store.task(&caller.tenant, task).await?;
+        let row = row.ok_or_else(|| Error::new(Code::TaskNotFound, format!("there is no task {task}")))?;
+        Ok(view(&row))
+    }
+}
+
+/// A task's row as clients see it.
+pub(crate) fn view(row: &TaskRow) -> TaskView {
+    let document = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
+    TaskView {
+        id: row.id,
+        agent: row.agent.to_string(),
+        skill: row.skill.to_string(),
+        status: row.status,
+        input: document(&row.input),
+        output: row.output.as_deref().map(document),
+        failure: row.failure.clone(),
+        release: row.release.clone(),
+        attempt: row.attempt,
+        priority: row.priority,
+        principal: row.principal.clone(),
+        timeout_ms: row.timeout_ms,
+        created_at: row.created_at,
+        started_at: row.started_at,
+        ended_at: row.ended_at,
+    }
+}

@@ -1,0 +1,80 @@
+//! What runs in this process: the switch and the lease of each attempt.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
+use troupe_core::{TaskId, TenantId};
+use troupe_sandbox::{Stop, StopReason};
+
+/// The attempts that run here.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Workers(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    running: Mutex<HashMap<TaskId, Worker>>,
+    idle: Notify,
+}
+
+#[derive(Debug, Clone)]
+struct Worker {
+    tenant: TenantId,
+    lease_number: u64,
+    stop: Stop,
+}
+
+/// An attempt's place among the workers; gone when dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    workers: Workers,
+    task: TaskId,
+}
+
+impl Workers {
+    pub(crate) fn enter(&self, tenant: TenantId, task: TaskId, lease_number: u64, stop: Stop) -> Place {
+        self.lock().insert(task, Worker { tenant, lease_number, stop });
+        Place { workers: self.clone(), task }
+    }
+
+    /// Stops a tenant's task, if it runs here.
+    pub(crate) fn stop(&self, tenant: &TenantId, task: TaskId, reason: StopReason) {
+        if let Some(worker) = self.lock().get(&task).filter(|worker| worker.tenant == *tenant) {
+            worker.stop.now(reason);
+        }
+    }
+
+    /// The leases that this process holds.
+    pub(crate) fn leases(&self) -> Vec<(TenantId, TaskId, u64)> {
+        self.lock().iter().map(|(task, worker)| (worker.tenant.clone(), *task, worker.lease_number)).collect()
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Waits until nothing runs.
+    pub(crate) async fn idle(&self) {
+        loop {
+            let emptied = self.0.idle.notified();
+            if self.count() == 0 {
+                return;
+            }
+            emptied.await;
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<TaskId, Worker>> {
+        self.0.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut running = self.workers.lock();
+        running.remove(&self.task);
+        if running.is_empty() {
+            self.workers.0.idle.notify_waiters();
+        }
+    }
+}

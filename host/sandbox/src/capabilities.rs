@@ -1,0 +1,9 @@
+//! One file for each interface of the contract that an agent imports.
+
+mod invocation;
+mod log;
+mod progress;
+mod state;
+
+pub(crate) use log::{LogMeter, clean};
+pub(crate) use progress::ProgressMeter;

@@ -1,0 +1,51 @@
+//! `progress`: what a waiting caller sees. Reports in between are passed over, since
+//! only the newest counts; parts of the output all arrive, up to a total.
+
+use serde_json::value::RawValue;
+use troupe_core::view::Progress;
+use troupe_core::{Code, Error, limits};
+use wasmtime::Result;
+
+use super::log::clean;
+use crate::bindings::troupe::agent::progress::Host;
+use crate::context::Context;
+
+impl Host for Context {
+    fn report(&mut self, fraction: Option<f64>, message: String) -> Result<()> {
+        self.count()?;
+        let fraction = fraction.filter(|fraction| fraction.is_finite()).map(|fraction| fraction.clamp(0.0, 1.0));
+        let message = clean(&message, limits::PROGRESS_MESSAGE_BYTES_MAX);
+        self.observer.progress(Progress { fraction, message });
+        Ok(())
+    }
+
+    fn partial(&mut self, output: String) -> Result<()> {
+        self.count()?;
+        self.progress.add(output.len())?;
+        if serde_json::from_str::<&RawValue>(&output).is_err() {
+            let error = Error::new(Code::OutputInvalid, "the agent's partial output is not JSON");
+            return Err(wasmtime::Error::new(error));
+        }
+        self.observer.partial(output);
+        Ok(())
+    }
+}
+
+/// What one guest has handed out.
+#[derive(Debug, Default)]
+pub(crate) struct ProgressMeter {
+    bytes: usize,
+}
+
+impl ProgressMeter {
+    fn add(&mut self, bytes: usize) -> troupe_core::Result<()> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes > limits::PARTIAL_BYTES_MAX {
+            return Err(Error::new(
+                Code::LimitTransfer,
+                format!("the agent's partial output passed {}", limits::bytes(limits::PARTIAL_BYTES_MAX as u64)),
+            ));
+        }
+        Ok(())
+    }
+}

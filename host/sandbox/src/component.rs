@@ -1,0 +1,68 @@
+//! A component that is compiled, checked and linked: what every invocation of it starts
+//! from.
+
+use troupe_core::{Code, Error, Result, limits};
+use wasmtime::Engine;
+use wasmtime::component::{Component, Linker};
+
+use crate::bindings::AgentPre;
+use crate::context::Context;
+use crate::{stubs, world};
+
+/// A loaded component, ready to be invoked any number of times.
+#[derive(Clone)]
+pub struct Agent {
+    pub(crate) pre: AgentPre<Context>,
+}
+
+impl std::fmt::Debug for Agent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Agent(..)")
+    }
+}
+
+/// Compiles a component from its binary form.
+pub(crate) fn compile(engine: &Engine, wasm: &[u8]) -> Result<Component> {
+    if wasm.len() as u64 > limits::COMPONENT_BYTES_MAX {
+        return Err(Error::new(
+            Code::ArtifactSize,
+            format!(
+                "the component has {} bytes; the host accepts at most {}",
+                wasm.len(),
+                limits::bytes(limits::COMPONENT_BYTES_MAX)
+            ),
+        ));
+    }
+    // The layer field of the preamble tells a core module (0) from a component (1).
+    if wasm.get(..4) == Some(b"\0asm") && wasm.get(6) == Some(&0) {
+        return Err(Error::new(
+            Code::ArtifactMalformed,
+            "this is a core WebAssembly module, not a component; build for `wasm32-wasip2`",
+        ));
+    }
+    Component::from_binary(engine, wasm).map_err(|error| {
+        let text = format!("{error:#}");
+        let first: String = text.lines().next().unwrap_or_default().chars().take(300).collect();
+        // A component that needs what the host switches off is well formed, and still
+        // not of our world.
+        let code = if text.contains("feature") || text.contains("async") {
+            Code::ArtifactWorld
+        } else {
+            Code::ArtifactMalformed
+        };
+        Error::new(code, format!("this is not a component the host can run: {}", first.escape_default()))
+    })
+}
+
+/// Checks a compiled component and links it.
+pub(crate) fn link(engine: &Engine, linker: &Linker<Context>, component: &Component) -> Result<Agent> {
+    world::check(engine, component)?;
+    let mismatch = |error: wasmtime::Error| {
+        let text: String = format!("{error:#}").chars().take(300).collect();
+        Error::new(Code::ArtifactWorld, format!("the component does not fit the contract: {}", text.escape_default()))
+    };
+    let mut linker = linker.clone();
+    stubs::define(&mut linker, engine, component).map_err(mismatch)?;
+    let pre = linker.instantiate_pre(component).map_err(mismatch)?;
+    Ok(Agent { pre: AgentPre::new(pre).map_err(mismatch)? })
+}

@@ -1,0 +1,76 @@
+//! One invocation: what goes in and what comes out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use troupe_core::{Grants, Result, TenantId, Timestamp};
+
+use crate::gate::JournalRow;
+use crate::port::{Ledger, Observer};
+use crate::stop::Stop;
+
+/// What a guest may know about its invocation.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The session, if it came from one.
+    pub session: Option<String>,
+    /// The principal who asked.
+    pub user: Option<String>,
+    /// A W3C `traceparent`.
+    pub trace: String,
+    /// The attempt, from 1.
+    pub attempt: u32,
+    /// When it is cut off.
+    pub deadline: Timestamp,
+    /// The deployment's configuration, a JSON object.
+    pub configuration: Arc<RawValue>,
+}
+
+/// Everything an invocation needs.
+pub struct Invocation {
+    /// What the guest may know.
+    pub facts: Facts,
+    /// What the guest may do.
+    pub grants: Grants,
+    /// Its durable side.
+    pub ledger: Box<dyn Ledger>,
+    /// Who watches.
+    pub observer: Arc<dyn Observer>,
+    /// The switch that ends it early.
+    pub stop: Stop,
+    /// How long it may run.
+    pub time: Duration,
+    /// How much linear memory it may hold, in bytes.
+    pub memory_bytes: usize,
+    /// How long its output may be, in bytes.
+    pub output_bytes: usize,
+    /// What its random numbers come from.
+    pub seed: [u8; 32],
+    /// When it began; its clocks start here.
+    pub started_at: Timestamp,
+}
+
+/// What an invocation used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// The most linear memory held at once, in bytes.
+    pub memory_bytes_peak: u64,
+    /// Calls from guest to host.
+    pub host_calls: u64,
+    /// Capability calls that were denied.
+    pub denied: u64,
+}
+
+/// How an invocation ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The output as JSON text, or why there is none.
+    pub result: Result<String>,
+    /// Journal rows that no commit has taken yet; they belong into the last one.
+    pub rows: Vec<JournalRow>,
+    /// What it used.
+    pub usage: Usage,
+}

@@ -1,0 +1,49 @@
+//! The sandbox: where agents run.
+//!
+//! *Holds:* the engine, the compiled cache, the linker, the gate and the capabilities,
+//! and the ports through which they reach the rest of the host.
+//! *Never holds:* SQL, HTTP doors, tenants' policies; no other crate knows wasmtime.
+//! *Start at:* [`Sandbox`], then `gate.rs` for what a guest may ask.
+//! *Tested by:* `tests/suites/sandbox/` with the guests of `tests/guests/`.
+
+mod cache;
+mod capabilities;
+mod clock;
+mod component;
+mod context;
+mod engine;
+mod gate;
+mod invocation;
+mod limiter;
+mod linker;
+mod mapped;
+mod outcome;
+mod poll;
+mod port;
+mod sandbox;
+mod stdio;
+mod stop;
+mod stubs;
+mod world;
+
+pub use cache::CacheKey;
+pub use component::Agent;
+pub use gate::{Answer, Call, Entry, JournalRow};
+pub use invocation::{Facts, Invocation, Outcome, Usage};
+pub use port::{Ledger, LogLevel, LogRecord, NoLedger, Observer, StateOutcome, StateWrite};
+pub use sandbox::{Sandbox, SandboxConfig};
+pub use stop::{Stop, StopReason};
+
+/// The bindings that `wasmtime` generates from our contract.
+mod bindings {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "agent",
+        imports: {
+            "troupe:agent/state": async | trappable,
+            default: trappable,
+        },
+        exports: { default: async },
+        require_store_data_send: true,
+    });
+}

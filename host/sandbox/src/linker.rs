@@ -1,0 +1,65 @@
+//! What a component finds when it links: all of our interfaces and the parts of WASI 0.2
+//! that carry no authority. Everything is always there and the gate decides per call,
+//! so one linked component serves every deployment of it.
+//!
+//! Absent on purpose: `wasi:filesystem` (but for the list of preopened directories,
+//! which is empty, so that opening a file fails as an ordinary error) and
+//! `wasi:sockets`. A component that names them links, and traps when it calls them.
+
+use troupe_core::{Error, Result};
+use wasmtime::Engine;
+use wasmtime::component::{HasSelf, Linker, Resource};
+use wasmtime_wasi::cli::{WasiCli, WasiCliView as _};
+use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView as _};
+use wasmtime_wasi::p2::bindings::{cli, clocks, random};
+use wasmtime_wasi::random::{WasiRandom, WasiRandomView as _};
+use wasmtime_wasi_io::bindings::wasi::io;
+
+use crate::bindings;
+use crate::context::Context;
+use crate::stubs::Absent;
+
+/// Makes the linker that every component is linked by.
+pub(crate) fn linker(engine: &Engine) -> Result<Linker<Context>> {
+    let mut linker = Linker::new(engine);
+    add(&mut linker).map_err(Error::internal)?;
+    Ok(linker)
+}
+
+struct Table;
+
+impl wasmtime::component::HasData for Table {
+    type Data<'a> = &'a mut wasmtime::component::ResourceTable;
+}
+
+fn add(l: &mut Linker<Context>) -> wasmtime::Result<()> {
+    io::poll::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
+    io::error::add_to_linker::<_, Table>(l, |c| &mut c.table)?;
+    io::streams::add_to_linker::<_, Table>(l, |c| &mut c.table)?;
+
+    clocks::wall_clock::add_to_linker::<_, WasiClocks>(l, Context::clocks)?;
+    clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(l, Context::clocks)?;
+    random::random::add_to_linker::<_, WasiRandom>(l, Context::random)?;
+    random::insecure::add_to_linker::<_, WasiRandom>(l, Context::random)?;
+    random::insecure_seed::add_to_linker::<_, WasiRandom>(l, Context::random)?;
+    cli::exit::add_to_linker::<_, WasiCli>(l, Context::cli)?;
+    cli::environment::add_to_linker::<_, WasiCli>(l, Context::cli)?;
+    cli::stdin::add_to_linker::<_, WasiCli>(l, Context::cli)?;
+    cli::stdout::add_to_linker::<_, WasiCli>(l, Context::cli)?;
+    cli::stderr::add_to_linker::<_, WasiCli>(l, Context::cli)?;
+    cli::terminal_input::add_to_linker::<_, WasiCli>(l, Context::cli)?;
+    cli::terminal_output::add_to_linker::<_, WasiCli>(l, Context::cli)?;
+    cli::terminal_stdin::add_to_linker::<_, WasiCli>(l, Context::cli)?;
+    cli::terminal_stdout::add_to_linker::<_, WasiCli>(l, Context::cli)?;
+    cli::terminal_stderr::add_to_linker::<_, WasiCli>(l, Context::cli)?;
+
+    // wasi-libc asks for preopened directories on the first file call.
+    let mut preopens = l.instance("wasi:filesystem/preopens@0.2.0")?;
+    preopens.func_wrap("get-directories", |_, (): ()| Ok((Vec::<(Resource<Absent>, String)>::new(),)))?;
+
+    bindings::troupe::agent::invocation::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
+    bindings::troupe::agent::log::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
+    bindings::troupe::agent::progress::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
+    bindings::troupe::agent::state::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
+    Ok(())
+}

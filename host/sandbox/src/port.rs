@@ -1,0 +1,151 @@
+//! The ports: what the sandbox asks of the rest of the host. The runtime implements
+//! them over the store; tests and the admission child over nothing at all.
+
+use async_trait::async_trait;
+use troupe_core::view::Progress;
+use troupe_core::{Result, Timestamp};
+
+use crate::gate::{Entry, JournalRow};
+
+/// A write to the deployment's state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StateWrite {
+    /// Writes a key whatever it held.
+    Set {
+        /// The key.
+        key: String,
+        /// The new value.
+        value: Vec<u8>,
+    },
+    /// Writes a key if its revision is still the expected one.
+    CompareAndSet {
+        /// The key.
+        key: String,
+        /// The revision it must have; `None`: it must be absent.
+        expected: Option<u64>,
+        /// The new value.
+        value: Vec<u8>,
+    },
+    /// Deletes a key.
+    Delete {
+        /// The key.
+        key: String,
+    },
+}
+
+/// What a state write did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StateOutcome {
+    /// The key has this revision now.
+    Written(u64),
+    /// Whether there was something to delete.
+    Deleted(bool),
+    /// The key had another revision (`None`: it was absent); nothing was written.
+    Conflict(Option<u64>),
+    /// More than this many bytes would be stored; nothing was written.
+    BytesFull(u64),
+    /// More than this many keys would be stored; nothing was written.
+    KeysFull(u64),
+}
+
+/// The durable side of one invocation: its state and its journal.
+///
+/// WARNING: an implementation must refuse every write of an invocation that no longer
+/// holds its lease or whose epoch is retired, in the same transaction as the write.
+#[async_trait]
+pub trait Ledger: Send {
+    /// Reads a key.
+    async fn get(&mut self, key: &str) -> Result<Option<Entry>>;
+
+    /// Lists keys that begin with `prefix`, in byte order, after `after`.
+    async fn list(&mut self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>>;
+
+    /// Commits `rows`, then `write`, then the row that records the write, all or none.
+    ///
+    /// `row` arrives without an answer; the implementation completes it with the
+    /// encoded [`Answer`](crate::Answer) of the outcome.
+    async fn write(
+        &mut self,
+        rows: Vec<JournalRow>,
+        row: JournalRow,
+        write: StateWrite,
+        bytes_max: u64,
+        keys_max: u64,
+    ) -> Result<StateOutcome>;
+}
+
+/// A ledger for runs that may keep nothing: every state call finds nothing, and a write
+/// cannot come, because such runs are granted nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoLedger;
+
+#[async_trait]
+impl Ledger for NoLedger {
+    async fn get(&mut self, _key: &str) -> Result<Option<Entry>> {
+        Ok(None)
+    }
+
+    async fn list(&mut self, _prefix: &str, _after: Option<&str>, _limit: u32) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    async fn write(
+        &mut self,
+        _rows: Vec<JournalRow>,
+        _row: JournalRow,
+        _write: StateWrite,
+        _bytes_max: u64,
+        _keys_max: u64,
+    ) -> Result<StateOutcome> {
+        Err(troupe_core::Error::new(
+            troupe_core::Code::DeniedCapability,
+            "this run keeps nothing, so it cannot write state",
+        ))
+    }
+}
+
+/// How much a log record matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Step-by-step detail.
+    Trace,
+    /// What helps to find a fault.
+    Debug,
+    /// What happened.
+    Info,
+    /// Something unexpected that did no harm.
+    Warn,
+    /// Something failed.
+    Error,
+}
+
+/// One record a guest wrote, already bounded and free of control characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogRecord {
+    /// How much it matters.
+    pub level: LogLevel,
+    /// When, by the guest's clock.
+    pub at: Timestamp,
+    /// The message.
+    pub message: String,
+    /// Named values.
+    pub fields: Vec<(String, String)>,
+}
+
+/// Who watches an invocation.
+///
+/// NOTE: these are called from the guest's own turn and must not block.
+pub trait Observer: Send + Sync {
+    /// The guest wrote a record.
+    fn log(&self, record: LogRecord);
+    /// The guest said how far it is.
+    fn progress(&self, progress: Progress);
+    /// The guest handed out a part of its output, as JSON text.
+    fn partial(&self, part: String);
+}
+
+impl Observer for () {
+    fn log(&self, _record: LogRecord) {}
+    fn progress(&self, _progress: Progress) {}
+    fn partial(&self, _part: String) {}
+}

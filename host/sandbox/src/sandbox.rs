@@ -1,0 +1,225 @@
+//! The sandbox itself: loads components and invokes them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use troupe_core::{Clock, Code, Digest, Error, Grants, Result, TenantId, limits};
+use wasmtime::component::Linker;
+use wasmtime::{Engine, Store, UpdateDeadline};
+
+use crate::bindings;
+use crate::cache::{Cache, CacheKey};
+use crate::component::{self, Agent};
+use crate::context::Context;
+use crate::invocation::{Facts, Invocation, Outcome, Usage};
+use crate::port::NoLedger;
+use crate::stop::Stop;
+use crate::{engine, gate, linker, outcome};
+
+/// What a sandbox is made with.
+#[derive(Debug, Clone)]
+pub struct SandboxConfig {
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where compiled code is kept, and the key it is authenticated by.
+    pub cache: Option<(PathBuf, CacheKey)>,
+}
+
+/// The one engine of a process and all that hangs on it.
+pub struct Sandbox {
+    engine: Engine,
+    linker: Linker<Context>,
+    cache: Option<Cache>,
+    clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox").field("cache", &self.cache).finish_non_exhaustive()
+    }
+}
+
+impl Sandbox {
+    /// Makes the engine and starts its ticks. Make one for each process.
+    ///
+    /// # Errors
+    /// [`Code::Internal`] if this machine cannot run the engine.
+    pub fn new(config: SandboxConfig) -> Result<Self> {
+        let engine = engine::engine()?;
+        let linker = linker::linker(&engine)?;
+        let cache = config.cache.map(|(dir, key)| Cache::new(&engine, dir, key));
+        tick(&engine)?;
+        Ok(Self { engine, linker, cache, clock: config.clock })
+    }
+
+    /// Compiles a component and checks that it is an agent; returns the machine code
+    /// for [`Sandbox::keep`]. It is heavy work on untrusted bytes: the host does it in a
+    /// child process with bounded time and memory.
+    ///
+    /// # Errors
+    /// The codes `artifact.*`, each naming what is wrong.
+    pub fn compile(&self, wasm: &[u8]) -> Result<(Agent, Vec<u8>)> {
+        let component = component::compile(&self.engine, wasm)?;
+        let agent = component::link(&self.engine, &self.linker, &component)?;
+        let code = component.serialize().map_err(Error::internal)?;
+        Ok((agent, code))
+    }
+
+    /// Keeps machine code that a trusted [`Sandbox::compile`] made for the component.
+    ///
+    /// # Errors
+    /// [`Code::Internal`] if the cache cannot be written.
+    pub fn keep(&self, digest: &Digest, code: &[u8]) -> Result<()> {
+        match &self.cache {
+            Some(cache) => cache.store(digest, code),
+            None => Ok(()),
+        }
+    }
+
+    /// Loads a component from the cache, if it is there.
+    pub fn load(&self, digest: &Digest) -> Option<Agent> {
+        let component = self.cache.as_ref()?.load(&self.engine, digest)?;
+        component::link(&self.engine, &self.linker, &component).ok()
+    }
+
+    /// Asks a component for its profile, without any capability.
+    ///
+    /// # Errors
+    /// [`Code::ArtifactInit`] if it does not answer in time or traps.
+    pub async fn describe(&self, agent: &Agent) -> Result<String> {
+        let started_at = self.clock.now();
+        let mut invocation = Invocation {
+            facts: Facts {
+                tenant: TenantId::default(),
+                session: None,
+                user: None,
+                trace: String::new(),
+                attempt: 1,
+                deadline: started_at.plus(limits::DESCRIBE_TIME_MAX),
+                configuration: Arc::from(RawValue::NULL.to_owned()),
+            },
+            grants: Grants::default(),
+            ledger: Box::new(NoLedger),
+            observer: Arc::new(()),
+            stop: Stop::default(),
+            time: limits::DESCRIBE_TIME_MAX,
+            memory_bytes: limits::GUEST_MEMORY_BYTES_DEFAULT,
+            output_bytes: limits::PROFILE_BYTES_MAX,
+            seed: [0; 32],
+            started_at,
+        };
+        // Two answers must be equal, so what varies between runs is fixed.
+        invocation.started_at = troupe_core::Timestamp::from_millis(0);
+        let outcome = self.run(agent, invocation, Export::Describe).await;
+        outcome.result.map_err(|error| {
+            let late = error.code == Code::LimitDeadline;
+            let reason = if late {
+                format!("it did not answer within {} s", limits::DESCRIBE_TIME_MAX.as_secs())
+            } else {
+                error.message.clone()
+            };
+            Error::new(Code::ArtifactInit, format!("the agent cannot describe itself: {reason}")).with_cause(error)
+        })
+    }
+
+    /// Performs one skill in a fresh instance.
+    #[expect(clippy::ptr_arg, reason = "the generated bindings lower a `String`, so a slice would be copied first")]
+    pub async fn perform(&self, agent: &Agent, invocation: Invocation, skill: &str, input: &String) -> Outcome {
+        self.run(agent, invocation, Export::Perform { skill, input }).await
+    }
+
+    async fn run(&self, agent: &Agent, invocation: Invocation, export: Export<'_>) -> Outcome {
+        let stop = invocation.stop.clone();
+        let time = invocation.time;
+        let output_bytes_max = invocation.output_bytes;
+        let mut store = Store::new(&self.engine, Context::new(invocation, Arc::clone(&self.clock)));
+        store.limiter(|context| &mut context.limiter);
+        store.set_hostcall_fuel(limits::TRANSFER_BYTES_MAX);
+        store.set_max_component_handles(limits::GUEST_HANDLES_MAX);
+        let ends_at = tokio::time::Instant::now() + time;
+        store.set_epoch_deadline(1);
+        let watched = stop.clone();
+        store.epoch_deadline_callback(move |context| {
+            if let Some(reason) = watched.reason() {
+                return Err(wasmtime::Error::new(reason.error()));
+            }
+            if tokio::time::Instant::now() >= ends_at {
+                return Err(wasmtime::Error::new(deadline(time)));
+            }
+            if context.data().clock.looks() > limits::HOST_CALLS_MAX {
+                return Err(wasmtime::Error::new(gate::host_calls_exceeded()));
+            }
+            Ok(UpdateDeadline::Yield(1))
+        });
+        let result = tokio::select! {
+            biased;
+            result = call(&mut store, agent, export) => result,
+            reason = stop.stopped() => Err(wasmtime::Error::new(reason.error())),
+            () = tokio::time::sleep_until(ends_at) => Err(wasmtime::Error::new(deadline(time))),
+        };
+        let context = store.data_mut();
+        let result = match result {
+            Ok(Ok(output)) => within(output, output_bytes_max),
+            Ok(Err(failure)) => Err(outcome::from_failure(failure)),
+            Err(error) => Err(outcome::from_trap(error, &context.limiter)),
+        };
+        context.finish_log();
+        let (rows, host_calls, denied) = context.gate.finish();
+        let usage = Usage {
+            memory_bytes_peak: context.limiter.peak() as u64,
+            host_calls: host_calls + context.clock.looks(),
+            denied,
+        };
+        Outcome { result, rows, usage }
+    }
+}
+
+enum Export<'a> {
+    Describe,
+    Perform { skill: &'a str, input: &'a String },
+}
+
+async fn call(
+    store: &mut Store<Context>,
+    agent: &Agent,
+    export: Export<'_>,
+) -> wasmtime::Result<std::result::Result<String, bindings::troupe::agent::types::Failure>> {
+    let instance = agent.pre.instantiate_async(&mut *store).await?;
+    let skills = instance.troupe_agent_skills();
+    match export {
+        Export::Describe => skills.call_describe(store).await.map(Ok),
+        Export::Perform { skill, input } => skills.call_perform(store, skill, input).await,
+    }
+}
+
+fn deadline(time: Duration) -> Error {
+    Error::new(
+        Code::LimitDeadline,
+        format!("the agent did not end within its {} ms; give the task a longer timeout", time.as_millis()),
+    )
+}
+
+fn within(output: String, bytes_max: usize) -> Result<String> {
+    if output.len() > bytes_max {
+        return Err(Error::new(
+            Code::LimitTransfer,
+            format!("the agent's output has {} bytes; it may have {bytes_max}", output.len()),
+        ));
+    }
+    Ok(output)
+}
+
+/// Starts the thread that moves the engine's epoch; it ends with the engine.
+fn tick(engine: &Engine) -> Result<()> {
+    let engine = engine.weak();
+    let ticker = move || {
+        while let Some(engine) = engine.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            std::thread::sleep(limits::TICK);
+        }
+    };
+    std::thread::Builder::new().name("epoch".to_owned()).spawn(ticker).map(drop).map_err(Error::internal)
+}

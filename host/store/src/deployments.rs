@@ -1,0 +1,302 @@
+//! Deployments: one row is one route, changed by compare-and-set on its epoch.
+
+use serde_json::json;
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+use troupe_core::{AgentName, Code, Digest, Error, ReleaseRef, Result, TenantId, Timestamp};
+
+use crate::Store;
+use crate::fault::Done;
+use crate::releases;
+use crate::rows::{Columns as _, number};
+use crate::writer::Tx;
+
+/// A tenant's use of an agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeploymentRow {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The agent.
+    pub agent: AgentName,
+    /// Rises by one with every change; 1 is the first.
+    pub epoch: u64,
+    /// The version that serves.
+    pub serving: semver::Version,
+    /// The digest of the release that serves.
+    pub digest: Digest,
+    /// Which grants are in force; 0 when none were given.
+    pub grants_revision: u64,
+    /// The operator's grants, as JSON.
+    pub grants: Option<String>,
+    /// Which configuration is in force; 0 when none was set.
+    pub configuration_revision: u64,
+    /// The operator's configuration, a JSON object.
+    pub configuration: String,
+    /// Which copy of the key space is in use.
+    pub state_generation: u64,
+    /// When the row changed last.
+    pub changed_at: Timestamp,
+}
+
+/// A change of a route. What is absent stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RouteChange {
+    /// The release that shall serve.
+    pub serving: Option<(semver::Version, Digest)>,
+    /// The operator's configuration, a JSON object.
+    pub configuration: Option<String>,
+    /// The operator's grants, as JSON.
+    pub grants: Option<String>,
+}
+
+impl Store {
+    /// Changes a route, and makes it at epoch 1 if there is none. With `expected`, only if
+    /// the epoch is still that one; 0 stands for no deployment. Tells the feed
+    /// `deployment.created`, `.swapped`, `.configured` or `.granted`, by the first of them
+    /// that applies.
+    ///
+    /// # Errors
+    /// [`Code::SwapConflict`] with the detail `epoch` when the route has moved on;
+    /// [`Code::ReleaseNotFound`] when what shall serve is not published with this digest;
+    /// [`Code::DeploymentNotFound`] when there is no deployment and none is made.
+    pub async fn change_route(
+        &self,
+        tenant: &TenantId,
+        agent: &AgentName,
+        expected: Option<u64>,
+        change: RouteChange,
+    ) -> Result<DeploymentRow> {
+        let (tenant, agent) = (tenant.clone(), agent.clone());
+        self.write(move |tx| Box::pin(change_route(tx, tenant, agent, expected, change))).await
+    }
+
+    /// Reads one deployment.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn deployment(&self, tenant: &TenantId, agent: &AgentName) -> Result<Option<DeploymentRow>> {
+        Ok(find(&mut *self.reader().await?, tenant, agent).await?)
+    }
+
+    /// Reads the tenant's deployments, by the agent's name.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn deployments(&self, tenant: &TenantId) -> Result<Vec<DeploymentRow>> {
+        Ok(of_tenant(&mut *self.reader().await?, tenant).await?)
+    }
+
+    /// Reads every tenant's deployments.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn all_deployments(&self) -> Result<Vec<DeploymentRow>> {
+        Ok(all(&mut *self.reader().await?).await?)
+    }
+}
+
+async fn change_route(
+    tx: &mut Tx,
+    tenant: TenantId,
+    agent: AgentName,
+    expected: Option<u64>,
+    change: RouteChange,
+) -> Done<DeploymentRow> {
+    let current = find(&mut tx.connection, &tenant, &agent).await?;
+    let now = tx.now;
+    let mut row = match (&current, &change.serving) {
+        (Some(row), _) => row.clone(),
+        (None, Some((version, digest))) => first(&tenant, &agent, version, *digest, now),
+        (None, None) => {
+            let message = format!("agent {agent} is not deployed; deploy it first");
+            return Err(Error::new(Code::DeploymentNotFound, message).into());
+        }
+    };
+    let epoch = row.epoch;
+    if expected.is_some_and(|expected| expected != epoch) {
+        let message = format!("the deployment of {agent} is at epoch {epoch} now; look at it again, then repeat");
+        return Err(Error::new(Code::SwapConflict, message).with("epoch", epoch).into());
+    }
+    if let Some((version, digest)) = &change.serving {
+        check_published(tx, &tenant, &agent, version, digest).await?;
+    }
+    if current.is_some() && change == RouteChange::default() {
+        return Ok(row);
+    }
+    let event = event(current.is_some(), &change);
+    let previous = current.as_ref().map(|row| row.serving.to_string());
+    row.epoch = epoch + 1;
+    row.changed_at = now;
+    if let Some((version, digest)) = change.serving {
+        row.serving = version;
+        row.digest = digest;
+    }
+    if let Some(document) = change.configuration {
+        row.configuration_revision += 1;
+        let sql =
+            "insert into configurations (tenant, agent, revision, document, changed_at) values ($1, $2, $3, $4, $5)";
+        add_document(tx, sql, &row, row.configuration_revision, &document).await?;
+        row.configuration = document;
+    }
+    if let Some(document) = change.grants {
+        row.grants_revision += 1;
+        let sql = "insert into grants (tenant, agent, revision, document, changed_at) values ($1, $2, $3, $4, $5)";
+        add_document(tx, sql, &row, row.grants_revision, &document).await?;
+        row.grants = Some(document);
+    }
+    write(tx, &row).await?;
+    let data = json!({
+        "agent": agent.as_str(), "epoch": row.epoch,
+        "serving": row.serving.to_string(), "digest": row.digest.to_string(), "previous": previous,
+        "configuration_revision": row.configuration_revision, "grants_revision": row.grants_revision,
+    });
+    tx.announce(&tenant, event, &format!("deployment/{agent}"), &data).await?;
+    Ok(row)
+}
+
+fn event(exists: bool, change: &RouteChange) -> &'static str {
+    match change {
+        _ if !exists => "deployment.created",
+        RouteChange { serving: Some(_), .. } => "deployment.swapped",
+        RouteChange { configuration: Some(_), .. } => "deployment.configured",
+        RouteChange { .. } => "deployment.granted",
+    }
+}
+
+fn first(
+    tenant: &TenantId,
+    agent: &AgentName,
+    serving: &semver::Version,
+    digest: Digest,
+    changed_at: Timestamp,
+) -> DeploymentRow {
+    DeploymentRow {
+        tenant: tenant.clone(),
+        agent: agent.clone(),
+        epoch: 0,
+        serving: serving.clone(),
+        digest,
+        grants_revision: 0,
+        grants: None,
+        configuration_revision: 0,
+        configuration: "{}".to_owned(),
+        state_generation: 1,
+        changed_at,
+    }
+}
+
+async fn check_published(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    agent: &AgentName,
+    version: &semver::Version,
+    digest: &Digest,
+) -> Done<()> {
+    let release = ReleaseRef { agent: agent.clone(), version: version.clone() };
+    match releases::find(&mut tx.connection, tenant, &release).await? {
+        Some(row) if row.digest == *digest => Ok(()),
+        _ => Err(Error::new(
+            Code::ReleaseNotFound,
+            format!("{release} is not published with digest {digest}; publish it first"),
+        )
+        .into()),
+    }
+}
+
+async fn add_document(tx: &mut Tx, sql: &'static str, row: &DeploymentRow, revision: u64, document: &str) -> Done<()> {
+    sqlx::query(sql)
+        .bind(row.tenant.as_str())
+        .bind(row.agent.as_str())
+        .bind(number(revision)?)
+        .bind(document)
+        .bind(row.changed_at.as_millis())
+        .execute(&mut tx.connection)
+        .await?;
+    Ok(())
+}
+
+/// The epoch is compared once more in the statement itself, which decides where several
+/// hosts write.
+async fn write(tx: &mut Tx, row: &DeploymentRow) -> Done<()> {
+    let written = sqlx::query(
+        "insert into deployments
+            (tenant, agent, epoch, serving, digest, grants_revision, configuration_revision, state_generation, changed_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+         on conflict (tenant, agent) do update set
+            epoch = excluded.epoch, serving = excluded.serving, digest = excluded.digest,
+            grants_revision = excluded.grants_revision, configuration_revision = excluded.configuration_revision,
+            state_generation = excluded.state_generation, changed_at = excluded.changed_at
+         where deployments.epoch = excluded.epoch - 1",
+    )
+    .bind(row.tenant.as_str())
+    .bind(row.agent.as_str())
+    .bind(number(row.epoch)?)
+    .bind(row.serving.to_string())
+    .bind(row.digest.to_string())
+    .bind(number(row.grants_revision)?)
+    .bind(number(row.configuration_revision)?)
+    .bind(number(row.state_generation)?)
+    .bind(row.changed_at.as_millis())
+    .execute(&mut tx.connection)
+    .await?;
+    match written.rows_affected() {
+        1 => Ok(()),
+        _ => Err(Error::new(
+            Code::SwapConflict,
+            format!("the deployment of {} has changed; look at it again, then repeat", row.agent),
+        )
+        .into()),
+    }
+}
+
+/// What every read of deployments begins with: the route and the documents in force.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "select d.*, c.document as configuration, g.document as grants
+             from deployments d
+             left join configurations c
+                on c.tenant = d.tenant and c.agent = d.agent and c.revision = d.configuration_revision
+             left join grants g on g.tenant = d.tenant and g.agent = d.agent and g.revision = d.grants_revision ",
+            $rest
+        )
+    };
+}
+
+async fn find(connection: &mut SqliteConnection, tenant: &TenantId, agent: &AgentName) -> Done<Option<DeploymentRow>> {
+    let row = sqlx::query(select!("where d.tenant = $1 and d.agent = $2"))
+        .bind(tenant.as_str())
+        .bind(agent.as_str())
+        .fetch_optional(connection)
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+async fn of_tenant(connection: &mut SqliteConnection, tenant: &TenantId) -> Done<Vec<DeploymentRow>> {
+    let rows = sqlx::query(select!("where d.tenant = $1 order by d.agent"))
+        .bind(tenant.as_str())
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(read).collect()
+}
+
+async fn all(connection: &mut SqliteConnection) -> Done<Vec<DeploymentRow>> {
+    let rows = sqlx::query(select!("order by d.tenant, d.agent")).fetch_all(connection).await?;
+    rows.iter().map(read).collect()
+}
+
+fn read(row: &SqliteRow) -> Done<DeploymentRow> {
+    Ok(DeploymentRow {
+        tenant: row.parsed("tenant")?,
+        agent: row.parsed("agent")?,
+        epoch: row.number("epoch")?,
+        serving: row.parsed("serving")?,
+        digest: row.parsed("digest")?,
+        grants_revision: row.number("grants_revision")?,
+        grants: row.get_as("grants")?,
+        configuration_revision: row.number("configuration_revision")?,
+        configuration: row.get_as::<Option<String>>("configuration")?.unwrap_or_else(|| "{}".to_owned()),
+        state_generation: row.number("state_generation")?,
+        changed_at: row.at("changed_at")?,
+    })
+}

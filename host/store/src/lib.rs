@@ -1,0 +1,28 @@
+//! What a host must not forget: releases, deployments, tasks, journals, state and feed.
+//!
+//! *Holds:* one concrete [`Store`] on SQLite, its migrations, the one writer that commits
+//! for everybody at once, and the rows that go in and out.
+//! *Never holds:* policy. Who may ask, what a document means and when a task runs is the
+//! runtime's.
+//! *Start at:* [`Store`], then `writer.rs` for how a write becomes durable and
+//! `tasks/commit.rs` for the one write of a running invocation.
+//! *Tested by:* `tests/store/`, on real files.
+
+mod deployments;
+mod fault;
+mod feed;
+mod journal;
+mod migrate;
+mod open;
+mod releases;
+mod rows;
+mod state;
+mod tasks;
+mod writer;
+
+pub use deployments::{DeploymentRow, RouteChange};
+pub use journal::{JournalHead, JournalRow};
+pub use open::Store;
+pub use releases::{NewRelease, Published, ReleaseDigest, ReleaseRow};
+pub use state::{Quota, StateChange, StateOutcome, StateWrite};
+pub use tasks::{Claim, Commit, CommitAnswer, Creation, Lease, Pin, Recovered, TaskEnd, TaskFilter, TaskPage, TaskRow};

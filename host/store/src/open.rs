@@ -1,0 +1,140 @@
+//! Opening and closing a database.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, Sqlite};
+use tokio::sync::watch;
+use troupe_core::{Clock, Code, Error, Result, limits};
+
+use crate::fault::{Done, Failed};
+use crate::migrate;
+use crate::writer::{Tx, Work, Writer};
+
+/// The first release whose write-ahead log cannot lose a commit when a checkpoint meets a
+/// writer that resets the log.
+const SQLITE_MIN: semver::Version = semver::Version::new(3, 51, 3);
+
+/// Statements whose compiled form a connection keeps: all that this crate has.
+const STATEMENTS_KEPT: usize = 200;
+
+/// The store of one host. Clones share it.
+///
+/// A write that has been handed over is carried out even when the future that waits for
+/// its answer is dropped. Writes handed over together usually share one commit: polling
+/// two writes in one `join!` keeps their order and costs one sync of the disk.
+#[derive(Debug, Clone)]
+pub struct Store(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    writer: Writer,
+    readers: SqlitePool,
+}
+
+impl Store {
+    /// Opens the database file at `path`, which is made if it is absent, and brings it to
+    /// this host's schema. Nobody else may write to it meanwhile.
+    ///
+    /// # Errors
+    /// [`Code::UnavailableStore`] when the file cannot be opened, is no database or of a
+    /// newer schema, or SQLite is too old; [`Code::UnavailableStorage`] when it is there
+    /// and cannot be written.
+    pub async fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self> {
+        check_version().await?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .foreign_keys(true)
+            .busy_timeout(limits::STORE_BUSY_TIME_MAX)
+            .statement_cache_capacity(STATEMENTS_KEPT)
+            .thread_name(|number| format!("sqlite-{number}"));
+        let mut connection = options
+            .clone()
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            // A sync that really reaches the disk, where the system has two kinds.
+            .pragma("fullfsync", "1")
+            .pragma("checkpoint_fullfsync", "1")
+            .pragma("journal_size_limit", limits::STORE_LOG_BYTES_KEPT.to_string())
+            .connect()
+            .await
+            .map_err(Failed::from)?;
+        migrate::run(&mut connection).await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(limits::STORE_READERS)
+            .acquire_timeout(limits::STORE_READ_WAIT_MAX)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            // The connections are threads of this process: there is nothing to ping.
+            .test_before_acquire(false)
+            .connect_with(options.read_only(true))
+            .await
+            .map_err(Failed::from)?;
+        Ok(Self(Arc::new(Inner { writer: Writer::start(connection, clock), readers })))
+    }
+
+    /// Ends the store: writes that were handed over are committed, later ones are refused
+    /// with [`Code::UnavailableHost`], and the write-ahead log is folded into the database.
+    pub async fn close(&self) {
+        self.0.readers.close().await;
+        self.0.writer.close().await;
+    }
+
+    /// Ticks after every commit that added to a feed, whichever tenant's. The value is the
+    /// number of events since the store was opened.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.0.writer.events()
+    }
+
+    /// Has `work` done by the writer and waits until it is durable.
+    pub(crate) async fn write<T, W>(&self, work: W) -> Result<T>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(&'c mut Tx) -> Work<'c, T> + Send + 'static,
+    {
+        self.0.writer.write(work).await
+    }
+
+    /// A connection that can only read, and sees every acknowledged write.
+    pub(crate) async fn reader(&self) -> Done<PoolConnection<Sqlite>> {
+        Ok(self.0.readers.acquire().await?)
+    }
+}
+
+/// Asks SQLite for its version before it touches the file.
+async fn check_version() -> Result<()> {
+    let mut memory = SqliteConnectOptions::new().in_memory(true).connect().await.map_err(Failed::from)?;
+    let version: String =
+        sqlx::query_scalar("select sqlite_version()").fetch_one(&mut memory).await.map_err(Failed::from)?;
+    memory.close().await.map_err(Failed::from)?;
+    accept_version(&version)
+}
+
+fn accept_version(found: &str) -> Result<()> {
+    match found.parse::<semver::Version>() {
+        Ok(version) if version >= SQLITE_MIN => Ok(()),
+        _ => Err(Error::new(
+            Code::UnavailableStore,
+            format!(
+                "the host is linked with SQLite {found}, which can lose commits; build it with {SQLITE_MIN} or newer"
+            ),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_sqlite_is_refused_with_both_versions() {
+        assert!(accept_version("3.51.3").is_ok());
+        assert!(accept_version("3.60.0").is_ok());
+        let error = accept_version("3.51.2").unwrap_err();
+        assert_eq!(error.code, Code::UnavailableStore);
+        insta::assert_snapshot!(error, @"the host is linked with SQLite 3.51.2, which can lose commits; build it with 3.51.3 or newer");
+    }
+}

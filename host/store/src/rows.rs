@@ -1,0 +1,90 @@
+//! Between columns and the house's vocabulary.
+//!
+//! Reading is by column name. What a column holds was written by this crate, so a value
+//! that does not read back is a fault of the host, never of the caller.
+
+use std::error::Error as StdError;
+use std::str::FromStr;
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, Sqlite};
+use troupe_core::{Error, Timestamp};
+
+use crate::fault::{Done, Failed};
+
+/// The number as the database holds it.
+///
+/// # Errors
+/// A fault of the host, when it is above the largest signed 64-bit number.
+pub(crate) fn number(value: u64) -> Done<i64> {
+    i64::try_from(value).map_err(|_| broken("number", format!("{value} is too large to be kept")))
+}
+
+/// The JSON text of a document that is known to have one.
+pub(crate) fn json(value: &impl ToJson) -> Done<String> {
+    value.to_json().map_err(|error| broken("json", error))
+}
+
+/// What can be written as JSON text; keeps serde's bound out of the callers.
+pub(crate) trait ToJson {
+    fn to_json(&self) -> serde_json::Result<String>;
+}
+
+impl ToJson for troupe_core::view::TaskFailure {
+    fn to_json(&self) -> serde_json::Result<String> {
+        serde_json::to_string(self)
+    }
+}
+
+/// A row did not read back.
+pub(crate) fn broken(column: &str, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Failed {
+    Failed::Refused(Error::internal(format!("{column}: {}", cause.into())))
+}
+
+/// Reads columns of a row by name.
+pub(crate) trait Columns {
+    /// The column as the driver reads it.
+    fn get_as<'r, T>(&'r self, column: &str) -> Done<T>
+    where
+        T: sqlx::Decode<'r, Sqlite> + sqlx::Type<Sqlite>;
+
+    /// A text column, parsed.
+    fn parsed<T: FromStr<Err: StdError + Send + Sync + 'static>>(&self, column: &str) -> Done<T> {
+        self.get_as::<&str>(column)?.parse().map_err(|error: T::Err| broken(column, error))
+    }
+
+    /// A text column that may be null, parsed.
+    fn parsed_option<T: FromStr<Err: StdError + Send + Sync + 'static>>(&self, column: &str) -> Done<Option<T>> {
+        let text = self.get_as::<Option<&str>>(column)?;
+        text.map(|text| text.parse().map_err(|error: T::Err| broken(column, error))).transpose()
+    }
+
+    /// A number that is never negative.
+    fn number<T: TryFrom<i64, Error: StdError + Send + Sync + 'static>>(&self, column: &str) -> Done<T> {
+        T::try_from(self.get_as::<i64>(column)?).map_err(|error| broken(column, error))
+    }
+
+    /// An instant.
+    fn at(&self, column: &str) -> Done<Timestamp> {
+        Ok(Timestamp::from_millis(self.get_as(column)?))
+    }
+
+    /// An instant that may be null.
+    fn at_option(&self, column: &str) -> Done<Option<Timestamp>> {
+        Ok(self.get_as::<Option<i64>>(column)?.map(Timestamp::from_millis))
+    }
+
+    /// 0 or 1.
+    fn truth(&self, column: &str) -> Done<bool> {
+        Ok(self.get_as::<i64>(column)? != 0)
+    }
+}
+
+impl Columns for SqliteRow {
+    fn get_as<'r, T>(&'r self, column: &str) -> Done<T>
+    where
+        T: sqlx::Decode<'r, Sqlite> + sqlx::Type<Sqlite>,
+    {
+        Ok(self.try_get(column)?)
+    }
+}

@@ -1,0 +1,30 @@
+//! Tasks: from the request to the outcome.
+//!
+//! ```text
+//!  create ─▶ pending ──claim──▶ running ──commit with an end──▶ completed │ failed │ cancelled
+//!               │  ▲               │ │
+//!        cancel │  └── recover ────┘ └─ recover, after a write ─▶ in_doubt
+//!               ▼  (no write yet)
+//!           cancelled
+//! ```
+//!
+//! An awaited call enters on the right: `record` keeps one that has ended, `begin` one
+//! that is about to write.
+
+mod cancel;
+mod claim;
+mod commit;
+mod create;
+mod end;
+mod fingerprint;
+mod query;
+mod recover;
+mod row;
+
+pub use claim::Claim;
+pub use commit::{Commit, CommitAnswer, Pin};
+pub use create::Creation;
+pub use end::TaskEnd;
+pub use query::{TaskFilter, TaskPage};
+pub use recover::Recovered;
+pub use row::{Lease, TaskRow};

@@ -1,0 +1,143 @@
+//! Taking a task to run it, and holding on to it.
+//!
+//! A lease says who may write for a task. Its number rises with every claim, so whoever
+//! held the task before can be told from whoever holds it now, even under the same owner.
+
+use troupe_core::view::{RanOn, TaskStatus};
+use troupe_core::{Code, Error, Result, TaskId, TenantId, limits};
+
+use super::{TaskRow, create, row};
+use crate::Store;
+use crate::fault::Done;
+use crate::journal::{self, JournalHead};
+use crate::rows::{Columns as _, number};
+use crate::writer::Tx;
+
+/// A task that was claimed: running, with its new attempt and lease.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claim {
+    /// The task.
+    pub task: TaskRow,
+}
+
+impl Store {
+    /// Takes a pending task to run it on `ran_on`: a new attempt with a new lease and a
+    /// journal head. Tells the feed `task.running`.
+    ///
+    /// # Errors
+    /// [`Code::TaskEnded`] when it has ended, [`Code::StaleEpoch`] when somebody else has
+    /// it, [`Code::TaskNotFound`].
+    pub async fn claim(
+        &self,
+        tenant: &TenantId,
+        task: TaskId,
+        owner: &str,
+        ran_on: &RanOn,
+        head: &JournalHead,
+    ) -> Result<Claim> {
+        let (tenant, owner, ran_on, head) = (tenant.clone(), owner.to_owned(), ran_on.clone(), head.clone());
+        self.write(move |tx| Box::pin(claim(tx, tenant, task, owner, ran_on, head))).await
+    }
+
+    /// Renews leases of `owner`, each named by its task and number, in one commit, and
+    /// returns the tasks whose lease it no longer holds.
+    ///
+    /// # Errors
+    /// When the store is unavailable; then none was renewed.
+    pub async fn renew(&self, owner: &str, leases: &[(TenantId, TaskId, u64)]) -> Result<Vec<(TenantId, TaskId)>> {
+        if leases.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (owner, leases) = (owner.to_owned(), leases.to_vec());
+        self.write(move |tx| Box::pin(renew(tx, owner, leases))).await
+    }
+
+    /// Lists pending tasks of every tenant, in the order in which they shall run: higher
+    /// priority first, then older first.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn next_pending(&self, limit: u32) -> Result<Vec<(TenantId, TaskId)>> {
+        let rows = sqlx::query(
+            "select tenant, id from tasks where status = 'pending' order by priority desc, created_at, id limit $1",
+        )
+        .bind(i64::from(limit))
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .map_err(crate::fault::Failed::from)?;
+        Ok(rows.iter().map(|row| Ok((row.parsed("tenant")?, row.parsed("id")?))).collect::<Done<_>>()?)
+    }
+}
+
+async fn claim(
+    tx: &mut Tx,
+    tenant: TenantId,
+    task: TaskId,
+    owner: String,
+    ran_on: RanOn,
+    head: JournalHead,
+) -> Done<Claim> {
+    let claimed = sqlx::query(
+        "update tasks set status = 'running', attempt = attempt + 1, version = $3, digest = $4, epoch = $5,
+            lease_owner = $6, lease_number = lease_number + 1, lease_until = $7, started_at = $8
+         where tenant = $1 and id = $2 and status = 'pending'
+         returning *",
+    )
+    .bind(tenant.as_str())
+    .bind(task.to_string())
+    .bind(ran_on.version.to_string())
+    .bind(ran_on.digest.to_string())
+    .bind(number(ran_on.epoch)?)
+    .bind(owner)
+    .bind(tx.now.plus(limits::LEASE_TIME).as_millis())
+    .bind(head.started_at.as_millis())
+    .fetch_optional(&mut tx.connection)
+    .await?;
+    let Some(claimed) = claimed else {
+        return Err(refusal(tx, &tenant, task).await?.into());
+    };
+    let task = row::read(&claimed)?;
+    journal::begin(tx, &tenant, task.id, task.attempt, &head).await?;
+    create::tell(tx, &task).await?;
+    Ok(Claim { task })
+}
+
+/// Why a task cannot be claimed.
+async fn refusal(tx: &mut Tx, tenant: &TenantId, task: TaskId) -> Done<Error> {
+    Ok(match row::find(&mut tx.connection, tenant, task).await? {
+        None => row::not_found(task),
+        Some(found) if found.status.is_final() => ended(task, found.status),
+        Some(found) => {
+            let message = format!("task {task} is {} already, so it cannot be begun", found.status.as_str());
+            Error::new(Code::StaleEpoch, message)
+        }
+    })
+}
+
+/// The task has ended and stays as it is.
+pub(super) fn ended(task: TaskId, status: TaskStatus) -> Error {
+    Error::new(Code::TaskEnded, format!("task {task} has ended: it is {}", status.as_str()))
+        .with("status", status.as_str())
+}
+
+async fn renew(tx: &mut Tx, owner: String, leases: Vec<(TenantId, TaskId, u64)>) -> Done<Vec<(TenantId, TaskId)>> {
+    let until = tx.now.plus(limits::LEASE_TIME).as_millis();
+    let mut lost = Vec::new();
+    for (tenant, task, lease) in leases {
+        let renewed = sqlx::query(
+            "update tasks set lease_until = $5
+             where tenant = $1 and id = $2 and status = 'running' and lease_owner = $3 and lease_number = $4",
+        )
+        .bind(tenant.as_str())
+        .bind(task.to_string())
+        .bind(owner.as_str())
+        .bind(number(lease)?)
+        .bind(until)
+        .execute(&mut tx.connection)
+        .await?;
+        if renewed.rows_affected() == 0 {
+            lost.push((tenant, task));
+        }
+    }
+    Ok(lost)
+}

@@ -1,0 +1,121 @@
+//! The one write of a running invocation.
+//!
+//! Everything that an invocation makes durable goes through [`Store::commit`]: rows of its
+//! journal, at most one change of state, its end. They are kept together or not at all,
+//! and only while the invocation holds its task's lease, which is checked in the same
+//! transaction: an invocation that was given up, on this host or a dead one, can write
+//! nothing any more.
+
+use troupe_core::view::TaskStatus;
+use troupe_core::{AgentName, Code, Error, Result, TaskId, TenantId};
+
+use super::{TaskEnd, end, row};
+use crate::Store;
+use crate::fault::Done;
+use crate::journal::{self, JournalRow};
+use crate::rows::Columns as _;
+use crate::state::{self, StateChange, StateOutcome};
+use crate::writer::Tx;
+
+/// Which invocation writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pin {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The task.
+    pub task: TaskId,
+    /// The attempt.
+    pub attempt: u32,
+    /// The agent.
+    pub agent: AgentName,
+    /// The epoch of the route it began under.
+    pub epoch: u64,
+    /// Who holds the lease.
+    pub lease_owner: String,
+    /// The number of the lease.
+    pub lease_number: u64,
+    /// The copy of the key space it works on.
+    pub generation: u64,
+}
+
+/// What an invocation makes durable at once.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    /// Which invocation writes.
+    pub pin: Pin,
+    /// Rows of its journal since the last commit.
+    pub journal: Vec<JournalRow>,
+    /// A change of state, and the row of its call. The answer is filled in by
+    /// [`StateChange::encode`]; a change that was refused is not journalled as a write.
+    pub write: Option<(StateChange, JournalRow)>,
+    /// How the task ends, with the invocation's last commit.
+    pub end: Option<TaskEnd>,
+}
+
+/// What came of a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitAnswer {
+    /// What came of the change of state, if there was one.
+    pub state: Option<StateOutcome>,
+}
+
+impl Store {
+    /// Commits for a running invocation. An end is told to the feed as `task.completed`,
+    /// `.failed`, `.cancelled` or `.in_doubt`.
+    ///
+    /// # Errors
+    /// Nothing is written on any of them. [`Code::StaleEpoch`] when the invocation does not
+    /// hold its task's lease any more, [`Code::Cancelled`] when the task was cancelled,
+    /// [`Code::TaskNotFound`].
+    pub async fn commit(&self, commit: Commit) -> Result<CommitAnswer> {
+        self.write(move |tx| Box::pin(run(tx, commit))).await
+    }
+}
+
+async fn run(tx: &mut Tx, commit: Commit) -> Done<CommitAnswer> {
+    let Commit { pin, mut journal, write, end } = commit;
+    check(tx, &pin).await?;
+    let mut outcome = None;
+    if let Some((change, mut row)) = write {
+        let state = state::apply(tx, &pin, &change).await?;
+        row.answer = Some((change.encode)(&state));
+        row.write = state.changed();
+        journal.push(row);
+        outcome = Some(state);
+    }
+    journal::append(tx, &pin.tenant, pin.task, pin.attempt, &journal).await?;
+    if let Some(end) = end {
+        end::end(tx, &pin.tenant, pin.task, end).await?;
+    }
+    Ok(CommitAnswer { state: outcome })
+}
+
+/// Checks that the invocation still holds its task.
+async fn check(tx: &mut Tx, pin: &Pin) -> Done<()> {
+    let found = sqlx::query(
+        "select status, agent, attempt, epoch, lease_owner, lease_number from tasks where tenant = $1 and id = $2",
+    )
+    .bind(pin.tenant.as_str())
+    .bind(pin.task.to_string())
+    .fetch_optional(&mut tx.connection)
+    .await?;
+    let Some(found) = found else { return Err(row::not_found(pin.task).into()) };
+    let status = row::status(found.get_as("status")?)?;
+    if status == TaskStatus::Cancelled {
+        return Err(Error::new(Code::Cancelled, format!("task {} was cancelled", pin.task)).into());
+    }
+    let held = status == TaskStatus::Running
+        && found.get_as::<Option<&str>>("lease_owner")? == Some(pin.lease_owner.as_str())
+        && found.number::<u64>("lease_number")? == pin.lease_number
+        && found.number::<u32>("attempt")? == pin.attempt
+        && found.number::<u64>("epoch")? == pin.epoch
+        && found.get_as::<&str>("agent")? == pin.agent.as_str();
+    if held {
+        return Ok(());
+    }
+    let message = format!(
+        "attempt {} of task {} does not hold the task any more, so nothing of it is kept; look at the task",
+        pin.attempt, pin.task
+    );
+    Err(Error::new(Code::StaleEpoch, message).with("status", status.as_str()).into())
+}

@@ -1,0 +1,45 @@
+//! How a task ends.
+
+use troupe_core::view::{TaskFailure, TaskStatus};
+use troupe_core::{Error, TaskId, TenantId, Timestamp};
+
+use super::{TaskRow, create, row};
+use crate::fault::Done;
+use crate::rows::json;
+use crate::writer::Tx;
+
+/// The end of a task.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskEnd {
+    /// How: a final status.
+    pub status: TaskStatus,
+    /// The output, as JSON, when it completed.
+    pub output: Option<String>,
+    /// Why it did not complete.
+    pub failure: Option<TaskFailure>,
+    /// When.
+    pub ended_at: Timestamp,
+}
+
+/// Ends a task that has not ended: writes the outcome, gives up the lease, tells the feed.
+pub(super) async fn end(tx: &mut Tx, tenant: &TenantId, task: TaskId, end: TaskEnd) -> Done<TaskRow> {
+    if !end.status.is_final() {
+        return Err(Error::internal(format!("task {task}: {} is not an end", end.status.as_str())).into());
+    }
+    let ended = sqlx::query(
+        "update tasks set status = $3, output = $4, failure = $5, ended_at = $6, lease_owner = null, lease_until = null
+         where tenant = $1 and id = $2
+         returning *",
+    )
+    .bind(tenant.as_str())
+    .bind(task.to_string())
+    .bind(end.status.as_str())
+    .bind(end.output)
+    .bind(end.failure.as_ref().map(json).transpose()?)
+    .bind(end.ended_at.as_millis())
+    .fetch_one(&mut tx.connection)
+    .await?;
+    let task = row::read(&ended)?;
+    create::tell(tx, &task).await?;
+    Ok(task)
+}

@@ -1,0 +1,172 @@
+//! A task as a row.
+
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+use troupe_core::view::{RanOn, TaskFailure, TaskStatus};
+use troupe_core::{AgentName, Code, Error, SkillName, TaskId, TenantId, Timestamp};
+
+use crate::fault::Done;
+use crate::rows::{Columns as _, broken, json, number};
+use crate::writer::Tx;
+
+/// A task as it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskRow {
+    /// The id.
+    pub id: TaskId,
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The agent.
+    pub agent: AgentName,
+    /// The skill.
+    pub skill: SkillName,
+    /// The input, as JSON.
+    pub input: String,
+    /// Where it is in its life.
+    pub status: TaskStatus,
+    /// Higher runs first.
+    pub priority: i32,
+    /// Which attempt this is, from 1; 0 before the first.
+    pub attempt: u32,
+    /// Who asked.
+    pub principal: String,
+    /// The key under which the same request gives this task.
+    pub idempotency_key: Option<String>,
+    /// The task whose agent asked for this one.
+    pub caused_by: Option<TaskId>,
+    /// How long one attempt may run, in milliseconds.
+    pub timeout_ms: u64,
+    /// What the attempt runs or ran on.
+    pub release: Option<RanOn>,
+    /// The output, as JSON, once completed.
+    pub output: Option<String>,
+    /// Why it did not complete.
+    pub failure: Option<TaskFailure>,
+    /// Who runs it; absent when nobody does.
+    pub lease: Option<Lease>,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// When the attempt began.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// The right to run a task for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// A random id of the process that holds it.
+    pub owner: String,
+    /// Rises with every claim of the task; 1 is the first.
+    pub number: u64,
+    /// When it ends unless it is renewed.
+    pub until: Timestamp,
+}
+
+impl TaskRow {
+    /// What the feed calls it.
+    pub(crate) fn subject(&self) -> String {
+        subject(self.id)
+    }
+}
+
+/// What the feed calls a task.
+pub(crate) fn subject(id: TaskId) -> String {
+    format!("task/{id}")
+}
+
+/// The tenant has no such task.
+pub(crate) fn not_found(id: TaskId) -> Error {
+    Error::new(Code::TaskNotFound, format!("there is no task {id}"))
+}
+
+/// Reads one task, in or outside a transaction.
+pub(crate) async fn find(connection: &mut SqliteConnection, tenant: &TenantId, id: TaskId) -> Done<Option<TaskRow>> {
+    let row = sqlx::query("select * from tasks where tenant = $1 and id = $2")
+        .bind(tenant.as_str())
+        .bind(id.to_string())
+        .fetch_optional(connection)
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Writes a new task.
+pub(crate) async fn insert(tx: &mut Tx, task: &TaskRow, request: &str) -> Done<()> {
+    sqlx::query(
+        "insert into tasks
+            (tenant, id, agent, skill, input, request, status, priority, attempt, principal, idempotency_key,
+             caused_by, timeout_ms, version, digest, epoch, output, failure, lease_owner, lease_number, lease_until,
+             created_at, started_at, ended_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+             $22, $23, $24)",
+    )
+    .bind(task.tenant.as_str())
+    .bind(task.id.to_string())
+    .bind(task.agent.as_str())
+    .bind(task.skill.as_str())
+    .bind(&task.input)
+    .bind(request)
+    .bind(task.status.as_str())
+    .bind(i64::from(task.priority))
+    .bind(i64::from(task.attempt))
+    .bind(&task.principal)
+    .bind(&task.idempotency_key)
+    .bind(task.caused_by.map(|id| id.to_string()))
+    .bind(number(task.timeout_ms)?)
+    .bind(task.release.as_ref().map(|release| release.version.to_string()))
+    .bind(task.release.as_ref().map(|release| release.digest.to_string()))
+    .bind(task.release.as_ref().map(|release| number(release.epoch)).transpose()?)
+    .bind(&task.output)
+    .bind(task.failure.as_ref().map(json).transpose()?)
+    .bind(task.lease.as_ref().map(|lease| lease.owner.as_str()))
+    .bind(task.lease.as_ref().map_or(Ok(0), |lease| number(lease.number))?)
+    .bind(task.lease.as_ref().map(|lease| lease.until.as_millis()))
+    .bind(task.created_at.as_millis())
+    .bind(task.started_at.map(Timestamp::as_millis))
+    .bind(task.ended_at.map(Timestamp::as_millis))
+    .execute(&mut tx.connection)
+    .await?;
+    Ok(())
+}
+
+/// Reads a row of all columns.
+pub(crate) fn read(row: &SqliteRow) -> Done<TaskRow> {
+    Ok(TaskRow {
+        id: row.parsed("id")?,
+        tenant: row.parsed("tenant")?,
+        agent: row.parsed("agent")?,
+        skill: row.parsed("skill")?,
+        input: row.get_as("input")?,
+        status: status(row.get_as("status")?)?,
+        priority: i32::try_from(row.get_as::<i64>("priority")?).map_err(|error| broken("priority", error))?,
+        attempt: row.number("attempt")?,
+        principal: row.get_as("principal")?,
+        idempotency_key: row.get_as("idempotency_key")?,
+        caused_by: row.parsed_option("caused_by")?,
+        timeout_ms: row.number("timeout_ms")?,
+        release: release(row)?,
+        output: row.get_as("output")?,
+        failure: row
+            .get_as::<Option<&str>>("failure")?
+            .map(|text| serde_json::from_str(text).map_err(|error| broken("failure", error)))
+            .transpose()?,
+        lease: lease(row)?,
+        created_at: row.at("created_at")?,
+        started_at: row.at_option("started_at")?,
+        ended_at: row.at_option("ended_at")?,
+    })
+}
+
+pub(crate) fn status(text: &str) -> Done<TaskStatus> {
+    TaskStatus::parse(text).ok_or_else(|| broken("status", text))
+}
+
+fn release(row: &SqliteRow) -> Done<Option<RanOn>> {
+    let Some(version) = row.parsed_option("version")? else { return Ok(None) };
+    Ok(Some(RanOn { version, digest: row.parsed("digest")?, epoch: row.number("epoch")? }))
+}
+
+fn lease(row: &SqliteRow) -> Done<Option<Lease>> {
+    let Some(owner) = row.get_as("lease_owner")? else { return Ok(None) };
+    Ok(Some(Lease { owner, number: row.number("lease_number")?, until: row.at("lease_until")? }))
+}

@@ -1,0 +1,86 @@
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Waker};
+
+use sqlx::{ConnectOptions as _, sqlite::SqliteConnectOptions};
+use troupe_core::Code;
+use troupe_store::Store;
+
+use crate::support::{Home, agent, id, pending, set, tenant};
+
+#[test]
+fn acknowledged_writes_survive_a_store_that_is_dropped_without_being_closed() {
+    let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let first = runtime();
+    let home = first.block_on(async {
+        let home = Home::open().await;
+        let pin = home.running(1).await;
+        home.change(&pin, 1, set("k", b"v")).await.unwrap();
+        for number in 2..100 {
+            home.store.create_task(pending(number)).await.unwrap();
+        }
+        // More is under way when everything stops.
+        for number in 100..200 {
+            let store = home.store.clone();
+            tokio::spawn(async move { store.create_task(pending(number)).await });
+        }
+        home
+    });
+    first.shutdown_background();
+    let Home { store, clock, dir } = home;
+    drop(store);
+
+    runtime().block_on(async {
+        let store = Store::open(&dir.path().join("troupe.db"), clock).await.unwrap();
+        assert_eq!(store.state_get(&tenant(), &agent(), 1, "k").await.unwrap(), Some((b"v".to_vec(), 1)));
+        for number in 1..100 {
+            assert!(store.task(&tenant(), id(number)).await.unwrap().is_some(), "task {number}");
+        }
+        let feed = store.feed(&tenant(), 0, 1_000).await.unwrap();
+        assert!(feed.iter().map(|event| event.seq).eq(1..=feed.len() as u64));
+        store.close().await;
+        let options = SqliteConnectOptions::new().filename(dir.path().join("troupe.db"));
+        let mut connection = options.connect().await.unwrap();
+        let check: String = sqlx::query_scalar("pragma integrity_check").fetch_one(&mut connection).await.unwrap();
+        assert_eq!(check, "ok");
+        let broken = sqlx::query("pragma foreign_key_check").fetch_all(&mut connection).await.unwrap();
+        assert!(broken.is_empty());
+    });
+}
+
+#[tokio::test]
+async fn a_write_whose_caller_stopped_waiting_is_carried_out_and_the_next_one_works() {
+    let home = Home::open().await;
+    {
+        let mut abandoned = pin!(home.store.create_task(pending(1)));
+        assert!(abandoned.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    home.store.create_task(pending(2)).await.unwrap();
+    assert!(home.store.task(&tenant(), id(1)).await.unwrap().is_some());
+    assert!(home.store.task(&tenant(), id(2)).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn closing_commits_what_was_handed_over_and_refuses_the_rest() {
+    let home = Home::open().await;
+    let mut writers = tokio::task::JoinSet::new();
+    for number in 0..50 {
+        let store = home.store.clone();
+        writers.spawn(async move { (number, store.create_task(pending(number)).await) });
+    }
+    tokio::task::yield_now().await;
+    home.store.close().await;
+    let results = writers.join_all().await;
+    let error = home.store.create_task(pending(99)).await.unwrap_err();
+    assert_eq!(error.code, Code::UnavailableHost);
+    assert_eq!(home.store.task(&tenant(), id(1)).await.unwrap_err().code, Code::UnavailableHost);
+    home.store.close().await;
+
+    let log = home.path().with_extension("db-wal");
+    assert!(!log.exists(), "the write-ahead log is folded in");
+    let store = Store::open(&home.path(), home.clock.clone()).await.unwrap();
+    for (number, result) in results {
+        let kept = store.task(&tenant(), id(number)).await.unwrap().is_some();
+        assert_eq!(kept, result.is_ok(), "task {number}");
+    }
+}

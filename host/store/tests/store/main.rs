@@ -1,0 +1,25 @@
+//! The store on real files, through its public face.
+
+// `cfg(test)` tells the lints that helpers may fail loudly too.
+#[cfg(test)]
+mod deployments;
+#[cfg(test)]
+mod durability;
+#[cfg(test)]
+mod feed;
+#[cfg(test)]
+mod invocations;
+#[cfg(test)]
+mod isolation;
+#[cfg(test)]
+mod opening;
+#[cfg(test)]
+mod recovery;
+#[cfg(test)]
+mod releases;
+#[cfg(test)]
+mod state;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod tasks;

@@ -1,0 +1,215 @@
+//! A store in a directory of its own, and rows to put into it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use troupe_core::clock::ManualClock;
+use troupe_core::view::{RanOn, TaskStatus};
+use troupe_core::{AgentName, Clock as _, Digest, ReleaseRef, TaskId, TenantId, Timestamp};
+use troupe_store::{
+    Commit, Creation, JournalHead, JournalRow, Lease, NewRelease, Pin, Quota, RouteChange, StateChange, StateOutcome,
+    StateWrite, Store, TaskEnd, TaskRow,
+};
+
+pub const OWNER: &str = "owner-1";
+
+pub struct Home {
+    pub store: Store,
+    pub clock: Arc<ManualClock>,
+    pub dir: TempDir,
+}
+
+impl Home {
+    pub async fn open() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_763_600_000_000)));
+        let store = Store::open(&dir.path().join("troupe.db"), clock.clone()).await.unwrap();
+        Self { store, clock, dir }
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.dir.path().join("troupe.db")
+    }
+
+    /// Publishes and deploys `aws@1.0.0`.
+    pub async fn deploy(&self) -> Digest {
+        let new = release("aws@1.0.0", "one");
+        let digest = new.digest;
+        self.store.publish(&tenant(), new).await.unwrap();
+        let change = RouteChange { serving: Some((version("1.0.0"), digest)), ..RouteChange::default() };
+        self.store.change_route(&tenant(), &agent(), None, change).await.unwrap();
+        digest
+    }
+
+    /// Creates and claims a task.
+    pub async fn running(&self, number: u64) -> Pin {
+        self.store.create_task(pending(number)).await.unwrap();
+        let claim = self.store.claim(&tenant(), id(number), OWNER, &ran_on(), &self.head()).await.unwrap();
+        pin(&claim.task)
+    }
+
+    pub fn head(&self) -> JournalHead {
+        let now = self.clock.now();
+        JournalHead {
+            release: ran_on(),
+            configuration_revision: 2,
+            grants_revision: 3,
+            deadline: now.plus(std::time::Duration::from_secs(60)),
+            seed: [7; 32],
+            started_at: now,
+        }
+    }
+
+    /// Sets or changes one key as part of the invocation, under a wide quota.
+    pub async fn change(&self, pin: &Pin, number: u64, write: StateWrite) -> troupe_core::Result<StateOutcome> {
+        let write = Some((wide(write), row(number, true)));
+        let commit = Commit { pin: pin.clone(), journal: Vec::new(), write, end: None };
+        Ok(self.store.commit(commit).await?.state.unwrap())
+    }
+
+    pub async fn kinds(&self) -> Vec<String> {
+        self.store.feed(&tenant(), 0, 1000).await.unwrap().into_iter().map(|event| event.kind).collect()
+    }
+}
+
+pub fn tenant() -> TenantId {
+    "acme".parse().unwrap()
+}
+
+pub fn agent() -> AgentName {
+    "aws".parse().unwrap()
+}
+
+pub fn version(text: &str) -> semver::Version {
+    text.parse().unwrap()
+}
+
+pub fn release(name: &str, bytes: &str) -> NewRelease {
+    let release: ReleaseRef = name.parse().unwrap();
+    NewRelease {
+        release,
+        digest: Digest::of(bytes.as_bytes()),
+        component: Digest::of(b"component"),
+        manifest: r#"{"name":"aws"}"#.to_owned(),
+        profile: r#"{"skills":[]}"#.to_owned(),
+    }
+}
+
+pub fn id(number: u64) -> TaskId {
+    format!("0199a2f0-6c1e-7d3a-9b52-{number:012x}").parse().unwrap()
+}
+
+pub fn ran_on() -> RanOn {
+    RanOn { version: version("1.0.0"), digest: Digest::of(b"one"), epoch: 1 }
+}
+
+pub fn pending(number: u64) -> TaskRow {
+    TaskRow {
+        id: id(number),
+        tenant: tenant(),
+        agent: agent(),
+        skill: "inventory".parse().unwrap(),
+        input: r#"{"regions":["us-east-1"],"deep":true}"#.to_owned(),
+        status: TaskStatus::Pending,
+        priority: 0,
+        attempt: 0,
+        principal: "owner".to_owned(),
+        idempotency_key: None,
+        caused_by: None,
+        timeout_ms: 60_000,
+        release: None,
+        output: None,
+        failure: None,
+        lease: None,
+        created_at: Timestamp::from_millis(1_763_600_000_000),
+        started_at: None,
+        ended_at: None,
+    }
+}
+
+pub fn begun(number: u64) -> TaskRow {
+    let at = Timestamp::from_millis(1_763_600_000_000);
+    TaskRow {
+        status: TaskStatus::Running,
+        attempt: 1,
+        release: Some(ran_on()),
+        lease: Some(Lease { owner: OWNER.to_owned(), number: 1, until: at }),
+        started_at: Some(at),
+        ..pending(number)
+    }
+}
+
+pub fn ended(number: u64) -> TaskRow {
+    TaskRow {
+        status: TaskStatus::Completed,
+        lease: None,
+        output: Some("[1]".to_owned()),
+        ended_at: Some(Timestamp::from_millis(1_763_600_000_500)),
+        ..begun(number)
+    }
+}
+
+pub fn pin(task: &TaskRow) -> Pin {
+    let lease = task.lease.clone().unwrap();
+    Pin {
+        tenant: task.tenant.clone(),
+        task: task.id,
+        attempt: task.attempt,
+        agent: task.agent.clone(),
+        epoch: task.release.as_ref().unwrap().epoch,
+        lease_owner: lease.owner,
+        lease_number: lease.number,
+        generation: 1,
+    }
+}
+
+pub fn row(number: u64, write: bool) -> JournalRow {
+    JournalRow {
+        number,
+        at: Timestamp::from_millis(1_763_600_000_000),
+        call: format!("call-{number}").into_bytes(),
+        answer: Some(b"answer".to_vec()),
+        write,
+    }
+}
+
+pub fn intent(number: u64) -> JournalRow {
+    JournalRow { answer: None, ..row(number, true) }
+}
+
+pub fn set(key: &str, value: &[u8]) -> StateWrite {
+    StateWrite::Set { key: key.to_owned(), value: value.to_vec() }
+}
+
+pub fn wide(write: StateWrite) -> StateChange {
+    StateChange { write, bytes_max: 1 << 30, keys_max: 1 << 20, encode }
+}
+
+pub fn encode(outcome: &StateOutcome) -> Vec<u8> {
+    match outcome {
+        StateOutcome::Written { revision } => format!("written {revision}"),
+        StateOutcome::Deleted { existed } => format!("deleted {existed}"),
+        StateOutcome::Conflict { found } => format!("conflict {found:?}"),
+        StateOutcome::Full { which: Quota::Bytes, maximum } => format!("full bytes {maximum}"),
+        StateOutcome::Full { which: Quota::Keys, maximum } => format!("full keys {maximum}"),
+    }
+    .into_bytes()
+}
+
+pub fn completed() -> TaskEnd {
+    TaskEnd {
+        status: TaskStatus::Completed,
+        output: Some(r#"{"ok":true}"#.to_owned()),
+        failure: None,
+        ended_at: Timestamp::from_millis(1_763_600_001_000),
+    }
+}
+
+pub fn rows_only(pin: &Pin, journal: Vec<JournalRow>) -> Commit {
+    Commit { pin: pin.clone(), journal, write: None, end: None }
+}
+
+pub fn is_new(creation: &Creation) -> bool {
+    matches!(creation, Creation::New(_))
+}

@@ -1,0 +1,167 @@
+//! What an error of AWS means.
+//!
+//! | sign | kind |
+//! |---|---|
+//! | the host denied the request; status 401 or 403; a code about identity or permission | denied |
+//! | an error that is not in the service's form (an HTML page); status 501; an unknown operation | not available |
+//! | status 429; a code about too many requests | throttled |
+//! | anything else | failed |
+//!
+//! Throttled requests are tried again, as are errors that say that they are the service's
+//! own, and answers that never came.
+
+use serde::Deserialize;
+use troupe_sdk::http::{Again, HttpError, Response};
+
+use crate::model::ProblemKind;
+use crate::protocol::xml;
+
+/// Codes about too many requests.
+const THROTTLING: [&str; 12] = [
+    "BandwidthLimitExceeded",
+    "EC2ThrottledException",
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "TooManyRequestsException",
+];
+
+/// Codes about identity and permission that do not come with status 401 or 403 alone.
+const DENYING: [&str; 12] = [
+    "AccessDenied",
+    "AccessDeniedException",
+    "AuthFailure",
+    "Blocked",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidClientTokenId",
+    "MissingAuthenticationToken",
+    "SignatureDoesNotMatch",
+    "UnauthorizedOperation",
+    "UnrecognizedClientException",
+    "OptInRequired",
+];
+
+/// Codes of an endpoint that does not know what it is asked for.
+const MISSING: [&str; 5] =
+    ["InvalidAction", "NotImplemented", "UnknownOperationException", "UnsupportedOperation", "NotYetImplemented"];
+
+/// Codes by which a service says that the fault is its own.
+const PASSING: [&str; 8] = [
+    "InternalError",
+    "InternalFailure",
+    "InternalServerError",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "ServiceException",
+    "ServiceUnavailable",
+    "Unavailable",
+];
+
+/// Why there is no answer that can be used.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fault {
+    /// What it means for whoever asked.
+    pub kind: ProblemKind,
+    /// The service's code, or our own in lower case.
+    pub code: String,
+    /// One sentence.
+    pub message: String,
+    again: Again,
+}
+
+impl Fault {
+    /// No answer came.
+    pub fn of_transport(error: HttpError) -> Self {
+        let (kind, code) = match &error {
+            HttpError::Denied(_) => (ProblemKind::Denied, "denied"),
+            HttpError::Timeout(_) => (ProblemKind::Failed, "timeout"),
+            HttpError::Unreachable(_) => (ProblemKind::Failed, "unreachable"),
+            HttpError::TooLarge(_) => (ProblemKind::Failed, "too_large"),
+            _ => (ProblemKind::Failed, "failed"),
+        };
+        Self { kind, code: code.to_owned(), again: error.again(), message: error.to_string() }
+    }
+
+    /// An answer came that is not what the service promises.
+    pub fn unreadable(why: impl std::fmt::Display) -> Self {
+        Self { kind: ProblemKind::Failed, code: "unreadable".to_owned(), message: why.to_string(), again: Again::No }
+    }
+
+    /// Says whether to try again.
+    pub const fn again(&self) -> Again {
+        self.again
+    }
+}
+
+/// Returns an answer of the 200s, or the fault it carries.
+pub fn check(answer: Response) -> Result<Response, Fault> {
+    let status = answer.status();
+    if (200..300).contains(&status) {
+        return Ok(answer);
+    }
+    let later = answer.retry_after().map_or(Again::Yes, Again::After);
+    let Some((code, message)) = told(&answer) else {
+        let (kind, again) = match status {
+            401 | 403 => (ProblemKind::Denied, Again::No),
+            429 => (ProblemKind::Throttled, later),
+            // What stands before a service answers so while it is away.
+            502..=504 => (ProblemKind::Failed, later),
+            300..400 => (ProblemKind::Failed, Again::No),
+            _ => (ProblemKind::NotAvailable, Again::No),
+        };
+        let message = format!("the endpoint answered status {status}, and not as the service does");
+        return Err(Fault { kind, code: format!("http_{status}"), message, again });
+    };
+    let is = |codes: &[&str]| codes.contains(&code.as_str());
+    let (kind, again) = if status == 429 || is(&THROTTLING) {
+        (ProblemKind::Throttled, later)
+    } else if is(&DENYING) {
+        (ProblemKind::Denied, Again::No)
+    } else if status == 501 || is(&MISSING) {
+        (ProblemKind::NotAvailable, Again::No)
+    } else if matches!(status, 500 | 502..=504) || is(&PASSING) {
+        (ProblemKind::Failed, later)
+    } else if matches!(status, 401 | 403) {
+        (ProblemKind::Denied, Again::No)
+    } else {
+        (ProblemKind::Failed, Again::No)
+    };
+    Err(Fault { kind, code, message, again })
+}
+
+/// Reads code and message in any of the protocols' forms.
+fn told(answer: &Response) -> Option<(String, String)> {
+    let body = answer.text().ok()?.trim();
+    if body.starts_with('<') { told_by_xml(body) } else { told_by_json(answer, body) }
+}
+
+fn told_by_xml(body: &str) -> Option<(String, String)> {
+    let document = xml::parse(body).ok()?;
+    let error = xml::root(&document).find("Error");
+    let code = error.text("Code")?.to_owned();
+    Some((code, error.text("Message").unwrap_or_default().to_owned()))
+}
+
+fn told_by_json(answer: &Response, body: &str) -> Option<(String, String)> {
+    #[derive(Deserialize, Default)]
+    struct Told {
+        #[serde(rename = "__type", alias = "code")]
+        kind: Option<String>,
+        #[serde(alias = "Message", alias = "errorMessage")]
+        message: Option<String>,
+    }
+    let told: Told = serde_json::from_str(body).unwrap_or_default();
+    // `com.amazonaws.dynamodb.v20120810#ResourceNotFoundException` and
+    // `ResourceNotFoundException:http://internal.amazon.com/…` are both in use.
+    let code = answer.header("x-amzn-errortype").map(str::to_owned).or(told.kind)?;
+    let code = code.split(':').next().unwrap_or_default();
+    let code = code.rsplit('#').next().unwrap_or_default();
+    (!code.is_empty()).then(|| (code.to_owned(), told.message.unwrap_or_default()))
+}

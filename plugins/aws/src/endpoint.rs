@@ -1,0 +1,64 @@
+//! Where each service is asked, and what its resources are called.
+//!
+//! A partition is a part of AWS with accounts, credentials and names of its own.
+
+/// A partition of AWS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Partition {
+    /// The commercial regions.
+    Aws,
+    /// `GovCloud`.
+    UsGov,
+}
+
+impl Partition {
+    /// Tells the partition of a region. The error completes a sentence about the region.
+    pub fn of(region: &str) -> Result<Self, &'static str> {
+        if !is_region(region) {
+            return Err("is not a region such as `us-east-1`");
+        }
+        if ["cn-", "eusc-", "us-iso"].iter().any(|prefix| region.starts_with(prefix)) {
+            return Err("lies in a partition of AWS that this agent has no grants for");
+        }
+        Ok(if region.starts_with("us-gov-") { Self::UsGov } else { Self::Aws })
+    }
+
+    /// Returns the name in ARNs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Aws => "aws",
+            Self::UsGov => "aws-us-gov",
+        }
+    }
+
+    /// Returns where IAM, which has no regions, is asked.
+    pub const fn iam(self) -> &'static str {
+        match self {
+            Self::Aws => "https://iam.amazonaws.com/",
+            Self::UsGov => "https://iam.us-gov.amazonaws.com/",
+        }
+    }
+
+    /// Returns the region whose S3 endpoint lists every bucket.
+    pub const fn first_region(self) -> &'static str {
+        match self {
+            Self::Aws => "us-east-1",
+            Self::UsGov => "us-gov-west-1",
+        }
+    }
+}
+
+/// Returns where a service is asked in a region.
+pub fn regional(service: &str, region: &str) -> String {
+    format!("https://{service}.{region}.amazonaws.com/")
+}
+
+/// Reports whether this has a region's form: words of letters, then a number.
+pub fn is_region(text: &str) -> bool {
+    let mut words: Vec<&str> = text.split('-').collect();
+    let number = words.pop().unwrap_or_default();
+    (2..=5).contains(&words.len())
+        && words.iter().all(|word| word.len() >= 2 && word.bytes().all(|byte| byte.is_ascii_lowercase()))
+        && (1..=2).contains(&number.len())
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+}

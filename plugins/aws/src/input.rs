@@ -1,0 +1,91 @@
+//! What a caller asks for, and what is made of it.
+
+use troupe_sdk::prelude::*;
+
+use crate::endpoint::Partition;
+
+/// The agent's configuration.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Where to look when the caller names no regions.
+    #[serde(default = "default_regions")]
+    pub regions: Vec<String>,
+}
+
+fn default_regions() -> Vec<String> {
+    vec!["us-east-1".to_owned()]
+}
+
+/// What to list.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InventoryInput {
+    /// The regions to look in, such as `eu-central-1`; those of the configuration if none
+    /// are named.
+    #[serde(default)]
+    pub regions: Vec<String>,
+    /// The services to look at; all of them if none are named.
+    #[serde(default)]
+    pub services: Vec<Service>,
+}
+
+/// A service that can be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Service {
+    /// Virtual machines and their networks and disks.
+    Ec2,
+    /// Object storage.
+    S3,
+    /// Users and roles.
+    Iam,
+    /// Functions.
+    Lambda,
+    /// Tables.
+    Dynamodb,
+}
+
+impl Service {
+    const ALL: [Self; 5] = [Self::Ec2, Self::S3, Self::Iam, Self::Lambda, Self::Dynamodb];
+}
+
+/// What will be looked at: input and configuration, checked.
+#[derive(Debug)]
+pub struct Plan {
+    /// At least one region, none twice.
+    pub regions: Vec<String>,
+    /// The partition all of them lie in.
+    pub partition: Partition,
+    /// At least one service, none twice.
+    pub services: Vec<Service>,
+}
+
+impl Plan {
+    /// Makes a plan.
+    pub fn new(input: InventoryInput, settings: Settings) -> Result<Self, Failure> {
+        let asked = if input.regions.is_empty() { settings.regions } else { input.regions };
+        let mut regions: Vec<String> = Vec::new();
+        for region in asked {
+            if !regions.contains(&region) {
+                regions.push(region);
+            }
+        }
+        let mut partitions = Vec::new();
+        for region in &regions {
+            let partition = Partition::of(region)
+                .map_err(|why| Failure::invalid_input(format!("`{region}` {why}")).with("region", region))?;
+            partitions.push(partition);
+        }
+        let Some((&partition, others)) = partitions.split_first() else {
+            return Err(Failure::invalid_input("no region is named, neither in the input nor in the configuration"));
+        };
+        if others.iter().any(|other| *other != partition) {
+            return Err(Failure::invalid_input("the regions lie in two partitions; ask for those of one at a time"));
+        }
+        let mut services = if input.services.is_empty() { Service::ALL.to_vec() } else { input.services };
+        services.sort_unstable();
+        services.dedup();
+        Ok(Self { regions, partition, services })
+    }
+}

@@ -1,0 +1,93 @@
+//! Taking the inventory: who the account is, then every service and region at once.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::pin::Pin;
+
+use troupe_sdk::prelude::*;
+
+use crate::client::Client;
+use crate::found::Found;
+use crate::input::{Plan, Service};
+use crate::model::{GLOBAL, Inventory};
+use crate::services::{Identity, Scope, dynamodb, ec2, iam, lambda, s3, sts};
+
+type Job<'a> = Pin<Box<dyn Future<Output = Found> + 'a>>;
+
+/// Looks at everything that is planned.
+pub async fn take(plan: &Plan) -> Inventory {
+    let client = Client::new();
+    progress::report(0.0, "asking whose account this is");
+    let (identity, mut found) = sts::identity(&client, &plan.regions).await;
+    let steps = Steps::default();
+    let scope = |region| Scope { client: &client, partition: plan.partition, identity: &identity, region };
+    let mut jobs: Vec<Job<'_>> = Vec::new();
+    for service in &plan.services {
+        let regions = plan.regions.iter().map(|region| scope(region));
+        match service {
+            Service::S3 => jobs.push(steps.step("s3".to_owned(), s3::collect(scope(GLOBAL)))),
+            Service::Iam => jobs.push(steps.step("iam".to_owned(), iam::collect(scope(GLOBAL)))),
+            Service::Ec2 => jobs.extend(regions.map(|at| steps.step(format!("ec2 in {}", at.region), ec2::collect(at)))),
+            Service::Lambda => {
+                jobs.extend(regions.map(|at| steps.step(format!("lambda in {}", at.region), lambda::collect(at))));
+            }
+            Service::Dynamodb => {
+                jobs.extend(regions.map(|at| steps.step(format!("dynamodb in {}", at.region), dynamodb::collect(at))));
+            }
+        }
+    }
+    found = Found::all(std::iter::once(found).chain(wait::all(jobs).await));
+    found.settle();
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    for resource in &found.resources {
+        *counts.entry(resource.kind.to_owned()).or_default() += 1;
+    }
+    Inventory {
+        account: identity.account.clone(),
+        caller: identity.caller.clone(),
+        regions: plan.regions.clone(),
+        counts,
+        resources: found.resources,
+        errors: found.problems,
+    }
+}
+
+/// How far the inventory is: each service in each region is one step.
+#[derive(Default)]
+struct Steps {
+    planned: Cell<u32>,
+    done: Cell<u32>,
+}
+
+impl Steps {
+    /// Makes a step of what looks at one service in one region.
+    fn step<'a>(&'a self, what: String, work: impl Future<Output = Found> + 'a) -> Job<'a> {
+        self.planned.set(self.planned.get() + 1);
+        Box::pin(async move {
+            let found = work.await;
+            self.done.set(self.done.get() + 1);
+            let (done, planned) = (self.done.get(), self.planned.get());
+            let problems = match found.problems.len() {
+                0 => String::new(),
+                count => format!(", {count} problems"),
+            };
+            let resources = found.resources.len();
+            progress::report(
+                f64::from(done) / f64::from(planned),
+                format!("{what}: {resources} resources{problems} ({done} of {planned})"),
+            );
+            found
+        })
+    }
+}
+
+impl Identity {
+    /// Reports whether something belongs to the account. What names no owner, or cannot be
+    /// compared because the account is not known, is taken for its own, as it was asked for.
+    pub fn owns(&self, owner: Option<&str>) -> bool {
+        match (owner, &self.account) {
+            (Some(owner), Some(account)) => owner == account,
+            _ => true,
+        }
+    }
+}

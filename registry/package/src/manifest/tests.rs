@@ -1,0 +1,156 @@
+use serde_json::json;
+use troupe_core::Effect;
+
+use super::*;
+use crate::Scheme;
+
+const WHOLE: &str = r#"name = "aws"
+version = "1.2.0"
+summary = "Looks after AWS accounts"
+goals = ["Answer what runs where"]
+
+[configuration]
+region = "eu-central-1"
+since = 2026-01-02T03:04:05Z
+day = 2026-01-02
+ratio = 0.25
+tags = ["a", { b = 1 }]
+
+[[triggers]]
+event = "com.example.instance.*"
+
+[state]
+version = 2
+reads = "1..=2"
+
+[limits]
+memory = "64 MiB"
+time = "90s"
+output = "1 MiB"
+
+[capabilities.state]
+bytes = "2 MiB"
+
+[[capabilities.http]]
+id = "ec2"
+host = "ec2.*.amazonaws.com"
+methods = ["POST"]
+credential = "aws:default"
+actions = ["ec2:Describe*"]
+
+[[capabilities.http]]
+id = "status"
+host = "status.example.com"
+scheme = "http"
+port = 8080
+path_prefix = "/v1/"
+effect = "read"
+"#;
+
+const MINIMAL: &str = "name = \"a\"\nversion = \"0.1.0\"\nsummary = \"Does it\"\n";
+
+/// The refusal of a minimal manifest with `more` after it; `more` begins in line 4.
+fn refusal(more: &str) -> String {
+    let error = Manifest::parse(&format!("{MINIMAL}{more}")).unwrap_err();
+    assert_eq!(error.code, Code::ManifestInvalid);
+    error.message
+}
+
+#[test]
+fn a_whole_manifest_reads_field_by_field() {
+    let manifest = Manifest::parse(WHOLE).unwrap();
+    assert_eq!(manifest.release().to_string(), "aws@1.2.0");
+    assert_eq!(
+        Value::Object(manifest.configuration.clone()),
+        json!({
+            "region": "eu-central-1", "since": "2026-01-02T03:04:05Z", "day": "2026-01-02",
+            "ratio": 0.25, "tags": ["a", { "b": 1 }],
+        })
+    );
+    assert_eq!((manifest.state.version, manifest.state.reads.to_string().as_str()), (2, "1..=2"));
+    assert_eq!(manifest.limits.memory_bytes, Some(64 << 20));
+    assert_eq!(manifest.limits.time_ms, Some(90_000));
+    assert_eq!(manifest.limits.output_bytes, Some(1 << 20));
+    let state = manifest.capabilities.state.unwrap();
+    assert_eq!((state.bytes, state.keys), (2 << 20, troupe_core::limits::STATE_KEYS_MAX));
+    let [ec2, status] = manifest.capabilities.http.as_slice() else { panic!("two requests") };
+    assert_eq!(ec2.credential_kind(), Some("aws"));
+    assert_eq!((ec2.scheme, ec2.port, ec2.path_prefix.as_str(), ec2.effect), (Scheme::Https, None, "/", None));
+    assert_eq!(status.methods, ["GET", "HEAD"]);
+    assert_eq!((status.scheme, status.port, status.effect), (Scheme::Http, Some(8080), Some(Effect::Read)));
+}
+
+#[test]
+fn a_minimal_manifest_asks_for_nothing() {
+    let manifest = Manifest::parse(MINIMAL).unwrap();
+    assert_eq!(manifest.capabilities, Capabilities::default());
+    assert_eq!(manifest.limits, AgentLimits::default());
+    assert_eq!((manifest.state.version, manifest.state.reads.to_string().as_str()), (1, "1..=1"));
+    assert_eq!(Manifest::parse(&format!("{MINIMAL}[state]\nversion = 3")).unwrap().state.reads.to_string(), "3..=3");
+    let asked = Manifest::parse(&format!("{MINIMAL}[capabilities.state]")).unwrap();
+    assert_eq!(asked.capabilities.state, Some(StateRequest::default()));
+}
+
+#[test]
+fn the_json_form_reads_back_and_is_one_text() {
+    for toml in [WHOLE, MINIMAL] {
+        let manifest = Manifest::parse(toml).unwrap();
+        let again = Manifest::from_json(&manifest.to_json()).unwrap();
+        assert_eq!(again, manifest);
+        assert_eq!(again.to_json(), manifest.to_json());
+    }
+    insta::assert_snapshot!(String::from_utf8(Manifest::parse(WHOLE).unwrap().to_json()).unwrap(), @r#"{"capabilities":{"http":[{"actions":["ec2:Describe*"],"credential":"aws:default","host":"ec2.*.amazonaws.com","id":"ec2","methods":["POST"],"path_prefix":"/","scheme":"https"},{"effect":"read","host":"status.example.com","id":"status","methods":["GET","HEAD"],"path_prefix":"/v1/","port":8080,"scheme":"http"}],"state":{"bytes":"2 MiB","keys":100000}},"configuration":{"day":"2026-01-02","ratio":0.25,"region":"eu-central-1","since":"2026-01-02T03:04:05Z","tags":["a",{"b":1}]},"goals":["Answer what runs where"],"limits":{"memory":"64 MiB","output":"1 MiB","time":"90s"},"name":"aws","state":{"reads":"1..=2","version":2},"summary":"Looks after AWS accounts","triggers":[{"event":"com.example.instance.*"}],"version":"1.2.0"}"#);
+}
+
+#[test]
+fn refusals_name_line_and_field() {
+    insta::assert_snapshot!(refusal("sumary = \"x\""), @"agent.toml line 4: unknown field `sumary`, expected one of `name`, `version`, `summary`, `goals`, `triggers`, `configuration`, `state`, `limits`, `capabilities`");
+    insta::assert_snapshot!(refusal("[limits]\nmemry = \"1 MiB\""), @"agent.toml line 5: unknown field `memry` in [limits], expected one of `memory`, `time`, `output`");
+    insta::assert_snapshot!(refusal("\n[limits]\nmemory = 64"), @r#"agent.toml line 6: limits.memory: the plain number 64 has no unit, write it as text such as "64 MiB""#);
+    insta::assert_snapshot!(refusal("[limits]\nmemory = \"1 GiB\""), @"agent.toml line 5: limits.memory: memory of 1 GiB is more than the host's maximum of 512 MiB");
+    insta::assert_snapshot!(refusal("[limits]\n\ntime = \"2h\""), @"agent.toml line 6: limits.time: time of 2h is more than the host's maximum of 1h");
+    insta::assert_snapshot!(refusal("[limits]\noutput = \"0 B\""), @"agent.toml line 5: limits.output: output must be more than nothing");
+    insta::assert_snapshot!(refusal("[state]\nversion = 3\nreads = \"1..=2\""), @"agent.toml line 4: state: `reads` of 1..=2 does not contain `version` 3; an agent reads what it writes");
+    insta::assert_snapshot!(refusal("[state]\nreads = \"2\""), @"agent.toml line 5: state.reads: `2` is not a range of versions such as `1..=2`, both ends in it");
+    insta::assert_snapshot!(refusal("[capabilities.state]\nkeys = 0"), @"agent.toml line 5: capabilities.state.keys: 0 keys is not between 1 and the host's maximum of 100000");
+    insta::assert_snapshot!(refusal("[capabilities.files]"), @"agent.toml line 4: unknown field `files` in [capabilities], expected `state` or `http`");
+    insta::assert_snapshot!(refusal("goals = [\n  \"one\",\n  \"two\\nlines\",\n]"), @"agent.toml line 6: goals[1]: must be one line");
+    insta::assert_snapshot!(refusal("[[triggers]]\nevent = \"a.b\"\n[[triggers]]\nevent = \"*\""), @"agent.toml line 7: triggers[1].event: `*` is not an event type such as `com.example.instance.started` or `com.example.instance.*`, at most 253 characters long");
+    insta::assert_snapshot!(refusal("[configuration]\na = 1\nb = [1.0, nan]"), @"agent.toml line 6: configuration.b[1]: a number must be finite");
+    insta::assert_snapshot!(refusal("[configuration"), @"agent.toml line 4: unclosed table, expected `]`");
+    insta::assert_snapshot!(refusal("\"\\u001B[2J\" = 1"), @r"agent.toml line 4: unknown field `\u{1b}[2J`, expected one of `name`, `version`, `summary`, `goals`, `triggers`, `configuration`, `state`, `limits`, `capabilities`");
+    insta::assert_snapshot!(Manifest::parse("name = \"a\"\nversion = \"1.2\"").unwrap_err().message, @"agent.toml line 2: version: `1.2` is not a semantic version such as `1.2.0` or `1.3.0-beta.1`: unexpected end of input while parsing minor version number");
+    insta::assert_snapshot!(Manifest::parse("name = \"A\"").unwrap_err().message, @"agent.toml line 1: name: an agent name is 1 to 63 lower-case letters, digits and single hyphens, beginning with a letter");
+    insta::assert_snapshot!(Manifest::parse("name = \"a\"\nversion = \"1.2.0\"").unwrap_err().message, @"agent.toml line 1: missing field `summary`");
+}
+
+#[test]
+fn refusals_of_http_capabilities_name_the_one() {
+    let http = |fields: &str| {
+        refusal(&format!("[[capabilities.http]]\nid = \"a\"\nhost = \"a.b\"\n\n[[capabilities.http]]\n{fields}"))
+    };
+    insta::assert_snapshot!(http("id = \"b\""), @"agent.toml line 8: capabilities.http[1]: missing field `host`");
+    insta::assert_snapshot!(http("id = \"a\"\nhost = \"a.b\""), @"agent.toml line 8: capabilities.http[1]: `a` stands in the list twice");
+    insta::assert_snapshot!(http("id = \"b\"\nhost = \"*.com\""), @"agent.toml line 10: capabilities.http[1].host: `*.com` is not a host pattern: at least two labels stand after a `*`, such as `*.example.com`");
+    insta::assert_snapshot!(http("id = \"b\"\nhost = \"a.b\"\nmethods = [\"GET\", \"get\"]"), @"agent.toml line 11: capabilities.http[1].methods[1]: `get` is not a method in upper case, such as `GET`");
+    insta::assert_snapshot!(http("id = \"b\"\nhost = \"a.b\"\nmethods = []"), @"agent.toml line 11: capabilities.http[1].methods: an empty list allows nothing; leave it out for GET and HEAD");
+    insta::assert_snapshot!(http("id = \"b\"\nhost = \"a.b\"\npath_prefix = \"/a/%2E%2e/\""), @"agent.toml line 11: capabilities.http[1].path_prefix: `/a/%2E%2e/` is not an absolute path such as `/v1/`, without query, `.` and `..` segments, `//`, and the escapes %2e, %2f and %5c, at most 1024 characters long");
+    insta::assert_snapshot!(http("id = \"b\"\nhost = \"a.b\"\nactions = [\"ec2:Describe*\"]"), @"agent.toml line 8: capabilities.http[1]: `actions` are AWS actions and need a `credential` such as `aws:default`");
+    insta::assert_snapshot!(http("id = \"b\"\nhost = \"a.b\"\ncredential = \"aws:default\""), @"agent.toml line 8: capabilities.http[1]: `credential` is of kind aws, so `actions` must list what it signs for, such as `ec2:Describe*`");
+    insta::assert_snapshot!(http("id = \"b\"\nhost = \"a.b\"\ncredential = \"aws:d\"\nactions = [\"s3:*\", \"*:*\"]"), @"agent.toml line 12: capabilities.http[1].actions[1]: `*:*` is not an AWS action such as `s3:ListObjectsV2` or `ec2:Describe*`");
+    insta::assert_snapshot!(http("id = \"b\"\nhost = \"a.b\"\ncredential = \"secret\""), @"agent.toml line 11: capabilities.http[1].credential: `secret` is not a credential's KIND:NAME in lower case, such as `aws:default`");
+    insta::assert_snapshot!(http("id = \"b\"\nhost = \"a.b\"\nport = 0"), @"agent.toml line 11: capabilities.http[1].port: a port is 1 to 65535");
+    insta::assert_snapshot!(http("id = \"b\"\nhost = \"a.b\"\nscheme = \"ftp\""), @"agent.toml line 11: capabilities.http[1].scheme: unknown variant `ftp`, expected `https` or `http`");
+    insta::assert_snapshot!(http("id = \"b\"\nhost = \"a.b\"\nlimits = {}"), @"agent.toml line 11: unknown field `limits` in [capabilities.http[1]], expected one of `id`, `scheme`, `host`, `port`, `methods`, `path_prefix`, `credential`, `actions`, `effect`");
+}
+
+#[test]
+fn sizes_and_counts_are_bounded() {
+    assert!(refusal(&format!("# {}", "x".repeat(MANIFEST_BYTES_MAX))).contains("the limit is 65536"));
+    let goals: Vec<_> = (0..21).map(|n| format!("\"g{n}\"")).collect();
+    assert!(refusal(&format!("goals = [{}]", goals.join(","))).contains("longer than the limit of 20"));
+    let long = format!("name = \"a\"\nversion = \"0.1.0\"\nsummary = \"{}\"", "x".repeat(201));
+    assert!(Manifest::parse(&long).unwrap_err().message.contains("201 characters"));
+    let floats = format!("[configuration]\na = [{}]", "1e15,".repeat(5_000));
+    assert!(refusal(&floats).contains("as JSON"));
+}

@@ -1,0 +1,12 @@
+//! Releases on disk, as an OCI image layout.
+//!
+//! *Holds:* the directory of blobs: writing them so that a crash leaves nothing half
+//! done, reading them so that no changed byte passes, sweeping what nobody needs.
+//! *Never holds:* which release is published or deployed; the database says that.
+//! *Start at:* [`Layout`].
+//! *Tested by:* `tests/layout.rs` and the unit tests of `files`.
+
+mod files;
+mod layout;
+
+pub use layout::{IndexEntry, Layout};

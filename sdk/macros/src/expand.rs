@@ -1,0 +1,204 @@
+//! The code that `#[agent]` writes.
+//!
+//! ```text
+//! #[agent] impl Echo { … }   ─▶   impl Echo { … }                 as it was, without #[skill]
+//!                                 impl troupe_sdk::Agent for Echo  profile() and perform()
+//!                                 export_agent!(Echo)              on wasm alone
+//! ```
+//!
+//! The `impl` block is handed out even if something in it is wrong, so that the author
+//! sees the one mistake and not its echoes. Each type keeps its own place in the source,
+//! so that a missing derive is reported at the type.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::parse::Parser;
+use syn::spanned::Spanned;
+use syn::{Error, ImplItem, ItemImpl, Result, Type};
+
+use crate::manifest::{self, Manifest};
+use crate::skill::{self, Skill};
+
+/// Expands `#[agent(arguments)] item`, with `manifest` to ask for the agent's manifest.
+pub fn expand(
+    arguments: TokenStream,
+    item: TokenStream,
+    manifest: &dyn Fn() -> std::result::Result<Manifest, String>,
+) -> TokenStream {
+    let mut block = match syn::parse2::<ItemImpl>(item.clone()) {
+        Ok(block) => block,
+        Err(_) => {
+            let message = "`#[agent]` stands on the `impl` block that holds the skills";
+            let error = Error::new(Span::call_site(), message).into_compile_error();
+            return quote!(#error #item);
+        }
+    };
+    let (skills, mut errors) = take_skills(&mut block);
+    let configuration = keep(configuration(arguments), &mut errors).flatten();
+    keep(check_block(&block), &mut errors);
+    keep(check_skills(&skills, errors.is_none(), &block), &mut errors);
+    let manifest = keep(manifest().map_err(|message| Error::new(Span::call_site(), message)), &mut errors);
+    match (manifest, errors) {
+        (Some(manifest), None) => {
+            let agent = implementation(&block.self_ty, &skills, &manifest, configuration.as_ref());
+            let export = export(&block.self_ty);
+            quote!(#block #agent #export)
+        }
+        (_, errors) => {
+            let errors = errors.map(Error::into_compile_error);
+            quote!(#block #errors)
+        }
+    }
+}
+
+/// Keeps the value of a result, or adds its error to those found before.
+fn keep<T>(result: Result<T>, errors: &mut Option<Error>) -> Option<T> {
+    match result {
+        Ok(value) => Some(value),
+        Err(error) => {
+            match errors {
+                Some(errors) => errors.combine(error),
+                None => *errors = Some(error),
+            }
+            None
+        }
+    }
+}
+
+fn take_skills(block: &mut ItemImpl) -> (Vec<Skill>, Option<Error>) {
+    let mut errors = None;
+    let mut skills = Vec::new();
+    for item in &mut block.items {
+        if let ImplItem::Fn(method) = item
+            && let Some(skill) = skill::take(method)
+        {
+            skills.extend(keep(skill, &mut errors));
+        }
+    }
+    (skills, errors)
+}
+
+fn configuration(arguments: TokenStream) -> Result<Option<Type>> {
+    let mut configuration = None;
+    let parser = syn::meta::parser(|meta| {
+        if meta.path.is_ident("configuration") {
+            configuration = Some(meta.value()?.parse()?);
+            Ok(())
+        } else {
+            Err(meta.error("`#[agent]` knows `configuration = Type`"))
+        }
+    });
+    parser.parse2(arguments)?;
+    Ok(configuration)
+}
+
+fn check_block(block: &ItemImpl) -> Result<()> {
+    if let Some((_, path, _)) = &block.trait_ {
+        return Err(Error::new(path.span(), "`#[agent]` stands on an `impl` block of the type itself, not of a trait"));
+    }
+    let is_name = matches!(&*block.self_ty, Type::Path(path) if path.path.get_ident().is_some());
+    if !is_name || !block.generics.params.is_empty() {
+        return Err(Error::new(block.self_ty.span(), "an agent is a type without generic parameters, by its own name"));
+    }
+    Ok(())
+}
+
+fn check_skills(skills: &[Skill], all_read: bool, block: &ItemImpl) -> Result<()> {
+    if skills.is_empty() && all_read {
+        return Err(Error::new(block.self_ty.span(), "an agent has at least one skill: mark a method with `#[skill]`"));
+    }
+    for (position, skill) in skills.iter().enumerate() {
+        if skills.iter().take(position).any(|earlier| earlier.name.value() == skill.name.value()) {
+            let message = format!("the agent has a skill `{}` already", skill.name.value());
+            return Err(Error::new(skill.name.span(), message));
+        }
+    }
+    Ok(())
+}
+
+fn implementation(this: &Type, skills: &[Skill], manifest: &Manifest, configuration: Option<&Type>) -> TokenStream {
+    let Manifest { summary, goals, triggers } = manifest;
+    let triggers = triggers.iter().map(manifest::object);
+    let configuration = match configuration {
+        Some(ty) => {
+            let schema = quote_spanned!(ty.span()=> ::troupe_sdk::__macro::input_schema::<#ty>());
+            quote!(::core::option::Option::Some(#schema))
+        }
+        None => quote!(::core::option::Option::None),
+    };
+    let descriptions = skills.iter().map(describe);
+    let arms = skills.iter().map(call);
+    let implementation = quote_spanned! {this.span()=>
+        #[automatically_derived]
+        impl ::troupe_sdk::Agent for #this
+    };
+    quote! {
+        #implementation {
+            fn profile() -> ::troupe_sdk::__macro::Value {
+                // Read here so that cargo builds the agent again when its manifest changes.
+                const _: &[::core::primitive::u8] =
+                    ::core::include_bytes!(::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), "/agent.toml"));
+                ::troupe_sdk::__macro::profile(
+                    #summary,
+                    &[#(#goals),*],
+                    ::std::vec![#(#triggers),*],
+                    ::std::vec![#(#descriptions),*],
+                    #configuration,
+                )
+            }
+
+            fn perform(
+                &self,
+                skill: &::core::primitive::str,
+                input: &::core::primitive::str,
+            ) -> ::core::result::Result<::std::string::String, ::troupe_sdk::Failure> {
+                match skill {
+                    #(#arms)*
+                    _ => ::core::result::Result::Err(::troupe_sdk::Failure::unknown_skill(skill)),
+                }
+            }
+        }
+    }
+}
+
+fn input_type(skill: &Skill) -> TokenStream {
+    match &skill.input {
+        Some(input) => input.to_token_stream(),
+        None => quote!(::troupe_sdk::__macro::NoInput),
+    }
+}
+
+fn describe(skill: &Skill) -> TokenStream {
+    let Skill { name, description, effect, output, .. } = skill;
+    let input = input_type(skill);
+    let input = quote_spanned!(input.span()=> ::troupe_sdk::__macro::input_schema::<#input>());
+    let output = quote_spanned!(output.span()=> ::troupe_sdk::__macro::output_schema::<#output>());
+    quote!(::troupe_sdk::__macro::skill(#name, #description, #effect, #input, #output))
+}
+
+fn call(skill: &Skill) -> TokenStream {
+    let Skill { name, method, .. } = skill;
+    let input = input_type(skill);
+    let variable = format_ident!("input", span = Span::mixed_site());
+    let argument = skill.input.as_ref().map(|_| &variable);
+    let binding = if argument.is_some() { quote!(#variable) } else { quote!(_) };
+    quote! {
+        #name => ::troupe_sdk::__macro::call(input, |#binding: #input| self.#method(#argument)),
+    }
+}
+
+/// The exports exist on wasm alone, so that an agent's tests build for the machine of
+/// its author. There, a mention in their place keeps the compiler from calling the agent
+/// dead code.
+fn export(this: &Type) -> TokenStream {
+    quote! {
+        #[cfg(target_family = "wasm")]
+        ::troupe_sdk::bindings::export_agent!(#this with_types_in ::troupe_sdk::bindings);
+        #[cfg(not(target_family = "wasm"))]
+        const _: fn() -> ::troupe_sdk::__macro::Value = <#this as ::troupe_sdk::Agent>::profile;
+    }
+}
+
+#[cfg(test)]
+#[path = "expand_tests.rs"]
+mod tests;

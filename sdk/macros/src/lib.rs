@@ -1,0 +1,44 @@
+//! The attribute that turns a type with methods into an agent.
+//!
+//! *Holds:* `#[agent]` and `#[skill]`: reading an `impl` block and the crate's
+//! `agent.toml`, and writing the `troupe_sdk::Agent` implementation and the exports.
+//! *Never holds:* what happens when an agent runs; that is `troupe_sdk`.
+//! *Start at:* [`agent`], then `expand` for the code that is written.
+//! *Tested by:* the unit tests in `expand` for what authors are told, and `sdk/rust/tests`
+//! for the code that is written.
+
+mod expand;
+mod manifest;
+mod skill;
+
+use proc_macro::TokenStream;
+use quote::quote;
+
+/// Turns a type into an agent: each method marked `#[skill]` becomes one of its skills.
+///
+/// The type is made anew by `Default` for each call. Summary, goals and triggers come
+/// from the `agent.toml` beside the crate's `Cargo.toml`.
+///
+/// `#[agent(configuration = Type)]` names the type of the agent's configuration, which
+/// skills read with `invocation::configuration::<Type>()`; its JSON Schema becomes part
+/// of the profile, and the host checks every configuration against it.
+#[proc_macro_attribute]
+pub fn agent(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    expand::expand(arguments.into(), item.into(), &manifest::read).into()
+}
+
+/// Marks a method of an `#[agent]` block as a skill.
+///
+/// The method takes `&self` and at most one input, which derives `Deserialize` and
+/// `JsonSchema`, and returns `Result<Output, Failure>`, where `Output` derives
+/// `Serialize` and `JsonSchema`. Its doc comment is what callers read about it.
+///
+/// - `effect = "read" | "write" | "destructive"`: how far the skill reaches, `write` if
+///   it is not said. A capability call that reaches further is denied.
+/// - `name = "…"`: the skill's name, where it is not the method's.
+#[proc_macro_attribute]
+pub fn skill(_arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let message = "`#[skill]` marks a method of an `impl` block that is marked `#[troupe_sdk::agent]`";
+    let item = proc_macro2::TokenStream::from(item);
+    quote!(::core::compile_error!(#message); #item).into()
+}

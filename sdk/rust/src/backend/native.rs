@@ -1,0 +1,92 @@
+//! Calls served by the test host of the calling thread.
+
+use std::time::{Duration, SystemTime};
+
+use crate::CapabilityError;
+use crate::http::{Head, HttpError, Request};
+use crate::log::Level;
+use crate::state::Entry;
+use crate::test::http::Sent;
+use crate::test::timers::Timer;
+use crate::test::world::{Record, Report, with};
+
+pub use crate::test::http::Body;
+pub use crate::test::timers::deliver;
+
+pub fn tenant() -> String {
+    with(|world| world.tenant.clone())
+}
+
+pub fn session() -> Option<String> {
+    with(|world| world.session.clone())
+}
+
+pub fn user() -> Option<String> {
+    with(|world| world.user.clone())
+}
+
+pub fn trace() -> String {
+    with(|world| world.trace.clone())
+}
+
+pub fn attempt() -> u32 {
+    with(|world| world.attempt)
+}
+
+pub fn deadline() -> u64 {
+    with(|world| world.deadline_ms)
+}
+
+pub fn configuration() -> String {
+    with(|world| world.configuration.to_string())
+}
+
+pub fn write_log(level: Level, message: &str, fields: &[(String, String)]) {
+    with(|world| world.records.push(Record { level, message: message.to_owned(), fields: fields.to_vec() }));
+}
+
+pub fn report(fraction: Option<f64>, message: &str) {
+    with(|world| world.reports.push(Report { fraction, message: message.to_owned() }));
+}
+
+pub fn partial(output: &str) {
+    // The text was written by serde_json, which reads what it writes.
+    with(|world| world.partials.extend(serde_json::from_str(output)));
+}
+
+pub fn state_get(key: &str) -> Result<Option<Entry>, CapabilityError> {
+    with(|world| world.state.get(key))
+}
+
+pub fn state_set(key: &str, value: &[u8]) -> Result<u64, CapabilityError> {
+    with(|world| world.state.set(key, value))
+}
+
+pub fn state_compare_and_set(key: &str, expected: Option<u64>, value: &[u8]) -> Result<u64, CapabilityError> {
+    with(|world| world.state.compare_and_set(key, expected, value))
+}
+
+pub fn state_delete(key: &str) -> Result<bool, CapabilityError> {
+    with(|world| world.state.delete(key))
+}
+
+pub fn state_list_keys(prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, CapabilityError> {
+    with(|world| world.state.list_keys(prefix, after, limit))
+}
+
+pub fn now() -> SystemTime {
+    with(|world| world.timers.now())
+}
+
+pub fn sleep(time: Duration) -> impl Future<Output = ()> {
+    Timer::new(time)
+}
+
+pub fn random() -> u64 {
+    with(|world| world.randomness.next())
+}
+
+pub async fn http_open(request: Request) -> Result<(Head, Body), HttpError> {
+    let exchange = Sent::of(request)?.exchange();
+    exchange.answered().await
+}

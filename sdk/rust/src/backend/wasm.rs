@@ -1,0 +1,89 @@
+//! Calls served by the host, through the imports of `wit/`.
+
+#[path = "wasm/http.rs"]
+mod http;
+#[path = "wasm/reactor.rs"]
+mod reactor;
+
+use std::time::{Duration, SystemTime};
+
+use crate::bindings::troupe::agent as wit;
+use crate::log::Level;
+use crate::state::Entry;
+use crate::{CapabilityError, Limit, Problem, Unavailable};
+
+pub use http::{Body, http_open};
+pub use reactor::deliver;
+pub use wit::invocation::{attempt, configuration, deadline, session, tenant, trace, user};
+pub use wit::progress::{partial, report};
+
+pub fn write_log(level: Level, message: &str, fields: &[(String, String)]) {
+    let level = match level {
+        Level::Trace => wit::log::Level::Trace,
+        Level::Debug => wit::log::Level::Debug,
+        Level::Info => wit::log::Level::Info,
+        Level::Warn => wit::log::Level::Warn,
+        Level::Error => wit::log::Level::Error,
+    };
+    wit::log::write(level, message, fields);
+}
+
+pub fn state_get(key: &str) -> Result<Option<Entry>, CapabilityError> {
+    let entry = wit::state::get(key)?;
+    Ok(entry.map(|entry| Entry { value: entry.value, revision: entry.revision }))
+}
+
+pub fn state_set(key: &str, value: &[u8]) -> Result<u64, CapabilityError> {
+    Ok(wit::state::set(key, value)?)
+}
+
+pub fn state_compare_and_set(key: &str, expected: Option<u64>, value: &[u8]) -> Result<u64, CapabilityError> {
+    Ok(wit::state::compare_and_set(key, expected, value)?)
+}
+
+pub fn state_delete(key: &str) -> Result<bool, CapabilityError> {
+    Ok(wit::state::delete(key)?)
+}
+
+pub fn state_list_keys(prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, CapabilityError> {
+    Ok(wit::state::list_keys(prefix, after, limit)?)
+}
+
+pub fn now() -> SystemTime {
+    let now = wasip2::clocks::wall_clock::now();
+    SystemTime::UNIX_EPOCH + Duration::new(now.seconds, now.nanoseconds)
+}
+
+pub fn sleep(time: Duration) -> impl Future<Output = ()> {
+    let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    reactor::Delivered::new(wasip2::clocks::monotonic_clock::subscribe_duration(nanoseconds))
+}
+
+pub fn random() -> u64 {
+    wasip2::random::random::get_random_u64()
+}
+
+impl From<wit::types::CapabilityError> for CapabilityError {
+    fn from(error: wit::types::CapabilityError) -> Self {
+        use wit::types::CapabilityError as Wit;
+        match error {
+            Wit::Denied(problem) => Self::Denied(problem.into()),
+            Wit::Limit(limit) => {
+                Self::Limit(Limit { code: limit.code, maximum: limit.maximum, message: limit.message })
+            }
+            Wit::Invalid(problem) => Self::Invalid(problem.into()),
+            Wit::Conflict(revision) => Self::Conflict(revision),
+            Wit::Unavailable(unavailable) => Self::Unavailable(Unavailable {
+                message: unavailable.message,
+                retry_after: unavailable.retry_after_ms.map(Duration::from_millis),
+            }),
+        }
+    }
+}
+
+impl From<wit::types::Problem> for Problem {
+    fn from(problem: wit::types::Problem) -> Self {
+        let details = problem.details.and_then(|text| serde_json::from_str(&text).ok());
+        Self { message: problem.message, details }
+    }
+}

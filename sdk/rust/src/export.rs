@@ -1,0 +1,42 @@
+//! Every [`Agent`] is what `wit/` asks a component to export.
+
+use std::time::Duration;
+
+use crate::bindings::exports::troupe::agent::skills::{self, Guest};
+use crate::bindings::troupe::agent::types;
+use crate::{Agent, Failure, Problem, Unavailable};
+
+impl<A: Agent> Guest for A {
+    fn describe() -> String {
+        A::profile().to_string()
+    }
+
+    fn perform(skill: String, input: String) -> Result<String, skills::Failure> {
+        Ok(Agent::perform(&A::default(), &skill, &input)?)
+    }
+}
+
+impl From<Failure> for types::Failure {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::UnknownSkill(name) => Self::UnknownSkill(name),
+            Failure::InvalidInput(problem) => Self::InvalidInput(problem.into()),
+            Failure::Denied(problem) => Self::Denied(problem.into()),
+            Failure::Unavailable(unavailable) => Self::Unavailable(unavailable.into()),
+            Failure::Failed(problem) => Self::Failed(problem.into()),
+        }
+    }
+}
+
+impl From<Problem> for types::Problem {
+    fn from(problem: Problem) -> Self {
+        Self { message: problem.message, details: problem.details.map(|details| details.to_string()) }
+    }
+}
+
+impl From<Unavailable> for types::Unavailable {
+    fn from(unavailable: Unavailable) -> Self {
+        let milliseconds = |wait: Duration| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        Self { message: unavailable.message, retry_after_ms: unavailable.retry_after.map(milliseconds) }
+    }
+}

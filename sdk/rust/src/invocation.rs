@@ -1,0 +1,52 @@
+//! Who is calling, and under which conditions. The host answers, never the input: a
+//! caller cannot claim to be another tenant or user.
+
+use std::time::{Duration, SystemTime};
+
+use serde::de::DeserializeOwned;
+
+use crate::{__macro, Failure, backend};
+
+/// Returns the tenant the invocation belongs to.
+pub fn tenant() -> String {
+    backend::tenant()
+}
+
+/// Returns the session it belongs to, if it came from one.
+pub fn session() -> Option<String> {
+    backend::session()
+}
+
+/// Returns the principal who asked, if the tenant knows one.
+pub fn user() -> Option<String> {
+    backend::user()
+}
+
+/// Returns the trace it belongs to, as a W3C Trace Context `traceparent`.
+pub fn trace() -> String {
+    backend::trace()
+}
+
+/// Returns which attempt of its task this is, from 1.
+pub fn attempt() -> u32 {
+    backend::attempt()
+}
+
+/// Returns when the invocation will be cut off.
+pub fn deadline() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_millis(backend::deadline())
+}
+
+/// Reads the deployment's configuration: the release's default with the operator's values
+/// over it. Name the same type in `#[agent(configuration = Type)]`, and the host refuses
+/// configurations that do not fit it.
+///
+/// # Errors
+///
+/// [`Failure::Failed`], naming the field, if the configuration is not a `T`.
+pub fn configuration<T: DeserializeOwned>() -> Result<T, Failure> {
+    __macro::read(&backend::configuration()).map_err(|mut problem| {
+        problem.message = format!("the configuration does not fit: {}", problem.message);
+        Failure::Failed(problem)
+    })
+}

@@ -1,0 +1,139 @@
+//! Durable keys of this deployment, apart from every other tenant and agent.
+//!
+//! A write is durable when the call returns, and happens once even if the host dies and
+//! the invocation is resumed. Each write gives the key a new revision, higher than any
+//! it had before; invocations that run at once meet through revisions:
+//!
+//! ```
+//! # use troupe_sdk::{Failure, state};
+//! # fn count() -> Result<(), Failure> {
+//! let visits = state::update_json("visits", |visits: Option<u64>| Ok(visits.unwrap_or(0) + 1))?;
+//! # assert_eq!(visits, 1);
+//! # Ok(())
+//! # }
+//! # count().unwrap();
+//! ```
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{__macro, CapabilityError, Failure, backend};
+
+/// How often [`update_json`] tries. Each lost try means that another writer won one, so
+/// a key that is lost this often is too busy to be one key.
+const TRIES_MAX: usize = 32;
+
+/// A value and the revision that wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The bytes as they were written.
+    pub value: Vec<u8>,
+    /// The revision of this value.
+    pub revision: u64,
+}
+
+impl Entry {
+    /// Reads the value as JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Failed`], naming the place, if the value is not a `T`.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        let text = std::str::from_utf8(&self.value).map_err(Failure::failed)?;
+        __macro::read(text).map_err(|mut problem| {
+            problem.message = format!("the stored value does not fit: {}", problem.message);
+            Failure::Failed(problem)
+        })
+    }
+}
+
+/// Reads a key; none if it is absent.
+///
+/// # Errors
+///
+/// Any [`CapabilityError`] but `Conflict`; so do the other calls, unless they say more.
+pub fn get(key: &str) -> Result<Option<Entry>, CapabilityError> {
+    backend::state_get(key)
+}
+
+/// Writes a key and returns its new revision.
+///
+/// # Errors
+///
+/// As [`get`].
+pub fn set(key: &str, value: impl AsRef<[u8]>) -> Result<u64, CapabilityError> {
+    backend::state_set(key, value.as_ref())
+}
+
+/// Writes a key only if its revision is still `expected` (none: only if it is absent) and
+/// returns the new revision.
+///
+/// # Errors
+///
+/// As [`get`], and [`CapabilityError::Conflict`] if another write came first.
+pub fn compare_and_set(key: &str, expected: Option<u64>, value: impl AsRef<[u8]>) -> Result<u64, CapabilityError> {
+    backend::state_compare_and_set(key, expected, value.as_ref())
+}
+
+/// Deletes a key and says whether it was there.
+///
+/// # Errors
+///
+/// As [`get`].
+pub fn delete(key: &str) -> Result<bool, CapabilityError> {
+    backend::state_delete(key)
+}
+
+/// Lists up to `limit` keys that begin with `prefix`, in byte order, after the key
+/// `after` if one is given. The host caps `limit`, so a shorter list than asked for does
+/// not mean that it is the last: ask until it is empty.
+///
+/// # Errors
+///
+/// As [`get`].
+pub fn list_keys(prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, CapabilityError> {
+    backend::state_list_keys(prefix, after, limit)
+}
+
+/// Reads a key as JSON; none if it is absent.
+///
+/// # Errors
+///
+/// As [`get`] and [`Entry::json`].
+pub fn get_json<T: DeserializeOwned>(key: &str) -> Result<Option<T>, Failure> {
+    get(key)?.map(|entry| entry.json()).transpose()
+}
+
+/// Writes a key as JSON and returns its new revision.
+///
+/// # Errors
+///
+/// As [`get`], and [`Failure::Failed`] if the value cannot be written as JSON.
+pub fn set_json<T: Serialize + ?Sized>(key: &str, value: &T) -> Result<u64, Failure> {
+    Ok(set(key, serde_json::to_vec(value)?)?)
+}
+
+/// Changes a key's JSON value and returns what was written. Another write in between is
+/// not lost: `change` is called again with what that one wrote.
+///
+/// # Errors
+///
+/// As [`get_json`], what `change` answers, and [`Failure::Unavailable`] if other writes
+/// came first 32 times in a row.
+pub fn update_json<T, F>(key: &str, mut change: F) -> Result<T, Failure>
+where
+    T: Serialize + DeserializeOwned,
+    F: FnMut(Option<T>) -> Result<T, Failure>,
+{
+    for _ in 0..TRIES_MAX {
+        let entry = get(key)?;
+        let revision = entry.as_ref().map(|entry| entry.revision);
+        let value = change(entry.map(|entry| entry.json()).transpose()?)?;
+        match compare_and_set(key, revision, serde_json::to_vec(&value)?) {
+            Ok(_) => return Ok(value),
+            Err(CapabilityError::Conflict(_)) => {}
+            Err(other) => return Err(other.into()),
+        }
+    }
+    Err(Failure::unavailable(format!("the key `{key}` was written by others {TRIES_MAX} times in a row")))
+}

@@ -1,0 +1,160 @@
+//! The handle that a test holds.
+
+use std::marker::PhantomData;
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::http::{Address, Answer, Sent};
+use super::world::{Record, Report, with};
+use crate::CapabilityError;
+
+/// The calling thread's test host.
+#[derive(Debug)]
+pub struct Host {
+    /// It speaks of its own thread alone, so it stays there.
+    here: PhantomData<*const ()>,
+}
+
+impl Host {
+    /// Starts over: an empty state, nothing said, no HTTP, tenant `default`, attempt 1, no
+    /// session, no user, the first moment of 2026, a deadline far away, and `{}` as
+    /// configuration.
+    pub fn start() -> Self {
+        // The old world is dropped outside, since what it holds may look at the new one.
+        drop(with(std::mem::take));
+        Self { here: PhantomData }
+    }
+
+    /// Sets the tenant.
+    #[must_use]
+    pub fn tenant(self, tenant: &str) -> Self {
+        with(|world| tenant.clone_into(&mut world.tenant));
+        self
+    }
+
+    /// Sets the session.
+    #[must_use]
+    pub fn session(self, session: &str) -> Self {
+        with(|world| world.session = Some(session.to_owned()));
+        self
+    }
+
+    /// Sets the principal who asked.
+    #[must_use]
+    pub fn user(self, user: &str) -> Self {
+        with(|world| world.user = Some(user.to_owned()));
+        self
+    }
+
+    /// Sets the trace.
+    #[must_use]
+    pub fn trace(self, traceparent: &str) -> Self {
+        with(|world| traceparent.clone_into(&mut world.trace));
+        self
+    }
+
+    /// Sets which attempt this is.
+    #[must_use]
+    pub fn attempt(self, attempt: u32) -> Self {
+        with(|world| world.attempt = attempt);
+        self
+    }
+
+    /// Sets the deadline, in whole milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn deadline(self, deadline: SystemTime) -> Self {
+        let since = deadline.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        with(|world| world.deadline_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX));
+        self
+    }
+
+    /// Sets the configuration; a value that is not JSON becomes `null`.
+    #[must_use]
+    pub fn configuration(self, configuration: impl Serialize) -> Self {
+        let configuration = serde_json::to_value(configuration).unwrap_or_default();
+        with(|world| world.configuration = configuration);
+        self
+    }
+
+    /// Stores a value before the agent runs.
+    #[must_use]
+    pub fn stored(self, key: &str, value: impl AsRef<[u8]>) -> Self {
+        with(|world| world.state.write(key, value.as_ref()));
+        self
+    }
+
+    /// Lets another invocation write `key` just before the agent's next compare-and-set
+    /// of it. Called more than once, the writes come one at a time, in this order.
+    #[must_use]
+    pub fn rival_write(self, key: &str, value: impl AsRef<[u8]>) -> Self {
+        with(|world| world.state.rivals.push((key.to_owned(), value.as_ref().to_vec())));
+        self
+    }
+
+    /// Makes every call of `state` fail from here on.
+    #[must_use]
+    pub fn state_fails(self, error: CapabilityError) -> Self {
+        with(|world| world.state.failure = Some(error));
+        self
+    }
+
+    /// Sets the time.
+    #[must_use]
+    pub fn at(self, now: SystemTime) -> Self {
+        with(|world| world.timers.set(now));
+        self
+    }
+
+    /// Answers requests of a method to an address, each time. Scripts are asked in the
+    /// order they were given; what none answers is denied.
+    #[must_use]
+    pub fn respond(self, method: &'static str, url: impl Address, answer: Answer) -> Self {
+        self.respond_by(move |sent| (sent.method == method && url.covers(&sent.url)).then(|| answer.clone()))
+    }
+
+    /// As [`Self::respond`], but for one request alone.
+    #[must_use]
+    pub fn respond_once(self, method: &'static str, url: impl Address, answer: Answer) -> Self {
+        let mut answer = Some(answer);
+        self.respond_by(move |sent| (sent.method == method && url.covers(&sent.url)).then(|| answer.take()).flatten())
+    }
+
+    /// Answers requests by a script of the test's own, for which none is no answer.
+    #[must_use]
+    pub fn respond_by(self, script: impl FnMut(&Sent) -> Option<Answer> + 'static) -> Self {
+        with(|world| world.http.scripts.push(Box::new(script)));
+        self
+    }
+
+    /// Returns the requests that were sent, oldest first.
+    pub fn sent(&self) -> Vec<Sent> {
+        with(|world| world.http.sent.clone())
+    }
+
+    /// Returns how many requests were under way at once, at most.
+    pub fn in_flight_most(&self) -> usize {
+        with(|world| world.http.in_flight_most)
+    }
+
+    /// Returns what is stored under a key.
+    pub fn value(&self, key: &str) -> Option<Vec<u8>> {
+        with(|world| world.state.read(key).map(|entry| entry.value.clone()))
+    }
+
+    /// Returns the log records, oldest first.
+    pub fn records(&self) -> Vec<Record> {
+        with(|world| world.records.clone())
+    }
+
+    /// Returns the progress reports, oldest first.
+    pub fn reports(&self) -> Vec<Report> {
+        with(|world| world.reports.clone())
+    }
+
+    /// Returns the parts of the output that were handed out, in order.
+    pub fn partials(&self) -> Vec<Value> {
+        with(|world| world.partials.clone())
+    }
+}

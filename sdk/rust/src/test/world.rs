@@ -1,0 +1,98 @@
+//! What the test host of one thread knows and remembers.
+
+use std::cell::RefCell;
+
+use serde_json::{Value, json};
+
+use super::http::Http;
+use super::state::State;
+use super::timers::Timers;
+use crate::log::Level;
+
+/// One log record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// How much it matters.
+    pub level: Level,
+    /// The sentence.
+    pub message: String,
+    /// The fields, in the order they were written.
+    pub fields: Vec<(String, String)>,
+}
+
+impl Record {
+    /// Returns the value of a field.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// One progress report.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// How far, from 0 to 1, where it was known.
+    pub fraction: Option<f64>,
+    /// The line of text.
+    pub message: String,
+}
+
+pub struct World {
+    pub tenant: String,
+    pub session: Option<String>,
+    pub user: Option<String>,
+    pub trace: String,
+    pub attempt: u32,
+    pub deadline_ms: u64,
+    pub configuration: Value,
+    pub state: State,
+    pub records: Vec<Record>,
+    pub reports: Vec<Report>,
+    pub partials: Vec<Value>,
+    pub http: Http,
+    pub timers: Timers,
+    pub randomness: Randomness,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self {
+            tenant: "default".to_owned(),
+            session: None,
+            user: None,
+            trace: "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01".to_owned(),
+            attempt: 1,
+            // The first moment of the year 2100: no test waits that long.
+            deadline_ms: 4_102_444_800_000,
+            configuration: json!({}),
+            state: State::default(),
+            records: Vec::new(),
+            reports: Vec::new(),
+            partials: Vec::new(),
+            http: Http::default(),
+            timers: Timers::default(),
+            randomness: Randomness::default(),
+        }
+    }
+}
+
+/// The same numbers in every test: splitmix64 from zero.
+#[derive(Default)]
+pub struct Randomness(u64);
+
+impl Randomness {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+thread_local! {
+    static WORLD: RefCell<World> = RefCell::default();
+}
+
+/// Looks at the calling thread's world, or changes it. `look` must not come back here.
+pub fn with<T>(look: impl FnOnce(&mut World) -> T) -> T {
+    WORLD.with_borrow_mut(look)
+}

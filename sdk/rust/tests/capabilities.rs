@@ -1,0 +1,137 @@
+//! The typed capabilities, on the test host.
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::json;
+use troupe_sdk::log::Level;
+use troupe_sdk::test::{Host, Report};
+use troupe_sdk::{CapabilityError, Failure, Limit, Problem, Unavailable, invocation, log, progress, state};
+
+#[test]
+fn a_key_that_was_written_is_read_back_with_a_rising_revision() {
+    let _host = Host::start();
+    assert_eq!(state::get("key"), Ok(None));
+    let first = state::set("key", "one").unwrap();
+    assert_eq!(state::delete("key"), Ok(true));
+    assert_eq!(state::delete("key"), Ok(false));
+    let second = state::set("key", [0, 255]).unwrap();
+    assert!(second > first, "a deletion does not turn revisions back");
+    assert_eq!(state::get("key").unwrap().unwrap().value, [0, 255]);
+}
+
+#[test]
+fn compare_and_set_writes_only_over_what_was_seen() {
+    let _host = Host::start();
+    let first = state::compare_and_set("key", None, "one").unwrap();
+    assert_eq!(state::compare_and_set("key", None, "two"), Err(CapabilityError::Conflict(Some(first))));
+    assert_eq!(state::compare_and_set("other", Some(first), "two"), Err(CapabilityError::Conflict(None)));
+    let second = state::compare_and_set("key", Some(first), "two").unwrap();
+    assert!(second > first);
+}
+
+#[test]
+fn keys_are_listed_by_prefix_in_byte_order_page_by_page() {
+    let _host = Host::start().stored("a", "").stored("b/2", "").stored("b/10", "").stored("b/1", "").stored("c", "");
+    assert_eq!(state::list_keys("b/", None, 2).unwrap(), ["b/1", "b/10"]);
+    assert_eq!(state::list_keys("b/", Some("b/10"), 2).unwrap(), ["b/2"]);
+    assert_eq!(state::list_keys("b/", Some("a"), 1).unwrap(), ["b/1"]);
+    assert!(state::list_keys("b/", Some("b/2"), 2).unwrap().is_empty());
+}
+
+#[test]
+fn an_update_is_made_again_over_a_rivals_write() {
+    let host = Host::start().stored("count", "1").rival_write("count", "10").rival_write("count", "20");
+    let count = state::update_json("count", |count: Option<u32>| Ok(count.unwrap_or(0) + 1));
+    assert_eq!(count, Ok(21));
+    assert_eq!(host.value("count").unwrap(), b"21");
+}
+
+#[test]
+fn an_update_of_a_key_that_is_too_busy_may_be_tried_again_later() {
+    let mut host = Host::start();
+    for number in 0..100 {
+        host = host.rival_write("count", number.to_string());
+    }
+    let failure = state::update_json("count", |count: Option<u32>| Ok(count.unwrap_or(0) + 1)).unwrap_err();
+    assert!(matches!(failure, Failure::Unavailable(_)), "{failure:?}");
+}
+
+#[test]
+fn a_stored_value_that_does_not_fit_names_the_place() {
+    let _host = Host::start().stored("list", "[1, true]");
+    let failure = state::get_json::<Vec<u32>>("list").unwrap_err();
+    assert_eq!(
+        failure.to_string(),
+        "the stored value does not fit: `[1]`: invalid type: boolean `true`, expected u32 at line 1 column 8"
+    );
+}
+
+#[test]
+fn each_capability_error_becomes_the_failure_its_caller_can_act_on() {
+    let denied = Problem::new("state is not granted");
+    let later = Unavailable { message: "the store is busy".to_owned(), retry_after: Some(Duration::from_secs(1)) };
+    let limit = Limit { code: "limit.storage".to_owned(), maximum: 10, message: "state holds 10 keys".to_owned() };
+    let cases = [
+        (CapabilityError::Denied(denied.clone()), Failure::Denied(denied)),
+        (CapabilityError::Unavailable(later.clone()), Failure::Unavailable(later)),
+        (CapabilityError::Invalid(Problem::new("bad key")), Failure::failed("bad key")),
+        (
+            CapabilityError::Limit(limit),
+            Failure::failed("state holds 10 keys").with("code", "limit.storage").with("maximum", 10),
+        ),
+        (
+            CapabilityError::Conflict(Some(4)),
+            Failure::unavailable("another write came first: the key is at revision 4"),
+        ),
+    ];
+    for (error, failure) in cases {
+        let _host = Host::start().state_fails(error);
+        assert_eq!(state::set_json("key", &1), Err(failure.clone()));
+        assert_eq!(state::get_json::<u32>("key"), Err(failure));
+    }
+}
+
+#[test]
+fn records_keep_level_sentence_and_fields() {
+    let host = Host::start();
+    let count = 3;
+    log::warn!("saw {count} things", region = "eu-west-1", page = count + 1,);
+    log::trace!("done");
+    let records = host.records();
+    assert_eq!((records[0].level, records[0].message.as_str()), (Level::Warn, "saw 3 things"));
+    assert_eq!((records[0].field("region"), records[0].field("page")), (Some("eu-west-1"), Some("4")));
+    assert_eq!((records[1].level, records[1].fields.len()), (Level::Trace, 0));
+}
+
+#[test]
+fn progress_and_parts_arrive_in_order() {
+    let host = Host::start();
+    progress::report(0.5, "half");
+    progress::report(None, String::from("more"));
+    progress::partial(&[1, 2]).unwrap();
+    progress::partial("end").unwrap();
+    let report = |fraction, message: &str| Report { fraction, message: message.to_owned() };
+    assert_eq!(host.reports(), [report(Some(0.5), "half"), report(None, "more")]);
+    assert_eq!(host.partials(), [json!([1, 2]), json!("end")]);
+}
+
+#[test]
+fn the_facts_of_the_invocation_are_those_the_test_sets() {
+    let deadline = SystemTime::UNIX_EPOCH + Duration::from_millis(1_500);
+    let _host = Host::start().tenant("acme").session("s").user("ann").trace("t").attempt(2).deadline(deadline);
+    assert_eq!(invocation::tenant(), "acme");
+    assert_eq!(invocation::session().as_deref(), Some("s"));
+    assert_eq!(invocation::user().as_deref(), Some("ann"));
+    assert_eq!((invocation::trace().as_str(), invocation::attempt()), ("t", 2));
+    assert_eq!(invocation::deadline(), deadline);
+}
+
+#[test]
+fn starting_again_forgets_everything() {
+    let _earlier = Host::start().tenant("acme").stored("key", "value");
+    log::info!("said");
+    let host = Host::start();
+    assert_eq!(invocation::tenant(), "default");
+    assert_eq!(host.value("key"), None);
+    assert!(host.records().is_empty());
+}

@@ -1,0 +1,154 @@
+//! Keeps numbers and bytes in state.
+
+use troupe_sdk::prelude::*;
+
+#[derive(Default)]
+struct Counter;
+
+#[derive(Deserialize, JsonSchema)]
+struct Key {
+    /// The key in state.
+    key: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Count {
+    count: u64,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Found {
+    /// The value, as text; none if the key is absent.
+    value: Option<String>,
+    /// The revision that wrote it.
+    revision: Option<u64>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct Put {
+    key: String,
+    value: String,
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct PutBytes {
+    key: String,
+    /// How many bytes to write.
+    bytes: usize,
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct CompareAndSet {
+    key: String,
+    /// The revision that the key should be at; none if it should be absent.
+    #[serde(default)]
+    expected: Option<u64>,
+    value: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Written {
+    revision: u64,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Swapped {
+    /// The new revision, if it was written.
+    revision: Option<u64>,
+    /// Whether another write came first.
+    conflict: bool,
+    /// The revision that was found, if another write came first and the key is there.
+    found: Option<u64>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Deleted {
+    was_there: bool,
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct List {
+    #[serde(default)]
+    prefix: String,
+    #[serde(default)]
+    after: Option<String>,
+    limit: u32,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Listed {
+    keys: Vec<String>,
+}
+
+#[troupe_sdk::agent]
+impl Counter {
+    /// Adds one to the number under a key, however many do so at once.
+    #[skill(effect = "write")]
+    fn increment(&self, input: Key) -> Result<Count, Failure> {
+        let count = state::update_json(&input.key, |count: Option<u64>| Ok(count.unwrap_or(0) + 1))?;
+        Ok(Count { count })
+    }
+
+    /// Reads the text under a key.
+    #[skill(effect = "read")]
+    fn get(&self, input: Key) -> Result<Found, Failure> {
+        let Some(entry) = state::get(&input.key)? else { return Ok(Found { value: None, revision: None }) };
+        let value = String::from_utf8(entry.value).map_err(Failure::failed)?;
+        Ok(Found { value: Some(value), revision: Some(entry.revision) })
+    }
+
+    /// Writes text under a key.
+    #[skill(effect = "write")]
+    fn put(&self, input: Put) -> Result<Written, Failure> {
+        Ok(Written { revision: state::set(&input.key, input.value)? })
+    }
+
+    /// Writes a number of bytes under a key, to meet the limits.
+    #[skill(effect = "write")]
+    fn put_bytes(&self, input: PutBytes) -> Result<Written, Failure> {
+        Ok(Written { revision: state::set(&input.key, vec![b'x'; input.bytes])? })
+    }
+
+    /// Writes text under a key if its revision is the expected one.
+    #[skill(effect = "write")]
+    fn compare_and_set(&self, input: CompareAndSet) -> Result<Swapped, Failure> {
+        match state::compare_and_set(&input.key, input.expected, input.value) {
+            Ok(revision) => Ok(Swapped { revision: Some(revision), conflict: false, found: None }),
+            Err(CapabilityError::Conflict(found)) => Ok(Swapped { revision: None, conflict: true, found }),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// Deletes a key.
+    #[skill(effect = "destructive")]
+    fn delete(&self, input: Key) -> Result<Deleted, Failure> {
+        Ok(Deleted { was_there: state::delete(&input.key)? })
+    }
+
+    /// Lists keys.
+    #[skill(effect = "read")]
+    fn list(&self, input: List) -> Result<Listed, Failure> {
+        Ok(Listed { keys: state::list_keys(&input.prefix, input.after.as_deref(), input.limit)? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use troupe_sdk::test::{self, Host};
+
+    use super::*;
+
+    #[test]
+    fn an_increment_counts_over_a_rivals_write() {
+        let _host = Host::start().stored("n", "1").rival_write("n", "5");
+        assert_eq!(test::perform::<Counter>("increment", json!({ "key": "n" })), Ok(json!({ "count": 6 })));
+    }
+
+    #[test]
+    fn a_compare_and_set_tells_what_it_found() {
+        let _host = Host::start().stored("n", "1");
+        let answer = test::perform::<Counter>("compare_and_set", json!({ "key": "n", "value": "2" }));
+        assert_eq!(answer, Ok(json!({ "revision": null, "conflict": true, "found": 1 })));
+    }
+}

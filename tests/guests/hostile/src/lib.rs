@@ -1,0 +1,143 @@
+//! Misbehaves in one way a skill, so that the tests can show that the host holds.
+//!
+//! `greed` takes time, memory, stack, handles and host calls without end; `reach` looks
+//! for what it should not see and says what it should not say.
+
+mod greed;
+mod reach;
+
+use reach::{Clock, Environment, Text};
+use troupe_sdk::prelude::*;
+
+#[derive(Default)]
+struct Hostile;
+
+#[derive(Deserialize, JsonSchema)]
+struct Bytes {
+    /// How many bytes.
+    bytes: usize,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Taken {
+    bytes: usize,
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct Path {
+    /// The path to open.
+    path: String,
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct Address {
+    /// The address to connect to, as `HOST:PORT`.
+    addr: String,
+}
+
+#[troupe_sdk::agent]
+impl Hostile {
+    /// Computes for ever.
+    #[skill(effect = "read")]
+    fn spin(&self) -> Result<(), Failure> {
+        greed::spin()
+    }
+
+    /// Takes and touches memory until it is refused, which ends the program.
+    #[skill(effect = "read")]
+    fn grow(&self) -> Result<(), Failure> {
+        greed::grow()
+    }
+
+    /// Takes and touches memory until it is refused, gives it back and says how much it was.
+    #[skill(effect = "read")]
+    fn grow_gently(&self) -> Result<Taken, Failure> {
+        Ok(Taken { bytes: greed::grow_gently() })
+    }
+
+    /// Calls itself for ever.
+    #[skill(effect = "read")]
+    fn recurse(&self) -> Result<u64, Failure> {
+        Ok(greed::recurse(0))
+    }
+
+    /// Traps.
+    #[skill(effect = "read")]
+    fn trap(&self) -> Result<(), Failure> {
+        greed::trap()
+    }
+
+    /// Panics with a message.
+    #[skill(effect = "read")]
+    fn panic(&self) -> Result<(), Failure> {
+        panic!("a hostile panic")
+    }
+
+    /// Writes 100,000 log records of a kilobyte and says how many.
+    #[skill(effect = "read")]
+    fn flood_log(&self) -> Result<usize, Failure> {
+        Ok(greed::flood_log())
+    }
+
+    /// Answers with as many bytes as asked for.
+    #[skill(effect = "read")]
+    fn huge_output(&self, input: Bytes) -> Result<String, Failure> {
+        Ok("x".repeat(input.bytes))
+    }
+
+    /// Asks for the time for ever.
+    #[skill(effect = "read")]
+    fn host_calls(&self) -> Result<(), Failure> {
+        greed::host_calls()
+    }
+
+    /// Takes handles for ever and gives none back.
+    #[skill(effect = "read")]
+    fn handles(&self) -> Result<(), Failure> {
+        greed::handles()
+    }
+
+    /// Tells the environment variables and arguments it can see.
+    #[skill(effect = "read")]
+    fn environment(&self) -> Result<Environment, Failure> {
+        Ok(reach::environment())
+    }
+
+    /// Tries to read a file and tells the text or the error.
+    #[skill(effect = "read")]
+    fn open_file(&self, input: Path) -> Result<Text, Failure> {
+        Ok(reach::open_file(&input.path))
+    }
+
+    /// Tries to connect and tells the peer or the error.
+    #[skill(effect = "read")]
+    fn connect(&self, input: Address) -> Result<Text, Failure> {
+        Ok(reach::connect(&input.addr))
+    }
+
+    /// Asks for as many random bytes as it is told to in one call, and tells the first
+    /// sixteen in hexadecimal.
+    #[skill(effect = "read")]
+    fn random(&self, input: Bytes) -> Result<Text, Failure> {
+        Ok(reach::random(input.bytes))
+    }
+
+    /// Writes terminal escapes, line breaks, bytes that are no text and a line without an
+    /// end to standard output and standard error.
+    #[skill(effect = "read")]
+    fn stdout(&self) -> Result<(), Failure> {
+        reach::stdout().map_err(Failure::failed)
+    }
+
+    /// Writes as many bytes as asked for to standard output, without a line break.
+    #[skill(effect = "read")]
+    fn flood_stdout(&self, input: Bytes) -> Result<(), Failure> {
+        reach::flood_stdout(input.bytes).map_err(Failure::failed)
+    }
+
+    /// Tells how far the clocks go while it computes and while it sleeps.
+    #[skill(effect = "read")]
+    fn clock(&self) -> Result<Clock, Failure> {
+        Ok(reach::clock())
+    }
+}
