@@ -1,1 +1,35 @@
-//! x
+//! The harness of the suites: guests, hosts as processes, clients.
+//!
+//! *Holds:* building the guests once a run, starting and killing hosts, a client of the
+//! API, running commands, and what makes answers comparable.
+//! *Never holds:* a rule of Troupe: the suites say what is right.
+//! *Start at:* [`host::Host`] for a host of one's own, [`guests`] for what runs on it.
+//! *Tested by:* every suite in `tests/suites/`.
+
+pub mod archive;
+pub mod blobs;
+pub mod client;
+pub mod command;
+pub mod events;
+pub mod guests;
+pub mod host;
+pub mod redact;
+pub mod seed;
+mod template;
+
+use std::path::PathBuf;
+
+pub use client::{Answer, Client};
+pub use guests::{Guest, guests};
+pub use host::Host;
+pub use redact::{redacted, redacted_json};
+
+/// Returns the root of the repository.
+pub fn root() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// Returns the directory that the builds of guests and what is made of them go to.
+pub fn guests_dir() -> PathBuf {
+    root().join("target").join("guests")
+}

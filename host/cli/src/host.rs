@@ -14,6 +14,7 @@ use troupe_store::Store;
 
 use crate::ADMISSION_COMMAND;
 use crate::args::Listen;
+use crate::credentials;
 use crate::data_dir::DataDir;
 
 /// How a host differs between `dev` and `serve`.
@@ -55,7 +56,8 @@ impl Host {
         let store = Store::open(&data_dir.join("troupe.db"), clock.clone()).await?;
         let layout = Layout::open(&data_dir.join("releases"))?;
         let cache = (data_dir.join("compiled"), data_dir.cache_key(&*entropy)?);
-        let sandbox = Sandbox::new(SandboxConfig { clock: clock.clone(), cache: Some(cache) })?;
+        let sandbox = Sandbox::new(SandboxConfig { clock: clock.clone(), cache: Some(cache) })?
+            .with_egress(credentials::egress(server.address())?);
         let program = std::env::current_exe().map_err(Error::internal)?;
         let runtime = Runtime::start(RuntimeConfig {
             store,

@@ -11,6 +11,7 @@ mod args;
 mod build;
 mod client;
 mod commands;
+mod credentials;
 mod data_dir;
 mod events;
 mod host;

@@ -5,8 +5,14 @@
 //! operator grants it. The effective grant is the intersection of both. What neither
 //! names is denied.
 
+mod algebra;
+mod http;
+mod path;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+pub use http::{HttpGrant, Scheme, list as read_http_list};
 
 /// A set of grants: what a manifest asks, what an operator gives, or what is in force.
 /// The default grants nothing.
@@ -16,6 +22,9 @@ pub struct Grants {
     /// Durable keys of the deployment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<StateGrant>,
+    /// Services that may be called over HTTP. Ids may repeat: they are names for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub http: Vec<HttpGrant>,
 }
 
 /// A grant of the capability `state`.
@@ -36,12 +45,15 @@ impl Grants {
             .state
             .zip(other.state)
             .map(|(a, b)| StateGrant { bytes: a.bytes.min(b.bytes), keys: a.keys.min(b.keys) });
-        Self { state }
+        Self { state, http: algebra::intersect(&self.http, &other.http) }
     }
 
     /// Whether `self` allows anything that `other` does not.
     pub fn is_wider_than(&self, other: &Self) -> bool {
-        self.intersect(other) != *self
+        let state_is_wider = self
+            .state
+            .is_some_and(|own| other.state.is_none_or(|other| own.bytes > other.bytes || own.keys > other.keys));
+        state_is_wider || !algebra::covers(&other.http, &self.http)
     }
 
     /// Returns one line for each capability, as an operator reads it.
@@ -49,33 +61,9 @@ impl Grants {
         let state = self
             .state
             .map(|state| format!("state: up to {} and {} keys", crate::limits::bytes(state.bytes), state.keys));
-        state.into_iter().collect()
+        state.into_iter().chain(self.http.iter().map(ToString::to_string)).collect()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn grants() -> impl Strategy<Value = Grants> {
-        proptest::option::of((0..4u64, 0..4u64))
-            .prop_map(|state| Grants { state: state.map(|(bytes, keys)| StateGrant { bytes, keys }) })
-    }
-
-    proptest! {
-        #[test]
-        fn an_intersection_is_never_wider_than_either_key(a in grants(), b in grants()) {
-            let both = a.intersect(&b);
-            prop_assert!(!both.is_wider_than(&a) && !both.is_wider_than(&b));
-            prop_assert_eq!(&both, &b.intersect(&a));
-            prop_assert_eq!(&both.intersect(&a), &both);
-        }
-
-        #[test]
-        fn nothing_is_granted_by_default(a in grants()) {
-            prop_assert_eq!(Grants::default().intersect(&a), Grants::default());
-        }
-    }
-}
+mod tests;

@@ -7,6 +7,7 @@
 //! for the documents.
 //! *Tested by:* the unit tests beside each module, and every suite in `tests/`.
 
+pub mod action_pattern;
 pub mod caller;
 pub mod clock;
 pub mod digest;
@@ -14,11 +15,14 @@ pub mod effect;
 pub mod entropy;
 pub mod error;
 pub mod grant;
+pub mod host_pattern;
 pub mod id;
 pub mod limits;
+pub mod list;
 pub mod name;
 pub mod view;
 
+pub use action_pattern::ActionPattern;
 pub use caller::{Caller, Scope};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use digest::Digest;
@@ -26,5 +30,6 @@ pub use effect::Effect;
 pub use entropy::{Entropy, SystemEntropy};
 pub use error::{Code, Error, Kind, Result};
 pub use grant::Grants;
+pub use host_pattern::HostPattern;
 pub use id::TaskId;
 pub use name::{AgentName, ReleaseRef, SkillName, TenantId};

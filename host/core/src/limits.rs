@@ -179,6 +179,14 @@ pub const PAGE_DEFAULT: u32 = 50;
 /// See [`PAGE_DEFAULT`].
 pub const PAGE_MAX: u32 = 500;
 
+/// How long a swap waits for the release before the last to drain; what still runs on it
+/// then is ended with a retryable code.
+pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// Components kept loaded beyond their use. A Rust agent's code takes about a megabyte,
+/// mapped; a Python agent's about forty.
+pub const COMPONENTS_LOADED_MAX: usize = 64;
+
 /// How long a stopping host waits for what runs.
 pub const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(30);
 
@@ -238,6 +246,21 @@ pub const HTTP_IDLE_CONNECTIONS_MAX: usize = 64;
 /// How long an idle connection is kept. AWS closes its ends after about 20 s; a
 /// connection closed under a request makes a write's outcome unknown.
 pub const HTTP_KEEP_ALIVE_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// HTTP exchanges that one invocation has open at once; further ones wait their turn. A
+/// browser opens 6 to a host and up to 32 in all; a quarter of a tenant's share leaves
+/// room for others.
+pub const HTTP_EXCHANGES_PER_INVOCATION_MAX: usize = 16;
+/// Longest response body that is whole in memory and in the journal before the guest sees
+/// it. A page of a cloud's API is a few hundred kilobytes at most.
+pub const HTTP_KEPT_BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Response bodies that one invocation may leave unread in the host's memory. What comes
+/// beyond that is streamed, however short.
+pub const HTTP_UNREAD_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Request bodies that one invocation may have written and not yet sent.
+pub const HTTP_UNSENT_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes of journal rows that wait in memory for the next commit.
+pub const JOURNAL_WAITING_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Shortest secret that answers are searched for. Shorter ones would match ordinary
 /// text.

@@ -26,7 +26,7 @@ mod slots;
 mod tls;
 
 pub use address::{AddressPolicy, Exemption};
-pub use aws::{ActionPattern, AwsAction};
+pub use aws::AwsAction;
 pub use body::Body;
 pub use client::{Client, ClientConfig, Limits, Response, SendOptions};
 pub use endpoint::{Endpoint, EndpointMap};

@@ -11,10 +11,11 @@
 //! epoch. What runs goes on on the route it began on.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use troupe_core::view::{ConfigureRequest, DeploymentView, GrantRequest, SwapRequest, Swapped, TaskFailure};
-use troupe_core::{AgentName, Caller, Code, Digest, Error, Grants, ReleaseRef, Result, Scope, limits};
+use troupe_core::{AgentName, Caller, Code, Digest, Error, Grants, ReleaseRef, Result, Scope, TenantId, limits};
 use troupe_store::{DeploymentRow, ReleaseRow, RouteChange};
 
 use crate::route::{Drain, Prepared, Route};
@@ -64,7 +65,8 @@ impl Runtime {
         let release = self.release_row(caller, &reference).await?;
         let prepared = self.prepare(&release).await?;
 
-        let changing = self.routes.change.lock().await;
+        let turn = self.routes.turn(&caller.tenant, &agent);
+        let changing = turn.lock().await;
         let row = self.store.deployment(&caller.tenant, &agent).await?;
         let operator = row.as_ref().map_or("{}", |row| row.configuration.as_str());
         prepared.configuration(operator)?;
@@ -80,7 +82,7 @@ impl Runtime {
         let change = RouteChange { serving: Some((reference.version, release.digest)), configuration: None, grants };
         let row = self.store.change_route(&caller.tenant, &agent, request.epoch, change).await?;
         let route = Arc::new(prepared.route(row)?);
-        self.routes.put(Arc::clone(&route));
+        self.put_in_force(&route);
         drop(changing);
         tracing::info!(tenant = %caller.tenant, release = %release.release, epoch = route.row.epoch, "in force");
         Ok(Swapped { deployment: route.view(), expired })
@@ -114,6 +116,7 @@ impl Runtime {
     /// [`Code::SwapConflict`]; [`Code::DeploymentNotFound`].
     pub async fn grant(&self, caller: &Caller, agent: &str, request: GrantRequest) -> Result<DeploymentView> {
         caller.require(Scope::Operate)?;
+        troupe_sandbox::check_grants(&request.grants)?;
         let text = serde_json::to_string(&request.grants).map_err(Error::internal)?;
         let change = RouteChange { grants: Some(text), ..RouteChange::default() };
         self.change(caller, agent, request.epoch, change, |_| Ok(())).await
@@ -128,7 +131,9 @@ impl Runtime {
         check: impl FnOnce(&Prepared) -> Result<()>,
     ) -> Result<DeploymentView> {
         self.require_ready()?;
-        let changing = self.routes.change.lock().await;
+        let name: AgentName = agent.parse().map_err(|_| agents::unknown(agent))?;
+        let turn = self.routes.turn(&caller.tenant, &name);
+        let changing = turn.lock().await;
         let row = self.deployment_row(caller, agent).await?;
         let reference = ReleaseRef { agent: row.agent.clone(), version: row.serving.clone() };
         let release = self.release_row(caller, &reference).await?;
@@ -136,9 +141,14 @@ impl Runtime {
         check(&prepared)?;
         let row = self.store.change_route(&caller.tenant, &row.agent, epoch, change).await?;
         let route = Arc::new(prepared.route(row)?);
-        self.routes.put(Arc::clone(&route));
+        self.put_in_force(&route);
         drop(changing);
         Ok(route.view())
+    }
+
+    fn put_in_force(&self, route: &Arc<Route>) {
+        self.routes.put(Arc::clone(route));
+        self.queue.resume(&route.row.tenant, &route.row.agent);
     }
 
     /// At most two releases live at once: sees to it that the one before the current has
@@ -146,11 +156,15 @@ impl Runtime {
     async fn make_room(&self, caller: &Caller, agent: &AgentName) -> usize {
         let mut ended = 0;
         for old in self.routes.draining(&caller.tenant, agent) {
-            if self.drain == Drain::Expire {
+            let patience = match self.drain {
+                Drain::Wait => limits::DRAIN_TIME_MAX,
+                Drain::Expire => Duration::ZERO,
+            };
+            if tokio::time::timeout(patience, old.drained()).await.is_err() {
                 ended += old.running();
                 old.expire();
+                old.drained().await;
             }
-            old.drained().await;
         }
         ended
     }
@@ -158,7 +172,7 @@ impl Runtime {
     /// Loads a release's component and checks it against what was published. The blob is
     /// read, and its digest verified, only if its compiled code is not in the cache.
     async fn prepare(&self, release: &ReleaseRow) -> Result<Prepared> {
-        let (agent, described) = match self.sandbox.load(&release.component) {
+        let (agent, described) = match self.loaded(&release.component) {
             Some(agent) => {
                 let described = self.sandbox.describe(&agent).await?;
                 (agent, described)
@@ -200,9 +214,9 @@ impl Runtime {
     }
 
     /// The route that serves an agent now.
-    pub(crate) fn route(&self, caller: &Caller, agent: &str) -> Result<Arc<Route>> {
+    pub(crate) fn route(&self, tenant: &TenantId, agent: &str) -> Result<Arc<Route>> {
         let name: AgentName = agent.parse().map_err(|_| agents::unknown(agent))?;
-        match self.routes.get(&caller.tenant, &name) {
+        match self.routes.get(tenant, &name) {
             Some(Entry::Serving(route)) => Ok(route),
             Some(Entry::Broken(reason)) => {
                 Err(Error::from(TaskFailure::clone(&reason)).context(format!("agent `{name}` cannot serve")))

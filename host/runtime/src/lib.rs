@@ -10,6 +10,7 @@
 
 pub mod admission;
 mod agents;
+mod components;
 mod deploy;
 mod feed;
 mod publish;

@@ -40,6 +40,7 @@ impl Runtime {
                 Err(immutable(&reference))
             };
         }
+        troupe_sandbox::check_grants(&release.manifest.capabilities.grants())?;
         let component = Digest::of(&release.component);
         let (_, described) = self.admit(component, release.component.clone()).await?;
         same_profile(&described, &release.profile)?;
@@ -93,14 +94,24 @@ impl Runtime {
     /// Loads a component and has it describe itself. Code that this host has not made
     /// yet is made by admission, whose child is the first to look inside.
     pub(crate) async fn admit(&self, digest: Digest, component: Vec<u8>) -> Result<(Agent, String)> {
-        if let Some(agent) = self.sandbox.load(&digest) {
+        if let Some(agent) = self.loaded(&digest) {
             let described = self.sandbox.describe(&agent).await?;
             return Ok((agent, described));
         }
         let admitted = self.admission.admit(component).await?;
         self.sandbox.keep(&digest, &admitted.code)?;
-        let agent = self.sandbox.load(&digest).ok_or_else(|| Error::internal("compiled code did not load"))?;
+        let agent = self.loaded(&digest).ok_or_else(|| Error::internal("compiled code did not load"))?;
         Ok((agent, admitted.profile))
+    }
+
+    /// A component whose code this host has made. Deployments of one component share it.
+    pub(crate) fn loaded(&self, digest: &Digest) -> Option<Agent> {
+        if let Some(agent) = self.components.get(digest) {
+            return Some(agent);
+        }
+        let agent = self.sandbox.load(digest)?;
+        self.components.put(*digest, agent.clone());
+        Some(agent)
     }
 
     /// Removes what no release refers to, and writes the index anew.

@@ -10,7 +10,6 @@ use jsonschema::Validator;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use tokio::sync::Notify;
-use troupe_core::grant::StateGrant;
 use troupe_core::view::{DeploymentView, RanOn};
 use troupe_core::{Code, Effect, Error, Grants, Result, TaskId, limits};
 use troupe_package::{Manifest, Profile};
@@ -90,8 +89,7 @@ impl Prepared {
 
     /// What the manifest asks for, as grants.
     pub(crate) fn asked(&self) -> Grants {
-        let state = self.manifest.capabilities.state.as_ref();
-        Grants { state: state.map(|state| StateGrant { bytes: state.bytes, keys: state.keys }) }
+        self.manifest.capabilities.grants()
     }
 
     /// The configuration in force: the release's defaults with the operator's values

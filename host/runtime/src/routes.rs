@@ -24,13 +24,20 @@ pub(crate) enum Entry {
 pub(crate) struct Routes {
     current: ArcSwap<HashMap<Key, Entry>>,
     draining: Mutex<HashMap<Key, Vec<Arc<Route>>>>,
-    /// Held while a deployment changes, so that changes of one host come one by one.
-    pub(crate) change: tokio::sync::Mutex<()>,
+    turns: Mutex<HashMap<Key, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl Routes {
     pub(crate) fn get(&self, tenant: &TenantId, agent: &AgentName) -> Option<Entry> {
         self.current.load().get(&(tenant.clone(), agent.clone())).cloned()
+    }
+
+    /// What is held while a deployment changes, so that its changes come one by one.
+    pub(crate) fn turn(&self, tenant: &TenantId, agent: &AgentName) -> Arc<tokio::sync::Mutex<()>> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        // A turn that nobody holds or waits for is not worth keeping.
+        turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+        Arc::clone(turns.entry((tenant.clone(), agent.clone())).or_default())
     }
 
     /// Puts a route in force; calls that look from now on see it. A route of a lower

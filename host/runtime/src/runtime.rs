@@ -11,6 +11,7 @@ use troupe_sandbox::{Call, Sandbox};
 use troupe_store::Store;
 
 use crate::admission::Admission;
+use crate::components::Components;
 use crate::deploy::GrantPolicy;
 use crate::route::Drain;
 use crate::routes::Routes;
@@ -53,6 +54,7 @@ pub struct Inner {
     pub(crate) grants: GrantPolicy,
     pub(crate) drain: Drain,
     pub(crate) routes: Routes,
+    pub(crate) components: Components,
     /// This process, in leases.
     pub(crate) owner: String,
     pub(crate) slots: Arc<Semaphore>,
@@ -92,6 +94,7 @@ impl Runtime {
             grants,
             drain,
             routes: Routes::default(),
+            components: Components::default(),
             owner,
             slots: Arc::new(Semaphore::new(limits::INVOCATIONS_MAX)),
             queue: Queue::default(),
@@ -139,5 +142,5 @@ impl Runtime {
 
 /// The name of a journalled call, for messages.
 fn call_name(bytes: &[u8]) -> String {
-    Call::decode(bytes).map_or_else(|_| "an unknown call".to_owned(), |call| call.name().to_owned())
+    Call::decode(bytes).map_or_else(|_| "an unknown call".to_owned(), |call| call.describe())
 }

@@ -43,6 +43,8 @@ pub(crate) struct Cache {
 impl Cache {
     pub(crate) fn new(engine: &Engine, dir: PathBuf, key: CacheKey) -> Self {
         let mut hasher = FixedHasher::default();
+        // The hash holds the engine's full version, where the engine's own check on
+        // loading compares the major one alone.
         engine.precompile_compatibility_hash().hash(&mut hasher);
         Self { dir, key, engine_hash: hasher.finish() }
     }

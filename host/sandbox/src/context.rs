@@ -9,8 +9,10 @@ use troupe_core::limits;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
+use crate::capabilities::http::{Http, Shared};
 use crate::capabilities::{LogMeter, ProgressMeter};
 use crate::clock::GuestClock;
+use crate::egress::Egress;
 use crate::gate::Gate;
 use crate::invocation::{Facts, Invocation};
 use crate::limiter::Limiter;
@@ -23,6 +25,7 @@ pub(crate) struct Context {
     pub(crate) wasi: WasiCtx,
     pub(crate) limiter: Limiter,
     pub(crate) gate: Gate,
+    pub(crate) http: Http,
     pub(crate) facts: Facts,
     pub(crate) clock: GuestClock,
     pub(crate) observer: Arc<dyn Observer>,
@@ -35,9 +38,14 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) fn new(invocation: Invocation, host_clock: Arc<dyn troupe_core::Clock>) -> Self {
-        let Invocation { facts, grants, ledger, observer, memory_bytes, seed, started_at, .. } = invocation;
+    pub(crate) fn new(
+        invocation: Invocation,
+        host_clock: Arc<dyn troupe_core::Clock>,
+        egress: Option<Arc<Egress>>,
+    ) -> Self {
+        let Invocation { facts, grants, ceiling, ledger, observer, memory_bytes, seed, started_at, .. } = invocation;
         let clock = GuestClock::new(started_at);
+        let gate = Gate::new(grants, ceiling, ledger, host_clock, clock.clone());
         let lines = Lines::default();
         let streams = [LogLevel::Info, LogLevel::Warn].map(|level| LineStream::new(level, Arc::clone(&lines)));
         let [stdout, stderr] = streams.clone();
@@ -63,7 +71,8 @@ impl Context {
             table,
             wasi,
             limiter: Limiter::new(memory_bytes),
-            gate: Gate::new(grants, ledger, host_clock, clock.clone()),
+            http: Http::new(Arc::new(Shared::new(gate.clone(), egress, facts.tenant.clone(), seed))),
+            gate,
             facts,
             log: LogMeter::new(started_at),
             progress: ProgressMeter::default(),
@@ -102,6 +111,9 @@ impl Context {
         let lines = std::mem::take(&mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner));
         for (level, line) in lines {
             self.record(level, &line, Vec::new());
+        }
+        for note in self.http.shared().notes() {
+            self.record(LogLevel::Warn, &note, vec![("by".to_owned(), "host".to_owned())]);
         }
     }
 

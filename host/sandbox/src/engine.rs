@@ -10,10 +10,7 @@
 //! | pooling allocator with resident pages | a fresh instance costs microseconds, because its pages are zeroed rather than unmapped |
 
 use troupe_core::{Error, Result, limits};
-use wasmtime::{Config, Enabled, Engine, ModuleVersionStrategy, PoolingAllocationConfig, Strategy};
-
-/// Names our side of the compiled format: a change here makes old caches useless.
-const ABI: &str = "troupe-1";
+use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig, Strategy};
 
 /// Bytes of each linear memory that stay resident between invocations. Agents touch a
 /// few hundred kilobytes; zeroing those is cheaper than unmapping and faulting them in.
@@ -50,10 +47,6 @@ pub(crate) fn engine() -> Result<Engine> {
         .max_wasm_stack(limits::GUEST_STACK_BYTES_MAX)
         .async_stack_size(limits::FIBRE_STACK_BYTES)
         .async_stack_zeroing(true);
-    // The stock check compares the major version alone; a cache must not outlive a
-    // patch of the compiler.
-    let version = format!("{}+{ABI}", env!("CARGO_PKG_VERSION"));
-    config.module_version(ModuleVersionStrategy::Custom(version)).map_err(Error::internal)?;
     if address_space_is_large() {
         config.allocation_strategy(pool());
     }

@@ -11,166 +11,34 @@
 //! so a forgotten check does not compile.
 //!
 //! Rows of reads wait and ride along with the next commit; a write commits its row and
-//! all that wait in the transaction of its effect.
+//! all that wait in the transaction of its effect. A write outside our database commits
+//! its row without an answer before it is sent, and the answer before the guest sees it.
+//!
+//! HTTP calls are under way while the guest goes on, so the gate is shared with their
+//! tasks. What goes wrong in one of them and must end the invocation is kept, and the
+//! guest's next call to the host ends it.
 
-use std::sync::Arc;
+mod call;
+mod http;
+mod http_call;
+mod waiting;
 
-use serde::{Deserialize, Serialize};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use troupe_core::grant::StateGrant;
-use troupe_core::{Clock, Code, Error, Grants, Result, Timestamp, limits};
+use troupe_core::{Clock, Code, Effect, Error, Grants, Kind, Result, Timestamp, limits};
+
+pub use call::{Answer, Call, Entry, JournalRow};
+pub use http::check_grants;
+pub(crate) use http::{HttpAsk, HttpPermit};
+pub(crate) use http_call::kept;
+pub use http_call::{Header, HttpAnswer, HttpBody, HttpCall, HttpFailure};
 
 use crate::clock::GuestClock;
-use crate::port::{Ledger, StateOutcome, StateWrite};
-
-/// A capability call, as the guest made it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Call {
-    /// `state.get`
-    StateGet {
-        /// The key.
-        key: String,
-    },
-    /// `state.list-keys`
-    StateList {
-        /// What the keys begin with.
-        prefix: String,
-        /// Only keys after this one.
-        after: Option<String>,
-        /// How many at most.
-        limit: u32,
-    },
-    /// `state.set`
-    StateSet {
-        /// The key.
-        key: String,
-        /// The value.
-        #[serde(with = "serde_bytes")]
-        value: Vec<u8>,
-    },
-    /// `state.compare-and-set`
-    StateCompareAndSet {
-        /// The key.
-        key: String,
-        /// The revision it must have.
-        expected: Option<u64>,
-        /// The value.
-        #[serde(with = "serde_bytes")]
-        value: Vec<u8>,
-    },
-    /// `state.delete`
-    StateDelete {
-        /// The key.
-        key: String,
-    },
-}
-
-impl Call {
-    /// The capability and function, as messages name them.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::StateGet { .. } => "state.get",
-            Self::StateList { .. } => "state.list-keys",
-            Self::StateSet { .. } => "state.set",
-            Self::StateCompareAndSet { .. } => "state.compare-and-set",
-            Self::StateDelete { .. } => "state.delete",
-        }
-    }
-
-    /// Reads a call back from its journal row.
-    ///
-    /// # Errors
-    /// [`Code::Internal`] if the bytes are not a call of this or an earlier host.
-    pub fn decode(bytes: &[u8]) -> Result<Self> {
-        rmp_serde::from_slice(bytes).map_err(Error::internal)
-    }
-}
-
-/// A value in state.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// The bytes.
-    #[serde(with = "serde_bytes")]
-    pub value: Vec<u8>,
-    /// The revision that wrote them.
-    pub revision: u64,
-}
-
-/// What a call was answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Answer {
-    /// What a key holds.
-    Entry(Option<Entry>),
-    /// Keys.
-    Keys(Vec<String>),
-    /// The key's new revision.
-    Revision(u64),
-    /// Whether there was something to delete.
-    Existed(bool),
-    /// Another write came first.
-    Conflict(Option<u64>),
-    /// No grant allows the call.
-    Denied(String),
-    /// The argument is not acceptable.
-    Invalid(String),
-    /// A limit was met: its code, the most that is allowed, a sentence.
-    Limit(String, u64, String),
-}
-
-impl Answer {
-    /// Reads an answer back from its journal row.
-    ///
-    /// # Errors
-    /// [`Code::Internal`] if the bytes are not an answer of this or an earlier host.
-    pub fn decode(bytes: &[u8]) -> Result<Self> {
-        rmp_serde::from_slice(bytes).map_err(Error::internal)
-    }
-
-    /// The bytes a journal row keeps.
-    pub fn encode(&self) -> Vec<u8> {
-        encode(self)
-    }
-}
-
-impl From<&StateOutcome> for Answer {
-    fn from(outcome: &StateOutcome) -> Self {
-        let full = |maximum: u64, what: &str| {
-            let message = format!("state is full: this deployment may hold {what}; delete some or ask for more");
-            Self::Limit(Code::LimitStorage.as_str().to_owned(), maximum, message)
-        };
-        match *outcome {
-            StateOutcome::Written(revision) => Self::Revision(revision),
-            StateOutcome::Deleted(existed) => Self::Existed(existed),
-            StateOutcome::Conflict(found) => Self::Conflict(found),
-            StateOutcome::BytesFull(maximum) => full(maximum, &limits::bytes(maximum)),
-            StateOutcome::KeysFull(maximum) => full(maximum, &format!("{maximum} keys")),
-        }
-    }
-}
-
-/// Field names stand in the bytes, so that a later host can add fields and still read
-/// what an earlier one wrote.
-fn encode<T: Serialize>(value: &T) -> Vec<u8> {
-    rmp_serde::to_vec_named(value).unwrap_or_default()
-}
-
-/// One line of an invocation's journal.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JournalRow {
-    /// The call's number in its invocation, from 1.
-    pub number: u64,
-    /// When it was answered.
-    pub at: Timestamp,
-    /// The encoded [`Call`].
-    pub call: Vec<u8>,
-    /// The encoded [`Answer`]; empty until there is one.
-    pub answer: Vec<u8>,
-    /// Whether the call may have changed something.
-    pub write: bool,
-}
+use crate::port::{Ledger, StateWrite};
+use call::encode;
+use waiting::Waiting;
 
 /// Leave to perform one call; made by [`authorize`] alone.
 #[derive(Debug)]
@@ -192,6 +60,8 @@ fn authorize(grants: &Grants, call: &Call) -> std::result::Result<Permit, Answer
             Some(grant) => Ok(Permit(Allowed::State(grant))),
             None => Err(denied(call, "state")),
         },
+        // HTTP calls come by `Gate::authorize_http`, whose permit is another.
+        Call::Http(_) => Err(denied(call, "http")),
     }
 }
 
@@ -202,100 +72,221 @@ fn denied(call: &Call, capability: &str) -> Answer {
     ))
 }
 
-/// The gate of one invocation.
-pub(crate) struct Gate {
+/// The gate of one invocation. Clones are the same gate.
+#[derive(Clone)]
+pub(crate) struct Gate(Arc<Inner>);
+
+struct Inner {
     grants: Grants,
-    ledger: Box<dyn Ledger>,
+    ceiling: Effect,
+    ledger: tokio::sync::Mutex<Box<dyn Ledger>>,
     host_clock: Arc<dyn Clock>,
     guest_clock: GuestClock,
-    rows: Vec<JournalRow>,
-    calls: u64,
-    denied: u64,
+    waiting: Mutex<Waiting>,
+    calls: AtomicU64,
+    denied: AtomicU64,
+    fatal: Mutex<Option<Error>>,
+    closed: AtomicBool,
 }
 
 impl Gate {
     pub(crate) fn new(
         grants: Grants,
+        ceiling: Effect,
         ledger: Box<dyn Ledger>,
         host_clock: Arc<dyn Clock>,
         guest_clock: GuestClock,
     ) -> Self {
-        Self { grants, ledger, host_clock, guest_clock, rows: Vec::new(), calls: 0, denied: 0 }
+        Self(Arc::new(Inner {
+            grants,
+            ceiling,
+            ledger: tokio::sync::Mutex::new(ledger),
+            host_clock,
+            guest_clock,
+            waiting: Mutex::default(),
+            calls: AtomicU64::new(0),
+            denied: AtomicU64::new(0),
+            fatal: Mutex::default(),
+            closed: AtomicBool::new(false),
+        }))
     }
 
     /// Numbers and meters a host call of any kind.
     ///
     /// # Errors
-    /// [`Code::LimitHostCalls`]; the invocation ends with it.
-    pub(crate) fn count(&mut self) -> Result<u64> {
-        self.calls += 1;
-        if self.calls > limits::HOST_CALLS_MAX {
+    /// [`Code::LimitHostCalls`], or what a call under way has met; the invocation ends
+    /// with it.
+    pub(crate) fn count(&self) -> Result<u64> {
+        if let Some(fatal) = self.0.fatal.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return Err(fatal);
+        }
+        let number = self.0.calls.fetch_add(1, Ordering::Relaxed) + 1;
+        if number > limits::HOST_CALLS_MAX {
             return Err(host_calls_exceeded());
         }
-        Ok(self.calls)
+        Ok(number)
     }
 
     /// Lets the guest's clock move: something was delivered to it.
     pub(crate) fn deliver(&self) -> Timestamp {
-        let now = self.host_clock.now();
-        self.guest_clock.deliver(now);
+        let now = self.now();
+        self.0.guest_clock.deliver(now);
         now
+    }
+
+    /// The time as the host sees it.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.host_clock.now()
     }
 
     /// Passes one capability call: authorise, meter, perform, journal.
     ///
     /// # Errors
     /// Whatever ends the invocation: too many calls, or a store that cannot go on.
-    pub(crate) async fn pass(&mut self, call: Call) -> Result<Answer> {
+    pub(crate) async fn pass(&self, call: Call) -> Result<Answer> {
         let number = self.count()?;
-        let row =
-            |call: &Call, at, answer: Vec<u8>, write| JournalRow { number, at, call: encode(call), answer, write };
-        let permit = match authorize(&self.grants, &call) {
+        self.relieve().await?;
+        let answered = |answer: Answer| {
+            let at = self.deliver();
+            self.waiting().push(JournalRow { number, at, call: encode(&call), answer: answer.encode(), write: false });
+            Ok(answer)
+        };
+        let permit = match authorize(&self.0.grants, &call) {
             Ok(permit) => permit,
             Err(refusal) => {
-                self.denied += 1;
-                let at = self.deliver();
-                self.rows.push(row(&call, at, refusal.encode(), false));
-                return Ok(refusal);
+                self.0.denied.fetch_add(1, Ordering::Relaxed);
+                return answered(refusal);
             }
         };
         let Permit(Allowed::State(grant)) = permit;
         if let Some(refusal) = unacceptable(&call) {
-            let at = self.deliver();
-            self.rows.push(row(&call, at, refusal.encode(), false));
-            return Ok(refusal);
+            return answered(refusal);
         }
+        let mut ledger = self.0.ledger.lock().await;
         let write = match &call {
-            Call::StateGet { key } => {
-                let answer = Answer::Entry(self.ledger.get(key).await?);
-                let at = self.deliver();
-                self.rows.push(row(&call, at, answer.encode(), false));
-                return Ok(answer);
-            }
+            Call::StateGet { key } => return answered(Answer::Entry(ledger.get(key).await?)),
             Call::StateList { prefix, after, limit } => {
                 let limit = (*limit).min(limits::STATE_LIST_MAX);
-                let answer = Answer::Keys(self.ledger.list(prefix, after.as_deref(), limit).await?);
-                let at = self.deliver();
-                self.rows.push(row(&call, at, answer.encode(), false));
-                return Ok(answer);
+                return answered(Answer::Keys(ledger.list(prefix, after.as_deref(), limit).await?));
             }
             Call::StateSet { key, value } => StateWrite::Set { key: key.clone(), value: value.clone() },
             Call::StateCompareAndSet { key, expected, value } => {
                 StateWrite::CompareAndSet { key: key.clone(), expected: *expected, value: value.clone() }
             }
             Call::StateDelete { key } => StateWrite::Delete { key: key.clone() },
+            Call::Http(_) => return answered(denied(&call, "http")),
         };
-        let row = row(&call, self.host_clock.now(), Vec::new(), true);
-        let waiting = std::mem::take(&mut self.rows);
-        let outcome = self.ledger.write(waiting, row, write, grant.bytes, grant.keys).await?;
+        let row = JournalRow { number, at: self.now(), call: encode(&call), answer: Vec::new(), write: true };
+        let waiting = self.waiting().take();
+        let outcome = ledger.write(waiting, row, write, grant.bytes, grant.keys).await?;
         self.deliver();
         Ok(Answer::from(&outcome))
     }
 
-    /// Hands over the rows that no commit has taken yet, with the number of calls made
-    /// and of calls denied.
-    pub(crate) fn finish(&mut self) -> (Vec<JournalRow>, u64, u64) {
-        (std::mem::take(&mut self.rows), self.calls, self.denied)
+    /// Decides whether a request may be sent.
+    ///
+    /// # Errors
+    /// The codes of a refusal; the guest is told and goes on.
+    pub(crate) fn authorize_http(&self, ask: &HttpAsk<'_>) -> Result<HttpPermit> {
+        http::authorize(&self.0.grants, self.0.ceiling, ask)
+    }
+
+    /// Notes an HTTP call before it is performed. A write is in the journal, without an
+    /// answer, when this returns.
+    ///
+    /// # Errors
+    /// A store that cannot go on.
+    pub(crate) async fn begin_http(&self, number: u64, call: HttpCall, write: bool) -> Result<()> {
+        let row = JournalRow { number, at: self.now(), call: encode(&Call::Http(call)), answer: Vec::new(), write };
+        self.waiting().open(row.clone(), write);
+        if write {
+            self.commit(Some(row)).await?;
+        }
+        Ok(())
+    }
+
+    /// Notes the answer of an HTTP call. The answer of a write is in the journal when this
+    /// returns; that of a read waits until it is delivered.
+    ///
+    /// # Errors
+    /// A store that cannot go on.
+    pub(crate) async fn end_http(&self, number: u64, answer: &Answer, write: bool) -> Result<()> {
+        let answer = answer.encode();
+        self.waiting().answer(number, answer.clone());
+        if write {
+            // The call stands in the journal since it began; a row is completed, not replaced.
+            self.commit(Some(JournalRow { number, at: self.now(), call: Vec::new(), answer, write })).await?;
+        }
+        Ok(())
+    }
+
+    /// Notes that a request was not sent.
+    pub(crate) fn refuse_http(&self, number: u64, call: HttpCall, why: &Error) {
+        let answer = if why.code.kind() == Kind::Denied {
+            self.0.denied.fetch_add(1, Ordering::Relaxed);
+            Answer::Denied(why.message.clone())
+        } else {
+            Answer::HttpFailed(HttpFailure::new(why))
+        };
+        let call = encode(&Call::Http(call));
+        let row = JournalRow { number, at: self.now(), call, answer: answer.encode(), write: false };
+        self.waiting().open(row, false);
+    }
+
+    /// Gives the guest the answer of an HTTP call, if there is one.
+    pub(crate) fn deliver_http(&self, number: u64) {
+        let now = self.deliver();
+        self.waiting().deliver(number, now);
+    }
+
+    /// Commits what waits, if it is much.
+    ///
+    /// # Errors
+    /// A store that cannot go on; the invocation ends with it.
+    pub(crate) async fn relieve(&self) -> Result<()> {
+        if self.waiting().bytes() <= limits::JOURNAL_WAITING_BYTES_MAX {
+            return Ok(());
+        }
+        self.commit(None).await
+    }
+
+    /// Whether the guest still waits for the answer of an HTTP call.
+    pub(crate) fn is_open(&self, number: u64) -> bool {
+        self.waiting().is_open(number)
+    }
+
+    /// Keeps what must end the invocation, for the guest's next call to the host.
+    pub(crate) fn fail(&self, error: Error) {
+        self.0.fatal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
+
+    /// Ends the journal: waits for the commit under way, and hands over the rows that no
+    /// commit has taken yet, with the number of calls made and of calls denied.
+    pub(crate) async fn finish(&self) -> (Vec<JournalRow>, u64, u64) {
+        let _last = self.0.ledger.lock().await;
+        self.0.closed.store(true, Ordering::Relaxed);
+        let counted = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        (self.waiting().finish(), counted(&self.0.calls), counted(&self.0.denied))
+    }
+
+    /// Commits all rows that wait, and one more after them. A commit goes on to its end
+    /// even if whoever asked for it is gone, so that no row is lost half way.
+    async fn commit(&self, last: Option<JournalRow>) -> Result<()> {
+        let gate = self.clone();
+        let commit = tokio::spawn(async move {
+            let mut ledger = gate.0.ledger.lock().await;
+            if gate.0.closed.load(Ordering::Relaxed) {
+                return Err(Error::internal("the invocation has ended"));
+            }
+            let mut rows = gate.waiting().take();
+            rows.extend(last);
+            ledger.record(rows).await
+        });
+        commit.await.map_err(Error::internal)?
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -313,7 +304,7 @@ fn unacceptable(call: &Call) -> Option<Answer> {
         Call::StateGet { key } | Call::StateDelete { key } => (Some(key), None),
         Call::StateSet { key, value } | Call::StateCompareAndSet { key, value, .. } => (Some(key), Some(value)),
         Call::StateList { prefix, .. } if prefix.len() > limits::STATE_KEY_BYTES_MAX => (Some(prefix), None),
-        Call::StateList { .. } => (None, None),
+        Call::StateList { .. } | Call::Http(_) => (None, None),
     };
     if let Some(key) = key
         && (key.is_empty() || key.len() > limits::STATE_KEY_BYTES_MAX)

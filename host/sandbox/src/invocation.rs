@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
-use troupe_core::{Grants, Result, TenantId, Timestamp};
+use troupe_core::{Effect, Grants, Result, TenantId, Timestamp};
 
 use crate::gate::JournalRow;
 use crate::port::{Ledger, Observer};
@@ -35,6 +35,8 @@ pub struct Invocation {
     pub facts: Facts,
     /// What the guest may do.
     pub grants: Grants,
+    /// How far its calls may reach: the class that the skill claims for itself.
+    pub ceiling: Effect,
     /// Its durable side.
     pub ledger: Box<dyn Ledger>,
     /// Who watches.
@@ -62,6 +64,12 @@ pub struct Usage {
     pub host_calls: u64,
     /// Capability calls that were denied.
     pub denied: u64,
+    /// HTTP requests that were sent.
+    pub http_requests: u64,
+    /// Bytes of the bodies that were sent.
+    pub http_bytes_sent: u64,
+    /// Bytes of the bodies that came back.
+    pub http_bytes_received: u64,
 }
 
 /// How an invocation ended.

@@ -4,13 +4,15 @@
 //! and the ports through which they reach the rest of the host.
 //! *Never holds:* SQL, HTTP doors, tenants' policies; no other crate knows wasmtime.
 //! *Start at:* [`Sandbox`], then `gate.rs` for what a guest may ask.
-//! *Tested by:* `tests/suites/sandbox/` with the guests of `tests/guests/`.
+//! *Tested by:* `tests/http/` here and `tests/suites/sandbox/`, with the guests of
+//! `tests/guests/`.
 
 mod cache;
 mod capabilities;
 mod clock;
 mod component;
 mod context;
+mod egress;
 mod engine;
 mod gate;
 mod invocation;
@@ -23,12 +25,14 @@ mod port;
 mod sandbox;
 mod stdio;
 mod stop;
+mod streams;
 mod stubs;
 mod world;
 
 pub use cache::CacheKey;
 pub use component::Agent;
-pub use gate::{Answer, Call, Entry, JournalRow};
+pub use egress::{Credential, Credentials, Egress, NoCredentials};
+pub use gate::{Answer, Call, Entry, Header, HttpAnswer, HttpBody, HttpCall, HttpFailure, JournalRow, check_grants};
 pub use invocation::{Facts, Invocation, Outcome, Usage};
 pub use port::{Ledger, LogLevel, LogRecord, NoLedger, Observer, StateOutcome, StateWrite};
 pub use sandbox::{Sandbox, SandboxConfig};

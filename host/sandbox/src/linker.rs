@@ -1,6 +1,7 @@
-//! What a component finds when it links: all of our interfaces and the parts of WASI 0.2
-//! that carry no authority. Everything is always there and the gate decides per call,
-//! so one linked component serves every deployment of it.
+//! What a component finds when it links: all of our interfaces, the parts of WASI 0.2 that
+//! carry no authority, and `wasi:http`, whose requests pass the gate. Everything is always
+//! there and the gate decides per call, so one linked component serves every deployment of
+//! it.
 //!
 //! Absent on purpose: `wasi:filesystem` (but for the list of preopened directories,
 //! which is empty, so that opening a file fails as an ordinary error) and
@@ -13,11 +14,13 @@ use wasmtime_wasi::cli::{WasiCli, WasiCliView as _};
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView as _};
 use wasmtime_wasi::p2::bindings::{cli, clocks, random};
 use wasmtime_wasi::random::{WasiRandom, WasiRandomView as _};
+use wasmtime_wasi_http::p2::bindings::http;
+use wasmtime_wasi_http::{WasiHttp, WasiHttpView as _};
 use wasmtime_wasi_io::bindings::wasi::io;
 
-use crate::bindings;
 use crate::context::Context;
 use crate::stubs::Absent;
+use crate::{bindings, capabilities};
 
 /// Makes the linker that every component is linked by.
 pub(crate) fn linker(engine: &Engine) -> Result<Linker<Context>> {
@@ -35,7 +38,11 @@ impl wasmtime::component::HasData for Table {
 fn add(l: &mut Linker<Context>) -> wasmtime::Result<()> {
     io::poll::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
     io::error::add_to_linker::<_, Table>(l, |c| &mut c.table)?;
-    io::streams::add_to_linker::<_, Table>(l, |c| &mut c.table)?;
+    io::streams::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
+
+    http::types::add_to_linker::<_, WasiHttp>(l, &http::types::LinkOptions::default(), Context::http)?;
+    http::outgoing_handler::add_to_linker::<_, WasiHttp>(l, Context::http)?;
+    capabilities::http::shadow(l)?;
 
     clocks::wall_clock::add_to_linker::<_, WasiClocks>(l, Context::clocks)?;
     clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(l, Context::clocks)?;

@@ -23,9 +23,12 @@ impl Host for Context {
                 self.ready.push(handle);
             }
         }
-        self.gate.deliver();
         let oldest = self.ready.iter().position(|ready| handles.contains(ready));
         let delivered = oldest.map(|position| self.ready.remove(position));
+        if let Some(handle) = delivered {
+            self.delivered(handle);
+            self.gate.relieve().await.map_err(wasmtime::Error::new)?;
+        }
         let index = delivered.and_then(|handle| handles.iter().position(|h| *h == handle));
         Ok(index.and_then(|index| u32::try_from(index).ok()).into_iter().collect())
     }
@@ -38,7 +41,8 @@ fn at(handles: &[u32], index: u32) -> Option<u32> {
 impl HostPollable for Context {
     async fn ready(&mut self, pollable: Resource<DynPollable>) -> Result<bool> {
         self.count()?;
-        HostPollable::ready(&mut self.table, pollable).await
+        let handle = pollable.rep();
+        Ok(HostPollable::ready(&mut self.table, pollable).await? && !self.waits_for_answer(handle))
     }
 
     async fn block(&mut self, pollable: Resource<DynPollable>) -> Result<()> {
@@ -46,13 +50,14 @@ impl HostPollable for Context {
         let handle = pollable.rep();
         HostPollable::block(&mut self.table, pollable).await?;
         self.ready.retain(|ready| *ready != handle);
-        self.gate.deliver();
-        Ok(())
+        self.delivered(handle);
+        self.gate.relieve().await.map_err(wasmtime::Error::new)
     }
 
     fn drop(&mut self, pollable: Resource<DynPollable>) -> Result<()> {
         let handle = pollable.rep();
         self.ready.retain(|ready| *ready != handle);
+        self.forget(handle);
         HostPollable::drop(&mut self.table, pollable)
     }
 }

@@ -72,6 +72,24 @@ pub trait Ledger: Send {
         bytes_max: u64,
         keys_max: u64,
     ) -> Result<StateOutcome>;
+
+    /// Commits `rows` now, all or none.
+    ///
+    /// A row without an answer is the intent of a write outside our database. The row that
+    /// completes it comes later, with the same number, an answer and an empty call: the
+    /// call stands in the journal already.
+    ///
+    /// The provided method is that of a ledger that keeps nothing: it drops reads and
+    /// refuses writes.
+    async fn record(&mut self, rows: Vec<JournalRow>) -> Result<()> {
+        if rows.iter().any(|row| row.write) {
+            return Err(troupe_core::Error::new(
+                troupe_core::Code::DeniedCapability,
+                "this run keeps nothing, so it cannot write",
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// A ledger for runs that may keep nothing: every state call finds nothing, and a write

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::value::RawValue;
-use troupe_core::{Clock, Code, Digest, Error, Grants, Result, TenantId, limits};
+use troupe_core::{Clock, Code, Digest, Effect, Error, Grants, Result, TenantId, limits};
 use wasmtime::component::Linker;
 use wasmtime::{Engine, Store, UpdateDeadline};
 
@@ -13,6 +14,7 @@ use crate::bindings;
 use crate::cache::{Cache, CacheKey};
 use crate::component::{self, Agent};
 use crate::context::Context;
+use crate::egress::Egress;
 use crate::invocation::{Facts, Invocation, Outcome, Usage};
 use crate::port::NoLedger;
 use crate::stop::Stop;
@@ -33,6 +35,7 @@ pub struct Sandbox {
     linker: Linker<Context>,
     cache: Option<Cache>,
     clock: Arc<dyn Clock>,
+    egress: Option<Arc<Egress>>,
 }
 
 impl std::fmt::Debug for Sandbox {
@@ -51,7 +54,20 @@ impl Sandbox {
         let linker = linker::linker(&engine)?;
         let cache = config.cache.map(|(dir, key)| Cache::new(&engine, dir, key));
         tick(&engine)?;
-        Ok(Self { engine, linker, cache, clock: config.clock })
+        Ok(Self { engine, linker, cache, clock: config.clock, egress: None })
+    }
+
+    /// Opens the way out. Without it, no request of a guest is sent, whatever is granted.
+    #[must_use]
+    pub fn with_egress(mut self, egress: Egress) -> Self {
+        self.egress = Some(Arc::new(egress));
+        self
+    }
+
+    /// The engine itself, for the benchmark that measures what this crate adds to it.
+    #[doc(hidden)]
+    pub const fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     /// Compiles a component and checks that it is an agent; returns the machine code
@@ -101,6 +117,7 @@ impl Sandbox {
                 configuration: Arc::from(RawValue::NULL.to_owned()),
             },
             grants: Grants::default(),
+            ceiling: Effect::Read,
             ledger: Box::new(NoLedger),
             observer: Arc::new(()),
             stop: Stop::default(),
@@ -125,7 +142,6 @@ impl Sandbox {
     }
 
     /// Performs one skill in a fresh instance.
-    #[expect(clippy::ptr_arg, reason = "the generated bindings lower a `String`, so a slice would be copied first")]
     pub async fn perform(&self, agent: &Agent, invocation: Invocation, skill: &str, input: &String) -> Outcome {
         self.run(agent, invocation, Export::Perform { skill, input }).await
     }
@@ -134,7 +150,8 @@ impl Sandbox {
         let stop = invocation.stop.clone();
         let time = invocation.time;
         let output_bytes_max = invocation.output_bytes;
-        let mut store = Store::new(&self.engine, Context::new(invocation, Arc::clone(&self.clock)));
+        let mut store =
+            Store::new(&self.engine, Context::new(invocation, Arc::clone(&self.clock), self.egress.clone()));
         store.limiter(|context| &mut context.limiter);
         store.set_hostcall_fuel(limits::TRANSFER_BYTES_MAX);
         store.set_max_component_handles(limits::GUEST_HANDLES_MAX);
@@ -166,11 +183,19 @@ impl Sandbox {
             Err(error) => Err(outcome::from_trap(error, &context.limiter)),
         };
         context.finish_log();
-        let (rows, host_calls, denied) = context.gate.finish();
+        let (gate, http) = (context.gate.clone(), Arc::clone(context.http.shared()));
+        let (memory_bytes_peak, looks) = (context.limiter.peak() as u64, context.clock.looks());
+        // Ends what is under way, before the journal is closed.
+        drop(store);
+        let (rows, host_calls, denied) = gate.finish().await;
+        let counted = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let usage = Usage {
-            memory_bytes_peak: context.limiter.peak() as u64,
-            host_calls: host_calls + context.clock.looks(),
+            memory_bytes_peak,
+            host_calls: host_calls + looks,
             denied,
+            http_requests: counted(&http.meters.requests),
+            http_bytes_sent: counted(&http.meters.bytes_sent),
+            http_bytes_received: counted(&http.meters.bytes_received),
         };
         Outcome { result, rows, usage }
     }

@@ -11,7 +11,7 @@ use wasmtime::component::{Component, Linker, ResourceType};
 use crate::context::Context;
 
 /// The interfaces that the linker offers, without their version.
-const OFFERED: [&str; 19] = [
+const OFFERED: [&str; 21] = [
     "wasi:cli/environment",
     "wasi:cli/exit",
     "wasi:cli/stderr",
@@ -25,6 +25,8 @@ const OFFERED: [&str; 19] = [
     "wasi:clocks/monotonic-clock",
     "wasi:clocks/wall-clock",
     "wasi:filesystem/preopens",
+    "wasi:http/outgoing-handler",
+    "wasi:http/types",
     "wasi:io/error",
     "wasi:io/poll",
     "wasi:io/streams",

@@ -5,7 +5,6 @@ mod fault;
 use std::time::Duration;
 
 use troupe_sdk::http::{Request, Response, Retry};
-use troupe_sdk::prelude::*;
 use troupe_sdk::wait::Turns;
 
 pub use fault::Fault;

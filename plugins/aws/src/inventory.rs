@@ -27,7 +27,9 @@ pub async fn take(plan: &Plan) -> Inventory {
         match service {
             Service::S3 => jobs.push(steps.step("s3".to_owned(), s3::collect(scope(GLOBAL)))),
             Service::Iam => jobs.push(steps.step("iam".to_owned(), iam::collect(scope(GLOBAL)))),
-            Service::Ec2 => jobs.extend(regions.map(|at| steps.step(format!("ec2 in {}", at.region), ec2::collect(at)))),
+            Service::Ec2 => {
+                jobs.extend(regions.map(|at| steps.step(format!("ec2 in {}", at.region), ec2::collect(at))))
+            }
             Service::Lambda => {
                 jobs.extend(regions.map(|at| steps.step(format!("lambda in {}", at.region), lambda::collect(at))));
             }

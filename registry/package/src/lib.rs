@@ -11,7 +11,6 @@
 pub mod archive;
 pub mod image;
 mod json;
-mod list;
 pub mod manifest;
 pub mod profile;
 pub mod release;
@@ -21,9 +20,9 @@ mod units;
 
 pub use archive::{ARCHIVE_MEDIA_TYPE, read_archive, write_archive};
 pub use image::{Blob, Image, Part, Parts};
-pub use manifest::host_pattern::HostPattern;
-pub use manifest::http::{HttpRequest, Scheme};
 pub use manifest::{AgentLimits, Capabilities, Manifest, StateRequest, StateVersion, VersionRange};
 pub use profile::{Profile, Skill};
 pub use release::Release;
 pub use trigger::Trigger;
+pub use troupe_core::HostPattern;
+pub use troupe_core::grant::{HttpGrant, Scheme};

@@ -39,8 +39,6 @@
 
 mod capabilities;
 mod configuration;
-pub mod host_pattern;
-pub mod http;
 mod limits;
 mod read;
 mod state;

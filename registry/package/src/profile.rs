@@ -25,8 +25,8 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Value;
 use troupe_core::{Code, Effect, Error, Result, SkillName, limits};
 
-use crate::list::{self, Keyed};
 use crate::{json, text, trigger, trigger::Trigger};
+use troupe_core::list::{self, Keyed};
 
 /// The version of profiles that this host reads.
 const PROFILE_VERSION: u32 = 1;

@@ -57,7 +57,7 @@ pub(crate) fn summary<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Stri
 
 /// Reads the goals of an agent.
 pub(crate) fn goals<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    crate::list::read(deserializer, limits::GOALS_MAX, |goal: &String| line(goal, limits::SUMMARY_CHARS_MAX))
+    troupe_core::list::read(deserializer, limits::GOALS_MAX, |goal: &String| line(goal, limits::SUMMARY_CHARS_MAX))
 }
 
 /// Makes foreign text fit for a message: hidden characters escaped, and not endless.

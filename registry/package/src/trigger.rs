@@ -7,7 +7,7 @@
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use troupe_core::limits;
 
-use crate::list::{self, Keyed};
+use troupe_core::list::{self, Keyed};
 
 /// Longest pattern, in characters; `CloudEvents` types are reverse DNS names.
 const EVENT_LENGTH_MAX: usize = 253;

@@ -2,7 +2,7 @@
 //!
 //! A skill is a plain method. Inside it, everything that takes time (a request, a sleep,
 //! an `async` block of the agent's own) is a future: [`Wait::wait`] waits for one,
-//! [`all`] and [`at_most`] make one of many, and [`Turns`] bounds what is done at once
+//! [`both`], [`all`] and [`at_most`] make one of many, and [`Turns`] bounds what is done at once
 //! across all of them. There is one thread, so nothing needs to be locked or sent.
 //!
 //! ```
@@ -24,7 +24,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use async_lock::{Semaphore, SemaphoreGuard};
 use futures_util::StreamExt;
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use futures_util::stream;
 
 use crate::backend;
@@ -65,6 +65,11 @@ impl Wake for Woken {
 /// Waits for all of them at once; the answers stand in the order of the futures.
 pub fn all<F: Future>(futures: impl IntoIterator<Item = F>) -> impl Future<Output = Vec<F::Output>> {
     join_all(futures)
+}
+
+/// Waits for two at once, which need not be alike.
+pub fn both<A: Future, B: Future>(one: A, other: B) -> impl Future<Output = (A::Output, B::Output)> {
+    join(one, other)
 }
 
 /// Waits for all of them, of which no more than `at_once` (and at least one) are under

@@ -71,7 +71,7 @@ impl AddressPolicy {
         }
         if class != AddressClass::Public && exemption.is_none() {
             return refused(format!(
-                "`{host}` leads to {class}; a grant that names this host and port, or an operator's mapping, would \
+                "`{host}` leads to {class}; a grant of it with `private = true`, or an operator's mapping, would \
                  allow it"
             ));
         }

@@ -115,7 +115,7 @@ fn the_metadata_address_is_refused_in_every_spelling() {
 #[test]
 fn a_refusal_names_host_and_kind_of_place() {
     let error = AddressPolicy::default().check("files.example.com", socket("10.0.0.1:443")).unwrap_err();
-    insta::assert_snapshot!(error.message, @"`files.example.com` leads to a private address; a grant that names this host and port, or an operator's mapping, would allow it");
+    insta::assert_snapshot!(error.message, @"`files.example.com` leads to a private address; a grant of it with `private = true`, or an operator's mapping, would allow it");
 }
 
 #[test]

@@ -65,17 +65,20 @@ impl Accepted {
         }
     }
 
-    /// Commits a state write with the rows before it.
-    pub(crate) async fn write(
+    /// Commits rows, and a state write with its own row if there is one.
+    pub(crate) async fn commit(
         &self,
         journal: Vec<JournalRow>,
-        change: StateChange,
-        row: JournalRow,
+        write: Option<(StateChange, JournalRow)>,
     ) -> Result<CommitAnswer> {
         let mut state = self.state.lock().await;
+        let only_reads = write.is_none() && journal.iter().all(|row| !row.write);
+        if only_reads && matches!(&*state, Kept::Never(_)) {
+            return Ok(CommitAnswer { state: None });
+        }
         self.ensure(&mut state).await?;
         drop(state);
-        self.store.commit(Commit { pin: self.pin.clone(), journal, write: Some((change, row)), end: None }).await
+        self.store.commit(Commit { pin: self.pin.clone(), journal, write, end: None }).await
     }
 
     /// Ends the task with the rows that no commit has taken yet.

@@ -44,9 +44,14 @@ impl Ledger for StoreLedger {
         keys_max: u64,
     ) -> Result<StateOutcome> {
         let change = StateChange { write: stored(write), bytes_max, keys_max, encode: encoded };
-        let answer = self.accepted.write(rows.into_iter().map(journalled).collect(), change, journalled(row)).await?;
+        let rows = rows.into_iter().map(journalled).collect();
+        let answer = self.accepted.commit(rows, Some((change, journalled(row)))).await?;
         let outcome = answer.state.ok_or_else(|| troupe_core::Error::internal("the store did not say what it wrote"))?;
         Ok(outcome_of(&outcome))
+    }
+
+    async fn record(&mut self, rows: Vec<JournalRow>) -> Result<()> {
+        self.accepted.commit(rows.into_iter().map(journalled).collect(), None).await.map(drop)
     }
 }
 

@@ -2,12 +2,12 @@
 //! older first. The store is the record; this is the order in memory.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::Notify;
-use troupe_core::{Code, Error, Result, TaskId, TenantId, limits};
+use troupe_core::{AgentName, Code, Error, Result, TaskId, TenantId, limits};
 
 type Item = (i32, Reverse<TaskId>, TenantId);
 
@@ -15,6 +15,8 @@ type Item = (i32, Reverse<TaskId>, TenantId);
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     heap: Mutex<BinaryHeap<Item>>,
+    /// Tasks of agents that cannot serve, until they can.
+    parked: Mutex<HashMap<(TenantId, AgentName), Vec<Item>>>,
     added: Notify,
     closed: AtomicBool,
 }
@@ -35,6 +37,22 @@ impl Queue {
     pub(crate) fn push(&self, priority: i32, tenant: TenantId, task: TaskId) {
         self.lock().push((priority, Reverse(task), tenant));
         self.added.notify_one();
+    }
+
+    /// Sets a task aside until [`Queue::resume`].
+    pub(crate) fn park(&self, priority: i32, tenant: TenantId, agent: AgentName, task: TaskId) {
+        let mut parked = self.parked.lock().unwrap_or_else(PoisonError::into_inner);
+        parked.entry((tenant.clone(), agent)).or_default().push((priority, Reverse(task), tenant));
+    }
+
+    /// Queues what was set aside for an agent.
+    pub(crate) fn resume(&self, tenant: &TenantId, agent: &AgentName) {
+        let mut parked = self.parked.lock().unwrap_or_else(PoisonError::into_inner);
+        let tasks = parked.remove(&(tenant.clone(), agent.clone())).unwrap_or_default();
+        drop(parked);
+        for (priority, Reverse(task), tenant) in tasks {
+            self.push(priority, tenant, task);
+        }
     }
 
     /// The next task to run; `None` once closed.

@@ -67,8 +67,14 @@ impl Runtime {
         if row.status != TaskStatus::Pending {
             return Ok(());
         }
-        let caller = troupe_core::Caller { tenant: tenant.clone(), principal: row.principal.clone(), scopes: Vec::new() };
-        let route = self.route(&caller, row.agent.as_str())?;
+        let route = match self.route(tenant, row.agent.as_str()) {
+            Ok(route) => route,
+            Err(error) => {
+                tracing::warn!(%tenant, %task, "a task waits until its agent serves again: {error}");
+                self.queue.park(row.priority, tenant.clone(), row.agent, task);
+                return Ok(());
+            }
+        };
         let (_, mut pin, head) = self.begin_attempt(row, &route)?;
         let claim = self.store.claim(tenant, task, &self.owner, &head.release, &head).await?;
         let row = claim.task;
@@ -138,6 +144,7 @@ impl Runtime {
                 configuration: Arc::clone(&route.configuration),
             },
             grants: route.grants.clone(),
+            ceiling: route.skill(row.skill.as_str()).map_or(troupe_core::Effect::Read, |skill| skill.effect),
             ledger: Box::new(StoreLedger::new(self.store.clone(), Arc::clone(&accepted))),
             observer: Arc::new(TaskObserver {
                 tenant: row.tenant.clone(),
@@ -163,13 +170,7 @@ impl Runtime {
             // Whoever holds the task now ends it.
             Err(StopReason::Lost.error())
         } else {
-            match accepted.end(journal, end).await {
-                Err(error) if error.code == Code::Cancelled => {
-                    let cancelled = self.end_of(Err(StopReason::Cancelled.error()));
-                    accepted.end(Vec::new(), cancelled).await
-                }
-                ended => ended,
-            }
+            accepted.end(journal, end).await
         };
         drop((entered, place));
         if let Ok(row) = &ended {
@@ -225,9 +226,12 @@ impl Runtime {
         });
     }
 
-    /// A call that is not on disk yet has no lease to lose.
+    /// A call that is not on disk yet has no lease to lose, and one that got there a
+    /// moment ago has not lost it.
     async fn stop_if_lost(&self, tenant: &TenantId, task: TaskId) {
-        if let Ok(Some(_)) = self.store.task(tenant, task).await {
+        let Ok(Some(row)) = self.store.task(tenant, task).await else { return };
+        let is_ours = row.lease.is_some_and(|lease| lease.owner == self.owner);
+        if !is_ours {
             self.workers.stop(tenant, task, StopReason::Lost);
         }
     }
@@ -248,5 +252,8 @@ fn meter(row: &TaskRow, end: &TaskEnd, usage: troupe_sandbox::Usage, now: troupe
     let seconds = now.since(row.created_at).as_secs_f64();
     metrics::histogram!("troupe_task_seconds", "agent" => agent.clone()).record(seconds);
     metrics::counter!("troupe_host_calls_total", "agent" => agent.clone()).increment(usage.host_calls);
-    metrics::counter!("troupe_denied_calls_total", "agent" => agent).increment(usage.denied);
+    metrics::counter!("troupe_denied_calls_total", "agent" => agent.clone()).increment(usage.denied);
+    metrics::counter!("troupe_http_requests_total", "agent" => agent.clone()).increment(usage.http_requests);
+    metrics::counter!("troupe_http_sent_bytes_total", "agent" => agent.clone()).increment(usage.http_bytes_sent);
+    metrics::counter!("troupe_http_received_bytes_total", "agent" => agent).increment(usage.http_bytes_received);
 }

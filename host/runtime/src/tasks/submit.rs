@@ -34,7 +34,7 @@ impl Runtime {
     pub async fn submit(&self, caller: &Caller, request: NewTask, wait: Option<Duration>) -> Result<Submitted> {
         caller.require(Scope::Run)?;
         self.require_ready()?;
-        let route = self.route(caller, &request.agent)?;
+        let route = self.route(&caller.tenant, &request.agent)?;
         let row = self.task_row(caller, &route, &request)?;
         let wait = wait.map(|wait| wait.min(limits::WAIT_MAX));
         match (request.durability, wait, &request.idempotency_key) {
@@ -44,7 +44,7 @@ impl Runtime {
                 "durability `none` needs a wait and takes no idempotency key: nothing is kept to come back to",
             )),
             (Durability::Full, Some(wait), None) => self.run_held(row, route, wait).await,
-            (Durability::Full, wait, _) => self.queue_task(caller, row, wait).await,
+            (Durability::Full, wait, _) => self.queue_task(row, wait).await,
         }
     }
 
@@ -128,8 +128,7 @@ impl Runtime {
         let until = tokio::time::Instant::now() + wait;
         let Ok(slot) = self.slot(wait).await else {
             // Nothing is free: it waits its turn on disk.
-            let caller = Caller { tenant: row.tenant.clone(), principal: row.principal.clone(), scopes: vec![Scope::Run] };
-            return self.queue_task(&caller, row, Some(Duration::ZERO)).await;
+            return self.queue_task(row, Some(Duration::ZERO)).await;
         };
         let (row, pin, head) = self.begin_attempt(row, &route)?;
         let accepted = Arc::new(Accepted::held(self.store.clone(), pin, head.clone(), row.clone()));
@@ -145,7 +144,7 @@ impl Runtime {
     }
 
     /// A task that waits its turn on disk.
-    async fn queue_task(&self, caller: &Caller, row: TaskRow, wait: Option<Duration>) -> Result<Submitted> {
+    async fn queue_task(&self, row: TaskRow, wait: Option<Duration>) -> Result<Submitted> {
         self.queue.require_room()?;
         let (row, is_new) = match self.store.create_task(row).await? {
             Creation::New(row) => (row, true),
@@ -156,7 +155,7 @@ impl Runtime {
             self.queue.push(row.priority, row.tenant.clone(), row.id);
         }
         let row = match wait {
-            Some(wait) if !row.status.is_final() => self.ended(&caller.tenant, row.id, changes, wait).await?,
+            Some(wait) if !row.status.is_final() => self.ended(&row.tenant, row.id, changes, wait).await?,
             _ => row,
         };
         Ok(Submitted { task: view(&row), is_new })

@@ -3,7 +3,7 @@
 //! | sign | kind |
 //! |---|---|
 //! | the host denied the request; status 401 or 403; a code about identity or permission | denied |
-//! | an error that is not in the service's form (an HTML page); status 501; an unknown operation | not available |
+//! | status 404, 405 or 500 not in the service's form (an HTML page); status 501; an unknown operation | not available |
 //! | status 429; a code about too many requests | throttled |
 //! | anything else | failed |
 //!
@@ -113,8 +113,8 @@ pub fn check(answer: Response) -> Result<Response, Fault> {
             429 => (ProblemKind::Throttled, later),
             // What stands before a service answers so while it is away.
             502..=504 => (ProblemKind::Failed, later),
-            300..400 => (ProblemKind::Failed, Again::No),
-            _ => (ProblemKind::NotAvailable, Again::No),
+            404 | 405 | 500 | 501 => (ProblemKind::NotAvailable, Again::No),
+            _ => (ProblemKind::Failed, Again::No),
         };
         let message = format!("the endpoint answered status {status}, and not as the service does");
         return Err(Fault { kind, code: format!("http_{status}"), message, again });

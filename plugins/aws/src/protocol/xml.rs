@@ -1,7 +1,7 @@
 //! Reading the XML of answers, where everything may be absent.
 
-use roxmltree::Node;
 pub use roxmltree::Document;
+use roxmltree::Node;
 
 use crate::client::Fault;
 

@@ -2,9 +2,9 @@
 //! for it gets only where an operator grants it.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-use troupe_core::limits;
+use troupe_core::grant::{self, HttpGrant, StateGrant};
+use troupe_core::{Grants, limits};
 
-use super::http::{self, HttpRequest};
 use crate::units::BYTES;
 
 /// The capabilities an agent asks for.
@@ -15,8 +15,18 @@ pub struct Capabilities {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<StateRequest>,
     /// Outgoing HTTP, one entry for each service.
-    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "http::list")]
-    pub http: Vec<HttpRequest>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "grant::read_http_list")]
+    pub http: Vec<HttpGrant>,
+}
+
+impl Capabilities {
+    /// Returns what is asked for as grants, to be intersected with an operator's.
+    pub fn grants(&self) -> Grants {
+        Grants {
+            state: self.state.map(|state| StateGrant { bytes: state.bytes, keys: state.keys }),
+            http: self.http.clone(),
+        }
+    }
 }
 
 /// How much durable state an agent asks for.

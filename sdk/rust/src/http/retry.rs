@@ -76,8 +76,9 @@ impl Retry {
                 Again::Yes => Duration::ZERO,
                 Again::After(time) => time,
             };
-            let wait = least + self.jitter(tried);
-            if tried >= self.tries || time::now() + wait >= invocation::deadline() {
+            let wait = least.saturating_add(self.jitter(tried));
+            let in_time = time::now().checked_add(wait).is_some_and(|end| end < invocation::deadline());
+            if tried >= self.tries || !in_time {
                 return Err(error);
             }
             time::sleep(wait).await;

@@ -79,7 +79,8 @@ impl Drop for Timer {
 pub fn deliver() {
     let next = with(|world| {
         let timers = &mut world.timers;
-        let (position, _) = timers.waiting.iter().enumerate().min_by_key(|(_, waiting)| (waiting.due, waiting.number))?;
+        let (position, _) =
+            timers.waiting.iter().enumerate().min_by_key(|(_, waiting)| (waiting.due, waiting.number))?;
         let next = timers.waiting.remove(position);
         timers.since_epoch = timers.since_epoch.max(next.due);
         Some(next.waker)

@@ -80,8 +80,24 @@ struct Listed {
     keys: Vec<String>,
 }
 
+#[derive(Deserialize, JsonSchema)]
+struct Sum {
+    /// The keys of the numbers.
+    keys: Vec<String>,
+}
+
 #[troupe_sdk::agent]
 impl Counter {
+    /// Adds up the numbers under some keys; an absent one counts nothing.
+    #[skill(effect = "read")]
+    fn sum(&self, input: Sum) -> Result<Count, Failure> {
+        let mut count = 0;
+        for key in &input.keys {
+            count += state::get_json::<u64>(key)?.unwrap_or(0);
+        }
+        Ok(Count { count })
+    }
+
     /// Adds one to the number under a key, however many do so at once.
     #[skill(effect = "write")]
     fn increment(&self, input: Key) -> Result<Count, Failure> {

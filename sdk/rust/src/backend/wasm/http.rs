@@ -151,8 +151,12 @@ fn error(code: ErrorCode) -> HttpError {
         E::ConnectionRefused => HttpError::Unreachable(text("the connection was refused")),
         E::ConnectionTerminated => HttpError::Unreachable(text("the connection was closed")),
         E::HttpResponseIncomplete => HttpError::Unreachable(text("the answer broke off")),
-        E::ConnectionLimitReached => HttpError::Unreachable(text("too many connections are open; ask for less at once")),
-        E::TlsProtocolError | E::TlsAlertReceived(_) => HttpError::Unreachable(text("no encrypted connection was made")),
+        E::ConnectionLimitReached => {
+            HttpError::Unreachable(text("too many connections are open; ask for less at once"))
+        }
+        E::TlsProtocolError | E::TlsAlertReceived(_) => {
+            HttpError::Unreachable(text("no encrypted connection was made"))
+        }
         E::TlsCertificateError => HttpError::Unreachable(text("the server's certificate is not trusted")),
         E::HttpRequestBodySize(most) => HttpError::TooLarge(limit("the request's body", most)),
         E::HttpResponseBodySize(most) => HttpError::TooLarge(limit("the answer's body", most)),

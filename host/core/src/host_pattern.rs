@@ -11,7 +11,7 @@
 //! A pattern is a host alone: no scheme, user, port or path.
 //!
 //! ```
-//! use troupe_package::HostPattern;
+//! use troupe_core::HostPattern;
 //!
 //! let covers = |pattern: &str, host: &str| pattern.parse::<HostPattern>().unwrap().matches(host);
 //! assert!(covers("api.example.com", "API.Example.com")); // hosts have no case
@@ -37,8 +37,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use crate::{Code, Error};
 use serde::{Deserialize, Serialize};
-use troupe_core::{Code, Error};
 
 const STAR: &str = "*";
 const NAME_LENGTH_MAX: usize = 253;
@@ -47,11 +47,11 @@ const LABEL_LENGTH_MAX: usize = 63;
 const LABELS_AFTER_STAR: usize = 2;
 
 /// A host, or hosts that differ in one label.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct HostPattern(Form);
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Form {
     Address(IpAddr),
     /// Labels in lower case, at most one of them a star.
@@ -75,6 +75,37 @@ impl HostPattern {
                         if rule == STAR { is_label(label) } else { rule.eq_ignore_ascii_case(label) }
                     })
             }
+        }
+    }
+
+    /// Returns the pattern of the hosts that both cover; none if there are none.
+    #[must_use]
+    pub fn intersect(&self, other: &Self) -> Option<Self> {
+        match (&self.0, &other.0) {
+            (Form::Name(one), Form::Name(two)) if same_length(one, two) => {
+                let labels = one.split('.').zip(two.split('.')).map(|(one, two)| match (one, two) {
+                    (STAR, label) | (label, STAR) => Some(label),
+                    (one, two) => (one == two).then_some(one),
+                });
+                Some(Self(Form::Name(labels.collect::<Option<Vec<_>>>()?.join("."))))
+            }
+            (one, two) => (one == two).then(|| self.clone()),
+        }
+    }
+
+    /// Returns the address, if the pattern is one.
+    pub const fn address(&self) -> Option<IpAddr> {
+        match &self.0 {
+            Form::Address(address) => Some(*address),
+            Form::Name(_) => None,
+        }
+    }
+
+    /// Returns the one name that the pattern covers, if it is a name without a star.
+    pub fn name(&self) -> Option<&str> {
+        match &self.0 {
+            Form::Name(name) if !name.split('.').any(|label| label == STAR) => Some(name),
+            _ => None,
         }
     }
 

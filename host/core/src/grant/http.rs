@@ -1,4 +1,5 @@
-//! One HTTP capability: a service that an agent asks to call.
+//! A grant of the capability `http`: a service that may be called. The same fields stand
+//! in a manifest, which asks, and in an operator's grant, which gives.
 //!
 //! | field | grammar | default |
 //! |---|---|---|
@@ -11,15 +12,25 @@
 //! | `credential` | `KIND:NAME`, a name the operator gives a meaning | none |
 //! | `actions` | `service:Operation` as AWS's API models name them, `*` at the end | none |
 //! | `effect` | `read`, `write` or `destructive` | from action or method |
+//! | `private` | whether the host may lie in the operator's own network | `false` |
+//!
+//! The effect class of a call is that of its AWS action, else the grant's `effect`, else
+//! the method's: GET, HEAD and OPTIONS read, the rest write. An address written as `host`
+//! names its machine, so it needs no `private`; a name does, since whoever owns the name
+//! decides where it points.
 //!
 //! Actions are what an `aws` credential signs for: with one, the list must not be empty;
 //! without one, it must be.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-use troupe_core::{Effect, limits};
+use std::fmt;
+use std::net::IpAddr;
 
-use super::host_pattern::HostPattern;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use utoipa::ToSchema;
+
+use super::path;
 use crate::list::{self, Keyed};
+use crate::{ActionPattern, Effect, HostPattern, limits};
 
 const ID_LENGTH_MAX: usize = 63;
 const METHOD_LENGTH_MAX: usize = 32;
@@ -27,7 +38,7 @@ const PATH_LENGTH_MAX: usize = 1_024;
 const NAME_LENGTH_MAX: usize = 128;
 
 /// How a service is spoken to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Scheme {
     /// HTTP over TLS.
@@ -55,19 +66,20 @@ impl Scheme {
     }
 }
 
-/// A service that an agent asks to call over HTTP.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A service that may be called over HTTP.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(remote = "Self", deny_unknown_fields)]
-pub struct HttpRequest {
-    /// What the operator's grant and the audit call it.
+pub struct HttpGrant {
+    /// What people and the audit call it.
     #[serde(deserialize_with = "id")]
     pub id: String,
     /// The scheme.
     #[serde(default)]
     pub scheme: Scheme,
     /// The hosts.
+    #[schema(value_type = String)]
     pub host: HostPattern,
-    /// The port; absent = the scheme's.
+    /// The port; absent = the scheme's, which is never written.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "port")]
     pub port: Option<u16>,
     /// The methods, upper case.
@@ -81,13 +93,50 @@ pub struct HttpRequest {
     pub credential: Option<String>,
     /// The AWS actions, such as `ec2:Describe*`.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "actions")]
-    pub actions: Vec<String>,
+    #[schema(value_type = Vec<String>)]
+    pub actions: Vec<ActionPattern>,
     /// The effect class of each call, where neither action nor method tells it right.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effect: Option<Effect>,
+    /// Whether a host that is a name may lie in the operator's own network.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub private: bool,
 }
 
-impl HttpRequest {
+impl HttpGrant {
+    /// Returns the port, whether written or the scheme's.
+    pub fn port(&self) -> u16 {
+        self.port.unwrap_or(self.scheme.default_port())
+    }
+
+    /// Whether the grant leads to a host, in the clear or not, at a port.
+    pub fn leads_to(&self, tls: bool, host: &str, port: u16) -> bool {
+        (self.scheme == Scheme::Https) == tls && self.port() == port && self.host.matches(host)
+    }
+
+    /// Whether the grant admits a path, as it will be sent, without query.
+    pub fn admits_path(&self, path: &str) -> bool {
+        path::admits(&self.path_prefix, path)
+    }
+
+    /// Whether the grant lists a method.
+    pub fn admits_method(&self, method: &str) -> bool {
+        self.methods.iter().any(|listed| listed == method)
+    }
+
+    /// Whether the grant lists an AWS action.
+    pub fn admits_action(&self, service: &str, operation: &str) -> bool {
+        self.actions.iter().any(|pattern| pattern.allows(service, operation))
+    }
+
+    /// Returns the effect class of a call with this method, where no action tells it.
+    pub fn effect_of(&self, method: &str) -> Effect {
+        self.effect.unwrap_or(match method {
+            "GET" | "HEAD" | "OPTIONS" => Effect::Read,
+            _ => Effect::Write,
+        })
+    }
+
     /// Returns the kind of the credential: `aws` of `aws:default`.
     pub fn credential_kind(&self) -> Option<&str> {
         self.credential.as_deref().and_then(|name| name.split_once(':')).map(|(kind, _)| kind)
@@ -105,31 +154,64 @@ impl HttpRequest {
     }
 }
 
-// The derived reader is private to this file, so no request exists whose fields have not
-// been checked against each other.
-impl<'de> Deserialize<'de> for HttpRequest {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let request = Self::deserialize(deserializer)?;
-        request.check().map_err(D::Error::custom)?;
-        Ok(request)
+impl fmt::Display for HttpGrant {
+    /// One line, as an operator reads it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "http {}: {} {}://", self.id, self.methods.join(", "), self.scheme.as_str())?;
+        match self.host.address() {
+            Some(IpAddr::V6(address)) => write!(f, "[{address}]")?,
+            _ => write!(f, "{}", self.host)?,
+        }
+        if let Some(port) = self.port {
+            write!(f, ":{port}")?;
+        }
+        write!(f, "{}{}", self.path_prefix, if self.path_prefix.ends_with('/') { "*" } else { "[/*]" })?;
+        if let Some(credential) = &self.credential {
+            write!(f, " as {credential}")?;
+        }
+        for (index, action) in self.actions.iter().enumerate() {
+            write!(f, "{}{action}", if index == 0 { " for " } else { ", " })?;
+        }
+        if let Some(effect) = self.effect {
+            write!(f, ", each call a {effect}")?;
+        }
+        if self.private {
+            f.write_str(", also in the private network")?;
+        }
+        Ok(())
     }
 }
 
-impl Serialize for HttpRequest {
+// The derived reader is private to this file, so no grant is read whose fields have not
+// been checked against each other.
+impl<'de> Deserialize<'de> for HttpGrant {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut grant = Self::deserialize(deserializer)?;
+        grant.check().map_err(D::Error::custom)?;
+        // One spelling of one meaning.
+        grant.port = grant.port.filter(|port| *port != grant.scheme.default_port());
+        Ok(grant)
+    }
+}
+
+impl Serialize for HttpGrant {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         Self::serialize(self, serializer)
     }
 }
 
-impl Keyed for HttpRequest {
+impl Keyed for HttpGrant {
     fn key(&self) -> &str {
         &self.id
     }
 }
 
-/// Reads the HTTP capabilities of a manifest.
-pub(super) fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<HttpRequest>, D::Error> {
-    list::read(deserializer, limits::HTTP_REQUESTS_MAX, |_: &HttpRequest| Ok(()))
+/// Reads the HTTP capabilities of a manifest: a bounded list, each id once.
+///
+/// # Errors
+/// Those of the deserialiser, naming the item.
+pub fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<HttpGrant>, D::Error> {
+    list::read(deserializer, limits::HTTP_REQUESTS_MAX, |_: &HttpGrant| Ok(()))
 }
 
 fn default_methods() -> Vec<String> {
@@ -205,22 +287,8 @@ fn credential<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Strin
     Err(D::Error::custom(format_args!("`{text}` is not a credential's KIND:NAME in lower case, such as `aws:default`")))
 }
 
-fn actions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    list::read(deserializer, limits::HTTP_LIST_MAX, |action: &String| {
-        let valid = action.split_once(':').is_some_and(|(service, operation)| {
-            let stem = operation.strip_suffix('*').unwrap_or(operation);
-            action.len() <= NAME_LENGTH_MAX
-                && is_kebab(service)
-                && !operation.is_empty()
-                && stem.bytes().all(|b| b.is_ascii_alphanumeric())
-                && !stem.starts_with(|c: char| !c.is_ascii_uppercase())
-        });
-        if valid {
-            Ok(())
-        } else {
-            Err(format!("`{action}` is not an AWS action such as `s3:ListObjectsV2` or `ec2:Describe*`"))
-        }
-    })
+fn actions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ActionPattern>, D::Error> {
+    list::read(deserializer, limits::HTTP_LIST_MAX, |_: &ActionPattern| Ok(()))
 }
 
 /// Lower-case letters, digits and single hyphens between them, beginning with a letter.

@@ -35,6 +35,20 @@ fn a_star_stands_for_a_label_and_nothing_else() {
     }
 }
 
+#[test]
+fn what_two_patterns_share_is_a_pattern() {
+    let shared = |one: &str, two: &str| pattern(one).intersect(&pattern(two)).map(|both| both.to_string());
+    assert_eq!(
+        shared("ec2.*.amazonaws.com", "*.eu-west-1.amazonaws.com").as_deref(),
+        Some("ec2.eu-west-1.amazonaws.com")
+    );
+    assert_eq!(shared("*.example.com", "a.example.com").as_deref(), Some("a.example.com"));
+    assert_eq!(shared("10.0.0.1", "10.0.0.1").as_deref(), Some("10.0.0.1"));
+    for (one, two) in [("a.example.com", "b.example.com"), ("*.example.com", "a.b.example.com"), ("10.0.0.1", "a.b")] {
+        assert_eq!(shared(one, two), None, "{one} {two}");
+    }
+}
+
 proptest! {
     #[test]
     fn any_text_is_read_or_refused_and_reads_back(text in "[a-z0-9.*:A-Z@\\[\\]-]{0,24}|\\PC{0,24}", host in "\\PC{0,24}") {

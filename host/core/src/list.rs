@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, SeqAccess, Visitor};
 
 /// What tells two items of a list apart.
-pub(crate) trait Keyed {
+pub trait Keyed {
     /// The text that may stand in the list once.
     fn key(&self) -> &str;
 }
@@ -20,7 +20,7 @@ impl Keyed for String {
 }
 
 /// Reads at most `max` items, each of which passes `check`, no two with the same key.
-pub(crate) fn read<'de, D, T>(
+pub fn read<'de, D, T>(
     deserializer: D,
     max: usize,
     check: impl Fn(&T) -> Result<(), String>,

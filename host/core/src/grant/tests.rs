@@ -1,0 +1,147 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn http(toml_like: serde_json::Value) -> HttpGrant {
+    serde_json::from_value(toml_like).unwrap()
+}
+
+fn ec2(actions: &[&str]) -> HttpGrant {
+    http(serde_json::json!({
+        "id": "ec2", "host": "ec2.*.amazonaws.com", "methods": ["POST"], "credential": "aws:default",
+        "actions": actions,
+    }))
+}
+
+fn granting(http: Vec<HttpGrant>) -> Grants {
+    Grants { state: None, http }
+}
+
+fn an_http_grant() -> impl Strategy<Value = HttpGrant> {
+    let one_of = |texts: &'static [&'static str]| proptest::sample::select(texts);
+    let actions = proptest::sample::subsequence(vec!["ec2:*", "ec2:Describe*", "ec2:DescribeInstances", "s3:*"], 1..4);
+    (
+        one_of(&["a", "b"]),
+        one_of(&["*.b.example", "a.b.example", "c.b.example", "a.*.x.example"]),
+        proptest::option::of(one_of(&["443", "8443"])),
+        proptest::sample::subsequence(vec!["GET", "POST", "DELETE"], 1..4),
+        one_of(&["/", "/v1/", "/v1/x", "/v2"]),
+        proptest::option::of(actions),
+        proptest::option::of(one_of(&["read", "write", "destructive"])),
+        any::<bool>(),
+    )
+        .prop_map(|(id, host, port, methods, path_prefix, actions, effect, private)| {
+            let mut grant = serde_json::json!({
+                "id": id, "host": host, "methods": methods, "path_prefix": path_prefix, "private": private,
+            });
+            if let Some(port) = port {
+                grant["port"] = port.parse::<u16>().unwrap().into();
+            }
+            if let Some(effect) = effect {
+                grant["effect"] = effect.into();
+            }
+            if let Some(actions) = actions {
+                grant["credential"] = "aws:default".into();
+                grant["actions"] = actions.into();
+            }
+            http(grant)
+        })
+}
+
+fn grants() -> impl Strategy<Value = Grants> {
+    (proptest::option::of((0..4u64, 0..4u64)), proptest::collection::vec(an_http_grant(), 0..4))
+        .prop_map(|(state, http)| Grants { state: state.map(|(bytes, keys)| StateGrant { bytes, keys }), http })
+}
+
+fn same(a: &Grants, b: &Grants) -> bool {
+    !a.is_wider_than(b) && !b.is_wider_than(a)
+}
+
+proptest! {
+    #[test]
+    fn an_intersection_is_never_wider_than_either_key(a in grants(), b in grants()) {
+        let both = a.intersect(&b);
+        prop_assert!(!both.is_wider_than(&a) && !both.is_wider_than(&b));
+        prop_assert_eq!(&both, &b.intersect(&a));
+        prop_assert!(same(&both.intersect(&a), &both));
+        prop_assert!(same(&a.intersect(&a), &a));
+    }
+
+    #[test]
+    fn a_call_is_allowed_by_the_intersection_where_both_keys_allow_it(a in grants(), b in grants()) {
+        let both = a.intersect(&b);
+        for host in ["a.b.example", "c.b.example", "a.b.x.example"] {
+            for (method, path, port) in [("GET", "/v1/x/y", 443), ("POST", "/v1/x", 8443), ("DELETE", "/v2", 443)] {
+                let allows = |grants: &Grants| grants.http.iter().any(|grant| {
+                    grant.credential.is_none() && grant.leads_to(true, host, port) && grant.admits_method(method)
+                        && grant.admits_path(path)
+                });
+                prop_assert_eq!(allows(&both), allows(&a) && allows(&b));
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_granted_by_default(a in grants()) {
+        prop_assert_eq!(Grants::default().intersect(&a), Grants::default());
+        prop_assert!(!Grants::default().is_wider_than(&a));
+    }
+
+    #[test]
+    fn grants_read_back_as_they_are_written(a in grants()) {
+        let text = serde_json::to_string(&a).unwrap();
+        prop_assert_eq!(serde_json::from_str::<Grants>(&text).unwrap(), a);
+    }
+}
+
+#[test]
+fn both_keys_must_turn_for_an_action() {
+    let asked = granting(vec![ec2(&["ec2:*"])]);
+    let given = granting(vec![ec2(&["ec2:Describe*", "ec2:StartInstances"])]);
+    let both = asked.intersect(&given);
+    assert!(both.http[0].admits_action("ec2", "DescribeInstances"));
+    assert!(!both.http[0].admits_action("ec2", "TerminateInstances"));
+    assert!(asked.is_wider_than(&given) && !given.is_wider_than(&asked));
+}
+
+#[test]
+fn two_grants_together_cover_what_neither_does_alone() {
+    let get = http(serde_json::json!({ "id": "a", "host": "a.b", "methods": ["GET"] }));
+    let post = http(serde_json::json!({ "id": "b", "host": "a.b", "methods": ["POST"] }));
+    let either = http(serde_json::json!({ "id": "c", "host": "a.b", "methods": ["GET", "POST"] }));
+    assert!(!granting(vec![either.clone()]).is_wider_than(&granting(vec![get.clone(), post])));
+    assert!(granting(vec![either]).is_wider_than(&granting(vec![get])));
+}
+
+#[test]
+fn claiming_a_lower_effect_is_asking_for_more() {
+    let plain = http(serde_json::json!({ "id": "a", "host": "a.b", "methods": ["POST"] }));
+    let claims_to_read = HttpGrant { effect: Some(crate::Effect::Read), ..plain.clone() };
+    let (plain, claiming) = (granting(vec![plain]), granting(vec![claims_to_read]));
+    assert!(claiming.is_wider_than(&plain) && !plain.is_wider_than(&claiming));
+    assert_eq!(claiming.intersect(&plain).http[0].effect_of("POST"), crate::Effect::Write);
+}
+
+#[test]
+fn the_scheme_s_port_is_one_meaning_however_it_is_written() {
+    let written = http(serde_json::json!({ "id": "a", "host": "a.b", "port": 443 }));
+    let absent = http(serde_json::json!({ "id": "a", "host": "a.b" }));
+    assert_eq!(written, absent);
+    assert!(written.leads_to(true, "A.B", 443));
+    assert!(!written.leads_to(false, "a.b", 443) && !written.leads_to(true, "a.b", 80));
+}
+
+#[test]
+fn an_operator_reads_one_line_for_each_grant() {
+    let local = http(serde_json::json!({
+        "id": "wiki", "scheme": "http", "host": "::1", "port": 8080, "path_prefix": "/api", "effect": "read",
+        "private": true,
+    }));
+    let grants =
+        Grants { state: Some(StateGrant { bytes: 1024, keys: 2 }), http: vec![ec2(&["ec2:Describe*"]), local] };
+    insta::assert_snapshot!(grants.lines().join("\n"), @r"
+    state: up to 1 KiB and 2 keys
+    http ec2: POST https://ec2.*.amazonaws.com/* as aws:default for ec2:Describe*
+    http wiki: GET, HEAD http://[::1]:8080/api[/*], each call a read, also in the private network
+    ");
+}

@@ -1,0 +1,189 @@
+//! `http`: requests to what the grants name, through standard `wasi:http`.
+//!
+//! A request is collected whole, judged by the gate, journalled, signed with a credential
+//! that the guest never holds, and sent by the host's own client. Its answer is whole and
+//! in the journal before the guest sees it, up to a cap; a longer one is streamed.
+//!
+//! The guest says what `wasi:http` has no word for in headers that end here:
+//!
+//! | header | meaning |
+//! |---|---|
+//! | `troupe-credential: NAME` | the credential to use, where grants offer more than one; `none` for none |
+//! | `troupe-idempotency: HEADER` | set HEADER to a token that is this call's own and the same when the invocation resumes |
+//! | `troupe-repeatable: true` | the request carries such a token of the guest's own making |
+//! | `troupe-explain: true` | tell failures as `internal-error` with the text `CODE: sentence` |
+//!
+//! Without `troupe-explain` a failure is the nearest of the standard error codes, which
+//! other people's libraries understand: a denial is `HTTP-request-denied`. Either way the
+//! sentence stands in the task's log.
+
+mod answer;
+mod delivery;
+mod exchange;
+mod fault;
+mod wishes;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use troupe_core::{TenantId, limits};
+use troupe_egress::Limits;
+use wasmtime_wasi_http::{RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
+
+pub(crate) use delivery::shadow;
+
+use crate::context::Context;
+use crate::egress::Egress;
+use crate::gate::Gate;
+
+/// Bytes that one write to a request's body may carry.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+type WasiError = wasmtime_wasi_http::Error;
+type Worker = Box<dyn Future<Output = Result<(), WasiError>> + Send>;
+type Answered = Result<(http::Response<WasiBody>, Worker), WasiError>;
+
+/// What all requests of one invocation share.
+pub(crate) struct Shared {
+    pub(crate) gate: Gate,
+    pub(crate) egress: Option<Arc<Egress>>,
+    pub(crate) tenant: TenantId,
+    pub(crate) partition: Arc<str>,
+    pub(crate) seed: [u8; 32],
+    pub(crate) exchanges: Arc<Semaphore>,
+    pub(crate) meters: HttpMeters,
+    /// Sentences of the host for the task's log.
+    notes: Mutex<Vec<String>>,
+}
+
+/// What the requests of one invocation used.
+#[derive(Debug, Default)]
+pub(crate) struct HttpMeters {
+    pub(crate) requests: AtomicU64,
+    pub(crate) bytes_sent: AtomicU64,
+    pub(crate) bytes_received: AtomicU64,
+    /// Bytes of request bodies that were written and not yet sent.
+    pub(crate) unsent: AtomicU64,
+    /// Bytes of response bodies that the guest has not read.
+    pub(crate) unread: Arc<AtomicU64>,
+}
+
+impl Shared {
+    pub(crate) fn new(gate: Gate, egress: Option<Arc<Egress>>, tenant: TenantId, seed: [u8; 32]) -> Self {
+        Self {
+            gate,
+            egress,
+            partition: Arc::from(tenant.as_str()),
+            tenant,
+            seed,
+            exchanges: Arc::new(Semaphore::new(limits::HTTP_EXCHANGES_PER_INVOCATION_MAX)),
+            meters: HttpMeters::default(),
+            notes: Mutex::default(),
+        }
+    }
+
+    /// Writes a sentence into the task's log, the next time something is logged.
+    fn note(&self, sentence: String) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(sentence);
+    }
+
+    /// Takes the sentences that wait.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        std::mem::take(&mut self.notes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Notes that bytes were written to a request's body, and whether there are too many.
+    pub(crate) fn written(&self, bytes: u64) -> bool {
+        let before = self.meters.unsent.fetch_add(bytes, Ordering::Relaxed);
+        before.saturating_add(bytes) <= limits::HTTP_UNSENT_BYTES_MAX as u64
+    }
+
+    /// Notes that bytes of a request's body are no longer held.
+    fn let_go(&self, bytes: u64) {
+        let _ = self
+            .meters
+            .unsent
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |unsent| Some(unsent.saturating_sub(bytes)));
+    }
+}
+
+/// The part of a store that `wasi:http` works with.
+pub(crate) struct Http {
+    ctx: WasiHttpCtx,
+    hooks: Hooks,
+    /// The number of the call behind each `future-incoming-response`.
+    futures: HashMap<u32, u64>,
+    /// The number of the call that each pollable waits for.
+    pollables: HashMap<u32, u64>,
+    /// The output streams that are requests' bodies.
+    bodies: HashSet<u32>,
+}
+
+struct Hooks {
+    shared: Arc<Shared>,
+    /// The number of the call that is being made.
+    number: u64,
+}
+
+impl Http {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        let mut ctx = WasiHttpCtx::new();
+        // Twice the bytes on the wire, since the map's own memory counts, too.
+        ctx.set_field_size_limit(2 * limits::HTTP_HEAD_BYTES_MAX);
+        let hooks = Hooks { shared, number: 0 };
+        Self { ctx, hooks, futures: HashMap::new(), pollables: HashMap::new(), bodies: HashSet::new() }
+    }
+
+    pub(crate) const fn shared(&self) -> &Arc<Shared> {
+        &self.hooks.shared
+    }
+}
+
+impl WasiHttpView for Context {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http.ctx, table: &mut self.table, hooks: &mut self.http.hooks }
+    }
+}
+
+impl WasiHttpHooks for Hooks {
+    fn set_host_header(&mut self) -> bool {
+        // The client sets it, from the address that is really dialled.
+        false
+    }
+
+    fn send_request(
+        &mut self,
+        request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _response_error: Box<dyn Future<Output = Result<(), WasiError>> + Send>,
+    ) -> Box<dyn Future<Output = Answered> + Send> {
+        let (shared, number) = (Arc::clone(&self.shared), self.number);
+        Box::new(exchange::exchange(shared, number, request, limits_of(options)))
+    }
+
+    /// A guest that writes its whole body before it sends the request is never made to
+    /// wait for room, up to the cap of a body.
+    fn p2_outgoing_body_buffer_chunks(&mut self) -> usize {
+        limits::HTTP_REQUEST_BODY_BYTES_MAX / CHUNK_BYTES
+    }
+
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        CHUNK_BYTES
+    }
+}
+
+/// The guest's timeouts, within the host's.
+fn limits_of(options: Option<RequestOptions>) -> Limits {
+    let most = Limits::default();
+    let Some(options) = options else { return most };
+    let within = |asked: Option<Duration>, most: Duration| asked.map_or(most, |asked| asked.min(most));
+    Limits {
+        connect: within(options.connect_timeout, most.connect),
+        first_byte: within(options.first_byte_timeout, most.first_byte),
+        idle: within(options.between_bytes_timeout, most.idle),
+        ..most
+    }
+}

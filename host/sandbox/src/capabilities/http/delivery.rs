@@ -1,0 +1,129 @@
+//! When a guest learns of an answer.
+//!
+//! The stock `future-incoming-response` shows its answer as soon as any poll has seen it.
+//! Here it is shown only once a poll has delivered it, since the order of deliveries is
+//! what a replay repeats. A few functions are therefore ours; they call the stock ones.
+
+use wasmtime::component::{Linker, Resource};
+use wasmtime::{Result, StoreContextMut};
+use wasmtime_wasi::p2::{DynOutputStream, DynPollable};
+use wasmtime_wasi_http::WasiHttpView as _;
+use wasmtime_wasi_http::p2::bindings::http::outgoing_handler;
+use wasmtime_wasi_http::p2::bindings::http::types::{
+    ErrorCode, HostFutureIncomingResponse as _, HostOutgoingBody as _, IncomingResponse, RequestOptions,
+};
+use wasmtime_wasi_http::p2::body::HostOutgoingBody;
+use wasmtime_wasi_http::p2::types::{HostFutureIncomingResponse, HostOutgoingRequest};
+
+use crate::context::Context;
+
+/// The interfaces whose functions are replaced, in the version of the stock bindings.
+const HANDLER: &str = "wasi:http/outgoing-handler@0.2.12";
+const TYPES: &str = "wasi:http/types@0.2.12";
+
+type Got = Option<Result<Result<Resource<IncomingResponse>, ErrorCode>, ()>>;
+
+/// Replaces functions of `wasi:http`, which is linked already.
+pub(crate) fn shadow(linker: &mut Linker<Context>) -> Result<()> {
+    linker.allow_shadowing(true);
+    linker.instance(HANDLER)?.func_wrap(
+        "handle",
+        |mut store: StoreContextMut<'_, Context>,
+         (request, options): (Resource<HostOutgoingRequest>, Option<Resource<RequestOptions>>)| {
+            Ok((store.data_mut().handle(request, options)?,))
+        },
+    )?;
+    let mut types = linker.instance(TYPES)?;
+    types.func_wrap(
+        "[method]future-incoming-response.subscribe",
+        |mut store: StoreContextMut<'_, Context>, (future,): (Resource<HostFutureIncomingResponse>,)| {
+            Ok((store.data_mut().subscribe(&future)?,))
+        },
+    )?;
+    types.func_wrap(
+        "[method]future-incoming-response.get",
+        |mut store: StoreContextMut<'_, Context>, (future,): (Resource<HostFutureIncomingResponse>,)| {
+            Ok((store.data_mut().answer_of(&future)?,))
+        },
+    )?;
+    types.func_wrap(
+        "[method]outgoing-body.write",
+        |mut store: StoreContextMut<'_, Context>, (body,): (Resource<HostOutgoingBody>,)| {
+            Ok((store.data_mut().body_stream(body)?,))
+        },
+    )?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+impl Context {
+    fn handle(
+        &mut self,
+        request: Resource<HostOutgoingRequest>,
+        options: Option<Resource<RequestOptions>>,
+    ) -> Result<Result<Resource<HostFutureIncomingResponse>, ErrorCode>> {
+        self.http.hooks.number = self.gate.count().map_err(wasmtime::Error::new)?;
+        match outgoing_handler::Host::handle(&mut self.http(), request, options) {
+            Ok(future) => {
+                self.http.futures.insert(future.rep(), self.http.hooks.number);
+                Ok(Ok(future))
+            }
+            Err(error) => error.downcast().map(Err),
+        }
+    }
+
+    fn subscribe(&mut self, future: &Resource<HostFutureIncomingResponse>) -> Result<Resource<DynPollable>> {
+        self.count()?;
+        let pollable = self.http().subscribe(Resource::new_borrow(future.rep()))?;
+        if let Some(number) = self.http.futures.get(&future.rep()) {
+            self.http.pollables.insert(pollable.rep(), *number);
+        }
+        Ok(pollable)
+    }
+
+    fn answer_of(&mut self, future: &Resource<HostFutureIncomingResponse>) -> Result<Got> {
+        self.count()?;
+        let number = self.http.futures.get(&future.rep()).copied();
+        if number.is_some_and(|number| self.gate.is_open(number)) {
+            return Ok(None);
+        }
+        self.http().get(Resource::new_borrow(future.rep()))
+    }
+
+    fn body_stream(&mut self, body: Resource<HostOutgoingBody>) -> Result<Result<Resource<DynOutputStream>, ()>> {
+        self.count()?;
+        let stream = self.http().write(body)?;
+        if let Ok(stream) = &stream {
+            self.http.bodies.insert(stream.rep());
+        }
+        Ok(stream)
+    }
+
+    /// Whether an output stream is that of a request's body.
+    pub(crate) fn is_request_body(&self, stream: u32) -> bool {
+        self.http.bodies.contains(&stream)
+    }
+
+    /// Notes that an output stream is gone.
+    pub(crate) fn forget_body(&mut self, stream: u32) {
+        self.http.bodies.remove(&stream);
+    }
+
+    /// Whether a pollable waits for an answer that was not delivered.
+    pub(crate) fn waits_for_answer(&self, pollable: u32) -> bool {
+        self.http.pollables.get(&pollable).is_some_and(|number| self.gate.is_open(*number))
+    }
+
+    /// Notes that a pollable was delivered.
+    pub(crate) fn delivered(&mut self, pollable: u32) {
+        match self.http.pollables.get(&pollable) {
+            Some(number) => self.gate.deliver_http(*number),
+            None => drop(self.gate.deliver()),
+        }
+    }
+
+    /// Notes that a pollable is gone.
+    pub(crate) fn forget(&mut self, pollable: u32) {
+        self.http.pollables.remove(&pollable);
+    }
+}

@@ -1,0 +1,239 @@
+//! One request on its way: collected, judged, journalled, signed, sent, and its answer
+//! journalled before the guest sees it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use http::header::{ACCEPT_ENCODING, HOST};
+use http::{HeaderMap, HeaderValue, Method, Uri};
+use http_body_util::BodyExt as _;
+use troupe_core::{Code, Effect, Error, Result, limits};
+use troupe_egress::{AddressPolicy, Exemption, Limits, Request, SendOptions, headers, sigv4};
+use wasmtime_wasi_http::WasiBody;
+
+use super::wishes::{self, Wishes};
+use super::{Answered, Shared, answer, fault};
+use crate::egress::{Credential, CredentialKind, Egress};
+use crate::gate::{Answer, HttpAsk, HttpBody, HttpCall, HttpFailure, HttpPermit, kept};
+
+/// A request as the guest made it, without its wishes.
+struct Asked {
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+    wishes: Wishes,
+}
+
+/// Performs one request. The future is the guest's to drop.
+pub(super) async fn exchange(
+    shared: Arc<Shared>,
+    number: u64,
+    request: http::Request<WasiBody>,
+    limits: Limits,
+) -> Answered {
+    let explain = wishes::explain(request.headers());
+    let result = perform(&shared, number, request, limits, explain).await;
+    result.map_err(|error| {
+        if error.code == Code::Internal {
+            tracing::error!(tenant = %shared.tenant, cause = error.cause_chain(), "an http call failed: {error}");
+        }
+        tracing::info!(tenant = %shared.tenant, number, code = %error.code, "an http call failed: {error}");
+        shared.note(format!("http call {number} failed with {}: {error}", error.code));
+        fault::told(&error, explain)
+    })
+}
+
+async fn perform(
+    shared: &Arc<Shared>,
+    number: u64,
+    request: http::Request<WasiBody>,
+    limits: Limits,
+    explain: bool,
+) -> Result<answer::Given> {
+    let (head, body) = request.into_parts();
+    let mut held = Held { shared, bytes: 0 };
+    let mut asked = Asked {
+        method: head.method,
+        uri: head.uri,
+        headers: head.headers,
+        body: Bytes::new(),
+        wishes: Wishes::default(),
+    };
+    let judged = match collect(body, &mut held).await {
+        Ok(body) => {
+            asked.body = body;
+            judge(shared, number, &mut asked)
+        }
+        Err(error) => Err(error),
+    };
+    let (permit, egress, credential) = judged.map_err(|error| {
+        let error = error.with("sent", false);
+        shared.gate.refuse_http(number, call(&asked, None), &error);
+        error
+    })?;
+    // Whoever waits here has been judged already; grants do not change under an invocation.
+    let place = Arc::clone(&shared.exchanges).acquire_owned().await.map_err(Error::internal)?;
+    let write = permit.effect() > Effect::Read;
+    let begun = shared.gate.begin_http(number, call(&asked, Some(&permit)), write).await;
+    begun.map_err(|error| fatal(shared, error))?;
+
+    let result = async {
+        let (request, options, scrubbing) =
+            outgoing(shared, egress, asked, &permit, credential, limits).map_err(|error| error.with("sent", false))?;
+        shared.meters.requests.fetch_add(1, Ordering::Relaxed);
+        shared.meters.bytes_sent.fetch_add(request.body.len() as u64, Ordering::Relaxed);
+        let response = egress.client.send(request, &options).await?;
+        answer::read(shared, response, scrubbing, explain).await
+    }
+    .await;
+    drop((place, held));
+    let journalled = match &result {
+        Ok(read) => read.journalled.clone(),
+        Err(error) => Answer::HttpFailed(HttpFailure::new(error)),
+    };
+    let ended = shared.gate.end_http(number, &journalled, write).await;
+    ended.map_err(|error| fatal(shared, error))?;
+    result.map(|read| read.given)
+}
+
+/// What is under way cannot be journalled, so the invocation must not go on.
+fn fatal(shared: &Shared, error: Error) -> Error {
+    let told = Error::new(error.code, error.message.clone());
+    shared.gate.fail(error);
+    told
+}
+
+/// Bytes of a request's body, given back when the request is gone.
+struct Held<'a> {
+    shared: &'a Arc<Shared>,
+    bytes: u64,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.shared.let_go(self.bytes);
+    }
+}
+
+async fn collect(mut body: WasiBody, held: &mut Held<'_>) -> Result<Bytes> {
+    let mut whole = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame
+            .map_err(|_| Error::new(Code::RequestInvalid, "the request's body was given up before it was finished"))?;
+        let Ok(data) = frame.into_data() else {
+            return Err(Error::new(Code::RequestInvalid, "trailers of a request are not sent; leave them out"));
+        };
+        held.bytes += data.len() as u64;
+        if whole.len() + data.len() > limits::HTTP_REQUEST_BODY_BYTES_MAX {
+            tokio::spawn(discard(Arc::clone(held.shared), body));
+            return Err(Error::new(
+                Code::LimitBody,
+                format!(
+                    "the request's body is larger than {}, the most that is sent",
+                    limits::bytes(limits::HTTP_REQUEST_BODY_BYTES_MAX as u64)
+                ),
+            ));
+        }
+        whole.extend_from_slice(&data);
+    }
+    Ok(whole.into())
+}
+
+/// Lets the guest write the rest of a body that is not sent, so that what it wrote is
+/// counted down again. It ends with the body or with the guest.
+async fn discard(shared: Arc<Shared>, mut body: WasiBody) {
+    while let Some(Ok(frame)) = body.frame().await {
+        if let Ok(data) = frame.into_data() {
+            shared.let_go(data.len() as u64);
+        }
+    }
+}
+
+/// Everything that is decided before anything is sent.
+fn judge<'a>(
+    shared: &'a Shared,
+    number: u64,
+    asked: &mut Asked,
+) -> Result<(HttpPermit, &'a Egress, Option<Arc<Credential>>)> {
+    asked.wishes = Wishes::take(&mut asked.headers)?;
+    asked.headers.remove(HOST);
+    asked.wishes.grant(&mut asked.headers, &shared.seed, number)?;
+    headers::check_guest(&asked.headers)?;
+    let permit = shared.gate.authorize_http(&HttpAsk {
+        method: &asked.method,
+        uri: &asked.uri,
+        headers: &asked.headers,
+        body: &asked.body,
+        credential: asked.wishes.credential.as_deref(),
+    })?;
+    let Some(egress) = shared.egress.as_deref() else {
+        return Err(Error::new(Code::DeniedCapability, "this host sends no requests for agents"));
+    };
+    let credential = match permit.credential() {
+        None => None,
+        Some(name) => {
+            let found = egress.credentials.get(&shared.tenant, name).filter(|found| found.is_of(name));
+            Some(found.ok_or_else(|| {
+                let message = format!("the operator has set up no credential `{name}`, which the grant names");
+                Error::new(Code::CredentialsInvalid, message)
+            })?)
+        }
+    };
+    Ok((permit, egress, credential))
+}
+
+fn call(asked: &Asked, permit: Option<&HttpPermit>) -> HttpCall {
+    HttpCall {
+        method: asked.method.to_string(),
+        url: asked.uri.to_string(),
+        headers: kept(&asked.headers),
+        body: HttpBody::of(&asked.body),
+        credential: permit.and_then(|permit| permit.credential().map(str::to_owned)),
+        action: permit.and_then(|permit| permit.action().map(ToString::to_string)),
+        repeatable: asked.wishes.repeatable(),
+    }
+}
+
+/// The request as it leaves: mapped, prepared, signed; and the rules it is sent under.
+fn outgoing(
+    shared: &Shared,
+    egress: &Egress,
+    asked: Asked,
+    permit: &HttpPermit,
+    credential: Option<Arc<Credential>>,
+    limits: Limits,
+) -> Result<(Request, SendOptions, Option<answer::Scrubbing>)> {
+    let mut request = Request { method: asked.method, uri: asked.uri, headers: asked.headers, body: asked.body };
+    let authority = permit.authority();
+    let mut policy = AddressPolicy::new(Arc::clone(&egress.own_addresses));
+    if permit.private() {
+        policy = policy.with(Exemption::Granted { host: authority.bare_host().to_owned(), port: authority.port });
+    }
+    let service = permit.action().map(|action| action.service);
+    if let Some(endpoint) = egress.endpoints.find(&authority.host, service) {
+        policy = policy.with(endpoint.exemption());
+        request.uri = endpoint.apply(&request.uri)?;
+    }
+    let scrubbing = match credential {
+        None => None,
+        Some(credential) => {
+            // A compressed answer would hide from the scrubber what it echoes.
+            request.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+            match (&credential.kind, permit.action()) {
+                (CredentialKind::Aws(key), Some(action)) => {
+                    sigv4::sign(&mut request, &action.region, action.signing_name, shared.gate.now(), key)?;
+                }
+                (CredentialKind::Header { name, value }, None) => {
+                    request.prepare()?;
+                    request.headers.insert(name.clone(), value.clone());
+                }
+                _ => return Err(Error::internal("a grant's credential is of another kind than its actions")),
+            }
+            Some(answer::Scrubbing::new(credential, &request.headers)?)
+        }
+    };
+    let options = SendOptions { partition: Arc::clone(&shared.partition), policy, limits };
+    Ok((request, options, scrubbing))
+}

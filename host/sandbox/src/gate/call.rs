@@ -1,0 +1,179 @@
+//! What the journal keeps: calls and their answers, as data that later hosts still read.
+
+use serde::{Deserialize, Serialize};
+use troupe_core::{Code, Error, Result, Timestamp, limits};
+
+use super::http_call::{HttpAnswer, HttpCall, HttpFailure};
+use crate::port::StateOutcome;
+
+/// A capability call, as the guest made it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Call {
+    /// `state.get`
+    StateGet {
+        /// The key.
+        key: String,
+    },
+    /// `state.list-keys`
+    StateList {
+        /// What the keys begin with.
+        prefix: String,
+        /// Only keys after this one.
+        after: Option<String>,
+        /// How many at most.
+        limit: u32,
+    },
+    /// `state.set`
+    StateSet {
+        /// The key.
+        key: String,
+        /// The value.
+        #[serde(with = "serde_bytes")]
+        value: Vec<u8>,
+    },
+    /// `state.compare-and-set`
+    StateCompareAndSet {
+        /// The key.
+        key: String,
+        /// The revision it must have.
+        expected: Option<u64>,
+        /// The value.
+        #[serde(with = "serde_bytes")]
+        value: Vec<u8>,
+    },
+    /// `state.delete`
+    StateDelete {
+        /// The key.
+        key: String,
+    },
+    /// A request through `wasi:http`.
+    Http(HttpCall),
+}
+
+impl Call {
+    /// The capability and function, as messages name them.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::StateGet { .. } => "state.get",
+            Self::StateList { .. } => "state.list-keys",
+            Self::StateSet { .. } => "state.set",
+            Self::StateCompareAndSet { .. } => "state.compare-and-set",
+            Self::StateDelete { .. } => "state.delete",
+            Self::Http(_) => "http",
+        }
+    }
+
+    /// What was called, for a person: `http POST https://ec2.us-east-1.amazonaws.com/
+    /// (ec2:StopInstances)`.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Http(call) => match &call.action {
+                Some(action) => format!("http {} {} ({action})", call.method, call.url),
+                None => format!("http {} {}", call.method, call.url),
+            },
+            other => other.name().to_owned(),
+        }
+    }
+
+    /// Reads a call back from its journal row.
+    ///
+    /// # Errors
+    /// [`Code::Internal`] if the bytes are not a call of this or an earlier host.
+    pub fn decode(bytes: &[u8]) -> Result<Self> {
+        rmp_serde::from_slice(bytes).map_err(Error::internal)
+    }
+}
+
+/// A value in state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The bytes.
+    #[serde(with = "serde_bytes")]
+    pub value: Vec<u8>,
+    /// The revision that wrote them.
+    pub revision: u64,
+}
+
+/// What a call was answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Answer {
+    /// What a key holds.
+    Entry(Option<Entry>),
+    /// Keys.
+    Keys(Vec<String>),
+    /// The key's new revision.
+    Revision(u64),
+    /// Whether there was something to delete.
+    Existed(bool),
+    /// Another write came first.
+    Conflict(Option<u64>),
+    /// No grant allows the call.
+    Denied(String),
+    /// The argument is not acceptable.
+    Invalid(String),
+    /// A limit was met: its code, the most that is allowed, a sentence.
+    Limit(String, u64, String),
+    /// What a server answered, whole.
+    Http(HttpAnswer),
+    /// The head of what a server answered with a body too large to keep: the call cannot
+    /// be replayed.
+    HttpStreamed(HttpAnswer),
+    /// No answer came that the guest could be given.
+    HttpFailed(HttpFailure),
+}
+
+impl Answer {
+    /// Reads an answer back from its journal row.
+    ///
+    /// # Errors
+    /// [`Code::Internal`] if the bytes are not an answer of this or an earlier host.
+    pub fn decode(bytes: &[u8]) -> Result<Self> {
+        rmp_serde::from_slice(bytes).map_err(Error::internal)
+    }
+
+    /// The bytes a journal row keeps.
+    pub fn encode(&self) -> Vec<u8> {
+        encode(self)
+    }
+}
+
+impl From<&StateOutcome> for Answer {
+    fn from(outcome: &StateOutcome) -> Self {
+        let full = |maximum: u64, what: &str| {
+            let message = format!("state is full: this deployment may hold {what}; delete some or ask for more");
+            Self::Limit(Code::LimitStorage.as_str().to_owned(), maximum, message)
+        };
+        match *outcome {
+            StateOutcome::Written(revision) => Self::Revision(revision),
+            StateOutcome::Deleted(existed) => Self::Existed(existed),
+            StateOutcome::Conflict(found) => Self::Conflict(found),
+            StateOutcome::BytesFull(maximum) => full(maximum, &limits::bytes(maximum)),
+            StateOutcome::KeysFull(maximum) => full(maximum, &format!("{maximum} keys")),
+        }
+    }
+}
+
+/// Field names stand in the bytes, so that a later host can add fields and still read
+/// what an earlier one wrote.
+pub(super) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
+    rmp_serde::to_vec_named(value).unwrap_or_default()
+}
+
+/// One line of an invocation's journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalRow {
+    /// The call's number in its invocation, from 1.
+    pub number: u64,
+    /// When it was answered.
+    pub at: Timestamp,
+    /// The encoded [`Call`].
+    pub call: Vec<u8>,
+    /// The encoded [`Answer`]; empty until there is one.
+    pub answer: Vec<u8>,
+    /// Whether the call may have changed something.
+    pub write: bool,
+}

@@ -1,0 +1,181 @@
+//! Which HTTP requests are allowed.
+//!
+//! The attack: a guest that may read one service asks for another, through a port, a
+//! spelling of the host, a path that a server reads differently, or a body that names
+//! another action than its URL; or it lets the host sign what was never granted. The
+//! rule: scheme, host, port, path, method, credential and, where the host signs for AWS,
+//! the action that the whole request names must stand in *one* grant, and the class of
+//! its effect must not pass the skill's. All of it is decided on what is then sent. The
+//! default: a request that no grant names, or whose action cannot be named for certain,
+//! is not sent, and the guest is told which part was missing.
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Uri};
+use troupe_core::grant::HttpGrant;
+use troupe_core::{Code, Effect, Error, Grants, Result};
+use troupe_egress::{Authority, AwsAction, aws};
+
+/// The header value that asks for no credential.
+const NO_CREDENTIAL: &str = "none";
+
+/// A request whose body is whole, as the gate judges it.
+#[derive(Debug)]
+pub(crate) struct HttpAsk<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) uri: &'a Uri,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) body: &'a Bytes,
+    /// The credential that the guest names, or `none`.
+    pub(crate) credential: Option<&'a str>,
+}
+
+/// Leave to send one request; made by [`authorize`] alone.
+#[derive(Debug)]
+pub(crate) struct HttpPermit {
+    authority: Authority,
+    credential: Option<String>,
+    action: Option<AwsAction>,
+    effect: Effect,
+    private: bool,
+}
+
+impl HttpPermit {
+    /// Where the grant leads.
+    pub(crate) const fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// The credential to use, by name.
+    pub(crate) fn credential(&self) -> Option<&str> {
+        self.credential.as_deref()
+    }
+
+    /// The AWS action that the request names, where an AWS credential signs it.
+    pub(crate) const fn action(&self) -> Option<&AwsAction> {
+        self.action.as_ref()
+    }
+
+    /// How far the request reaches.
+    pub(crate) const fn effect(&self) -> Effect {
+        self.effect
+    }
+
+    /// Whether the host may lie in the operator's own network.
+    pub(crate) const fn private(&self) -> bool {
+        self.private
+    }
+}
+
+/// Checks that grants can work: each action fits an operation that this host can name.
+/// Whoever accepts a release or a grant asks, since a request can only be denied.
+///
+/// # Errors
+/// [`Code::ManifestInvalid`] naming the grant and the action.
+pub fn check_grants(grants: &Grants) -> Result<()> {
+    for grant in &grants.http {
+        for action in &grant.actions {
+            aws::check(action).map_err(|error| error.context(format_args!("http capability `{}`", grant.id)))?;
+        }
+    }
+    Ok(())
+}
+
+/// Decides whether `grants` allow a request of a skill whose class is `ceiling`.
+///
+/// # Errors
+/// [`Code::DeniedEgress`] for a URL that is never sent, [`Code::DeniedCapability`] naming
+/// the part that no grant has, and [`Code::RequestInvalid`] if the guest must name a
+/// credential.
+pub(super) fn authorize(grants: &Grants, ceiling: Effect, ask: &HttpAsk<'_>) -> Result<HttpPermit> {
+    let authority = Authority::of(ask.uri)?;
+    let method = ask.method.as_str();
+    let scheme = if authority.tls { "https" } else { "http" };
+    let place = format!("{scheme}://{authority}");
+    let (host, port) = (authority.bare_host(), authority.port);
+
+    let at_host = narrow(grants.http.iter(), |grant| grant.leads_to(authority.tls, host, port))
+        .ok_or_else(|| denied(&format!("no grant of `http` leads to {place}")))?;
+    let at_path = narrow(at_host, |grant| grant.admits_path(ask.uri.path()))
+        .ok_or_else(|| denied(&format!("no grant of {place} admits the path `{}`", shown(ask.uri.path()))))?;
+    let at_method = narrow(at_path, |grant| grant.admits_method(method))
+        .ok_or_else(|| denied(&format!("no grant of {place} admits {method} at this path")))?;
+    let credential = choose(&at_method, ask.credential, &place)?;
+    let with_credential: Vec<&HttpGrant> =
+        at_method.into_iter().filter(|grant| grant.credential.as_deref() == credential.as_deref()).collect();
+
+    let is_aws = with_credential.iter().any(|grant| grant.credential_kind() == Some("aws"));
+    let (action, granting, effect) = if is_aws {
+        let action = name(host, ask)
+            .ok_or_else(|| denied(&format!("it cannot be said for certain which AWS action {method} {place} is")))?;
+        let granting = narrow(with_credential, |grant| grant.admits_action(action.service, action.operation))
+            .ok_or_else(|| denied(&format!("no grant of {place} lists the action `{action}`")))?;
+        let effect = action.effect;
+        (Some(action), granting, effect)
+    } else {
+        let effect = with_credential.iter().map(|grant| grant.effect_of(method)).min().unwrap_or(Effect::Destructive);
+        (None, with_credential, effect)
+    };
+    if effect > ceiling {
+        let what = action.as_ref().map_or_else(|| format!("{method} {place}"), |action| format!("`{action}`"));
+        return Err(Error::new(
+            Code::DeniedCapability,
+            format!(
+                "{what} is a call of class {effect}; the skill says of itself that it goes no further than {ceiling}"
+            ),
+        ));
+    }
+    let private = granting.iter().any(|grant| grant.private || grant.host.address().is_some());
+    Ok(HttpPermit { authority, credential, action, effect, private })
+}
+
+fn name(host: &str, ask: &HttpAsk<'_>) -> Option<AwsAction> {
+    let target = ask.uri.path_and_query().map_or("/", |target| target.as_str());
+    aws::action(host, ask.method.as_str(), target, ask.headers, ask.body)
+}
+
+/// The grants that pass; none if no grant does.
+fn narrow<'a>(
+    grants: impl IntoIterator<Item = &'a HttpGrant>,
+    passes: impl Fn(&HttpGrant) -> bool,
+) -> Option<Vec<&'a HttpGrant>> {
+    let left: Vec<&HttpGrant> = grants.into_iter().filter(|grant| passes(grant)).collect();
+    (!left.is_empty()).then_some(left)
+}
+
+/// The credential that the guest named, or the only one there is.
+fn choose(grants: &[&HttpGrant], named: Option<&str>, place: &str) -> Result<Option<String>> {
+    let mut known: Vec<&str> =
+        grants.iter().map(|grant| grant.credential.as_deref().unwrap_or(NO_CREDENTIAL)).collect();
+    known.sort_unstable();
+    known.dedup();
+    let chosen = match (named, known.as_slice()) {
+        (Some(named), known) if known.contains(&named) => named,
+        (Some(named), _) => {
+            return Err(denied(&format!("no grant of {place} goes with the credential `{}`", shown(named))));
+        }
+        (None, [only]) => only,
+        (None, _) => {
+            return Err(Error::new(
+                Code::RequestInvalid,
+                format!(
+                    "{place} is granted with more than one credential; name one in `troupe-credential`: {}",
+                    known.join(", ")
+                ),
+            ));
+        }
+    };
+    Ok((chosen != NO_CREDENTIAL).then(|| chosen.to_owned()))
+}
+
+fn denied(why: &str) -> Error {
+    Error::new(Code::DeniedCapability, format!("{why}; the manifest must ask for it and the operator grant it"))
+}
+
+/// A guest's text, bounded and escaped.
+fn shown(text: &str) -> String {
+    text.chars().take(100).flat_map(char::escape_default).collect()
+}
+
+#[cfg(test)]
+#[path = "http_tests.rs"]
+mod tests;

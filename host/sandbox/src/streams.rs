@@ -1,0 +1,153 @@
+//! `wasi:io/streams`, ours so that streams are metered and a blocking read is a delivery.
+//!
+//! The attack: a guest begins thousands of requests and writes the bodies of none to an
+//! end, each of which the host holds in its memory. The rule: what one invocation has
+//! written and not sent is bounded. The work is done by the stock streams.
+
+use troupe_core::{Code, Error, limits};
+use wasmtime::Result;
+use wasmtime::component::Resource;
+use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, StreamError, StreamResult};
+use wasmtime_wasi_io::bindings::wasi::io::streams::{self, Host, HostInputStream, HostOutputStream};
+
+use crate::context::Context;
+
+impl Context {
+    fn count_stream(&self) -> StreamResult<()> {
+        self.gate.count().map(drop).map_err(|error| StreamError::Trap(wasmtime::Error::new(error)))
+    }
+
+    /// Counts bytes that go into a request's body.
+    fn write_to(&self, stream: &Resource<DynOutputStream>, bytes: u64) -> StreamResult<()> {
+        self.count_stream()?;
+        if !self.is_request_body(stream.rep()) || self.http.shared().written(bytes) {
+            return Ok(());
+        }
+        let most = limits::bytes(limits::HTTP_UNSENT_BYTES_MAX as u64);
+        let message = format!("the agent holds more than {most} of request bodies that it has not sent");
+        Err(StreamError::Trap(wasmtime::Error::new(Error::new(Code::LimitTransfer, message))))
+    }
+}
+
+impl Host for Context {
+    fn convert_stream_error(&mut self, error: StreamError) -> Result<streams::StreamError> {
+        self.table.convert_stream_error(error)
+    }
+}
+
+impl HostInputStream for Context {
+    fn read(&mut self, stream: Resource<DynInputStream>, length: u64) -> StreamResult<Vec<u8>> {
+        self.count_stream()?;
+        HostInputStream::read(&mut self.table, stream, length)
+    }
+
+    async fn blocking_read(&mut self, stream: Resource<DynInputStream>, length: u64) -> StreamResult<Vec<u8>> {
+        self.count_stream()?;
+        let read = HostInputStream::blocking_read(&mut self.table, stream, length).await;
+        self.gate.deliver();
+        read
+    }
+
+    fn skip(&mut self, stream: Resource<DynInputStream>, length: u64) -> StreamResult<u64> {
+        self.count_stream()?;
+        HostInputStream::skip(&mut self.table, stream, length)
+    }
+
+    async fn blocking_skip(&mut self, stream: Resource<DynInputStream>, length: u64) -> StreamResult<u64> {
+        self.count_stream()?;
+        let skipped = HostInputStream::blocking_skip(&mut self.table, stream, length).await;
+        self.gate.deliver();
+        skipped
+    }
+
+    fn subscribe(&mut self, stream: Resource<DynInputStream>) -> Result<Resource<DynPollable>> {
+        self.count()?;
+        HostInputStream::subscribe(&mut self.table, stream)
+    }
+
+    async fn drop(&mut self, stream: Resource<DynInputStream>) -> Result<()> {
+        HostInputStream::drop(&mut self.table, stream).await
+    }
+}
+
+impl HostOutputStream for Context {
+    fn check_write(&mut self, stream: Resource<DynOutputStream>) -> StreamResult<u64> {
+        self.count_stream()?;
+        HostOutputStream::check_write(&mut self.table, stream)
+    }
+
+    fn write(&mut self, stream: Resource<DynOutputStream>, bytes: Vec<u8>) -> StreamResult<()> {
+        self.write_to(&stream, bytes.len() as u64)?;
+        HostOutputStream::write(&mut self.table, stream, bytes)
+    }
+
+    async fn blocking_write_and_flush(
+        &mut self,
+        stream: Resource<DynOutputStream>,
+        bytes: Vec<u8>,
+    ) -> StreamResult<()> {
+        self.write_to(&stream, bytes.len() as u64)?;
+        HostOutputStream::blocking_write_and_flush(&mut self.table, stream, bytes).await
+    }
+
+    fn flush(&mut self, stream: Resource<DynOutputStream>) -> StreamResult<()> {
+        self.count_stream()?;
+        HostOutputStream::flush(&mut self.table, stream)
+    }
+
+    async fn blocking_flush(&mut self, stream: Resource<DynOutputStream>) -> StreamResult<()> {
+        self.count_stream()?;
+        HostOutputStream::blocking_flush(&mut self.table, stream).await
+    }
+
+    fn subscribe(&mut self, stream: Resource<DynOutputStream>) -> Result<Resource<DynPollable>> {
+        self.count()?;
+        HostOutputStream::subscribe(&mut self.table, stream)
+    }
+
+    fn write_zeroes(&mut self, stream: Resource<DynOutputStream>, length: u64) -> StreamResult<()> {
+        self.write_to(&stream, length)?;
+        HostOutputStream::write_zeroes(&mut self.table, stream, length)
+    }
+
+    async fn blocking_write_zeroes_and_flush(
+        &mut self,
+        stream: Resource<DynOutputStream>,
+        length: u64,
+    ) -> StreamResult<()> {
+        self.write_to(&stream, length)?;
+        HostOutputStream::blocking_write_zeroes_and_flush(&mut self.table, stream, length).await
+    }
+
+    fn splice(
+        &mut self,
+        stream: Resource<DynOutputStream>,
+        source: Resource<DynInputStream>,
+        length: u64,
+    ) -> StreamResult<u64> {
+        let target = Resource::new_borrow(stream.rep());
+        self.count_stream()?;
+        let moved = HostOutputStream::splice(&mut self.table, stream, source, length)?;
+        self.write_to(&target, moved)?;
+        Ok(moved)
+    }
+
+    async fn blocking_splice(
+        &mut self,
+        stream: Resource<DynOutputStream>,
+        source: Resource<DynInputStream>,
+        length: u64,
+    ) -> StreamResult<u64> {
+        let target = Resource::new_borrow(stream.rep());
+        self.count_stream()?;
+        let moved = HostOutputStream::blocking_splice(&mut self.table, stream, source, length).await?;
+        self.gate.deliver();
+        self.write_to(&target, moved)?;
+        Ok(moved)
+    }
+
+    async fn drop(&mut self, stream: Resource<DynOutputStream>) -> Result<()> {
+        self.forget_body(stream.rep());
+        HostOutputStream::drop(&mut self.table, stream).await
+    }
+}

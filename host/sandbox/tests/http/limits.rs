@@ -1,0 +1,89 @@
+//! How much is sent, kept and open at once.
+
+use serde_json::{Value, json};
+use troupe_core::{Code, limits};
+use troupe_sandbox::Answer;
+
+use super::support::{Bench, http_rows};
+
+fn api() -> Value {
+    json!([{ "id": "api", "host": "api.example.com", "methods": ["GET", "POST"] }])
+}
+
+fn get(path: &str) -> Value {
+    json!({ "authority": "api.example.com", "path": path })
+}
+
+fn post(bytes: usize) -> Value {
+    json!({ "method": "POST", "authority": "api.example.com", "path": "/", "body_bytes": bytes })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_requests_at_once_all_complete_and_take_turns() {
+    let bench = Bench::new().await;
+    let requests: Vec<Value> = (0..100).map(|_| get("/slow")).collect();
+    let input = json!({ "requests": requests });
+    let outcome = bench.outcome(api(), "fetch", input).await;
+    let output: Value = serde_json::from_str(&outcome.result.unwrap()).unwrap();
+    assert!(output["answers"].as_array().unwrap().iter().all(|answer| answer["status"] == 200));
+    assert_eq!(bench.server.requests().len(), 100);
+    assert!((2..=limits::HTTP_EXCHANGES_PER_INVOCATION_MAX).contains(&bench.server.open_most()));
+    assert_eq!(http_rows(&outcome.rows).len(), 100);
+    assert_eq!((outcome.usage.http_requests, outcome.usage.http_bytes_received), (100, 400));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_at_the_cap_is_sent_and_a_larger_one_is_not() {
+    let bench = Bench::new().await;
+    let most = limits::HTTP_REQUEST_BODY_BYTES_MAX;
+    let answers = bench.fetch(api(), json!([post(most)])).await;
+    assert_eq!(answers[0]["status"], 200);
+    let answers = bench.fetch(api(), json!([post(most + 1)])).await;
+    assert_eq!(answers[0]["error"], "HttpRequestBodySize");
+    assert_eq!(bench.server.requests().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_cannot_make_the_host_hold_bodies_without_end() {
+    let bench = Bench::new().await;
+    // What is refused is held no longer, however much of it there was.
+    for _ in 0..4 {
+        let requests: Vec<Value> = (0..2).map(|_| post(limits::HTTP_REQUEST_BODY_BYTES_MAX * 3 / 2)).collect();
+        let answers = bench.fetch(api(), requests.into()).await;
+        assert!(answers.iter().all(|answer| answer["error"] == "HttpRequestBodySize"), "{answers:?}");
+    }
+    let refused: Vec<Value> = (0..6).map(|_| post(limits::HTTP_REQUEST_BODY_BYTES_MAX)).collect();
+    let answers = bench.fetch(json!([]), refused.into()).await;
+    assert!(answers.iter().all(|answer| answer["error"] == "HttpRequestDenied"), "{answers:?}");
+    let unsent: Vec<Value> = (0..40).map(|_| post(2 << 20)).collect();
+    let outcome = bench.outcome(api(), "hoard", json!({ "requests": unsent })).await;
+    assert_eq!(outcome.result.unwrap_err().code, Code::LimitTransfer);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_answer_streams_and_is_not_in_the_journal() {
+    let bench = Bench::new().await;
+    let kept = limits::HTTP_KEPT_BODY_BYTES_MAX;
+    for (bytes, whole) in [(kept, true), (kept + 1, false), (20 << 20, false), (0, true)] {
+        let input = json!({ "requests": [get(&format!("/bytes/{bytes}"))] });
+        let outcome = bench.outcome(api(), "fetch", input).await;
+        let output: Value = serde_json::from_str(&outcome.result.unwrap()).unwrap();
+        assert_eq!(output["answers"][0]["body_bytes"], bytes);
+        let rows = http_rows(&outcome.rows);
+        match &rows[0].1 {
+            Some(Answer::Http(answer)) => assert!(whole && answer.body.len() == bytes),
+            Some(Answer::HttpStreamed(answer)) => assert!(!whole && answer.status == 200),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn journal_rows_do_not_pile_up_in_memory() {
+    let bench = Bench::new().await;
+    let requests: Vec<Value> = (0..24).map(|_| get("/bytes/900000")).collect();
+    let outcome = bench.outcome(api(), "fetch", json!({ "requests": requests })).await;
+    outcome.result.unwrap();
+    let recorded: usize = bench.recorded.lock().unwrap().iter().map(|recorded| recorded.rows.len()).sum();
+    assert!(recorded > 0 && recorded + outcome.rows.len() == 24, "{recorded} + {}", outcome.rows.len());
+}

@@ -1,0 +1,15 @@
+//! Requests of a guest, against servers on the loopback interface.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking, and so do its helpers"
+)]
+
+mod aws;
+mod journal;
+mod limits;
+mod reach;
+mod secrets;
+mod server;
+mod support;

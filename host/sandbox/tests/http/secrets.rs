@@ -1,0 +1,124 @@
+//! Credentials go out and do not come in.
+
+use serde_json::{Value, json};
+
+use super::support::{BEARER, Bench, SECRET_KEY, SESSION_TOKEN, sentence};
+
+fn ec2() -> Value {
+    json!([{
+        "id": "ec2", "host": "ec2.us-east-1.amazonaws.com", "methods": ["POST"], "credential": "aws:default",
+        "actions": ["ec2:Describe*"],
+    }])
+}
+
+fn describe() -> Value {
+    json!({
+        "method": "POST", "authority": "ec2.us-east-1.amazonaws.com", "path": "/", "body": "Action=DescribeInstances",
+        "headers": [["content-type", "application/x-www-form-urlencoded"]],
+    })
+}
+
+/// The hash that the guest searches by.
+fn mix(mut value: u64) -> u64 {
+    value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
+}
+
+fn pieces(text: &str) -> Vec<String> {
+    text.as_bytes()
+        .windows(8)
+        .map(|piece| format!("{:016x}", mix(u64::from_be_bytes(piece.try_into().unwrap()))))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_echoes_the_request_gives_no_secret_away() {
+    let bench = Bench::new().await;
+    let answer = bench.one(ec2(), describe()).await;
+    let [sent] = bench.server.requests().try_into().unwrap();
+    assert!(sent.contains(SESSION_TOKEN), "the token goes out");
+    let signature = sent.split("Signature=").nth(1).unwrap().split("\r\n").next().unwrap();
+    let seen = answer.to_string();
+    assert!(seen.contains("AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE"), "the echo came back: {seen}");
+    for secret in [SECRET_KEY, SESSION_TOKEN, signature] {
+        assert!(!seen.contains(secret), "{seen}");
+    }
+    let length: usize = header(&answer, "content-length").parse().unwrap();
+    assert_eq!(answer["body_bytes"], length);
+}
+
+fn header(answer: &Value, name: &str) -> String {
+    let headers = answer["headers"].as_array().unwrap();
+    headers.iter().find(|header| header[0] == name).unwrap()[1].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_that_searches_its_own_memory_finds_no_piece_of_a_secret() {
+    let bench = Bench::new().await;
+    let known = "Action=DescribeInstances";
+    let mut hashes = pieces(SECRET_KEY);
+    hashes.extend(pieces(SESSION_TOKEN));
+    let search = async |hashes: Vec<String>| {
+        let input = json!({ "requests": [describe()], "pieces": hashes });
+        let outcome = bench.outcome(ec2(), "fetch", input).await;
+        serde_json::from_str::<Value>(&outcome.result.unwrap()).unwrap()
+    };
+    let output = search(hashes).await;
+    assert_eq!((&output["found"], &output["answers"][0]["status"]), (&json!(0), &json!(200)));
+    // The search finds what is there.
+    let control = pieces(known);
+    let all = control.len();
+    assert_eq!(search(control).await["found"], all);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_goes_out_as_a_header_and_is_scrubbed_from_the_echo() {
+    let bench = Bench::new().await;
+    let grants = json!([{ "id": "wiki", "host": "api.example.com", "credential": "token:wiki" }]);
+    let answer = bench.one(grants.clone(), json!({ "authority": "api.example.com", "path": "/" })).await;
+    let [sent] = bench.server.requests().try_into().unwrap();
+    assert!(sent.contains(&format!("authorization: Bearer {BEARER}\r\n")), "{sent}");
+    let seen = answer.to_string();
+    assert!(seen.contains("Bearer [redacted]") && !seen.contains(BEARER), "{seen}");
+    let hidden = bench.one(grants, json!({ "authority": "api.example.com", "path": "/encoded" })).await;
+    assert!(sentence(&hidden).contains("is compressed"), "{hidden}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_chooses_among_the_credentials_that_are_granted_and_no_other() {
+    let bench = Bench::new().await;
+    let grants = json!([
+        { "id": "open", "host": "api.example.com" },
+        { "id": "wiki", "host": "api.example.com", "credential": "token:wiki" },
+        { "id": "gone", "host": "api.example.com", "credential": "token:gone" },
+    ]);
+    let ask = |name: Option<&str>| {
+        let headers = name.map_or(json!([]), |name| json!([["troupe-credential", name]]));
+        json!({ "authority": "api.example.com", "path": "/", "headers": headers })
+    };
+    let unclear = sentence(&bench.one(grants.clone(), ask(None)).await);
+    assert!(unclear.contains("name one in `troupe-credential`: none, token:gone, token:wiki"), "{unclear}");
+    assert_eq!(bench.one(grants.clone(), ask(Some("token:wiki"))).await["status"], 200);
+    assert_eq!(bench.one(grants.clone(), ask(Some("none"))).await["status"], 200);
+    let [with, without] = bench.server.requests().try_into().unwrap();
+    assert!(with.contains(BEARER) && !without.contains("authorization"), "{without}");
+    let missing = sentence(&bench.one(grants.clone(), ask(Some("token:gone"))).await);
+    assert!(missing.contains("the operator has set up no credential `token:gone`"), "{missing}");
+    let other = sentence(&bench.one(grants, ask(Some("aws:default"))).await);
+    assert!(other.contains("goes with the credential `aws:default`"), "{other}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_journal_holds_no_secret() {
+    let bench = Bench::new().await;
+    let outcome = bench.outcome(ec2(), "fetch", json!({ "requests": [describe()] })).await;
+    assert_eq!(outcome.rows.len(), 1);
+    let row = format!(
+        "{}{}",
+        String::from_utf8_lossy(&outcome.rows[0].call),
+        String::from_utf8_lossy(&outcome.rows[0].answer)
+    );
+    assert!(row.contains("ec2:DescribeInstances") && row.contains("aws:default"), "{row}");
+    assert!(!row.contains(SECRET_KEY) && !row.contains(SESSION_TOKEN), "{row}");
+}

@@ -1,0 +1,108 @@
+//! A server that answers whatever it is asked, and remembers it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+/// A server; it ends with the test's runtime.
+#[derive(Clone)]
+pub struct Server {
+    pub port: u16,
+    requests: Arc<Mutex<Vec<String>>>,
+    open: Arc<AtomicUsize>,
+    open_most: Arc<AtomicUsize>,
+}
+
+impl Server {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = Self {
+            port: listener.local_addr().unwrap().port(),
+            requests: Arc::default(),
+            open: Arc::default(),
+            open_most: Arc::default(),
+        };
+        let accepting = server.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(accepting.clone().serve(stream));
+            }
+        });
+        server
+    }
+
+    /// The requests it got, as they came.
+    pub fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
+    }
+
+    /// The most requests it was asked at once.
+    pub fn open_most(&self) -> usize {
+        self.open_most.load(Ordering::SeqCst)
+    }
+
+    async fn serve(self, mut stream: TcpStream) {
+        while let Some(request) = read(&mut stream).await {
+            let open = self.open.fetch_add(1, Ordering::SeqCst) + 1;
+            self.open_most.fetch_max(open, Ordering::SeqCst);
+            self.requests.lock().unwrap().push(request.clone());
+            let answer = answer(&request).await;
+            self.open.fetch_sub(1, Ordering::SeqCst);
+            if stream.write_all(&answer).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// `/redirect`, `/slow`, `/bytes/COUNT`, `/encoded`; everything else is an echo of the whole
+/// request, in the body and in a header.
+async fn answer(request: &str) -> Vec<u8> {
+    let target = request.split(' ').nth(1).unwrap_or_default().to_owned();
+    let plain = |status: &str, headers: &str, body: &[u8]| {
+        let mut answer = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n{headers}\r\n", body.len()).into_bytes();
+        answer.extend(body);
+        answer
+    };
+    if target.starts_with("/redirect") {
+        return plain("302 Found", "location: http://169.254.169.254/latest/meta-data/\r\n", b"");
+    }
+    if target.starts_with("/slow") {
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        return plain("200 OK", "", b"slow");
+    }
+    if let Some(count) = target.strip_prefix("/bytes/") {
+        return plain("200 OK", "", &vec![b'y'; count.parse().unwrap()]);
+    }
+    if target.starts_with("/encoded") {
+        return plain("200 OK", "content-encoding: gzip\r\n", b"\x1f\x8b");
+    }
+    let mirrored: String =
+        request.lines().filter(|line| line.to_ascii_lowercase().starts_with("authorization: ")).collect();
+    plain("200 OK", &format!("x-mirror: {mirrored}\r\n"), request.as_bytes())
+}
+
+async fn read(stream: &mut TcpStream) -> Option<String> {
+    let mut bytes = Vec::new();
+    let mut piece = vec![0; 64 * 1024];
+    loop {
+        let text = String::from_utf8_lossy(&bytes);
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head
+                .lines()
+                .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ").map(str::to_owned))
+                .map_or(0, |length| length.parse().unwrap());
+            if body.len() >= length {
+                return Some(text.into_owned());
+            }
+        }
+        let count = stream.read(&mut piece).await.ok()?;
+        if count == 0 {
+            return None;
+        }
+        bytes.extend(&piece[..count]);
+    }
+}

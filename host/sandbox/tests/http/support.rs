@@ -1,0 +1,228 @@
+//! A sandbox with a way out, a guest that sends what it is told, and what both leave behind.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use troupe_core::{Code, Digest, Effect, Error, Grants, Result, SystemClock, TenantId, Timestamp};
+use troupe_egress::{AwsCredentials, Endpoint, EndpointMap};
+use troupe_sandbox::{
+    Agent, Answer, CacheKey, Call, Credential, Credentials, Egress, Entry, Facts, HttpCall, Invocation, JournalRow,
+    Ledger, LogRecord, Observer, Outcome, Sandbox, SandboxConfig, StateOutcome, StateWrite, Stop,
+};
+
+use super::server::Server;
+
+pub const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+pub const SESSION_TOKEN: &str = "IQoJb3JpZ2luX2VjEXAMPLETOKENvZ3VhcmQgdGhpcyB3ZWxs";
+pub const BEARER: &str = "tok_4f9a8b7c6d5e4f3a2b1c";
+
+/// The guest, built once for all tests of the process.
+fn guest() -> &'static [u8] {
+    static GUEST: OnceLock<Vec<u8>> = OnceLock::new();
+    GUEST.get_or_init(|| build("fetch"))
+}
+
+/// Where the guest's machine code is, compiled once for all tests of the process.
+fn compiled() -> &'static Path {
+    static COMPILED: OnceLock<tempfile::TempDir> = OnceLock::new();
+    let dir = COMPILED.get_or_init(|| {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Some((dir.path().to_owned(), CacheKey([1; 32])));
+        let sandbox = Sandbox::new(SandboxConfig { clock: Arc::new(SystemClock), cache }).unwrap();
+        let (_, code) = sandbox.compile(guest()).unwrap();
+        sandbox.keep(&Digest::of(guest()), &code).unwrap();
+        dir
+    });
+    dir.path()
+}
+
+fn build(name: &str) -> Vec<u8> {
+    let guests = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/guests");
+    let target = std::env::var_os("TROUPE_GUESTS_TARGET")
+        .map_or_else(|| guests.join("../../target/guests/sandbox"), PathBuf::from);
+    let status = Command::new(env!("CARGO"))
+        .current_dir(&guests)
+        .args(["build", "--quiet", "--release", "--target", "wasm32-wasip2", "--package", &format!("guest-{name}")])
+        .env("CARGO_TARGET_DIR", &target)
+        .env_remove("RUSTFLAGS")
+        .status()
+        .unwrap();
+    assert!(status.success(), "the guest `{name}` does not build");
+    std::fs::read(target.join(format!("wasm32-wasip2/release/guest_{name}.wasm"))).unwrap()
+}
+
+/// What the ledger was told, in order, and what the server had seen by then.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    pub rows: Vec<JournalRow>,
+    pub requests_seen: usize,
+}
+
+pub struct Bench {
+    pub server: Server,
+    sandbox: Sandbox,
+    agent: Agent,
+    pub ceiling: Effect,
+    pub refuse_commits: bool,
+    pub recorded: Arc<Mutex<Vec<Recorded>>>,
+    pub log: Arc<Mutex<Vec<LogRecord>>>,
+}
+
+impl Bench {
+    /// A bench whose operator has mapped `api.example.com` and all of AWS to the server.
+    pub async fn new() -> Self {
+        Self::with(|egress| egress).await
+    }
+
+    pub async fn with(change: impl FnOnce(Egress) -> Egress) -> Self {
+        let server = Server::start().await;
+        let mut endpoints = EndpointMap::default();
+        let endpoint = || Endpoint::parse(&format!("http://127.0.0.1:{}", server.port)).unwrap();
+        endpoints.map_host("api.example.com", endpoint());
+        endpoints.map_aws(endpoint());
+        let egress = Egress { endpoints, credentials: Arc::new(Keys), ..Egress::default() };
+        let cache = Some((compiled().to_path_buf(), CacheKey([1; 32])));
+        let sandbox = Sandbox::new(SandboxConfig { clock: Arc::new(SystemClock), cache }).unwrap();
+        let sandbox = sandbox.with_egress(change(egress));
+        let agent = sandbox.load(&Digest::of(guest())).unwrap();
+        Self {
+            server,
+            sandbox,
+            agent,
+            ceiling: Effect::Destructive,
+            refuse_commits: false,
+            recorded: Arc::default(),
+            log: Arc::default(),
+        }
+    }
+
+    /// Performs `fetch` and returns the whole outcome.
+    pub async fn outcome(&self, grants: Value, skill: &str, input: Value) -> Outcome {
+        let grants: Grants = serde_json::from_value(json!({ "http": grants })).unwrap();
+        let now = Timestamp::from_millis(1_700_000_000_000);
+        let invocation = Invocation {
+            facts: Facts {
+                tenant: TenantId::default(),
+                session: None,
+                user: None,
+                trace: String::new(),
+                attempt: 1,
+                deadline: now.plus(Duration::from_secs(30)),
+                configuration: Arc::from(RawValue::NULL.to_owned()),
+            },
+            grants,
+            ceiling: self.ceiling,
+            ledger: Box::new(Remembering {
+                refuse: self.refuse_commits,
+                recorded: Arc::clone(&self.recorded),
+                server: self.server.clone(),
+            }),
+            observer: Arc::new(Watching(Arc::clone(&self.log))),
+            stop: Stop::default(),
+            time: Duration::from_secs(30),
+            memory_bytes: 128 << 20,
+            output_bytes: 16 << 20,
+            seed: [7; 32],
+            started_at: now,
+        };
+        self.sandbox.perform(&self.agent, invocation, skill, &input.to_string()).await
+    }
+
+    /// Performs `fetch` of requests and returns the answers.
+    pub async fn fetch(&self, grants: Value, requests: Value) -> Vec<Value> {
+        let outcome = self.outcome(grants, "fetch", json!({ "requests": requests })).await;
+        let output: Value = serde_json::from_str(&outcome.result.unwrap()).unwrap();
+        output["answers"].as_array().unwrap().clone()
+    }
+
+    /// Performs `fetch` of one request that asks for failures in words.
+    pub async fn one(&self, grants: Value, mut request: Value) -> Value {
+        let mut headers = request["headers"].as_array().cloned().unwrap_or_default();
+        headers.push(json!(["troupe-explain", "true"]));
+        request["headers"] = headers.into();
+        self.fetch(grants, json!([request])).await.remove(0)
+    }
+}
+
+/// The sentence of a refused request, without what follows the semicolon.
+pub fn sentence(answer: &Value) -> String {
+    answer["sentence"].as_str().unwrap_or_else(|| panic!("not refused: {answer}")).to_owned()
+}
+
+/// The HTTP calls of a journal, each with its answer.
+pub fn http_rows(rows: &[JournalRow]) -> Vec<(HttpCall, Option<Answer>)> {
+    rows.iter()
+        .filter_map(|row| match Call::decode(&row.call) {
+            Ok(Call::Http(call)) => Some((call, Answer::decode(&row.answer).ok())),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The operator's keys.
+#[derive(Debug)]
+struct Keys;
+
+impl Credentials for Keys {
+    fn get(&self, _tenant: &TenantId, name: &str) -> Option<Arc<Credential>> {
+        let key = || AwsCredentials::new("AKIAEXAMPLE".into(), SECRET_KEY.into(), Some(SESSION_TOKEN.into()));
+        match name {
+            "aws:default" => Some(Arc::new(Credential::aws(key()).unwrap())),
+            "token:wiki" => Some(Arc::new(Credential::bearer(BEARER).unwrap())),
+            _ => None,
+        }
+    }
+}
+
+struct Watching(Arc<Mutex<Vec<LogRecord>>>);
+
+impl Observer for Watching {
+    fn log(&self, record: LogRecord) {
+        self.0.lock().unwrap().push(record);
+    }
+    fn progress(&self, _progress: troupe_core::view::Progress) {}
+    fn partial(&self, _part: String) {}
+}
+
+/// A ledger that remembers what it is told and holds no state.
+struct Remembering {
+    refuse: bool,
+    recorded: Arc<Mutex<Vec<Recorded>>>,
+    server: Server,
+}
+
+#[async_trait]
+impl Ledger for Remembering {
+    async fn get(&mut self, _key: &str) -> Result<Option<Entry>> {
+        Ok(None)
+    }
+
+    async fn list(&mut self, _prefix: &str, _after: Option<&str>, _limit: u32) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    async fn write(
+        &mut self,
+        _rows: Vec<JournalRow>,
+        _row: JournalRow,
+        _write: StateWrite,
+        _bytes_max: u64,
+        _keys_max: u64,
+    ) -> Result<StateOutcome> {
+        Ok(StateOutcome::Written(1))
+    }
+
+    async fn record(&mut self, rows: Vec<JournalRow>) -> Result<()> {
+        if self.refuse {
+            return Err(Error::new(Code::StaleEpoch, "the lease is lost"));
+        }
+        let requests_seen = self.server.requests().len();
+        self.recorded.lock().unwrap().push(Recorded { rows, requests_seen });
+        Ok(())
+    }
+}

@@ -1,0 +1,61 @@
+# The verbs that people and CI share. `just` is a convenience: each recipe is a line or two
+# that can be typed.
+
+# List the recipes.
+default:
+    @just --list --unsorted
+
+# Build every agent in a directory, deploy them, serve, and swap them on change.
+dev DIR="plugins":
+    cargo run -- dev {{ DIR }}
+
+# Run any command of troupe, such as `just run agents`.
+[positional-arguments]
+@run *ARGS:
+    cargo run --quiet -- "$@"
+
+# Build the host as it is shipped.
+build:
+    cargo build --release
+
+# Run every test that this machine can run.
+test:
+    cargo test --workspace
+
+# Run the tests of one crate: `just test-crate troupe-store`.
+test-crate CRATE:
+    cargo test -p {{ CRATE }}
+
+# Run the native tests of the agents that the suites call; the suites build them for wasm.
+guests:
+    cargo test --manifest-path tests/guests/Cargo.toml --target-dir target/guests/native
+
+# Check formatting, lints and dependencies.
+check: deny
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# Check licences, banned crates and sources (`cargo install cargo-deny` once).
+deny:
+    cargo deny check bans licenses sources
+
+# Format every crate, the test agents too.
+fmt:
+    cargo fmt --all
+    cargo fmt --all --manifest-path tests/guests/Cargo.toml
+
+# Measure the figures of PROMISES.md beside their references, optimised.
+bench:
+    cargo run --release -p troupe-bench
+
+# Print the contract between host and agent.
+wit:
+    cargo run --quiet -- wit
+
+# Build and open the documentation of the house's own crates.
+docs:
+    cargo doc --workspace --no-deps --document-private-items --open
+
+# Run what must hold before a change lands, as CI does.
+ci:
+    .ci/run

@@ -1,0 +1,41 @@
+//! What is asked of each service, one file a service.
+
+pub mod dynamodb;
+pub mod ec2;
+pub mod iam;
+pub mod lambda;
+pub mod s3;
+pub mod sts;
+
+use crate::client::Client;
+use crate::endpoint::Partition;
+
+/// Whose account it is.
+#[derive(Debug, Clone, Default)]
+pub struct Identity {
+    /// The account's number.
+    pub account: Option<String>,
+    /// The ARN of whoever asks.
+    pub caller: Option<String>,
+}
+
+/// Where a service is asked, and for whom.
+#[derive(Debug, Clone, Copy)]
+pub struct Scope<'a> {
+    /// Who asks.
+    pub client: &'a Client,
+    /// The partition.
+    pub partition: Partition,
+    /// Whose account it is.
+    pub identity: &'a Identity,
+    /// The region, or `global`.
+    pub region: &'a str,
+}
+
+impl Scope<'_> {
+    /// Makes the ARN of a resource of this region and account, if the account is known.
+    pub fn arn(&self, service: &str, resource: &str) -> Option<String> {
+        let account = self.identity.account.as_deref()?;
+        Some(format!("arn:{}:{service}:{}:{account}:{resource}", self.partition.name(), self.region))
+    }
+}

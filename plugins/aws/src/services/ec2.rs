@@ -1,0 +1,84 @@
+//! EC2: machines, disks and networks of one region. Each kind is one list.
+
+mod addresses;
+mod images;
+mod instances;
+mod nat_gateways;
+mod security_groups;
+mod snapshots;
+mod subnets;
+mod volumes;
+mod vpcs;
+
+use serde_json::Value;
+use troupe_sdk::wait;
+
+use crate::endpoint::regional;
+use crate::found::Found;
+use crate::model::Resource;
+use crate::protocol::query::{Api, Paging};
+use crate::protocol::xml::Element;
+use crate::services::Scope;
+
+/// How many items a page holds. Without it EC2 answers with everything at once.
+const PAGE: (&str, &str) = ("MaxResults", "500");
+
+/// One kind of resource: the operation that lists it, and what its answer is read as.
+struct Listing {
+    operation: &'static str,
+    parameters: &'static [(&'static str, &'static str)],
+    /// The list in the answer.
+    set: &'static str,
+    /// Reads one item of the list; none if it is not the account's.
+    read: fn(&Scope<'_>, Element<'_>) -> Vec<Resource>,
+}
+
+const LISTINGS: [&Listing; 9] = [
+    &instances::LISTING,
+    &volumes::LISTING,
+    &snapshots::LISTING,
+    &addresses::LISTING,
+    &images::LISTING,
+    &security_groups::LISTING,
+    &vpcs::LISTING,
+    &subnets::LISTING,
+    &nat_gateways::LISTING,
+];
+
+/// Lists every kind.
+pub async fn collect(scope: Scope<'_>) -> Found {
+    Found::all(wait::all(LISTINGS.iter().map(|listing| list(scope, listing))).await)
+}
+
+async fn list(scope: Scope<'_>, listing: &Listing) -> Found {
+    let endpoint = regional("ec2", scope.region);
+    let api = Api { client: scope.client, endpoint: &endpoint, version: "2016-11-15", paging: Paging::Token };
+    let mut found = Found::default();
+    let read = |page: Element<'_>| {
+        for item in page.list(listing.set) {
+            found.resources.extend((listing.read)(&scope, item));
+        }
+    };
+    if let Err(fault) = api.pages(listing.operation, listing.parameters, read).await {
+        found.note(("ec2", listing.operation), scope.region, None, fault);
+    }
+    found
+}
+
+/// Begins a resource whose id stands in `field`; none if it belongs to another account.
+fn resource(
+    scope: &Scope<'_>,
+    item: Element<'_>,
+    (kind, path): (&'static str, &str),
+    field: &str,
+    owner: Option<&str>,
+) -> Option<Resource> {
+    let id = item.text(field)?;
+    let resource = Resource::new(kind, scope.region, id).arn(scope.arn("ec2", &format!("{path}/{id}")));
+    scope.identity.owns(owner).then(|| resource.tags(item.tags("tagSet")))
+}
+
+/// A list of texts as a JSON value.
+fn texts(texts: impl Iterator<Item = String>) -> Option<Value> {
+    Some(texts.map(Value::from).collect())
+}

@@ -1,0 +1,187 @@
+//! S3: the account's buckets, wherever they are.
+//!
+//! The list comes from one endpoint; what is asked about a bucket is asked in its own
+//! region. That a bucket has no encryption rule, no public access block or no tags is
+//! told as an error by S3 and is data here.
+
+use serde_json::{Value, json};
+use troupe_sdk::http::escape;
+use troupe_sdk::wait;
+
+use crate::client::{Fault, check_progress};
+use crate::endpoint::{is_region, regional};
+use crate::found::Found;
+use crate::model::{GLOBAL, Resource};
+use crate::protocol::rest;
+use crate::protocol::xml::{self, Element};
+use crate::services::Scope;
+use crate::when;
+
+const LIST: (&str, &str) = ("s3", "ListBuckets");
+const LOCATION: (&str, &str) = ("s3", "GetBucketLocation");
+
+/// A question about a bucket: the operation, the query key it is asked by, the code that
+/// says there is nothing of the kind, the attribute, and how it is read.
+struct Question {
+    operation: &'static str,
+    key: &'static str,
+    absent: Option<&'static str>,
+    attribute: &'static str,
+    read: fn(Element<'_>) -> Value,
+}
+
+const QUESTIONS: [Question; 3] = [
+    Question {
+        operation: "GetBucketEncryption",
+        key: "encryption",
+        absent: Some("ServerSideEncryptionConfigurationNotFoundError"),
+        attribute: "encryption",
+        read: encryption,
+    },
+    Question {
+        operation: "GetPublicAccessBlock",
+        key: "publicAccessBlock",
+        absent: Some("NoSuchPublicAccessBlockConfiguration"),
+        attribute: "public_access_block",
+        read: public_access_block,
+    },
+    Question {
+        operation: "GetBucketVersioning",
+        key: "versioning",
+        absent: None,
+        attribute: "versioning",
+        read: versioning,
+    },
+];
+
+/// A bucket as the list tells it.
+struct Listed {
+    name: String,
+    created: Option<String>,
+    region: Option<String>,
+}
+
+/// Lists the buckets and asks about each.
+pub async fn collect(scope: Scope<'_>) -> Found {
+    let mut listed = Vec::new();
+    let mut found = Found::default();
+    if let Err(fault) = list(scope, &mut listed).await {
+        found.note(LIST, GLOBAL, None, fault);
+    }
+    let buckets = wait::all(listed.into_iter().map(|bucket| describe(scope, bucket))).await;
+    Found::all(std::iter::once(found).chain(buckets))
+}
+
+async fn list(scope: Scope<'_>, listed: &mut Vec<Listed>) -> Result<(), Fault> {
+    let mut token: Option<String> = None;
+    loop {
+        let mut query = vec![("max-buckets", "1000")];
+        query.extend(token.as_deref().map(|token| ("continuation-token", token)));
+        let text = rest::get(scope.client, regional("s3", scope.partition.first_region()), &query).await?;
+        let document = xml::parse(&text)?;
+        let result = xml::root(&document);
+        listed.extend(result.list("Buckets").filter_map(|bucket| {
+            Some(Listed {
+                name: bucket.text("Name")?.to_owned(),
+                created: bucket.text("CreationDate").and_then(when::at),
+                region: bucket.text("BucketRegion").map(str::to_owned),
+            })
+        }));
+        let Some(next) = result.text("ContinuationToken") else { return Ok(()) };
+        check_progress(token.as_deref(), next)?;
+        token = Some(next.to_owned());
+    }
+}
+
+async fn describe(scope: Scope<'_>, listed: Listed) -> Found {
+    let mut found = Found::default();
+    let arn = format!("arn:{}:s3:::{}", scope.partition.name(), listed.name);
+    let mut bucket =
+        Resource::new("aws.s3.bucket", GLOBAL, &listed.name).name(&listed.name).arn(Some(arn)).created(listed.created);
+    let region = match listed.region {
+        Some(region) => Ok(region),
+        None => location(scope, &listed.name).await,
+    };
+    match region {
+        Ok(region) => bucket.region = region,
+        Err(fault) => {
+            // Nothing else can be asked where nobody knows whom to ask.
+            found.note(LOCATION, GLOBAL, Some(&bucket.id), fault);
+            bucket.unread = QUESTIONS.iter().map(|question| question.attribute).chain(["region", "tags"]).collect();
+            found.resources.push(bucket);
+            return found;
+        }
+    }
+    let at = bucket.region.clone();
+    let mut keys: Vec<&str> = QUESTIONS.iter().map(|question| question.key).collect();
+    keys.push("tagging");
+    let mut answers = wait::all(keys.into_iter().map(|key| ask(scope, &at, &listed.name, key))).await.into_iter();
+    for (question, answer) in QUESTIONS.iter().zip(answers.by_ref()) {
+        let value = value(answer, question.absent, question.read);
+        let operation = ("s3", question.operation);
+        found.read(&mut bucket, operation, &[question.attribute], value, |bucket, value| {
+            bucket.set(question.attribute, value);
+        });
+    }
+    for answer in answers {
+        let tags = match answer {
+            Ok(text) => xml::parse(&text).map(|document| xml::root(&document).tags("TagSet").collect::<Vec<_>>()),
+            Err(fault) if fault.code == "NoSuchTagSet" => Ok(Vec::new()),
+            Err(fault) => Err(fault),
+        };
+        found.read(&mut bucket, ("s3", "GetBucketTagging"), &["tags"], tags, |bucket, tags| bucket.tags.extend(tags));
+    }
+    found.resources.push(bucket);
+    found
+}
+
+async fn ask(scope: Scope<'_>, region: &str, bucket: &str, key: &str) -> Result<String, Fault> {
+    let url = format!("{}{}?{key}", regional("s3", region), escape(bucket));
+    rest::get(scope.client, url, &[]).await
+}
+
+/// Asks where a bucket is. The first region's is left empty, and one of the oldest has a
+/// name of its own.
+async fn location(scope: Scope<'_>, bucket: &str) -> Result<String, Fault> {
+    let first = scope.partition.first_region();
+    let text = ask(scope, first, bucket, "location").await?;
+    let document = xml::parse(&text)?;
+    match xml::root(&document).own_text() {
+        None => Ok(first.to_owned()),
+        Some("EU") => Ok("eu-west-1".to_owned()),
+        Some(region) if is_region(region) => Ok(region.to_owned()),
+        Some(other) => Err(Fault::unreadable(format!("`{other}` is not a region"))),
+    }
+}
+
+/// Reads an answer; null if it says that there is nothing of the kind.
+fn value(answer: Result<String, Fault>, absent: Option<&str>, read: fn(Element<'_>) -> Value) -> Result<Value, Fault> {
+    match answer {
+        Ok(text) => xml::parse(&text).map(|document| read(xml::root(&document))),
+        Err(fault) if Some(fault.code.as_str()) == absent => Ok(Value::Null),
+        Err(fault) => Err(fault),
+    }
+}
+
+fn encryption(result: Element<'_>) -> Value {
+    let rule = result.find("ApplyServerSideEncryptionByDefault");
+    json!({
+        "algorithm": rule.text("SSEAlgorithm"),
+        "kms_key": rule.text("KMSMasterKeyID"),
+        "bucket_key": result.find("BucketKeyEnabled").own_text().map(|text| text == "true"),
+    })
+}
+
+fn public_access_block(result: Element<'_>) -> Value {
+    json!({
+        "block_public_acls": result.truth("BlockPublicAcls"),
+        "ignore_public_acls": result.truth("IgnorePublicAcls"),
+        "block_public_policy": result.truth("BlockPublicPolicy"),
+        "restrict_public_buckets": result.truth("RestrictPublicBuckets"),
+    })
+}
+
+/// `enabled`, `suspended`, or `off` for a bucket that never had versions.
+fn versioning(result: Element<'_>) -> Value {
+    Value::from(result.text("Status").map_or_else(|| "off".to_owned(), str::to_lowercase))
+}

@@ -1,0 +1,222 @@
+//! What belongs to the whole account: S3 and IAM.
+
+use std::time::{Duration, SystemTime};
+
+use crate::aws::{Asked, account, inventory, resource, xml, xml_error};
+use serde_json::{Value, json};
+use troupe_sdk::test::Answer;
+
+fn buckets(asked: &Asked) -> Option<Answer> {
+    if asked.service != "s3" {
+        return None;
+    }
+    Some(match (asked.region.as_str(), asked.operation.as_str()) {
+        ("us-east-1", "") => match asked.parameter("continuation-token") {
+            None => xml(
+                "<ListAllMyBucketsResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Buckets><Bucket><Name>plain</Name>\
+                 <CreationDate>2020-02-03T04:05:06.000Z</CreationDate></Bucket></Buckets>\
+                 <ContinuationToken>two</ContinuationToken></ListAllMyBucketsResult>",
+            ),
+            Some("two") => xml(
+                "<ListAllMyBucketsResult><Buckets><Bucket><Name>kept</Name><BucketRegion>eu-central-1</BucketRegion></Bucket>\
+                 <Bucket><Name>old</Name></Bucket></Buckets></ListAllMyBucketsResult>",
+            ),
+            other => panic!("{other:?}"),
+        },
+        ("us-east-1", "plain location") => {
+            xml("<LocationConstraint xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"/>")
+        }
+        ("us-east-1", "old location") => xml("<LocationConstraint>EU</LocationConstraint>"),
+        ("eu-central-1", "kept encryption") => xml(
+            "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm>\
+             <KMSMasterKeyID>key</KMSMasterKeyID></ApplyServerSideEncryptionByDefault><BucketKeyEnabled>true</BucketKeyEnabled>\
+             </Rule></ServerSideEncryptionConfiguration>",
+        ),
+        ("eu-central-1", "kept publicAccessBlock") => xml(
+            "<PublicAccessBlockConfiguration><BlockPublicAcls>true</BlockPublicAcls><IgnorePublicAcls>true</IgnorePublicAcls>\
+             <BlockPublicPolicy>false</BlockPublicPolicy><RestrictPublicBuckets>true</RestrictPublicBuckets>\
+             </PublicAccessBlockConfiguration>",
+        ),
+        ("eu-central-1", "kept versioning") => {
+            xml("<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>")
+        }
+        ("eu-central-1", "kept tagging") => {
+            xml("<Tagging><TagSet><Tag><Key>team</Key><Value>data</Value></Tag></TagSet></Tagging>")
+        }
+        (_, "plain encryption" | "old encryption") => {
+            Answer::text(404, "<Error><Code>ServerSideEncryptionConfigurationNotFoundError</Code><Message/></Error>")
+        }
+        (_, "plain publicAccessBlock") => {
+            Answer::text(404, "<Error><Code>NoSuchPublicAccessBlockConfiguration</Code></Error>")
+        }
+        ("eu-west-1", "old publicAccessBlock") => Answer::text(403, "<Error><Code>AccessDenied</Code></Error>"),
+        (_, "plain versioning" | "old versioning") => xml("<VersioningConfiguration/>"),
+        (_, "plain tagging" | "old tagging") => Answer::text(404, "<Error><Code>NoSuchTagSet</Code></Error>"),
+        other => panic!("{other:?}"),
+    })
+}
+
+#[test]
+fn buckets_are_asked_in_their_own_region_and_what_they_lack_is_data() {
+    let _host = account(buckets);
+    let found = inventory(json!({ "services": ["s3"] }));
+    let kept = resource(&found, "kept");
+    assert_eq!((&kept["region"], &kept["arn"]), (&json!("eu-central-1"), &json!("arn:aws:s3:::kept")));
+    assert_eq!(kept["tags"], json!({ "team": "data" }));
+    assert_eq!(
+        kept["attributes"],
+        json!({
+            "encryption": { "algorithm": "aws:kms", "kms_key": "key", "bucket_key": true },
+            "public_access_block": {
+                "block_public_acls": true, "ignore_public_acls": true, "block_public_policy": false,
+                "restrict_public_buckets": true
+            },
+            "versioning": "enabled"
+        })
+    );
+    let plain = resource(&found, "plain");
+    assert_eq!((&plain["region"], &plain["created"]), (&json!("us-east-1"), &json!("2020-02-03T04:05:06Z")));
+    assert_eq!(plain["attributes"], json!({ "encryption": null, "public_access_block": null, "versioning": "off" }));
+    assert_eq!(plain.get("unread"), None);
+}
+
+#[test]
+fn what_could_not_be_read_of_a_bucket_is_named_and_not_taken_for_absent() {
+    let _host = account(buckets);
+    let found = inventory(json!({ "services": ["s3"] }));
+    let old = resource(&found, "old");
+    assert_eq!((&old["region"], &old["unread"]), (&json!("eu-west-1"), &json!(["public_access_block"])));
+    assert_eq!(old["attributes"].get("public_access_block"), None);
+    assert_eq!(
+        found["errors"],
+        json!([{
+            "service": "s3", "region": "eu-west-1", "operation": "GetPublicAccessBlock", "code": "AccessDenied",
+            "message": "", "kind": "denied", "count": 1, "resource": "old"
+        }])
+    );
+}
+
+fn people(asked: &Asked) -> Option<Answer> {
+    if asked.service != "iam" {
+        return None;
+    }
+    assert_eq!(asked.parameter("Version"), Some("2010-05-08"));
+    let user = asked.parameter("UserName").unwrap_or_default();
+    let list = |operation: &str, set: &str, items: &str, more: &str| {
+        xml(&format!(
+            "<{operation}Response xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><{operation}Result><{set}>{items}</{set}>\
+             {more}</{operation}Result></{operation}Response>"
+        ))
+    };
+    Some(match (asked.operation.as_str(), user) {
+        ("ListUsers", _) => match asked.parameter("Marker") {
+            None => list(
+                "ListUsers",
+                "Users",
+                "<member><UserName>ann</UserName><Arn>arn:aws:iam::111122223333:user/ann</Arn><Path>/</Path><UserId>AIDA1</UserId>\
+                 <CreateDate>2024-01-01T00:00:00Z</CreateDate><PasswordLastUsed>2025-12-01T10:00:00Z</PasswordLastUsed></member>",
+                "<IsTruncated>true</IsTruncated><Marker>next+/=</Marker>",
+            ),
+            Some("next+/=") => list(
+                "ListUsers",
+                "Users",
+                "<member><UserName>robot</UserName></member>",
+                "<IsTruncated>false</IsTruncated><Marker>left over</Marker>",
+            ),
+            other => panic!("{other:?}"),
+        },
+        ("GetUser", "ann") => {
+            list("GetUser", "User", "<Tags><member><Key>team</Key><Value>ops</Value></member></Tags>", "")
+        }
+        ("ListAccessKeys", "ann") => list(
+            "ListAccessKeys",
+            "AccessKeyMetadata",
+            "<member><AccessKeyId>AKIA1</AccessKeyId><Status>Active</Status><CreateDate>2025-11-22T12:00:00Z</CreateDate></member>",
+            "",
+        ),
+        ("ListMFADevices", "ann") => list(
+            "ListMFADevices",
+            "MFADevices",
+            "<member><SerialNumber>arn:aws:iam::111122223333:mfa/ann</SerialNumber></member>",
+            "",
+        ),
+        ("GetLoginProfile", "ann") => list("GetLoginProfile", "LoginProfile", "<UserName>ann</UserName>", ""),
+        ("GetLoginProfile", "robot") => xml_error(404, "NoSuchEntity"),
+        ("ListMFADevices", "robot") => xml_error(403, "AccessDenied"),
+        ("ListRoles", _) => list(
+            "ListRoles",
+            "Roles",
+            "<member><RoleName>deploy</RoleName><Arn>arn:aws:iam::111122223333:role/deploy</Arn><Path>/</Path>\
+             <MaxSessionDuration>3600</MaxSessionDuration>\
+             <AssumeRolePolicyDocument>%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%5D%7D</AssumeRolePolicyDocument>\
+             </member>",
+            "<IsTruncated>false</IsTruncated>",
+        ),
+        ("GetRole", _) => list(
+            "GetRole",
+            "Role",
+            "<Tags><member><Key>a</Key><Value>b</Value></member></Tags><RoleLastUsed><LastUsedDate>2025-12-31T00:00:00Z\
+             </LastUsedDate><Region>eu-west-1</Region></RoleLastUsed>",
+            "",
+        ),
+        ("GetAccountSummary", _) => list(
+            "GetAccountSummary",
+            "SummaryMap",
+            "<entry><key>AccountMFAEnabled</key><value>1</value></entry><entry><key>Users</key><value>2</value></entry>",
+            "",
+        ),
+        (operation, _) => list(operation, "Empty", "", ""),
+    })
+}
+
+fn looked_at_people() -> Value {
+    let _host = account(people).at(SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600));
+    inventory(json!({ "services": ["iam"] }))
+}
+
+#[test]
+fn a_user_is_told_with_the_age_of_keys_devices_and_password() {
+    let found = looked_at_people();
+    let ann = resource(&found, "ann");
+    assert_eq!((&ann["region"], &ann["created"]), (&json!("global"), &json!("2024-01-01T00:00:00Z")));
+    assert_eq!(ann["tags"], json!({ "team": "ops" }));
+    assert_eq!(
+        ann["attributes"],
+        json!({
+            "user_id": "AIDA1", "path": "/", "password_last_used": "2025-12-01T10:00:00Z",
+            "access_keys": [{ "id": "AKIA1", "state": "active", "created": "2025-11-22T12:00:00Z", "age_days": 39 }],
+            "mfa": true, "mfa_devices": ["arn:aws:iam::111122223333:mfa/ann"], "password": true
+        })
+    );
+}
+
+#[test]
+fn a_user_without_a_password_is_not_one_whose_devices_could_not_be_read() {
+    let found = looked_at_people();
+    let robot = resource(&found, "robot");
+    assert_eq!((&robot["attributes"]["password"], &robot["attributes"]["access_keys"]), (&json!(false), &json!([])));
+    assert_eq!((&robot["unread"], robot["attributes"].get("mfa")), (&json!(["mfa", "mfa_devices"]), None));
+    assert_eq!(found["errors"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn roles_and_the_summary_are_told() {
+    let found = looked_at_people();
+    let role = resource(&found, "deploy");
+    assert_eq!(role["attributes"]["trust_policy"], json!({ "Version": "2012-10-17", "Statement": [] }));
+    assert_eq!(role["attributes"]["last_used"], json!({ "at": "2025-12-31T00:00:00Z", "region": "eu-west-1" }));
+    assert_eq!(role["tags"], json!({ "a": "b" }));
+    let summary = &resource(&found, "111122223333")["attributes"];
+    assert_eq!((&summary["root_mfa"], &summary["summary"]["Users"]), (&json!(true), &json!(2)));
+    assert_eq!(summary.get("root_access_keys"), None, "it was not counted");
+}
+
+#[test]
+fn what_has_no_region_is_asked_once_whatever_the_regions() {
+    let host = account(|asked| buckets(asked).or_else(|| people(asked)));
+    inventory(json!({ "regions": ["us-east-1", "eu-west-1", "us-west-2"] }));
+    let asked: Vec<Asked> = host.sent().iter().map(crate::aws::read).collect();
+    let count = |operation: &str| asked.iter().filter(|one| one.operation == operation).count();
+    assert_eq!((count("GetAccountSummary"), count("ListRoles"), count("DescribeVpcs")), (1, 1, 3));
+    assert_eq!(asked.iter().filter(|one| one.service == "s3" && one.operation.is_empty()).count(), 2, "two pages");
+}

@@ -1,0 +1,129 @@
+//! An account to look at: each operation's answer, by service, region and operation.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use troupe_agent_aws::Aws;
+use troupe_sdk::Failure;
+use troupe_sdk::test::{self, Answer, Host, Sent};
+
+pub const ACCOUNT: &str = "111122223333";
+pub const EAST: &str = "us-east-1";
+
+/// What one request asks for.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// `ec2`, `s3`, …
+    pub service: String,
+    /// The region in the host's name.
+    pub region: String,
+    /// The operation; for REST, the path and the query without its `?`.
+    pub operation: String,
+    /// The form's parameters, the query's, or the JSON body's under ``.
+    pub parameters: BTreeMap<String, String>,
+}
+
+impl Asked {
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.get(name).map(String::as_str)
+    }
+}
+
+/// Reads a request as AWS would.
+pub fn read(sent: &Sent) -> Asked {
+    assert_eq!(sent.headers.get("troupe-credential"), Some("aws:default"), "{}", sent.url);
+    assert!(sent.headers.iter().all(|(name, _)| name != "authorization"), "the host signs");
+    let rest = sent.url.strip_prefix("https://").expect("https");
+    let (host, path) = rest.split_once('/').expect("a path");
+    let labels: Vec<&str> = host.strip_suffix(".amazonaws.com").expect("AWS").split('.').collect();
+    let region = labels.get(1).copied().unwrap_or("global");
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let body = sent.text();
+    let (operation, pairs) = match labels[0] {
+        "ec2" | "iam" | "sts" => {
+            assert_eq!((sent.method.as_str(), path, query), ("POST", "", ""));
+            (None, pairs(&body))
+        }
+        "dynamodb" => {
+            assert_eq!(sent.headers.get("content-type"), Some("application/x-amz-json-1.0"));
+            let target = sent.headers.get("x-amz-target").expect("a target");
+            let operation = target.strip_prefix("DynamoDB_20120810.").expect("DynamoDB's").to_owned();
+            (Some(operation), BTreeMap::from([(String::new(), body)]))
+        }
+        _ => {
+            assert_eq!(sent.method, "GET");
+            let operation =
+                if query.is_empty() || query.contains('=') { path.to_owned() } else { format!("{path} {query}") };
+            (Some(operation), pairs(query))
+        }
+    };
+    let operation = operation.or_else(|| pairs.get("Action").cloned()).expect("an operation");
+    Asked { service: labels[0].to_owned(), region: region.to_owned(), operation, parameters: pairs }
+}
+
+fn pairs(text: &str) -> BTreeMap<String, String> {
+    let unescape = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8().unwrap().into_owned();
+    let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.map(|(name, value)| (unescape(name), unescape(value))).collect()
+}
+
+/// An account that answers what `script` does, who it is, and otherwise that there is
+/// nothing.
+pub fn account(mut script: impl FnMut(&Asked) -> Option<Answer> + 'static) -> Host {
+    Host::start().configuration(json!({ "regions": [EAST] })).respond_by(move |sent| {
+        let asked = read(sent);
+        Some(script(&asked).unwrap_or_else(|| nothing(&asked)).after(Duration::from_millis(10)))
+    })
+}
+
+/// What an empty account answers.
+fn nothing(asked: &Asked) -> Answer {
+    match (asked.service.as_str(), asked.operation.as_str()) {
+        ("sts", _) => xml(&format!(
+            "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
+             <Arn>arn:aws:iam::{ACCOUNT}:user/looker</Arn><UserId>AIDA</UserId><Account>{ACCOUNT}</Account>\
+             </GetCallerIdentityResult></GetCallerIdentityResponse>"
+        )),
+        ("lambda", _) => Answer::json(200, json!({ "Functions": [], "NextMarker": null })),
+        ("dynamodb", _) => Answer::json(200, json!({ "TableNames": [] })),
+        _ => xml("<Nothing/>"),
+    }
+}
+
+pub fn xml(body: &str) -> Answer {
+    Answer::text(200, format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{body}"))
+}
+
+/// An error in the form of EC2.
+pub fn ec2_error(status: u16, code: &str, message: &str) -> Answer {
+    Answer::text(
+        status,
+        format!(
+            "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>\
+             <RequestID>0</RequestID></Response>"
+        ),
+    )
+}
+
+/// An error in the form of IAM, STS (`<ErrorResponse>`) and S3 (bare).
+pub fn xml_error(status: u16, code: &str) -> Answer {
+    Answer::text(
+        status,
+        format!("<ErrorResponse><Error><Code>{code}</Code><Message>told</Message></Error></ErrorResponse>"),
+    )
+}
+
+pub fn inventory(input: Value) -> Value {
+    test::perform::<Aws>("inventory", input).expect("an inventory")
+}
+
+pub fn refusal(input: Value) -> Failure {
+    test::perform::<Aws>("inventory", input).expect_err("a failure")
+}
+
+/// The resource of this id.
+pub fn resource<'a>(inventory: &'a Value, id: &str) -> &'a Value {
+    let resources = inventory["resources"].as_array().expect("resources");
+    resources.iter().find(|resource| resource["id"] == id).unwrap_or_else(|| panic!("no {id} in {inventory:#}"))
+}

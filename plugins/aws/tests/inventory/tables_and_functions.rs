@@ -1,0 +1,112 @@
+//! DynamoDB and Lambda: the JSON protocols.
+
+use crate::aws::{account, inventory, resource};
+use serde_json::{Value, json};
+use troupe_sdk::test::Answer;
+
+#[test]
+fn tables_are_listed_page_by_page_and_described() {
+    let host = account(|asked| {
+        if asked.service != "dynamodb" {
+            return None;
+        }
+        let input: Value = serde_json::from_str(asked.parameter("").unwrap()).unwrap();
+        Some(Answer::json(
+            200,
+            match (asked.operation.as_str(), input["ExclusiveStartTableName"].as_str()) {
+                ("ListTables", None) => json!({ "TableNames": ["a"], "LastEvaluatedTableName": "a" }),
+                ("ListTables", Some("a")) => json!({ "TableNames": ["b"] }),
+                ("DescribeTable", _) => json!({ "Table": {
+                    "TableName": input["TableName"], "TableStatus": "ACTIVE", "CreationDateTime": 1_735_689_600.5,
+                    "TableArn": format!("arn:aws:dynamodb:us-east-1:111122223333:table/{}", input["TableName"].as_str().unwrap()),
+                    "ItemCount": 3, "TableSizeBytes": 99, "DeletionProtectionEnabled": true,
+                    "BillingModeSummary": { "BillingMode": "PAY_PER_REQUEST" },
+                    "SSEDescription": { "Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": "k" },
+                    "KeySchema": [{ "AttributeName": "id", "KeyType": "HASH" }],
+                    "GlobalSecondaryIndexes": [{ "IndexName": "by-time", "IndexStatus": "ACTIVE" }],
+                    "SomethingNew": { "that": ["nobody", "knows"] }
+                } }),
+                ("ListTagsOfResource", _) => match input["NextToken"].as_str() {
+                    None => json!({ "Tags": [{ "Key": "x", "Value": "1" }], "NextToken": "t" }),
+                    Some(_) => json!({ "Tags": [{ "Key": "y", "Value": "2" }] }),
+                },
+                other => panic!("{other:?}"),
+            },
+        ))
+    });
+    let found = inventory(json!({ "services": ["dynamodb"] }));
+    assert_eq!((&found["counts"], &found["errors"]), (&json!({ "aws.dynamodb.table": 2 }), &json!([])));
+    assert_eq!(
+        resource(&found, "b"),
+        &json!({
+            "id": "b", "arn": "arn:aws:dynamodb:us-east-1:111122223333:table/b", "type": "aws.dynamodb.table",
+            "region": "us-east-1", "name": "b", "tags": { "x": "1", "y": "2" }, "created": "2025-01-01T00:00:00Z",
+            "attributes": {
+                "state": "ACTIVE", "items": 3, "size_bytes": 99, "billing_mode": "pay_per_request", "read_capacity": null,
+                "write_capacity": null, "deletion_protection": true,
+                "encryption": { "state": "ENABLED", "algorithm": "KMS", "kms_key": "k" }, "stream": null,
+                "keys": [{ "name": "id", "kind": "hash" }], "indexes": ["by-time"], "replicas": []
+            }
+        })
+    );
+    assert_eq!(host.sent().len(), 1 + 2 + 2 + 4);
+}
+
+#[test]
+fn a_table_that_cannot_be_described_is_named_all_the_same() {
+    let _host = account(|asked| match (asked.service.as_str(), asked.operation.as_str()) {
+        ("dynamodb", "ListTables") => Some(Answer::json(200, json!({ "TableNames": ["a"] }))),
+        ("dynamodb", _) => Some(Answer::json(
+            400,
+            json!({ "__type": "com.amazon.coral.service#AccessDeniedException", "Message": "not you" }),
+        )),
+        _ => None,
+    });
+    let found = inventory(json!({ "services": ["dynamodb"] }));
+    assert_eq!(resource(&found, "a")["unread"], json!(["state", "tags"]));
+    let errors = found["errors"].as_array().unwrap();
+    assert_eq!(errors.len(), 2);
+    for error in errors {
+        assert_eq!(
+            (&error["kind"], &error["code"], &error["message"]),
+            (&json!("denied"), &json!("AccessDeniedException"), &json!("not you"))
+        );
+    }
+}
+
+#[test]
+fn functions_are_listed_page_by_page_without_their_environment() {
+    const ARN: &str = "arn:aws:lambda:us-east-1:111122223333:function:resize";
+    let _host = account(|asked| {
+        let next = json!({ "Functions": [{ "FunctionName": "bare", "FunctionArn": null }], "NextMarker": "" });
+        Some(match (asked.service.as_str(), asked.operation.as_str(), asked.parameter("Marker")) {
+            ("lambda", "2015-03-31/functions", None) => Answer::json(
+                200,
+                json!({
+                    "Functions": [{
+                        "FunctionName": "resize", "FunctionArn": ARN, "Runtime": "python3.13", "Handler": "a.b", "Description": "",
+                        "Role": "arn:aws:iam::111122223333:role/fn", "CodeSize": 10, "MemorySize": 128, "Timeout": 3,
+                        "LastModified": "2025-06-07T08:09:10.123+0000", "Architectures": ["arm64"],
+                        "Environment": { "Variables": { "PASSWORD": "hush" } },
+                        "VpcConfig": { "VpcId": "vpc-1", "SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"] }
+                    }],
+                    "NextMarker": "m"
+                }),
+            ),
+            ("lambda", "2015-03-31/functions", Some("m")) => Answer::json(200, next),
+            ("lambda", path, _) => {
+                let arn = path.strip_prefix("2017-03-31/tags/").unwrap();
+                assert!(arn.starts_with("arn%3Aaws%3Alambda%3A"), "{arn}");
+                Answer::json(200, json!({ "Tags": { "team": "img" } }))
+            }
+            _ => return None,
+        })
+    });
+    let found = inventory(json!({ "services": ["lambda"] }));
+    assert_eq!(found["errors"], json!([]));
+    let function = resource(&found, "resize");
+    assert_eq!(function["attributes"]["last_modified"], "2025-06-07T08:09:10Z");
+    assert_eq!((&function["tags"], function["relations"].as_array().unwrap().len()), (&json!({ "team": "img" }), 4));
+    assert_eq!(resource(&found, "bare")["arn"], "arn:aws:lambda:us-east-1:111122223333:function:bare");
+    assert!(!found.to_string().contains("hush"));
+}

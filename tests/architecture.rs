@@ -1,0 +1,244 @@
+//! The house stands as ARCHITECTURE.md says: arrows point down, each crate says what it
+//! holds, files stay small, nothing is left for later, and the promises name their tests.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+use troupe_tests::root;
+
+/// Lines of a file at most. Longer ones hold more than one idea.
+const LINES_MAX: usize = 600;
+
+/// The crates, and what each may name among the others.
+const MAY_NAME: [(&str, &[&str]); 14] = [
+    ("troupe-core", &[]),
+    ("troupe-package", &["troupe-core"]),
+    ("troupe-egress", &["troupe-core"]),
+    ("troupe-sandbox", &["troupe-core", "troupe-package", "troupe-egress"]),
+    ("troupe-store", &["troupe-core", "troupe-package"]),
+    ("troupe-registry", &["troupe-core", "troupe-package"]),
+    (
+        "troupe-runtime",
+        &["troupe-core", "troupe-package", "troupe-egress", "troupe-sandbox", "troupe-store", "troupe-registry"],
+    ),
+    ("troupe-api", &["troupe-core", "troupe-runtime"]),
+    (
+        "troupe",
+        &[
+            "troupe-core",
+            "troupe-package",
+            "troupe-egress",
+            "troupe-sandbox",
+            "troupe-store",
+            "troupe-registry",
+            "troupe-runtime",
+            "troupe-api",
+        ],
+    ),
+    ("troupe-sdk-macros", &[]),
+    ("troupe-sdk", &["troupe-sdk-macros"]),
+    // Plugins are programs of their own; this is what each of them may name.
+    (PLUGIN, &["troupe-sdk"]),
+    ("troupe-tests", &["troupe", "troupe-core", "troupe-package", "troupe-runtime"]),
+    (BENCH, &["troupe-core", "troupe-package", "troupe-registry", "troupe-runtime", "troupe-sandbox", "troupe-store"]),
+];
+
+const PLUGIN: &str = "plugins/*";
+
+/// Measures what the house does beside what the engine and the database do alone, so it
+/// knows those too.
+const BENCH: &str = "troupe-bench";
+
+/// What one crate alone knows.
+const KNOWN_TO_ONE: [(&str, &str); 3] =
+    [("wasmtime", "troupe-sandbox"), ("sqlx", "troupe-store"), ("axum", "troupe-api")];
+
+fn metadata() -> Metadata {
+    let mut command = MetadataCommand::new();
+    command.manifest_path(root().join("Cargo.toml")).no_deps();
+    command.exec().expect("cargo's metadata")
+}
+
+fn is_plugin(package: &Package) -> bool {
+    package.manifest_path.as_str().contains("/plugins/")
+}
+
+/// What a package is built from; what its tests need does not count.
+fn dependencies(package: &Package) -> impl Iterator<Item = &str> {
+    let built = package.dependencies.iter().filter(|dependency| dependency.kind != DependencyKind::Development);
+    built.map(|dependency| dependency.name.as_str())
+}
+
+#[test]
+fn arrows_point_down_only() {
+    let metadata = metadata();
+    let allowed: BTreeMap<&str, &[&str]> = MAY_NAME.into_iter().collect();
+    let ours: BTreeSet<&str> = metadata.packages.iter().map(|package| package.name.as_str()).collect();
+    let mut wrong = Vec::new();
+    for package in &metadata.packages {
+        let name = if is_plugin(package) { PLUGIN } else { package.name.as_str() };
+        let Some(may_name) = allowed.get(name) else {
+            wrong.push(format!("{name} has no place in the house; give it one in `MAY_NAME`"));
+            continue;
+        };
+        for dependency in dependencies(package).filter(|dependency| ours.contains(dependency)) {
+            if !may_name.contains(&dependency) {
+                wrong.push(format!("{name} may not depend on {dependency}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_one_crate_knows_no_other_names() {
+    let metadata = metadata();
+    let mut wrong = Vec::new();
+    for package in metadata.packages.iter().filter(|package| package.name != BENCH) {
+        for dependency in dependencies(package) {
+            for (family, knower) in KNOWN_TO_ONE {
+                let is_of_family = dependency == family || dependency.starts_with(&format!("{family}-"));
+                if is_of_family && package.name != knower {
+                    wrong.push(format!("{} names {dependency}, which only {knower} may know", package.name));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_crate_opens_with_what_it_holds() {
+    const LINES: [&str; 4] = ["//! *Holds:*", "//! *Never holds:*", "//! *Start at:*", "//! *Tested by:*"];
+    let mut wrong = Vec::new();
+    for package in &metadata().packages {
+        let libraries =
+            package.targets.iter().filter(|target| target.is_lib() || target.is_proc_macro() || target.is_cdylib());
+        for target in libraries {
+            let text = std::fs::read_to_string(&target.src_path).expect("a source file");
+            let header: Vec<&str> = text.lines().take_while(|line| line.starts_with("//!")).collect();
+            for line in LINES {
+                if !header.iter().any(|found| found.starts_with(line)) {
+                    wrong.push(format!("{} does not say `{line}`", target.src_path));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Every file of ours with one of the extensions.
+fn files(extensions: &[&str]) -> Vec<PathBuf> {
+    let ours = |entry: &walkdir::DirEntry| {
+        let name = entry.file_name().to_string_lossy();
+        name != "target" && (entry.depth() == 0 || !name.starts_with('.'))
+    };
+    let walk = walkdir::WalkDir::new(root()).into_iter().filter_entry(ours);
+    walk.map(|entry| entry.expect("an entry").into_path())
+        .filter(|path| path.extension().is_some_and(|e| extensions.iter().any(|extension| e == *extension)))
+        .collect()
+}
+
+fn shown(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap_or(path).display().to_string()
+}
+
+#[test]
+fn no_file_is_longer_than_a_person_reads() {
+    let long: Vec<String> = files(&["rs", "wit"])
+        .into_iter()
+        .map(|path| (std::fs::read_to_string(&path).expect("text").lines().count(), shown(&path)))
+        .filter(|(lines, _)| *lines > LINES_MAX)
+        .map(|(lines, path)| format!("{path} has {lines} lines"))
+        .collect();
+    assert!(long.is_empty(), "{}", long.join("\n"));
+}
+
+#[test]
+fn nothing_is_left_for_later() {
+    // Put together here, so that this file does not hold them.
+    let words = [["TO", "DO"], ["FIX", "ME"], ["unimple", "mented!"], ["to", "do!"]].map(|parts| parts.concat());
+    let mut found = Vec::new();
+    for path in files(&["rs", "wit"]) {
+        let text = std::fs::read_to_string(&path).expect("text");
+        for (number, line) in text.lines().enumerate() {
+            if words.iter().any(|word| line.contains(word)) {
+                found.push(format!("{}:{}: {}", shown(&path), number + 1, line.trim()));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// Every promise there is.
+fn promises() -> Vec<String> {
+    let numbered = |letter: char, last: u32| (1..=last).map(move |number| format!("{letter}{number}"));
+    let figures =
+        ["P1", "P2a", "P2b"].map(str::to_owned).into_iter().chain((3..=10).map(|number| format!("P{number}")));
+    numbered('S', 18).chain(numbered('G', 5)).chain(figures).collect()
+}
+
+/// Where a promise stands in a text: its name in bold, perhaps with a title after it.
+fn place(text: &str, promise: &str) -> Option<usize> {
+    text.find(&format!("**{promise} ")).or_else(|| text.find(&format!("**{promise}**")))
+}
+
+/// The tests that a text names: `FILE::TEST` in backticks, the file by its path from the
+/// root.
+fn named_tests(text: &str) -> Vec<(String, String)> {
+    let quoted = text.split('`').skip(1).step_by(2);
+    quoted
+        .filter_map(|quoted| quoted.rsplit_once("::"))
+        .filter(|(file, _)| file.ends_with(".rs"))
+        .map(|(file, test)| (file.to_owned(), test.to_owned()))
+        .collect()
+}
+
+/// Whether a file has a test of this name: a function right below an attribute that
+/// makes it one.
+fn has_test(file: &Path, name: &str) -> bool {
+    let Ok(text) = std::fs::read_to_string(file) else { return false };
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let is_named = |line: &str| {
+        let function = line.strip_prefix("async ").unwrap_or(line).strip_prefix("fn ");
+        function.is_some_and(|rest| rest.strip_prefix(name).is_some_and(|rest| rest.starts_with('(')))
+    };
+    lines.iter().enumerate().any(|(position, line)| {
+        let above = lines[..position].iter().rev().take_while(|line| line.starts_with("#["));
+        is_named(line) && above.into_iter().any(|line| line.starts_with("#[test]") || line.starts_with("#[tokio::test"))
+    })
+}
+
+#[test]
+fn promises_name_only_tests_that_exist() {
+    let text = std::fs::read_to_string(root().join("PROMISES.md")).expect("PROMISES.md stands at the root");
+    let absent: Vec<String> = named_tests(&text)
+        .into_iter()
+        .filter(|(file, test)| !has_test(&root().join(file), test))
+        .map(|(file, test)| format!("there is no test `{file}::{test}`"))
+        .collect();
+    assert!(absent.is_empty(), "{}", absent.join("\n"));
+}
+
+#[test]
+fn every_promise_is_listed_and_those_without_tests_are_pending() {
+    let text = std::fs::read_to_string(root().join("PROMISES.md")).expect("PROMISES.md stands at the root");
+    let places: BTreeSet<usize> = promises().iter().filter_map(|promise| place(&text, promise)).collect();
+    // What follows a promise is its own, up to the next.
+    let section = |promise: &str| {
+        let start = place(&text, promise)?;
+        let end = places.range(start + 1..).next().copied();
+        Some(&text[start..end.unwrap_or(text.len())])
+    };
+    let (mut absent, mut pending) = (Vec::new(), Vec::new());
+    for promise in promises() {
+        match section(&promise) {
+            None => absent.push(promise),
+            Some(section) if named_tests(section).is_empty() => pending.push(promise),
+            Some(_) => {}
+        }
+    }
+    assert!(absent.is_empty(), "PROMISES.md does not list {}", absent.join(", "));
+    println!("pending: {}", pending.join(", "));
+}

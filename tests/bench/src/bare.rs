@@ -1,0 +1,127 @@
+//! The reference of P1: the same component on the same engine and pool, with a fresh
+//! store and instance for each call and a `HashMap` behind the imports. No gate, no
+//! journal, no meters.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use wasmtime::component::{Component, HasSelf, Linker, ResourceTable};
+use wasmtime::{Engine, Store};
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+
+mod bindings {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "agent",
+        imports: { "troupe:agent/state": async | trappable, default: trappable },
+        exports: { default: async },
+        require_store_data_send: true,
+    });
+}
+
+use bindings::troupe::agent::{invocation, log, progress, state, types};
+
+type Map = Arc<HashMap<String, Vec<u8>>>;
+
+struct Data {
+    table: ResourceTable,
+    wasi: WasiCtx,
+    map: Map,
+}
+
+impl WasiView for Data {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl invocation::Host for Data {
+    fn tenant(&mut self) -> wasmtime::Result<String> {
+        Ok("default".to_owned())
+    }
+    fn session(&mut self) -> wasmtime::Result<Option<String>> {
+        Ok(None)
+    }
+    fn user(&mut self) -> wasmtime::Result<Option<String>> {
+        Ok(None)
+    }
+    fn trace(&mut self) -> wasmtime::Result<String> {
+        Ok(String::new())
+    }
+    fn attempt(&mut self) -> wasmtime::Result<u32> {
+        Ok(1)
+    }
+    fn deadline(&mut self) -> wasmtime::Result<u64> {
+        Ok(0)
+    }
+    fn configuration(&mut self) -> wasmtime::Result<String> {
+        Ok("{}".to_owned())
+    }
+}
+
+impl log::Host for Data {
+    fn write(&mut self, _: log::Level, _: String, _: Vec<(String, String)>) -> wasmtime::Result<()> {
+        Ok(())
+    }
+}
+
+impl progress::Host for Data {
+    fn report(&mut self, _: Option<f64>, _: String) -> wasmtime::Result<()> {
+        Ok(())
+    }
+    fn partial(&mut self, _: String) -> wasmtime::Result<()> {
+        Ok(())
+    }
+}
+
+impl types::Host for Data {}
+
+type Answered<T> = wasmtime::Result<Result<T, types::CapabilityError>>;
+
+impl state::Host for Data {
+    async fn get(&mut self, key: String) -> Answered<Option<state::Entry>> {
+        Ok(Ok(self.map.get(&key).map(|value| state::Entry { value: value.clone(), revision: 1 })))
+    }
+    async fn set(&mut self, _: String, _: Vec<u8>) -> Answered<u64> {
+        Ok(Ok(1))
+    }
+    async fn compare_and_set(&mut self, _: String, _: Option<u64>, _: Vec<u8>) -> Answered<u64> {
+        Ok(Ok(1))
+    }
+    async fn delete(&mut self, _: String) -> Answered<bool> {
+        Ok(Ok(false))
+    }
+    async fn list_keys(&mut self, _: String, _: Option<String>, _: u32) -> Answered<Vec<String>> {
+        Ok(Ok(Vec::new()))
+    }
+}
+
+/// A component linked without Troupe.
+pub struct Bare {
+    engine: Engine,
+    pre: bindings::AgentPre<Data>,
+    map: Map,
+}
+
+impl Bare {
+    /// Compiles and links a component on an engine.
+    pub fn new(engine: &Engine, component: &[u8], map: HashMap<String, Vec<u8>>) -> wasmtime::Result<Self> {
+        let component = Component::from_binary(engine, component)?;
+        let mut linker = Linker::new(engine);
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        bindings::Agent::add_to_linker::<_, HasSelf<Data>>(&mut linker, |data| data)?;
+        let pre = bindings::AgentPre::new(linker.instantiate_pre(&component)?)?;
+        Ok(Self { engine: engine.clone(), pre, map: Arc::new(map) })
+    }
+
+    /// Performs a skill in a fresh instance.
+    pub async fn perform(&self, skill: &str, input: &String) -> wasmtime::Result<String> {
+        let wasi = WasiCtxBuilder::new().build();
+        let data = Data { table: ResourceTable::new(), wasi, map: Arc::clone(&self.map) };
+        let mut store = Store::new(&self.engine, data);
+        store.set_epoch_deadline(u64::MAX / 2);
+        let instance = self.pre.instantiate_async(&mut store).await?;
+        let answer = instance.troupe_agent_skills().call_perform(&mut store, skill, input).await?;
+        answer.map_err(|_| wasmtime::Error::msg("the skill failed"))
+    }
+}

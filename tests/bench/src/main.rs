@@ -1,0 +1,31 @@
+//! `just bench`: figures of PROMISES.md, each measured beside its reference in one run.
+//!
+//! A figure is a ratio to something that does the same work without Troupe, measured
+//! alternately in the same process, so that the machine's mood cancels out. Nothing here
+//! fails because of time; the table and `target/bench/summary.json` say what was met.
+
+mod bare;
+mod guest;
+mod p1;
+mod p3;
+mod report;
+
+use report::Row;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // Publishing looks inside components in a child process, which is this program.
+    if std::env::args().nth(1).is_some_and(|argument| argument == p3::ADMISSION) {
+        let _ = troupe_runtime::admission::child_main();
+        return Ok(());
+    }
+    let counter = guest::build("counter", None)?;
+    let old = guest::build("echo", Some("1.0.0"))?;
+    let new = guest::build("echo", Some("2.0.0"))?;
+    let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let mut rows: Vec<Row> = Vec::new();
+    rows.extend(tokio.block_on(p1::run(&counter))?);
+    rows.extend(tokio.block_on(p3::run(&old, &new))?);
+    report::print(&rows);
+    report::write(&rows)?;
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! Sends whatever request it is told to, in any spelling, and tells what came of it.
+//!
+//! It speaks to `wasi:http` itself, since the SDK would not let it misspell.
+
+#[cfg(target_family = "wasm")]
+mod send;
+#[cfg(target_family = "wasm")]
+mod memory;
+
+use troupe_sdk::prelude::*;
+
+#[derive(Default)]
+struct Fetch;
+
+/// One request.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Asked {
+    #[serde(default = "get")]
+    method: String,
+    #[serde(default = "https")]
+    scheme: String,
+    authority: String,
+    path: String,
+    #[serde(default)]
+    headers: Vec<(String, String)>,
+    #[serde(default)]
+    body: String,
+    /// Sends so many bytes instead of `body`.
+    #[serde(default)]
+    body_bytes: usize,
+}
+
+fn get() -> String {
+    "GET".to_owned()
+}
+
+fn https() -> String {
+    "https".to_owned()
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Requests {
+    /// All are begun before any is waited for.
+    requests: Vec<Asked>,
+    /// Hashes of what to search the memory for afterwards, each of eight bytes.
+    #[serde(default)]
+    pieces: Vec<String>,
+}
+
+/// What came of one request.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+struct Came {
+    status: Option<u16>,
+    headers: Vec<(String, String)>,
+    /// The body, if it is short.
+    body: String,
+    body_bytes: usize,
+    /// The error code, as the bindings spell it.
+    error: Option<String>,
+    /// The text of an internal error.
+    sentence: Option<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct All {
+    answers: Vec<Came>,
+    /// How many of the pieces were found in this program's own memory.
+    found: usize,
+    /// The order in which answers were delivered.
+    order: Vec<usize>,
+}
+
+#[troupe_sdk::agent]
+impl Fetch {
+    /// Sends requests, all at once.
+    #[skill(effect = "destructive")]
+    fn fetch(&self, input: Requests) -> Result<All, Failure> {
+        Ok(perform(input))
+    }
+
+    /// Writes the bodies of requests that are never sent.
+    #[skill(effect = "destructive")]
+    fn hoard(&self, input: Requests) -> Result<usize, Failure> {
+        Ok(hoard(input))
+    }
+
+    /// Begins requests and ends without waiting for any.
+    #[skill(effect = "destructive")]
+    fn abandon(&self, input: Requests) -> Result<usize, Failure> {
+        Ok(abandon(input))
+    }
+}
+
+#[cfg(target_family = "wasm")]
+fn perform(input: Requests) -> All {
+    let (answers, order) = send::all(&input.requests);
+    All { answers, order, found: memory::search(&input.pieces) }
+}
+
+#[cfg(target_family = "wasm")]
+fn abandon(input: Requests) -> usize {
+    send::begin(&input.requests).len()
+}
+
+#[cfg(not(target_family = "wasm"))]
+fn perform(input: Requests) -> All {
+    All { answers: input.requests.iter().map(|_| Came::default()).collect(), found: input.pieces.len(), order: Vec::new() }
+}
+
+#[cfg(target_family = "wasm")]
+fn hoard(input: Requests) -> usize {
+    send::hoard(&input.requests)
+}
+
+#[cfg(not(target_family = "wasm"))]
+fn hoard(input: Requests) -> usize {
+    input.requests.len()
+}
+
+#[cfg(not(target_family = "wasm"))]
+fn abandon(input: Requests) -> usize {
+    input.requests.len()
+}

@@ -1,0 +1,179 @@
+//! A client of the API that hides nothing of an answer.
+
+use std::time::Duration;
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+use troupe_package::ARCHIVE_MEDIA_TYPE;
+
+/// Longest that one request may take. A publish compiles, on a machine that is busy.
+const REQUEST_TIME_MAX: Duration = Duration::from_secs(120);
+
+/// A client of one host.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    /// Where the host is, without a slash at the end.
+    pub url: String,
+    /// The token it shows, if any.
+    pub token: Option<String>,
+}
+
+/// What a host answered.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub text: String,
+}
+
+impl Client {
+    /// A client of the host at `url`.
+    pub fn new(url: &str, token: Option<&str>) -> Self {
+        let http = reqwest::Client::builder().no_proxy().timeout(REQUEST_TIME_MAX).build().expect("a client");
+        Self { http, url: url.to_owned(), token: token.map(str::to_owned) }
+    }
+
+    /// The same client with another token, or none.
+    #[must_use]
+    pub fn with_token(&self, token: Option<&str>) -> Self {
+        Self { token: token.map(str::to_owned), ..self.clone() }
+    }
+
+    /// A request of any kind, with the token.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.url));
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    /// Sends a request that must be answered.
+    pub async fn send(&self, request: RequestBuilder) -> Answer {
+        self.try_send(request).await.expect("an answer")
+    }
+
+    /// Sends a request.
+    ///
+    /// # Errors
+    /// Whatever keeps the answer from arriving whole.
+    pub async fn try_send(&self, request: RequestBuilder) -> reqwest::Result<Answer> {
+        let response = request.send().await?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Ok(Answer { status, headers, text: response.text().await? })
+    }
+
+    /// Gets a path.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.request(Method::GET, path)).await
+    }
+
+    /// Opens a path whose answer arrives in pieces.
+    pub async fn open(&self, path: &str) -> reqwest::Response {
+        self.request(Method::GET, path).send().await.expect("an answer")
+    }
+
+    /// Gets a path with a header of one's own.
+    pub async fn get_with(&self, path: &str, name: &'static str, value: &str) -> Answer {
+        let header = (HeaderName::from_static(name), HeaderValue::from_str(value).expect("a header value"));
+        self.send(self.request(Method::GET, path).header(header.0, header.1)).await
+    }
+
+    /// Posts a document.
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.request(Method::POST, path).json(body)).await
+    }
+
+    /// Puts a document.
+    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.request(Method::PUT, path).json(body)).await
+    }
+
+    /// Posts text as it is, as JSON.
+    pub async fn post_text(&self, path: &str, body: impl Into<reqwest::Body>) -> Answer {
+        let request = self.request(Method::POST, path).header(reqwest::header::CONTENT_TYPE, "application/json");
+        self.send(request.body(body)).await
+    }
+
+    /// The request that publishes an archive.
+    pub fn publishing(&self, archive: Vec<u8>) -> RequestBuilder {
+        let request = self.request(Method::POST, "/api/v1/agents/publish");
+        request.header(reqwest::header::CONTENT_TYPE, ARCHIVE_MEDIA_TYPE).body(archive)
+    }
+
+    /// Publishes an archive.
+    pub async fn publish(&self, archive: Vec<u8>) -> Answer {
+        self.send(self.publishing(archive)).await
+    }
+
+    /// Makes a version serve.
+    pub async fn swap(&self, agent: &str, version: &str) -> Answer {
+        self.post(&format!("/api/v1/deployments/{agent}/swap"), &json!({ "version": version })).await
+    }
+
+    /// Asks for a skill and waits up to half a minute for its end.
+    pub async fn run(&self, agent: &str, skill: &str, input: Value) -> Answer {
+        self.post("/api/v1/tasks?wait=30", &json!({ "agent": agent, "skill": skill, "input": input })).await
+    }
+
+    /// Asks for a skill without waiting; returns the id of the task.
+    pub async fn submit(&self, agent: &str, skill: &str, input: Value) -> String {
+        let task = json!({ "agent": agent, "skill": skill, "input": input });
+        self.post("/api/v1/tasks", &task).await.of(202)["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Waits up to half a minute for a task's end and returns the task.
+    pub async fn ended(&self, task: &str) -> Value {
+        self.get(&format!("/api/v1/tasks/{task}?wait=30")).await.of(200)
+    }
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("not JSON ({error}): {self:#?}"))
+    }
+
+    /// The body as JSON, of an answer that must have this status.
+    #[track_caller]
+    pub fn of(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        self.json()
+    }
+
+    /// The body as JSON, of a problem document that must have this status and code.
+    #[track_caller]
+    pub fn problem(&self, status: u16, code: &str) -> Value {
+        let problem = self.of(status);
+        assert_eq!(problem["code"], code, "{problem:#}");
+        assert_eq!(problem["status"], status);
+        assert_eq!(self.header("content-type"), Some("application/problem+json"));
+        problem
+    }
+
+    /// The output of a task that must have completed.
+    #[track_caller]
+    pub fn output(&self) -> Value {
+        let task = self.of(200);
+        assert_eq!(task["status"], "completed", "{task:#}");
+        task["output"].clone()
+    }
+
+    /// The failure of a task that must have failed with this code.
+    #[track_caller]
+    pub fn failure(&self, code: &str) -> Value {
+        let task = self.of(200);
+        assert_eq!(task["failure"]["code"], code, "{task:#}");
+        task["failure"].clone()
+    }
+
+    /// A header, if it is there and text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}

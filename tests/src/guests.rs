@@ -1,0 +1,129 @@
+//! The guests, compiled once a run and ready to be packed under any version.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use troupe_package::{Manifest, Profile, Release, write_archive};
+use troupe_runtime::admission;
+
+use crate::{guests_dir, root};
+
+const TARGET: &str = "wasm32-wasip2";
+
+/// A compiled guest.
+#[derive(Debug, Clone)]
+pub struct Guest {
+    /// Its manifest, as its `agent.toml` has it.
+    pub manifest: Manifest,
+    /// What its component says of itself.
+    pub profile: Profile,
+    /// Its component.
+    pub component: Vec<u8>,
+}
+
+/// Every guest.
+#[derive(Debug)]
+pub struct Guests {
+    /// Answers what it was asked; says that its version is 1.0.0.
+    pub echo: Guest,
+    /// The same sources, compiled to say that the version is 2.0.0.
+    pub echo_2: Guest,
+    /// Keeps numbers in state.
+    pub counter: Guest,
+    /// Misbehaves in one way a skill.
+    pub hostile: Guest,
+}
+
+/// Returns the guests, building them at the first call.
+pub fn guests() -> &'static Guests {
+    static GUESTS: OnceLock<Guests> = OnceLock::new();
+    GUESTS.get_or_init(|| {
+        let first = guests_dir().join("1.0.0");
+        compile(&first, "1.0.0", &["guest-echo", "guest-counter", "guest-hostile"]);
+        let second = guests_dir().join("2.0.0");
+        compile(&second, "2.0.0", &["guest-echo"]);
+        Guests {
+            echo: Guest::read("echo", &first),
+            echo_2: Guest::read("echo", &second),
+            counter: Guest::read("counter", &first),
+            hostile: Guest::read("hostile", &first),
+        }
+    })
+}
+
+/// Compiles guests. Each version has a target directory of its own, so that a run after
+/// the first compiles nothing.
+fn compile(target: &PathBuf, version: &str, packages: &[&str]) {
+    let mut cargo = Command::new("cargo");
+    cargo
+        .args(["build", "--release", "--locked", "--target", TARGET, "--target-dir"])
+        .arg(target)
+        .args(packages.iter().flat_map(|package| ["--package", package]))
+        .current_dir(root().join("tests").join("guests"))
+        .env("TROUPE_GUEST_VERSION", version)
+        // Flags for this machine's tests, such as coverage, are not for guests.
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS");
+    let built = cargo.output().expect("cargo starts");
+    assert!(built.status.success(), "the guests do not build:\n{}", String::from_utf8_lossy(&built.stderr));
+}
+
+impl Guest {
+    fn read(name: &str, target: &PathBuf) -> Self {
+        let text =
+            std::fs::read_to_string(root().join("tests/guests").join(name).join("agent.toml")).expect("a manifest");
+        let wasm = target.join(TARGET).join("release").join(format!("guest_{name}.wasm"));
+        let component = std::fs::read(wasm).expect("a component");
+        Self { manifest: Manifest::parse(&text).expect("a good manifest"), profile: describe(&component), component }
+    }
+
+    /// Packs the guest under a version.
+    pub fn release(&self, version: &str) -> Release {
+        let version = version.parse().expect("a version");
+        let manifest = Manifest { version, ..self.manifest.clone() };
+        Release { manifest, profile: self.profile.clone(), component: self.component.clone() }
+    }
+
+    /// Packs the guest under a version, as the bytes that are published.
+    pub fn archive(&self, version: &str) -> Vec<u8> {
+        packed(&self.release(version))
+    }
+
+    /// The same guest with other bytes: its component gets a custom section, which says
+    /// nothing to the engine.
+    #[must_use]
+    pub fn marked(&self, mark: u32) -> Self {
+        let mut marked = self.clone();
+        // A custom section (id 0) of 9 bytes: a name of 4, and the mark.
+        marked.component.extend([0, 9, 4]);
+        marked.component.extend(b"mark");
+        marked.component.extend(mark.to_le_bytes());
+        marked
+    }
+
+    /// The same guest with another component under its manifest and profile.
+    #[must_use]
+    pub fn with_component(&self, component: Vec<u8>) -> Self {
+        Self { component, ..self.clone() }
+    }
+}
+
+/// Writes a release as an archive.
+pub fn packed(release: &Release) -> Vec<u8> {
+    let mut archive = Vec::new();
+    write_archive(release, &mut archive).expect("a release that can be packed");
+    archive
+}
+
+/// Asks a component for its profile, in a thread with a runtime of its own, since this
+/// may be called within one.
+fn describe(component: &[u8]) -> Profile {
+    std::thread::scope(|scope| {
+        let described = scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(admission::check(component)).expect("a good guest").profile
+        });
+        Profile::parse(&described.join().expect("a description")).expect("a good profile")
+    })
+}

@@ -1,0 +1,192 @@
+//! A host as a process of its own, in a directory of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout};
+
+use crate::client::Client;
+use crate::template;
+
+/// Longest that a host may take to serve. `dev` compiles agents first.
+const START_TIME_MAX: Duration = Duration::from_secs(300);
+
+/// Longest that a host may take to end when it is asked to.
+const STOP_TIME_MAX: Duration = Duration::from_secs(40);
+
+/// A host; its process is killed when this is dropped, and if a test fails, what it said
+/// is shown.
+#[derive(Debug)]
+pub struct Host {
+    program: PathBuf,
+    arguments: Vec<String>,
+    environment: Vec<(String, String)>,
+    dir: TempDir,
+    said: Arc<Mutex<String>>,
+    running: Option<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    child: Child,
+    client: Client,
+}
+
+impl Host {
+    /// Starts `troupe serve` on an empty directory.
+    pub async fn empty(program: &str) -> Self {
+        let mut host = Self::new(program, &["serve", "--listen", "127.0.0.1:0"]);
+        host.start().await;
+        host
+    }
+
+    /// Starts `troupe serve` on a directory in which the guests are published and
+    /// deployed: `echo` (1.0.0 serves, 2.0.0 is there), `counter` and `hostile`, with
+    /// nothing granted.
+    pub async fn with_agents(program: &str) -> Self {
+        let mut host = Self::new(program, &["serve", "--listen", "127.0.0.1:0"]);
+        template::copy_to(program, &host.data_dir());
+        host.start().await;
+        host
+    }
+
+    /// A host that has not been started.
+    pub fn new(program: &str, arguments: &[&str]) -> Self {
+        Self {
+            program: program.into(),
+            arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
+            environment: Vec::new(),
+            dir: TempDir::new().expect("a temporary directory"),
+            said: Arc::default(),
+            running: None,
+        }
+    }
+
+    /// Adds a variable to the host's environment.
+    #[must_use]
+    pub fn with_variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Starts the process and waits until it serves; returns how long that took.
+    pub async fn start(&mut self) -> Duration {
+        let started = Instant::now();
+        let mut child = Command::new(&self.program)
+            .arg("--data-dir")
+            .arg(self.data_dir())
+            .args(&self.arguments)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .env_remove("TROUPE_LOG")
+            .current_dir(self.dir())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the program starts");
+        let stderr = child.stderr.take().expect("a pipe");
+        let (serving, url) = oneshot::channel();
+        tokio::spawn(listen(BufReader::new(stderr), Arc::clone(&self.said), serving));
+        let url = match timeout(START_TIME_MAX, url).await {
+            Ok(Ok(url)) => url,
+            ended => panic!("the host does not serve ({ended:?}); it said:\n{}", self.said()),
+        };
+        let token = std::fs::read_to_string(self.data_dir().join("token")).expect("a token");
+        self.running = Some(Running { child, client: Client::new(&url, Some(token.trim())) });
+        started.elapsed()
+    }
+
+    fn running(&self) -> &Running {
+        self.running.as_ref().expect("a host that runs")
+    }
+
+    /// A client of the host, with its token.
+    pub fn client(&self) -> Client {
+        self.running().client.clone()
+    }
+
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.running().child.id().expect("a process that has not ended")
+    }
+
+    /// The directory around the data directory; the process's working directory.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The data directory.
+    pub fn data_dir(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    /// Everything that the host has said so far.
+    pub fn said(&self) -> String {
+        self.said.lock().expect("no panic while held").clone()
+    }
+
+    /// Waits until the host has said something that `wanted` accepts, from the byte
+    /// `from` of what it says.
+    pub async fn says(&self, from: usize, wanted: impl Fn(&str) -> bool) {
+        let until = Instant::now() + START_TIME_MAX;
+        while !wanted(self.said().get(from..).unwrap_or_default()) {
+            assert!(Instant::now() < until, "the host does not say what is wanted");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Whether the process still runs.
+    pub fn is_alive(&mut self) -> bool {
+        let running = self.running.as_mut().expect("a host that was started");
+        running.child.try_wait().expect("a child").is_none()
+    }
+
+    /// Kills the process as a power cut would, and waits for its end.
+    pub async fn kill(&mut self) {
+        let mut running = self.running.take().expect("a host that runs");
+        running.child.kill().await.expect("a process to kill");
+    }
+
+    /// Asks the process to end, and waits until it has.
+    pub async fn stop(&mut self) -> ExitStatus {
+        let mut running = self.running.take().expect("a host that runs");
+        let pid = running.child.id().and_then(|id| Pid::from_raw(id.cast_signed())).expect("a process");
+        kill_process(pid, Signal::TERM).expect("a process to ask");
+        timeout(STOP_TIME_MAX, running.child.wait()).await.expect("an end in time").expect("an exit status")
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- the host said:\n{}---", self.said());
+        }
+    }
+}
+
+/// Notes what a host says, and tells where it serves once it does.
+async fn listen(
+    stderr: BufReader<tokio::process::ChildStderr>,
+    said: Arc<Mutex<String>>,
+    serving: oneshot::Sender<String>,
+) {
+    let mut serving = Some(serving);
+    let mut lines = stderr.lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        let url = line.strip_prefix("serving ").and_then(|line| Some(&line[line.find("http://")?..]));
+        if let Some((url, serving)) = url.and_then(|url| Some((url.trim().to_owned(), serving.take()?))) {
+            let _ = serving.send(url);
+        }
+        let mut said = said.lock().expect("no panic while held");
+        said.push_str(&line);
+        said.push('\n');
+    }
+}

@@ -1,0 +1,22 @@
+//! Randomness that can be had again: a run prints its seed, and `TROUPE_SEED` repeats it.
+
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use troupe_core::{Entropy as _, SystemEntropy};
+
+/// Returns a generator and prints its seed.
+pub fn seeded(what: &str) -> StdRng {
+    let seed = std::env::var("TROUPE_SEED").ok().map(|seed| seed.parse().expect("TROUPE_SEED is a number"));
+    let seed = seed.unwrap_or_else(|| {
+        let mut random = [0; 8];
+        SystemEntropy.fill(&mut random);
+        u64::from_le_bytes(random)
+    });
+    println!("{what}: TROUPE_SEED={seed}");
+    StdRng::seed_from_u64(seed)
+}
+
+/// Returns how often a host is killed in each fault suite: `TROUPE_KILLS`, or 12.
+pub fn kills() -> usize {
+    std::env::var("TROUPE_KILLS").map_or(12, |kills| kills.parse().expect("TROUPE_KILLS is a number"))
+}

@@ -1,0 +1,197 @@
+//! Commands that talk to a host.
+
+use insta::assert_snapshot;
+use serde_json::Value;
+use troupe_tests::command::{Said, run, run_on};
+use troupe_tests::{Host, guests};
+
+use super::seen;
+use crate::{PROGRAM, empty_host, host};
+
+async fn on(host: &Host, arguments: &[&str]) -> Said {
+    run_on(PROGRAM, host, arguments).await
+}
+
+#[tokio::test]
+async fn run_prints_the_answer() {
+    let host = host().await;
+    let text = on(&host, &["run", "echo", "who"]).await;
+    assert!(text.good().contains("tenant"), "{text:#?}");
+    let text = on(&host, &["run", "echo", "echo", "--input", r#"{"text":"hello"}"#]).await;
+    assert_snapshot!(seen(text.good()), @"text  hello");
+    let json = on(&host, &["--json", "run", "echo", "echo", "--input", r#"{"text":"hello"}"#]).await;
+    assert_snapshot!(seen(json.good()), @r#"
+    {
+      "id": "[id]",
+      "agent": "echo",
+      "skill": "echo",
+      "status": "completed",
+      "input": {
+        "text": "hello"
+      },
+      "output": {
+        "text": "hello"
+      },
+      "release": {
+        "version": "1.0.0",
+        "digest": "[digest]",
+        "epoch": 1
+      },
+      "attempt": 1,
+      "priority": 0,
+      "principal": "owner",
+      "timeout_ms": 10000,
+      "created_at": "[time]",
+      "started_at": "[time]",
+      "ended_at": "[time]"
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn run_reads_its_input_from_a_file() {
+    let host = host().await;
+    std::fs::write(host.dir().join("input.json"), r#"{"text":"from a file"}"#).unwrap();
+    let said = on(&host, &["run", "echo", "echo", "--input", "@input.json"]).await;
+    assert_eq!(said.good(), "text  from a file\n");
+    let absent = on(&host, &["run", "echo", "echo", "--input", "@absent.json"]).await;
+    assert_snapshot!(absent.bad(), @"error: the input `absent.json` cannot be read (entity not found) [input.invalid]");
+    let broken = on(&host, &["run", "echo", "echo", "--input", "{text:1}"]).await;
+    assert_snapshot!(broken.bad(), @r#"error: the input is not JSON: key must be a string at line 1 column 2; quote it as in --input '{"text":"hello"}' [input.invalid]"#);
+}
+
+#[tokio::test]
+async fn run_tells_a_failure_with_its_code() {
+    let host = host().await;
+    let text = on(&host, &["run", "echo", "fail", "--input", r#"{"kind":"denied"}"#]).await;
+    assert_snapshot!(text.bad(), @"error: the grant `nothing` is missing [denied.capability]");
+    let json = on(&host, &["--json", "run", "echo", "fail", "--input", r#"{"kind":"denied"}"#]).await;
+    assert_eq!(json.code, Some(1));
+    let task: Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(task["failure"]["code"], "denied.capability");
+}
+
+#[tokio::test]
+async fn run_can_leave_the_task_to_the_host() {
+    let host = host().await;
+    let said = on(&host, &["--json", "run", "echo", "sleep", "--input", r#"{"ms":100}"#, "--detach"]).await;
+    let task: Value = serde_json::from_str(said.good()).unwrap();
+    let ended = host.client().ended(task["id"].as_str().unwrap()).await;
+    assert_eq!(ended["status"], "completed");
+}
+
+#[tokio::test]
+async fn an_agent_that_is_not_there_is_an_error_with_its_code() {
+    let host = host().await;
+    assert_snapshot!(on(&host, &["run", "nobody", "fly"]).await.bad(), @"error: there is no agent `nobody`; `troupe agents` lists those there are [agent.not_found]");
+    assert_snapshot!(on(&host, &["agents", "nobody"]).await.bad(), @"error: there is no agent `nobody`; `troupe agents` lists those there are [agent.not_found]");
+    let json = on(&host, &["--json", "agents", "nobody"]).await;
+    assert_eq!((json.code, json.err.as_str()), (Some(1), ""));
+    assert_snapshot!(json.out, @r#"{"code":"agent.not_found","detail":"there is no agent `nobody`; `troupe agents` lists those there are","retryable":false,"details":{}}"#);
+}
+
+#[tokio::test]
+async fn agents_are_listed_and_shown() {
+    let host = host().await;
+    assert_snapshot!(seen(on(&host, &["agents"]).await.good()), @"
+    AGENT    SERVING  SKILLS                                                                                                                                            SUMMARY
+    counter  1.0.0    sum increment get put put_bytes compare_and_set delete list                                                                                       Keeps numbers and bytes in state.
+    echo     1.0.0    echo version who sleep fail shout                                                                                                                 Answers what it was asked and who asked it.
+    hostile  1.0.0    spin grow grow_gently recurse trap panic flood_log huge_output host_calls handles environment open_file connect random stdout flood_stdout clock  Misbehaves in one way a skill.
+    ");
+    assert_snapshot!(seen(on(&host, &["agents", "counter"]).await.good()), @"
+    counter: Keeps numbers and bytes in state.
+      - Show that each write happens once
+
+    skills of 1.0.0
+    SKILL            EFFECT       DESCRIPTION
+    sum              read         Adds up the numbers under some keys; an absent one counts nothing.
+    increment        write        Adds one to the number under a key, however many do so at once.
+    get              read         Reads the text under a key.
+    put              write        Writes text under a key.
+    put_bytes        write        Writes a number of bytes under a key, to meet the limits.
+    compare_and_set  write        Writes text under a key if its revision is the expected one.
+    delete           destructive  Deletes a key.
+    list             read         Lists keys.
+
+    VERSION  PUBLISHED                          DIGEST
+    1.0.0    [time]  serving  [digest]
+    ");
+    let json: Value = serde_json::from_str(on(&host, &["--json", "agents"]).await.good()).unwrap();
+    assert_eq!(json, host.client().get("/api/v1/agents").await.of(200)["items"]);
+    let json: Value = serde_json::from_str(on(&host, &["--json", "agents", "echo"]).await.good()).unwrap();
+    assert_eq!(json["agent"], host.client().get("/api/v1/agents/echo").await.of(200));
+    assert_eq!(json["versions"], host.client().get("/api/v1/agents/echo/versions").await.of(200)["items"]);
+}
+
+#[tokio::test]
+async fn a_host_without_agents_says_what_to_do() {
+    let host = empty_host().await;
+    assert_snapshot!(on(&host, &["agents"]).await.good(), @"no agents yet; `troupe publish DIR` publishes one");
+    assert_eq!(on(&host, &["tasks"]).await.good(), "no tasks\n");
+}
+
+#[tokio::test]
+async fn tasks_are_listed_shown_and_cancelled() {
+    let host = host().await;
+    on(&host, &["run", "echo", "echo", "--input", r#"{"text":"hello"}"#]).await.good();
+    on(&host, &["run", "echo", "fail", "--input", r#"{"kind":"failed"}"#]).await.bad();
+    assert_snapshot!(seen(on(&host, &["tasks"]).await.good()), @"
+    TASK                                  RELEASE     SKILL  STATUS     CREATED                   FAILURE
+    [id]  echo@1.0.0  fail   failed     [time]  guest.failed
+    [id]  echo@1.0.0  echo   completed  [time]
+    ");
+    let json: Value = serde_json::from_str(on(&host, &["--json", "tasks", "--status", "failed"]).await.good()).unwrap();
+    let failed = json["items"][0]["id"].as_str().unwrap();
+    assert_snapshot!(seen(on(&host, &["tasks", failed]).await.good()), @"
+    task     [id]
+    agent    echo
+    skill    fail
+    status   failed
+    release  1.0.0, epoch 1
+    failure  it did not work [guest.failed]
+    ");
+    assert_snapshot!(seen(on(&host, &["tasks", failed, "--cancel"]).await.bad()), @"error: task [id] has ended: it is failed [task.ended]");
+
+    let running = host.client().submit("echo", "sleep", serde_json::json!({ "ms": 9_000 })).await;
+    on(&host, &["tasks", &running, "--cancel"]).await.good();
+    assert_eq!(host.client().ended(&running).await["status"], "cancelled");
+}
+
+#[tokio::test]
+async fn swap_says_what_serves() {
+    let host = host().await;
+    assert_snapshot!(seen(on(&host, &["swap", "echo@2.0.0"]).await.good()), @"echo@2.0.0 serves; epoch 2");
+    let json: Value = serde_json::from_str(on(&host, &["--json", "swap", "echo@1.0.0"]).await.good()).unwrap();
+    assert_eq!(json["deployment"], host.client().get("/api/v1/deployments/echo").await.of(200));
+    assert_snapshot!(seen(on(&host, &["swap", "echo@2.0.0", "--epoch", "1"]).await.bad()), @"error: the deployment of echo is at epoch 3 now; look at it again, then repeat [swap.conflict]");
+    assert_snapshot!(seen(on(&host, &["swap", "echo"]).await.bad()), @"error: a release is written `NAME@VERSION`, for example `aws@1.2.0` [name.invalid]");
+}
+
+#[tokio::test]
+async fn an_archive_is_published() {
+    let host = empty_host().await;
+    std::fs::write(host.dir().join("echo.tar"), guests().echo.archive("1.0.0")).unwrap();
+    assert_snapshot!(seen(on(&host, &["publish", "echo.tar"]).await.good()), @"
+    published echo@1.0.0
+    [digest]
+    run `troupe swap echo@1.0.0` to make it serve
+    ");
+    assert_snapshot!(seen(on(&host, &["publish", "absent.tar"]).await.bad()), @"error: `absent.tar` cannot be read (entity not found) [request.invalid]");
+}
+
+#[tokio::test]
+async fn without_a_host_a_command_says_how_to_start_one() {
+    let dir = tempfile::tempdir().unwrap();
+    // A port that was free a moment ago, and that nothing listens on.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let said = run(PROGRAM, dir.path(), &["--host", &format!("http://127.0.0.1:{port}"), "agents"]).await;
+    assert_snapshot!(seen(said.bad()), @"error: no host answers at http://[address]; start one with `troupe dev` or name it with `--host` [unavailable.host]");
+}
+
+#[tokio::test]
+async fn without_the_token_a_command_says_where_it_is() {
+    let host = empty_host().await;
+    let said = run(PROGRAM, host.dir(), &["--host", &host.client().url, "agents"]).await;
+    assert_snapshot!(seen(said.bad()), @"error: send `Authorization: Bearer TOKEN`; on the host's machine the token is in the file `token` of its data directory [auth.missing]");
+}

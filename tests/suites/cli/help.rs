@@ -1,0 +1,99 @@
+//! What the command says about itself.
+
+use insta::assert_snapshot;
+use troupe_tests::command::run;
+
+use super::seen;
+use crate::PROGRAM;
+
+async fn help(arguments: &[&str]) -> String {
+    seen(run(PROGRAM, &std::env::temp_dir(), arguments).await.good())
+}
+
+#[tokio::test]
+async fn the_help_lists_every_command_with_examples() {
+    assert_snapshot!(help(&["--help"]).await, @r#"
+    A host for agents packaged as WebAssembly components
+
+    Usage: troupe [OPTIONS] <COMMAND>
+
+    Commands:
+      dev      Build every agent in a directory, deploy them, serve, and swap them as you edit
+      serve    Serve what was published to the data directory
+      build    Build an agent into an archive that can be published
+      publish  Publish an agent's directory or archive to a host
+      run      Ask an agent for a skill and wait for the answer
+      agents   List agents, or show one with its skills and versions
+      tasks    List tasks, show one, or cancel one
+      swap     Make a published release serve
+      wit      Print the contract, or that of a component, as WIT
+      help     Print this message or the help of the given subcommand(s)
+
+    Options:
+          --json            Print JSON for programs instead of text for people
+          --data-dir <DIR>  The directory in which the host keeps everything [env: TROUPE_DATA_DIR=]
+                            [default: .troupe]
+          --host <URL>      The host to talk to [env: TROUPE_HOST=] [default: http://[address]]
+          --token <TOKEN>   The token to show; found in the data directory when absent [env:
+                            TROUPE_TOKEN]
+      -h, --help            Print help
+      -V, --version         Print version
+
+    Examples:
+      troupe dev                            build, deploy and serve every agent under plugins/
+      troupe agents                         list agents
+      troupe run echo echo --input '{"text":"hello"}'
+      troupe swap echo@1.2.0                make another release serve
+    "#);
+}
+
+#[tokio::test]
+async fn the_help_of_run_shows_how_to_give_input() {
+    assert_snapshot!(help(&["run", "--help"]).await, @r#"
+    Ask an agent for a skill and wait for the answer
+
+    Usage: troupe run [OPTIONS] <AGENT> <SKILL>
+
+    Arguments:
+      <AGENT>  The agent
+      <SKILL>  The skill
+
+    Options:
+      -i, --input <JSON>           The input: JSON, `@FILE`, or `-` for standard input [default: {}]
+          --json                   Print JSON for programs instead of text for people
+          --data-dir <DIR>         The directory in which the host keeps everything [env:
+                                   TROUPE_DATA_DIR=] [default: .troupe]
+          --timeout <SECONDS>      How long the task may run, in seconds; the agent's own limit when
+                                   absent
+          --host <URL>             The host to talk to [env: TROUPE_HOST=] [default:
+                                   http://[address]]
+          --idempotency-key <KEY>  The same key with the same request gives the same task
+          --detach                 Print the accepted task and return without waiting for it
+          --token <TOKEN>          The token to show; found in the data directory when absent [env:
+                                   TROUPE_TOKEN]
+      -h, --help                   Print help
+
+    Examples:
+      troupe run aws inventory --input '{"regions":["us-east-1"]}'
+      troupe run echo echo --input @input.json
+      echo '{"text":"hello"}' | troupe run echo echo --input -
+      troupe --json run echo echo --input '{"text":"hello"}'
+
+    Exit status: 0 completed, 1 failed, 130 interrupted (the task is cancelled).
+    "#);
+}
+
+#[tokio::test]
+async fn every_command_has_examples() {
+    for command in ["dev", "serve", "build", "publish", "run", "agents", "tasks", "swap", "wit"] {
+        let help = help(&[command, "--help"]).await;
+        assert!(help.contains("Examples:\n  troupe ") || help.contains("Examples:\n  troupe"), "{help}");
+    }
+}
+
+#[tokio::test]
+async fn a_command_nobody_knows_is_an_error_of_use() {
+    let said = run(PROGRAM, &std::env::temp_dir(), &["fly"]).await;
+    assert_eq!(said.code, Some(2));
+    assert!(said.err.contains("unrecognized subcommand 'fly'"), "{}", said.err);
+}

@@ -1,0 +1,29 @@
+//! The host dies at any instant, by kill -9: what was acknowledged is there, nothing is
+//! half there, and the next start serves at once. `TROUPE_KILLS` says how often it dies,
+//! `TROUPE_SEED` repeats the instants of a run.
+
+mod publish;
+mod task;
+
+use std::time::Duration;
+
+use rand::RngExt as _;
+use rand::rngs::StdRng;
+use troupe_tests::Host;
+
+/// Longest that a restart may take.
+const RESTART_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// A random instant from now to `most`.
+fn instant(random: &mut StdRng, most: Duration) -> Duration {
+    most.mul_f64(random.random::<f64>())
+}
+
+/// Kills the host after a while, and starts it again within the time it may take.
+async fn kill_after(host: &mut Host, after: Duration) {
+    tokio::time::sleep(after).await;
+    host.kill().await;
+    let took = host.start().await;
+    assert!(took <= RESTART_TIME_MAX, "the restart took {took:?}");
+    assert_eq!(host.client().get("/readyz").await.status, 200);
+}

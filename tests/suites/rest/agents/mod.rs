@@ -1,0 +1,4 @@
+//! `/api/v1/agents`.
+
+mod publish;
+mod read;

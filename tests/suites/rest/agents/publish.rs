@@ -1,0 +1,58 @@
+//! Publishing a release.
+
+use insta::assert_snapshot;
+use serde_json::json;
+use troupe_tests::{guests, redacted_json};
+
+use crate::{empty_host, host};
+
+#[tokio::test]
+async fn a_release_is_created_once_and_then_found() {
+    let host = empty_host().await;
+    let archive = guests().echo.archive("1.0.0");
+    let created = host.client().publish(archive.clone()).await.of(201);
+    assert_snapshot!(redacted_json(&created), @r#"
+    {
+      "agent": "echo",
+      "version": "1.0.0",
+      "digest": "[digest]",
+      "component": "[digest]",
+      "published_at": "[time]"
+    }
+    "#);
+    let found = host.client().publish(archive).await.of(200);
+    assert_eq!(found, created);
+}
+
+#[tokio::test]
+async fn a_version_with_other_bytes_is_refused_and_the_first_stays() {
+    let host = host().await;
+    let before = host.client().get("/api/v1/agents/echo/versions").await.of(200);
+    let refused = host.client().publish(guests().echo.marked(1).archive("1.0.0")).await;
+    let problem = refused.problem(409, "artifact.immutable");
+    assert_snapshot!(problem["detail"].as_str().unwrap(), @"echo@1.0.0 is published already with other bytes; a version never changes, so raise it");
+    assert_eq!(host.client().get("/api/v1/agents/echo/versions").await.of(200), before);
+}
+
+#[tokio::test]
+async fn a_published_release_does_not_serve_before_a_swap() {
+    let host = empty_host().await;
+    host.client().publish(guests().echo.archive("1.0.0")).await.of(201);
+    host.client().get("/api/v1/deployments/echo").await.problem(404, "deployment.not_found");
+    host.client().run("echo", "version", json!({})).await.problem(404, "agent.not_found");
+    host.client().swap("echo", "1.0.0").await.of(200);
+    assert_eq!(host.client().run("echo", "version", json!({})).await.output(), json!({ "version": "1.0.0" }));
+}
+
+#[tokio::test]
+async fn the_same_release_published_by_many_at_once_is_one_release() {
+    let host = empty_host().await;
+    let client = host.client();
+    let archive = guests().counter.archive("1.0.0");
+    let answers = futures::future::join_all((0..8).map(|_| client.publish(archive.clone()))).await;
+    let created = answers.iter().filter(|answer| answer.status == 201).count();
+    let found = answers.iter().filter(|answer| answer.status == 200).count();
+    assert_eq!((created, found), (1, 7), "{answers:#?}");
+    let versions = client.get("/api/v1/agents/counter/versions").await.of(200);
+    assert_eq!(versions["items"].as_array().unwrap().len(), 1);
+}

@@ -1,0 +1,5 @@
+//! `/api/v1/deployments`.
+
+mod configure;
+mod grants;
+mod swap;

@@ -1,0 +1,65 @@
+//! Bodies: how large, how deep, and of what.
+
+use insta::assert_snapshot;
+use serde_json::json;
+use troupe_core::limits;
+
+use crate::host;
+
+const TASKS: &str = "/api/v1/tasks";
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_refused() {
+    let host = host().await;
+    let large = json!({ "agent": "echo", "skill": "echo", "input": { "text": "x".repeat(limits::REQUEST_BYTES_MAX) } });
+    let problem = host.client().post(TASKS, &large).await.problem(413, "limit.request");
+    assert_snapshot!(problem["detail"].as_str().unwrap(), @"the body is larger than 4 MiB");
+}
+
+#[tokio::test]
+async fn an_input_that_is_too_large_is_refused() {
+    let host = host().await;
+    let input = json!({ "text": "x".repeat(limits::INPUT_BYTES_MAX) });
+    let problem = host.client().run("echo", "echo", input).await.problem(413, "limit.request");
+    assert_snapshot!(problem["detail"].as_str().unwrap(), @"the input has 1048587 bytes; a skill's input may have 1 MiB");
+}
+
+#[tokio::test]
+async fn an_archive_that_is_too_large_is_refused() {
+    let host = host().await;
+    let bytes = usize::try_from(limits::COMPONENT_BYTES_MAX).unwrap() + (5 << 20);
+    host.client().publish(vec![0; bytes]).await.problem(413, "limit.request");
+}
+
+#[tokio::test]
+async fn json_that_is_too_deep_is_refused() {
+    let host = host().await;
+    let nested = |depth: usize| {
+        let (open, close) = ("[".repeat(depth), "]".repeat(depth));
+        format!(r#"{{ "agent": "echo", "skill": "version", "input": {open}{close} }}"#)
+    };
+    let problem = host.client().post_text(TASKS, nested(64)).await.problem(413, "limit.request");
+    assert_snapshot!(problem["detail"].as_str().unwrap(), @"the document is nested deeper than 64 levels");
+    // One level less is read, and then breaks the skill's schema.
+    host.client().post_text(TASKS, nested(63)).await.problem(400, "input.invalid");
+    host.client().post_text(TASKS, nested(1_000_000)).await.problem(413, "limit.request");
+}
+
+#[tokio::test]
+async fn what_is_not_json_is_refused() {
+    let host = host().await;
+    for text in ["", "{", "agent=echo", "{\"agent\":\"echo\"} trailing", "\u{feff}{}", "[1]"] {
+        host.client().post_text(TASKS, text).await.problem(400, "request.invalid");
+    }
+    host.client().post_text(TASKS, b"{\"agent\":\"\xff\"}".to_vec()).await.problem(400, "request.invalid");
+}
+
+#[tokio::test]
+async fn a_field_nobody_knows_is_refused_and_named() {
+    let host = host().await;
+    let task = json!({ "agent": "echo", "skill": "version", "inptu": {} });
+    let problem = host.client().post(TASKS, &task).await.problem(400, "request.invalid");
+    assert_snapshot!(problem["detail"].as_str().unwrap(), @"the body is not what is expected: unknown field `inptu`, expected one of `agent`, `skill`, `input`, `idempotency_key`, `timeout_ms`, `priority`, `durability` at line 1 column 41");
+    let swap = json!({ "version": "2.0.0", "epcoh": 1 });
+    host.client().post("/api/v1/deployments/echo/swap", &swap).await.problem(400, "request.invalid");
+}

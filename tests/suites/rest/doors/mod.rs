@@ -1,0 +1,7 @@
+//! What holds for every route: who may come in, by which name, with how much.
+
+mod auth;
+mod bodies;
+mod names;
+mod openapi;
+mod problems;

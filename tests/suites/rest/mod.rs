@@ -1,0 +1,6 @@
+//! The REST API, one folder for each resource.
+
+mod agents;
+mod deployments;
+mod doors;
+mod tasks;

@@ -1,0 +1,54 @@
+//! The same key with the same request gives the same task.
+
+use serde_json::{Value, json};
+
+use crate::host;
+
+fn keyed(key: &str, text: &str) -> Value {
+    json!({ "agent": "echo", "skill": "echo", "input": { "text": text }, "idempotency_key": key })
+}
+
+#[tokio::test]
+async fn the_same_request_again_is_the_same_task() {
+    let host = host().await;
+    let first = host.client().post("/api/v1/tasks?wait=30", &keyed("k", "a")).await.of(200);
+    let again = host.client().post("/api/v1/tasks?wait=30", &keyed("k", "a")).await.of(200);
+    assert_eq!(again, first);
+    let other = host.client().post("/api/v1/tasks?wait=30", &keyed("other", "a")).await.of(200);
+    assert_ne!(other["id"], first["id"]);
+}
+
+#[tokio::test]
+async fn another_request_under_the_same_key_is_refused() {
+    let host = host().await;
+    host.client().post("/api/v1/tasks?wait=30", &keyed("k", "a")).await.of(200);
+    host.client().post("/api/v1/tasks?wait=30", &keyed("k", "b")).await.problem(409, "conflict.idempotency");
+}
+
+#[tokio::test]
+async fn many_requests_at_once_under_one_key_are_one_task() {
+    let host = host().await;
+    let client = host.client();
+    let request = keyed("k", "a");
+    let answers = futures::future::join_all((0..16).map(|_| client.post("/api/v1/tasks?wait=30", &request))).await;
+    let first = answers[0].of(200)["id"].clone();
+    assert!(answers.iter().all(|answer| answer.of(200)["id"] == first), "{answers:#?}");
+    assert_eq!(client.get("/api/v1/tasks").await.of(200)["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_key_outlives_the_host() {
+    let mut host = host().await;
+    let first = host.client().post("/api/v1/tasks?wait=30", &keyed("k", "a")).await.of(200);
+    host.kill().await;
+    host.start().await;
+    assert_eq!(host.client().post("/api/v1/tasks?wait=30", &keyed("k", "a")).await.of(200), first);
+}
+
+#[tokio::test]
+async fn a_key_is_neither_empty_nor_endless() {
+    let host = host().await;
+    for key in [String::new(), "x".repeat(256)] {
+        host.client().post("/api/v1/tasks", &keyed(&key, "a")).await.problem(400, "request.invalid");
+    }
+}

@@ -1,0 +1,38 @@
+//! A call ends on the release it began on.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::host;
+
+#[tokio::test]
+async fn a_call_that_runs_during_a_swap_ends_on_the_old_release() {
+    let host = host().await;
+    let client = host.client();
+    let running = client.submit("echo", "sleep", json!({ "ms": 1_500 })).await;
+    while client.get(&format!("/api/v1/tasks/{running}")).await.of(200)["status"] != "running" {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    client.swap("echo", "2.0.0").await.of(200);
+    assert_eq!(client.run("echo", "version", json!({})).await.output(), json!({ "version": "2.0.0" }));
+    let ended = client.ended(&running).await;
+    assert_eq!(ended["output"], json!({ "ms": 1_500, "version": "1.0.0" }));
+    assert_eq!((&ended["release"]["version"], &ended["release"]["epoch"]), (&json!("1.0.0"), &json!(1)));
+}
+
+#[tokio::test]
+async fn a_third_release_waits_until_the_oldest_has_drained() {
+    let host = host().await;
+    let client = host.client();
+    let running = client.submit("echo", "sleep", json!({ "ms": 1_500 })).await;
+    while client.get(&format!("/api/v1/tasks/{running}")).await.of(200)["status"] != "running" {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    client.swap("echo", "2.0.0").await.of(200);
+    let swapped = client.swap("echo", "1.0.0").await.of(200);
+    assert_eq!((&swapped["deployment"]["epoch"], &swapped["expired"]), (&json!(3), &json!(0)));
+    // The swap has waited, so what ran on the first release has ended.
+    let ended = client.get(&format!("/api/v1/tasks/{running}")).await.of(200);
+    assert_eq!(ended["status"], "completed", "{ended:#}");
+}
