@@ -3,6 +3,7 @@
 //! sentence. One binary, since linking the house once is enough.
 
 mod artifact;
+mod aws;
 mod cli;
 mod faults;
 mod rest;

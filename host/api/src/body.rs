@@ -36,7 +36,11 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> std::result::Result<Self, Failed> {
         match axum::extract::Query::from_request_parts(parts, state).await {
             Ok(axum::extract::Query(query)) => Ok(Self(query)),
-            Err(error) => Err(Error::new(Code::RequestInvalid, format!("the query is not what is expected: {}", error.body_text())).into()),
+            Err(error) => Err(Error::new(
+                Code::RequestInvalid,
+                format!("the query is not what is expected: {}", error.body_text()),
+            )
+            .into()),
         }
     }
 }

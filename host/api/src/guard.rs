@@ -24,9 +24,17 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("troupe-request");
 /// Puts the guards around `routes`, outermost last.
 pub(crate) fn around(routes: axum::Router<Doors>, doors: &Doors) -> axum::Router<Doors> {
     routes
-        .fallback(|| async { Failed::from(Error::new(Code::RouteNotFound, "there is nothing at this path; `/api/v1/openapi.json` lists what there is")) })
+        .fallback(|| async {
+            Failed::from(Error::new(
+                Code::RouteNotFound,
+                "there is nothing at this path; `/api/v1/openapi.json` lists what there is",
+            ))
+        })
         .method_not_allowed_fallback(|| async {
-            Failed::from(Error::new(Code::RouteNotFound, "this path does not take this method; `/api/v1/openapi.json` lists what there is"))
+            Failed::from(Error::new(
+                Code::RouteNotFound,
+                "this path does not take this method; `/api/v1/openapi.json` lists what there is",
+            ))
         })
         .layer(RequestBodyTimeoutLayer::new(limits::REQUEST_BODY_TIME_MAX))
         .layer(middleware::from_fn_with_state(doors.clone(), names))
@@ -74,6 +82,5 @@ fn is_ours(doors: &Doors, authority: &str) -> bool {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => authority.split(':').next().unwrap_or_default(),
     };
-    ["127.0.0.1", "::1", "localhost"].contains(&name)
-        || doors.hosts.iter().any(|host| host.eq_ignore_ascii_case(name))
+    ["127.0.0.1", "::1", "localhost"].contains(&name) || doors.hosts.iter().any(|host| host.eq_ignore_ascii_case(name))
 }

@@ -42,7 +42,9 @@ impl Server {
         let taken = |error: std::io::Error| {
             let message = match error.kind() {
                 std::io::ErrorKind::AddrInUse => {
-                    format!("{address} is in use; stop the process that listens there or choose another with `--listen`")
+                    format!(
+                        "{address} is in use; stop the process that listens there or choose another with `--listen`"
+                    )
                 }
                 std::io::ErrorKind::PermissionDenied => {
                     format!("this user may not listen on {address}; choose a port above 1023 with `--listen`")

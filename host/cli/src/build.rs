@@ -51,15 +51,17 @@ pub(crate) async fn compile(dir: &Path) -> Result<Compiled> {
     let manifest = manifest(dir)?;
     ensure_target(dir).await?;
     let failed = |message: String| Error::new(Code::BuildFailed, message);
-    let output = Command::new("cargo")
+    let cargo = Command::new("cargo")
         .args(["build", "--release", "--lib", "--target", TARGET, "--message-format", "json-render-diagnostics"])
         .current_dir(dir)
         .stdin(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
         .kill_on_drop(true)
-        .output()
-        .await
+        .spawn()
         .map_err(|error| failed("cargo cannot be started; install Rust from rustup".to_owned()).with_cause(error))?;
+    // `output` would take what is meant for the person who waits.
+    let output = cargo.wait_with_output().await.map_err(Error::internal)?;
     if !output.status.success() {
         return Err(failed(format!("agent `{}` does not build; the compiler's message is above", manifest.name)));
     }
@@ -87,7 +89,9 @@ fn component_path(messages: &[u8], dir: &Path) -> Option<PathBuf> {
         _ => None,
     });
     let files = ours.flat_map(|artifact| artifact.filenames);
-    files.map(cargo_metadata::camino::Utf8PathBuf::into_std_path_buf).find(|path| path.extension().is_some_and(|e| e == "wasm"))
+    files
+        .map(cargo_metadata::camino::Utf8PathBuf::into_std_path_buf)
+        .find(|path| path.extension().is_some_and(|e| e == "wasm"))
 }
 
 /// Sees to it that the toolchain of `dir` can build for our target.
@@ -106,12 +110,8 @@ async fn ensure_target(dir: &Path) -> Result<()> {
         return Ok(());
     }
     note(&format!("adding the target {TARGET} to this toolchain"));
-    let added = Command::new("rustup")
-        .args(["target", "add", TARGET])
-        .current_dir(dir)
-        .stdin(Stdio::null())
-        .status()
-        .await;
+    let added =
+        Command::new("rustup").args(["target", "add", TARGET]).current_dir(dir).stdin(Stdio::null()).status().await;
     if added.is_ok_and(|status| status.success()) {
         return Ok(());
     }

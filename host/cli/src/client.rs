@@ -83,7 +83,8 @@ impl Client {
 
     async fn send(&self, request: RequestBuilder) -> Result<Response> {
         let response = request.send().await.map_err(|error| {
-            let message = format!("no host answers at {}; start one with `troupe dev` or name it with `--host`", self.host);
+            let message =
+                format!("no host answers at {}; start one with `troupe dev` or name it with `--host`", self.host);
             Error::new(Code::UnavailableHost, message).with_cause(error)
         })?;
         if response.status().is_success() {

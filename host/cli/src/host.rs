@@ -102,21 +102,26 @@ impl Open {
     }
 }
 
-/// Waits for Ctrl-C or a request to terminate. A second one ends the process at once.
-pub(crate) async fn asked_to_stop() -> Result<()> {
+/// Listens for Ctrl-C and requests to terminate from now on; what is returned ends with
+/// the first one. A second one ends the process at once.
+///
+/// # Errors
+/// [`troupe_core::Code::Internal`] if this process may not listen for signals.
+pub(crate) fn asked_to_stop() -> Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::internal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::internal)?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    tokio::spawn(async move {
+    Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        std::process::exit(130);
-    });
-    Ok(())
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            std::process::exit(130);
+        });
+    })
 }

@@ -50,8 +50,10 @@ fn list(items: &[Value], out: &mut String) {
             }
         }
     }
-    let cells: Vec<Vec<String>> =
-        rows.iter().map(|row| columns.iter().map(|name| row.get(*name).map(cell).unwrap_or_default()).collect()).collect();
+    let cells: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| columns.iter().map(|name| row.get(*name).map(cell).unwrap_or_default()).collect())
+        .collect();
     out.push_str(&table(&columns, &cells));
 }
 

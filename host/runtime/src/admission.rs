@@ -11,7 +11,7 @@ mod process;
 use async_trait::async_trait;
 use troupe_core::Result;
 
-pub use child::{child_main, check};
+pub use child::{check, child_main};
 pub use process::ChildAdmission;
 
 /// What admission found out about a component.

@@ -21,7 +21,8 @@ impl Runtime {
             // Marked as seen before reading, so a commit in between wakes the wait.
             changes.borrow_and_update();
             let items = self.store.feed(&caller.tenant, after, limit).await?;
-            let waited = items.is_empty() && tokio::time::timeout_at(until, changes.changed()).await.is_ok_and(|c| c.is_ok());
+            let waited =
+                items.is_empty() && tokio::time::timeout_at(until, changes.changed()).await.is_ok_and(|c| c.is_ok());
             if !waited {
                 let next = items.last().map(|event| event.seq.to_string());
                 return Ok(Page { items, next });

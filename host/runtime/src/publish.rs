@@ -34,11 +34,7 @@ impl Runtime {
         let (digest, release) = blocking(move || read_archive(archive.as_slice())).await?;
         let reference = release.manifest.release();
         if let Some(row) = self.store.release(&caller.tenant, &reference).await? {
-            return if row.digest == digest {
-                Ok((view(&row), false))
-            } else {
-                Err(immutable(&reference))
-            };
+            return if row.digest == digest { Ok((view(&row), false)) } else { Err(immutable(&reference)) };
         }
         troupe_sandbox::check_grants(&release.manifest.capabilities.grants())?;
         let component = Digest::of(&release.component);
@@ -48,7 +44,10 @@ impl Runtime {
         let layout = Arc::clone(&self.layout);
         let stored = blocking(move || layout.put(&release)).await?;
         if stored != digest {
-            return Err(Error::new(Code::ArtifactDigest, "the archive is not in the form this host writes; build it again"));
+            return Err(Error::new(
+                Code::ArtifactDigest,
+                "the archive is not in the form this host writes; build it again",
+            ));
         }
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).map_err(Error::internal);
         let new = NewRelease {

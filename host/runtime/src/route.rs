@@ -119,7 +119,8 @@ impl Prepared {
         let bytes = |asked: Option<u64>, default: usize| asked.and_then(|b| usize::try_from(b).ok()).unwrap_or(default);
         Ok(Route {
             grants: self.asked().intersect(&operator),
-            memory_bytes: bytes(asked.memory_bytes, limits::GUEST_MEMORY_BYTES_DEFAULT).min(limits::GUEST_MEMORY_BYTES_MAX),
+            memory_bytes: bytes(asked.memory_bytes, limits::GUEST_MEMORY_BYTES_DEFAULT)
+                .min(limits::GUEST_MEMORY_BYTES_MAX),
             output_bytes: bytes(asked.output_bytes, limits::OUTPUT_BYTES_MAX).min(limits::OUTPUT_BYTES_MAX),
             time: asked.time_ms.map_or(limits::INVOCATION_TIME_DEFAULT, Duration::from_millis),
             configuration: Arc::from(configuration),

@@ -10,7 +10,7 @@ use crate::client::Client;
 use crate::found::Found;
 use crate::input::{Plan, Service};
 use crate::model::{GLOBAL, Inventory};
-use crate::services::{Identity, Scope, dynamodb, ec2, iam, lambda, s3, sts};
+use crate::services::{Scope, dynamodb, ec2, iam, lambda, s3, sts};
 
 type Job<'a> = Pin<Box<dyn Future<Output = Found> + 'a>>;
 
@@ -69,27 +69,16 @@ impl Steps {
             let found = work.await;
             self.done.set(self.done.get() + 1);
             let (done, planned) = (self.done.get(), self.planned.get());
-            let problems = match found.problems.len() {
-                0 => String::new(),
-                count => format!(", {count} problems"),
-            };
-            let resources = found.resources.len();
-            progress::report(
-                f64::from(done) / f64::from(planned),
-                format!("{what}: {resources} resources{problems} ({done} of {planned})"),
-            );
+            let mut line = format!("{what}: {}", counted(found.resources.len(), "resource"));
+            if !found.problems.is_empty() {
+                line = format!("{line}, {}", counted(found.problems.len(), "problem"));
+            }
+            progress::report(f64::from(done) / f64::from(planned), format!("{line} ({done} of {planned})"));
             found
         })
     }
 }
 
-impl Identity {
-    /// Reports whether something belongs to the account. What names no owner, or cannot be
-    /// compared because the account is not known, is taken for its own, as it was asked for.
-    pub fn owns(&self, owner: Option<&str>) -> bool {
-        match (owner, &self.account) {
-            (Some(owner), Some(account)) => owner == account,
-            _ => true,
-        }
-    }
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

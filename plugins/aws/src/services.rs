@@ -19,6 +19,17 @@ pub struct Identity {
     pub caller: Option<String>,
 }
 
+impl Identity {
+    /// Reports whether something belongs to the account. What names no owner, or cannot be
+    /// compared because the account is not known, is taken for its own, as it was asked for.
+    pub fn owns(&self, owner: Option<&str>) -> bool {
+        match (owner, &self.account) {
+            (Some(owner), Some(account)) => owner == account,
+            _ => true,
+        }
+    }
+}
+
 /// Where a service is asked, and for whom.
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'a> {

@@ -31,7 +31,10 @@ impl Row {
 
 /// Prints the figures for a person.
 pub fn print(rows: &[Row]) {
-    println!("{:<5} {:>10} {:>10} {:<4} {:>6} {:>7}  {:<4} what", "id", "ours", "reference", "", "ratio", "target", "met");
+    println!(
+        "{:<5} {:>10} {:>10} {:<4} {:>6} {:>7}  {:<4} what",
+        "id", "ours", "reference", "", "ratio", "target", "met"
+    );
     for row in rows {
         let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
         let met = row.met().map_or("-", |met| if met { "yes" } else { "NO" });

@@ -71,6 +71,7 @@ async fn a_saved_edit_is_swapped_in_and_a_broken_one_is_not() {
 
     // What has not changed is not published again.
     let said = host.said().len();
-    host.start().await;
+    let took = host.start().await;
+    println!("ready after {took:?} on unchanged sources");
     assert!(host.said()[said..].contains("unchanged mine@0.1.0-dev.3 serves"), "{}", host.said());
 }

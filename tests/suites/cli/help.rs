@@ -3,11 +3,10 @@
 use insta::assert_snapshot;
 use troupe_tests::command::run;
 
-use super::seen;
 use crate::PROGRAM;
 
 async fn help(arguments: &[&str]) -> String {
-    seen(run(PROGRAM, &std::env::temp_dir(), arguments).await.good())
+    run(PROGRAM, &std::env::temp_dir(), arguments).await.good().replace("troupe-under-test", "troupe")
 }
 
 #[tokio::test]
@@ -33,7 +32,7 @@ async fn the_help_lists_every_command_with_examples() {
           --json            Print JSON for programs instead of text for people
           --data-dir <DIR>  The directory in which the host keeps everything [env: TROUPE_DATA_DIR=]
                             [default: .troupe]
-          --host <URL>      The host to talk to [env: TROUPE_HOST=] [default: http://[address]]
+          --host <URL>      The host to talk to [env: TROUPE_HOST=] [default: http://127.0.0.1:7070]
           --token <TOKEN>   The token to show; found in the data directory when absent [env:
                             TROUPE_TOKEN]
       -h, --help            Print help
@@ -66,7 +65,7 @@ async fn the_help_of_run_shows_how_to_give_input() {
           --timeout <SECONDS>      How long the task may run, in seconds; the agent's own limit when
                                    absent
           --host <URL>             The host to talk to [env: TROUPE_HOST=] [default:
-                                   http://[address]]
+                                   http://127.0.0.1:7070]
           --idempotency-key <KEY>  The same key with the same request gives the same task
           --detach                 Print the accepted task and return without waiting for it
           --token <TOKEN>          The token to show; found in the data directory when absent [env:

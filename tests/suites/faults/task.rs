@@ -82,7 +82,9 @@ async fn writes_of_tasks_happen_once_whenever_the_host_dies() {
         let every = every_task(&host).await;
         completed = every.iter().filter(|task| task["status"] == "completed").count();
         in_doubt = every.iter().filter(|task| task["status"] == "in_doubt").count();
-        assert_eq!(completed + in_doubt, every.len(), "{every:#?}");
+        // So many at once want the same key that some give up; those have written nothing.
+        let gave_up = every.iter().filter(|task| task["failure"]["code"] == "guest.unavailable").count();
+        assert_eq!(completed + in_doubt + gave_up, every.len(), "{every:#?}");
         let found = host.client().run("counter", "get", json!({ "key": "n" })).await.output();
         let count: usize = found["value"].as_str().map_or(0, |count| count.parse().unwrap());
         // One that is in doubt may have written; one that completed has, once.

@@ -16,7 +16,8 @@ use crate::output;
 
 pub(crate) async fn run(args: &Args, command: &Build) -> Result<ExitCode> {
     let compiled = compile(&command.dir).await?;
-    let default = || compiled.path.with_file_name(format!("{}-{}.tar", compiled.manifest.name, compiled.manifest.version));
+    let default =
+        || compiled.path.with_file_name(format!("{}-{}.tar", compiled.manifest.name, compiled.manifest.version));
     let path = command.output.clone().unwrap_or_else(default);
     let release = release(compiled).await?;
     let digest = write(&release, &path)?;

@@ -34,13 +34,13 @@ pub(crate) async fn run(args: &Args, command: &Dev) -> Result<ExitCode> {
     let manner = Manner { grants: GrantPolicy::AsAsked, drain: Drain::Expire };
     let host = Host::start(&args.data_dir, &command.listen, manner).await?;
     let (url, runtime, owner) = (host.url(), host.runtime.clone(), host.owner.clone());
-    let mut stop = std::pin::pin!(asked_to_stop());
+    let mut stop = std::pin::pin!(asked_to_stop()?);
     // Ctrl-C during the first builds ends them: nothing is published half.
     let good = tokio::select! {
         good = refresh_all(&runtime, &owner, &agents) => good,
-        stopped = &mut stop => {
+        () = &mut stop => {
             runtime.stop(GRACE).await;
-            return stopped.map(|()| ExitCode::SUCCESS);
+            return Ok(ExitCode::SUCCESS);
         }
     };
     let open = host.open();
@@ -48,7 +48,7 @@ pub(crate) async fn run(args: &Args, command: &Dev) -> Result<ExitCode> {
     note(&format!("watching {}; Ctrl-C stops", command.dir.display()));
     let ended = tokio::select! {
         watched = watch(&runtime, &owner, &agents) => watched,
-        stopped = &mut stop => stopped,
+        () = &mut stop => Ok(()),
     };
     note("stopping; a second Ctrl-C stops at once");
     open.close(GRACE).await;
@@ -95,9 +95,8 @@ async fn watch(runtime: &Runtime, owner: &Caller, agents: &[PathBuf]) -> Result<
             let _ = changed.send(paths);
         }
     };
-    let failed = |error: notify::Error| {
-        Error::new(Code::BuildFailed, "the agents' files cannot be watched").with_cause(error)
-    };
+    let failed =
+        |error: notify::Error| Error::new(Code::BuildFailed, "the agents' files cannot be watched").with_cause(error);
     let mut watcher = new_debouncer(SETTLE, None, handler).map_err(failed)?;
     let mut roots = Vec::new();
     for dir in agents {
@@ -166,7 +165,10 @@ async fn deploy(runtime: &Runtime, owner: &Caller, mut compiled: Compiled) -> Re
         let reference = ReleaseRef { agent: name.clone(), version: last.version.clone() };
         let (manifest, _) = runtime.release(owner, &reference).await?;
         let same = Manifest { version: last.version.clone(), ..compiled.manifest.clone() } == manifest;
-        if same && let Ok(deployment) = runtime.deployment(owner, name.as_str()).await && deployment.serving == last.version {
+        if same
+            && let Ok(deployment) = runtime.deployment(owner, name.as_str()).await
+            && deployment.serving == last.version
+        {
             return Ok(format!("{} {reference} serves", "unchanged".green()));
         }
     }

@@ -123,6 +123,9 @@ fn input(argument: &str) -> Result<Value> {
         argument.to_owned()
     };
     serde_json::from_str(&text).map_err(|error| {
-        Error::new(Code::InputInvalid, format!("the input is not JSON: {error}; quote it as in --input '{{\"text\":\"hello\"}}'"))
+        Error::new(
+            Code::InputInvalid,
+            format!("the input is not JSON: {error}; quote it as in --input '{{\"text\":\"hello\"}}'"),
+        )
     })
 }

@@ -12,9 +12,10 @@ use crate::output::note;
 pub(crate) async fn run(args: &Args, command: &Serve) -> Result<ExitCode> {
     let manner = Manner { grants: GrantPolicy::Approved, drain: Drain::Wait };
     let host = Host::start(&args.data_dir, &command.listen, manner).await?;
+    let stop = asked_to_stop()?;
     note(&format!("serving on {}", host.url()));
     let open = host.open();
-    asked_to_stop().await?;
+    stop.await;
     note("stopping; a second Ctrl-C stops at once");
     open.close(limits::SHUTDOWN_TIME_MAX).await;
     Ok(ExitCode::SUCCESS)

@@ -21,11 +21,8 @@ pub(crate) async fn run(args: &Args, command: &Tasks) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     let path = format!("/api/v1/tasks/{}", segment(task));
-    let task: TaskView = if command.cancel {
-        client.post(&format!("{path}/cancel"), &()).await?
-    } else {
-        client.get(&path).await?
-    };
+    let task: TaskView =
+        if command.cancel { client.post(&format!("{path}/cancel"), &()).await? } else { client.get(&path).await? };
     output::answer(args.json, &task, show)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -35,16 +32,30 @@ fn list(tasks: &[TaskView]) -> String {
         return "no tasks".to_owned();
     }
     let row = |task: &TaskView| {
-        let release = task.release.as_ref().map_or_else(|| task.agent.clone(), |r| format!("{}@{}", task.agent, r.version));
+        let release =
+            task.release.as_ref().map_or_else(|| task.agent.clone(), |r| format!("{}@{}", task.agent, r.version));
         let failure = task.failure.as_ref().map(|failure| failure.code.clone()).unwrap_or_default();
-        vec![task.id.to_string(), release, task.skill.clone(), task.status.as_str().to_owned(), task.created_at.to_string(), failure]
+        vec![
+            task.id.to_string(),
+            release,
+            task.skill.clone(),
+            task.status.as_str().to_owned(),
+            task.created_at.to_string(),
+            failure,
+        ]
     };
     table(&["task", "release", "skill", "status", "created", "failure"], &tasks.iter().map(row).collect::<Vec<_>>())
 }
 
 /// One task, with its output or the reason why there is none.
 pub(super) fn show(task: &TaskView) -> String {
-    let mut out = format!("task     {}\nagent    {}\nskill    {}\nstatus   {}\n", task.id, task.agent, task.skill, task.status.as_str());
+    let mut out = format!(
+        "task     {}\nagent    {}\nskill    {}\nstatus   {}\n",
+        task.id,
+        task.agent,
+        task.skill,
+        task.status.as_str()
+    );
     if let Some(release) = &task.release {
         out.push_str(&format!("release  {}, epoch {}\n", release.version, release.epoch));
     }

@@ -50,9 +50,7 @@ fn answer() -> std::io::Result<()> {
     let found = runtime.block_on(check(&component));
     let (verdict, code) = match found {
         Ok(Admitted { profile, code }) => (Verdict::Good { profile, code_bytes: code.len() }, code),
-        Err(error) => {
-            (Verdict::Bad { code: error.code.as_str().to_owned(), message: error.message }, Vec::new())
-        }
+        Err(error) => (Verdict::Bad { code: error.code.as_str().to_owned(), message: error.message }, Vec::new()),
     };
     let mut out = std::io::stdout().lock();
     serde_json::to_writer(&mut out, &verdict)?;

@@ -6,7 +6,9 @@
 use tokio::sync::{Mutex, MutexGuard};
 use troupe_core::view::TaskStatus;
 use troupe_core::{Code, Error, Result};
-use troupe_store::{Commit, CommitAnswer, Creation, JournalHead, JournalRow, Pin, StateChange, Store, TaskEnd, TaskRow};
+use troupe_store::{
+    Commit, CommitAnswer, Creation, JournalHead, JournalRow, Pin, StateChange, Store, TaskEnd, TaskRow,
+};
 
 /// One attempt of a task, and how far the store knows of it.
 #[derive(Debug)]
@@ -53,15 +55,13 @@ impl Accepted {
         match &**state {
             Kept::Yes(row) => Ok(row.clone()),
             Kept::NotYet(row) => {
-                let (Creation::New(row) | Creation::Existing(row)) =
-                    self.store.begin(row.clone(), &self.head).await?;
+                let (Creation::New(row) | Creation::Existing(row)) = self.store.begin(row.clone(), &self.head).await?;
                 **state = Kept::Yes(row.clone());
                 Ok(row)
             }
-            Kept::Never(_) => Err(Error::new(
-                Code::DeniedCapability,
-                "a task of durability `none` cannot write; ask without it",
-            )),
+            Kept::Never(_) => {
+                Err(Error::new(Code::DeniedCapability, "a task of durability `none` cannot write; ask without it"))
+            }
         }
     }
 

@@ -46,7 +46,8 @@ impl Ledger for StoreLedger {
         let change = StateChange { write: stored(write), bytes_max, keys_max, encode: encoded };
         let rows = rows.into_iter().map(journalled).collect();
         let answer = self.accepted.commit(rows, Some((change, journalled(row)))).await?;
-        let outcome = answer.state.ok_or_else(|| troupe_core::Error::internal("the store did not say what it wrote"))?;
+        let outcome =
+            answer.state.ok_or_else(|| troupe_core::Error::internal("the store did not say what it wrote"))?;
         Ok(outcome_of(&outcome))
     }
 

@@ -27,7 +27,8 @@ impl Runtime {
     /// [`Code::AuthScope`], or a store that cannot be read.
     pub async fn tasks(&self, caller: &Caller, query: TaskQuery) -> Result<Page<TaskView>> {
         caller.require(Scope::Read)?;
-        let agent = query.agent.map(|name| name.parse::<AgentName>().map_err(|_| agents::unknown(&name))).transpose()?;
+        let agent =
+            query.agent.map(|name| name.parse::<AgentName>().map_err(|_| agents::unknown(&name))).transpose()?;
         let limit = query.limit.unwrap_or(limits::PAGE_DEFAULT).clamp(1, limits::PAGE_MAX);
         let filter = TaskFilter { agent, status: query.status };
         let page = self.store.tasks(&caller.tenant, filter, query.after, limit).await?;

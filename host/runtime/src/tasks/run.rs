@@ -25,7 +25,10 @@ impl Runtime {
             Ok(slot) => slot.map_err(Error::internal),
             Err(_) => Err(Error::new(
                 Code::LimitConcurrency,
-                format!("{} agents run already, the most this host runs at once; try again later", limits::INVOCATIONS_MAX),
+                format!(
+                    "{} agents run already, the most this host runs at once; try again later",
+                    limits::INVOCATIONS_MAX
+                ),
             )),
         }
     }

@@ -76,10 +76,15 @@ impl Runtime {
         let skill = route.skill(&request.skill)?;
         skill.check_input(&input)?;
         if request.durability == Durability::None && skill.effect != Effect::Read {
-            let message = format!("durability `none` is for skills of effect class `read`; this one is `{}`", skill.effect);
+            let message =
+                format!("durability `none` is for skills of effect class `read`; this one is `{}`", skill.effect);
             return Err(Error::new(Code::RequestInvalid, message));
         }
-        if request.idempotency_key.as_ref().is_some_and(|key| key.is_empty() || key.len() > limits::IDEMPOTENCY_KEY_BYTES_MAX) {
+        if request
+            .idempotency_key
+            .as_ref()
+            .is_some_and(|key| key.is_empty() || key.len() > limits::IDEMPOTENCY_KEY_BYTES_MAX)
+        {
             let most = limits::IDEMPOTENCY_KEY_BYTES_MAX;
             return Err(Error::new(Code::RequestInvalid, format!("an idempotency key is 1 to {most} bytes")));
         }

@@ -3,9 +3,9 @@
 //! It speaks to `wasi:http` itself, since the SDK would not let it misspell.
 
 #[cfg(target_family = "wasm")]
-mod send;
-#[cfg(target_family = "wasm")]
 mod memory;
+#[cfg(target_family = "wasm")]
+mod send;
 
 use troupe_sdk::prelude::*;
 
@@ -104,7 +104,11 @@ fn abandon(input: Requests) -> usize {
 
 #[cfg(not(target_family = "wasm"))]
 fn perform(input: Requests) -> All {
-    All { answers: input.requests.iter().map(|_| Came::default()).collect(), found: input.pieces.len(), order: Vec::new() }
+    All {
+        answers: input.requests.iter().map(|_| Came::default()).collect(),
+        found: input.pieces.len(),
+        order: Vec::new(),
+    }
 }
 
 #[cfg(target_family = "wasm")]

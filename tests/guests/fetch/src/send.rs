@@ -121,7 +121,10 @@ fn answer(future: &FutureIncomingResponse) -> Came {
     let headers = response.headers().entries();
     let mut came = Came {
         status: Some(response.status()),
-        headers: headers.into_iter().map(|(name, value)| (name, String::from_utf8_lossy(&value).into_owned())).collect(),
+        headers: headers
+            .into_iter()
+            .map(|(name, value)| (name, String::from_utf8_lossy(&value).into_owned()))
+            .collect(),
         ..Came::default()
     };
     let Ok(body) = response.consume() else { return came };

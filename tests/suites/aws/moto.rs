@@ -1,0 +1,119 @@
+//! A moto server of the test's own, and requests that fill it.
+
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::process::Stdio;
+use std::time::Duration;
+
+use reqwest::Response;
+use tokio::process::{Child, Command};
+
+/// Longest that the server may take to start.
+const START_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// A server, ended with this.
+pub struct Moto {
+    _child: Child,
+    url: String,
+    http: reqwest::Client,
+}
+
+impl Moto {
+    /// Starts a server; none where there is no moto on this machine.
+    pub async fn start() -> Option<Self> {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let started = Command::new("moto_server")
+            .args(["-H", "127.0.0.1", "-p", &port.to_string()])
+            .env("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn();
+        let Ok(child) = started else {
+            assert!(std::env::var_os("TROUPE_REQUIRE_SUITES").is_none(), "moto_server is not on the path");
+            // Past the test runner, which keeps what a passing test prints to itself.
+            let _ = writeln!(std::io::stderr(), "left out: the AWS suite, because moto_server is not on the path");
+            return None;
+        };
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let moto = Self { _child: child, url: format!("http://127.0.0.1:{port}"), http };
+        let until = tokio::time::Instant::now() + START_TIME_MAX;
+        while moto.http.get(format!("{}/moto-api/", moto.url)).send().await.is_err() {
+            assert!(tokio::time::Instant::now() < until, "moto does not start");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Some(moto)
+    }
+
+    /// Where it listens.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Checks signatures and policies from now on.
+    pub async fn enforce(&self) {
+        let request = self.http.post(format!("{}/moto-api/reset-auth", self.url));
+        done(request.header("content-type", "text/plain").body("0").send().await.unwrap()).await;
+    }
+
+    /// Calls an operation of a query service, and returns the answer's text.
+    pub async fn query(&self, service: &str, region: &str, parameters: &[(&str, String)]) -> String {
+        let body: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}={}", escaped(value))).collect();
+        let request = self
+            .http
+            .post(&self.url)
+            .header("authorization", unsigned(service, region))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(body.join("&"));
+        done(request.send().await.unwrap()).await
+    }
+
+    /// Makes a bucket.
+    pub async fn make_bucket(&self, name: &str) {
+        let request = self.http.put(format!("{}/{name}", self.url));
+        done(request.header("authorization", unsigned("s3", "us-east-1")).send().await.unwrap()).await;
+    }
+
+    /// Makes a table.
+    pub async fn make_table(&self, region: &str, name: &str) {
+        let body = format!(
+            r#"{{"TableName":"{name}","BillingMode":"PAY_PER_REQUEST",
+                "KeySchema":[{{"AttributeName":"a","KeyType":"HASH"}}],
+                "AttributeDefinitions":[{{"AttributeName":"a","AttributeType":"S"}}]}}"#
+        );
+        let request = self
+            .http
+            .post(&self.url)
+            .header("authorization", unsigned("dynamodb", region))
+            .header("content-type", "application/x-amz-json-1.0")
+            .header("x-amz-target", "DynamoDB_20120810.CreateTable")
+            .body(body);
+        done(request.send().await.unwrap()).await;
+    }
+}
+
+/// What stands between the tags `<name>` in an answer, each time.
+pub fn all_between<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
+    let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+    text.split(&open).skip(1).filter_map(|rest| rest.split(&close).next()).collect()
+}
+
+/// Names service and region as a signature does; moto goes by that before it enforces.
+fn unsigned(service: &str, region: &str) -> String {
+    format!(
+        "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20260101/{region}/{service}/aws4_request, SignedHeaders=host, Signature=0"
+    )
+}
+
+async fn done(response: Response) -> String {
+    let status = response.status();
+    let text = response.text().await.unwrap();
+    assert!(status.is_success(), "{status}: {text}");
+    text
+}
+
+fn escaped(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
