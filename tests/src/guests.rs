@@ -1,6 +1,6 @@
 //! The guests, compiled once a run and ready to be packed under any version.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -54,7 +54,7 @@ pub fn guests() -> &'static Guests {
 
 /// Compiles guests. Each version has a target directory of its own, so that a run after
 /// the first compiles nothing.
-fn compile(target: &PathBuf, version: &str, packages: &[&str]) {
+fn compile(target: &Path, version: &str, packages: &[&str]) {
     let mut cargo = Command::new("cargo");
     cargo
         .args(["build", "--release", "--locked", "--target", TARGET, "--target-dir"])
@@ -70,7 +70,7 @@ fn compile(target: &PathBuf, version: &str, packages: &[&str]) {
 }
 
 impl Guest {
-    fn read(name: &str, target: &PathBuf) -> Self {
+    fn read(name: &str, target: &Path) -> Self {
         let text =
             std::fs::read_to_string(root().join("tests/guests").join(name).join("agent.toml")).expect("a manifest");
         let wasm = target.join(TARGET).join("release").join(format!("guest_{name}.wasm"));

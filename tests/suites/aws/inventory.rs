@@ -12,10 +12,11 @@ use crate::PROGRAM;
 
 const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-2"];
 
-/// Everything the agent asks for, and no more: its README's policy.
+/// The policy of the agent's README for these services, and `s3:ListBucket`: that is the
+/// name by which moto checks what it does not tell apart (AWS does).
 const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Resource":"*","Action":[
     "ec2:Describe*","s3:ListAllMyBuckets","s3:GetBucketLocation","s3:GetBucketTagging","s3:GetBucketVersioning",
-    "s3:GetEncryptionConfiguration","s3:GetBucketPublicAccessBlock","iam:GetAccountSummary","iam:GetLoginProfile",
+    "s3:GetEncryptionConfiguration","s3:GetBucketPublicAccessBlock","s3:ListBucket","iam:GetAccountSummary","iam:GetLoginProfile",
     "iam:GetRole","iam:GetUser","iam:ListAccessKeys","iam:ListMFADevices","iam:ListRoles","iam:ListUsers",
     "dynamodb:DescribeTable","dynamodb:ListTables","dynamodb:ListTagsOfResource","sts:GetCallerIdentity"]}]}"#;
 

@@ -60,7 +60,7 @@ async fn a_publish_that_is_killed_while_it_compiles_is_whole_or_absent() {
     let mut host = host().await;
     let mut random = seed::seeded("publish with a compile");
     let mut whole = 0;
-    let window = quiet(&host, &guests().echo.marked(0), "4.0.0").await.mul_f64(1.1);
+    let window = quiet(&host, &guests().echo.marked(0), "4.0.0").await.mul_f64(1.4);
     let kills = seed::kills().div_ceil(3);
     for kill in 1..=kills {
         let guest = guests().echo.marked(u32::try_from(kill).unwrap());

@@ -62,7 +62,7 @@ async fn a_hundred_swaps_lose_and_mix_nothing() {
         let swapped = host.client().swap("echo", version).await.of(200);
         assert_eq!(swapped["deployment"]["serving"], version);
         assert_eq!(swapped["expired"], 0);
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let _ = stop.send(());
     let seen = requests.await.unwrap();

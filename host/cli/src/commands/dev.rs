@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use notify_debouncer_full::notify::RecursiveMode;
-use notify_debouncer_full::{DebounceEventResult, new_debouncer};
+use notify_debouncer_full::notify::{RecommendedWatcher, RecursiveMode};
+use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
 use owo_colors::OwoColorize as _;
 use tokio::sync::mpsc;
 use troupe_core::view::{ReleaseView, SwapRequest};
@@ -35,6 +35,8 @@ pub(crate) async fn run(args: &Args, command: &Dev) -> Result<ExitCode> {
     let host = Host::start(&args.data_dir, &command.listen, manner).await?;
     let (url, runtime, owner) = (host.url(), host.runtime.clone(), host.owner.clone());
     let mut stop = std::pin::pin!(asked_to_stop()?);
+    // Watching begins before building, so that what is saved meanwhile is built again.
+    let watched = Watched::new(&agents)?;
     // Ctrl-C during the first builds ends them: nothing is published half.
     let good = tokio::select! {
         good = refresh_all(&runtime, &owner, &agents) => good,
@@ -46,13 +48,13 @@ pub(crate) async fn run(args: &Args, command: &Dev) -> Result<ExitCode> {
     let open = host.open();
     note(&format!("{} {good} of {} agents on {}", "serving".green().bold(), agents.len(), url.bold()));
     note(&format!("watching {}; Ctrl-C stops", command.dir.display()));
-    let ended = tokio::select! {
-        watched = watch(&runtime, &owner, &agents) => watched,
-        () = &mut stop => Ok(()),
-    };
+    tokio::select! {
+        () = watched.rebuild(&runtime, &owner, &agents) => {}
+        () = &mut stop => {}
+    }
     note("stopping; a second Ctrl-C stops at once");
     open.close(GRACE).await;
-    ended.map(|()| ExitCode::SUCCESS)
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Refreshes every agent once; returns how many serve.
@@ -82,40 +84,55 @@ fn find(dir: &Path) -> Result<Vec<PathBuf>> {
     Ok(found.into_iter().collect())
 }
 
-/// Rebuilds what changes, until the watcher ends.
-async fn watch(runtime: &Runtime, owner: &Caller, agents: &[PathBuf]) -> Result<()> {
-    let (changed, mut changes) = mpsc::unbounded_channel();
-    let handler = move |result: DebounceEventResult| {
-        if let Ok(events) = result {
-            let paths: Vec<PathBuf> = events
-                .into_iter()
-                .filter(|event| !event.kind.is_access())
-                .flat_map(|event| event.event.paths)
-                .collect();
-            let _ = changed.send(paths);
+/// The agents' directories under watch.
+struct Watched {
+    /// Each agent's directory as the system names it, in the agents' order.
+    roots: Vec<PathBuf>,
+    changes: mpsc::UnboundedReceiver<Vec<PathBuf>>,
+    /// Watches as long as it lives.
+    _watcher: Debouncer<RecommendedWatcher, RecommendedCache>,
+}
+
+impl Watched {
+    fn new(agents: &[PathBuf]) -> Result<Self> {
+        let (changed, changes) = mpsc::unbounded_channel();
+        let handler = move |result: DebounceEventResult| {
+            if let Ok(events) = result {
+                let paths: Vec<PathBuf> = events
+                    .into_iter()
+                    .filter(|event| !event.kind.is_access())
+                    .flat_map(|event| event.event.paths)
+                    .collect();
+                let _ = changed.send(paths);
+            }
+        };
+        let failed = |error: notify::Error| {
+            Error::new(Code::BuildFailed, "the agents' files cannot be watched").with_cause(error)
+        };
+        let mut watcher = new_debouncer(SETTLE, None, handler).map_err(failed)?;
+        let mut roots = Vec::new();
+        for dir in agents {
+            let dir = dir.canonicalize().map_err(Error::internal)?;
+            watcher.watch(&dir, RecursiveMode::Recursive).map_err(failed)?;
+            roots.push(dir);
         }
-    };
-    let failed =
-        |error: notify::Error| Error::new(Code::BuildFailed, "the agents' files cannot be watched").with_cause(error);
-    let mut watcher = new_debouncer(SETTLE, None, handler).map_err(failed)?;
-    let mut roots = Vec::new();
-    for dir in agents {
-        let dir = dir.canonicalize().map_err(Error::internal)?;
-        watcher.watch(&dir, RecursiveMode::Recursive).map_err(failed)?;
-        roots.push(dir);
+        Ok(Self { roots, changes, _watcher: watcher })
     }
-    while let Some(mut paths) = changes.recv().await {
-        // What changed while the last build ran belongs to one build.
-        while let Ok(more) = changes.try_recv() {
-            paths.extend(more);
-        }
-        for (dir, root) in agents.iter().zip(&roots) {
-            if paths.iter().any(|path| is_source(path, root)) {
-                refresh(runtime, owner, dir).await;
+
+    /// Rebuilds what changes, until the watcher ends.
+    async fn rebuild(mut self, runtime: &Runtime, owner: &Caller, agents: &[PathBuf]) {
+        while let Some(mut paths) = self.changes.recv().await {
+            // What changed while the last build ran belongs to one build.
+            while let Ok(more) = self.changes.try_recv() {
+                paths.extend(more);
+            }
+            for (dir, root) in agents.iter().zip(&self.roots) {
+                if paths.iter().any(|path| is_source(path, root)) {
+                    refresh(runtime, owner, dir).await;
+                }
             }
         }
     }
-    Ok(())
 }
 
 /// Whether a changed file is part of an agent's sources: not what builds write, nor what
