@@ -140,6 +140,24 @@ async fn a_service_that_refuses_the_key_is_named_and_hides_nothing() {
     assert!(services.contains("ec2") && services.contains("s3"), "{errors:#?}");
 }
 
+#[tokio::test]
+async fn what_is_not_granted_any_more_is_named_to_the_caller() {
+    let Some(moto) = Moto::start().await else { return };
+    build_agent();
+    let agent = root().join("plugins/aws");
+    let mut host = Host::new(PROGRAM, &["dev", agent.to_str().unwrap(), "--listen", "127.0.0.1:0"])
+        .with_variable("AWS_ENDPOINT_URL", moto.url())
+        .with_variable("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+        .with_variable("AWS_SECRET_ACCESS_KEY", "a-secret-that-opens-nothing-at-all");
+    host.start().await;
+    host.client().put("/api/v1/deployments/aws/grants", &json!({ "grants": {} })).await.of(200);
+    let output = host.client().run("aws", "inventory", json!({ "services": ["s3"] })).await.output();
+    let errors = output["errors"].as_array().unwrap();
+    assert!(!errors.is_empty() && errors.iter().all(|error| error["kind"] == "denied"), "{errors:#?}");
+    let message = errors[0]["message"].as_str().unwrap();
+    assert!(message.contains("no grant of `http` leads to https://s3"), "{message}");
+}
+
 fn kind_and_id(resource: &Value) -> (String, String) {
     (resource["type"].as_str().unwrap().to_owned(), resource["id"].as_str().unwrap().to_owned())
 }

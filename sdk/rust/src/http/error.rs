@@ -33,6 +33,22 @@ pub enum HttpError {
 }
 
 impl HttpError {
+    /// Reads a host's explanation, `CODE: sentence`.
+    #[cfg_attr(not(target_family = "wasm"), cfg(test))]
+    pub(crate) fn explained(why: &str) -> Self {
+        let (code, sentence) = why.split_once(": ").unwrap_or(("", why));
+        let sentence = sentence.to_owned();
+        match code {
+            "limit.body" | "limit.headers" => Self::TooLarge(sentence),
+            "limit.idle" | "limit.deadline" => Self::Timeout(sentence),
+            "limit.connections" => Self::Unreachable(sentence),
+            _ if code.starts_with("denied.") || code.starts_with("credentials.") => Self::Denied(sentence),
+            _ if code.starts_with("unavailable.") => Self::Unreachable(sentence),
+            _ if code.starts_with("request.") => Self::Invalid(sentence),
+            _ => Self::Failed(why.to_owned()),
+        }
+    }
+
     /// Puts what was asked before the sentence.
     pub(crate) fn of(self, what: &str) -> Self {
         let say = |message: String| format!("{what}: {message}");
@@ -94,5 +110,19 @@ impl From<HttpError> for Failure {
             _ if temporary => Self::unavailable(error),
             _ => Self::failed(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::HttpError;
+
+    #[test]
+    fn a_hosts_explanation_is_told_apart_by_its_code_and_shown_as_its_sentence() {
+        let told = |why: &str| HttpError::explained(why);
+        assert_eq!(told("denied.capability: no grant: ask"), HttpError::Denied("no grant: ask".into()));
+        assert_eq!(told("limit.body: too large"), HttpError::TooLarge("too large".into()));
+        assert_eq!(told("unavailable.dns: no name"), HttpError::Unreachable("no name".into()));
+        assert_eq!(told("something else"), HttpError::Failed("something else".into()));
     }
 }

@@ -57,8 +57,10 @@ impl Body {
 
 fn outgoing(request: &Request) -> Result<OutgoingRequest, HttpError> {
     let url = Url::parse(&request.url)?;
+    // The host then says in a sentence why it refused, which the standard codes cannot.
+    let explain = ("troupe-explain".to_owned(), b"true".to_vec());
     let pairs = request.headers.iter().map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
-    let headers = Fields::from_list(&pairs.collect::<Vec<_>>())
+    let headers = Fields::from_list(&pairs.chain([explain]).collect::<Vec<_>>())
         .map_err(|cause| HttpError::Invalid(format!("a header cannot be sent: {cause}")))?;
     let outgoing = OutgoingRequest::new(headers);
     let scheme = if url.tls { Scheme::Https } else { Scheme::Http };
@@ -165,7 +167,7 @@ fn error(code: ErrorCode) -> HttpError {
         E::HttpRequestUriTooLong => HttpError::TooLarge(text("the address is too long")),
         E::HttpRequestMethodInvalid => HttpError::Invalid(text("the method cannot be sent")),
         E::HttpRequestUriInvalid => HttpError::Invalid(text("the address cannot be sent")),
-        E::InternalError(Some(why)) => HttpError::Failed(why),
+        E::InternalError(Some(why)) => HttpError::explained(&why),
         other => HttpError::Failed(other.to_string()),
     }
 }
