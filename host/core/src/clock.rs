@@ -13,10 +13,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The earliest and latest instants that print with a four-digit year in every time
-    /// zone; values are held within.
+    /// The Unix epoch and 9999-12-30T00:00:00Z, past which some time zone is in a year of
+    /// five digits; values are held within.
     const MIN_MS: i64 = 0;
-    const MAX_MS: i64 = 253_402_207_200_999;
+    const MAX_MS: i64 = 253_402_128_000_000;
 
     /// Makes a timestamp from milliseconds since the Unix epoch, held within the years
     /// 1970 to 9999.
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn extreme_values_are_held_within_four_digit_years() {
         assert_eq!(Timestamp::from_millis(i64::MIN).as_millis(), 0);
-        assert_eq!(Timestamp::from_millis(i64::MAX).to_string(), "9999-12-30T22:00:00.999Z");
+        assert_eq!(Timestamp::from_millis(i64::MAX).to_string(), "9999-12-30T00:00:00.000Z");
         assert_eq!(Timestamp::from_millis(5).since(Timestamp::from_millis(9)), Duration::ZERO);
     }
 }
