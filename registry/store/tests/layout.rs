@@ -158,9 +158,10 @@ fn the_index_names_releases_by_tenant_and_tag() {
         digest,
     };
     layout.write_index(&[entry("default"), entry("acme")]).unwrap();
+    let size = fs::metadata(blobs(&dir).join(digest.hex())).unwrap().len();
     let manifest = |tag: &str| {
         json!({
-            "mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": digest.to_string(), "size": 7,
+            "mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": digest.to_string(), "size": size,
             "annotations": { "org.opencontainers.image.ref.name": tag },
         })
     };
