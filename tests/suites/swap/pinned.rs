@@ -3,17 +3,24 @@
 use std::time::Duration;
 
 use serde_json::json;
+use troupe_tests::Client;
 
 use crate::host;
+
+/// Begins a call that takes a while, and returns its id once it runs.
+async fn start_sleeping(client: &Client) -> String {
+    let task = client.submit("echo", "sleep", json!({ "ms": 1_500 })).await;
+    while client.get(&format!("/api/v1/tasks/{task}")).await.of(200)["status"] != "running" {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    task
+}
 
 #[tokio::test]
 async fn a_call_that_runs_during_a_swap_ends_on_the_old_release() {
     let host = host().await;
     let client = host.client();
-    let running = client.submit("echo", "sleep", json!({ "ms": 1_500 })).await;
-    while client.get(&format!("/api/v1/tasks/{running}")).await.of(200)["status"] != "running" {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let running = start_sleeping(&client).await;
     client.swap("echo", "2.0.0").await.of(200);
     assert_eq!(client.run("echo", "version", json!({})).await.output(), json!({ "version": "2.0.0" }));
     let ended = client.ended(&running).await;
@@ -25,10 +32,7 @@ async fn a_call_that_runs_during_a_swap_ends_on_the_old_release() {
 async fn a_third_release_waits_until_the_oldest_has_drained() {
     let host = host().await;
     let client = host.client();
-    let running = client.submit("echo", "sleep", json!({ "ms": 1_500 })).await;
-    while client.get(&format!("/api/v1/tasks/{running}")).await.of(200)["status"] != "running" {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let running = start_sleeping(&client).await;
     client.swap("echo", "2.0.0").await.of(200);
     let swapped = client.swap("echo", "1.0.0").await.of(200);
     assert_eq!((&swapped["deployment"]["epoch"], &swapped["expired"]), (&json!(3), &json!(0)));
