@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
+use serde_json::Value;
 use troupe_package::{Manifest, Profile, Release, write_archive};
 use troupe_runtime::admission;
 
@@ -33,6 +34,8 @@ pub struct Guests {
     pub counter: Guest,
     /// Misbehaves in one way a skill.
     pub hostile: Guest,
+    /// Sends whatever request it is told to; asks for nothing of itself.
+    pub fetch: Guest,
 }
 
 /// Returns the guests, building them at the first call.
@@ -40,7 +43,7 @@ pub fn guests() -> &'static Guests {
     static GUESTS: OnceLock<Guests> = OnceLock::new();
     GUESTS.get_or_init(|| {
         let first = guests_dir().join("1.0.0");
-        compile(&first, "1.0.0", &["guest-echo", "guest-counter", "guest-hostile"]);
+        compile(&first, "1.0.0", &["guest-echo", "guest-counter", "guest-hostile", "guest-fetch"]);
         let second = guests_dir().join("2.0.0");
         compile(&second, "2.0.0", &["guest-echo"]);
         Guests {
@@ -48,6 +51,7 @@ pub fn guests() -> &'static Guests {
             echo_2: Guest::read("echo", &second),
             counter: Guest::read("counter", &first),
             hostile: Guest::read("hostile", &first),
+            fetch: Guest::read("fetch", &first),
         }
     })
 }
@@ -100,6 +104,14 @@ impl Guest {
         marked.component.extend(b"mark");
         marked.component.extend(mark.to_le_bytes());
         marked
+    }
+
+    /// The same guest, asking for capabilities, written as a manifest has them.
+    #[must_use]
+    pub fn asking(&self, capabilities: Value) -> Self {
+        let mut asking = self.clone();
+        asking.manifest.capabilities = serde_json::from_value(capabilities).expect("good capabilities");
+        asking
     }
 
     /// The same guest with another component under its manifest and profile.

@@ -6,6 +6,7 @@ mod artifact;
 mod aws;
 mod cli;
 mod faults;
+mod http;
 mod rest;
 mod sandbox;
 mod state;

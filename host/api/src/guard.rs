@@ -32,8 +32,8 @@ pub(crate) fn around(routes: axum::Router<Doors>, doors: &Doors) -> axum::Router
         })
         .method_not_allowed_fallback(|| async {
             Failed::from(Error::new(
-                Code::RouteNotFound,
-                "this path does not take this method; `/api/v1/openapi.json` lists what there is",
+                Code::RouteMethod,
+                "this path does not take this method; the header `allow` names those that it takes",
             ))
         })
         .layer(RequestBodyTimeoutLayer::new(limits::REQUEST_BODY_TIME_MAX))

@@ -4,7 +4,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use troupe_core::view::Problem;
-use troupe_core::{Error, Kind};
+use troupe_core::{Code, Error, Kind};
 
 /// Seconds after which a client may try again what the host could not take.
 const RETRY_AFTER_SECONDS: u64 = 1;
@@ -25,6 +25,7 @@ impl From<Error> for Failed {
 /// The status of an error.
 pub(crate) fn status(error: &Error) -> StatusCode {
     match error.code.kind() {
+        _ if error.code == Code::RouteMethod => StatusCode::METHOD_NOT_ALLOWED,
         Kind::Invalid => StatusCode::BAD_REQUEST,
         Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
         Kind::Denied => StatusCode::FORBIDDEN,

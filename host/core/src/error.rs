@@ -99,6 +99,8 @@ codes! {
     TaskNotFound = "task.not_found", NotFound;
     /// There is nothing at this path.
     RouteNotFound = "route.not_found", NotFound;
+    /// What is at this path does not take this method.
+    RouteMethod = "route.method_not_allowed", Invalid;
     /// The input breaks the skill's schema.
     InputInvalid = "input.invalid", Invalid;
     /// The output breaks the skill's schema.
@@ -137,7 +139,7 @@ codes! {
     TaskEnded = "task.ended", Conflict;
     /// The task was cancelled.
     Cancelled = "cancelled", Conflict;
-    /// The host stopped during a write whose outcome is not known.
+    /// The host or the invocation ended during a write whose outcome is not known.
     InDoubt = "in_doubt", Conflict;
     /// A retired release, or an invocation that lost its lease, tried to write.
     StaleEpoch = "stale_epoch", Conflict;

@@ -17,12 +17,13 @@ mod query;
 mod queue;
 mod run;
 mod submit;
+mod watch;
 mod workers;
 
-pub use observe::{TaskEvent, TaskEvents};
 pub use query::TaskQuery;
 pub use submit::Submitted;
+pub use watch::{TaskEvent, TaskEvents};
 
-pub(crate) use observe::Watchers;
 pub(crate) use queue::Queue;
+pub(crate) use watch::Watchers;
 pub(crate) use workers::Workers;

@@ -38,7 +38,7 @@ pub use http_call::{Header, HttpAnswer, HttpBody, HttpCall, HttpFailure};
 use crate::clock::GuestClock;
 use crate::port::{Ledger, StateWrite};
 use call::encode;
-use waiting::Waiting;
+use waiting::{Rest, Waiting};
 
 /// Leave to perform one call; made by [`authorize`] alone.
 #[derive(Debug)]
@@ -162,12 +162,15 @@ impl Gate {
         if let Some(refusal) = unacceptable(&call) {
             return answered(refusal);
         }
-        let mut ledger = self.0.ledger.lock().await;
         let write = match &call {
-            Call::StateGet { key } => return answered(Answer::Entry(ledger.get(key).await?)),
+            Call::StateGet { key } => {
+                let found = self.0.ledger.lock().await.get(key).await?;
+                return answered(Answer::Entry(found));
+            }
             Call::StateList { prefix, after, limit } => {
                 let limit = (*limit).min(limits::STATE_LIST_MAX);
-                return answered(Answer::Keys(ledger.list(prefix, after.as_deref(), limit).await?));
+                let keys = self.0.ledger.lock().await.list(prefix, after.as_deref(), limit).await?;
+                return answered(Answer::Keys(keys));
             }
             Call::StateSet { key, value } => StateWrite::Set { key: key.clone(), value: value.clone() },
             Call::StateCompareAndSet { key, expected, value } => {
@@ -177,8 +180,13 @@ impl Gate {
             Call::Http(_) => return answered(denied(&call, "http")),
         };
         let row = JournalRow { number, at: self.now(), call: encode(&call), answer: Vec::new(), write: true };
-        let waiting = self.waiting().take();
-        let outcome = ledger.write(waiting, row, write, grant.bytes, grant.keys).await?;
+        let gate = self.clone();
+        let outcome = to_its_end(async move {
+            let mut ledger = gate.ledger().await?;
+            let waiting = gate.waiting().take();
+            ledger.write(waiting, row, write, grant.bytes, grant.keys).await
+        });
+        let outcome = outcome.await?;
         self.deliver();
         Ok(Answer::from(&outcome))
     }
@@ -198,7 +206,7 @@ impl Gate {
     /// A store that cannot go on.
     pub(crate) async fn begin_http(&self, number: u64, call: HttpCall, write: bool) -> Result<()> {
         let row = JournalRow { number, at: self.now(), call: encode(&Call::Http(call)), answer: Vec::new(), write };
-        self.waiting().open(row.clone(), write);
+        self.waiting().open(row.clone());
         if write {
             self.commit(Some(row)).await?;
         }
@@ -230,7 +238,7 @@ impl Gate {
         };
         let call = encode(&Call::Http(call));
         let row = JournalRow { number, at: self.now(), call, answer: answer.encode(), write: false };
-        self.waiting().open(row, false);
+        self.waiting().open(row);
     }
 
     /// Gives the guest the answer of an HTTP call, if there is one.
@@ -260,34 +268,63 @@ impl Gate {
         self.0.fatal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
     }
 
-    /// Ends the journal: waits for the commit under way, and hands over the rows that no
-    /// commit has taken yet, with the number of calls made and of calls denied.
-    pub(crate) async fn finish(&self) -> (Vec<JournalRow>, u64, u64) {
+    /// Ends the journal: waits for the commit under way, and closes the ledger.
+    pub(crate) async fn finish(&self) -> Finished {
         let _last = self.0.ledger.lock().await;
         self.0.closed.store(true, Ordering::Relaxed);
         let counted = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        (self.waiting().finish(), counted(&self.0.calls), counted(&self.0.denied))
+        let Rest { rows, in_doubt } = self.waiting().finish();
+        Finished { rows, in_doubt, calls: counted(&self.0.calls), denied: counted(&self.0.denied) }
     }
 
-    /// Commits all rows that wait, and one more after them. A commit goes on to its end
-    /// even if whoever asked for it is gone, so that no row is lost half way.
+    /// Commits all rows that wait, and one more after them.
     async fn commit(&self, last: Option<JournalRow>) -> Result<()> {
         let gate = self.clone();
-        let commit = tokio::spawn(async move {
-            let mut ledger = gate.0.ledger.lock().await;
-            if gate.0.closed.load(Ordering::Relaxed) {
-                return Err(Error::internal("the invocation has ended"));
-            }
+        let commit = to_its_end(async move {
+            let mut ledger = gate.ledger().await?;
+            let number = last.as_ref().map(|row| row.number);
             let mut rows = gate.waiting().take();
             rows.extend(last);
-            ledger.record(rows).await
+            ledger.record(rows).await?;
+            if let Some(number) = number {
+                gate.waiting().committed(number);
+            }
+            Ok(())
         });
-        commit.await.map_err(Error::internal)?
+        commit.await
+    }
+
+    /// The ledger, while the invocation lasts.
+    async fn ledger(&self) -> Result<tokio::sync::MutexGuard<'_, Box<dyn Ledger>>> {
+        let ledger = self.0.ledger.lock().await;
+        if self.0.closed.load(Ordering::Relaxed) {
+            return Err(Error::internal("the invocation has ended"));
+        }
+        Ok(ledger)
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What an invocation's gate leaves behind.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    /// Rows that no commit has taken yet.
+    pub(crate) rows: Vec<JournalRow>,
+    /// The first write outside that may have been sent and whose outcome nobody knows.
+    pub(crate) in_doubt: Option<JournalRow>,
+    /// How many calls were made.
+    pub(crate) calls: u64,
+    /// How many of them were denied.
+    pub(crate) denied: u64,
+}
+
+/// Lets a commit go on to its end even if whoever asked for it is gone, so that no row is
+/// lost half way.
+async fn to_its_end<T: Send + 'static>(commit: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    tokio::spawn(commit).await.map_err(Error::internal)?
 }
 
 /// The error of a guest that calls the host without end.

@@ -7,6 +7,7 @@ use wasmtime::component::ResourceTableError;
 use wasmtime_wasi::I32Exit;
 
 use crate::bindings::troupe::agent::types::{Failure, Problem};
+use crate::gate::{Call, JournalRow};
 use crate::limiter::Limiter;
 
 /// Says why a guest ended that did not return.
@@ -55,6 +56,19 @@ pub(crate) fn from_trap(error: wasmtime::Error, limiter: &Limiter) -> Error {
         return handles();
     }
     Error::new(Code::GuestTrap, "the agent broke the rules of the component model").with_cause(text)
+}
+
+/// Says that an invocation ended badly while a write outside was under way.
+pub(crate) fn in_doubt(error: Error, write: &JournalRow) -> Error {
+    let call = Call::decode(&write.call).map_or_else(|_| "a call".to_owned(), |call| call.describe());
+    let message =
+        format!("{error}; {call} was under way then: check whether it took effect before it is asked for again");
+    let ended_by = error.code.as_str();
+    Error::new(Code::InDoubt, message)
+        .with("call", call)
+        .with("number", write.number)
+        .with("ended_by", ended_by)
+        .with_cause(error)
 }
 
 fn handles() -> Error {

@@ -187,17 +187,21 @@ impl Sandbox {
         let (memory_bytes_peak, looks) = (context.limiter.peak() as u64, context.clock.looks());
         // Ends what is under way, before the journal is closed.
         drop(store);
-        let (rows, host_calls, denied) = gate.finish().await;
+        let finished = gate.finish().await;
+        let result = result.map_err(|error| match &finished.in_doubt {
+            Some(write) => outcome::in_doubt(error, write),
+            None => error,
+        });
         let counted = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let usage = Usage {
             memory_bytes_peak,
-            host_calls: host_calls + looks,
-            denied,
+            host_calls: finished.calls + looks,
+            denied: finished.denied,
             http_requests: counted(&http.meters.requests),
             http_bytes_sent: counted(&http.meters.bytes_sent),
             http_bytes_received: counted(&http.meters.bytes_received),
         };
-        Outcome { result, rows, usage }
+        Outcome { result, rows: finished.rows, usage }
     }
 }
 

@@ -18,7 +18,8 @@ use crate::problem::Answer;
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Streams a task: `task` with its state now, `progress` and `partial` while it runs, and
-/// `task` once more when it has ended, after which the stream ends.
+/// `task` once more when it has ended, after which the stream ends. A reader too slow for
+/// the parts gets `missed` with how many it did not get.
 #[utoipa::path(get, path = "/api/v1/tasks/{task}/events", tag = "tasks",
     params(("task" = String, Path, description = "The task's id")),
     responses(
@@ -45,6 +46,7 @@ fn written(event: &TaskEvent) -> Event {
         TaskEvent::Task(task) => ("task", serde_json::to_string(task)),
         TaskEvent::Progress(progress) => ("progress", serde_json::to_string(progress)),
         TaskEvent::Partial(part) => ("partial", serde_json::to_string(part)),
+        TaskEvent::Missed(parts) => ("missed", Ok(format!("{{\"parts\":{parts}}}"))),
         _ => ("other", Ok("null".to_owned())),
     };
     // JSON text has no raw line ends once it is printed by serde_json, but a guest's

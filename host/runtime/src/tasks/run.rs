@@ -154,7 +154,6 @@ impl Runtime {
                 task: row.id,
                 agent: row.agent.to_string(),
                 watchers: self.watchers.clone(),
-                paced: std::sync::Mutex::default(),
             }),
             stop: stop.clone(),
             time,
@@ -187,7 +186,11 @@ impl Runtime {
         match result {
             Ok(output) => TaskEnd { status: TaskStatus::Completed, output: Some(output), failure: None, ended_at },
             Err(error) => {
-                let status = if error.code == Code::Cancelled { TaskStatus::Cancelled } else { TaskStatus::Failed };
+                let status = match error.code {
+                    Code::Cancelled => TaskStatus::Cancelled,
+                    Code::InDoubt => TaskStatus::InDoubt,
+                    _ => TaskStatus::Failed,
+                };
                 if let Some(cause) = error.cause_chain() {
                     tracing::debug!(code = %error.code, cause, "an invocation failed: {error}");
                 }

@@ -18,8 +18,26 @@ pub(super) struct Waiting {
 #[derive(Debug)]
 struct Open {
     row: JournalRow,
-    /// Whether the journal holds it already.
-    committed: bool,
+    kept: Kept,
+}
+
+/// How much of a call the journal holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Nothing,
+    /// The call, without its answer.
+    Intent,
+    /// The call and its answer.
+    Whole,
+}
+
+/// What is left when the invocation ends.
+#[derive(Debug)]
+pub(super) struct Rest {
+    /// Rows for the last commit.
+    pub(super) rows: Vec<JournalRow>,
+    /// The first write that may have been sent and whose outcome nobody knows.
+    pub(super) in_doubt: Option<JournalRow>,
 }
 
 impl Waiting {
@@ -41,14 +59,24 @@ impl Waiting {
     }
 
     /// Notes an HTTP call that is under way.
-    pub(super) fn open(&mut self, row: JournalRow, committed: bool) {
-        self.open.insert(row.number, Open { row, committed });
+    pub(super) fn open(&mut self, row: JournalRow) {
+        self.open.insert(row.number, Open { row, kept: Kept::Nothing });
     }
 
     /// Notes that a call was answered, without telling the guest.
     pub(super) fn answer(&mut self, number: u64, answer: Vec<u8>) {
         if let Some(open) = self.open.get_mut(&number) {
             open.row.answer = answer;
+        }
+    }
+
+    /// Notes that a commit took the call's row: its intent, and the second time its answer.
+    pub(super) fn committed(&mut self, number: u64) {
+        if let Some(open) = self.open.get_mut(&number) {
+            open.kept = match open.kept {
+                Kept::Nothing => Kept::Intent,
+                Kept::Intent | Kept::Whole => Kept::Whole,
+            };
         }
     }
 
@@ -62,18 +90,24 @@ impl Waiting {
         if self.open.get(&number).is_none_or(|open| open.row.answer.is_empty()) {
             return;
         }
-        if let Some(Open { row, committed: false }) = self.open.remove(&number) {
+        if let Some(Open { row, kept: Kept::Nothing }) = self.open.remove(&number) {
             self.push(JournalRow { at, ..row });
         }
     }
 
-    /// Takes everything, at the end: calls that were never delivered have no answer, since
-    /// the guest saw none.
-    pub(super) fn finish(&mut self) -> Vec<JournalRow> {
-        let undelivered = std::mem::take(&mut self.open).into_values().filter(|open| !open.committed);
-        let undelivered = undelivered.map(|open| JournalRow { answer: Vec::new(), ..open.row });
+    /// Takes everything, at the end. A read that was never delivered has no answer, since
+    /// the guest saw none; a write whose intent no commit took was never sent.
+    pub(super) fn finish(&mut self) -> Rest {
         let mut rows = self.take();
-        rows.extend(undelivered);
-        rows
+        let mut in_doubt = None;
+        for Open { row, kept } in std::mem::take(&mut self.open).into_values() {
+            match (kept, row.answer.is_empty()) {
+                (Kept::Nothing, _) => rows.push(JournalRow { answer: Vec::new(), write: false, ..row }),
+                (Kept::Intent, true) => in_doubt = in_doubt.or(Some(row)),
+                (Kept::Intent, false) => rows.push(row),
+                (Kept::Whole, _) => {}
+            }
+        }
+        Rest { rows, in_doubt }
     }
 }

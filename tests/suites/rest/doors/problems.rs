@@ -28,16 +28,17 @@ async fn a_wrong_method_is_a_problem_document() {
     let host = empty_host().await;
     let client = host.client();
     let answer = client.send(client.request(Method::DELETE, "/api/v1/agents")).await;
-    assert_snapshot!(redacted_json(&answer.problem(404, "route.not_found")), @r#"
+    assert_snapshot!(redacted_json(&answer.problem(405, "route.method_not_allowed")), @r#"
     {
       "type": "about:blank",
-      "title": "Not Found",
-      "status": 404,
-      "code": "route.not_found",
-      "detail": "this path does not take this method; `/api/v1/openapi.json` lists what there is",
+      "title": "Method Not Allowed",
+      "status": 405,
+      "code": "route.method_not_allowed",
+      "detail": "this path does not take this method; the header `allow` names those that it takes",
       "retryable": false
     }
     "#);
+    assert_eq!(answer.header("allow"), Some("GET,HEAD"));
 }
 
 #[tokio::test]

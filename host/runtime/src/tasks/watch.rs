@@ -1,0 +1,200 @@
+//! Watching a task while it runs.
+//!
+//! Progress and parts reach a watcher by different ways: of progress only the newest
+//! counts, so a slow watcher skips what lies between; parts all count, so a watcher who
+//! falls too far behind is told how many it missed. The end reaches everybody.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use tokio::sync::{broadcast, watch};
+use tokio::time::Instant;
+use troupe_core::view::{Progress, TaskView};
+use troupe_core::{Caller, Code, Error, Result, Scope, TaskId, limits};
+
+use super::query::view;
+use crate::Runtime;
+
+/// Parts that a slow watcher may be behind before it misses some.
+const BEHIND_MAX: usize = 256;
+
+/// Something that happened to a running task.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum TaskEvent {
+    /// The task as it stands: the first event, and the last when it has ended.
+    Task(Box<TaskView>),
+    /// How far it is.
+    Progress(Progress),
+    /// A part of its output.
+    Partial(Arc<RawValue>),
+    /// This many parts were passed over, since the watcher was too slow.
+    Missed(u64),
+}
+
+/// Those who watch, by task.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Watchers(Arc<Mutex<HashMap<TaskId, Watched>>>);
+
+#[derive(Debug)]
+struct Watched {
+    progress: watch::Sender<Option<Progress>>,
+    line: broadcast::Sender<Line>,
+}
+
+/// What all watchers see in the same order.
+#[derive(Debug, Clone)]
+enum Line {
+    Part(Arc<RawValue>),
+    End(Box<TaskView>),
+}
+
+impl Watchers {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<TaskId, Watched>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn progress(&self, task: TaskId, progress: Progress) {
+        if let Some(watched) = self.lock().get(&task) {
+            watched.progress.send_replace(Some(progress));
+        }
+    }
+
+    pub(super) fn part(&self, task: TaskId, part: Arc<RawValue>) {
+        if let Some(watched) = self.lock().get(&task) {
+            let _ = watched.line.send(Line::Part(part));
+        }
+    }
+
+    /// Tells the watchers the end, and forgets them.
+    pub(crate) fn end(&self, task: TaskId, view: impl FnOnce() -> TaskView) {
+        if let Some(watched) = self.lock().remove(&task) {
+            let _ = watched.line.send(Line::End(Box::new(view())));
+        }
+    }
+
+    fn watch(&self, task: TaskId) -> Channel {
+        let mut all = self.lock();
+        let watched = all.entry(task).or_insert_with(|| Watched {
+            progress: watch::Sender::new(None),
+            line: broadcast::Sender::new(BEHIND_MAX),
+        });
+        let mut progress = watched.progress.subscribe();
+        if progress.borrow().is_some() {
+            progress.mark_changed();
+        }
+        Channel { progress, line: watched.line.subscribe(), next_progress: Instant::now(), told: None, end: None }
+    }
+
+    /// Forgets a task that nobody watches any more.
+    fn leave(&self, task: TaskId) {
+        let mut all = self.lock();
+        if all.get(&task).is_some_and(|watched| watched.line.receiver_count() <= 1) {
+            all.remove(&task);
+        }
+    }
+}
+
+/// The events of one task, from now to its end.
+#[derive(Debug)]
+pub struct TaskEvents {
+    task: TaskId,
+    first: Option<TaskView>,
+    channel: Option<Channel>,
+    watchers: Watchers,
+}
+
+#[derive(Debug)]
+struct Channel {
+    progress: watch::Receiver<Option<Progress>>,
+    line: broadcast::Receiver<Line>,
+    /// Before this, progress waits: it comes no faster than a person reads.
+    next_progress: Instant,
+    /// The progress that was told last.
+    told: Option<Progress>,
+    /// The end, held back until the newest progress is told.
+    end: Option<Box<TaskView>>,
+}
+
+impl TaskEvents {
+    /// The next event; `None` after the end.
+    pub async fn next(&mut self) -> Option<TaskEvent> {
+        if let Some(view) = self.first.take() {
+            if view.status.is_final() {
+                self.channel = None;
+            }
+            return Some(TaskEvent::Task(Box::new(view)));
+        }
+        let event = self.channel.as_mut()?.next().await;
+        if event.as_ref().is_none_or(|event| matches!(event, TaskEvent::Task(_))) {
+            self.channel = None;
+        }
+        event
+    }
+}
+
+impl Channel {
+    async fn next(&mut self) -> Option<TaskEvent> {
+        if let Some(end) = self.end.take() {
+            return Some(TaskEvent::Task(end));
+        }
+        tokio::select! {
+            biased;
+            Some(progress) = newest(&mut self.progress, self.next_progress) => Some(self.tell(progress)),
+            line = self.line.recv() => match line {
+                Ok(Line::Part(part)) => Some(TaskEvent::Partial(part)),
+                Ok(Line::End(end)) => {
+                    let newest = self.progress.borrow_and_update().clone();
+                    match newest.filter(|newest| self.told.as_ref() != Some(newest)) {
+                        None => Some(TaskEvent::Task(end)),
+                        Some(progress) => {
+                            self.end = Some(end);
+                            Some(self.tell(progress))
+                        }
+                    }
+                }
+                Err(broadcast::error::RecvError::Lagged(missed)) => Some(TaskEvent::Missed(missed)),
+                Err(broadcast::error::RecvError::Closed) => None,
+            },
+        }
+    }
+
+    fn tell(&mut self, progress: Progress) -> TaskEvent {
+        self.next_progress = Instant::now() + Duration::from_secs(1) / limits::PROGRESS_PER_SECOND;
+        self.told = Some(progress.clone());
+        TaskEvent::Progress(progress)
+    }
+}
+
+/// The newest progress, not before `at`; `None` if there will be none.
+async fn newest(progress: &mut watch::Receiver<Option<Progress>>, at: Instant) -> Option<Progress> {
+    // The wait comes first: a change that was taken note of must not be dropped.
+    tokio::time::sleep_until(at).await;
+    progress.changed().await.ok()?;
+    progress.borrow().clone()
+}
+
+impl Drop for TaskEvents {
+    fn drop(&mut self) {
+        self.watchers.leave(self.task);
+    }
+}
+
+impl Runtime {
+    /// Watches a task: its state now, then what happens until it ends.
+    ///
+    /// # Errors
+    /// [`Code::TaskNotFound`].
+    pub async fn watch_task(&self, caller: &Caller, task: TaskId) -> Result<TaskEvents> {
+        caller.require(Scope::Read)?;
+        // Watching begins before reading, so an end in between is not missed.
+        let channel = self.watchers.watch(task);
+        let mut watched = TaskEvents { task, first: None, channel: Some(channel), watchers: self.watchers.clone() };
+        let row = self.store.task(&caller.tenant, task).await?;
+        let row = row.ok_or_else(|| Error::new(Code::TaskNotFound, format!("there is no task {task}")))?;
+        watched.first = Some(view(&row));
+        Ok(watched)
+    }
+}

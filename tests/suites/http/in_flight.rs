@@ -1,0 +1,110 @@
+//! A write that is on its way when its task is cut off: nobody can tell whether it took
+//! effect, so the task ends in doubt and names it.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use troupe_tests::{Host, guests};
+
+use crate::empty_host;
+
+/// A service that takes requests and never answers, and a host with an agent that may
+/// send it any.
+struct Silent {
+    host: Host,
+    port: u16,
+    requests: mpsc::UnboundedReceiver<String>,
+}
+
+impl Silent {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (seen, requests) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Ok((mut connection, _)) = listener.accept().await {
+                let seen = seen.clone();
+                tokio::spawn(async move {
+                    let mut bytes = vec![0; 4096];
+                    while let Ok(count @ 1..) = connection.read(&mut bytes).await {
+                        let _ = seen.send(String::from_utf8_lossy(&bytes[..count]).into_owned());
+                    }
+                });
+            }
+        });
+        let host = empty_host().await;
+        let grant = json!({ "http": [{
+            "id": "silent", "scheme": "http", "host": "127.0.0.1", "port": port, "methods": ["GET", "POST"],
+        }] });
+        let client = host.client();
+        client.publish(guests().fetch.asking(grant.clone()).archive("1.0.0")).await.of(201);
+        client.swap("fetch", "1.0.0").await.of(200);
+        client.put("/api/v1/deployments/fetch/grants", &json!({ "grants": grant })).await.of(200);
+        Self { host, port, requests }
+    }
+
+    /// Starts a task that sends one request, and waits until the service has it.
+    async fn sent(&mut self, skill: &str, method: &str, timeout_ms: u64) -> String {
+        let authority = format!("127.0.0.1:{}", self.port);
+        let request = json!({ "method": method, "scheme": "http", "authority": authority, "path": "/orders" });
+        let task = json!({
+            "agent": "fetch", "skill": skill, "input": { "requests": [request] }, "timeout_ms": timeout_ms,
+        });
+        let task = self.host.client().post("/api/v1/tasks", &task).await.of(202);
+        let request = tokio::time::timeout(Duration::from_secs(20), self.requests.recv()).await.unwrap().unwrap();
+        assert!(request.starts_with(&format!("{method} /orders HTTP/1.1\r\n")), "{request}");
+        task["id"].as_str().unwrap().to_owned()
+    }
+
+    async fn ended(&self, task: &str) -> Value {
+        self.host.client().ended(task).await
+    }
+
+    /// Checks that a task is in doubt, and returns its failure's sentence.
+    fn doubt(&self, task: &Value, ended_by: Option<&str>) -> String {
+        assert_eq!((&task["status"], &task["failure"]["code"]), (&json!("in_doubt"), &json!("in_doubt")), "{task:#}");
+        let details = &task["failure"]["details"];
+        assert_eq!(details["call"], format!("http POST http://127.0.0.1:{}/orders", self.port));
+        assert_eq!(details["ended_by"].as_str(), ended_by);
+        assert_eq!(task["failure"]["retryable"], json!(false));
+        task["failure"]["message"].as_str().unwrap().replace(&self.port.to_string(), "[port]")
+    }
+}
+
+#[tokio::test]
+async fn a_write_under_way_at_the_deadline_leaves_its_task_in_doubt() {
+    let mut silent = Silent::start().await;
+    let task = silent.sent("fetch", "POST", 1_000).await;
+    let sentence = silent.doubt(&silent.ended(&task).await, Some("limit.deadline"));
+    insta::assert_snapshot!(sentence, @"");
+}
+
+#[tokio::test]
+async fn a_write_under_way_when_its_task_is_cancelled_leaves_it_in_doubt() {
+    let mut silent = Silent::start().await;
+    let task = silent.sent("fetch", "POST", 20_000).await;
+    silent.host.client().post(&format!("/api/v1/tasks/{task}/cancel"), &Value::Null).await.of(200);
+    let sentence = silent.doubt(&silent.ended(&task).await, Some("cancelled"));
+    insta::assert_snapshot!(sentence, @"");
+}
+
+#[tokio::test]
+async fn a_write_under_way_when_the_host_is_killed_leaves_its_task_in_doubt() {
+    let mut silent = Silent::start().await;
+    let task = silent.sent("fetch", "POST", 20_000).await;
+    silent.host.kill().await;
+    silent.host.start().await;
+    let sentence = silent.doubt(&silent.ended(&task).await, None);
+    insta::assert_snapshot!(sentence, @"");
+}
+
+#[tokio::test]
+async fn a_read_under_way_at_the_deadline_is_no_doubt() {
+    let mut silent = Silent::start().await;
+    let task = silent.sent("fetch", "GET", 1_000).await;
+    let ended = silent.ended(&task).await;
+    assert_eq!((&ended["status"], &ended["failure"]["code"]), (&json!("failed"), &json!("limit.deadline")));
+}

@@ -1,0 +1,3 @@
+//! What agents send to other services, seen through a whole host.
+
+mod in_flight;
