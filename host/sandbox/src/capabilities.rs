@@ -1,5 +1,6 @@
 //! One file for each interface of the contract that an agent imports.
 
+mod clocks;
 pub(crate) mod http;
 mod invocation;
 mod log;

@@ -16,6 +16,7 @@ use crate::egress::Egress;
 use crate::gate::Gate;
 use crate::invocation::{Facts, Invocation};
 use crate::limiter::Limiter;
+use crate::poll::Waits;
 use crate::port::{LogLevel, Observer};
 use crate::stdio::{LineStream, Lines};
 
@@ -30,8 +31,7 @@ pub(crate) struct Context {
     pub(crate) clock: GuestClock,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) progress: ProgressMeter,
-    /// Pollables seen ready and not yet delivered, oldest first.
-    pub(crate) ready: Vec<u32>,
+    pub(crate) waits: Waits,
     log: LogMeter,
     lines: Lines,
     streams: [LineStream; 2],
@@ -59,8 +59,6 @@ impl Context {
         let wasi = WasiCtxBuilder::new()
             .stdout(stdout)
             .stderr(stderr)
-            .wall_clock(clock.clone())
-            .monotonic_clock(clock.clone())
             .secure_random(ChaCha20Rng::from_seed(seed))
             .insecure_random(SmallRng::seed_from_u64(u64::from_le_bytes(first_eight(&seed))))
             .insecure_random_seed(u128::from_le_bytes(insecure_seed))
@@ -76,7 +74,7 @@ impl Context {
             facts,
             log: LogMeter::new(started_at),
             progress: ProgressMeter::default(),
-            ready: Vec::new(),
+            waits: Waits::default(),
             clock,
             observer,
             lines,
@@ -85,8 +83,8 @@ impl Context {
     }
 
     /// Numbers and meters a host call that needs no grant.
-    pub(crate) fn count(&mut self) -> wasmtime::Result<()> {
-        self.gate.count().map(drop).map_err(wasmtime::Error::new)
+    pub(crate) fn count(&mut self) -> wasmtime::Result<u64> {
+        self.gate.count().map_err(wasmtime::Error::new)
     }
 
     /// Writes a log record, after whatever the guest printed before it.
@@ -118,7 +116,7 @@ impl Context {
     }
 
     fn record(&mut self, level: LogLevel, message: &str, fields: Vec<(String, String)>) {
-        let now = self.gate.deliver();
+        let now = self.gate.now();
         if let Some(record) = self.log.admit(now, level, message, fields) {
             self.observer.log(record);
         }

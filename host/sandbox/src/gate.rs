@@ -60,8 +60,9 @@ fn authorize(grants: &Grants, call: &Call) -> std::result::Result<Permit, Answer
             Some(grant) => Ok(Permit(Allowed::State(grant))),
             None => Err(denied(call, "state")),
         },
-        // HTTP calls come by `Gate::authorize_http`, whose permit is another.
-        Call::Http(_) => Err(denied(call, "http")),
+        // HTTP calls come by `Gate::authorize_http`, whose permit is another, and waiting
+        // needs none.
+        Call::Http(_) | Call::Wait => Err(denied(call, "http")),
     }
 }
 
@@ -87,6 +88,8 @@ struct Inner {
     denied: AtomicU64,
     fatal: Mutex<Option<Error>>,
     closed: AtomicBool,
+    /// Whether an answer was too long to keep.
+    streamed: AtomicBool,
 }
 
 impl Gate {
@@ -108,6 +111,7 @@ impl Gate {
             denied: AtomicU64::new(0),
             fatal: Mutex::default(),
             closed: AtomicBool::new(false),
+            streamed: AtomicBool::new(false),
         }))
     }
 
@@ -127,8 +131,8 @@ impl Gate {
         Ok(number)
     }
 
-    /// Lets the guest's clock move: something was delivered to it.
-    pub(crate) fn deliver(&self) -> Timestamp {
+    /// Lets the guest's clock move to now: something is delivered to it.
+    fn deliver(&self) -> Timestamp {
         let now = self.now();
         self.0.guest_clock.deliver(now);
         now
@@ -177,9 +181,10 @@ impl Gate {
                 StateWrite::CompareAndSet { key: key.clone(), expected: *expected, value: value.clone() }
             }
             Call::StateDelete { key } => StateWrite::Delete { key: key.clone() },
-            Call::Http(_) => return answered(denied(&call, "http")),
+            Call::Http(_) | Call::Wait => return answered(denied(&call, "http")),
         };
-        let row = JournalRow { number, at: self.now(), call: encode(&call), answer: Vec::new(), write: true };
+        let at = self.now();
+        let row = JournalRow { number, at, call: encode(&call), answer: Vec::new(), write: true };
         let gate = self.clone();
         let outcome = to_its_end(async move {
             let mut ledger = gate.ledger().await?;
@@ -187,7 +192,7 @@ impl Gate {
             ledger.write(waiting, row, write, grant.bytes, grant.keys).await
         });
         let outcome = outcome.await?;
-        self.deliver();
+        self.0.guest_clock.deliver(at);
         Ok(Answer::from(&outcome))
     }
 
@@ -219,6 +224,9 @@ impl Gate {
     /// # Errors
     /// A store that cannot go on.
     pub(crate) async fn end_http(&self, number: u64, answer: &Answer, write: bool) -> Result<()> {
+        if matches!(answer, Answer::HttpStreamed(_)) {
+            self.0.streamed.store(true, Ordering::Relaxed);
+        }
         let answer = answer.encode();
         self.waiting().answer(number, answer.clone());
         if write {
@@ -241,10 +249,29 @@ impl Gate {
         self.waiting().open(row);
     }
 
-    /// Gives the guest the answer of an HTTP call, if there is one.
-    pub(crate) fn deliver_http(&self, number: u64) {
-        let now = self.deliver();
-        self.waiting().deliver(number, now);
+    /// Gives the guest the answer of the HTTP call `call`, as what the wait `number` ended
+    /// with.
+    pub(crate) fn deliver_answer(&self, number: u64, call: u64) {
+        let at = self.deliver();
+        let mut waiting = self.waiting();
+        waiting.deliver(call, at);
+        waiting.push(waited(number, call, at));
+    }
+
+    /// Tells the guest that the timer `call` rang, as what the wait `number` ended with.
+    /// The guest's clock reaches `due`, whatever the host's clock does.
+    pub(crate) fn deliver_timer(&self, number: u64, call: u64, due: Timestamp) {
+        let at = self.now().max(due);
+        self.0.guest_clock.deliver(at);
+        self.waiting().push(waited(number, call, at));
+    }
+
+    /// Lets the guest's clock move after a wait for a piece of a streamed answer. Such an
+    /// invocation cannot be replayed, so its time may move as it will.
+    pub(crate) fn deliver_piece(&self) {
+        if self.0.streamed.load(Ordering::Relaxed) {
+            self.deliver();
+        }
     }
 
     /// Commits what waits, if it is much.
@@ -308,6 +335,12 @@ impl Gate {
     }
 }
 
+/// The row of a wait that ended with the end of another call.
+fn waited(number: u64, call: u64, at: Timestamp) -> JournalRow {
+    let answer = Answer::Completed(call).encode();
+    JournalRow { number, at, call: encode(&Call::Wait), answer, write: false }
+}
+
 /// What an invocation's gate leaves behind.
 #[derive(Debug)]
 pub(crate) struct Finished {
@@ -341,7 +374,7 @@ fn unacceptable(call: &Call) -> Option<Answer> {
         Call::StateGet { key } | Call::StateDelete { key } => (Some(key), None),
         Call::StateSet { key, value } | Call::StateCompareAndSet { key, value, .. } => (Some(key), Some(value)),
         Call::StateList { prefix, .. } if prefix.len() > limits::STATE_KEY_BYTES_MAX => (Some(prefix), None),
-        Call::StateList { .. } | Call::Http(_) => (None, None),
+        Call::StateList { .. } | Call::Http(_) | Call::Wait => (None, None),
     };
     if let Some(key) = key
         && (key.is_empty() || key.len() > limits::STATE_KEY_BYTES_MAX)

@@ -11,7 +11,6 @@ use troupe_core::{Error, Result};
 use wasmtime::Engine;
 use wasmtime::component::{HasSelf, Linker, Resource};
 use wasmtime_wasi::cli::{WasiCli, WasiCliView as _};
-use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView as _};
 use wasmtime_wasi::p2::bindings::{cli, clocks, random};
 use wasmtime_wasi::random::{WasiRandom, WasiRandomView as _};
 use wasmtime_wasi_http::p2::bindings::http;
@@ -44,8 +43,8 @@ fn add(l: &mut Linker<Context>) -> wasmtime::Result<()> {
     http::outgoing_handler::add_to_linker::<_, WasiHttp>(l, Context::http)?;
     capabilities::http::shadow(l)?;
 
-    clocks::wall_clock::add_to_linker::<_, WasiClocks>(l, Context::clocks)?;
-    clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(l, Context::clocks)?;
+    clocks::wall_clock::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
+    clocks::monotonic_clock::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
     random::random::add_to_linker::<_, WasiRandom>(l, Context::random)?;
     random::insecure::add_to_linker::<_, WasiRandom>(l, Context::random)?;
     random::insecure_seed::add_to_linker::<_, WasiRandom>(l, Context::random)?;

@@ -18,7 +18,7 @@ use crate::egress::Egress;
 use crate::invocation::{Facts, Invocation, Outcome, Usage};
 use crate::port::NoLedger;
 use crate::stop::Stop;
-use crate::{engine, gate, linker, outcome};
+use crate::{engine, linker, outcome};
 
 /// What a sandbox is made with.
 #[derive(Debug, Clone)]
@@ -158,15 +158,12 @@ impl Sandbox {
         let ends_at = tokio::time::Instant::now() + time;
         store.set_epoch_deadline(1);
         let watched = stop.clone();
-        store.epoch_deadline_callback(move |context| {
+        store.epoch_deadline_callback(move |_| {
             if let Some(reason) = watched.reason() {
                 return Err(wasmtime::Error::new(reason.error()));
             }
             if tokio::time::Instant::now() >= ends_at {
                 return Err(wasmtime::Error::new(deadline(time)));
-            }
-            if context.data().clock.looks() > limits::HOST_CALLS_MAX {
-                return Err(wasmtime::Error::new(gate::host_calls_exceeded()));
             }
             Ok(UpdateDeadline::Yield(1))
         });
@@ -184,7 +181,7 @@ impl Sandbox {
         };
         context.finish_log();
         let (gate, http) = (context.gate.clone(), Arc::clone(context.http.shared()));
-        let (memory_bytes_peak, looks) = (context.limiter.peak() as u64, context.clock.looks());
+        let memory_bytes_peak = context.limiter.peak() as u64;
         // Ends what is under way, before the journal is closed.
         drop(store);
         let finished = gate.finish().await;
@@ -195,7 +192,7 @@ impl Sandbox {
         let counted = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let usage = Usage {
             memory_bytes_peak,
-            host_calls: finished.calls + looks,
+            host_calls: finished.calls,
             denied: finished.denied,
             http_requests: counted(&http.meters.requests),
             http_bytes_sent: counted(&http.meters.bytes_sent),

@@ -1,4 +1,5 @@
-//! `wasi:io/streams`, ours so that streams are metered and a blocking read is a delivery.
+//! `wasi:io/streams`, ours so that streams are metered, and so that time moves while a guest
+//! reads what is too long to keep.
 //!
 //! The attack: a guest begins thousands of requests and writes the bodies of none to an
 //! end, each of which the host holds in its memory. The rule: what one invocation has
@@ -44,7 +45,7 @@ impl HostInputStream for Context {
     async fn blocking_read(&mut self, stream: Resource<DynInputStream>, length: u64) -> StreamResult<Vec<u8>> {
         self.count_stream()?;
         let read = HostInputStream::blocking_read(&mut self.table, stream, length).await;
-        self.gate.deliver();
+        self.gate.deliver_piece();
         read
     }
 
@@ -56,7 +57,7 @@ impl HostInputStream for Context {
     async fn blocking_skip(&mut self, stream: Resource<DynInputStream>, length: u64) -> StreamResult<u64> {
         self.count_stream()?;
         let skipped = HostInputStream::blocking_skip(&mut self.table, stream, length).await;
-        self.gate.deliver();
+        self.gate.deliver_piece();
         skipped
     }
 
@@ -141,7 +142,7 @@ impl HostOutputStream for Context {
         let target = Resource::new_borrow(stream.rep());
         self.count_stream()?;
         let moved = HostOutputStream::blocking_splice(&mut self.table, stream, source, length).await?;
-        self.gate.deliver();
+        self.gate.deliver_piece();
         self.write_to(&target, moved)?;
         Ok(moved)
     }

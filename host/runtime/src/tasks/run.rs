@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use troupe_core::view::{TaskFailure, TaskStatus};
-use troupe_core::{Code, Error, Result, TaskId, TenantId, limits};
+use troupe_core::{Code, Digest, Error, Result, TaskId, TenantId, limits};
 use troupe_sandbox::{Facts, Invocation, Stop, StopReason};
 use troupe_store::{JournalHead, Lease, Pin, TaskEnd, TaskRow};
 
@@ -141,7 +141,7 @@ impl Runtime {
                 tenant: row.tenant.clone(),
                 session: None,
                 user: Some(row.principal.clone()),
-                trace: self.traceparent(),
+                trace: traceparent(&head.seed),
                 attempt: row.attempt,
                 deadline: head.deadline,
                 configuration: Arc::clone(&route.configuration),
@@ -199,15 +199,6 @@ impl Runtime {
         }
     }
 
-    /// A new trace (W3C Trace Context, level 1, section 3.2.2), sampled.
-    fn traceparent(&self) -> String {
-        let mut random = [0; 24];
-        self.entropy.fill(&mut random);
-        let (trace, span) = random.split_at(16);
-        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        format!("00-{}-{}-01", hex(trace), hex(span))
-    }
-
     /// Renews the leases of what runs, and stops what lost its lease or was cancelled
     /// elsewhere. The loop ends with the store.
     pub(crate) fn keep_leases(&self) {
@@ -241,6 +232,15 @@ impl Runtime {
             self.workers.stop(tenant, task, StopReason::Lost);
         }
     }
+}
+
+/// An attempt's trace, sampled (W3C Trace Context, level 1, section 3.2.2). It follows from
+/// the seed, so that a replayed guest is told the same.
+fn traceparent(seed: &[u8; 32]) -> String {
+    let hash = Digest::of(&[b"trace ".as_slice(), seed].concat()).hex();
+    let (trace, rest) = hash.split_at(32);
+    let (span, _) = rest.split_at(16);
+    format!("00-{trace}-{span}-01")
 }
 
 /// Checks an output against the skill's schema.

@@ -116,8 +116,6 @@ pub(crate) struct Http {
     hooks: Hooks,
     /// The number of the call behind each `future-incoming-response`.
     futures: HashMap<u32, u64>,
-    /// The number of the call that each pollable waits for.
-    pollables: HashMap<u32, u64>,
     /// The output streams that are requests' bodies.
     bodies: HashSet<u32>,
 }
@@ -134,7 +132,7 @@ impl Http {
         // Twice the bytes on the wire, since the map's own memory counts, too.
         ctx.set_field_size_limit(2 * limits::HTTP_HEAD_BYTES_MAX);
         let hooks = Hooks { shared, number: 0 };
-        Self { ctx, hooks, futures: HashMap::new(), pollables: HashMap::new(), bodies: HashSet::new() }
+        Self { ctx, hooks, futures: HashMap::new(), bodies: HashSet::new() }
     }
 
     pub(crate) const fn shared(&self) -> &Arc<Shared> {

@@ -50,6 +50,8 @@ pub enum Call {
     },
     /// A request through `wasi:http`.
     Http(HttpCall),
+    /// A `poll`, `block` or `ready` to which the end of another call was delivered.
+    Wait,
 }
 
 impl Call {
@@ -62,6 +64,7 @@ impl Call {
             Self::StateCompareAndSet { .. } => "state.compare-and-set",
             Self::StateDelete { .. } => "state.delete",
             Self::Http(_) => "http",
+            Self::Wait => "wait",
         }
     }
 
@@ -124,6 +127,8 @@ pub enum Answer {
     HttpStreamed(HttpAnswer),
     /// No answer came that the guest could be given.
     HttpFailed(HttpFailure),
+    /// What the guest waited for: the number of the call that had come to its end.
+    Completed(u64),
 }
 
 impl Answer {

@@ -46,7 +46,8 @@ async fn a_write_outside_is_in_the_journal_before_it_is_sent_and_its_answer_befo
     let [result] = result.rows.try_into().unwrap();
     assert_eq!((result.number, result.call.len()), (intent.number, 0));
     assert!(matches!(Answer::decode(&result.answer), Ok(Answer::Http(answer)) if answer.status == 200));
-    assert!(outcome.rows.is_empty());
+    let [delivery] = outcome.rows.try_into().unwrap();
+    assert_eq!(Answer::decode(&delivery.answer).ok(), Some(Answer::Completed(intent.number)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -113,7 +113,7 @@ async fn a_guest_chooses_among_the_credentials_that_are_granted_and_no_other() {
 async fn the_journal_holds_no_secret() {
     let bench = Bench::new().await;
     let outcome = bench.outcome(ec2(), "fetch", json!({ "requests": [describe()] })).await;
-    assert_eq!(outcome.rows.len(), 1);
+    assert_eq!(http_rows(&outcome.rows).len(), 1);
     let row = format!(
         "{}{}",
         String::from_utf8_lossy(&outcome.rows[0].call),

@@ -76,7 +76,7 @@ impl Context {
         self.count()?;
         let pollable = self.http().subscribe(Resource::new_borrow(future.rep()))?;
         if let Some(number) = self.http.futures.get(&future.rep()) {
-            self.http.pollables.insert(pollable.rep(), *number);
+            self.waits.answer(pollable.rep(), *number);
         }
         Ok(pollable)
     }
@@ -107,23 +107,5 @@ impl Context {
     /// Notes that an output stream is gone.
     pub(crate) fn forget_body(&mut self, stream: u32) {
         self.http.bodies.remove(&stream);
-    }
-
-    /// Whether a pollable waits for an answer that was not delivered.
-    pub(crate) fn waits_for_answer(&self, pollable: u32) -> bool {
-        self.http.pollables.get(&pollable).is_some_and(|number| self.gate.is_open(*number))
-    }
-
-    /// Notes that a pollable was delivered.
-    pub(crate) fn delivered(&mut self, pollable: u32) {
-        match self.http.pollables.get(&pollable) {
-            Some(number) => self.gate.deliver_http(*number),
-            None => drop(self.gate.deliver()),
-        }
-    }
-
-    /// Notes that a pollable is gone.
-    pub(crate) fn forget(&mut self, pollable: u32) {
-        self.http.pollables.remove(&pollable);
     }
 }
