@@ -189,6 +189,12 @@ codes! {
     UnavailableDns = "unavailable.dns", Unavailable;
     /// The server that was called cannot be reached, or broke off.
     UnavailableUpstream = "unavailable.upstream", Unavailable;
+    /// A replayed invocation did something else than the recorded one.
+    ReplayDiverged = "replay.diverged", Conflict;
+    /// A replayed invocation has come to the end of what is recorded.
+    ReplayEnded = "replay.ended", Conflict;
+    /// The record of an invocation is not enough to replay it.
+    ReplayImpossible = "replay.impossible", Conflict;
     /// The operator's cloud credentials cannot be read.
     CredentialsInvalid = "credentials.invalid", Invalid;
     /// Another host holds the data directory.

@@ -43,9 +43,10 @@ impl Context {
         host_clock: Arc<dyn troupe_core::Clock>,
         egress: Option<Arc<Egress>>,
     ) -> Self {
-        let Invocation { facts, grants, ceiling, ledger, observer, memory_bytes, seed, started_at, .. } = invocation;
+        let Invocation { facts, grants, ceiling, ledger, observer, memory_bytes, seed, started_at, recording, .. } =
+            invocation;
         let clock = GuestClock::new(started_at);
-        let gate = Gate::new(grants, ceiling, ledger, host_clock, clock.clone());
+        let gate = Gate::new(grants, ceiling, ledger, host_clock, clock.clone(), recording);
         let lines = Lines::default();
         let streams = [LogLevel::Info, LogLevel::Warn].map(|level| LineStream::new(level, Arc::clone(&lines)));
         let [stdout, stderr] = streams.clone();
@@ -116,6 +117,9 @@ impl Context {
     }
 
     fn record(&mut self, level: LogLevel, message: &str, fields: Vec<(String, String)>) {
+        if self.gate.repeats() {
+            return;
+        }
         let now = self.gate.now();
         if let Some(record) = self.log.admit(now, level, message, fields) {
             self.observer.log(record);

@@ -21,6 +21,7 @@
 mod call;
 mod http;
 mod http_call;
+mod recording;
 mod waiting;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -34,6 +35,8 @@ pub use http::check_grants;
 pub(crate) use http::{HttpAsk, HttpPermit};
 pub(crate) use http_call::kept;
 pub use http_call::{Header, HttpAnswer, HttpBody, HttpCall, HttpFailure};
+pub(crate) use recording::{Past, diverged};
+pub use recording::{Recording, Then};
 
 use crate::clock::GuestClock;
 use crate::port::{Ledger, StateWrite};
@@ -62,7 +65,7 @@ fn authorize(grants: &Grants, call: &Call) -> std::result::Result<Permit, Answer
         },
         // HTTP calls come by `Gate::authorize_http`, whose permit is another, and waiting
         // needs none.
-        Call::Http(_) | Call::Wait => Err(denied(call, "http")),
+        Call::Http(_) | Call::HttpBegun | Call::Wait => Err(denied(call, "http")),
     }
 }
 
@@ -90,6 +93,7 @@ struct Inner {
     closed: AtomicBool,
     /// Whether an answer was too long to keep.
     streamed: AtomicBool,
+    recording: Option<Recording>,
 }
 
 impl Gate {
@@ -99,6 +103,7 @@ impl Gate {
         ledger: Box<dyn Ledger>,
         host_clock: Arc<dyn Clock>,
         guest_clock: GuestClock,
+        recording: Option<Recording>,
     ) -> Self {
         Self(Arc::new(Inner {
             grants,
@@ -112,6 +117,7 @@ impl Gate {
             fatal: Mutex::default(),
             closed: AtomicBool::new(false),
             streamed: AtomicBool::new(false),
+            recording,
         }))
     }
 
@@ -149,6 +155,13 @@ impl Gate {
     /// Whatever ends the invocation: too many calls, or a store that cannot go on.
     pub(crate) async fn pass(&self, call: Call) -> Result<Answer> {
         let number = self.count()?;
+        if let Some(past) = self.past(number, &call)? {
+            let Past::Answered(answer, at) = past else {
+                return Err(recording::diverged(number, &format!("{} is new", call.describe())));
+            };
+            self.0.guest_clock.deliver(at);
+            return Ok(answer);
+        }
         self.relieve().await?;
         let answered = |answer: Answer| {
             let at = self.deliver();
@@ -181,7 +194,7 @@ impl Gate {
                 StateWrite::CompareAndSet { key: key.clone(), expected: *expected, value: value.clone() }
             }
             Call::StateDelete { key } => StateWrite::Delete { key: key.clone() },
-            Call::Http(_) | Call::Wait => return answered(denied(&call, "http")),
+            Call::Http(_) | Call::HttpBegun | Call::Wait => return answered(denied(&call, "http")),
         };
         let at = self.now();
         let row = JournalRow { number, at, call: encode(&call), answer: Vec::new(), write: true };
@@ -194,6 +207,25 @@ impl Gate {
         let outcome = outcome.await?;
         self.0.guest_clock.deliver(at);
         Ok(Answer::from(&outcome))
+    }
+
+    /// Numbers an HTTP call that the guest makes. It is open until its answer is delivered.
+    ///
+    /// # Errors
+    /// As [`Gate::count`]; [`Code::InDoubt`] if it may have been sent before.
+    pub(crate) fn make_http(&self) -> Result<u64> {
+        let number = self.count()?;
+        if let Some(recording) = &self.0.recording {
+            recording.begin(number)?;
+        }
+        let call = encode(&Call::HttpBegun);
+        self.waiting().open(JournalRow { number, at: self.now(), call, answer: Vec::new(), write: false });
+        Ok(number)
+    }
+
+    /// Forgets an HTTP call that was no request at all.
+    pub(crate) fn unmake_http(&self, number: u64) {
+        self.waiting().close(number);
     }
 
     /// Decides whether a request may be sent.
@@ -236,14 +268,81 @@ impl Gate {
         Ok(())
     }
 
+    /// What the record says of a call; nothing if there is none, or if it is over and the
+    /// invocation goes on.
+    ///
+    /// # Errors
+    /// [`Code::ReplayDiverged`], [`Code::ReplayEnded`]; the invocation ends with it.
+    fn past(&self, number: u64, call: &Call) -> Result<Option<Past>> {
+        let Some(recording) = &self.0.recording else { return Ok(None) };
+        match (recording.look(number, call)?, recording.then()) {
+            (Past::Over, Then::GoOn) => Ok(None),
+            (Past::Over, Then::Stop) => Err(recording::ended(number, &call.describe())),
+            (past, _) => Ok(Some(past)),
+        }
+    }
+
+    /// What the record says of an HTTP call: `Answered`, or `Unanswered` if it stays so.
+    ///
+    /// # Errors
+    /// As those of other calls, and [`Code::ReplayImpossible`] for an answer that was not
+    /// kept.
+    pub(crate) fn past_http(&self, number: u64, call: HttpCall) -> Result<Option<Past>> {
+        let call = Call::Http(call);
+        let Some(past) = self.past(number, &call)? else { return Ok(None) };
+        let resumed = self.0.recording.as_ref().is_some_and(|recording| recording.then() == Then::GoOn);
+        match past {
+            Past::Answered(Answer::HttpStreamed(_), _) => {
+                let message = format!("the answer of {} was too long to be kept", call.describe());
+                Err(Error::new(Code::ReplayImpossible, message).with("number", number))
+            }
+            Past::Answered(..) => {
+                self.waiting().open_past(number);
+                Ok(Some(past))
+            }
+            // Nobody saw an answer, and sending it again does no harm.
+            Past::Absent | Past::Unanswered if resumed => Ok(None),
+            Past::Unanswered => Ok(Some(past)),
+            Past::Absent | Past::Over => Err(recording::diverged(number, &format!("{} is new", call.describe()))),
+        }
+    }
+
+    /// What the record says of a wait: the call whose completion ended it, and when;
+    /// `Absent` if it ended with nothing.
+    ///
+    /// # Errors
+    /// [`Code::ReplayDiverged`].
+    pub(crate) fn past_wait(&self, number: u64) -> Result<PastWait> {
+        let Some(recording) = &self.0.recording else { return Ok(PastWait::Live) };
+        match (recording.look(number, &Call::Wait)?, recording.then()) {
+            (Past::Answered(Answer::Completed(call), at), _) => Ok(PastWait::Completed(call, at)),
+            (Past::Answered(..), _) => Err(Error::internal("a wait is recorded with the answer of another call")),
+            (Past::Over, Then::GoOn) => Ok(PastWait::Live),
+            (Past::Over, Then::Stop) => Ok(PastWait::Ended(recording::ended(number, Call::Wait.name()))),
+            (Past::Unanswered | Past::Absent, _) => {
+                Ok(PastWait::Nothing(recording::diverged(number, "the guest waits for what it did not wait for")))
+            }
+        }
+    }
+
+    /// Gives the guest the completion of `call` again.
+    pub(crate) fn deliver_past(&self, call: u64, at: Timestamp) {
+        self.0.guest_clock.deliver(at);
+        self.waiting().deliver(call, at);
+    }
+
+    /// Whether the guest is still where it was before, so that what it says was said.
+    pub(crate) fn repeats(&self) -> bool {
+        let made = self.0.calls.load(Ordering::Relaxed);
+        self.0.recording.as_ref().is_some_and(|recording| recording.covers(made))
+    }
+
     /// Notes that a request was not sent.
     pub(crate) fn refuse_http(&self, number: u64, call: HttpCall, why: &Error) {
-        let answer = if why.code.kind() == Kind::Denied {
+        if why.code.kind() == Kind::Denied {
             self.0.denied.fetch_add(1, Ordering::Relaxed);
-            Answer::Denied(why.message.clone())
-        } else {
-            Answer::HttpFailed(HttpFailure::new(why))
-        };
+        }
+        let answer = Answer::HttpFailed(HttpFailure::new(why));
         let call = encode(&Call::Http(call));
         let row = JournalRow { number, at: self.now(), call, answer: answer.encode(), write: false };
         self.waiting().open(row);
@@ -300,8 +399,13 @@ impl Gate {
         let _last = self.0.ledger.lock().await;
         self.0.closed.store(true, Ordering::Relaxed);
         let counted = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let Rest { rows, in_doubt } = self.waiting().finish();
-        Finished { rows, in_doubt, calls: counted(&self.0.calls), denied: counted(&self.0.denied) }
+        let Rest { mut rows, in_doubt } = self.waiting().finish();
+        let mut unmade = Vec::new();
+        if let Some(recording) = &self.0.recording {
+            recording.keep_new(&mut rows);
+            unmade = recording.left();
+        }
+        Finished { rows, in_doubt, unmade, calls: counted(&self.0.calls), denied: counted(&self.0.denied) }
     }
 
     /// Commits all rows that wait, and one more after them.
@@ -341,6 +445,21 @@ fn waited(number: u64, call: u64, at: Timestamp) -> JournalRow {
     JournalRow { number, at, call: encode(&Call::Wait), answer, write: false }
 }
 
+/// What the record says of a wait.
+#[derive(Debug)]
+pub(crate) enum PastWait {
+    /// This call's completion was delivered, at this time.
+    Completed(u64, Timestamp),
+    /// It delivered nothing. A guest that only looked goes on; one that waits has parted
+    /// from the record, with this error.
+    Nothing(Error),
+    /// The record is over. A guest that only looked sees nothing; one that waits ends, with
+    /// this error.
+    Ended(Error),
+    /// There is no record, or none any more.
+    Live,
+}
+
 /// What an invocation's gate leaves behind.
 #[derive(Debug)]
 pub(crate) struct Finished {
@@ -348,6 +467,8 @@ pub(crate) struct Finished {
     pub(crate) rows: Vec<JournalRow>,
     /// The first write outside that may have been sent and whose outcome nobody knows.
     pub(crate) in_doubt: Option<JournalRow>,
+    /// Recorded rows that the guest did not come to.
+    pub(crate) unmade: Vec<JournalRow>,
     /// How many calls were made.
     pub(crate) calls: u64,
     /// How many of them were denied.
@@ -374,7 +495,7 @@ fn unacceptable(call: &Call) -> Option<Answer> {
         Call::StateGet { key } | Call::StateDelete { key } => (Some(key), None),
         Call::StateSet { key, value } | Call::StateCompareAndSet { key, value, .. } => (Some(key), Some(value)),
         Call::StateList { prefix, .. } if prefix.len() > limits::STATE_KEY_BYTES_MAX => (Some(prefix), None),
-        Call::StateList { .. } | Call::Http(_) | Call::Wait => (None, None),
+        Call::StateList { .. } | Call::Http(_) | Call::HttpBegun | Call::Wait => (None, None),
     };
     if let Some(key) = key
         && (key.is_empty() || key.len() > limits::STATE_KEY_BYTES_MAX)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use troupe_core::{Effect, Grants, Result, TenantId, Timestamp};
 
-use crate::gate::JournalRow;
+use crate::gate::{JournalRow, Recording};
 use crate::port::{Ledger, Observer};
 use crate::stop::Stop;
 
@@ -53,6 +53,8 @@ pub struct Invocation {
     pub seed: [u8; 32],
     /// When it began; its clocks start here.
     pub started_at: Timestamp,
+    /// What it did before, if it is replayed or resumed.
+    pub recording: Option<Recording>,
 }
 
 /// What an invocation used.
@@ -79,6 +81,8 @@ pub struct Outcome {
     pub result: Result<String>,
     /// Journal rows that no commit has taken yet; they belong into the last one.
     pub rows: Vec<JournalRow>,
+    /// Recorded rows that it did not come to.
+    pub unmade: Vec<JournalRow>,
     /// What it used.
     pub usage: Usage,
 }

@@ -32,7 +32,9 @@ mod world;
 pub use cache::CacheKey;
 pub use component::Agent;
 pub use egress::{Credential, Credentials, Egress, NoCredentials};
-pub use gate::{Answer, Call, Entry, Header, HttpAnswer, HttpBody, HttpCall, HttpFailure, JournalRow, check_grants};
+pub use gate::{
+    Answer, Call, Entry, Header, HttpAnswer, HttpBody, HttpCall, HttpFailure, JournalRow, Recording, Then, check_grants,
+};
 pub use invocation::{Facts, Invocation, Outcome, Usage};
 pub use port::{Ledger, LogLevel, LogRecord, NoLedger, Observer, StateOutcome, StateWrite};
 pub use sandbox::{Sandbox, SandboxConfig};

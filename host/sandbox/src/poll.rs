@@ -17,6 +17,7 @@ use wasmtime_wasi::p2::DynPollable;
 use wasmtime_wasi_io::bindings::wasi::io::poll::{Host, HostPollable};
 
 use crate::context::Context;
+use crate::gate::{PastWait, diverged};
 
 /// The pollables behind which a completion lies.
 #[derive(Debug, Default)]
@@ -29,12 +30,15 @@ pub(crate) enum Wait {
     Answer { number: u64 },
     /// A timer, and when it rings.
     Timer { number: u64, due: Timestamp },
+    /// Nothing more: the timer has rung.
+    Rung,
 }
 
 impl Wait {
-    const fn number(self) -> u64 {
+    const fn number(self) -> Option<u64> {
         match self {
-            Self::Answer { number } | Self::Timer { number, .. } => number,
+            Self::Answer { number } | Self::Timer { number, .. } => Some(number),
+            Self::Rung => None,
         }
     }
 }
@@ -48,9 +52,8 @@ impl Waits {
         self.0.insert(pollable, Wait::Timer { number, due });
     }
 
-    /// Forgets a pollable; from then on it is like any other, if it is still there.
-    fn forget(&mut self, pollable: u32) {
-        self.0.remove(&pollable);
+    fn ring(&mut self, pollable: u32) {
+        self.0.insert(pollable, Wait::Rung);
     }
 }
 
@@ -61,6 +64,7 @@ impl Context {
         match wait {
             Wait::Answer { number } => self.gate.is_open(number).then_some(wait),
             Wait::Timer { .. } => Some(wait),
+            Wait::Rung => None,
         }
     }
 
@@ -69,17 +73,42 @@ impl Context {
         match self.pending(pollable) {
             Some(Wait::Answer { number: call }) => self.gate.deliver_answer(number, call),
             Some(Wait::Timer { number: call, due }) => {
-                self.waits.forget(pollable);
+                self.waits.ring(pollable);
                 self.gate.deliver_timer(number, call, due);
             }
             // The rest of an answer too long to keep has come this far.
-            None => self.gate.deliver_piece(),
+            Some(Wait::Rung) | None => self.gate.deliver_piece(),
         }
         self.gate.relieve().await.map_err(wasmtime::Error::new)
     }
 
-    /// Whether something that is no completion is ready.
+    /// The pollable that waits for the end of a call: its place, itself, and its wait.
+    fn waits_for(&self, handles: &[u32], call: u64) -> Option<(u32, u32, Wait)> {
+        let mut waits = (0..).zip(handles).filter_map(|(index, handle)| Some((index, *handle, self.pending(*handle)?)));
+        waits.find(|(_, _, wait)| wait.number() == Some(call))
+    }
+
+    /// Delivers again what a wait ended with before; the place of its pollable.
+    async fn deliver_again(&mut self, handles: &[u32], number: u64, call: u64, at: Timestamp) -> Result<u32> {
+        let Some((index, handle, wait)) = self.waits_for(handles, call) else {
+            let how = format!("it waited for call {call}, and now does not");
+            return Err(wasmtime::Error::new(diverged(number, &how)));
+        };
+        if let Wait::Timer { .. } = wait {
+            self.waits.ring(handle);
+        } else {
+            // The answer is on its way from the record.
+            HostPollable::block(&mut self.table, Resource::new_borrow(handle)).await?;
+        }
+        self.gate.deliver_past(call, at);
+        Ok(index)
+    }
+
+    /// Whether a pollable is ready, delivered or not.
     async fn is_ready(&mut self, pollable: u32) -> Result<bool> {
+        if let Some(Wait::Rung) = self.waits.0.get(&pollable) {
+            return Ok(true);
+        }
         HostPollable::ready(&mut self.table, Resource::new_borrow(pollable)).await
     }
 }
@@ -93,10 +122,15 @@ impl Host for Context {
                 return Ok(vec![index]);
             }
         }
+        match self.gate.past_wait(number).map_err(wasmtime::Error::new)? {
+            PastWait::Completed(call, at) => return Ok(vec![self.deliver_again(&handles, number, call, at).await?]),
+            PastWait::Nothing(error) | PastWait::Ended(error) => return Err(wasmtime::Error::new(error)),
+            PastWait::Live => {}
+        }
         let ready = Host::poll(&mut self.table, pollables).await?;
         let ready = ready.into_iter().filter_map(|index| Some((index, *handles.get(usize::try_from(index).ok()?)?)));
         // `None` is less than any number: what is no completion goes first.
-        let first = ready.min_by_key(|(_, handle)| self.pending(*handle).map(Wait::number));
+        let first = ready.min_by_key(|(_, handle)| self.pending(*handle).and_then(Wait::number));
         let Some((index, handle)) = first else { return Ok(Vec::new()) };
         self.deliver(number, handle).await?;
         Ok(vec![index])
@@ -107,8 +141,19 @@ impl HostPollable for Context {
     async fn ready(&mut self, pollable: Resource<DynPollable>) -> Result<bool> {
         let number = self.count()?;
         let handle = pollable.rep();
+        if self.pending(handle).is_none() {
+            return self.is_ready(handle).await;
+        }
+        match self.gate.past_wait(number).map_err(wasmtime::Error::new)? {
+            PastWait::Completed(call, at) => {
+                self.deliver_again(&[handle], number, call, at).await?;
+                return Ok(true);
+            }
+            PastWait::Nothing(_) | PastWait::Ended(_) => return Ok(false),
+            PastWait::Live => {}
+        }
         let ready = self.is_ready(handle).await?;
-        if ready && self.pending(handle).is_some() {
+        if ready {
             self.deliver(number, handle).await?;
         }
         Ok(ready)
@@ -120,12 +165,19 @@ impl HostPollable for Context {
         if self.pending(handle).is_none() && self.is_ready(handle).await? {
             return Ok(());
         }
+        match self.gate.past_wait(number).map_err(wasmtime::Error::new)? {
+            PastWait::Completed(call, at) => {
+                return self.deliver_again(&[handle], number, call, at).await.map(drop);
+            }
+            PastWait::Nothing(error) | PastWait::Ended(error) => return Err(wasmtime::Error::new(error)),
+            PastWait::Live => {}
+        }
         HostPollable::block(&mut self.table, pollable).await?;
         self.deliver(number, handle).await
     }
 
     fn drop(&mut self, pollable: Resource<DynPollable>) -> Result<()> {
-        self.waits.forget(pollable.rep());
+        self.waits.0.remove(&pollable.rep());
         HostPollable::drop(&mut self.table, pollable)
     }
 }

@@ -126,6 +126,7 @@ impl Sandbox {
             output_bytes: limits::PROFILE_BYTES_MAX,
             seed: [0; 32],
             started_at,
+            recording: None,
         };
         // Two answers must be equal, so what varies between runs is fixed.
         invocation.started_at = troupe_core::Timestamp::from_millis(0);
@@ -198,7 +199,7 @@ impl Sandbox {
             http_bytes_sent: counted(&http.meters.bytes_sent),
             http_bytes_received: counted(&http.meters.bytes_received),
         };
-        Outcome { result, rows: finished.rows, usage }
+        Outcome { result, rows: finished.rows, unmade: finished.unmade, usage }
     }
 }
 

@@ -76,6 +76,7 @@ pub async fn run(component: &[u8]) -> std::result::Result<Vec<Row>, Box<dyn std:
             output_bytes: 1 << 20,
             seed: [7; 32],
             started_at,
+            recording: None,
         };
         sandbox.perform(&agent, invocation, "sum", &input).await.result
     };

@@ -161,6 +161,7 @@ impl Runtime {
             output_bytes: route.output_bytes,
             seed: head.seed,
             started_at: head.started_at,
+            recording: None,
         };
         let outcome = self.sandbox.perform(&route.agent, invocation, row.skill.as_str(), &row.input).await;
         drop(slot);

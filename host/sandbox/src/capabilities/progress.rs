@@ -15,6 +15,9 @@ impl Host for Context {
         self.count()?;
         let fraction = fraction.filter(|fraction| fraction.is_finite()).map(|fraction| fraction.clamp(0.0, 1.0));
         let message = clean(&message, limits::PROGRESS_MESSAGE_BYTES_MAX);
+        if self.gate.repeats() {
+            return Ok(());
+        }
         self.observer.progress(Progress { fraction, message });
         Ok(())
     }
@@ -26,7 +29,9 @@ impl Host for Context {
             let error = Error::new(Code::OutputInvalid, "the agent's partial output is not JSON");
             return Err(wasmtime::Error::new(error));
         }
-        self.observer.partial(output);
+        if !self.gate.repeats() {
+            self.observer.partial(output);
+        }
         Ok(())
     }
 }

@@ -50,6 +50,8 @@ pub enum Call {
     },
     /// A request through `wasi:http`.
     Http(HttpCall),
+    /// A request that was not whole when the invocation ended.
+    HttpBegun,
     /// A `poll`, `block` or `ready` to which the end of another call was delivered.
     Wait,
 }
@@ -63,7 +65,7 @@ impl Call {
             Self::StateSet { .. } => "state.set",
             Self::StateCompareAndSet { .. } => "state.compare-and-set",
             Self::StateDelete { .. } => "state.delete",
-            Self::Http(_) => "http",
+            Self::Http(_) | Self::HttpBegun => "http",
             Self::Wait => "wait",
         }
     }

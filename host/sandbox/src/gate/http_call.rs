@@ -6,7 +6,7 @@ use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use sha2::{Digest as _, Sha256};
-use troupe_core::Error;
+use troupe_core::{Code, Error};
 
 /// Longest request body that is kept whole: room for any request to a cloud's API. Of a
 /// longer one the digest tells whether another release would send the same.
@@ -89,6 +89,12 @@ impl HttpFailure {
     pub(crate) fn new(error: &Error) -> Self {
         let sent = error.details.get("sent").and_then(serde_json::Value::as_bool).unwrap_or(true);
         Self { code: error.code.as_str().to_owned(), message: error.message.clone(), sent }
+    }
+
+    /// The error again, as far as it was kept.
+    pub(crate) fn error(&self) -> Error {
+        let code = Code::parse(&self.code).unwrap_or(Code::Internal);
+        Error::new(code, self.message.clone()).with("sent", self.sent)
     }
 }
 

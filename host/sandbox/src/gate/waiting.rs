@@ -63,6 +63,17 @@ impl Waiting {
         self.open.insert(row.number, Open { row, kept: Kept::Nothing });
     }
 
+    /// Forgets a call that was not made.
+    pub(super) fn close(&mut self, number: u64) {
+        self.open.remove(&number);
+    }
+
+    /// Notes an HTTP call whose answer is in the journal already.
+    pub(super) fn open_past(&mut self, number: u64) {
+        let row = JournalRow { number, at: Timestamp::from_millis(0), call: Vec::new(), answer: vec![0], write: false };
+        self.open.insert(number, Open { row, kept: Kept::Whole });
+    }
+
     /// Notes that a call was answered, without telling the guest.
     pub(super) fn answer(&mut self, number: u64, answer: Vec<u8>) {
         if let Some(open) = self.open.get_mut(&number) {

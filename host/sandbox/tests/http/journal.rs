@@ -89,7 +89,9 @@ async fn a_denial_is_journalled_and_counted() {
     assert_eq!(outcome.usage.denied, 1);
     let [(call, answer)] = http_rows(&outcome.rows).try_into().unwrap();
     assert_eq!(call.method, "POST");
-    assert!(matches!(answer, Some(Answer::Denied(why)) if why.contains("class write")));
+    assert!(
+        matches!(answer, Some(Answer::HttpFailed(why)) if why.code == "denied.capability" && why.message.contains("class write"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

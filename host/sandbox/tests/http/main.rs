@@ -10,6 +10,7 @@ mod aws;
 mod journal;
 mod limits;
 mod reach;
+mod replay;
 mod secrets;
 mod server;
 mod support;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::support::{BEARER, Bench, SECRET_KEY, SESSION_TOKEN, sentence};
+use super::support::{BEARER, Bench, SECRET_KEY, SESSION_TOKEN, http_rows, sentence};
 
 fn ec2() -> Value {
     json!([{

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -21,21 +22,26 @@ pub const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 pub const SESSION_TOKEN: &str = "IQoJb3JpZ2luX2VjEXAMPLETOKENvZ3VhcmQgdGhpcyB3ZWxs";
 pub const BEARER: &str = "tok_4f9a8b7c6d5e4f3a2b1c";
 
-/// The guest, built once for all tests of the process.
-fn guest() -> &'static [u8] {
-    static GUEST: OnceLock<Vec<u8>> = OnceLock::new();
-    GUEST.get_or_init(|| build("fetch"))
+/// The guests, built once for all tests of the process.
+const GUESTS: [&str; 2] = ["fetch", "weave"];
+
+fn guest(name: &str) -> &'static [u8] {
+    static BUILT: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
+    let built = BUILT.get_or_init(|| GUESTS.iter().map(|name| build(name)).collect());
+    &built[GUESTS.iter().position(|guest| *guest == name).unwrap()]
 }
 
-/// Where the guest's machine code is, compiled once for all tests of the process.
+/// Where the guests' machine code is, compiled once for all tests of the process.
 fn compiled() -> &'static Path {
     static COMPILED: OnceLock<tempfile::TempDir> = OnceLock::new();
     let dir = COMPILED.get_or_init(|| {
         let dir = tempfile::tempdir().unwrap();
         let cache = Some((dir.path().to_owned(), CacheKey([1; 32])));
         let sandbox = Sandbox::new(SandboxConfig { clock: Arc::new(SystemClock), cache }).unwrap();
-        let (_, code) = sandbox.compile(guest()).unwrap();
-        sandbox.keep(&Digest::of(guest()), &code).unwrap();
+        for name in GUESTS {
+            let (_, code) = sandbox.compile(guest(name)).unwrap();
+            sandbox.keep(&Digest::of(guest(name)), &code).unwrap();
+        }
         dir
     });
     dir.path()
@@ -70,6 +76,8 @@ pub struct Bench {
     pub ceiling: Effect,
     pub refuse_commits: bool,
     pub recorded: Arc<Mutex<Vec<Recorded>>>,
+    /// How often state was written.
+    pub writes: Arc<AtomicU64>,
     pub log: Arc<Mutex<Vec<LogRecord>>>,
 }
 
@@ -80,6 +88,11 @@ impl Bench {
     }
 
     pub async fn with(change: impl FnOnce(Egress) -> Egress) -> Self {
+        Self::of("fetch", change).await
+    }
+
+    /// A bench with a guest of its own.
+    pub async fn of(name: &str, change: impl FnOnce(Egress) -> Egress) -> Self {
         let server = Server::start().await;
         let mut endpoints = EndpointMap::default();
         let endpoint = || Endpoint::parse(&format!("http://127.0.0.1:{}", server.port)).unwrap();
@@ -89,7 +102,7 @@ impl Bench {
         let cache = Some((compiled().to_path_buf(), CacheKey([1; 32])));
         let sandbox = Sandbox::new(SandboxConfig { clock: Arc::new(SystemClock), cache }).unwrap();
         let sandbox = sandbox.with_egress(change(egress));
-        let agent = sandbox.load(&Digest::of(guest())).unwrap();
+        let agent = sandbox.load(&Digest::of(guest(name))).unwrap();
         Self {
             server,
             sandbox,
@@ -97,15 +110,26 @@ impl Bench {
             ceiling: Effect::Destructive,
             refuse_commits: false,
             recorded: Arc::default(),
+            writes: Arc::default(),
             log: Arc::default(),
         }
     }
 
-    /// Performs `fetch` and returns the whole outcome.
+    /// Performs a skill and returns the whole outcome.
     pub async fn outcome(&self, grants: Value, skill: &str, input: Value) -> Outcome {
-        let grants: Grants = serde_json::from_value(json!({ "http": grants })).unwrap();
+        let invocation = self.invocation(json!({ "http": grants }));
+        self.perform(invocation, skill, input).await
+    }
+
+    pub async fn perform(&self, invocation: Invocation, skill: &str, input: Value) -> Outcome {
+        self.sandbox.perform(&self.agent, invocation, skill, &input.to_string()).await
+    }
+
+    /// An invocation that may do what is granted.
+    pub fn invocation(&self, grants: Value) -> Invocation {
+        let grants: Grants = serde_json::from_value(grants).unwrap();
         let now = Timestamp::from_millis(1_700_000_000_000);
-        let invocation = Invocation {
+        Invocation {
             facts: Facts {
                 tenant: TenantId::default(),
                 session: None,
@@ -121,6 +145,7 @@ impl Bench {
                 refuse: self.refuse_commits,
                 recorded: Arc::clone(&self.recorded),
                 server: self.server.clone(),
+                writes: Arc::clone(&self.writes),
             }),
             observer: Arc::new(Watching(Arc::clone(&self.log))),
             stop: Stop::default(),
@@ -129,8 +154,8 @@ impl Bench {
             output_bytes: 16 << 20,
             seed: [7; 32],
             started_at: now,
-        };
-        self.sandbox.perform(&self.agent, invocation, skill, &input.to_string()).await
+            recording: None,
+        }
     }
 
     /// Performs `fetch` of requests and returns the answers.
@@ -189,17 +214,19 @@ impl Observer for Watching {
     fn partial(&self, _part: String) {}
 }
 
-/// A ledger that remembers what it is told and holds no state.
+/// A ledger that remembers what it is told. A key holds whatever was written last, to any.
 struct Remembering {
     refuse: bool,
     recorded: Arc<Mutex<Vec<Recorded>>>,
     server: Server,
+    writes: Arc<AtomicU64>,
 }
 
 #[async_trait]
 impl Ledger for Remembering {
     async fn get(&mut self, _key: &str) -> Result<Option<Entry>> {
-        Ok(None)
+        let revision = self.writes.load(Ordering::SeqCst);
+        Ok((revision > 0).then(|| Entry { value: revision.to_string().into_bytes(), revision }))
     }
 
     async fn list(&mut self, _prefix: &str, _after: Option<&str>, _limit: u32) -> Result<Vec<String>> {
@@ -208,13 +235,16 @@ impl Ledger for Remembering {
 
     async fn write(
         &mut self,
-        _rows: Vec<JournalRow>,
-        _row: JournalRow,
+        mut rows: Vec<JournalRow>,
+        row: JournalRow,
         _write: StateWrite,
         _bytes_max: u64,
         _keys_max: u64,
     ) -> Result<StateOutcome> {
-        Ok(StateOutcome::Written(1))
+        let outcome = StateOutcome::Written(self.writes.fetch_add(1, Ordering::SeqCst) + 1);
+        rows.push(JournalRow { answer: Answer::from(&outcome).encode(), ..row });
+        self.record(rows).await?;
+        Ok(outcome)
     }
 
     async fn record(&mut self, rows: Vec<JournalRow>) -> Result<()> {

@@ -42,10 +42,7 @@ async fn a_watcher_sees_progress_parts_and_the_end() {
     assert_eq!(named("partial"), vec![&json!({ "text": "YOU" }); ROUNDS]);
     // Of reports that come faster than a person reads, some are left out; the newest is not.
     let reports = named("progress");
-    assert_eq!(
-        reports.last(),
-        Some(&&json!({ "fraction": 1.0, "message": format!("round {ROUNDS} of {ROUNDS}") }))
-    );
+    assert_eq!(reports.last(), Some(&&json!({ "fraction": 1.0, "message": format!("round {ROUNDS} of {ROUNDS}") })));
     assert!(reports.iter().map(|report| report["fraction"].as_f64().unwrap()).is_sorted());
 }
 

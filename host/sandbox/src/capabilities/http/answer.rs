@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH};
-use http::{HeaderMap, HeaderValue, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use tokio::sync::mpsc;
@@ -151,6 +151,21 @@ pub(super) async fn read(
     let journalled = Answer::Http(HttpAnswer::new(status, &headers, &whole));
     let response = respond(status, headers, Whole { rest: whole, _unread: unread }.boxed_unsync());
     Ok(Read { journalled, given: (response, Box::new(std::future::ready(Ok(())))) })
+}
+
+/// A recorded answer, as it was given before.
+pub(super) fn again(shared: &Shared, answer: HttpAnswer) -> Result<Given> {
+    let HttpAnswer { status, headers, body } = answer;
+    let status = http::StatusCode::from_u16(status).map_err(Error::internal)?;
+    let mut map = HeaderMap::with_capacity(headers.len());
+    for (name, value) in headers {
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(Error::internal)?;
+        map.append(name, HeaderValue::from_bytes(&value).map_err(Error::internal)?);
+    }
+    let mut unread = Unread { counter: Arc::clone(&shared.meters.unread), bytes: 0 };
+    unread.add(body.len());
+    let response = respond(status, map, Whole { rest: body.into(), _unread: unread }.boxed_unsync());
+    Ok((response, Box::new(std::future::ready(Ok(())))))
 }
 
 fn respond(status: http::StatusCode, headers: HeaderMap, body: WasiBody) -> Response<WasiBody> {

@@ -62,13 +62,16 @@ impl Context {
         request: Resource<HostOutgoingRequest>,
         options: Option<Resource<RequestOptions>>,
     ) -> Result<Result<Resource<HostFutureIncomingResponse>, ErrorCode>> {
-        self.http.hooks.number = self.gate.count().map_err(wasmtime::Error::new)?;
+        self.http.hooks.number = self.gate.make_http().map_err(wasmtime::Error::new)?;
         match outgoing_handler::Host::handle(&mut self.http(), request, options) {
             Ok(future) => {
                 self.http.futures.insert(future.rep(), self.http.hooks.number);
                 Ok(Ok(future))
             }
-            Err(error) => error.downcast().map(Err),
+            Err(error) => {
+                self.gate.unmake_http(self.http.hooks.number);
+                error.downcast().map(Err)
+            }
         }
     }
 

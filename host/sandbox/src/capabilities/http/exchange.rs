@@ -15,7 +15,7 @@ use wasmtime_wasi_http::WasiBody;
 use super::wishes::{self, Wishes};
 use super::{Answered, Shared, answer, fault};
 use crate::egress::{Credential, CredentialKind, Egress};
-use crate::gate::{Answer, HttpAsk, HttpBody, HttpCall, HttpFailure, HttpPermit, kept};
+use crate::gate::{Answer, HttpAsk, HttpBody, HttpCall, HttpFailure, HttpPermit, Past, kept};
 
 /// A request as the guest made it, without its wishes.
 struct Asked {
@@ -35,7 +35,10 @@ pub(super) async fn exchange(
 ) -> Answered {
     let explain = wishes::explain(request.headers());
     let result = perform(&shared, number, request, limits, explain).await;
-    result.map_err(|error| {
+    result.map_err(|Failed { error, again }| {
+        if again {
+            return fault::told(&error, explain);
+        }
         if error.code == Code::Internal {
             tracing::error!(tenant = %shared.tenant, cause = error.cause_chain(), "an http call failed: {error}");
         }
@@ -45,13 +48,26 @@ pub(super) async fn exchange(
     })
 }
 
+/// Why the guest gets no answer.
+struct Failed {
+    error: Error,
+    /// Whether it failed before and is told again.
+    again: bool,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self { error, again: false }
+    }
+}
+
 async fn perform(
     shared: &Arc<Shared>,
     number: u64,
     request: http::Request<WasiBody>,
     limits: Limits,
     explain: bool,
-) -> Result<answer::Given> {
+) -> Result<answer::Given, Failed> {
     let (head, body) = request.into_parts();
     let mut held = Held { shared, bytes: 0 };
     let mut asked = Asked {
@@ -61,13 +77,19 @@ async fn perform(
         body: Bytes::new(),
         wishes: Wishes::default(),
     };
-    let judged = match collect(body, &mut held).await {
+    let readied = match collect(body, &mut held).await {
         Ok(body) => {
             asked.body = body;
-            judge(shared, number, &mut asked)
+            ready(shared, number, &mut asked)
         }
         Err(error) => Err(error),
     };
+    let past = shared.gate.past_http(number, call(&asked, None)).map_err(|error| fatal(shared, error))?;
+    if let Some(past) = past {
+        drop(held);
+        return again(shared, past).await;
+    }
+    let judged = readied.and_then(|()| judge(shared, &asked));
     let (permit, egress, credential) = judged.map_err(|error| {
         let error = error.with("sent", false);
         shared.gate.refuse_http(number, call(&asked, None), &error);
@@ -95,7 +117,20 @@ async fn perform(
     };
     let ended = shared.gate.end_http(number, &journalled, write).await;
     ended.map_err(|error| fatal(shared, error))?;
-    result.map(|read| read.given)
+    Ok(result.map(|read| read.given)?)
+}
+
+/// Answers a call as it was answered before.
+async fn again(shared: &Shared, past: Past) -> Result<answer::Given, Failed> {
+    match past {
+        Past::Answered(Answer::Http(answer), _) => Ok(answer::again(shared, answer)?),
+        Past::Answered(Answer::HttpFailed(failure), _) => Err(Failed { error: failure.error(), again: true }),
+        Past::Answered(..) => {
+            Err(fatal(shared, Error::internal("a request is recorded with the answer of another call")).into())
+        }
+        // Nobody saw an answer come, and nobody will.
+        Past::Unanswered | Past::Absent | Past::Over => std::future::pending().await,
+    }
 }
 
 /// What is under way cannot be journalled, so the invocation must not go on.
@@ -151,15 +186,15 @@ async fn discard(shared: Arc<Shared>, mut body: WasiBody) {
     }
 }
 
-/// Everything that is decided before anything is sent.
-fn judge<'a>(
-    shared: &'a Shared,
-    number: u64,
-    asked: &mut Asked,
-) -> Result<(HttpPermit, &'a Egress, Option<Arc<Credential>>)> {
+/// Takes out what is meant for the host, so that the rest is the call.
+fn ready(shared: &Shared, number: u64, asked: &mut Asked) -> Result<()> {
     asked.wishes = Wishes::take(&mut asked.headers)?;
     asked.headers.remove(HOST);
-    asked.wishes.grant(&mut asked.headers, &shared.seed, number)?;
+    asked.wishes.grant(&mut asked.headers, &shared.seed, number)
+}
+
+/// Everything that is decided before anything is sent.
+fn judge<'a>(shared: &'a Shared, asked: &Asked) -> Result<(HttpPermit, &'a Egress, Option<Arc<Credential>>)> {
     headers::check_guest(&asked.headers)?;
     let permit = shared.gate.authorize_http(&HttpAsk {
         method: &asked.method,

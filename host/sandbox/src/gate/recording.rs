@@ -1,0 +1,162 @@
+//! What an invocation did before, so that it can be answered the same again.
+//!
+//! A guest is a function of its input, its seed and the answers it gets, so one that gets
+//! the same answers makes the same calls. Each call that an answer came back for is a row,
+//! found by the number of the call in its invocation; a row whose call is another than the
+//! guest now makes says that the two have parted, and the invocation ends.
+//!
+//! ```text
+//!             rows 1 … last                          after the last row
+//!  replay     answered from the record, else the     `replay.ended`: nothing more happens,
+//!             two have parted                        here or outside
+//!  resume     answered from the record; an HTTP      live: the invocation goes on
+//!             read nobody saw the answer of is sent
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use troupe_core::{Code, Error, Result, Timestamp};
+
+use super::{Answer, Call, HttpCall, JournalRow};
+
+/// What follows the last recorded row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    /// The invocation ends: it is replayed, and has no effect.
+    Stop,
+    /// The invocation goes on: it is resumed.
+    GoOn,
+}
+
+/// The journal of an invocation, to be answered from.
+#[derive(Debug)]
+pub struct Recording {
+    rows: Mutex<Rows>,
+    numbers: BTreeSet<u64>,
+    last: u64,
+    then: Then,
+}
+
+#[derive(Debug, Default)]
+struct Rows {
+    /// Those that the guest has not come to.
+    ahead: BTreeMap<u64, JournalRow>,
+    /// Those whose call the guest has begun and not finished making.
+    begun: BTreeMap<u64, JournalRow>,
+}
+
+/// What the record says of a call that the guest makes.
+#[derive(Debug)]
+pub(crate) enum Past {
+    /// The answer, and when it came.
+    Answered(Answer, Timestamp),
+    /// The call was made, and no answer of it was seen.
+    Unanswered,
+    /// There is no row where there could be one.
+    Absent,
+    /// The record is over.
+    Over,
+}
+
+impl Recording {
+    /// A recording of an invocation's journal.
+    pub fn new(rows: Vec<JournalRow>, then: Then) -> Self {
+        let rows: BTreeMap<u64, JournalRow> = rows.into_iter().map(|row| (row.number, row)).collect();
+        let numbers: BTreeSet<u64> = rows.keys().copied().collect();
+        let last = numbers.last().copied().unwrap_or(0);
+        Self { rows: Mutex::new(Rows { ahead: rows, ..Rows::default() }), numbers, last, then }
+    }
+
+    pub(crate) const fn then(&self) -> Then {
+        self.then
+    }
+
+    /// Whether a call was made before.
+    pub(crate) const fn covers(&self, number: u64) -> bool {
+        number <= self.last
+    }
+
+    /// Leaves what an invocation adds to the record: nothing if it is replayed, else the
+    /// rows that are not in it.
+    pub(crate) fn keep_new(&self, rows: &mut Vec<JournalRow>) {
+        rows.retain(|row| self.then == Then::GoOn && !self.numbers.contains(&row.number));
+    }
+
+    /// Takes the rows that the guest has not come to.
+    pub(crate) fn left(&self) -> Vec<JournalRow> {
+        std::mem::take(&mut self.lock().ahead).into_values().collect()
+    }
+
+    /// Notes that the guest has come to an HTTP call, which it has yet to finish making.
+    ///
+    /// # Errors
+    /// [`Code::InDoubt`] if the call is a write that may have been sent, and must not be sent
+    /// twice.
+    pub(crate) fn begin(&self, number: u64) -> Result<()> {
+        let mut rows = self.lock();
+        let Some(row) = rows.ahead.remove(&number) else { return Ok(()) };
+        if self.then == Then::GoOn && row.write && row.answer.is_empty() {
+            let call = Call::decode(&row.call)?;
+            if !matches!(&call, Call::Http(call) if call.repeatable) {
+                let call = call.describe();
+                let message = format!("{call} may have taken effect before the host stopped; check whether it did");
+                return Err(Error::new(Code::InDoubt, message).with("call", call).with("number", number));
+            }
+        }
+        rows.begun.insert(number, row);
+        Ok(())
+    }
+
+    fn take(&self, number: u64) -> Option<JournalRow> {
+        let mut rows = self.lock();
+        rows.begun.remove(&number).or_else(|| rows.ahead.remove(&number))
+    }
+
+    /// Looks up a call and takes its row.
+    ///
+    /// # Errors
+    /// [`Code::ReplayDiverged`] if the row is that of another call.
+    pub(crate) fn look(&self, number: u64, call: &Call) -> Result<Past> {
+        let Some(row) = self.take(number) else {
+            return Ok(if self.covers(number) { Past::Absent } else { Past::Over });
+        };
+        let made = Call::decode(&row.call)?;
+        if !same(&made, call) {
+            return Err(diverged(number, &format!("it was {}, now it is {}", made.describe(), call.describe())));
+        }
+        if row.answer.is_empty() {
+            return Ok(Past::Unanswered);
+        }
+        Ok(Past::Answered(Answer::decode(&row.answer)?, row.at))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Rows> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a guest that makes `now` makes the recorded call again. What the host adds to a
+/// request, such as the credential it chose, is not the guest's.
+fn same(made: &Call, now: &Call) -> bool {
+    match (made, now) {
+        (Call::Http(made), Call::Http(now)) => {
+            let HttpCall { method, url, headers, body, .. } = made;
+            (method, url, headers, body) == (&now.method, &now.url, &now.headers, &now.body)
+        }
+        (Call::HttpBegun, Call::Http(_)) => true,
+        (made, now) => made == now,
+    }
+}
+
+/// The error of a guest that does something else than before.
+pub(crate) fn diverged(number: u64, how: &str) -> Error {
+    Error::new(Code::ReplayDiverged, format!("call {number} is not the recorded one: {how}")).with("number", number)
+}
+
+/// The error of a replay that has come to the end of the record.
+pub(crate) fn ended(number: u64, call: &str) -> Error {
+    Error::new(Code::ReplayEnded, format!("the record ends before call {number}, {call}"))
+        .with("number", number)
+        .with("call", call)
+}
