@@ -15,6 +15,7 @@ pub mod guests;
 pub mod host;
 pub mod redact;
 pub mod seed;
+pub mod server;
 mod template;
 
 use std::path::PathBuf;

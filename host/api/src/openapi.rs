@@ -52,6 +52,8 @@ pub(crate) fn routes() -> OpenApiRouter<Doors> {
         .routes(routes!(rest::tasks::get))
         .routes(routes!(rest::tasks::cancel))
         .routes(routes!(rest::task_events::events))
+        .routes(routes!(rest::task_journal::journal))
+        .routes(routes!(rest::task_journal::replay))
         .routes(routes!(rest::feed::feed))
         .routes(routes!(rest::host::healthz))
         .routes(routes!(rest::host::readyz))

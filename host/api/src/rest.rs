@@ -5,6 +5,7 @@ pub(crate) mod deployments;
 pub(crate) mod feed;
 pub(crate) mod host;
 pub(crate) mod task_events;
+pub(crate) mod task_journal;
 pub(crate) mod tasks;
 
 use http::{HeaderMap, HeaderName, HeaderValue};

@@ -81,6 +81,13 @@ Exit status: 0 completed, 1 failed, 130 interrupted (the task is cancelled).")]
   troupe tasks 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b
   troupe tasks 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b --cancel")]
     Tasks(Tasks),
+    /// Repeat a task from its journal, with no effect, and say whether it does the same.
+    #[command(after_help = "Examples:
+  troupe replay 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b
+  troupe --json replay 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b
+
+Exit status: 0 identical, 1 different.")]
+    Replay(Replay),
     /// Make a published release serve.
     #[command(after_help = "Examples:
   troupe swap aws@1.2.0
@@ -197,6 +204,12 @@ pub(crate) struct Tasks {
     /// How many.
     #[arg(long, conflicts_with = "task", default_value_t = 20, value_name = "N")]
     pub(crate) limit: u32,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Replay {
+    /// The task; it has to have ended.
+    pub(crate) task: String,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -4,6 +4,7 @@ mod agents;
 mod build;
 mod dev;
 mod publish;
+mod replay;
 mod run;
 mod serve;
 mod swap;
@@ -28,6 +29,7 @@ pub(crate) async fn run(args: Args) -> ExitCode {
         Command::Run(command) => run::run(&args, command).await,
         Command::Agents(command) => agents::run(&args, command).await,
         Command::Tasks(command) => tasks::run(&args, command).await,
+        Command::Replay(command) => replay::run(&args, command).await,
         Command::Swap(command) => swap::run(&args, command).await,
         Command::Wit(command) => wit::run(command),
     };

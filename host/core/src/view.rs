@@ -5,12 +5,14 @@ mod agent;
 mod deployment;
 mod feed;
 mod problem;
+mod replay;
 mod task;
 
 pub use agent::{AgentDetail, AgentSummary, ReleaseView, SkillView};
 pub use deployment::{ConfigureRequest, DeploymentView, GrantRequest, SwapRequest, Swapped};
 pub use feed::FeedEvent;
 pub use problem::Problem;
+pub use replay::{JournalCall, JournalView, Repeated, ReplayCall, ReplayOutcome, ReplayView};
 pub use task::{Durability, NewTask, Progress, RanOn, TaskFailure, TaskStatus, TaskView};
 
 use serde::{Deserialize, Serialize};

@@ -171,7 +171,7 @@ impl Runtime {
 
     /// Loads a release's component and checks it against what was published. The blob is
     /// read, and its digest verified, only if its compiled code is not in the cache.
-    async fn prepare(&self, release: &ReleaseRow) -> Result<Prepared> {
+    pub(crate) async fn prepare(&self, release: &ReleaseRow) -> Result<Prepared> {
         let (agent, described) = match self.loaded(&release.component) {
             Some(agent) => {
                 let described = self.sandbox.describe(&agent).await?;

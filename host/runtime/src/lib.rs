@@ -14,6 +14,7 @@ mod components;
 mod deploy;
 mod feed;
 mod publish;
+mod replay;
 mod route;
 mod routes;
 mod runtime;

@@ -25,5 +25,6 @@ pub use submit::Submitted;
 pub use watch::{TaskEvent, TaskEvents};
 
 pub(crate) use queue::Queue;
+pub(crate) use run::{ended_as, facts};
 pub(crate) use watch::Watchers;
 pub(crate) use workers::Workers;

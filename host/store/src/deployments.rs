@@ -6,10 +6,13 @@ use sqlx::sqlite::SqliteRow;
 use troupe_core::{AgentName, Code, Digest, Error, ReleaseRef, Result, TenantId, Timestamp};
 
 use crate::Store;
-use crate::fault::Done;
+use crate::fault::{Done, Failed};
 use crate::releases;
 use crate::rows::{Columns as _, number};
 use crate::writer::Tx;
+
+/// The configuration where an operator has set none.
+const NO_CONFIGURATION: &str = "{}";
 
 /// A tenant's use of an agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +79,25 @@ impl Store {
     /// When the store is unavailable.
     pub async fn deployment(&self, tenant: &TenantId, agent: &AgentName) -> Result<Option<DeploymentRow>> {
         Ok(find(&mut *self.reader().await?, tenant, agent).await?)
+    }
+
+    /// Reads a configuration that an operator set, by its revision; revision 0 is the empty
+    /// one.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn configuration(&self, tenant: &TenantId, agent: &AgentName, revision: u64) -> Result<Option<String>> {
+        if revision == 0 {
+            return Ok(Some(NO_CONFIGURATION.to_owned()));
+        }
+        let row = sqlx::query("select document from configurations where tenant = $1 and agent = $2 and revision = $3")
+            .bind(tenant.as_str())
+            .bind(agent.as_str())
+            .bind(number(revision)?)
+            .fetch_optional(&mut *self.reader().await?)
+            .await
+            .map_err(Failed::from)?;
+        Ok(row.map(|row| row.get_as("document")).transpose()?)
     }
 
     /// Reads the tenant's deployments, by the agent's name.
@@ -179,7 +201,7 @@ fn first(
         grants_revision: 0,
         grants: None,
         configuration_revision: 0,
-        configuration: "{}".to_owned(),
+        configuration: NO_CONFIGURATION.to_owned(),
         state_generation: 1,
         changed_at,
     }
@@ -295,7 +317,7 @@ fn read(row: &SqliteRow) -> Done<DeploymentRow> {
         grants_revision: row.number("grants_revision")?,
         grants: row.get_as("grants")?,
         configuration_revision: row.number("configuration_revision")?,
-        configuration: row.get_as::<Option<String>>("configuration")?.unwrap_or_else(|| "{}".to_owned()),
+        configuration: row.get_as::<Option<String>>("configuration")?.unwrap_or_else(|| NO_CONFIGURATION.to_owned()),
         state_generation: row.number("state_generation")?,
         changed_at: row.at("changed_at")?,
     })

@@ -24,6 +24,7 @@ async fn the_help_lists_every_command_with_examples() {
       run      Ask an agent for a skill and wait for the answer
       agents   List agents, or show one with its skills and versions
       tasks    List tasks, show one, or cancel one
+      replay   Repeat a task from its journal, with no effect, and say whether it does the same
       swap     Make a published release serve
       wit      Print the contract, or that of a component, as WIT
       help     Print this message or the help of the given subcommand(s)

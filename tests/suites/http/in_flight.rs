@@ -4,9 +4,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::io::AsyncReadExt as _;
-use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use troupe_tests::server::Server;
 use troupe_tests::{Host, guests};
 
 use crate::empty_host;
@@ -15,47 +13,33 @@ use crate::empty_host;
 /// send it any.
 struct Silent {
     host: Host,
-    port: u16,
-    requests: mpsc::UnboundedReceiver<String>,
+    server: Server,
 }
 
 impl Silent {
     async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let (seen, requests) = mpsc::unbounded_channel();
-        tokio::spawn(async move {
-            while let Ok((mut connection, _)) = listener.accept().await {
-                let seen = seen.clone();
-                tokio::spawn(async move {
-                    let mut bytes = vec![0; 4096];
-                    while let Ok(count @ 1..) = connection.read(&mut bytes).await {
-                        let _ = seen.send(String::from_utf8_lossy(&bytes[..count]).into_owned());
-                    }
-                });
-            }
-        });
+        let server = Server::silent().await;
         let host = empty_host().await;
         let grant = json!({ "http": [{
-            "id": "silent", "scheme": "http", "host": "127.0.0.1", "port": port, "methods": ["GET", "POST"],
+            "id": "silent", "scheme": "http", "host": "127.0.0.1", "port": server.port(), "methods": ["GET", "POST"],
         }] });
         let client = host.client();
         client.publish(guests().fetch.asking(grant.clone()).archive("1.0.0")).await.of(201);
         client.swap("fetch", "1.0.0").await.of(200);
         client.put("/api/v1/deployments/fetch/grants", &json!({ "grants": grant })).await.of(200);
-        Self { host, port, requests }
+        Self { host, server }
     }
 
     /// Starts a task that sends one request, and waits until the service has it.
     async fn sent(&mut self, skill: &str, method: &str, timeout_ms: u64) -> String {
-        let authority = format!("127.0.0.1:{}", self.port);
+        let authority = format!("127.0.0.1:{}", self.server.port());
         let request = json!({ "method": method, "scheme": "http", "authority": authority, "path": "/orders" });
         let task = json!({
             "agent": "fetch", "skill": skill, "input": { "requests": [request] }, "timeout_ms": timeout_ms,
         });
         let task = self.host.client().post("/api/v1/tasks", &task).await.of(202);
-        let request = tokio::time::timeout(Duration::from_secs(20), self.requests.recv()).await.unwrap().unwrap();
-        assert!(request.starts_with(&format!("{method} /orders HTTP/1.1\r\n")), "{request}");
+        let requests = tokio::time::timeout(Duration::from_secs(20), self.server.came(1)).await.unwrap();
+        assert!(requests[0].starts_with(&format!("{method} /orders HTTP/1.1\r\n")), "{requests:?}");
         task["id"].as_str().unwrap().to_owned()
     }
 
@@ -67,10 +51,10 @@ impl Silent {
     fn doubt(&self, task: &Value, ended_by: Option<&str>) -> String {
         assert_eq!((&task["status"], &task["failure"]["code"]), (&json!("in_doubt"), &json!("in_doubt")), "{task:#}");
         let details = &task["failure"]["details"];
-        assert_eq!(details["call"], format!("http POST http://127.0.0.1:{}/orders", self.port));
+        assert_eq!(details["call"], format!("http POST http://127.0.0.1:{}/orders", self.server.port()));
         assert_eq!(details["ended_by"].as_str(), ended_by);
         assert_eq!(task["failure"]["retryable"], json!(false));
-        task["failure"]["message"].as_str().unwrap().replace(&self.port.to_string(), "[port]")
+        task["failure"]["message"].as_str().unwrap().replace(&self.server.port().to_string(), "[port]")
     }
 }
 
@@ -79,7 +63,7 @@ async fn a_write_under_way_at_the_deadline_leaves_its_task_in_doubt() {
     let mut silent = Silent::start().await;
     let task = silent.sent("fetch", "POST", 1_000).await;
     let sentence = silent.doubt(&silent.ended(&task).await, Some("limit.deadline"));
-    insta::assert_snapshot!(sentence, @"");
+    insta::assert_snapshot!(sentence, @"the agent did not end within its 1000 ms; give the task a longer timeout; http POST http://127.0.0.1:[port]/orders was under way then: check whether it took effect before it is asked for again");
 }
 
 #[tokio::test]
@@ -88,7 +72,7 @@ async fn a_write_under_way_when_its_task_is_cancelled_leaves_it_in_doubt() {
     let task = silent.sent("fetch", "POST", 20_000).await;
     silent.host.client().post(&format!("/api/v1/tasks/{task}/cancel"), &Value::Null).await.of(200);
     let sentence = silent.doubt(&silent.ended(&task).await, Some("cancelled"));
-    insta::assert_snapshot!(sentence, @"");
+    insta::assert_snapshot!(sentence, @"the task was cancelled; http POST http://127.0.0.1:[port]/orders was under way then: check whether it took effect before it is asked for again");
 }
 
 #[tokio::test]
@@ -98,7 +82,7 @@ async fn a_write_under_way_when_the_host_is_killed_leaves_its_task_in_doubt() {
     silent.host.kill().await;
     silent.host.start().await;
     let sentence = silent.doubt(&silent.ended(&task).await, None);
-    insta::assert_snapshot!(sentence, @"");
+    insta::assert_snapshot!(sentence, @"the host stopped during http POST http://127.0.0.1:[port]/orders; check whether it took effect before it is asked for again");
 }
 
 #[tokio::test]

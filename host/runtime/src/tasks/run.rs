@@ -19,7 +19,7 @@ use crate::route::Route;
 
 impl Runtime {
     /// A place to run in, waited for no longer than `wait`.
-    pub(super) async fn slot(&self, wait: Duration) -> Result<OwnedSemaphorePermit> {
+    pub(crate) async fn slot(&self, wait: Duration) -> Result<OwnedSemaphorePermit> {
         let slots = Arc::clone(&self.slots);
         match tokio::time::timeout(wait, Semaphore::acquire_owned(slots)).await {
             Ok(slot) => slot.map_err(Error::internal),
@@ -137,15 +137,7 @@ impl Runtime {
         let place = self.workers.enter(row.tenant.clone(), row.id, lease_number, stop.clone());
         let time = Duration::from_millis(row.timeout_ms);
         let invocation = Invocation {
-            facts: Facts {
-                tenant: row.tenant.clone(),
-                session: None,
-                user: Some(row.principal.clone()),
-                trace: traceparent(&head.seed),
-                attempt: row.attempt,
-                deadline: head.deadline,
-                configuration: Arc::clone(&route.configuration),
-            },
+            facts: facts(&row, &head, &route),
             grants: route.grants.clone(),
             ceiling: route.skill(row.skill.as_str()).map_or(troupe_core::Effect::Read, |skill| skill.effect),
             ledger: Box::new(StoreLedger::new(self.store.clone(), Arc::clone(&accepted))),
@@ -165,8 +157,8 @@ impl Runtime {
         };
         let outcome = self.sandbox.perform(&route.agent, invocation, row.skill.as_str(), &row.input).await;
         drop(slot);
-        let result = outcome.result.and_then(|output| checked(&route, row.skill.as_str(), output));
-        let end = self.end_of(result);
+        let (status, output, failure) = ended_as(&route, row.skill.as_str(), outcome.result);
+        let end = TaskEnd { status, output, failure, ended_at: self.clock.now() };
         meter(&row, &end, outcome.usage, self.clock.now());
         let journal = outcome.rows.into_iter().map(journalled).collect();
         let ended = if stop.reason() == Some(StopReason::Lost) {
@@ -180,24 +172,6 @@ impl Runtime {
             self.watchers.end(row.id, || view(row));
         }
         ended
-    }
-
-    fn end_of(&self, result: Result<String>) -> TaskEnd {
-        let ended_at = self.clock.now();
-        match result {
-            Ok(output) => TaskEnd { status: TaskStatus::Completed, output: Some(output), failure: None, ended_at },
-            Err(error) => {
-                let status = match error.code {
-                    Code::Cancelled => TaskStatus::Cancelled,
-                    Code::InDoubt => TaskStatus::InDoubt,
-                    _ => TaskStatus::Failed,
-                };
-                if let Some(cause) = error.cause_chain() {
-                    tracing::debug!(code = %error.code, cause, "an invocation failed: {error}");
-                }
-                TaskEnd { status, output: None, failure: Some(TaskFailure::from(&error)), ended_at }
-            }
-        }
     }
 
     /// Renews the leases of what runs, and stops what lost its lease or was cancelled
@@ -231,6 +205,42 @@ impl Runtime {
         let is_ours = row.lease.is_some_and(|lease| lease.owner == self.owner);
         if !is_ours {
             self.workers.stop(tenant, task, StopReason::Lost);
+        }
+    }
+}
+
+/// What a guest may know of its attempt; the same whenever it is asked.
+pub(crate) fn facts(row: &TaskRow, head: &JournalHead, route: &Route) -> Facts {
+    Facts {
+        tenant: row.tenant.clone(),
+        session: None,
+        user: Some(row.principal.clone()),
+        trace: traceparent(&head.seed),
+        attempt: row.attempt,
+        deadline: head.deadline,
+        configuration: Arc::clone(&route.configuration),
+    }
+}
+
+/// How a task ends whose invocation ended with `result`: its status, its output, and why
+/// there is none.
+pub(crate) fn ended_as(
+    route: &Route,
+    skill: &str,
+    result: Result<String>,
+) -> (TaskStatus, Option<String>, Option<TaskFailure>) {
+    match result.and_then(|output| checked(route, skill, output)) {
+        Ok(output) => (TaskStatus::Completed, Some(output), None),
+        Err(error) => {
+            let status = match error.code {
+                Code::Cancelled => TaskStatus::Cancelled,
+                Code::InDoubt => TaskStatus::InDoubt,
+                _ => TaskStatus::Failed,
+            };
+            if let Some(cause) = error.cause_chain() {
+                tracing::debug!(code = %error.code, cause, "an invocation failed: {error}");
+            }
+            (status, None, Some(TaskFailure::from(&error)))
         }
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use troupe_core::{Code, Error, Result, Timestamp, limits};
 
+use super::http::shown;
 use super::http_call::{HttpAnswer, HttpCall, HttpFailure};
 use crate::port::StateOutcome;
 
@@ -78,6 +79,10 @@ impl Call {
                 Some(action) => format!("http {} {} ({action})", call.method, call.url),
                 None => format!("http {} {}", call.method, call.url),
             },
+            Self::StateGet { key }
+            | Self::StateSet { key, .. }
+            | Self::StateCompareAndSet { key, .. }
+            | Self::StateDelete { key } => format!("{} {}", self.name(), shown(key)),
             other => other.name().to_owned(),
         }
     }
@@ -140,6 +145,24 @@ impl Answer {
     /// [`Code::Internal`] if the bytes are not an answer of this or an earlier host.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         rmp_serde::from_slice(bytes).map_err(Error::internal)
+    }
+
+    /// What came of a call, in short, for a person.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Entry(None) => "nothing".to_owned(),
+            Self::Entry(Some(entry)) => format!("{} bytes, revision {}", entry.value.len(), entry.revision),
+            Self::Keys(keys) => format!("{} keys", keys.len()),
+            Self::Revision(revision) => format!("revision {revision}"),
+            Self::Existed(existed) => if *existed { "deleted" } else { "was not there" }.to_owned(),
+            Self::Conflict(None) => "conflict: it was absent".to_owned(),
+            Self::Conflict(Some(found)) => format!("conflict: it had revision {found}"),
+            Self::Denied(why) | Self::Invalid(why) | Self::Limit(.., why) => why.clone(),
+            Self::Http(answer) => format!("{}, {} bytes", answer.status, answer.body.len()),
+            Self::HttpStreamed(answer) => format!("{}, streamed", answer.status),
+            Self::HttpFailed(failure) => format!("{}: {}", failure.code, failure.message),
+            Self::Completed(call) => format!("call {call} was complete"),
+        }
     }
 
     /// The bytes a journal row keeps.

@@ -172,7 +172,7 @@ fn denied(why: &str) -> Error {
 }
 
 /// A guest's text, bounded and escaped.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     text.chars().take(100).flat_map(char::escape_default).collect()
 }
 

@@ -7,6 +7,7 @@ mod events;
 mod failures;
 mod idempotency;
 mod list;
+mod replay;
 mod timeouts;
 
 use futures::StreamExt as _;
