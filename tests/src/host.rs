@@ -28,6 +28,8 @@ pub struct Host {
     program: PathBuf,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    /// Whether the process outlives a refused write to a file.
+    bears_limits: bool,
     dir: TempDir,
     said: Arc<Mutex<String>>,
     running: Option<Running>,
@@ -63,6 +65,7 @@ impl Host {
             program: program.into(),
             arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
             environment: Vec::new(),
+            bears_limits: false,
             dir: TempDir::new().expect("a temporary directory"),
             said: Arc::default(),
             running: None,
@@ -76,10 +79,42 @@ impl Host {
         self
     }
 
+    /// Starts a host as [`Host::with_agents`] does, whose disk can be made to refuse.
+    pub async fn with_agents_on_a_bad_disk(program: &str) -> Self {
+        let mut host = Self::new(program, &["serve", "--listen", "127.0.0.1:0"]);
+        host.bears_limits = true;
+        template::copy_to(program, &host.data_dir());
+        host.start().await;
+        host
+    }
+
+    /// Has the system refuse every write of the process to a file, or none any more. The
+    /// host must have been made for it.
+    #[cfg(target_os = "linux")]
+    pub fn refuse_writes(&self, refuse: bool) {
+        use rustix::process::{Resource, Rlimit, prlimit};
+        assert!(self.bears_limits, "this host would be killed by it");
+        let pid = Pid::from_raw(self.pid().cast_signed());
+        let limit = Rlimit { current: refuse.then_some(0), maximum: None };
+        prlimit(pid, Resource::Fsize, limit).expect("a limit that can be set");
+    }
+
+    /// The command that starts the process.
+    fn command(&self) -> Command {
+        if !self.bears_limits {
+            return Command::new(&self.program);
+        }
+        // What is ignored stays so in the program that takes the shell's place.
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(&self.program);
+        command
+    }
+
     /// Starts the process and waits until it serves; returns how long that took.
     pub async fn start(&mut self) -> Duration {
         let started = Instant::now();
-        let mut child = Command::new(&self.program)
+        let mut child = self
+            .command()
             .arg("--data-dir")
             .arg(self.data_dir())
             .args(&self.arguments)

@@ -165,6 +165,8 @@ codes! {
     LimitBody = "limit.body", Guest;
     /// As many invocations run as may run at once.
     LimitConcurrency = "limit.concurrency", Exhausted;
+    /// The task was interrupted in as many attempts as it may have.
+    LimitAttempts = "limit.attempts", Guest;
     /// A capability call was not granted.
     DeniedCapability = "denied.capability", Denied;
     /// The address, the host or the form of the request may not be reached.

@@ -74,6 +74,10 @@ pub const INPUT_BYTES_MAX: usize = 1024 * 1024;
 /// resources is a few megabytes.
 pub const OUTPUT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// Largest document that is checked against its schema right where it is needed. This
+/// much is checked in about a millisecond; more is checked on a thread of its own.
+pub const SCHEMA_INLINE_BYTES_MAX: usize = 64 * 1024;
+
 /// Largest configuration document.
 pub const CONFIGURATION_BYTES_MAX: usize = 64 * 1024;
 
@@ -167,8 +171,8 @@ pub const STATE_KEYS_MAX: u64 = 100_000;
 /// Keys that one `list-keys` returns at most.
 pub const STATE_LIST_MAX: u32 = 1_000;
 
-/// Tasks that may wait their turn at once. Each is a row; the bound keeps the order in
-/// memory small and tells clients early.
+/// Tasks that may wait their turn at once, or for their agent to serve again. Each is a
+/// row; the bound keeps the order in memory small and tells clients early.
 pub const PENDING_MAX: usize = 10_000;
 
 /// Longest idempotency key a client may send.
@@ -190,8 +194,16 @@ pub const COMPONENTS_LOADED_MAX: usize = 64;
 /// How long a stopping host waits for what runs.
 pub const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(30);
 
-/// Lease of a running task, and how often it is renewed. A host that died is noticed
-/// after one lease.
+/// Attempts of a task that is interrupted each time. One may be chance and two bad luck; a
+/// task that ends the host itself must not end every start.
+pub const TASK_ATTEMPTS_MAX: u32 = 3;
+
+/// How long a host tries to keep the end of a task while its disk is full or its store
+/// busy. It is what a person needs to free some space; the outcome waits in memory.
+pub const TASK_END_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// Lease of a running task, and how often it is renewed. A task whose lease has run out is
+/// settled at the next renewal.
 pub const LEASE_TIME: Duration = Duration::from_secs(15);
 /// See [`LEASE_TIME`].
 pub const LEASE_RENEWAL: Duration = Duration::from_secs(5);

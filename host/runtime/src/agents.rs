@@ -3,7 +3,7 @@
 use troupe_core::view::{AgentDetail, AgentSummary, ReleaseView, SkillView};
 use troupe_core::{AgentName, Caller, Code, Error, Result, Scope};
 use troupe_package::{Manifest, Profile};
-use troupe_store::ReleaseRow;
+use troupe_store::{ReleaseDigest, ReleaseRow};
 
 use crate::{Runtime, publish};
 
@@ -37,7 +37,8 @@ impl Runtime {
         let (Some(newest), Some(shown)) = (releases.first(), shown.or(releases.first())) else {
             return Err(unknown(name.as_str()));
         };
-        let profile = profile(shown)?;
+        let row = self.release_row(caller, &shown.release).await?;
+        let profile = profile(&row)?;
         let skill = |skill: troupe_package::Skill| SkillView {
             name: skill.name.to_string(),
             description: skill.description,
@@ -45,7 +46,7 @@ impl Runtime {
             input: skill.input,
             output: skill.output,
         };
-        let mut about = summary(shown, serving)?;
+        let mut about = summary(&row, serving)?;
         about.newest = newest.release.version.clone();
         Ok(AgentDetail {
             summary: about,
@@ -64,7 +65,7 @@ impl Runtime {
         Ok(self.releases_of(caller, name).await?.1.iter().map(publish::view).collect())
     }
 
-    async fn releases_of(&self, caller: &Caller, name: &str) -> Result<(AgentName, Vec<ReleaseRow>)> {
+    async fn releases_of(&self, caller: &Caller, name: &str) -> Result<(AgentName, Vec<ReleaseDigest>)> {
         // A name that cannot exist is not there; the grammar is no secret, but two
         // answers for one question help nobody.
         let agent: AgentName = name.parse().map_err(|_| unknown(name))?;

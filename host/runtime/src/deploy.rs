@@ -14,13 +14,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::sync::OwnedMutexGuard;
+use tokio::task::JoinSet;
 use troupe_core::view::{ConfigureRequest, DeploymentView, GrantRequest, SwapRequest, Swapped, TaskFailure};
-use troupe_core::{AgentName, Caller, Code, Digest, Error, Grants, ReleaseRef, Result, Scope, TenantId, limits};
-use troupe_store::{DeploymentRow, ReleaseRow, RouteChange};
+use troupe_core::{AgentName, Caller, Code, Error, Grants, ReleaseRef, Result, Scope, TenantId, limits};
+use troupe_store::{DeploymentRow, ReleaseRow, RouteChange, check_epoch};
 
 use crate::route::{Drain, Prepared, Route};
 use crate::routes::Entry;
 use crate::{Runtime, agents, publish};
+
+/// Deployments loaded at once when the host starts: as many as admission compiles at once.
+const LOADED_AT_ONCE: usize = 2;
 
 /// Who turns the operator's key when a release is deployed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,9 +70,10 @@ impl Runtime {
         let release = self.release_row(caller, &reference).await?;
         let prepared = self.prepare(&release).await?;
 
-        let turn = self.routes.turn(&caller.tenant, &agent);
-        let changing = turn.lock().await;
+        let changing = self.routes.turn(&caller.tenant, &agent).lock_owned().await;
         let row = self.store.deployment(&caller.tenant, &agent).await?;
+        // Before any call is ended to make room for a swap that is refused.
+        check_epoch(&agent, row.as_ref().map_or(0, |row| row.epoch), request.epoch)?;
         let operator = row.as_ref().map_or("{}", |row| row.configuration.as_str());
         prepared.configuration(operator)?;
         let grants = match self.grants {
@@ -80,10 +86,7 @@ impl Runtime {
         };
         let expired = self.make_room(caller, &agent).await;
         let change = RouteChange { serving: Some((reference.version, release.digest)), configuration: None, grants };
-        let row = self.store.change_route(&caller.tenant, &agent, request.epoch, change).await?;
-        let route = Arc::new(prepared.route(row)?);
-        self.put_in_force(&route);
-        drop(changing);
+        let route = self.put_in_force(changing, prepared, &caller.tenant, &agent, request.epoch, change).await?;
         tracing::info!(tenant = %caller.tenant, release = %release.release, epoch = route.row.epoch, "in force");
         Ok(Swapped { deployment: route.view(), expired })
     }
@@ -132,35 +135,50 @@ impl Runtime {
     ) -> Result<DeploymentView> {
         self.require_ready()?;
         let name: AgentName = agent.parse().map_err(|_| agents::unknown(agent))?;
-        let turn = self.routes.turn(&caller.tenant, &name);
-        let changing = turn.lock().await;
+        let changing = self.routes.turn(&caller.tenant, &name).lock_owned().await;
         let row = self.deployment_row(caller, agent).await?;
         let reference = ReleaseRef { agent: row.agent.clone(), version: row.serving.clone() };
         let release = self.release_row(caller, &reference).await?;
         let prepared = self.prepare(&release).await?;
         check(&prepared)?;
-        let row = self.store.change_route(&caller.tenant, &row.agent, epoch, change).await?;
-        let route = Arc::new(prepared.route(row)?);
-        self.put_in_force(&route);
-        drop(changing);
+        let route = self.put_in_force(changing, prepared, &caller.tenant, &name, epoch, change).await?;
         Ok(route.view())
     }
 
-    fn put_in_force(&self, route: &Arc<Route>) {
-        self.routes.put(Arc::clone(route));
-        self.queue.resume(&route.row.tenant, &route.row.agent);
+    /// Changes the row, then memory, and ends the turn: all of it also when the client goes
+    /// away meanwhile, since the two must not part.
+    async fn put_in_force(
+        &self,
+        changing: OwnedMutexGuard<()>,
+        prepared: Prepared,
+        tenant: &TenantId,
+        agent: &AgentName,
+        epoch: Option<u64>,
+        change: RouteChange,
+    ) -> Result<Arc<Route>> {
+        let (runtime, tenant, agent) = (self.clone(), tenant.clone(), agent.clone());
+        let changed = tokio::spawn(async move {
+            let row = runtime.store.change_route(&tenant, &agent, epoch, change).await?;
+            let route = Arc::new(prepared.route(row)?);
+            runtime.routes.put(Arc::clone(&route));
+            runtime.queue.resume(&tenant, &agent);
+            drop(changing);
+            Ok(route)
+        });
+        changed.await.map_err(Error::internal)?
     }
 
-    /// At most two releases live at once: sees to it that the one before the current has
-    /// drained. Returns how many calls were ended.
+    /// At most two releases live at once: sees to it that those before the current have
+    /// drained, all by one deadline. Returns how many calls were ended.
     async fn make_room(&self, caller: &Caller, agent: &AgentName) -> usize {
+        let patience = match self.drain {
+            Drain::Wait => limits::DRAIN_TIME_MAX,
+            Drain::Expire => Duration::ZERO,
+        };
+        let until = tokio::time::Instant::now() + patience;
         let mut ended = 0;
         for old in self.routes.draining(&caller.tenant, agent) {
-            let patience = match self.drain {
-                Drain::Wait => limits::DRAIN_TIME_MAX,
-                Drain::Expire => Duration::ZERO,
-            };
-            if tokio::time::timeout(patience, old.drained()).await.is_err() {
+            if tokio::time::timeout_at(until, old.drained()).await.is_err() {
                 ended += old.running();
                 old.expire();
                 old.drained().await;
@@ -172,17 +190,14 @@ impl Runtime {
     /// Loads a release's component and checks it against what was published. The blob is
     /// read, and its digest verified, only if its compiled code is not in the cache.
     pub(crate) async fn prepare(&self, release: &ReleaseRow) -> Result<Prepared> {
-        let (agent, described) = match self.loaded(&release.component) {
+        let (agent, described) = match self.loaded(&release.component).await? {
             Some(agent) => {
                 let described = self.sandbox.describe(&agent).await?;
                 (agent, described)
             }
             None => {
-                let component = self.stored_release(release.digest).await?.component;
-                if Digest::of(&component) != release.component {
-                    let message = "the stored component is not the one that was published";
-                    return Err(Error::new(Code::ArtifactDigest, message));
-                }
+                tracing::info!(release = %release.release, "compiling: this host has no code of its component yet");
+                let component = self.stored_component(release).await?;
                 self.admit(release.component, component).await?
             }
         };
@@ -190,20 +205,35 @@ impl Runtime {
         Prepared::new(release, agent)
     }
 
-    /// Loads every deployment at start. One that cannot serve answers with its reason.
+    /// Loads every deployment at start, a few at a time. One that cannot serve answers with
+    /// its reason.
     pub(crate) async fn load_deployments(&self) -> Result<()> {
-        for row in self.store.all_deployments().await? {
-            let (tenant, agent) = (row.tenant.clone(), row.agent.clone());
-            match self.load_deployment(row).await {
-                Ok(route) => self.routes.put(Arc::new(route)),
-                Err(error) => {
-                    let cause = error.cause_chain();
-                    tracing::error!(%tenant, %agent, code = %error.code, cause, "a deployment cannot serve: {error}");
-                    self.routes.put_broken(tenant, agent, TaskFailure::from(&error));
-                }
+        let mut rows = self.store.all_deployments().await?.into_iter();
+        let mut loading = JoinSet::new();
+        loop {
+            while loading.len() < LOADED_AT_ONCE
+                && let Some(row) = rows.next()
+            {
+                let runtime = self.clone();
+                loading.spawn(async move { runtime.load_or_break(row).await });
+            }
+            match loading.join_next().await {
+                Some(loaded) => loaded.map_err(Error::internal)?,
+                None => return Ok(()),
             }
         }
-        Ok(())
+    }
+
+    async fn load_or_break(&self, row: DeploymentRow) {
+        let (tenant, agent) = (row.tenant.clone(), row.agent.clone());
+        match self.load_deployment(row).await {
+            Ok(route) => self.routes.put(Arc::new(route)),
+            Err(error) => {
+                let cause = error.cause_chain();
+                tracing::error!(%tenant, %agent, code = %error.code, cause, "a deployment cannot serve: {error}");
+                self.routes.put_broken(tenant, agent, TaskFailure::from(&error));
+            }
+        }
     }
 
     async fn load_deployment(&self, row: DeploymentRow) -> Result<Route> {
@@ -240,17 +270,21 @@ impl Runtime {
     }
 
     fn deployment_view(&self, row: &DeploymentRow) -> DeploymentView {
-        match self.routes.get(&row.tenant, &row.agent) {
-            Some(Entry::Serving(route)) if route.row.epoch == row.epoch => route.view(),
-            _ => DeploymentView {
-                agent: row.agent.to_string(),
-                epoch: row.epoch,
-                serving: row.serving.clone(),
-                digest: row.digest,
-                configuration: serde_json::from_str(&row.configuration).unwrap_or_default(),
-                grants: Grants::default(),
-                changed_at: row.changed_at,
-            },
+        let fault = match self.routes.get(&row.tenant, &row.agent) {
+            Some(Entry::Serving(route)) => return route.view(),
+            Some(Entry::Broken(reason)) => Some(TaskFailure::clone(&reason)),
+            // Its first row is on disk, and its route is put in force in this very moment.
+            None => None,
+        };
+        DeploymentView {
+            agent: row.agent.to_string(),
+            epoch: row.epoch,
+            serving: row.serving.clone(),
+            digest: row.digest,
+            configuration: serde_json::from_str(&row.configuration).unwrap_or_default(),
+            grants: Grants::default(),
+            changed_at: row.changed_at,
+            fault,
         }
     }
 }

@@ -10,6 +10,7 @@
 
 pub mod admission;
 mod agents;
+mod blocking;
 mod components;
 mod deploy;
 mod feed;

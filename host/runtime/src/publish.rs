@@ -15,12 +15,13 @@ use std::sync::Arc;
 use serde_json::Value;
 use troupe_core::view::ReleaseView;
 use troupe_core::{Caller, Code, Digest, Error, ReleaseRef, Result, Scope};
-use troupe_package::{Manifest, Profile, Release, read_archive};
+use troupe_package::{Manifest, Profile, read_archive};
 use troupe_registry::IndexEntry;
 use troupe_sandbox::Agent;
-use troupe_store::{NewRelease, Published, ReleaseRow};
+use troupe_store::{NewRelease, Published, ReleaseDigest, ReleaseRow};
 
-use crate::{Runtime, agents};
+use crate::blocking::blocking;
+use crate::{Runtime, agents, route};
 
 impl Runtime {
     /// Publishes the release in an archive; says whether it is new.
@@ -31,13 +32,24 @@ impl Runtime {
     pub async fn publish(&self, caller: &Caller, archive: Vec<u8>) -> Result<(ReleaseView, bool)> {
         caller.require(Scope::Operate)?;
         self.require_ready()?;
-        let (digest, release) = blocking(move || read_archive(archive.as_slice())).await?;
+        let read = move || {
+            let (digest, release) = read_archive(archive.as_slice())?;
+            Ok((digest, Digest::of(&release.component), release))
+        };
+        let (digest, component, release) = blocking(read).await?;
         let reference = release.manifest.release();
         if let Some(row) = self.store.release(&caller.tenant, &reference).await? {
-            return if row.digest == digest { Ok((view(&row), false)) } else { Err(immutable(&reference)) };
+            if row.digest != digest {
+                return Err(immutable(&reference));
+            }
+            // Nothing is new, but what the disk has damaged is mended.
+            let layout = Arc::clone(&self.layout);
+            blocking(move || layout.put(&release)).await?;
+            self.renew_index().await;
+            return Ok((view(&(&row).into()), false));
         }
         troupe_sandbox::check_grants(&release.manifest.capabilities.grants())?;
-        let component = Digest::of(&release.component);
+        route::check_schemas(&release.profile)?;
         let (_, described) = self.admit(component, release.component.clone()).await?;
         same_profile(&described, &release.profile)?;
         let (manifest, profile) = (release.manifest.to_json(), release.profile.to_json());
@@ -62,11 +74,8 @@ impl Runtime {
             Published::Same(row) => (row, false),
         };
         tracing::info!(tenant = %caller.tenant, release = %reference, %digest, "published");
-        // The index serves other tools; a publish does not fail because of it.
-        if let Err(error) = self.write_index().await {
-            tracing::warn!(cause = error.cause_chain(), "index.json was not written: {error}");
-        }
-        Ok((view(&row), is_new))
+        self.renew_index().await;
+        Ok((view(&(&row).into()), is_new))
     }
 
     /// Looks inside a component that has not been published: what it says of itself. Its
@@ -76,7 +85,8 @@ impl Runtime {
     /// As [`Runtime::publish`].
     pub async fn describe(&self, caller: &Caller, component: Vec<u8>) -> Result<Profile> {
         caller.require(Scope::Operate)?;
-        let (_, described) = self.admit(Digest::of(&component), component).await?;
+        let (digest, component) = blocking(move || Ok((Digest::of(&component), component))).await?;
+        let (_, described) = self.admit(digest, component).await?;
         Profile::parse(&described)
     }
 
@@ -93,38 +103,57 @@ impl Runtime {
     /// Loads a component and has it describe itself. Code that this host has not made
     /// yet is made by admission, whose child is the first to look inside.
     pub(crate) async fn admit(&self, digest: Digest, component: Vec<u8>) -> Result<(Agent, String)> {
-        if let Some(agent) = self.loaded(&digest) {
+        if let Some(agent) = self.loaded(&digest).await? {
             let described = self.sandbox.describe(&agent).await?;
             return Ok((agent, described));
         }
         let admitted = self.admission.admit(component).await?;
-        self.sandbox.keep(&digest, &admitted.code)?;
-        let agent = self.loaded(&digest).ok_or_else(|| Error::internal("compiled code did not load"))?;
+        let runtime = self.clone();
+        blocking(move || runtime.sandbox.keep(&digest, &admitted.code)).await?;
+        let agent = self.loaded(&digest).await?.ok_or_else(|| Error::internal("compiled code did not load"))?;
         Ok((agent, admitted.profile))
     }
 
     /// A component whose code this host has made. Deployments of one component share it.
-    pub(crate) fn loaded(&self, digest: &Digest) -> Option<Agent> {
+    pub(crate) async fn loaded(&self, digest: &Digest) -> Result<Option<Agent>> {
         if let Some(agent) = self.components.get(digest) {
-            return Some(agent);
+            return Ok(Some(agent));
         }
-        let agent = self.sandbox.load(digest)?;
-        self.components.put(*digest, agent.clone());
-        Some(agent)
+        let (runtime, digest) = (self.clone(), *digest);
+        let agent = blocking(move || Ok(runtime.sandbox.load(&digest))).await?;
+        if let Some(agent) = &agent {
+            self.components.put(digest, agent.clone());
+        }
+        Ok(agent)
     }
 
-    /// Removes what no release refers to, and writes the index anew.
+    /// Removes what no release refers to, and writes the index anew. A release whose blobs
+    /// are damaged keeps neither the host nor the other releases from serving.
     pub(crate) async fn sweep(&self) -> Result<()> {
         let keep: HashSet<Digest> = self.store.all_releases().await?.into_iter().map(|row| row.digest).collect();
         let layout = Arc::clone(&self.layout);
-        let removed = blocking(move || layout.sweep(&keep)).await?;
-        if removed > 0 {
-            tracing::info!(files = removed, "removed blobs that no release refers to");
+        match blocking(move || layout.sweep(&keep)).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(files = removed, "removed blobs that no release refers to"),
+            Err(error) => tracing::error!(cause = error.cause_chain(), "no blob was removed: {error}"),
         }
-        self.write_index().await
+        self.renew_index().await;
+        Ok(())
     }
 
-    async fn write_index(&self) -> Result<()> {
+    /// Writes the index anew. It serves other tools; nothing fails because of it.
+    async fn renew_index(&self) {
+        match self.write_index().await {
+            Ok(left_out) => {
+                for release in left_out {
+                    tracing::error!(%release, "a release is damaged on disk; publish it again to mend it");
+                }
+            }
+            Err(error) => tracing::warn!(cause = error.cause_chain(), "index.json was not written: {error}"),
+        }
+    }
+
+    async fn write_index(&self) -> Result<Vec<ReleaseRef>> {
         let rows = self.store.all_releases().await?;
         let layout = Arc::clone(&self.layout);
         blocking(move || {
@@ -137,10 +166,18 @@ impl Runtime {
         .await
     }
 
-    /// Reads a release's blobs back, verified.
-    pub(crate) async fn stored_release(&self, digest: Digest) -> Result<Release> {
-        let layout = Arc::clone(&self.layout);
-        blocking(move || layout.get(&digest)).await
+    /// Reads a release's component back, held against what was published.
+    pub(crate) async fn stored_component(&self, release: &ReleaseRow) -> Result<Vec<u8>> {
+        let (layout, image, expected) = (Arc::clone(&self.layout), release.digest, release.component);
+        blocking(move || {
+            let component = layout.component(&image)?;
+            if Digest::of(&component) == expected {
+                return Ok(component);
+            }
+            let message = "the stored component is not the one that was published; publish the release again";
+            Err(Error::new(Code::ArtifactDigest, message))
+        })
+        .await
     }
 }
 
@@ -164,7 +201,7 @@ fn immutable(release: &ReleaseRef) -> Error {
     )
 }
 
-pub(crate) fn view(row: &ReleaseRow) -> ReleaseView {
+pub(crate) fn view(row: &ReleaseDigest) -> ReleaseView {
     ReleaseView {
         agent: row.release.agent.to_string(),
         version: row.release.version.clone(),
@@ -172,9 +209,4 @@ pub(crate) fn view(row: &ReleaseRow) -> ReleaseView {
         component: row.component,
         published_at: row.published_at,
     }
-}
-
-/// Runs work that blocks on the disk or the processor off the async threads.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
 }

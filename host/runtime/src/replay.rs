@@ -68,8 +68,9 @@ impl Runtime {
             recording: Some(Recording::new(rows.clone(), Then::Stop)),
         };
         let outcome = self.sandbox.perform(&route.agent, invocation, row.skill.as_str(), &row.input).await;
+        let compared = compared(&row, head, &route, &rows, outcome).await;
         drop(slot);
-        Ok(compared(&row, head, &route, &rows, outcome))
+        Ok(compared)
     }
 
     async fn recorded(&self, caller: &Caller, task: TaskId) -> Result<(TaskRow, JournalHead, Vec<JournalRow>)> {
@@ -86,7 +87,7 @@ impl Runtime {
     }
 
     /// The route as it was when the attempt began.
-    async fn past_route(&self, caller: &Caller, row: &TaskRow, head: &JournalHead) -> Result<Route> {
+    async fn past_route(&self, caller: &Caller, row: &TaskRow, head: &JournalHead) -> Result<Arc<Route>> {
         let version = head.release.version.clone();
         let reference = ReleaseRef { agent: row.agent.clone(), version };
         let release = self.release_row(caller, &reference).await?;
@@ -110,7 +111,7 @@ impl Runtime {
             state_generation: 0,
             changed_at: head.started_at,
         };
-        self.prepare(&release).await?.route(past)
+        Ok(Arc::new(self.prepare(&release).await?.route(past)?))
     }
 }
 
@@ -136,7 +137,13 @@ fn calls(rows: &[JournalRow]) -> impl Iterator<Item = JournalCall> {
     })
 }
 
-fn compared(row: &TaskRow, head: JournalHead, route: &Route, rows: &[JournalRow], outcome: Outcome) -> ReplayView {
+async fn compared(
+    row: &TaskRow,
+    head: JournalHead,
+    route: &Arc<Route>,
+    rows: &[JournalRow],
+    outcome: Outcome,
+) -> ReplayView {
     let unmade: HashSet<u64> = outcome.unmade.iter().map(|row| row.number).collect();
     let recorded =
         ReplayOutcome { status: row.status, output: row.output.as_deref().map(document), failure: row.failure.clone() };
@@ -152,7 +159,7 @@ fn compared(row: &TaskRow, head: JournalHead, route: &Route, rows: &[JournalRow]
             (None, Some(error.message))
         }
         result => {
-            let (status, output, failure) = ended_as(route, row.skill.as_str(), result);
+            let (status, output, failure) = ended_as(route, row.skill.as_str(), result).await;
             let replayed = ReplayOutcome { status, output: output.as_deref().map(document), failure };
             let difference = (replayed != recorded).then(|| told(&recorded, &replayed));
             (Some(replayed), difference)

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jsonschema::Validator;
+use jsonschema::{PatternOptions, Validator};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use tokio::sync::Notify;
@@ -37,8 +37,16 @@ pub(crate) struct Route {
     pub(crate) output_bytes: usize,
     pub(crate) time: Duration,
     skills: HashMap<String, Skill>,
-    running: Mutex<HashMap<TaskId, Stop>>,
+    running: Mutex<Running>,
     drained: Notify,
+}
+
+/// What runs on a route.
+#[derive(Default)]
+struct Running {
+    tasks: HashMap<TaskId, Stop>,
+    /// Whether another route is in force, so that nothing begins here any more.
+    retired: bool,
 }
 
 /// A skill, with its schemas compiled.
@@ -62,28 +70,34 @@ pub(crate) struct Prepared {
     skills: HashMap<String, Skill>,
 }
 
+/// Checks that this host can check documents against every schema of a profile.
+pub(crate) fn check_schemas(profile: &Profile) -> Result<()> {
+    profile.configuration.as_ref().map(configuration_schema).transpose()?;
+    skills_of(profile).map(drop)
+}
+
+fn skills_of(profile: &Profile) -> Result<HashMap<String, Skill>> {
+    let mut skills = HashMap::new();
+    for skill in &profile.skills {
+        let compile = |schema: &Value, which: &str| {
+            compiled(schema).map_err(|error| error.context(format!("skill `{}`: its {which} schema", skill.name)))
+        };
+        let input = compile(&skill.input, "input")?;
+        let output = compile(&skill.output, "output")?;
+        skills.insert(skill.name.to_string(), Skill { effect: skill.effect, input, output });
+    }
+    Ok(skills)
+}
+
+fn configuration_schema(schema: &Value) -> Result<Validator> {
+    compiled(schema).map_err(|error| error.context("the configuration's schema"))
+}
+
 impl Prepared {
     /// Prepares a release whose component is loaded.
     pub(crate) fn new(release: &ReleaseRow, agent: Agent) -> Result<Self> {
         let (manifest, profile) = (agents::manifest(release)?, agents::profile(release)?);
-        let mut skills = HashMap::new();
-        for skill in &profile.skills {
-            let compile = |schema: &Value, which: &str| {
-                jsonschema::draft202012::new(schema).map_err(|error| {
-                    let text: String = error.to_string().chars().take(300).collect();
-                    Error::new(
-                        Code::ProfileInvalid,
-                        format!("skill `{}`: its {which} schema is not valid: {text}", skill.name),
-                    )
-                })
-            };
-            let compiled = Skill {
-                effect: skill.effect,
-                input: compile(&skill.input, "input")?,
-                output: compile(&skill.output, "output")?,
-            };
-            skills.insert(skill.name.to_string(), compiled);
-        }
+        let skills = skills_of(&profile)?;
         Ok(Self { agent, manifest, profile, skills })
     }
 
@@ -99,10 +113,7 @@ impl Prepared {
         let mut merged = Value::Object(self.manifest.configuration.clone());
         merge(&mut merged, operator);
         if let Some(schema) = &self.profile.configuration {
-            let validator = jsonschema::draft202012::new(schema).map_err(|error| {
-                Error::new(Code::ProfileInvalid, format!("the configuration schema is not valid: {error}"))
-            })?;
-            check(&validator, &merged, Code::ConfigurationInvalid, "the configuration")?;
+            check(&configuration_schema(schema)?, &merged, Code::ConfigurationInvalid, "the configuration")?;
         }
         Ok(merged)
     }
@@ -167,6 +178,7 @@ impl Route {
             configuration: serde_json::from_str(self.configuration.get()).unwrap_or_default(),
             grants: self.grants.clone(),
             changed_at: self.row.changed_at,
+            fault: None,
         }
     }
 
@@ -183,20 +195,30 @@ impl Route {
         })
     }
 
-    /// Notes that a task runs here; the guard's end notes that it no longer does.
-    pub(crate) fn enter(self: &Arc<Self>, task: TaskId, stop: Stop) -> Entered {
-        self.lock().insert(task, stop);
-        Entered { route: Arc::clone(self), task }
+    /// Notes that a task runs here; the guard's end notes that it no longer does. `None`
+    /// once the route is retired: then another is in force.
+    pub(crate) fn enter(self: &Arc<Self>, task: TaskId, stop: Stop) -> Option<Entered> {
+        let mut running = self.lock();
+        if running.retired {
+            return None;
+        }
+        running.tasks.insert(task, stop);
+        Some(Entered { route: Arc::clone(self), task })
+    }
+
+    /// Lets nothing begin here any more.
+    pub(crate) fn retire(&self) {
+        self.lock().retired = true;
     }
 
     /// How many tasks run here.
     pub(crate) fn running(&self) -> usize {
-        self.lock().len()
+        self.lock().tasks.len()
     }
 
     /// Ends what runs here.
     pub(crate) fn expire(&self) {
-        for stop in self.lock().values() {
+        for stop in self.lock().tasks.values() {
             stop.now(StopReason::Drained);
         }
     }
@@ -212,7 +234,7 @@ impl Route {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<TaskId, Stop>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Running> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -220,15 +242,15 @@ impl Route {
 /// A task's stay on a route.
 #[derive(Debug)]
 pub(crate) struct Entered {
-    route: Arc<Route>,
+    pub(crate) route: Arc<Route>,
     task: TaskId,
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
         let mut running = self.route.lock();
-        running.remove(&self.task);
-        if running.is_empty() {
+        running.tasks.remove(&self.task);
+        if running.tasks.is_empty() {
             self.route.drained.notify_waiters();
         }
     }
@@ -244,6 +266,22 @@ impl Skill {
     pub(crate) fn check_output(&self, output: &Value) -> Result<()> {
         check(&self.output, output, Code::OutputInvalid, "the agent's output")
     }
+}
+
+/// Compiles a schema of a profile. Its patterns run on an engine whose time is linear in
+/// the text, since author and guest choose pattern and text: one that backtracks could be
+/// made to take hours. What that engine cannot do, such as looking around, is refused.
+fn compiled(schema: &Value) -> Result<Validator> {
+    let options = jsonschema::draft202012::options().with_pattern_options(PatternOptions::regex());
+    options.build(schema).map_err(|error| {
+        let text: String = error.to_string().chars().take(300).collect();
+        Error::new(
+            Code::ProfileInvalid,
+            format!(
+                "not a schema that this host can check: {text}; a `pattern` has no look-around and no back-reference"
+            ),
+        )
+    })
 }
 
 /// How many faults one message names.

@@ -45,15 +45,20 @@ impl Routes {
     pub(crate) fn put(&self, route: Arc<Route>) {
         let key = (route.row.tenant.clone(), route.row.agent.clone());
         let before = self.get(&key.0, &key.1);
-        if let Some(Entry::Serving(before)) = before {
-            if before.row.epoch >= route.row.epoch {
-                return;
-            }
-            let mut draining = self.lock();
-            let old = draining.entry(key.clone()).or_default();
-            old.push(before);
+        if let Some(Entry::Serving(before)) = &before
+            && before.row.epoch >= route.row.epoch
+        {
+            return;
         }
-        self.set(key, Entry::Serving(route));
+        self.set(key.clone(), Entry::Serving(route));
+        if let Some(Entry::Serving(before)) = before {
+            // From here on nothing enters it, so what runs on it is all that ever will.
+            before.retire();
+            let mut draining = self.lock();
+            let old = draining.entry(key).or_default();
+            old.push(before);
+            old.retain(|route| route.running() > 0);
+        }
     }
 
     pub(crate) fn put_broken(&self, tenant: TenantId, agent: AgentName, reason: troupe_core::view::TaskFailure) {

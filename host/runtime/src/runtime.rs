@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use troupe_core::{Clock, Code, Entropy, Error, Result, limits};
 use troupe_registry::Layout;
-use troupe_sandbox::{Call, Sandbox};
+use troupe_sandbox::Sandbox;
 use troupe_store::Store;
 
 use crate::admission::Admission;
@@ -103,15 +103,10 @@ impl Runtime {
             stopping: AtomicBool::new(false),
         }));
         runtime.sweep().await?;
-        let recovered = runtime.store.recover(&runtime.owner, call_name).await?;
-        for (tenant, task) in &recovered.in_doubt {
-            tracing::warn!(%tenant, %task, "a task that was interrupted during a write ended in doubt");
-        }
-        if !recovered.rerun.is_empty() {
-            tracing::info!(tasks = recovered.rerun.len(), "interrupted tasks run again");
-        }
+        runtime.recover().await?;
         runtime.load_deployments().await?;
-        runtime.dispatch_pending().await?;
+        runtime.queue_pending().await?;
+        runtime.dispatch();
         runtime.keep_leases();
         Ok(runtime)
     }
@@ -128,19 +123,18 @@ impl Runtime {
     }
 
     /// Whether the host takes work.
-    pub fn is_ready(&self) -> bool {
-        !self.stopping.load(Ordering::SeqCst)
-    }
-
-    pub(crate) fn require_ready(&self) -> Result<()> {
-        if self.is_ready() {
-            return Ok(());
+    ///
+    /// # Errors
+    /// [`Code::UnavailableHost`] while it shuts down, and those of a store that takes no
+    /// writes any more.
+    pub fn require_ready(&self) -> Result<()> {
+        if self.is_stopping() {
+            return Err(Error::new(Code::UnavailableHost, "the host is shutting down; try again when it is back"));
         }
-        Err(Error::new(Code::UnavailableHost, "the host is shutting down; try again when it is back"))
+        self.store.check()
     }
-}
 
-/// The name of a journalled call, for messages.
-fn call_name(bytes: &[u8]) -> String {
-    Call::decode(bytes).map_or_else(|_| "an unknown call".to_owned(), |call| call.describe())
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
 }

@@ -11,6 +11,7 @@
 //! Accepted means that the client holds an id or an answer; what is accepted is on disk.
 
 mod accepted;
+mod leases;
 mod ledger;
 mod observe;
 mod query;

@@ -117,6 +117,19 @@ impl Store {
     }
 }
 
+/// Compares a deployment's epoch with the one that a caller looked at, if it says so; 0
+/// stands for no deployment.
+///
+/// # Errors
+/// [`Code::SwapConflict`] with the detail `epoch` when they differ.
+pub fn check_epoch(agent: &AgentName, epoch: u64, expected: Option<u64>) -> Result<()> {
+    if expected.is_none_or(|expected| expected == epoch) {
+        return Ok(());
+    }
+    let message = format!("the deployment of {agent} is at epoch {epoch} now; look at it again, then repeat");
+    Err(Error::new(Code::SwapConflict, message).with("epoch", epoch))
+}
+
 async fn change_route(
     tx: &mut Tx,
     tenant: TenantId,
@@ -135,10 +148,7 @@ async fn change_route(
         }
     };
     let epoch = row.epoch;
-    if expected.is_some_and(|expected| expected != epoch) {
-        let message = format!("the deployment of {agent} is at epoch {epoch} now; look at it again, then repeat");
-        return Err(Error::new(Code::SwapConflict, message).with("epoch", epoch).into());
-    }
+    check_epoch(&agent, epoch, expected)?;
     if let Some((version, digest)) = &change.serving {
         check_published(tx, &tenant, &agent, version, digest).await?;
     }

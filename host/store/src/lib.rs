@@ -20,9 +20,11 @@ mod state;
 mod tasks;
 mod writer;
 
-pub use deployments::{DeploymentRow, RouteChange};
+pub use deployments::{DeploymentRow, RouteChange, check_epoch};
 pub use journal::{JournalHead, JournalRow};
 pub use open::Store;
 pub use releases::{NewRelease, Published, ReleaseDigest, ReleaseRow};
 pub use state::{Quota, StateChange, StateOutcome, StateWrite};
-pub use tasks::{Claim, Commit, CommitAnswer, Creation, Lease, Pin, Recovered, TaskEnd, TaskFilter, TaskPage, TaskRow};
+pub use tasks::{
+    Commit, CommitAnswer, Creation, Lease, Pending, Pin, Recovered, TaskEnd, TaskFilter, TaskPage, TaskRow,
+};

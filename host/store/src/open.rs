@@ -76,6 +76,14 @@ impl Store {
         Ok(Self(Arc::new(Inner { writer: Writer::start(connection, clock), readers })))
     }
 
+    /// Whether the store takes writes.
+    ///
+    /// # Errors
+    /// The fault for which it takes none until the host is started again.
+    pub fn check(&self) -> Result<()> {
+        self.0.writer.check()
+    }
+
     /// Ends the store: writes that were handed over are committed, later ones are refused
     /// with [`Code::UnavailableHost`], and the write-ahead log is folded into the database.
     pub async fn close(&self) {

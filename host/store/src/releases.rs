@@ -57,6 +57,21 @@ pub struct ReleaseDigest {
     pub digest: Digest,
     /// The digest of the component.
     pub component: Digest,
+    /// When it was published.
+    pub published_at: Timestamp,
+}
+
+impl From<&ReleaseRow> for ReleaseDigest {
+    fn from(row: &ReleaseRow) -> Self {
+        let ReleaseRow { tenant, release, digest, component, published_at, .. } = row;
+        Self {
+            tenant: tenant.clone(),
+            release: release.clone(),
+            digest: *digest,
+            component: *component,
+            published_at: *published_at,
+        }
+    }
 }
 
 /// What came of publishing.
@@ -86,11 +101,11 @@ impl Store {
         Ok(find(&mut *self.reader().await?, tenant, release).await?)
     }
 
-    /// Reads every release of an agent, highest version first.
+    /// Reads every release of an agent without its documents, highest version first.
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn releases(&self, tenant: &TenantId, agent: &AgentName) -> Result<Vec<ReleaseRow>> {
+    pub async fn releases(&self, tenant: &TenantId, agent: &AgentName) -> Result<Vec<ReleaseDigest>> {
         Ok(of_agent(&mut *self.reader().await?, tenant, agent).await?)
     }
 
@@ -165,13 +180,15 @@ pub(crate) async fn find(
     row.as_ref().map(read).transpose()
 }
 
-async fn of_agent(connection: &mut SqliteConnection, tenant: &TenantId, agent: &AgentName) -> Done<Vec<ReleaseRow>> {
-    let rows = sqlx::query("select * from releases where tenant = $1 and agent = $2")
-        .bind(tenant.as_str())
-        .bind(agent.as_str())
-        .fetch_all(connection)
-        .await?;
-    let mut releases = rows.iter().map(read).collect::<Done<Vec<_>>>()?;
+async fn of_agent(connection: &mut SqliteConnection, tenant: &TenantId, agent: &AgentName) -> Done<Vec<ReleaseDigest>> {
+    let rows = sqlx::query(
+        "select tenant, agent, version, digest, component, published_at from releases where tenant = $1 and agent = $2",
+    )
+    .bind(tenant.as_str())
+    .bind(agent.as_str())
+    .fetch_all(connection)
+    .await?;
+    let mut releases = rows.iter().map(read_digest).collect::<Done<Vec<_>>>()?;
     releases.sort_by(|a, b| b.release.version.cmp(&a.release.version));
     Ok(releases)
 }
@@ -200,20 +217,22 @@ async fn newest(connection: &mut SqliteConnection, tenant: &TenantId) -> Done<Ve
 
 async fn all(connection: &mut SqliteConnection) -> Done<Vec<ReleaseDigest>> {
     let rows = sqlx::query(
-        "select tenant, agent, version, digest, component from releases order by tenant, agent, published_at",
+        "select tenant, agent, version, digest, component, published_at from releases
+         order by tenant, agent, published_at",
     )
     .fetch_all(connection)
     .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(ReleaseDigest {
-                tenant: row.parsed("tenant")?,
-                release: release_ref(row)?,
-                digest: row.parsed("digest")?,
-                component: row.parsed("component")?,
-            })
-        })
-        .collect()
+    rows.iter().map(read_digest).collect()
+}
+
+fn read_digest(row: &SqliteRow) -> Done<ReleaseDigest> {
+    Ok(ReleaseDigest {
+        tenant: row.parsed("tenant")?,
+        release: release_ref(row)?,
+        digest: row.parsed("digest")?,
+        component: row.parsed("component")?,
+        published_at: row.at("published_at")?,
+    })
 }
 
 fn release_ref(row: &SqliteRow) -> Done<ReleaseRef> {

@@ -3,7 +3,7 @@
 //! ```text
 //!  create ─▶ pending ──claim──▶ running ──commit with an end──▶ completed │ failed │ cancelled
 //!               │  ▲               │ │
-//!        cancel │  └── recover ────┘ └─ recover, after a write ─▶ in_doubt
+//!        cancel │  └── settled ────┘ └─ settled, after a write ─▶ in_doubt
 //!               ▼  (no write yet)
 //!           cancelled
 //! ```
@@ -21,7 +21,7 @@ mod query;
 mod recover;
 mod row;
 
-pub use claim::Claim;
+pub use claim::Pending;
 pub use commit::{Commit, CommitAnswer, Pin};
 pub use create::Creation;
 pub use end::TaskEnd;

@@ -7,12 +7,14 @@
 //!
 //! While one batch is being synced to disk the next one gathers, so the more there is to
 //! do the more share a commit. A job that fails rolls back alone; nobody is answered
-//! before the commit has succeeded; when the commit fails, every job of the batch has
-//! failed. A job alone in its batch needs no savepoint.
+//! before the commit has succeeded; when the commit fails, every job of the batch is
+//! answered with its fault: nothing of it is known to be kept. A job alone in its batch
+//! needs no savepoint.
 //!
 //! After a failed sync the kernel may have dropped the pages it could not write, and a
 //! second sync would succeed without them. So the first one is the last: the writer then
-//! refuses all work until the host is restarted and SQLite has recovered its log.
+//! refuses all work until the host is restarted and SQLite has recovered its log. What
+//! that batch wrote may turn up then or not.
 
 use std::fmt;
 use std::future::Future;
@@ -107,6 +109,8 @@ pub(crate) struct Writer {
     queue: mpsc::Sender<Message>,
     events: watch::Receiver<u64>,
     closing: AtomicBool,
+    /// Set once a sync has failed.
+    failed: Arc<AtomicBool>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -123,8 +127,9 @@ impl Writer {
         let (queue, waiting) = mpsc::channel(limits::STORE_QUEUE_MAX);
         let (announce, events) = watch::channel(0);
         let tx = Tx { connection, now: clock.now(), events: 0 };
-        let task = tokio::spawn(Loop { tx, clock, announce, refused: None }.run(waiting));
-        Self { queue, events, closing: AtomicBool::new(false), task: Mutex::new(Some(task)) }
+        let failed = Arc::new(AtomicBool::new(false));
+        let task = tokio::spawn(Loop { tx, clock, announce, failed: Arc::clone(&failed) }.run(waiting));
+        Self { queue, events, closing: AtomicBool::new(false), failed, task: Mutex::new(Some(task)) }
     }
 
     pub(crate) fn events(&self) -> watch::Receiver<u64> {
@@ -142,6 +147,17 @@ impl Writer {
             return Err(self.gone());
         }
         answered.await.unwrap_or_else(|_| Err(self.gone()))
+    }
+
+    /// Whether writes are taken.
+    ///
+    /// # Errors
+    /// The fault for which every further write is refused.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.failed.load(Ordering::Acquire) {
+            return Err(Fault::Sync.error());
+        }
+        if self.queue.is_closed() { Err(self.gone()) } else { Ok(()) }
     }
 
     pub(crate) async fn close(&self) {
@@ -166,8 +182,8 @@ struct Loop {
     tx: Tx,
     clock: Arc<dyn Clock>,
     announce: watch::Sender<u64>,
-    /// Why no work is taken any more.
-    refused: Option<Fault>,
+    /// Whether no work is taken any more, since a sync has failed.
+    failed: Arc<AtomicBool>,
 }
 
 impl Loop {
@@ -195,10 +211,10 @@ impl Loop {
         }
     }
 
-    /// Runs a batch to its commit. An error means that nothing of it was kept.
+    /// Runs a batch to its commit. An error means that nothing of it is known to be kept.
     async fn settle(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), Fault> {
-        if let Some(fault) = self.refused {
-            return Err(fault);
+        if self.failed.load(Ordering::Acquire) {
+            return Err(Fault::Sync);
         }
         self.tx.now = self.clock.now();
         self.tx.events = 0;
@@ -213,7 +229,7 @@ impl Loop {
             // Many faults end the transaction by themselves; then there is nothing to end.
             drop(self.tx.execute("rollback").await);
             if fault == Fault::Sync {
-                self.refused = Some(fault);
+                self.failed.store(true, Ordering::Release);
             }
         }
         settled

@@ -119,19 +119,27 @@ impl Layout {
     }
 
     /// Replaces `index.json`, which tools that read OCI layouts begin with. The tag of a
-    /// release is `TENANT/NAME:VERSION`.
+    /// release is `TENANT/NAME:VERSION`. A release whose image manifest is damaged or gone
+    /// is left out; those are returned.
     ///
     /// # Errors
-    /// [`Code::UnavailableStorage`] if the disk is full or refuses writes.
-    pub fn write_index(&self, entries: &[IndexEntry]) -> Result<()> {
-        let mut named = Vec::with_capacity(entries.len());
+    /// [`Code::UnavailableStorage`] if the disk is full or refuses.
+    pub fn write_index(&self, entries: &[IndexEntry]) -> Result<Vec<ReleaseRef>> {
+        let (mut named, mut left_out) = (Vec::with_capacity(entries.len()), Vec::new());
         for entry in entries {
-            let size = self.image_manifest(&entry.digest)?.len() as u64;
-            named.push((format!("{}/{}", entry.tenant, reference_tag(&entry.release)), entry.digest, size));
+            match self.image_manifest(&entry.digest) {
+                Ok(manifest) => {
+                    let tag = format!("{}/{}", entry.tenant, reference_tag(&entry.release));
+                    named.push((tag, entry.digest, manifest.len() as u64));
+                }
+                Err(error) if error.code == Code::UnavailableStorage => return Err(error),
+                Err(_) => left_out.push(entry.release.clone()),
+            }
         }
         named.sort();
         let index = index(named.into_iter().map(|(tag, digest, size)| (digest, size, tag)))?;
-        files::write(&self.dir, INDEX_FILE, &index).map_err(files::unavailable)
+        files::write(&self.dir, INDEX_FILE, &index).map_err(files::unavailable)?;
+        Ok(left_out)
     }
 
     /// Removes unfinished files and every blob that no release in `keep` needs; returns

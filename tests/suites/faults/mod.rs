@@ -1,7 +1,12 @@
-//! The host dies at any instant, by kill -9: what was acknowledged is there, nothing is
-//! half there, and the next start serves at once. `TROUPE_KILLS` says how often it dies,
-//! `TROUPE_SEED` repeats the instants of a run.
+//! What can go wrong around a host, at any instant. It dies by kill -9: what was
+//! acknowledged is there, nothing is half there, and the next start serves at once. Its
+//! clients go away, its disk refuses: no task is left behind, and no restart is needed.
+//! `TROUPE_KILLS` says how often it dies, `TROUPE_SEED` repeats the instants of a run.
 
+mod apart;
+mod clients;
+#[cfg(target_os = "linux")]
+mod disk;
 mod publish;
 mod task;
 

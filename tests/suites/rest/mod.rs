@@ -3,4 +3,4 @@
 mod agents;
 mod deployments;
 mod doors;
-mod tasks;
+pub mod tasks;

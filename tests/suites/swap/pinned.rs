@@ -1,11 +1,12 @@
 //! A call ends on the release it began on.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use troupe_tests::Client;
 
 use crate::host;
+use crate::rest::tasks::{cancel, fill};
 
 /// Begins a call that takes a while, and returns its id once it runs.
 async fn start_sleeping(client: &Client) -> String {
@@ -39,4 +40,33 @@ async fn a_third_release_waits_until_the_oldest_has_drained() {
     // The swap has waited, so what ran on the first release has ended.
     let ended = client.get(&format!("/api/v1/tasks/{running}")).await.of(200);
     assert_eq!(ended["status"], "completed", "{ended:#}");
+}
+
+#[tokio::test]
+async fn a_swap_that_is_refused_waits_for_nothing_and_ends_nothing() {
+    let host = host().await;
+    let client = host.client();
+    let running = start_sleeping(&client).await;
+    client.swap("echo", "2.0.0").await.of(200);
+    let asked = Instant::now();
+    let late = json!({ "version": "1.0.0", "epoch": 1 });
+    client.post("/api/v1/deployments/echo/swap", &late).await.problem(409, "swap.conflict");
+    assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+    assert_eq!(client.ended(&running).await["status"], "completed");
+}
+
+#[tokio::test]
+async fn a_call_that_waits_for_room_runs_on_the_release_that_serves_then() {
+    let host = host().await;
+    let client = host.client();
+    let sleepers = fill(&client).await;
+    let task = json!({ "agent": "echo", "skill": "version" });
+    let waiting = {
+        let (client, task) = (client.clone(), task.clone());
+        tokio::spawn(async move { client.post("/api/v1/tasks?wait=30", &task).await })
+    };
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    client.swap("echo", "2.0.0").await.of(200);
+    cancel(&client, &sleepers[0]).await.of(200);
+    assert_eq!(waiting.await.unwrap().output(), json!({ "version": "2.0.0" }));
 }

@@ -1,6 +1,7 @@
 //! Swapping while requests arrive at a constant rate, whatever happens to those before
 //! them (an open loop): nothing is lost, refused or mixed.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -52,6 +53,22 @@ fn agreed(seen: &Seen) -> Value {
     version
 }
 
+/// The id of a task, and the version that its record names.
+fn record(task: &Value) -> (String, Value) {
+    (task["id"].as_str().unwrap().to_owned(), task["release"]["version"].clone())
+}
+
+/// Every task that the host has on record.
+async fn on_record(client: &Client) -> BTreeMap<String, Value> {
+    let (mut all, mut after) = (BTreeMap::new(), String::new());
+    loop {
+        let page = client.get(&format!("/api/v1/tasks?limit=500{after}")).await.of(200);
+        all.extend(page["items"].as_array().unwrap().iter().map(record));
+        let Some(next) = page["next"].as_str() else { return all };
+        after = format!("&after={next}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_swaps_lose_and_mix_nothing() {
     let host = host().await;
@@ -73,9 +90,9 @@ async fn a_hundred_swaps_lose_and_mix_nothing() {
     assert_eq!(first + second, seen.len());
     assert!(first > 0 && second > 0, "{first} answers of 1.0.0, {second} of 2.0.0");
     // Each request made one task, and the tasks on record are those.
-    let ids: std::collections::HashSet<String> =
-        seen.iter().map(|seen| seen.answer.json()["id"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(ids.len(), seen.len());
+    let answered: BTreeMap<String, Value> = seen.iter().map(|seen| record(&seen.answer.json())).collect();
+    assert_eq!(answered.len(), seen.len());
+    assert_eq!(on_record(&host.client()).await, answered);
     let mut took: Vec<Duration> = seen.iter().map(|seen| seen.took).collect();
     took.sort_unstable();
     println!(

@@ -1,8 +1,8 @@
 //! Health, metrics and the description of the API.
 
 use axum::extract::State;
+use troupe_core::Scope;
 use troupe_core::view::Problem;
-use troupe_core::{Code, Error, Scope};
 
 use crate::Doors;
 use crate::auth::Authenticated;
@@ -19,10 +19,8 @@ pub(crate) async fn healthz() -> &'static str {
 #[utoipa::path(get, path = "/readyz", tag = "host", security(()),
     responses((status = 200, description = "It takes work", body = String), (status = 503, body = Problem)))]
 pub(crate) async fn readyz(State(doors): State<Doors>) -> Answer<&'static str> {
-    if doors.runtime.is_ready() {
-        return Ok("ready\n");
-    }
-    Err(Error::new(Code::UnavailableHost, "the host is shutting down").into())
+    doors.runtime.require_ready()?;
+    Ok("ready\n")
 }
 
 /// Prints metrics in the Prometheus text format.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::TaskFailure;
 use crate::{Digest, Grants, Timestamp};
 
 /// A tenant's use of an agent: one row, one epoch.
@@ -26,6 +27,10 @@ pub struct DeploymentView {
     /// When the route changed last.
     #[schema(value_type = String, format = DateTime)]
     pub changed_at: Timestamp,
+    /// Why it cannot serve, where it cannot: its release did not load when the host
+    /// started, and nothing of it runs or is granted until a swap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<TaskFailure>,
 }
 
 /// A request to change which release serves.

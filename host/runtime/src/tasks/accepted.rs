@@ -2,18 +2,24 @@
 //!
 //! A call whose caller waits and whose id nobody holds needs no row until it writes, its
 //! wait ends, or it ends itself: an answer and its row then share one commit.
+//!
+//! ```text
+//! NotYet ──first write, end of the wait──▶ Yes ──end──▶ Over(row)
+//!    └──────────────end─────────────────────────────────▶  │
+//!    └──── end that could not be kept ────▶ Over(None) ◂───┘ from Yes
+//! ```
+//!
+//! What hands a change of this to the store must wait for its answer: whoever may be
+//! dropped in the middle runs it in a task of its own.
 
 use tokio::sync::{Mutex, MutexGuard};
-use troupe_core::view::TaskStatus;
 use troupe_core::{Code, Error, Result};
-use troupe_store::{
-    Commit, CommitAnswer, Creation, JournalHead, JournalRow, Pin, StateChange, Store, TaskEnd, TaskRow,
-};
+use troupe_store::{Commit, CommitAnswer, JournalHead, JournalRow, Pin, StateChange, Store, TaskEnd, TaskRow};
 
 /// One attempt of a task, and how far the store knows of it.
 #[derive(Debug)]
 pub(crate) struct Accepted {
-    store: Store,
+    pub(crate) store: Store,
     pub(crate) pin: Pin,
     head: JournalHead,
     state: Mutex<Kept>,
@@ -27,6 +33,8 @@ enum Kept {
     NotYet(TaskRow),
     /// Never to be on disk, by the caller's wish.
     Never(TaskRow),
+    /// The attempt has ended: with its last row, or without one if its end was not kept.
+    Over(Option<TaskRow>),
 }
 
 impl Accepted {
@@ -45,24 +53,18 @@ impl Accepted {
         Self { store, pin, head, state: Mutex::new(Kept::Never(row)) }
     }
 
-    /// Puts the task on disk as running, if it is not there, and returns its row.
+    /// Puts the task on disk as running, if it is not there, and returns its row as it then
+    /// is; that of an attempt which has ended meanwhile is its last.
     pub(crate) async fn keep(&self) -> Result<TaskRow> {
         let mut state = self.state.lock().await;
-        self.ensure(&mut state).await
-    }
-
-    async fn ensure(&self, state: &mut MutexGuard<'_, Kept>) -> Result<TaskRow> {
-        match &**state {
-            Kept::Yes(row) => Ok(row.clone()),
-            Kept::NotYet(row) => {
-                let (Creation::New(row) | Creation::Existing(row)) = self.store.begin(row.clone(), &self.head).await?;
-                **state = Kept::Yes(row.clone());
-                Ok(row)
-            }
-            Kept::Never(_) => {
-                Err(Error::new(Code::DeniedCapability, "a task of durability `none` cannot write; ask without it"))
-            }
-        }
+        let row = match &*state {
+            Kept::Yes(row) | Kept::Over(Some(row)) => return Ok(row.clone()),
+            Kept::Never(_) => return Err(keeps_nothing()),
+            Kept::Over(None) => return Err(self.lost()),
+            Kept::NotYet(row) => self.store.begin(row.clone(), &self.head).await?,
+        };
+        *state = Kept::Yes(row.clone());
+        Ok(row)
     }
 
     /// Commits rows, and a state write with its own row if there is one.
@@ -73,15 +75,24 @@ impl Accepted {
     ) -> Result<CommitAnswer> {
         let mut state = self.state.lock().await;
         let only_reads = write.is_none() && journal.iter().all(|row| !row.write);
-        if only_reads && matches!(&*state, Kept::Never(_)) {
-            return Ok(CommitAnswer { state: None });
+        let commit = Commit { pin: self.pin.clone(), journal, write, end: None };
+        match &*state {
+            Kept::Yes(_) => self.store.commit(commit).await,
+            Kept::NotYet(row) => {
+                // Handed over together, so that both share one sync of the disk.
+                let (begun, committed) =
+                    tokio::join!(self.store.begin(row.clone(), &self.head), self.store.commit(commit));
+                *state = Kept::Yes(begun?);
+                committed
+            }
+            Kept::Never(_) if only_reads => Ok(CommitAnswer { state: None }),
+            Kept::Never(_) => Err(keeps_nothing()),
+            Kept::Over(_) => Err(self.lost()),
         }
-        self.ensure(&mut state).await?;
-        drop(state);
-        self.store.commit(Commit { pin: self.pin.clone(), journal, write, end: None }).await
     }
 
-    /// Ends the task with the rows that no commit has taken yet.
+    /// Ends the task with the rows that no commit has taken yet. After an error that may
+    /// pass, the same end may be tried again.
     pub(crate) async fn end(&self, journal: Vec<JournalRow>, end: TaskEnd) -> Result<TaskRow> {
         let mut state = self.state.lock().await;
         let ended = |row: &TaskRow| TaskRow {
@@ -105,9 +116,28 @@ impl Accepted {
                 self.store.commit(commit).await?;
                 row
             }
+            Kept::Over(_) => return Err(self.lost()),
         };
-        *state = Kept::Yes(row.clone());
-        debug_assert!(row.status != TaskStatus::Running);
+        *state = Kept::Over(Some(row.clone()));
         Ok(row)
     }
+
+    /// Nothing more becomes of the attempt. What of it is on disk is settled when its lease
+    /// has run out.
+    pub(crate) async fn give_up(&self) {
+        let mut state: MutexGuard<'_, Kept> = self.state.lock().await;
+        if !matches!(&*state, Kept::Over(_)) {
+            *state = Kept::Over(None);
+        }
+    }
+
+    fn lost(&self) -> Error {
+        let message =
+            format!("the end of task {} could not be kept; look at the task before asking again", self.pin.task);
+        Error::new(Code::UnavailableStore, message)
+    }
+}
+
+fn keeps_nothing() -> Error {
+    Error::new(Code::DeniedCapability, "a task of durability `none` cannot write; ask without it")
 }

@@ -5,34 +5,25 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use troupe_core::Result;
 use troupe_sandbox::{Entry, JournalRow, Ledger, StateOutcome, StateWrite};
-use troupe_store::{Quota, StateChange, Store};
+use troupe_store::{Quota, StateChange};
 
 use super::accepted::Accepted;
 
 /// The durable side of one attempt.
 #[derive(Debug)]
-pub(crate) struct StoreLedger {
-    store: Store,
-    accepted: Arc<Accepted>,
-}
-
-impl StoreLedger {
-    pub(crate) fn new(store: Store, accepted: Arc<Accepted>) -> Self {
-        Self { store, accepted }
-    }
-}
+pub(crate) struct StoreLedger(pub(crate) Arc<Accepted>);
 
 #[async_trait]
 impl Ledger for StoreLedger {
     async fn get(&mut self, key: &str) -> Result<Option<Entry>> {
-        let pin = &self.accepted.pin;
-        let found = self.store.state_get(&pin.tenant, &pin.agent, pin.generation, key).await?;
+        let pin = &self.0.pin;
+        let found = self.0.store.state_get(&pin.tenant, &pin.agent, pin.generation, key).await?;
         Ok(found.map(|(value, revision)| Entry { value, revision }))
     }
 
     async fn list(&mut self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>> {
-        let pin = &self.accepted.pin;
-        self.store.state_list(&pin.tenant, &pin.agent, pin.generation, prefix, after, limit).await
+        let pin = &self.0.pin;
+        self.0.store.state_list(&pin.tenant, &pin.agent, pin.generation, prefix, after, limit).await
     }
 
     async fn write(
@@ -45,14 +36,14 @@ impl Ledger for StoreLedger {
     ) -> Result<StateOutcome> {
         let change = StateChange { write: stored(write), bytes_max, keys_max, encode: encoded };
         let rows = rows.into_iter().map(journalled).collect();
-        let answer = self.accepted.commit(rows, Some((change, journalled(row)))).await?;
+        let answer = self.0.commit(rows, Some((change, journalled(row)))).await?;
         let outcome =
             answer.state.ok_or_else(|| troupe_core::Error::internal("the store did not say what it wrote"))?;
         Ok(outcome_of(&outcome))
     }
 
     async fn record(&mut self, rows: Vec<JournalRow>) -> Result<()> {
-        self.accepted.commit(rows.into_iter().map(journalled).collect(), None).await.map(drop)
+        self.0.commit(rows.into_iter().map(journalled).collect(), None).await.map(drop)
     }
 }
 

@@ -43,9 +43,12 @@ impl Runtime {
     pub async fn task(&self, caller: &Caller, task: TaskId) -> Result<TaskView> {
         caller.require(Scope::Read)?;
         let row = self.store.task(&caller.tenant, task).await?;
-        let row = row.ok_or_else(|| Error::new(Code::TaskNotFound, format!("there is no task {task}")))?;
-        Ok(view(&row))
+        row.as_ref().map(view).ok_or_else(|| not_found(task))
     }
+}
+
+pub(crate) fn not_found(task: TaskId) -> Error {
+    Error::new(Code::TaskNotFound, format!("there is no task {task}"))
 }
 
 /// A task's row as clients see it.

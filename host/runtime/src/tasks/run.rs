@@ -6,16 +6,38 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use troupe_core::view::{TaskFailure, TaskStatus};
-use troupe_core::{Code, Digest, Error, Result, TaskId, TenantId, limits};
+use troupe_core::{Code, Digest, Error, Result, limits};
 use troupe_sandbox::{Facts, Invocation, Stop, StopReason};
-use troupe_store::{JournalHead, Lease, Pin, TaskEnd, TaskRow};
+use troupe_store::{JournalHead, JournalRow, Lease, Pin, TaskEnd, TaskRow};
 
 use super::accepted::Accepted;
 use super::ledger::{StoreLedger, journalled};
 use super::observe::TaskObserver;
 use super::query::view;
+use super::queue::Turn;
+use super::workers::Place;
 use crate::Runtime;
-use crate::route::Route;
+use crate::blocking::checking;
+use crate::route::{Entered, Route};
+
+/// Between two tries to keep the end of a task, at first and at most.
+const END_PAUSE_MIN: Duration = Duration::from_millis(100);
+const END_PAUSE_MAX: Duration = Duration::from_secs(2);
+
+/// What an attempt runs in: one of the host's slots, a place among the workers, a route.
+#[derive(Debug)]
+pub(super) struct Seat {
+    slot: OwnedSemaphorePermit,
+    pub(super) place: Place,
+    entered: Entered,
+    stop: Stop,
+}
+
+impl Seat {
+    pub(super) fn route(&self) -> &Route {
+        &self.entered.route
+    }
+}
 
 impl Runtime {
     /// A place to run in, waited for no longer than `wait`.
@@ -33,58 +55,73 @@ impl Runtime {
         }
     }
 
-    /// Queues what a former process left pending, and starts working the queue off.
-    pub(crate) async fn dispatch_pending(&self) -> Result<()> {
-        let most = u32::try_from(limits::PENDING_MAX).unwrap_or(u32::MAX);
-        for (tenant, task) in self.store.next_pending(most).await? {
-            let priority = self.store.task(&tenant, task).await?.map_or(0, |row| row.priority);
-            self.queue.push(priority, tenant, task);
-        }
+    /// Starts working the queue off.
+    pub(crate) fn dispatch(&self) {
         let runtime = self.clone();
         tokio::spawn(async move {
-            loop {
-                // The slot first: what is popped last moment is what matters most.
+            while runtime.queue.ready().await {
+                // The slot first: what is popped at the last moment is what matters most.
                 let Ok(slot) = Semaphore::acquire_owned(Arc::clone(&runtime.slots)).await else { return };
-                let Some((tenant, task)) = runtime.queue.pop().await else { return };
+                let Some(turn) = runtime.queue.pop() else { continue };
                 let runtime = runtime.clone();
-                tokio::spawn(async move { runtime.run_pending(tenant, task, slot).await });
+                tokio::spawn(async move { runtime.run_pending(turn, slot).await });
             }
         });
-        Ok(())
     }
 
-    async fn run_pending(&self, tenant: TenantId, task: TaskId, slot: OwnedSemaphorePermit) {
-        let outcome = self.try_pending(&tenant, task, slot).await;
-        match outcome {
+    async fn run_pending(&self, turn: Turn, slot: OwnedSemaphorePermit) {
+        let (tenant, task) = (turn.tenant.clone(), turn.task);
+        match self.try_pending(turn, slot).await {
             Ok(()) => {}
             // Cancelled while it waited.
             Err(error) if matches!(error.code, Code::TaskEnded | Code::StaleEpoch) => {}
             Err(error) => {
-                tracing::error!(%tenant, %task, cause = error.cause_chain(), "a pending task could not be run: {error}");
+                tracing::error!(%tenant, %task, cause = error.cause_chain(), "a task did not run to its end: {error}");
             }
         }
     }
 
-    async fn try_pending(&self, tenant: &TenantId, task: TaskId, slot: OwnedSemaphorePermit) -> Result<()> {
-        let Some(row) = self.store.task(tenant, task).await? else { return Ok(()) };
+    /// A task that cannot be begun stays pending on disk and is queued again with the next
+    /// renewal of leases.
+    async fn try_pending(&self, turn: Turn, slot: OwnedSemaphorePermit) -> Result<()> {
+        let Some(row) = self.store.task(&turn.tenant, turn.task).await? else { return Ok(()) };
         if row.status != TaskStatus::Pending {
             return Ok(());
         }
-        let route = match self.route(tenant, row.agent.as_str()) {
-            Ok(route) => route,
-            Err(error) => {
-                tracing::warn!(%tenant, %task, "a task waits until its agent serves again: {error}");
-                self.queue.park(row.priority, tenant.clone(), row.agent, task);
-                return Ok(());
+        let (tenant, agent) = (row.tenant.clone(), row.agent.clone());
+        if let Err(error) = self.route(&tenant, agent.as_str()) {
+            tracing::warn!(%tenant, task = %row.id, "a task waits until its agent serves again: {error}");
+            turn.park(agent.clone());
+            // It may have begun to serve in this very moment.
+            if self.route(&tenant, agent.as_str()).is_ok() {
+                self.queue.resume(&tenant, &agent);
             }
-        };
-        let (_, mut pin, head) = self.begin_attempt(row, &route)?;
-        let claim = self.store.claim(tenant, task, &self.owner, &head.release, &head).await?;
-        let row = claim.task;
+            return Ok(());
+        }
+        let seat = self.seat(&row, slot)?;
+        let (_, mut pin, head) = self.begin_attempt(row, seat.route())?;
+        let row = self.store.claim(&tenant, turn.task, &self.owner, &head.release, &head).await?;
+        drop(turn);
         pin.attempt = row.attempt;
         pin.lease_number = row.lease.as_ref().map_or(0, |lease| lease.number);
+        seat.place.holds(pin.lease_number);
         let accepted = Arc::new(Accepted::claimed(self.store.clone(), pin, head.clone(), row.clone()));
-        self.run_attempt(accepted, row, head, route, slot).await.map(drop)
+        self.run_attempt(accepted, row, head, seat).await.map(drop)
+    }
+
+    /// Seats a task on the route that is in force now.
+    pub(super) fn seat(&self, row: &TaskRow, slot: OwnedSemaphorePermit) -> Result<Seat> {
+        let stop = Stop::default();
+        let place = self.workers.enter(row.tenant.clone(), row.id, stop.clone()).ok_or_else(|| {
+            Error::new(Code::StaleEpoch, format!("task {} runs already, so it cannot be begun", row.id))
+        })?;
+        loop {
+            // A route that was retired since it was looked up takes no work; there is a newer
+            // one by then.
+            if let Some(entered) = self.route(&row.tenant, row.agent.as_str())?.enter(row.id, stop.clone()) {
+                return Ok(Seat { slot, place, entered, stop });
+            }
+        }
     }
 
     /// Fixes what an attempt runs on, before guest code runs.
@@ -128,19 +165,16 @@ impl Runtime {
         accepted: Arc<Accepted>,
         row: TaskRow,
         head: JournalHead,
-        route: Arc<Route>,
-        slot: OwnedSemaphorePermit,
+        seat: Seat,
     ) -> Result<TaskRow> {
-        let stop = Stop::default();
-        let entered = route.enter(row.id, stop.clone());
-        let lease_number = accepted.pin.lease_number;
-        let place = self.workers.enter(row.tenant.clone(), row.id, lease_number, stop.clone());
+        let Seat { slot, place, entered, stop } = seat;
+        let route = Arc::clone(&entered.route);
         let time = Duration::from_millis(row.timeout_ms);
         let invocation = Invocation {
             facts: facts(&row, &head, &route),
             grants: route.grants.clone(),
             ceiling: route.skill(row.skill.as_str()).map_or(troupe_core::Effect::Read, |skill| skill.effect),
-            ledger: Box::new(StoreLedger::new(self.store.clone(), Arc::clone(&accepted))),
+            ledger: Box::new(StoreLedger(Arc::clone(&accepted))),
             observer: Arc::new(TaskObserver {
                 tenant: row.tenant.clone(),
                 task: row.id,
@@ -156,55 +190,55 @@ impl Runtime {
             recording: None,
         };
         let outcome = self.sandbox.perform(&route.agent, invocation, row.skill.as_str(), &row.input).await;
+        let (status, output, failure) = ended_as(&route, row.skill.as_str(), outcome.result).await;
         drop(slot);
-        let (status, output, failure) = ended_as(&route, row.skill.as_str(), outcome.result);
         let end = TaskEnd { status, output, failure, ended_at: self.clock.now() };
         meter(&row, &end, outcome.usage, self.clock.now());
-        let journal = outcome.rows.into_iter().map(journalled).collect();
         let ended = if stop.reason() == Some(StopReason::Lost) {
             // Whoever holds the task now ends it.
+            accepted.give_up().await;
             Err(StopReason::Lost.error())
         } else {
-            accepted.end(journal, end).await
+            let journal = outcome.rows.into_iter().map(journalled).collect();
+            self.keep_end(&accepted, journal, end, entered).await
         };
-        drop((entered, place));
+        drop(place);
         if let Ok(row) = &ended {
             self.watchers.end(row.id, || view(row));
         }
         ended
     }
 
-    /// Renews the leases of what runs, and stops what lost its lease or was cancelled
-    /// elsewhere. The loop ends with the store.
-    pub(crate) fn keep_leases(&self) {
-        let runtime = self.clone();
-        tokio::spawn(async move {
-            let mut ticks = tokio::time::interval(limits::LEASE_RENEWAL);
-            while runtime.is_ready() || runtime.workers.count() > 0 {
-                ticks.tick().await;
-                let leases = runtime.workers.leases();
-                if leases.is_empty() {
-                    continue;
-                }
-                match runtime.store.renew(&runtime.owner, &leases).await {
-                    Ok(lost) => {
-                        for (tenant, task) in lost {
-                            runtime.stop_if_lost(&tenant, task).await;
-                        }
-                    }
-                    Err(error) => tracing::warn!(cause = error.cause_chain(), "leases were not renewed: {error}"),
-                }
+    /// Commits the end of an attempt. A disk that is full and a store that is busy are
+    /// waited out for a while; what is on disk of a task whose end is not kept even then is
+    /// settled when its lease is over.
+    async fn keep_end(
+        &self,
+        accepted: &Accepted,
+        journal: Vec<JournalRow>,
+        end: TaskEnd,
+        entered: Entered,
+    ) -> Result<TaskRow> {
+        let until = tokio::time::Instant::now() + limits::TASK_END_TIME_MAX;
+        let mut entered = Some(entered);
+        let mut pause = END_PAUSE_MIN;
+        loop {
+            let error = match accepted.end(journal.clone(), end.clone()).await {
+                Ok(row) => return Ok(row),
+                Err(error) => error,
+            };
+            // The guest is gone: no swap waits for the disk.
+            drop(entered.take());
+            let (tenant, task) = (&accepted.pin.tenant, accepted.pin.task);
+            let may_pass = error.retryable && self.store.check().is_ok();
+            if !may_pass || tokio::time::Instant::now() >= until {
+                accepted.give_up().await;
+                tracing::error!(%tenant, %task, cause = error.cause_chain(), "the end of a task was not kept: {error}");
+                return Err(error);
             }
-        });
-    }
-
-    /// A call that is not on disk yet has no lease to lose, and one that got there a
-    /// moment ago has not lost it.
-    async fn stop_if_lost(&self, tenant: &TenantId, task: TaskId) {
-        let Ok(Some(row)) = self.store.task(tenant, task).await else { return };
-        let is_ours = row.lease.is_some_and(|lease| lease.owner == self.owner);
-        if !is_ours {
-            self.workers.stop(tenant, task, StopReason::Lost);
+            tracing::warn!(%tenant, %task, cause = error.cause_chain(), "the end of a task is not kept yet: {error}");
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(END_PAUSE_MAX);
         }
     }
 }
@@ -224,12 +258,16 @@ pub(crate) fn facts(row: &TaskRow, head: &JournalHead, route: &Route) -> Facts {
 
 /// How a task ends whose invocation ended with `result`: its status, its output, and why
 /// there is none.
-pub(crate) fn ended_as(
-    route: &Route,
+pub(crate) async fn ended_as(
+    route: &Arc<Route>,
     skill: &str,
     result: Result<String>,
 ) -> (TaskStatus, Option<String>, Option<TaskFailure>) {
-    match result.and_then(|output| checked(route, skill, output)) {
+    let result = match result {
+        Ok(output) => checked(route, skill, output).await,
+        Err(error) => Err(error),
+    };
+    match result {
         Ok(output) => (TaskStatus::Completed, Some(output), None),
         Err(error) => {
             let status = match error.code {
@@ -255,11 +293,15 @@ fn traceparent(seed: &[u8; 32]) -> String {
 }
 
 /// Checks an output against the skill's schema.
-fn checked(route: &Route, skill: &str, output: String) -> Result<String> {
-    let value: Value = serde_json::from_str(&output)
-        .map_err(|error| Error::new(Code::OutputInvalid, format!("the agent's output is not JSON: {error}")))?;
-    route.skill(skill)?.check_output(&value)?;
-    Ok(output)
+async fn checked(route: &Arc<Route>, skill: &str, output: String) -> Result<String> {
+    let (route, skill) = (Arc::clone(route), skill.to_owned());
+    checking(output.len(), move || {
+        let value: Value = serde_json::from_str(&output)
+            .map_err(|error| Error::new(Code::OutputInvalid, format!("the agent's output is not JSON: {error}")))?;
+        route.skill(&skill)?.check_output(&value)?;
+        Ok(output)
+    })
+    .await
 }
 
 fn meter(row: &TaskRow, end: &TaskEnd, usage: troupe_sandbox::Usage, now: troupe_core::Timestamp) {

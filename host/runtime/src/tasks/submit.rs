@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use tokio::sync::watch;
+use tokio::time::Instant;
 use troupe_core::view::{Durability, NewTask, TaskStatus, TaskView};
 use troupe_core::{Caller, Code, Effect, Error, Result, Scope, SkillName, TaskId, TenantId, limits};
 use troupe_sandbox::StopReason;
 use troupe_store::{Creation, TaskRow};
 
 use super::accepted::Accepted;
-use super::query::view;
+use super::query::{not_found, view};
+use super::watch::TaskEvent;
 use crate::Runtime;
+use crate::blocking::checking;
 use crate::route::Route;
 
 /// What came of submitting a task.
@@ -31,19 +33,30 @@ impl Runtime {
     /// [`Code::AgentNotFound`], [`Code::SkillNotFound`], [`Code::InputInvalid`] naming the
     /// place, [`Code::ConflictIdempotency`], [`Code::LimitConcurrency`]. A task that was
     /// accepted and failed is not an error: its failure is in the task.
-    pub async fn submit(&self, caller: &Caller, request: NewTask, wait: Option<Duration>) -> Result<Submitted> {
+    pub async fn submit(&self, caller: &Caller, mut request: NewTask, wait: Option<Duration>) -> Result<Submitted> {
         caller.require(Scope::Run)?;
         self.require_ready()?;
-        let route = self.route(&caller.tenant, &request.agent)?;
-        let row = self.task_row(caller, &route, &request)?;
         let wait = wait.map(|wait| wait.min(limits::WAIT_MAX));
-        match (request.durability, wait, &request.idempotency_key) {
-            (Durability::None, Some(wait), None) => self.run_fleeting(&route, row, wait).await,
-            (Durability::None, ..) => Err(Error::new(
+        if request.durability == Durability::None && (wait.is_none() || request.idempotency_key.is_some()) {
+            return Err(Error::new(
                 Code::RequestInvalid,
                 "durability `none` needs a wait and takes no idempotency key: nothing is kept to come back to",
-            )),
-            (Durability::Full, Some(wait), None) => self.run_held(row, route, wait).await,
+            ));
+        }
+        let (input, text) = input_of(&mut request)?;
+        if let Some(key) = &request.idempotency_key {
+            check_key(key)?;
+            // Before all else, so that what was accepted once is found whatever has changed.
+            let asked = (request.agent.as_str(), request.skill.as_str(), text.as_str());
+            if let Some(row) = self.store.task_by_key(&caller.tenant, key, asked).await? {
+                return self.queued(row, false, wait).await;
+            }
+        }
+        let route = self.route(&caller.tenant, &request.agent)?;
+        let row = self.task_row(caller, &route, &request, input, text).await?;
+        match (request.durability, wait, &request.idempotency_key) {
+            (Durability::None, wait, _) => self.run_fleeting(row, wait.unwrap_or_default()).await,
+            (Durability::Full, Some(wait), None) => self.run_held(row, wait).await,
             (Durability::Full, wait, _) => self.queue_task(row, wait).await,
         }
     }
@@ -57,36 +70,26 @@ impl Runtime {
         let row = self.store.cancel(&caller.tenant, task).await?;
         self.workers.stop(&caller.tenant, task, StopReason::Cancelled);
         if row.status.is_final() {
+            self.queue.remove(task);
             self.watchers.end(task, || view(&row));
         }
         Ok(view(&row))
     }
 
-    fn task_row(&self, caller: &Caller, route: &Route, request: &NewTask) -> Result<TaskRow> {
-        let input = match &request.input {
-            Value::Null => Value::Object(Map::new()),
-            input => input.clone(),
-        };
-        let text = input.to_string();
-        if text.len() > limits::INPUT_BYTES_MAX {
-            let most = limits::bytes(limits::INPUT_BYTES_MAX as u64);
-            let message = format!("the input has {} bytes; a skill's input may have {most}", text.len());
-            return Err(Error::new(Code::LimitRequest, message));
-        }
-        let skill = route.skill(&request.skill)?;
-        skill.check_input(&input)?;
-        if request.durability == Durability::None && skill.effect != Effect::Read {
-            let message =
-                format!("durability `none` is for skills of effect class `read`; this one is `{}`", skill.effect);
+    async fn task_row(
+        &self,
+        caller: &Caller,
+        route: &Arc<Route>,
+        request: &NewTask,
+        input: Value,
+        text: String,
+    ) -> Result<TaskRow> {
+        let effect = route.skill(&request.skill)?.effect;
+        let (checked_by, skill) = (Arc::clone(route), request.skill.clone());
+        checking(text.len(), move || checked_by.skill(&skill)?.check_input(&input)).await?;
+        if request.durability == Durability::None && effect != Effect::Read {
+            let message = format!("durability `none` is for skills of effect class `read`; this one is `{effect}`");
             return Err(Error::new(Code::RequestInvalid, message));
-        }
-        if request
-            .idempotency_key
-            .as_ref()
-            .is_some_and(|key| key.is_empty() || key.len() > limits::IDEMPOTENCY_KEY_BYTES_MAX)
-        {
-            let most = limits::IDEMPOTENCY_KEY_BYTES_MAX;
-            return Err(Error::new(Code::RequestInvalid, format!("an idempotency key is 1 to {most} bytes")));
         }
         let time = request.timeout_ms.map_or(route.time, Duration::from_millis);
         if time.is_zero() || time > limits::INVOCATION_TIME_MAX {
@@ -117,74 +120,87 @@ impl Runtime {
     }
 
     /// An awaited call of which nothing is kept.
-    async fn run_fleeting(&self, route: &Arc<Route>, row: TaskRow, wait: Duration) -> Result<Submitted> {
-        let slot = self.slot(wait).await?;
-        let (row, pin, head) = self.begin_attempt(row, route)?;
+    async fn run_fleeting(&self, row: TaskRow, wait: Duration) -> Result<Submitted> {
+        let until = Instant::now() + wait;
+        let seat = self.seat(&row, self.slot(wait).await?)?;
+        let (row, pin, head) = self.begin_attempt(row, seat.route())?;
         let accepted = Arc::new(Accepted::fleeting(self.store.clone(), pin, head.clone(), row.clone()));
-        let run = self.run_attempt(accepted, row, head, Arc::clone(route), slot);
-        let row = tokio::time::timeout(wait, run).await.map_err(|_| {
+        let run = self.run_attempt(accepted, row, head, seat);
+        let row = tokio::time::timeout_at(until, run).await.map_err(|_| {
             Error::new(Code::LimitDeadline, "the task did not end within its wait, and nothing of it is kept")
         })?;
         Ok(Submitted { task: view(&row?), is_new: true })
     }
 
     /// An awaited call: it is kept when it writes, when its wait ends, or with its end.
-    async fn run_held(&self, row: TaskRow, route: Arc<Route>, wait: Duration) -> Result<Submitted> {
-        let until = tokio::time::Instant::now() + wait;
+    async fn run_held(&self, row: TaskRow, wait: Duration) -> Result<Submitted> {
+        let until = Instant::now() + wait;
         let Ok(slot) = self.slot(wait).await else {
             // Nothing is free: it waits its turn on disk.
             return self.queue_task(row, Some(Duration::ZERO)).await;
         };
-        let (row, pin, head) = self.begin_attempt(row, &route)?;
+        let seat = self.seat(&row, slot)?;
+        let (row, pin, head) = self.begin_attempt(row, seat.route())?;
+        seat.place.holds(pin.lease_number);
         let accepted = Arc::new(Accepted::held(self.store.clone(), pin, head.clone(), row.clone()));
-        // The attempt goes on when the client goes away.
+        // The attempt goes on when the client goes away, and so does what keeps it.
         let runtime = self.clone();
         let attempt = Arc::clone(&accepted);
-        let run = tokio::spawn(async move { runtime.run_attempt(attempt, row, head, route, slot).await });
+        let run = tokio::spawn(async move { runtime.run_attempt(attempt, row, head, seat).await });
         let row = match tokio::time::timeout_at(until, run).await {
             Ok(ended) => ended.map_err(Error::internal)??,
-            Err(_) => accepted.keep().await?,
+            Err(_) => tokio::spawn(async move { accepted.keep().await }).await.map_err(Error::internal)??,
         };
         Ok(Submitted { task: view(&row), is_new: true })
     }
 
     /// A task that waits its turn on disk.
     async fn queue_task(&self, row: TaskRow, wait: Option<Duration>) -> Result<Submitted> {
-        self.queue.require_room()?;
-        let (row, is_new) = match self.store.create_task(row).await? {
-            Creation::New(row) => (row, true),
-            Creation::Existing(row) => (row, false),
+        let room = self.queue.room()?;
+        let runtime = self.clone();
+        // What gets on disk is queued, also when the client goes away meanwhile.
+        let made = tokio::spawn(async move {
+            let (row, is_new) = match runtime.store.create_task(row).await? {
+                Creation::New(row) => (row, true),
+                Creation::Existing(row) => (row, false),
+            };
+            runtime.push(&row);
+            drop(room);
+            Ok::<_, Error>((row, is_new))
+        });
+        let (row, is_new) = made.await.map_err(Error::internal)??;
+        self.queued(row, is_new, wait).await
+    }
+
+    /// What came of a task that has a row, after a wait for its end.
+    async fn queued(&self, row: TaskRow, is_new: bool, wait: Option<Duration>) -> Result<Submitted> {
+        self.push(&row);
+        let task = match wait {
+            Some(wait) if !row.status.is_final() => self.ended(&row.tenant, row.id, wait).await?,
+            _ => view(&row),
         };
-        let changes = self.store.watch();
-        if is_new {
+        Ok(Submitted { task, is_new })
+    }
+
+    fn push(&self, row: &TaskRow) {
+        if row.status == TaskStatus::Pending {
             self.queue.push(row.priority, row.tenant.clone(), row.id);
         }
-        let row = match wait {
-            Some(wait) if !row.status.is_final() => self.ended(&row.tenant, row.id, changes, wait).await?,
-            _ => row,
-        };
-        Ok(Submitted { task: view(&row), is_new })
     }
 
     /// Waits for a task's end, or for the time to pass; returns the task as it then is.
-    async fn ended(
-        &self,
-        tenant: &TenantId,
-        task: TaskId,
-        mut changes: watch::Receiver<u64>,
-        wait: Duration,
-    ) -> Result<TaskRow> {
-        let until = tokio::time::Instant::now() + wait;
-        loop {
-            changes.borrow_and_update();
-            let row = self.store.task(tenant, task).await?;
-            let row = row.ok_or_else(|| Error::new(Code::TaskNotFound, format!("there is no task {task}")))?;
-            let changed = !row.status.is_final()
-                && tokio::time::timeout_at(until, changes.changed()).await.is_ok_and(|changed| changed.is_ok());
-            if !changed {
-                return Ok(row);
+    async fn ended(&self, tenant: &TenantId, task: TaskId, wait: Duration) -> Result<TaskView> {
+        let until = Instant::now() + wait;
+        let mut events = self.watch(tenant, task).await?;
+        while let Ok(Some(event)) = tokio::time::timeout_at(until, events.next()).await {
+            if let TaskEvent::Task(task) = event
+                && task.status.is_final()
+            {
+                return Ok(*task);
             }
         }
+        let row = self.store.task(tenant, task).await?;
+        row.as_ref().map(view).ok_or_else(|| not_found(task))
     }
 
     /// Waits for a task, as a door's `GET …?wait=` does.
@@ -193,7 +209,29 @@ impl Runtime {
     /// [`Code::TaskNotFound`].
     pub async fn wait_for_task(&self, caller: &Caller, task: TaskId, wait: Duration) -> Result<TaskView> {
         caller.require(Scope::Read)?;
-        let row = self.ended(&caller.tenant, task, self.store.watch(), wait.min(limits::WAIT_MAX)).await?;
-        Ok(view(&row))
+        self.ended(&caller.tenant, task, wait.min(limits::WAIT_MAX)).await
     }
+}
+
+/// Takes a request's input, and writes it as JSON text.
+fn input_of(request: &mut NewTask) -> Result<(Value, String)> {
+    let input = match std::mem::take(&mut request.input) {
+        Value::Null => Value::Object(Map::new()),
+        input => input,
+    };
+    let text = input.to_string();
+    if text.len() > limits::INPUT_BYTES_MAX {
+        let most = limits::bytes(limits::INPUT_BYTES_MAX as u64);
+        let message = format!("the input has {} bytes; a skill's input may have {most}", text.len());
+        return Err(Error::new(Code::LimitRequest, message));
+    }
+    Ok((input, text))
+}
+
+fn check_key(key: &str) -> Result<()> {
+    let most = limits::IDEMPOTENCY_KEY_BYTES_MAX;
+    if (1..=most).contains(&key.len()) {
+        return Ok(());
+    }
+    Err(Error::new(Code::RequestInvalid, format!("an idempotency key is 1 to {most} bytes")))
 }

@@ -12,9 +12,9 @@ use serde_json::value::RawValue;
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 use troupe_core::view::{Progress, TaskView};
-use troupe_core::{Caller, Code, Error, Result, Scope, TaskId, limits};
+use troupe_core::{Caller, Result, Scope, TaskId, TenantId, limits};
 
-use super::query::view;
+use super::query::{not_found, view};
 use crate::Runtime;
 
 /// Parts that a slow watcher may be behind before it misses some.
@@ -189,12 +189,15 @@ impl Runtime {
     /// [`Code::TaskNotFound`].
     pub async fn watch_task(&self, caller: &Caller, task: TaskId) -> Result<TaskEvents> {
         caller.require(Scope::Read)?;
+        self.watch(&caller.tenant, task).await
+    }
+
+    pub(super) async fn watch(&self, tenant: &TenantId, task: TaskId) -> Result<TaskEvents> {
         // Watching begins before reading, so an end in between is not missed.
         let channel = self.watchers.watch(task);
         let mut watched = TaskEvents { task, first: None, channel: Some(channel), watchers: self.watchers.clone() };
-        let row = self.store.task(&caller.tenant, task).await?;
-        let row = row.ok_or_else(|| Error::new(Code::TaskNotFound, format!("there is no task {task}")))?;
-        watched.first = Some(view(&row));
+        let row = self.store.task(tenant, task).await?;
+        watched.first = Some(row.as_ref().map(view).ok_or_else(|| not_found(task))?);
         Ok(watched)
     }
 }

@@ -1,6 +1,7 @@
 //! What runs in this process: the switch and the lease of each attempt.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
@@ -20,6 +21,7 @@ struct Inner {
 #[derive(Debug, Clone)]
 struct Worker {
     tenant: TenantId,
+    /// 0 until the attempt has its lease.
     lease_number: u64,
     stop: Stop,
 }
@@ -32,9 +34,21 @@ pub(crate) struct Place {
 }
 
 impl Workers {
-    pub(crate) fn enter(&self, tenant: TenantId, task: TaskId, lease_number: u64, stop: Stop) -> Place {
-        self.lock().insert(task, Worker { tenant, lease_number, stop });
-        Place { workers: self.clone(), task }
+    /// Notes that a task is about to run here, from before it has its lease: whoever finds
+    /// it running finds its switch. `None` if it is here already.
+    pub(crate) fn enter(&self, tenant: TenantId, task: TaskId, stop: Stop) -> Option<Place> {
+        match self.lock().entry(task) {
+            Entry::Occupied(_) => None,
+            Entry::Vacant(vacant) => {
+                vacant.insert(Worker { tenant, lease_number: 0, stop });
+                Some(Place { workers: self.clone(), task })
+            }
+        }
+    }
+
+    /// Whether a task runs here.
+    pub(crate) fn has(&self, task: TaskId) -> bool {
+        self.lock().contains_key(&task)
     }
 
     /// Stops a tenant's task, if it runs here.
@@ -46,7 +60,9 @@ impl Workers {
 
     /// The leases that this process holds.
     pub(crate) fn leases(&self) -> Vec<(TenantId, TaskId, u64)> {
-        self.lock().iter().map(|(task, worker)| (worker.tenant.clone(), *task, worker.lease_number)).collect()
+        let running = self.lock();
+        let held = running.iter().filter(|(_, worker)| worker.lease_number > 0);
+        held.map(|(task, worker)| (worker.tenant.clone(), *task, worker.lease_number)).collect()
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -66,6 +82,15 @@ impl Workers {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<TaskId, Worker>> {
         self.0.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    /// Notes the lease that the attempt holds; it is renewed from now on.
+    pub(crate) fn holds(&self, lease_number: u64) {
+        if let Some(worker) = self.workers.lock().get_mut(&self.task) {
+            worker.lease_number = lease_number;
+        }
     }
 }
 

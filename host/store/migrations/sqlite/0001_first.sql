@@ -131,7 +131,7 @@ create table journal (
     writes  integer not null,  -- whether the call changes something, here or outside
     primary key (tenant, task, attempt, number),
     foreign key (tenant, task, attempt) references journal_heads (tenant, task, attempt)
-) strict, without rowid;
+) strict;
 
 -- The key space of a deployment. Keys are bytes so that order and prefix are those of
 -- bytes whatever the collation.

@@ -3,26 +3,31 @@
 //! A lease says who may write for a task. Its number rises with every claim, so whoever
 //! held the task before can be told from whoever holds it now, even under the same owner.
 
+use sqlx::sqlite::SqliteRow;
 use troupe_core::view::{RanOn, TaskStatus};
 use troupe_core::{Code, Error, Result, TaskId, TenantId, limits};
 
 use super::{TaskRow, create, row};
 use crate::Store;
-use crate::fault::Done;
+use crate::fault::{Done, Failed};
 use crate::journal::{self, JournalHead};
 use crate::rows::{Columns as _, number};
 use crate::writer::Tx;
 
-/// A task that was claimed: running, with its new attempt and lease.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Claim {
+/// A task that waits to be claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    /// The tenant.
+    pub tenant: TenantId,
     /// The task.
-    pub task: TaskRow,
+    pub task: TaskId,
+    /// Higher runs first.
+    pub priority: i32,
 }
 
 impl Store {
     /// Takes a pending task to run it on `ran_on`: a new attempt with a new lease and a
-    /// journal head. Tells the feed `task.running`.
+    /// journal head; returns it as it then is. Tells the feed `task.running`.
     ///
     /// # Errors
     /// [`Code::TaskEnded`] when it has ended, [`Code::StaleEpoch`] when somebody else has
@@ -34,7 +39,7 @@ impl Store {
         owner: &str,
         ran_on: &RanOn,
         head: &JournalHead,
-    ) -> Result<Claim> {
+    ) -> Result<TaskRow> {
         let (tenant, owner, ran_on, head) = (tenant.clone(), owner.to_owned(), ran_on.clone(), head.clone());
         self.write(move |tx| Box::pin(claim(tx, tenant, task, owner, ran_on, head))).await
     }
@@ -52,21 +57,24 @@ impl Store {
         self.write(move |tx| Box::pin(renew(tx, owner, leases))).await
     }
 
-    /// Lists pending tasks of every tenant, in the order in which they shall run: higher
-    /// priority first, then older first.
+    /// Lists the pending tasks of every tenant, in the order in which they shall run:
+    /// higher priority first, then older first.
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn next_pending(&self, limit: u32) -> Result<Vec<(TenantId, TaskId)>> {
+    pub async fn pending(&self) -> Result<Vec<Pending>> {
         let rows = sqlx::query(
-            "select tenant, id from tasks where status = 'pending' order by priority desc, created_at, id limit $1",
+            "select tenant, id, priority from tasks where status = 'pending' order by priority desc, created_at, id",
         )
-        .bind(i64::from(limit))
         .fetch_all(&mut *self.reader().await?)
         .await
-        .map_err(crate::fault::Failed::from)?;
-        Ok(rows.iter().map(|row| Ok((row.parsed("tenant")?, row.parsed("id")?))).collect::<Done<_>>()?)
+        .map_err(Failed::from)?;
+        Ok(rows.iter().map(read_pending).collect::<Done<_>>()?)
     }
+}
+
+fn read_pending(row: &SqliteRow) -> Done<Pending> {
+    Ok(Pending { tenant: row.parsed("tenant")?, task: row.parsed("id")?, priority: row::priority(row)? })
 }
 
 async fn claim(
@@ -76,7 +84,7 @@ async fn claim(
     owner: String,
     ran_on: RanOn,
     head: JournalHead,
-) -> Done<Claim> {
+) -> Done<TaskRow> {
     let claimed = sqlx::query(
         "update tasks set status = 'running', attempt = attempt + 1, version = $3, digest = $4, epoch = $5,
             lease_owner = $6, lease_number = lease_number + 1, lease_until = $7, started_at = $8
@@ -99,7 +107,7 @@ async fn claim(
     let task = row::read(&claimed)?;
     journal::begin(tx, &tenant, task.id, task.attempt, &head).await?;
     create::tell(tx, &task).await?;
-    Ok(Claim { task })
+    Ok(task)
 }
 
 /// Why a task cannot be claimed.

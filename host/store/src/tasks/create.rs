@@ -2,11 +2,13 @@
 //!
 //! A task enters in one of three ways: *created* (it waits to be claimed), *begun* (an
 //! awaited call that is about to write, already running) or *recorded* (an awaited call
-//! that has ended). All three honour the idempotency key in the same commit.
+//! that has ended). A request with an idempotency key is always created, and the key is
+//! honoured in the same commit.
 
 use serde_json::{Map, Value};
+use sqlx::SqliteConnection;
 use troupe_core::view::TaskStatus;
-use troupe_core::{Code, Error, Result};
+use troupe_core::{Code, Error, Result, TenantId, limits};
 
 use super::{TaskRow, fingerprint, row};
 use crate::Store;
@@ -35,15 +37,30 @@ impl Store {
         self.write(move |tx| Box::pin(create(tx, task))).await
     }
 
-    /// Accepts an awaited call that is running, with its lease and its journal's head: what
-    /// precedes its first commit. Hand both over in one `join!` to have them share one.
-    /// Tells the feed `task.created` and `task.running`.
+    /// Returns the task that an earlier request under `key` made, if there is one. `request`
+    /// stands for the request now, as its agent, skill and input.
     ///
     /// # Errors
-    /// [`Code::ConflictIdempotency`] when the idempotency key came with another request.
-    pub async fn begin(&self, task: TaskRow, head: &JournalHead) -> Result<Creation> {
+    /// [`Code::ConflictIdempotency`] when the key came with another request.
+    pub async fn task_by_key(
+        &self,
+        tenant: &TenantId,
+        key: &str,
+        (agent, skill, input): (&str, &str, &str),
+    ) -> Result<Option<TaskRow>> {
+        let request = fingerprint::of(agent, skill, input)?;
+        Ok(by_key(&mut *self.reader().await?, tenant, key, &request).await?)
+    }
+
+    /// Accepts an awaited call that is running, with its journal's head: what precedes its
+    /// first commit. Its lease begins now. Hand both over in one `join!` to have them share
+    /// one commit. Tells the feed `task.created` and `task.running`.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn begin(&self, task: TaskRow, head: &JournalHead) -> Result<TaskRow> {
         let fits = task.status == TaskStatus::Running && task.lease.is_some() && task.release.is_some();
-        expect(&task, fits)?;
+        expect(&task, fits && task.idempotency_key.is_none())?;
         let head = head.clone();
         self.write(move |tx| Box::pin(begin(tx, task, head))).await
     }
@@ -52,9 +69,10 @@ impl Store {
     /// `task.created` and its end.
     ///
     /// # Errors
-    /// [`Code::ConflictIdempotency`] when the idempotency key came with another request.
-    pub async fn record(&self, task: TaskRow, head: &JournalHead, journal: Vec<JournalRow>) -> Result<Creation> {
-        expect(&task, task.status.is_final() && task.lease.is_none())?;
+    /// When the store is unavailable.
+    pub async fn record(&self, task: TaskRow, head: &JournalHead, journal: Vec<JournalRow>) -> Result<()> {
+        let fits = task.status.is_final() && task.lease.is_none();
+        expect(&task, fits && task.idempotency_key.is_none())?;
         let head = head.clone();
         self.write(move |tx| Box::pin(record(tx, task, head, journal))).await
     }
@@ -69,53 +87,58 @@ fn expect(task: &TaskRow, holds: bool) -> Result<()> {
 }
 
 async fn create(tx: &mut Tx, task: TaskRow) -> Done<Creation> {
-    if let Some(existing) = accept(tx, &task).await? {
+    let request = fingerprint::of(task.agent.as_str(), task.skill.as_str(), &task.input)?;
+    if let Some(key) = &task.idempotency_key
+        && let Some(existing) = by_key(&mut tx.connection, &task.tenant, key, &request).await?
+    {
         return Ok(Creation::Existing(existing));
     }
+    accept(tx, &task, &request).await?;
     Ok(Creation::New(task))
 }
 
-async fn begin(tx: &mut Tx, task: TaskRow, head: JournalHead) -> Done<Creation> {
-    if let Some(existing) = accept(tx, &task).await? {
-        return Ok(Creation::Existing(existing));
+async fn begin(tx: &mut Tx, mut task: TaskRow, head: JournalHead) -> Done<TaskRow> {
+    let request = fingerprint::of(task.agent.as_str(), task.skill.as_str(), &task.input)?;
+    if let Some(lease) = &mut task.lease {
+        lease.until = tx.now.plus(limits::LEASE_TIME);
     }
+    accept(tx, &task, &request).await?;
     journal::begin(tx, &task.tenant, task.id, task.attempt, &head).await?;
     tell(tx, &task).await?;
-    Ok(Creation::New(task))
+    Ok(task)
 }
 
-async fn record(tx: &mut Tx, task: TaskRow, head: JournalHead, rows: Vec<JournalRow>) -> Done<Creation> {
-    if let Some(existing) = accept(tx, &task).await? {
-        return Ok(Creation::Existing(existing));
-    }
+async fn record(tx: &mut Tx, task: TaskRow, head: JournalHead, rows: Vec<JournalRow>) -> Done<()> {
+    let request = fingerprint::of(task.agent.as_str(), task.skill.as_str(), &task.input)?;
+    accept(tx, &task, &request).await?;
     journal::begin(tx, &task.tenant, task.id, task.attempt, &head).await?;
     journal::append(tx, &task.tenant, task.id, task.attempt, &rows).await?;
-    tell(tx, &task).await?;
-    Ok(Creation::New(task))
+    tell(tx, &task).await
 }
 
-/// Inserts the task, or returns the one that its idempotency key stands for.
-async fn accept(tx: &mut Tx, task: &TaskRow) -> Done<Option<TaskRow>> {
-    let request = fingerprint::of(task)?;
-    if let Some(key) = &task.idempotency_key {
-        let found = sqlx::query("select * from tasks where tenant = $1 and idempotency_key = $2")
-            .bind(task.tenant.as_str())
-            .bind(key)
-            .fetch_optional(&mut tx.connection)
-            .await?;
-        if let Some(found) = found {
-            if found.get_as::<&str>("request")? == request {
-                return Ok(Some(row::read(&found)?));
-            }
-            let message = "this idempotency key came with another request before; use a new key for a new request";
-            return Err(Error::new(Code::ConflictIdempotency, message)
-                .with("task", found.get_as::<String>("id")?)
-                .into());
-        }
+async fn accept(tx: &mut Tx, task: &TaskRow, request: &str) -> Done<()> {
+    row::insert(tx, task, request).await?;
+    tx.announce(&task.tenant, "task.created", &task.subject(), &facts(task)).await
+}
+
+/// The task that an idempotency key stands for, if the request is the same.
+async fn by_key(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    key: &str,
+    request: &str,
+) -> Done<Option<TaskRow>> {
+    let found = sqlx::query("select * from tasks where tenant = $1 and idempotency_key = $2")
+        .bind(tenant.as_str())
+        .bind(key)
+        .fetch_optional(connection)
+        .await?;
+    let Some(found) = found else { return Ok(None) };
+    if found.get_as::<&str>("request")? == request {
+        return Ok(Some(row::read(&found)?));
     }
-    row::insert(tx, task, &request).await?;
-    tx.announce(&task.tenant, "task.created", &task.subject(), &facts(task)).await?;
-    Ok(None)
+    let message = "this idempotency key came with another request before; use a new key for a new request";
+    Err(Error::new(Code::ConflictIdempotency, message).with("task", found.get_as::<String>("id")?).into())
 }
 
 /// Tells the feed of the status that the task has now.

@@ -1,21 +1,24 @@
-//! What becomes, at start, of tasks that a dead host was running.
+//! What becomes of running tasks that nobody runs any more: at start those of a dead host,
+//! later those whose end could not be kept.
 //!
 //! The attack on correctness is repeating a write. The rule: a task whose journal holds no
 //! write, in our database or outside, runs again as a new attempt; any other ends
 //! `in_doubt`, naming the call, since nobody can tell how far it came. The default is
-//! doubt: an intent without an answer counts as a write.
+//! doubt: an intent without an answer counts as a write. A task that was interrupted in
+//! each of its attempts may be what ends the host, so their number has a limit.
 
 use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
 use troupe_core::view::{TaskFailure, TaskStatus};
-use troupe_core::{Code, Error, Result, TaskId, TenantId};
+use troupe_core::{Code, Error, Result, TaskId, TenantId, Timestamp, limits};
 
 use super::{TaskEnd, TaskRow, cancel, create, end, row};
 use crate::Store;
-use crate::fault::Done;
+use crate::fault::{Done, Failed};
 use crate::rows::Columns as _;
 use crate::writer::Tx;
 
-/// What became of the tasks of a dead host.
+/// What became of tasks that nobody ran any more.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recovered {
     /// Pending again.
@@ -24,6 +27,15 @@ pub struct Recovered {
     pub in_doubt: Vec<(TenantId, TaskId)>,
     /// Ended as cancelled: somebody had asked for it, and nothing had been written.
     pub cancelled: Vec<(TenantId, TaskId)>,
+    /// Ended as failed: interrupted in as many attempts as a task has.
+    pub failed: Vec<(TenantId, TaskId)>,
+}
+
+impl Recovered {
+    /// Those that have ended.
+    pub fn ended(&self) -> impl Iterator<Item = &(TenantId, TaskId)> {
+        self.in_doubt.iter().chain(&self.cancelled).chain(&self.failed)
+    }
 }
 
 impl Store {
@@ -36,6 +48,37 @@ impl Store {
         let owner = owner.to_owned();
         self.write(move |tx| Box::pin(recover(tx, owner, name))).await
     }
+
+    /// Lists the tasks that `owner` is said to run and whose lease ended before now.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn expired(&self, owner: &str, now: Timestamp) -> Result<Vec<(TenantId, TaskId)>> {
+        let rows = sqlx::query(
+            "select tenant, id from tasks where status = 'running' and lease_owner = $1 and lease_until < $2",
+        )
+        .bind(owner)
+        .bind(now.as_millis())
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .map_err(Failed::from)?;
+        Ok(rows.iter().map(|row| Ok((row.parsed("tenant")?, row.parsed("id")?))).collect::<Done<_>>()?)
+    }
+
+    /// Settles those of `tasks` whose lease of `owner` has ended, in one commit. The caller
+    /// knows that nothing of them runs. `name` says what a journalled call is called.
+    ///
+    /// # Errors
+    /// When the store is unavailable; then nothing has changed.
+    pub async fn settle(
+        &self,
+        owner: &str,
+        tasks: Vec<(TenantId, TaskId)>,
+        name: fn(&[u8]) -> String,
+    ) -> Result<Recovered> {
+        let owner = owner.to_owned();
+        self.write(move |tx| Box::pin(settle(tx, owner, tasks, name))).await
+    }
 }
 
 async fn recover(tx: &mut Tx, owner: String, name: fn(&[u8]) -> String) -> Done<Recovered> {
@@ -47,16 +90,47 @@ async fn recover(tx: &mut Tx, owner: String, name: fn(&[u8]) -> String) -> Done<
     .bind(owner)
     .fetch_all(&mut tx.connection)
     .await?;
+    settle_rows(tx, &orphans, name).await
+}
+
+async fn settle(
+    tx: &mut Tx,
+    owner: String,
+    tasks: Vec<(TenantId, TaskId)>,
+    name: fn(&[u8]) -> String,
+) -> Done<Recovered> {
+    let mut orphans = Vec::with_capacity(tasks.len());
+    for (tenant, task) in tasks {
+        let orphan = sqlx::query(
+            "select tenant, id, attempt, cancel_requested from tasks
+             where tenant = $1 and id = $2 and status = 'running' and lease_owner = $3 and lease_until < $4",
+        )
+        .bind(tenant.as_str())
+        .bind(task.to_string())
+        .bind(owner.as_str())
+        .bind(tx.now.as_millis())
+        .fetch_optional(&mut tx.connection)
+        .await?;
+        orphans.extend(orphan);
+    }
+    settle_rows(tx, &orphans, name).await
+}
+
+async fn settle_rows(tx: &mut Tx, orphans: &[SqliteRow], name: fn(&[u8]) -> String) -> Done<Recovered> {
     let mut recovered = Recovered::default();
-    for orphan in &orphans {
+    for orphan in orphans {
         let (tenant, task): (TenantId, TaskId) = (orphan.parsed("tenant")?, orphan.parsed("id")?);
-        let write = last_write(&mut tx.connection, &tenant, task, orphan.number("attempt")?).await?;
+        let attempt = orphan.number("attempt")?;
+        let write = last_write(&mut tx.connection, &tenant, task, attempt).await?;
         if let Some(write) = write {
             doubt(tx, &tenant, task, &write, name).await?;
             recovered.in_doubt.push((tenant, task));
         } else if orphan.truth("cancel_requested")? {
             cancel::cancelled(tx, &tenant, task).await?;
             recovered.cancelled.push((tenant, task));
+        } else if attempt >= limits::TASK_ATTEMPTS_MAX {
+            give_up(tx, &tenant, task, attempt).await?;
+            recovered.failed.push((tenant, task));
         } else {
             rerun(tx, &tenant, task).await?;
             recovered.rerun.push((tenant, task));
@@ -110,6 +184,16 @@ async fn doubt(
     let error = Error::new(Code::InDoubt, message).with("call", call).with("number", write.number);
     let ended_at = tx.now;
     let end = TaskEnd { status: TaskStatus::InDoubt, output: None, failure: Some(TaskFailure::from(&error)), ended_at };
+    end::end(tx, tenant, task, end).await
+}
+
+async fn give_up(tx: &mut Tx, tenant: &TenantId, task: TaskId, attempts: u32) -> Done<TaskRow> {
+    let message = format!(
+        "the task was interrupted in each of its {attempts} attempts, so it is not begun again; \
+         if it may be what stops the host, look into its agent, else ask for it once more"
+    );
+    let failure = TaskFailure::from(&Error::new(Code::LimitAttempts, message).with("attempts", attempts));
+    let end = TaskEnd { status: TaskStatus::Failed, output: None, failure: Some(failure), ended_at: tx.now };
     end::end(tx, tenant, task, end).await
 }
 

@@ -138,7 +138,7 @@ pub(crate) fn read(row: &SqliteRow) -> Done<TaskRow> {
         skill: row.parsed("skill")?,
         input: row.get_as("input")?,
         status: status(row.get_as("status")?)?,
-        priority: i32::try_from(row.get_as::<i64>("priority")?).map_err(|error| broken("priority", error))?,
+        priority: priority(row)?,
         attempt: row.number("attempt")?,
         principal: row.get_as("principal")?,
         idempotency_key: row.get_as("idempotency_key")?,
@@ -155,6 +155,10 @@ pub(crate) fn read(row: &SqliteRow) -> Done<TaskRow> {
         started_at: row.at_option("started_at")?,
         ended_at: row.at_option("ended_at")?,
     })
+}
+
+pub(crate) fn priority(row: &SqliteRow) -> Done<i32> {
+    i32::try_from(row.get_as::<i64>("priority")?).map_err(|error| broken("priority", error))
 }
 
 pub(crate) fn status(text: &str) -> Done<TaskStatus> {

@@ -131,7 +131,9 @@ async fn after_a_failed_sync_nothing_of_its_batch_is_kept_and_no_write_is_taken(
     let dir = tempfile::tempdir().unwrap();
     let writer = writer(&dir, 1000).await;
     add(&writer, 1, 10).await.unwrap();
+    writer.check().unwrap();
     let (a, b) = tokio::join!(add(&writer, 2, 10), fail_sync(&writer));
+    assert_eq!(writer.check().unwrap_err().code, Code::UnavailableStorage);
     for error in [a.unwrap_err(), b.unwrap_err(), add(&writer, 3, 10).await.unwrap_err()] {
         assert_eq!(error.code, Code::UnavailableStorage);
         insta::allow_duplicates! { insta::assert_snapshot!(error, @"the disk failed to make a write durable, so the store takes no more; check the disk, then restart the host"); }
@@ -156,5 +158,28 @@ async fn a_job_that_panics_leaves_an_error_and_not_a_hang() {
     let writer = writer(&dir, 1000).await;
     let job = writer.write(|_| Box::pin(async { "no number".parse::<i64>().map(Ok).expect("a mistake") }));
     assert_eq!(job.await.unwrap_err().code, Code::UnavailableStore);
+    assert_eq!(writer.check().unwrap_err().code, Code::UnavailableStore);
     assert_eq!(add(&writer, 1, 10).await.unwrap_err().code, Code::UnavailableStore);
+}
+
+#[tokio::test]
+async fn when_the_commit_itself_fails_every_job_of_the_batch_is_told_and_the_next_is_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = writer(&dir, 1000).await;
+    let run = |sql: &'static str| {
+        writer.write(move |tx| {
+            Box::pin(async move {
+                sqlx::query(sql).execute(&mut tx.connection).await?;
+                Ok(())
+            })
+        })
+    };
+    // A reference that is looked at when the transaction commits.
+    run("create table parts (thing integer references things (id) deferrable initially deferred)").await.unwrap();
+    let (a, b) = tokio::join!(add(&writer, 1, 10), run("insert into parts (thing) values (7)"));
+    for error in [a.unwrap_err(), b.unwrap_err()] {
+        assert_eq!(error.code, Code::Internal);
+    }
+    add(&writer, 2, 10).await.unwrap();
+    assert_eq!(kept(&writer).await, [2]);
 }

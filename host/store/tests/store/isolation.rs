@@ -49,7 +49,7 @@ async fn fill(home: &Home, number: u64, tenant: &TenantId, agent: &AgentName, ke
     let claim = home.store.claim(tenant, id(number), OWNER, &ran_on(), &home.head()).await.unwrap();
     for (number, key) in keys.iter().enumerate() {
         let value = format!("{tenant}/{agent}/{key}").into_bytes();
-        let written = home.change(&pin(&claim.task), number as u64, set(key, &value)).await.unwrap();
+        let written = home.change(&pin(&claim), number as u64, set(key, &value)).await.unwrap();
         assert!(matches!(written, StateOutcome::Written { .. }));
     }
 }
@@ -104,6 +104,9 @@ async fn another_tenants_rows_are_as_if_they_did_not_exist() {
     assert_eq!(store.state_get(&other, &agent(), 1, "k").await.unwrap(), None);
     assert!(store.feed(&other, 0, 10).await.unwrap().is_empty());
     assert_eq!(store.feed_head(&other).await.unwrap(), 0);
+    assert!(store.releases(&other, &agent()).await.unwrap().is_empty());
+    let claimed = store.claim(&other, id(1), OWNER, &ran_on(), &home.head()).await;
+    assert_eq!(claimed.unwrap_err().code, Code::TaskNotFound);
     assert_eq!(store.cancel(&other, id(1)).await.unwrap_err().code, Code::TaskNotFound);
     assert_eq!(store.renew(OWNER, &[(other.clone(), id(1), 1)]).await.unwrap(), [(other.clone(), id(1))]);
     let foreign = troupe_store::Pin { tenant: other.clone(), ..pin };

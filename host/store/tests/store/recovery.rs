@@ -1,7 +1,10 @@
+use std::time::Duration;
+
 use troupe_core::view::TaskStatus;
+use troupe_core::{Clock as _, limits};
 use troupe_store::{Commit, JournalRow, Recovered};
 
-use crate::support::{Home, OWNER, id, intent, pending, ran_on, row, rows_only, set, tenant};
+use crate::support::{Home, OWNER, begun, id, intent, pending, ran_on, row, rows_only, set, tenant};
 
 fn name(call: &[u8]) -> String {
     String::from_utf8_lossy(call).into_owned()
@@ -53,7 +56,7 @@ async fn a_second_attempt_has_a_higher_lease_and_the_first_one_is_fenced_off() {
         home.store.commit(rows_only(&first, vec![row(1, false)])).await.unwrap_err().code,
         troupe_core::Code::StaleEpoch
     );
-    let second = home.store.claim(&tenant(), id(1), OWNER, &ran_on(), &home.head()).await.unwrap().task;
+    let second = home.store.claim(&tenant(), id(1), OWNER, &ran_on(), &home.head()).await.unwrap();
     assert_eq!((second.attempt, second.lease.unwrap().number), (2, 2));
     assert_eq!(
         home.store.commit(rows_only(&first, vec![row(1, false)])).await.unwrap_err().code,
@@ -99,4 +102,53 @@ async fn the_owners_own_tasks_are_left_alone() {
     home.running(1).await;
     assert_eq!(home.store.recover(OWNER, name).await.unwrap(), Recovered::default());
     assert_eq!(home.store.task(&tenant(), id(1)).await.unwrap().unwrap().status, TaskStatus::Running);
+}
+
+#[tokio::test]
+async fn a_task_that_is_interrupted_each_time_is_begun_no_more() {
+    let home = Home::open().await;
+    home.store.create_task(pending(1)).await.unwrap();
+    for attempt in 1..=limits::TASK_ATTEMPTS_MAX {
+        let owner = format!("owner-{attempt}");
+        let task = home.store.claim(&tenant(), id(1), &owner, &ran_on(), &home.head()).await.unwrap();
+        assert_eq!(task.attempt, attempt);
+        let recovered = home.store.recover("owner-0", name).await.unwrap();
+        let last = attempt == limits::TASK_ATTEMPTS_MAX;
+        assert_eq!((recovered.rerun.len(), recovered.failed.len()), if last { (0, 1) } else { (1, 0) });
+    }
+    let task = home.store.task(&tenant(), id(1)).await.unwrap().unwrap();
+    assert_eq!(task.status, TaskStatus::Failed);
+    let failure = task.failure.unwrap();
+    assert_eq!(failure.code, "limit.attempts");
+    insta::assert_snapshot!(failure.message, @"the task was interrupted in each of its 3 attempts, so it is not begun again; if it may be what stops the host, look into its agent, else ask for it once more");
+}
+
+#[tokio::test]
+async fn tasks_whose_lease_has_run_out_are_settled_as_after_a_crash() {
+    let home = Home::open().await;
+    home.running(1).await;
+    let wrote = home.running(2).await;
+    home.change(&wrote, 1, set("k", b"v")).await.unwrap();
+    home.running(3).await;
+    let all = || (1..=3).map(|number| (tenant(), id(number))).collect::<Vec<_>>();
+    assert!(home.store.expired(OWNER, home.clock.now()).await.unwrap().is_empty());
+    assert_eq!(home.store.settle(OWNER, all(), name).await.unwrap(), Recovered::default());
+
+    home.clock.advance(limits::LEASE_TIME + Duration::from_millis(1));
+    home.store.renew(OWNER, &[(tenant(), id(3), 1)]).await.unwrap();
+    assert_eq!(home.store.expired(OWNER, home.clock.now()).await.unwrap(), all()[..2]);
+    assert!(home.store.expired("owner-2", home.clock.now()).await.unwrap().is_empty());
+    assert_eq!(home.store.settle("owner-2", all(), name).await.unwrap(), Recovered::default());
+    let settled = home.store.settle(OWNER, all(), name).await.unwrap();
+    assert_eq!((settled.rerun, settled.in_doubt), (vec![(tenant(), id(1))], vec![(tenant(), id(2))]));
+    assert_eq!(home.store.task(&tenant(), id(3)).await.unwrap().unwrap().status, TaskStatus::Running);
+}
+
+#[tokio::test]
+async fn the_lease_of_a_call_that_gets_on_disk_late_begins_then() {
+    let home = Home::open().await;
+    home.clock.advance(Duration::from_secs(60));
+    let task = home.store.begin(begun(1), &home.head()).await.unwrap();
+    assert_eq!(task.lease.unwrap().until, home.clock.now().plus(limits::LEASE_TIME));
+    assert!(home.store.expired(OWNER, home.clock.now()).await.unwrap().is_empty());
 }

@@ -45,8 +45,7 @@ impl Home {
     /// Creates and claims a task.
     pub async fn running(&self, number: u64) -> Pin {
         self.store.create_task(pending(number)).await.unwrap();
-        let claim = self.store.claim(&tenant(), id(number), OWNER, &ran_on(), &self.head()).await.unwrap();
-        pin(&claim.task)
+        pin(&self.store.claim(&tenant(), id(number), OWNER, &ran_on(), &self.head()).await.unwrap())
     }
 
     pub fn head(&self) -> JournalHead {

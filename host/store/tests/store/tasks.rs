@@ -28,10 +28,11 @@ async fn the_same_request_under_one_key_gives_the_same_task() {
     assert!(is_new(&home.store.create_task(first.clone()).await.unwrap()));
     let same = keyed(2, r#"{ "b": {"d":3, "c":2}, "a": 1 }"#);
     assert_eq!(home.store.create_task(same).await.unwrap(), Creation::Existing(first.clone()));
-    let recorded = TaskRow { idempotency_key: first.idempotency_key.clone(), input: first.input.clone(), ..ended(3) };
-    assert_eq!(home.store.record(recorded, &home.head(), Vec::new()).await.unwrap(), Creation::Existing(first.clone()));
-    let run = TaskRow { idempotency_key: first.idempotency_key.clone(), input: first.input.clone(), ..begun(4) };
-    assert_eq!(home.store.begin(run, &home.head()).await.unwrap(), Creation::Existing(first));
+    let asked = |input: &'static str| ("aws", "inventory", input);
+    let by_key = async |key, input| home.store.task_by_key(&tenant(), key, asked(input)).await;
+    assert_eq!(by_key("key", r#"{"b":{"d":3,"c":2},"a":1}"#).await.unwrap(), Some(first));
+    assert_eq!(by_key("other", "{}").await.unwrap(), None);
+    assert_eq!(by_key("key", "{}").await.unwrap_err().code, Code::ConflictIdempotency);
     assert_eq!(home.kinds().await, ["task.created"]);
 }
 
@@ -57,6 +58,9 @@ async fn a_task_enters_only_in_the_status_that_fits() {
     assert_eq!(home.store.create_task(begun(1)).await.unwrap_err().code, Code::Internal);
     assert_eq!(home.store.begin(pending(1), &home.head()).await.unwrap_err().code, Code::Internal);
     assert_eq!(home.store.record(begun(1), &home.head(), Vec::new()).await.unwrap_err().code, Code::Internal);
+    let keyed = |task| TaskRow { idempotency_key: Some("key".to_owned()), ..task };
+    assert_eq!(home.store.begin(keyed(begun(1)), &home.head()).await.unwrap_err().code, Code::Internal);
+    assert_eq!(home.store.record(keyed(ended(1)), &home.head(), Vec::new()).await.unwrap_err().code, Code::Internal);
     assert_eq!(home.store.task(&tenant(), id(1)).await.unwrap(), None);
 }
 
@@ -64,7 +68,7 @@ async fn a_task_enters_only_in_the_status_that_fits() {
 async fn a_claim_pins_attempt_release_and_lease_and_succeeds_once() {
     let home = Home::open().await;
     home.store.create_task(pending(1)).await.unwrap();
-    let task = home.store.claim(&tenant(), id(1), OWNER, &ran_on(), &home.head()).await.unwrap().task;
+    let task = home.store.claim(&tenant(), id(1), OWNER, &ran_on(), &home.head()).await.unwrap();
     assert_eq!((task.status, task.attempt, task.release.clone()), (TaskStatus::Running, 1, Some(ran_on())));
     let lease = task.lease.clone().unwrap();
     assert_eq!((lease.owner.as_str(), lease.number), (OWNER, 1));
@@ -108,9 +112,8 @@ async fn pending_tasks_come_by_priority_and_then_by_age() {
         home.store.create_task(task).await.unwrap();
     }
     home.running(6).await;
-    let order: Vec<_> = home.store.next_pending(10).await.unwrap().into_iter().map(|(_, task)| task).collect();
-    assert_eq!(order, [id(4), id(2), id(3), id(1), id(5)]);
-    assert_eq!(home.store.next_pending(2).await.unwrap().len(), 2);
+    let order: Vec<_> = home.store.pending().await.unwrap().into_iter().map(|p| (p.task, p.priority)).collect();
+    assert_eq!(order, [(id(4), 5), (id(2), 5), (id(3), 0), (id(1), 0), (id(5), -1)]);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The same key with the same request gives the same task.
 
 use serde_json::{Value, json};
+use troupe_tests::{Guest, guests};
 
 use crate::host;
 
@@ -51,4 +52,18 @@ async fn a_key_is_neither_empty_nor_endless() {
     for key in [String::new(), "x".repeat(256)] {
         host.client().post("/api/v1/tasks", &keyed(&key, "a")).await.problem(400, "request.invalid");
     }
+}
+
+#[tokio::test]
+async fn a_key_finds_its_task_also_when_the_agent_has_changed() {
+    let host = host().await;
+    let client = host.client();
+    let first = client.post("/api/v1/tasks?wait=30", &keyed("k", "a")).await.of(200);
+    // A release of the same name with other skills.
+    let other = Guest { manifest: guests().echo.manifest.clone(), ..guests().counter.clone() };
+    client.publish(other.archive("3.0.0")).await.of(201);
+    client.swap("echo", "3.0.0").await.of(200);
+    client.post("/api/v1/tasks", &keyed("new", "a")).await.problem(404, "skill.not_found");
+    assert_eq!(client.post("/api/v1/tasks?wait=30", &keyed("k", "a")).await.of(200), first);
+    client.post("/api/v1/tasks?wait=30", &keyed("k", "b")).await.problem(409, "conflict.idempotency");
 }

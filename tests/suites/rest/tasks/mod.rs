@@ -17,7 +17,7 @@ use troupe_tests::Client;
 
 /// Starts as many tasks as run at once, so that the next has to wait its turn; returns
 /// their ids. They sleep for most of the agent's ten seconds.
-async fn fill(client: &Client) -> Vec<String> {
+pub async fn fill(client: &Client) -> Vec<String> {
     let sleepers = futures::stream::iter(0..limits::INVOCATIONS_MAX)
         .map(|_| client.submit("echo", "sleep", json!({ "ms": 9_000 })))
         .buffer_unordered(32);
@@ -25,6 +25,6 @@ async fn fill(client: &Client) -> Vec<String> {
 }
 
 /// Asks for the end of a task.
-async fn cancel(client: &Client, task: &str) -> troupe_tests::Answer {
+pub async fn cancel(client: &Client, task: &str) -> troupe_tests::Answer {
     client.post(&format!("/api/v1/tasks/{task}/cancel"), &serde_json::Value::Null).await
 }

@@ -1,0 +1,104 @@
+//! Holding on to what runs, and setting right what has come apart.
+//!
+//! The store says which tasks are pending and which run; memory says what is queued and
+//! what really runs. A client that goes away, a full disk or a busy store can part the
+//! two. So with each renewal they are compared, and no task waits for a restart:
+//!
+//! ```text
+//! running, here, cancel asked for ──▶ its switch is thrown
+//! running, not here, lease over   ──▶ settled as after a crash
+//! pending, not queued             ──▶ queued
+//! ```
+
+use troupe_core::{Result, TaskId, TenantId, limits};
+use troupe_sandbox::{Call, StopReason};
+
+use super::query::view;
+use crate::Runtime;
+
+impl Runtime {
+    /// Renews the leases of what runs every few seconds, then compares store and memory.
+    /// The loop ends with the host, once nothing runs.
+    pub(crate) fn keep_leases(&self) {
+        let runtime = self.clone();
+        tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(limits::LEASE_RENEWAL);
+            while !runtime.is_stopping() || runtime.workers.count() > 0 {
+                ticks.tick().await;
+                if let Err(error) = runtime.renew_leases().await {
+                    tracing::warn!(cause = error.cause_chain(), "leases were not renewed: {error}");
+                }
+                if let Err(error) = runtime.reconcile().await {
+                    tracing::warn!(cause = error.cause_chain(), "tasks could not be looked through: {error}");
+                }
+            }
+        });
+    }
+
+    async fn renew_leases(&self) -> Result<()> {
+        let leases = self.workers.leases();
+        if leases.is_empty() {
+            return Ok(());
+        }
+        for (tenant, task) in self.store.renew(&self.owner, &leases).await? {
+            self.stop_if_lost(&tenant, task).await;
+        }
+        Ok(())
+    }
+
+    /// A call that is not on disk yet has no lease to lose, and one that got there a
+    /// moment ago has not lost it.
+    async fn stop_if_lost(&self, tenant: &TenantId, task: TaskId) {
+        let Ok(Some(row)) = self.store.task(tenant, task).await else { return };
+        let is_ours = row.lease.is_some_and(|lease| lease.owner == self.owner);
+        if !is_ours {
+            self.workers.stop(tenant, task, StopReason::Lost);
+        }
+    }
+
+    async fn reconcile(&self) -> Result<()> {
+        for (tenant, task) in self.store.cancel_requested(&self.owner).await? {
+            self.workers.stop(&tenant, task, StopReason::Cancelled);
+        }
+        let mut left = self.store.expired(&self.owner, self.clock.now()).await?;
+        left.retain(|(_, task)| !self.workers.has(*task));
+        if !left.is_empty() {
+            let settled = self.store.settle(&self.owner, left, call_name).await?;
+            tracing::warn!(?settled, "tasks whose end was not kept were settled");
+            for (tenant, task) in settled.ended() {
+                if let Some(row) = self.store.task(tenant, *task).await? {
+                    self.watchers.end(*task, || view(&row));
+                }
+            }
+        }
+        if self.is_stopping() { Ok(()) } else { self.queue_pending().await }
+    }
+
+    /// Settles the tasks of a dead host.
+    pub(crate) async fn recover(&self) -> Result<()> {
+        let recovered = self.store.recover(&self.owner, call_name).await?;
+        for (tenant, task) in &recovered.in_doubt {
+            tracing::warn!(%tenant, %task, "a task that was interrupted during a write ended in doubt");
+        }
+        for (tenant, task) in &recovered.failed {
+            tracing::warn!(%tenant, %task, "a task that was interrupted in each of its attempts has failed");
+        }
+        if !recovered.rerun.is_empty() {
+            tracing::info!(tasks = recovered.rerun.len(), "interrupted tasks run again");
+        }
+        Ok(())
+    }
+
+    /// Queues what is pending and not queued yet.
+    pub(crate) async fn queue_pending(&self) -> Result<()> {
+        for pending in self.store.pending().await? {
+            self.queue.push(pending.priority, pending.tenant, pending.task);
+        }
+        Ok(())
+    }
+}
+
+/// The name of a journalled call, for messages.
+fn call_name(bytes: &[u8]) -> String {
+    Call::decode(bytes).map_or_else(|_| "an unknown call".to_owned(), |call| call.describe())
+}

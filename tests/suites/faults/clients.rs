@@ -1,0 +1,109 @@
+//! Clients that go away at any instant: what they began is whole or absent, every row
+//! ends, and what the host says is what runs.
+
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use serde_json::{Value, json};
+use troupe_tests::{Client, Host, seed};
+
+use super::instant;
+use crate::host;
+
+const CLIENTS: usize = 150;
+
+/// Longest until a client goes away: some requests are answered by then, most are not.
+const WINDOW: Duration = Duration::from_millis(12);
+
+/// Sends a request and goes away before long; whether it was answered.
+async fn hasty(random: &mut StdRng, request: impl Future<Output = ()>) -> bool {
+    tokio::time::timeout(instant(random, WINDOW), request).await.is_ok()
+}
+
+/// Every task on record.
+async fn tasks(host: &Host) -> Vec<Value> {
+    host.client().get("/api/v1/tasks?limit=500").await.of(200)["items"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn tasks_whose_clients_go_away_all_end() {
+    let host = host().await;
+    let mut random = seed::seeded("clients of tasks");
+    let mut answered = 0;
+    for number in 0..CLIENTS {
+        let client = host.client();
+        let mut task = json!({ "agent": "echo", "skill": "echo", "input": { "text": number.to_string() } });
+        if number % 3 == 0 {
+            task["idempotency_key"] = json!(format!("key-{number}"));
+        }
+        let path = if number % 2 == 0 { "/api/v1/tasks" } else { "/api/v1/tasks?wait=0" };
+        let request = async { drop(client.post(path, &task).await) };
+        answered += usize::from(hasty(&mut random, request).await);
+        if number % 3 == 0 {
+            // Asked for again under its key, it ends at once, whatever became of the first.
+            let again = client.post("/api/v1/tasks?wait=3", &task).await.of(200);
+            assert_eq!(again["status"], "completed", "{again:#}");
+        }
+    }
+    // What was accepted in the last instant may still be about to run.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let all = tasks(&host).await;
+    assert!(all.iter().all(|task| task["status"] == "completed"), "{all:#?}");
+    println!("{CLIENTS} clients, {answered} of them answered, {} tasks", all.len());
+    assert!(answered < CLIENTS, "nobody went away");
+}
+
+/// What the deployment says must be what runs, and what a restart finds.
+async fn agree(client: &Client) {
+    let said = client.get("/api/v1/deployments/echo").await.of(200);
+    let ran = client.run("echo", "who", json!({})).await.of(200);
+    assert_eq!(ran["release"]["epoch"], said["epoch"]);
+    assert_eq!(ran["release"]["version"], said["serving"]);
+    assert_eq!(ran["output"]["configuration"], said["configuration"]);
+}
+
+#[tokio::test]
+async fn a_deployment_whose_operators_go_away_says_what_runs() {
+    let mut host = host().await;
+    let mut random = seed::seeded("operators");
+    let mut answered = 0;
+    for number in 0..CLIENTS {
+        let client = host.client();
+        let request = async {
+            drop(match number % 3 {
+                0 => client.swap("echo", ["1.0.0", "2.0.0"][number / 3 % 2]).await,
+                1 => {
+                    let configuration = json!({ "configuration": { "repeat": number } });
+                    client.put("/api/v1/deployments/echo/configuration", &configuration).await
+                }
+                _ => client.put("/api/v1/deployments/echo/grants", &json!({ "grants": {} })).await,
+            });
+        };
+        answered += usize::from(hasty(&mut random, request).await);
+        // A change that goes on without its client is made within a moment.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        agree(&host.client()).await;
+    }
+    println!("{CLIENTS} operators, {answered} of them answered");
+    assert!(answered < CLIENTS, "nobody went away");
+    let before = host.client().get("/api/v1/deployments/echo").await.of(200);
+    host.kill().await;
+    host.start().await;
+    assert_eq!(host.client().get("/api/v1/deployments/echo").await.of(200), before);
+    agree(&host.client()).await;
+}
+
+#[tokio::test]
+async fn a_cancel_right_after_the_request_is_never_lost() {
+    let host = host().await;
+    let mut random = seed::seeded("cancels");
+    for _ in 0..CLIENTS / 3 {
+        let client = host.client();
+        let task = client.submit("echo", "sleep", json!({ "ms": 9_000 })).await;
+        tokio::time::sleep(instant(&mut random, Duration::from_millis(8))).await;
+        client.post(&format!("/api/v1/tasks/{task}/cancel"), &Value::Null).await.of(200);
+        let ended =
+            tokio::time::timeout(Duration::from_secs(3), client.ended(&task)).await.expect("a cancel that works");
+        assert_eq!(ended["status"], "cancelled");
+    }
+}
