@@ -108,7 +108,11 @@ fn check_skills(skills: &[Skill], all_read: bool, block: &ItemImpl) -> Result<()
         return Err(Error::new(block.self_ty.span(), "an agent has at least one skill: mark a method with `#[skill]`"));
     }
     for (position, skill) in skills.iter().enumerate() {
-        if skills.iter().take(position).any(|earlier| earlier.name.value() == skill.name.value()) {
+        // Of two under conditions only one may be there; if both are, the compiler tells.
+        let clashes = |earlier: &Skill| {
+            earlier.name.value() == skill.name.value() && earlier.conditions.is_empty() && skill.conditions.is_empty()
+        };
+        if skills.iter().take(position).any(clashes) {
             let message = format!("the agent has a skill `{}` already", skill.name.value());
             return Err(Error::new(skill.name.span(), message));
         }
@@ -142,7 +146,8 @@ fn implementation(this: &Type, skills: &[Skill], manifest: &Manifest, configurat
                     #summary,
                     &[#(#goals),*],
                     ::std::vec![#(#triggers),*],
-                    ::std::vec![#(#descriptions),*],
+                    // Not `vec!`, which would lose the conditions.
+                    ::std::vec::Vec::from([#(#descriptions),*]),
                     #configuration,
                 )
             }
@@ -169,20 +174,21 @@ fn input_type(skill: &Skill) -> TokenStream {
 }
 
 fn describe(skill: &Skill) -> TokenStream {
-    let Skill { name, description, effect, output, .. } = skill;
+    let Skill { name, conditions, description, effect, output, .. } = skill;
     let input = input_type(skill);
     let input = quote_spanned!(input.span()=> ::troupe_sdk::__macro::input_schema::<#input>());
     let output = quote_spanned!(output.span()=> ::troupe_sdk::__macro::output_schema::<#output>());
-    quote!(::troupe_sdk::__macro::skill(#name, #description, #effect, #input, #output))
+    quote!(#(#conditions)* ::troupe_sdk::__macro::skill(#name, #description, #effect, #input, #output))
 }
 
 fn call(skill: &Skill) -> TokenStream {
-    let Skill { name, method, .. } = skill;
+    let Skill { name, method, conditions, .. } = skill;
     let input = input_type(skill);
     let variable = format_ident!("input", span = Span::mixed_site());
     let argument = skill.input.as_ref().map(|_| &variable);
     let binding = if argument.is_some() { quote!(#variable) } else { quote!(_) };
     quote! {
+        #(#conditions)*
         #name => ::troupe_sdk::__macro::call(input, |#binding: #input| self.#method(#argument)),
     }
 }

@@ -14,6 +14,8 @@ const NAME_LENGTH_MAX: usize = 64;
 pub struct Skill {
     /// The method.
     pub method: Ident,
+    /// Its `#[cfg(…)]`s, which its description and its call stand under too.
+    pub conditions: Vec<Attribute>,
     /// The name callers use.
     pub name: LitStr,
     /// The doc comment as one text.
@@ -70,6 +72,7 @@ fn read(attribute: &Attribute, method: &ImplItemFn) -> Result<Skill> {
     }
     Ok(Skill {
         method: signature.ident.clone(),
+        conditions: method.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect(),
         name,
         description,
         effect: arguments.effect,

@@ -70,6 +70,42 @@ impl Finder {
     }
 }
 
+#[derive(Default)]
+struct Conditional;
+
+#[troupe_sdk::agent]
+impl Conditional {
+    /// Is there.
+    #[cfg(all())]
+    #[skill]
+    fn here(&self) -> Result<bool, Failure> {
+        Ok(true)
+    }
+
+    /// Is not there.
+    #[cfg(any())]
+    #[skill(name = "here")]
+    fn here_otherwise(&self) -> Result<bool, Failure> {
+        Ok(false)
+    }
+
+    /// Is not there either.
+    #[skill]
+    #[cfg(any())]
+    fn gone(&self) -> Result<NoSuchType, Failure> {
+        Err(Failure::failed("never"))
+    }
+}
+
+#[test]
+fn a_skill_whose_condition_does_not_hold_is_not_there() {
+    let profile = test::profile::<Conditional>();
+    let names: Vec<_> = profile["skills"].as_array().unwrap().iter().map(|skill| skill["name"].clone()).collect();
+    assert_eq!(names, ["here"]);
+    assert_eq!(test::perform::<Conditional>("here", json!({})), Ok(json!(true)));
+    assert_eq!(test::perform::<Conditional>("gone", json!({})), Err(Failure::UnknownSkill("gone".to_owned())));
+}
+
 #[test]
 fn the_profile_is_made_of_the_manifest_the_doc_comments_and_the_types() {
     const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
