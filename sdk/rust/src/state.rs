@@ -14,14 +14,20 @@
 //! # count().unwrap();
 //! ```
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::http::{Again, Retry};
+use crate::wait::Wait;
 use crate::{__macro, CapabilityError, Failure, backend};
 
-/// How often [`update_json`] tries. Each lost try means that another writer won one, so
-/// a key that is lost this often is too busy to be one key.
-const TRIES_MAX: usize = 32;
+/// How [`update_json`] tries: as long as the invocation has time, since each lost try means
+/// that another writer won one. A commit takes milliseconds, so the first waits do too; a
+/// second spreads out as many writers as a host runs at once.
+const PATIENCE: Retry =
+    Retry { tries: u32::MAX, first: Duration::from_millis(4), most: Duration::from_secs(1), until: None };
 
 /// A value and the revision that wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,26 +120,44 @@ pub fn set_json<T: Serialize + ?Sized>(key: &str, value: &T) -> Result<u64, Fail
 }
 
 /// Changes a key's JSON value and returns what was written. Another write in between is
-/// not lost: `change` is called again with what that one wrote.
+/// not lost: `change` is called again with what that one wrote, a little later each time.
 ///
 /// # Errors
 ///
 /// As [`get_json`], what `change` answers, and [`Failure::Unavailable`] if other writes
-/// came first 32 times in a row.
+/// came first until the invocation's deadline.
 pub fn update_json<T, F>(key: &str, mut change: F) -> Result<T, Failure>
 where
     T: Serialize + DeserializeOwned,
     F: FnMut(Option<T>) -> Result<T, Failure>,
 {
-    for _ in 0..TRIES_MAX {
+    let attempt = async || {
         let entry = get(key)?;
         let revision = entry.as_ref().map(|entry| entry.revision);
         let value = change(entry.map(|entry| entry.json()).transpose()?)?;
         match compare_and_set(key, revision, serde_json::to_vec(&value)?) {
-            Ok(_) => return Ok(value),
-            Err(CapabilityError::Conflict(_)) => {}
-            Err(other) => return Err(other.into()),
+            Ok(_) => Ok(value),
+            Err(CapabilityError::Conflict(_)) => Err(Lost::Race),
+            Err(other) => Err(other.into()),
         }
+    };
+    let again = |lost: &Lost| if matches!(lost, Lost::Race) { Again::Yes } else { Again::No };
+    PATIENCE.run(attempt, again).wait().map_err(|lost| match lost {
+        Lost::Race => Failure::unavailable(format!("others wrote the key `{key}` first until the time was over")),
+        Lost::For(failure) => failure,
+    })
+}
+
+/// Why a try of [`update_json`] wrote nothing.
+enum Lost {
+    /// Another write came first.
+    Race,
+    /// Trying again would not help.
+    For(Failure),
+}
+
+impl<E: Into<Failure>> From<E> for Lost {
+    fn from(error: E) -> Self {
+        Self::For(error.into())
     }
-    Err(Failure::unavailable(format!("the key `{key}` was written by others {TRIES_MAX} times in a row")))
 }

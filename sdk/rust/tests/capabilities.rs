@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::json;
 use troupe_sdk::log::Level;
 use troupe_sdk::test::{Host, Report};
-use troupe_sdk::{CapabilityError, Failure, Limit, Problem, Unavailable, invocation, log, progress, state};
+use troupe_sdk::{CapabilityError, Failure, Limit, Problem, Unavailable, invocation, log, progress, state, time};
 
 #[test]
 fn a_key_that_was_written_is_read_back_with_a_rising_revision() {
@@ -47,13 +47,22 @@ fn an_update_is_made_again_over_a_rivals_write() {
 }
 
 #[test]
-fn an_update_of_a_key_that_is_too_busy_may_be_tried_again_later() {
-    let mut host = Host::start();
-    for number in 0..100 {
-        host = host.rival_write("count", number.to_string());
-    }
+fn an_update_outlasts_many_rivals_and_leaves_them_room() {
+    let _host = (0..100).fold(Host::start(), |host, number| host.rival_write("count", number.to_string()));
+    let start = time::now();
+    assert_eq!(state::update_json("count", |count: Option<u32>| Ok(count.unwrap_or(0) + 1)), Ok(100));
+    let waited = time::now().duration_since(start).unwrap();
+    assert!(waited > Duration::from_secs(10) && waited < Duration::from_secs(100), "{waited:?}");
+}
+
+#[test]
+fn an_update_that_others_hold_up_until_the_deadline_may_be_tried_again_later() {
+    let host = (0..1_000).fold(Host::start(), |host, number| host.rival_write("count", number.to_string()));
+    let deadline = time::now() + Duration::from_secs(10);
+    let _host = host.deadline(deadline);
     let failure = state::update_json("count", |count: Option<u32>| Ok(count.unwrap_or(0) + 1)).unwrap_err();
-    assert!(matches!(failure, Failure::Unavailable(_)), "{failure:?}");
+    assert!(matches!(&failure, Failure::Unavailable(why) if why.message.contains("`count`")), "{failure:?}");
+    assert!(time::now() < deadline);
 }
 
 #[test]

@@ -165,7 +165,7 @@ fn no_more_are_under_way_than_allowed() {
 #[test]
 fn a_try_is_made_again_later_and_later_within_the_bounds() {
     let host = Host::start().respond("GET", URL, Answer::new(503));
-    let retry = Retry { tries: 6, first: Duration::from_secs(1), most: Duration::from_secs(4) };
+    let retry = Retry { tries: 6, first: Duration::from_secs(1), most: Duration::from_secs(4), until: None };
     let start = time::now();
     let error = retry.run(async || http::get(URL).send().await?.success(), HttpError::again).wait().unwrap_err();
     assert!(matches!(error, HttpError::Status { status: 503, .. }));
@@ -192,6 +192,16 @@ fn a_wait_past_the_deadline_is_not_begun() {
         Retry::default().run(ask, HttpError::again).wait().unwrap_err();
         assert_eq!((host.sent().len(), time::now()), (1, start));
     }
+}
+
+#[test]
+fn trying_again_ends_when_it_is_told_to() {
+    let host = Host::start().respond("GET", URL, Answer::new(503).header("retry-after", "10"));
+    let start = time::now();
+    let retry = Retry { until: Some(start + Duration::from_secs(25)), ..Retry::default() };
+    retry.run(async || http::get(URL).send().await?.success(), HttpError::again).wait().unwrap_err();
+    assert_eq!(host.sent().len(), 3);
+    assert!(time::now() < start + Duration::from_secs(25));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! from try to try (exponential backoff with full jitter), so that agents which were
 //! turned away together do not come back together. Other requests go on meanwhile.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::HttpError;
 use crate::{backend, invocation, time};
@@ -18,6 +18,8 @@ pub struct Retry {
     pub first: Duration,
     /// The largest bound of a wait.
     pub most: Duration,
+    /// When to have given up, if that is before the invocation's deadline.
+    pub until: Option<SystemTime>,
 }
 
 /// What an error says about trying again.
@@ -34,13 +36,14 @@ pub enum Again {
 impl Default for Retry {
     /// Five tries, waits of up to 200 ms, 400 ms, 800 ms and 1.6 s.
     fn default() -> Self {
-        Self { tries: 5, first: Duration::from_millis(200), most: Duration::from_secs(10) }
+        Self { tries: 5, first: Duration::from_millis(200), most: Duration::from_secs(10), until: None }
     }
 }
 
 impl Retry {
     /// Tries until it succeeds, the tries are used up, the error says no, or the wait
-    /// would end after the invocation's deadline. Only what may be repeated belongs here.
+    /// would end after `until` or the invocation's deadline. Only what may be repeated
+    /// belongs here.
     ///
     /// ```
     /// use troupe_sdk::http::Retry;
@@ -64,6 +67,8 @@ impl Retry {
         mut attempt: impl AsyncFnMut() -> Result<T, E>,
         again: impl Fn(&E) -> Again,
     ) -> Result<T, E> {
+        let deadline = invocation::deadline();
+        let until = self.until.map_or(deadline, |until| until.min(deadline));
         let mut tried = 0;
         loop {
             let error = match attempt().await {
@@ -77,7 +82,7 @@ impl Retry {
                 Again::After(time) => time,
             };
             let wait = least.saturating_add(self.jitter(tried));
-            let in_time = time::now().checked_add(wait).is_some_and(|end| end < invocation::deadline());
+            let in_time = time::now().checked_add(wait).is_some_and(|end| end < until);
             if tried >= self.tries || !in_time {
                 return Err(error);
             }
