@@ -1,10 +1,11 @@
-//! Asking AWS: in turn, with patience, and taking errors for what they are.
+//! Asking AWS: in turn, with patience that has an end, and taking errors for what they are.
 
 mod fault;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use troupe_sdk::http::{Request, Response, Retry};
+use troupe_sdk::http::{HttpError, Request, Response, Retry};
+use troupe_sdk::time;
 use troupe_sdk::wait::Turns;
 
 pub use fault::Fault;
@@ -16,20 +17,26 @@ const CREDENTIAL: &str = "aws:default";
 /// more, and the host allows a tenant 64.
 pub const AT_ONCE: usize = 8;
 
-/// Eight tries, waiting 25 s in all at most: services that count requests fill their
-/// buckets again within seconds.
-const PATIENCE: Retry = Retry { tries: 8, first: Duration::from_millis(200), most: Duration::from_secs(10) };
+/// Longest that one try may take. AWS answers a page within seconds; the host alone would
+/// wait a minute for its first byte.
+const TRY_TIME_MAX: Duration = Duration::from_secs(20);
+
+/// Eight tries, with 23 s of waiting between them at most, or what the service itself asks
+/// for: services that count requests fill their buckets again within seconds.
+const PATIENCE: Retry =
+    Retry { tries: 8, first: Duration::from_millis(200), most: Duration::from_secs(10), until: None };
 
 /// A client for AWS's services.
 #[derive(Debug)]
 pub struct Client {
     turns: Turns,
+    until: SystemTime,
 }
 
 impl Client {
-    /// Makes a client; all that one inventory asks goes through one.
-    pub const fn new() -> Self {
-        Self { turns: Turns::new(AT_ONCE) }
+    /// Makes a client that asks until then; what it is asked later is a fault at once.
+    pub const fn new(until: SystemTime) -> Self {
+        Self { turns: Turns::new(AT_ONCE), until }
     }
 
     /// Asks, again where that may help, and returns an answer of the 200s. Everything
@@ -38,10 +45,19 @@ impl Client {
         let request = request.credential(CREDENTIAL);
         let attempt = async || {
             let _turn = self.turns.take().await;
-            let answer = request.clone().send().await.map_err(Fault::of_transport)?;
-            fault::check(answer)
+            let time = self.left().ok_or_else(Fault::late)?.min(TRY_TIME_MAX);
+            match request.clone().timeout(time).send().await {
+                Ok(answer) => fault::check(answer),
+                Err(HttpError::Timeout(_)) if self.left().is_none() => Err(Fault::late()),
+                Err(error) => Err(Fault::of_transport(error)),
+            }
         };
-        PATIENCE.run(attempt, Fault::again).await
+        Retry { until: Some(self.until), ..PATIENCE }.run(attempt, Fault::again).await
+    }
+
+    /// The time that is left, if there is any.
+    fn left(&self) -> Option<Duration> {
+        self.until.duration_since(time::now()).ok().filter(|left| !left.is_zero())
     }
 }
 

@@ -1,8 +1,12 @@
 //! Taking the inventory: who the account is, then every service and region at once.
+//!
+//! What the invocation's time does not suffice for is told as a problem beside what was
+//! found; being cut off would lose both.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::pin::Pin;
+use std::time::{Duration, SystemTime};
 
 use troupe_sdk::prelude::*;
 
@@ -14,11 +18,17 @@ use crate::services::{Scope, dynamodb, ec2, iam, lambda, s3, sts};
 
 type Job<'a> = Pin<Box<dyn Future<Output = Found> + 'a>>;
 
+/// Most of the time that is kept for telling what was found. Writing 16 MiB of output, the
+/// most there may be, takes less than a second.
+const TELLING_TIME_MAX: Duration = Duration::from_secs(5);
+
 /// Looks at everything that is planned.
 pub async fn take(plan: &Plan) -> Inventory {
-    let client = Client::new();
+    let (time, until) = time_to_look(time::now(), invocation::deadline());
+    let client = Client::new(until);
     progress::report(0.0, "asking whose account this is");
-    let (identity, mut found) = sts::identity(&client, &plan.regions).await;
+    // Nothing else is asked meanwhile, so a part of the time is all it gets.
+    let (identity, mut found) = sts::identity(&plan.regions, time / 4).await;
     let steps = Steps::default();
     let scope = |region| Scope { client: &client, partition: plan.partition, identity: &identity, region };
     let mut jobs: Vec<Job<'_>> = Vec::new();
@@ -52,6 +62,13 @@ pub async fn take(plan: &Plan) -> Inventory {
         resources: found.resources,
         errors: found.problems,
     }
+}
+
+/// How long is looked, and until when: the time until the deadline but for a tenth of it.
+fn time_to_look(now: SystemTime, deadline: SystemTime) -> (Duration, SystemTime) {
+    let left = deadline.duration_since(now).unwrap_or_default();
+    let time = left.saturating_sub((left / 10).min(TELLING_TIME_MAX));
+    (time, now + time)
 }
 
 /// How far the inventory is: each service in each region is one step.

@@ -20,8 +20,8 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Reports whether something belongs to the account. What names no owner, or cannot be
-    /// compared because the account is not known, is taken for its own, as it was asked for.
+    /// Reports whether something may belong to the account. What names no owner is taken for
+    /// its own, as it was asked for; so is everything while the account is not known.
     pub fn owns(&self, owner: Option<&str>) -> bool {
         match (owner, &self.account) {
             (Some(owner), Some(account)) => owner == account,
@@ -48,5 +48,10 @@ impl Scope<'_> {
     pub fn arn(&self, service: &str, resource: &str) -> Option<String> {
         let account = self.identity.account.as_deref()?;
         Some(format!("arn:{}:{service}:{}:{account}:{resource}", self.partition.name(), self.region))
+    }
+
+    /// Makes the ARN of a resource of this region that AWS names without an account.
+    pub fn arn_of_region(&self, service: &str, resource: &str) -> String {
+        format!("arn:{}:{service}:{}::{resource}", self.partition.name(), self.region)
     }
 }

@@ -3,14 +3,16 @@
 //! | sign | kind |
 //! |---|---|
 //! | the host denied the request; status 401 or 403; a code about identity or permission | denied |
-//! | status 404, 405 or 500 not in the service's form (an HTML page); status 501; an unknown operation | not available |
+//! | status 404 or 405 not in the service's form; status 500 with an HTML page; status 501; an unknown operation | not available |
 //! | status 429; a code about too many requests | throttled |
 //! | anything else | failed |
 //!
 //! Throttled requests are tried again, as are errors that say that they are the service's
-//! own, and answers that never came.
+//! own, and answers that never came. An HTML page with status 500 is how a web framework
+//! says that nobody wrote what was asked for; AWS's services answer in their own form, or
+//! with nothing.
 
-use serde::Deserialize;
+use serde_json::Value;
 use troupe_sdk::http::{Again, HttpError, Response};
 
 use crate::model::ProblemKind;
@@ -33,19 +35,25 @@ const THROTTLING: [&str; 12] = [
 ];
 
 /// Codes about identity and permission that do not come with status 401 or 403 alone.
-const DENYING: [&str; 12] = [
+const DENYING: [&str; 18] = [
     "AccessDenied",
     "AccessDeniedException",
     "AuthFailure",
     "Blocked",
     "ExpiredToken",
     "ExpiredTokenException",
+    "IncompleteSignature",
+    "IncompleteSignatureException",
     "InvalidClientTokenId",
+    "InvalidSignatureException",
     "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException",
+    "NotAuthorized",
+    "OptInRequired",
+    "RequestExpired",
     "SignatureDoesNotMatch",
     "UnauthorizedOperation",
     "UnrecognizedClientException",
-    "OptInRequired",
 ];
 
 /// Codes of an endpoint that does not know what it is asked for.
@@ -91,7 +99,28 @@ impl Fault {
 
     /// An answer came that is not what the service promises.
     pub fn unreadable(why: impl std::fmt::Display) -> Self {
-        Self { kind: ProblemKind::Failed, code: "unreadable".to_owned(), message: why.to_string(), again: Again::No }
+        Self::of_ours("unreadable", why)
+    }
+
+    /// The time was over before there was an answer.
+    pub fn late() -> Self {
+        Self::of_ours("deadline", "the time was over; ask for fewer regions or services at once, or allow more time")
+    }
+
+    /// A list may go on where it ends.
+    pub fn cut_off(items: usize) -> Self {
+        Self::of_ours("cut_off", format!("the list ends after the {items} items asked for, so there may be more"))
+    }
+
+    /// Nobody knows whether something is the account's.
+    pub fn whose() -> Self {
+        let why =
+            "the account's number is not known, so this may be another's that is shared with it; `owner` says whose";
+        Self::of_ours("unknown_account", why)
+    }
+
+    fn of_ours(code: &str, why: impl std::fmt::Display) -> Self {
+        Self { kind: ProblemKind::Failed, code: code.to_owned(), message: why.to_string(), again: Again::No }
     }
 
     /// Says whether to try again.
@@ -111,9 +140,10 @@ pub fn check(answer: Response) -> Result<Response, Fault> {
         let (kind, again) = match status {
             401 | 403 => (ProblemKind::Denied, Again::No),
             429 => (ProblemKind::Throttled, later),
+            404 | 405 | 501 => (ProblemKind::NotAvailable, Again::No),
+            500 if is_page(&answer) => (ProblemKind::NotAvailable, Again::No),
             // What stands before a service answers so while it is away.
-            502..=504 => (ProblemKind::Failed, later),
-            404 | 405 | 500 | 501 => (ProblemKind::NotAvailable, Again::No),
+            500 | 502..=504 => (ProblemKind::Failed, later),
             _ => (ProblemKind::Failed, Again::No),
         };
         let message = format!("the endpoint answered status {status}, and not as the service does");
@@ -150,18 +180,21 @@ fn told_by_xml(body: &str) -> Option<(String, String)> {
 }
 
 fn told_by_json(answer: &Response, body: &str) -> Option<(String, String)> {
-    #[derive(Deserialize, Default)]
-    struct Told {
-        #[serde(rename = "__type", alias = "code")]
-        kind: Option<String>,
-        #[serde(alias = "Message", alias = "errorMessage")]
-        message: Option<String>,
-    }
-    let told: Told = serde_json::from_str(body).unwrap_or_default();
+    let told: Value = serde_json::from_str(body).unwrap_or_default();
+    let first = |names: &[&str]| names.iter().find_map(|name| told.get(name)?.as_str());
     // `com.amazonaws.dynamodb.v20120810#ResourceNotFoundException` and
     // `ResourceNotFoundException:http://internal.amazon.com/…` are both in use.
-    let code = answer.header("x-amzn-errortype").map(str::to_owned).or(told.kind)?;
+    let code = answer.header("x-amzn-errortype").or_else(|| first(&["__type", "code"]))?;
     let code = code.split(':').next().unwrap_or_default();
     let code = code.rsplit('#').next().unwrap_or_default();
-    (!code.is_empty()).then(|| (code.to_owned(), told.message.unwrap_or_default()))
+    let message = first(&["message", "Message", "errorMessage"]).unwrap_or_default();
+    (!code.is_empty()).then(|| (code.to_owned(), message.to_owned()))
+}
+
+/// Reports whether an answer is an HTML page.
+fn is_page(answer: &Response) -> bool {
+    let body = answer.text().unwrap_or_default().trim_start().as_bytes();
+    ["<!doctype html", "<html"]
+        .iter()
+        .any(|start| body.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start.as_bytes())))
 }

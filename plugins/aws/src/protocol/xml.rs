@@ -36,12 +36,19 @@ impl<'a> Element<'a> {
         self.0.is_some()
     }
 
-    /// Returns the text at a path; none if it is absent or empty.
+    /// Returns the text at a path, without spaces around it; none if it is absent or empty.
     pub fn text(self, path: &str) -> Option<&'a str> {
         self.at(path).own_text()
     }
 
-    /// Returns the element's own text; none if it is absent or empty.
+    /// Returns the text at a path as it is, for what people wrote; none if it is absent or
+    /// empty.
+    pub fn verbatim(self, path: &str) -> Option<&'a str> {
+        self.at(path).0?.text()
+    }
+
+    /// Returns the element's own text, without spaces around it; none if it is absent or
+    /// empty.
     pub fn own_text(self) -> Option<&'a str> {
         let text = self.0?.text()?.trim();
         (!text.is_empty()).then_some(text)
@@ -74,8 +81,8 @@ impl<'a> Element<'a> {
     /// Returns the tags in the list at a path, whatever the case of `key` and `value`.
     pub fn tags(self, path: &str) -> impl Iterator<Item = (String, String)> + use<'a> {
         self.list(path).filter_map(|item| {
-            let key = item.text("key").or_else(|| item.text("Key"))?;
-            let value = item.text("value").or_else(|| item.text("Value")).unwrap_or_default();
+            let key = item.verbatim("key").or_else(|| item.verbatim("Key"))?;
+            let value = item.verbatim("value").or_else(|| item.verbatim("Value")).unwrap_or_default();
             Some((key.to_owned(), value.to_owned()))
         })
     }

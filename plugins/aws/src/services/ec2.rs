@@ -13,6 +13,7 @@ mod vpcs;
 use serde_json::Value;
 use troupe_sdk::wait;
 
+use crate::client::Fault;
 use crate::endpoint::regional;
 use crate::found::Found;
 use crate::model::Resource;
@@ -59,11 +60,22 @@ async fn list(scope: Scope<'_>, listing: &Listing) -> Found {
             found.resources.extend((listing.read)(&scope, item));
         }
     };
-    if let Err(fault) = api.pages(listing.operation, listing.parameters, read).await {
-        found.note(("ec2", listing.operation), scope.region, None, fault);
+    let listed = api.pages(listing.operation, listing.parameters, read).await;
+    let operation = ("ec2", listing.operation);
+    let doubtful: Vec<String> =
+        found.resources.iter().filter(|one| one.attributes.contains_key(OWNER)).map(|one| one.id.clone()).collect();
+    for id in doubtful {
+        found.note(operation, scope.region, Some(&id), Fault::whose());
+    }
+    if let Err(fault) = listed {
+        found.note(operation, scope.region, None, fault);
     }
     found
 }
+
+/// The attribute that says whose a resource is, where nobody knows whether it is the
+/// account's.
+const OWNER: &str = "owner";
 
 /// Begins a resource whose id stands in `field`; none if it belongs to another account.
 fn resource(
@@ -75,7 +87,8 @@ fn resource(
 ) -> Option<Resource> {
     let id = item.text(field)?;
     let resource = Resource::new(kind, scope.region, id).arn(scope.arn("ec2", &format!("{path}/{id}")));
-    scope.identity.owns(owner).then(|| resource.tags(item.tags("tagSet")))
+    let doubtful = owner.filter(|_| scope.identity.account.is_none());
+    scope.identity.owns(owner).then(|| resource.tags(item.tags("tagSet")).with(OWNER, doubtful))
 }
 
 /// A list of texts as a JSON value.

@@ -20,6 +20,10 @@ use crate::when;
 const LIST: (&str, &str) = ("s3", "ListBuckets");
 const LOCATION: (&str, &str) = ("s3", "GetBucketLocation");
 
+/// How many buckets a page holds; the most that S3 gives. Without it S3 gives no pages, and
+/// refuses accounts that may have more.
+const PAGE: usize = 10_000;
+
 /// A question about a bucket: the operation, the query key it is asked by, the code that
 /// says there is nothing of the kind, the attribute, and how it is read.
 struct Question {
@@ -73,21 +77,26 @@ pub async fn collect(scope: Scope<'_>) -> Found {
 }
 
 async fn list(scope: Scope<'_>, listed: &mut Vec<Listed>) -> Result<(), Fault> {
+    let page = PAGE.to_string();
     let mut token: Option<String> = None;
     loop {
-        let mut query = vec![("max-buckets", "1000")];
+        let mut query = vec![("max-buckets", page.as_str())];
         query.extend(token.as_deref().map(|token| ("continuation-token", token)));
         let text = rest::get(scope.client, regional("s3", scope.partition.first_region()), &query).await?;
         let document = xml::parse(&text)?;
         let result = xml::root(&document);
+        let before = listed.len();
         listed.extend(result.list("Buckets").filter_map(|bucket| {
             Some(Listed {
                 name: bucket.text("Name")?.to_owned(),
                 created: bucket.text("CreationDate").and_then(when::at),
-                region: bucket.text("BucketRegion").map(str::to_owned),
+                region: bucket.text("BucketRegion").filter(|region| is_region(region)).map(str::to_owned),
             })
         }));
-        let Some(next) = result.text("ContinuationToken") else { return Ok(()) };
+        let Some(next) = result.text("ContinuationToken") else {
+            // Some endpoints cut the list where the page ends, without a word.
+            return if listed.len() - before < PAGE { Ok(()) } else { Err(Fault::cut_off(PAGE)) };
+        };
         check_progress(token.as_deref(), next)?;
         token = Some(next.to_owned());
     }

@@ -1,28 +1,27 @@
 //! STS: whose account it is.
 
+use std::time::Duration;
+
+use troupe_sdk::time;
+
 use crate::client::{Client, Fault};
 use crate::endpoint::regional;
 use crate::found::Found;
-use crate::model::ProblemKind;
 use crate::protocol::query::{Api, Paging, result};
 use crate::protocol::xml;
 use crate::services::Identity;
 
 const OPERATION: &str = "GetCallerIdentity";
 
-/// Asks whose account it is, in one region after the other until one answers or denies.
-pub async fn identity(client: &Client, regions: &[String]) -> (Identity, Found) {
+/// Asks whose account it is, in one region after the other until one answers: one that is
+/// not enabled for the account denies. Each gets its part of the time.
+pub async fn identity(regions: &[String], time: Duration) -> (Identity, Found) {
+    let part = time / u32::try_from(regions.len()).unwrap_or(u32::MAX).max(1);
     let mut found = Found::default();
     for region in regions {
-        match ask(client, region).await {
+        match ask(&Client::new(time::now() + part), region).await {
             Ok(identity) => return (identity, Found::default()),
-            Err(fault) => {
-                let denied = fault.kind == ProblemKind::Denied;
-                found.note(("sts", OPERATION), region, None, fault);
-                if denied {
-                    break;
-                }
-            }
+            Err(fault) => found.note(("sts", OPERATION), region, None, fault),
         }
     }
     (Identity::default(), found)

@@ -96,6 +96,36 @@ fn what_could_not_be_read_of_a_bucket_is_named_and_not_taken_for_absent() {
     );
 }
 
+#[test]
+fn a_full_page_of_buckets_that_does_not_say_how_it_goes_on_is_an_error() {
+    let _host = account(|asked| {
+        (asked.service == "s3" && asked.operation.is_empty()).then(|| {
+            let most: usize = asked.parameter("max-buckets").unwrap().parse().unwrap();
+            assert_eq!(most, 10_000);
+            let bucket =
+                |number| format!("<Bucket><Name>b{number}</Name><BucketRegion>us-east-1</BucketRegion></Bucket>");
+            xml(&format!("<R><Buckets>{}</Buckets></R>", (0..most).map(bucket).collect::<String>()))
+        })
+    });
+    let found = inventory(json!({ "services": ["s3"] }));
+    assert_eq!(found["counts"], json!({ "aws.s3.bucket": 10_000 }));
+    let [error] = found["errors"].as_array().unwrap().as_slice() else { panic!("{}", found["errors"]) };
+    assert_eq!((&error["operation"], &error["code"]), (&json!("ListBuckets"), &json!("cut_off")));
+}
+
+#[test]
+fn a_bucket_whose_region_is_not_one_is_asked_where_it_is() {
+    let host = account(|asked| match asked.operation.as_str() {
+        "" if asked.service == "s3" => Some(xml(
+            "<R><Buckets><Bucket><Name>odd</Name><BucketRegion>evil.example.com/</BucketRegion></Bucket></Buckets></R>",
+        )),
+        "odd location" => Some(xml("<LocationConstraint>eu-west-1</LocationConstraint>")),
+        _ => None,
+    });
+    assert_eq!(resource(&inventory(json!({ "services": ["s3"] })), "odd")["region"], "eu-west-1");
+    assert!(host.sent().iter().all(|sent| !sent.url.contains("evil")));
+}
+
 fn people(asked: &Asked) -> Option<Answer> {
     if asked.service != "iam" {
         return None;

@@ -73,7 +73,7 @@ fn pairs(text: &str) -> BTreeMap<String, String> {
 pub fn account(mut script: impl FnMut(&Asked) -> Option<Answer> + 'static) -> Host {
     Host::start().configuration(json!({ "regions": [EAST] })).respond_by(move |sent| {
         let asked = read(sent);
-        Some(script(&asked).unwrap_or_else(|| nothing(&asked)).after(Duration::from_millis(10)))
+        Some(script(&asked).unwrap_or_else(|| nothing(&asked).after(Duration::from_millis(10))))
     })
 }
 

@@ -159,6 +159,26 @@ fn an_instance_is_told_whole() {
 }
 
 #[test]
+fn images_and_snapshots_are_named_without_an_account() {
+    let found = found();
+    assert_eq!(resource(&found, "ami-7")["arn"], "arn:aws:ec2:us-east-1::image/ami-7");
+    assert_eq!(resource(&found, "snap-1")["arn"], "arn:aws:ec2:us-east-1::snapshot/snap-1");
+    assert_eq!(resource(&found, "vol-1")["arn"], "arn:aws:ec2:us-east-1:111122223333:volume/vol-1");
+}
+
+#[test]
+fn what_people_wrote_keeps_its_spaces() {
+    let _host = account(|asked| {
+        (asked.operation == "DescribeVpcs").then(|| {
+            xml("<R><vpcSet><item><vpcId>\n vpc-1 </vpcId><tagSet><item><key> a </key><value>  b\n</value></item>\
+                 <item><key>blank</key><value> </value></item></tagSet></item></vpcSet></R>")
+        })
+    });
+    let found = inventory(json!({ "services": ["ec2"] }));
+    assert_eq!(resource(&found, "vpc-1")["tags"], json!({ " a ": "  b\n", "blank": " " }));
+}
+
+#[test]
 fn a_volume_says_what_it_is_attached_to() {
     let found = found();
     let (used, free) = (resource(&found, "vol-1"), resource(&found, "vol-2"));

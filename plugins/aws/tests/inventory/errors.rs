@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::aws::{account, ec2_error, inventory, refusal, resource, xml, xml_error};
+use crate::aws::{ACCOUNT, account, ec2_error, inventory, refusal, resource, xml, xml_error};
 use serde_json::{Value, json};
 use troupe_sdk::http::HttpError;
 use troupe_sdk::test::Answer;
@@ -38,13 +38,17 @@ fn each_error_is_taken_for_what_it_is() {
         (ec2_error(400, "OptInRequired", "no"), "denied", "OptInRequired"),
         (Answer::text(403, "Forbidden"), "denied", "http_403"),
         (Answer::error(HttpError::Denied("no grant".to_owned())), "denied", "denied"),
+        (ec2_error(400, "RequestExpired", "no"), "denied", "RequestExpired"),
         (Answer::text(500, html), "not_available", "http_500"),
+        (Answer::new(405), "not_available", "http_405"),
         (Answer::text(404, "Not yet implemented"), "not_available", "http_404"),
         (ec2_error(400, "InvalidAction", "unknown"), "not_available", "InvalidAction"),
         (ec2_error(501, "Unheard", "of"), "not_available", "Unheard"),
         (ec2_error(503, "RequestLimitExceeded", "slow"), "throttled", "RequestLimitExceeded"),
         (Answer::new(429), "throttled", "http_429"),
         (ec2_error(500, "InternalError", "oh"), "failed", "InternalError"),
+        (Answer::new(500), "failed", "http_500"),
+        (Answer::text(500, "upstream connect error"), "failed", "http_500"),
         (ec2_error(400, "InvalidParameterValue", "what"), "failed", "InvalidParameterValue"),
         (Answer::new(400), "failed", "http_400"),
         (Answer::error(HttpError::Unreachable("gone".to_owned())), "failed", "unreachable"),
@@ -54,6 +58,103 @@ fn each_error_is_taken_for_what_it_is() {
         let error = error_of(answer.clone());
         assert_eq!((&error["kind"], &error["code"]), (&json!(kind), &json!(code)), "{answer:?}");
     }
+}
+
+#[test]
+fn an_error_in_json_is_read_however_its_fields_are_spelled() {
+    let code = "com.amazonaws.dynamodb.v20120810#InvalidSignatureException";
+    for (body, kind, code, message) in [
+        (json!({ "__type": code, "message": "small" }), "denied", "InvalidSignatureException", "small"),
+        (json!({ "__type": code, "Message": "large" }), "denied", "InvalidSignatureException", "large"),
+        (
+            json!({ "__type": "MissingAuthenticationTokenException", "message": "one", "Message": "two", "code": 7 }),
+            "denied",
+            "MissingAuthenticationTokenException",
+            "one",
+        ),
+        (json!({ "code": "ValidationException", "message": null }), "failed", "ValidationException", ""),
+    ] {
+        let answer = Answer::json(400, body.clone());
+        let _host = account(move |asked| (asked.operation == "ListTables").then(|| answer.clone()));
+        let found = inventory(json!({ "services": ["dynamodb"] }));
+        let error = &found["errors"][0];
+        assert_eq!(
+            (&error["kind"], &error["code"], &error["message"]),
+            (&json!(kind), &json!(code), &json!(message)),
+            "{body}"
+        );
+    }
+}
+
+#[test]
+fn a_service_that_fails_without_a_word_is_asked_again() {
+    let mut left = 3;
+    let _host = account(move |asked| {
+        (asked.operation == "DescribeVpcs").then(|| {
+            left -= 1;
+            if left > 0 { Answer::new(500) } else { xml(VPC) }
+        })
+    });
+    let found = inventory(json!({ "services": ["ec2"] }));
+    assert_eq!((&found["counts"], &found["errors"]), (&json!({ "aws.ec2.vpc": 1 }), &json!([])));
+}
+
+#[test]
+fn a_request_that_stays_without_an_answer_is_sent_again() {
+    let mut first = true;
+    let _host = account(move |asked| {
+        let silent = asked.operation == "DescribeVpcs" && std::mem::take(&mut first);
+        (asked.operation == "DescribeVpcs")
+            .then(|| if silent { xml(VPC).after(Duration::from_secs(3_600)) } else { xml(VPC) })
+    });
+    let start = time::now();
+    let found = inventory(json!({ "services": ["ec2"] }));
+    assert_eq!((&found["counts"], &found["errors"]), (&json!({ "aws.ec2.vpc": 1 }), &json!([])));
+    assert!(time::now() < start + Duration::from_secs(30));
+}
+
+#[test]
+fn what_the_time_does_not_suffice_for_is_named_beside_what_was_found() {
+    let start = time::now();
+    let deadline = start + Duration::from_secs(60);
+    let _host = account(|asked| match (asked.service.as_str(), asked.operation.as_str()) {
+        ("ec2", "DescribeVpcs") => Some(xml(VPC)),
+        ("dynamodb", "ListTables") => {
+            let names: Vec<String> = (0..100).map(|number| format!("table-{number}")).collect();
+            Some(Answer::json(200, json!({ "TableNames": names })))
+        }
+        ("dynamodb", _) => Some(Answer::new(200).after(Duration::from_secs(3_600))),
+        _ => None,
+    })
+    .deadline(deadline);
+    let found = inventory(json!({ "services": ["ec2", "dynamodb"] }));
+    assert!(time::now() < deadline);
+    assert_eq!(found["counts"], json!({ "aws.ec2.vpc": 1, "aws.dynamodb.table": 100 }));
+    assert_eq!(resource(&found, "table-99")["unread"], json!(["state", "tags"]));
+    let errors: Vec<_> = found["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (&one["operation"], &one["code"], &one["count"]))
+        .collect();
+    let row = |operation: &str| (json!(operation), json!("deadline"), json!(100));
+    let rows = [row("DescribeTable"), row("ListTagsOfResource")];
+    assert_eq!(errors, rows.each_ref().map(|(operation, code, count)| (operation, code, count)));
+}
+
+#[test]
+fn a_silent_endpoint_leaves_time_for_the_others() {
+    let deadline = time::now() + Duration::from_secs(120);
+    let _host = account(|asked| match asked.service.as_str() {
+        "sts" => Some(Answer::new(200).after(Duration::from_secs(3_600))),
+        "ec2" if asked.operation == "DescribeVpcs" => Some(xml(VPC)),
+        _ => None,
+    })
+    .deadline(deadline);
+    let found = inventory(json!({ "services": ["ec2"] }));
+    assert!(time::now() < deadline - Duration::from_secs(60));
+    assert_eq!(found["counts"], json!({ "aws.ec2.vpc": 1 }));
+    assert_eq!((&found["errors"][0]["service"], &found["errors"][0]["code"]), (&json!("sts"), &json!("deadline")));
 }
 
 #[test]
@@ -130,7 +231,36 @@ fn an_account_that_is_not_told_is_no_reason_to_stop() {
     let found = inventory(json!({ "regions": ["us-east-1", "eu-west-1"], "services": ["ec2"] }));
     assert_eq!((found.get("account"), &found["counts"]), (None, &json!({ "aws.ec2.vpc": 2 })));
     assert_eq!(resource(&found, "vpc-1").get("arn"), None);
-    assert_eq!((&found["errors"][0]["service"], found["errors"].as_array().unwrap().len()), (&json!("sts"), 1));
+    let errors = found["errors"].as_array().unwrap();
+    assert_eq!((&errors[0]["service"], &errors[1]["service"], errors.len()), (&json!("sts"), &json!("sts"), 2));
+}
+
+#[test]
+fn a_region_that_denies_does_not_keep_the_account_from_being_known() {
+    let _host = account(|asked| {
+        let denies = asked.service == "sts" && asked.region == "af-south-1";
+        denies.then(|| xml_error(403, "InvalidClientTokenId"))
+    });
+    let found = inventory(json!({ "regions": ["af-south-1", "us-east-1"], "services": ["dynamodb"] }));
+    assert_eq!((&found["account"], &found["errors"]), (&json!(ACCOUNT), &json!([])));
+}
+
+#[test]
+fn while_the_account_is_not_known_what_may_be_anothers_is_told_with_its_owner() {
+    let _host = account(|asked| match asked.operation.as_str() {
+        "GetCallerIdentity" => Some(xml_error(403, "InvalidClientTokenId")),
+        "DescribeSubnets" => {
+            Some(xml("<R><subnetSet><item><subnetId>subnet-1</subnetId><ownerId>111122223333</ownerId></item>\
+             <item><subnetId>subnet-shared</subnetId><ownerId>999900001111</ownerId></item></subnetSet></R>"))
+        }
+        _ => None,
+    });
+    let found = inventory(json!({ "services": ["ec2"] }));
+    assert_eq!(resource(&found, "subnet-shared")["attributes"]["owner"], "999900001111");
+    let errors = found["errors"].as_array().unwrap();
+    let [unknown, sts] = errors.as_slice() else { panic!("{errors:#?}") };
+    assert_eq!((&unknown["operation"], &unknown["code"]), (&json!("DescribeSubnets"), &json!("unknown_account")));
+    assert_eq!((&unknown["count"], &sts["service"]), (&json!(2), &json!("sts")));
 }
 
 #[test]

@@ -21,14 +21,15 @@ fn read(scope: &Scope<'_>, item: Element<'_>) -> Vec<Resource> {
 fn image(scope: &Scope<'_>, item: Element<'_>, owner: Option<&str>) -> Option<Resource> {
     let size: i64 = item.list("blockDeviceMapping").filter_map(|disk| disk.number("ebs/volumeSize")).sum();
     let mut resource = resource(scope, item, ("aws.ec2.image", "image"), "imageId", owner)?;
-    resource.name = item.text("name").map(str::to_owned).or(resource.name);
+    resource.name = item.verbatim("name").map(str::to_owned).or(resource.name);
+    resource.arn = Some(scope.arn_of_region("ec2", &format!("image/{}", resource.id)));
     let resource = resource
         .created(item.text("creationDate").and_then(when::at))
         .with("state", item.text("imageState"))
         .with("architecture", item.text("architecture"))
         .with("platform", item.text("platformDetails").or(item.text("platform")))
         .with("public", item.truth("isPublic"))
-        .with("description", item.text("description"))
+        .with("description", item.verbatim("description"))
         .with("root_device_type", item.text("rootDeviceType"))
         .with("virtualization", item.text("virtualizationType"))
         .with("deprecated", item.text("deprecationTime").and_then(when::at))

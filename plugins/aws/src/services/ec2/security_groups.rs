@@ -14,9 +14,9 @@ fn read(scope: &Scope<'_>, item: Element<'_>) -> Vec<Resource> {
     let owner = item.text("ownerId");
     let group =
         resource(scope, item, ("aws.ec2.security-group", "security-group"), "groupId", owner).map(|mut group| {
-            group.name = item.text("groupName").map(str::to_owned).or(group.name);
+            group.name = item.verbatim("groupName").map(str::to_owned).or(group.name);
             group
-                .with("description", item.text("groupDescription"))
+                .with("description", item.verbatim("groupDescription"))
                 .with("ingress", rules(item, "ipPermissions"))
                 .with("egress", rules(item, "ipPermissionsEgress"))
                 .to("vpc", item.text("vpcId"))

@@ -15,13 +15,15 @@ pub(super) const LISTING: Listing =
 fn read(scope: &Scope<'_>, item: Element<'_>) -> Vec<Resource> {
     let owner = item.text("ownerId");
     let snapshot = resource(scope, item, ("aws.ec2.snapshot", "snapshot"), "snapshotId", owner).map(|resource| {
+        let arn = scope.arn_of_region("ec2", &format!("snapshot/{}", resource.id));
         resource
+            .arn(Some(arn))
             .created(item.text("startTime").and_then(when::at))
             .with("state", item.text("status"))
             .with("size_gib", item.number("volumeSize"))
             .with("encrypted", item.truth("encrypted"))
             .with("kms_key", item.text("kmsKeyId"))
-            .with("description", item.text("description"))
+            .with("description", item.verbatim("description"))
             .with("storage_tier", item.text("storageTier"))
             .to("volume", item.text("volumeId").filter(|id| *id != NO_VOLUME))
     });

@@ -36,7 +36,7 @@ fn role(item: Element<'_>) -> Option<Resource> {
         .with("role_id", item.text("RoleId"))
         .with("path", Some(path))
         .with("service_linked", Some(path.starts_with(SERVICE_LINKED)))
-        .with("description", item.text("Description"))
+        .with("description", item.verbatim("Description"))
         .with("max_session_s", item.number("MaxSessionDuration"))
         .with("trust_policy", item.text("AssumeRolePolicyDocument").and_then(policy));
     Some(resource)
