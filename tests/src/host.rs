@@ -113,8 +113,14 @@ impl Host {
     /// Starts the process and waits until it serves; returns how long that took.
     pub async fn start(&mut self) -> Duration {
         let started = Instant::now();
-        let mut child = self
-            .command()
+        let mut command = self.command();
+        // The developer's own account is nobody's to test with.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("AWS_")) {
+            command.env_remove(name);
+        }
+        let mut child = command
+            .env("AWS_CONFIG_FILE", self.dir().join("no-aws-config"))
+            .env("AWS_SHARED_CREDENTIALS_FILE", self.dir().join("no-aws-credentials"))
             .arg("--data-dir")
             .arg(self.data_dir())
             .args(&self.arguments)

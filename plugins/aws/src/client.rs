@@ -45,19 +45,17 @@ impl Client {
         let request = request.credential(CREDENTIAL);
         let attempt = async || {
             let _turn = self.turns.take().await;
-            let time = self.left().ok_or_else(Fault::late)?.min(TRY_TIME_MAX);
-            match request.clone().timeout(time).send().await {
+            let left = self.until.duration_since(time::now()).unwrap_or_default();
+            if left.is_zero() {
+                return Err(Fault::late());
+            }
+            match request.clone().timeout(left.min(TRY_TIME_MAX)).send().await {
                 Ok(answer) => fault::check(answer),
-                Err(HttpError::Timeout(_)) if self.left().is_none() => Err(Fault::late()),
+                Err(HttpError::Timeout(_)) if left <= TRY_TIME_MAX => Err(Fault::late()),
                 Err(error) => Err(Fault::of_transport(error)),
             }
         };
         Retry { until: Some(self.until), ..PATIENCE }.run(attempt, Fault::again).await
-    }
-
-    /// The time that is left, if there is any.
-    fn left(&self) -> Option<Duration> {
-        self.until.duration_since(time::now()).ok().filter(|left| !left.is_zero())
     }
 }
 

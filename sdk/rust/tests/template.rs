@@ -1,4 +1,4 @@
-//! The agent that `troupe new` copies is the one in the guide, and works.
+//! The agent that authors copy is the one in the guide and on the first page, and works.
 
 use serde_json::json;
 use troupe_sdk::test;
@@ -15,8 +15,10 @@ fn the_template_says_the_text_back() {
 }
 
 #[test]
-fn the_guide_shows_the_template_as_it_is() {
-    assert!(include_str!("../README.md").contains(SOURCE));
+fn the_guide_and_the_first_page_show_the_template_as_it_is() {
+    for page in [include_str!("../README.md"), include_str!("../../../README.md")] {
+        assert!(page.contains(&format!("```rust\n{SOURCE}```\n")));
+    }
 }
 
 #[test]

@@ -4,5 +4,73 @@
 //! moto is found on the path. Where it is not, the suite is left out and says so; with
 //! `TROUPE_REQUIRE_SUITES` set that is a failure.
 
+mod account;
 mod inventory;
 mod moto;
+mod services;
+
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use troupe_tests::{Host, root};
+
+use crate::PROGRAM;
+use moto::Moto;
+
+const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-2"];
+
+/// A key that moto knows nothing of.
+const STRANGER: (&str, &str) = ("AKIAIOSFODNN7EXAMPLE", "a-secret-that-opens-nothing-at-all");
+
+/// Longest that an inventory of some hundred resources may take, on a machine that is busy.
+const INVENTORY_TIME_MAX: Duration = Duration::from_secs(300);
+
+/// A host that has not been started, with the agent, for an account and a key.
+fn agent_host(moto: &Moto, (key, secret): (&str, &str)) -> Host {
+    build_agent();
+    let agent = root().join("plugins/aws");
+    Host::new(PROGRAM, &["dev", agent.to_str().unwrap(), "--listen", "127.0.0.1:0"])
+        .with_variable("AWS_ENDPOINT_URL", moto.url())
+        .with_variable("AWS_ACCESS_KEY_ID", key)
+        .with_variable("AWS_SECRET_ACCESS_KEY", secret)
+        .with_variable("AWS_REGION", "us-east-1")
+}
+
+/// Builds the agent before the host does, so that the host's start has no compiler in it.
+fn build_agent() {
+    let built = Command::new("cargo")
+        .args(["build", "--quiet", "--release", "--lib", "--target", "wasm32-wasip2", "--package", "troupe-agent-aws"])
+        .current_dir(root())
+        .status();
+    assert!(built.unwrap().success());
+}
+
+/// Takes an inventory.
+async fn inventory(host: &Host, input: Value) -> Value {
+    inventory_within(host, input, INVENTORY_TIME_MAX).await
+}
+
+/// Takes an inventory that gets this much time.
+async fn inventory_within(host: &Host, input: Value, time: Duration) -> Value {
+    let timeout_ms = u64::try_from(time.as_millis()).unwrap();
+    let task = json!({ "agent": "aws", "skill": "inventory", "input": input, "timeout_ms": timeout_ms });
+    let client = host.client();
+    let id = client.post("/api/v1/tasks", &task).await.of(202)["id"].as_str().unwrap().to_owned();
+    let until = Instant::now() + INVENTORY_TIME_MAX;
+    loop {
+        let task = client.ended(&id).await;
+        match task["status"].as_str() {
+            Some("completed") => return task["output"].clone(),
+            Some("pending" | "running") => assert!(Instant::now() < until, "the inventory does not end"),
+            _ => panic!("{task:#}"),
+        }
+    }
+}
+
+/// The types and ids of what was found.
+fn found(output: &Value) -> impl Iterator<Item = (String, String)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    output["resources"].as_array().unwrap().iter().map(move |one| (text(&one["type"]), text(&one["id"])))
+}

@@ -6,7 +6,10 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use reqwest::Response;
+use serde_json::json;
 use tokio::process::{Child, Command};
+
+use super::account::iam;
 
 /// Longest that the server may take to start.
 const START_TIME_MAX: Duration = Duration::from_secs(30);
@@ -73,6 +76,26 @@ impl Moto {
     pub async fn make_bucket(&self, name: &str) {
         let request = self.http.put(format!("{}/{name}", self.url));
         done(request.header("authorization", unsigned("s3", "us-east-1")).send().await.unwrap()).await;
+    }
+
+    /// Makes a role that functions may take.
+    pub async fn make_role(&self, name: &str) {
+        let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole",
+            "Principal":{"Service":"lambda.amazonaws.com"}}]}"#;
+        let mut call = iam("CreateRole", ("RoleName", name.to_owned()));
+        call.push(("AssumeRolePolicyDocument", trust.to_owned()));
+        self.query("iam", "us-east-1", &call).await;
+    }
+
+    /// Makes a function, tagged with its own name as its team.
+    pub async fn make_function(&self, region: &str, name: &str, role: &str) {
+        let function = json!({
+            "FunctionName": name, "Role": role, "Runtime": "python3.12", "Handler": "main.handle",
+            "Code": { "ZipFile": "eA==" }, "Tags": { "team": name },
+            "Environment": { "Variables": { "PASSWORD": "not-to-be-told" } },
+        });
+        let request = self.http.post(format!("{}/2015-03-31/functions", self.url)).json(&function);
+        done(request.header("authorization", unsigned("lambda", region)).send().await.unwrap()).await;
     }
 
     /// Makes a table.

@@ -32,6 +32,18 @@ async fn increments_at_once_are_counted_exactly() {
 }
 
 #[tokio::test]
+async fn as_many_increments_as_run_at_once_all_succeed() {
+    let host = host().await;
+    let client = host.client();
+    let increments = (0..200).map(|_| client.run("counter", "increment", json!({ "key": "n" })));
+    for answer in join_all(increments).await {
+        answer.output();
+    }
+    let found = client.run("counter", "get", json!({ "key": "n" })).await.output();
+    assert_eq!(found["value"], "200");
+}
+
+#[tokio::test]
 async fn a_compare_and_set_from_another_revision_changes_nothing() {
     let host = host().await;
     let client = host.client();
