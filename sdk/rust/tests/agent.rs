@@ -76,14 +76,14 @@ struct Conditional;
 #[troupe_sdk::agent]
 impl Conditional {
     /// Is there.
-    #[cfg(all())]
+    #[cfg(not(target_family = "wasm"))]
     #[skill]
     fn here(&self) -> Result<bool, Failure> {
         Ok(true)
     }
 
     /// Is not there.
-    #[cfg(any())]
+    #[cfg(target_family = "wasm")]
     #[skill(name = "here")]
     fn here_otherwise(&self) -> Result<bool, Failure> {
         Ok(false)
@@ -91,7 +91,7 @@ impl Conditional {
 
     /// Is not there either.
     #[skill]
-    #[cfg(any())]
+    #[cfg(target_family = "wasm")]
     fn gone(&self) -> Result<NoSuchType, Failure> {
         Err(Failure::failed("never"))
     }

@@ -32,15 +32,15 @@ async fn increments_at_once_are_counted_exactly() {
 }
 
 #[tokio::test]
-async fn as_many_increments_as_run_at_once_all_succeed() {
+async fn no_increment_gives_up_because_many_run_at_once() {
     let host = host().await;
     let client = host.client();
-    let increments = (0..200).map(|_| client.run("counter", "increment", json!({ "key": "n" })));
+    let increments = (0..100).map(|_| client.run("counter", "increment", json!({ "key": "n" })));
     for answer in join_all(increments).await {
         answer.output();
     }
     let found = client.run("counter", "get", json!({ "key": "n" })).await.output();
-    assert_eq!(found["value"], "200");
+    assert_eq!(found["value"], "100");
 }
 
 #[tokio::test]

@@ -67,8 +67,6 @@ impl Retry {
         mut attempt: impl AsyncFnMut() -> Result<T, E>,
         again: impl Fn(&E) -> Again,
     ) -> Result<T, E> {
-        let deadline = invocation::deadline();
-        let until = self.until.map_or(deadline, |until| until.min(deadline));
         let mut tried = 0;
         loop {
             let error = match attempt().await {
@@ -82,6 +80,8 @@ impl Retry {
                 Again::After(time) => time,
             };
             let wait = least.saturating_add(self.jitter(tried));
+            let deadline = invocation::deadline();
+            let until = self.until.map_or(deadline, |until| until.min(deadline));
             let in_time = time::now().checked_add(wait).is_some_and(|end| end < until);
             if tried >= self.tries || !in_time {
                 return Err(error);
