@@ -112,13 +112,15 @@ impl Runtime {
     }
 
     /// Stops: takes no new work, waits up to `grace` for what runs, and closes the
-    /// store. What still runs then is settled by the next start.
+    /// store. What still runs then is settled by the next start. Who watches a task that
+    /// has not ended by then is not told its end.
     pub async fn stop(&self, grace: Duration) {
         self.stopping.store(true, Ordering::SeqCst);
         self.queue.close();
         if tokio::time::timeout(grace, self.workers.idle()).await.is_err() {
             tracing::warn!(tasks = self.workers.count(), "stopping while tasks still run; the next start settles them");
         }
+        self.watchers.close();
         self.store.close().await;
     }
 

@@ -75,6 +75,11 @@ impl Watchers {
         }
     }
 
+    /// Forgets all watchers: their events end here.
+    pub(crate) fn close(&self) {
+        self.lock().clear();
+    }
+
     fn watch(&self, task: TaskId) -> Channel {
         let mut all = self.lock();
         let watched = all.entry(task).or_insert_with(|| Watched {
@@ -88,10 +93,10 @@ impl Watchers {
         Channel { progress, line: watched.line.subscribe(), next_progress: Instant::now(), told: None, end: None }
     }
 
-    /// Forgets a task that nobody watches any more.
+    /// Forgets a task that nobody watches any more; to be called after a channel is dropped.
     fn leave(&self, task: TaskId) {
         let mut all = self.lock();
-        if all.get(&task).is_some_and(|watched| watched.line.receiver_count() <= 1) {
+        if all.get(&task).is_some_and(|watched| watched.line.receiver_count() == 0) {
             all.remove(&task);
         }
     }
@@ -123,15 +128,21 @@ impl TaskEvents {
     pub async fn next(&mut self) -> Option<TaskEvent> {
         if let Some(view) = self.first.take() {
             if view.status.is_final() {
-                self.channel = None;
+                self.leave();
             }
             return Some(TaskEvent::Task(Box::new(view)));
         }
         let event = self.channel.as_mut()?.next().await;
         if event.as_ref().is_none_or(|event| matches!(event, TaskEvent::Task(_))) {
-            self.channel = None;
+            self.leave();
         }
         event
+    }
+
+    fn leave(&mut self) {
+        if self.channel.take().is_some() {
+            self.watchers.leave(self.task);
+        }
     }
 }
 
@@ -178,7 +189,7 @@ async fn newest(progress: &mut watch::Receiver<Option<Progress>>, at: Instant) -
 
 impl Drop for TaskEvents {
     fn drop(&mut self) {
-        self.watchers.leave(self.task);
+        self.leave();
     }
 }
 
@@ -186,7 +197,7 @@ impl Runtime {
     /// Watches a task: its state now, then what happens until it ends.
     ///
     /// # Errors
-    /// [`Code::TaskNotFound`].
+    /// [`Code::TaskNotFound`]; [`Code::UnavailableHost`] when the host stops.
     pub async fn watch_task(&self, caller: &Caller, task: TaskId) -> Result<TaskEvents> {
         caller.require(Scope::Read)?;
         self.watch(&caller.tenant, task).await
@@ -196,8 +207,47 @@ impl Runtime {
         // Watching begins before reading, so an end in between is not missed.
         let channel = self.watchers.watch(task);
         let mut watched = TaskEvents { task, first: None, channel: Some(channel), watchers: self.watchers.clone() };
+        // Nor is a stop in between, which ends all watching.
+        self.require_ready()?;
         let row = self.store.task(tenant, task).await?;
         watched.first = Some(row.as_ref().map(view).ok_or_else(|| not_found(task))?);
         Ok(watched)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn ended(task: TaskId) -> TaskView {
+        let at = "2026-01-02T03:04:05.678Z";
+        serde_json::from_value(json!({
+            "id": task, "agent": "echo", "skill": "echo", "status": "completed", "input": {}, "attempt": 1,
+            "priority": 0, "principal": "owner", "timeout_ms": 1, "created_at": at,
+        }))
+        .unwrap()
+    }
+
+    fn watching(watchers: &Watchers, task: TaskId, first: Option<TaskView>) -> TaskEvents {
+        TaskEvents { task, first, channel: Some(watchers.watch(task)), watchers: watchers.clone() }
+    }
+
+    #[tokio::test]
+    async fn who_leaves_takes_the_end_from_nobody() {
+        let task: TaskId = "0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b".parse().unwrap();
+        let watchers = Watchers::default();
+        let mut stays = watching(&watchers, task, None);
+        // The task's end is on disk and not told yet, so this one reads it and leaves.
+        let mut leaves = watching(&watchers, task, Some(ended(task)));
+        assert!(matches!(leaves.next().await, Some(TaskEvent::Task(_))));
+        drop(leaves);
+        watchers.end(task, || ended(task));
+        assert!(matches!(stays.next().await, Some(TaskEvent::Task(_))));
+        assert!(stays.next().await.is_none());
+
+        drop(watching(&watchers, task, None));
+        assert!(watchers.lock().is_empty());
     }
 }
