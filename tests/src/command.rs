@@ -4,7 +4,8 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::process::Command;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::Host;
@@ -23,9 +24,10 @@ pub struct Said {
     pub err: String,
 }
 
-/// Runs the program in a directory.
-pub async fn run(program: &str, dir: &Path, arguments: &[&str]) -> Said {
-    let command = Command::new(program)
+/// The program in a directory, with nothing of this process's own settings, to be started.
+pub fn command(program: &str, dir: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command
         .args(arguments)
         .current_dir(dir)
         .env_remove("TROUPE_DATA_DIR")
@@ -33,20 +35,49 @@ pub async fn run(program: &str, dir: &Path, arguments: &[&str]) -> Said {
         .env_remove("TROUPE_TOKEN")
         .env_remove("TROUPE_LOG")
         .env_remove("COLUMNS")
+        .env_remove("NO_COLOR")
         .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output();
-    let output = timeout(COMMAND_TIME_MAX, command).await.expect("an end in time").expect("the program starts");
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+/// A command that talks to a host, with the token of its data directory, to be started.
+pub fn command_on(program: &str, host: &Host, arguments: &[&str]) -> Command {
+    let (data_dir, url) = (host.data_dir(), host.client().url);
+    let mut all = vec!["--data-dir", data_dir.to_str().expect("a path of text"), "--host", &url];
+    all.extend(arguments);
+    command(program, host.dir(), &all)
+}
+
+/// Waits for the end of a command.
+pub async fn ended(child: Child) -> Said {
+    let output =
+        timeout(COMMAND_TIME_MAX, child.wait_with_output()).await.expect("an end in time").expect("its output");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
     Said { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
+/// Runs the program in a directory.
+pub async fn run(program: &str, dir: &Path, arguments: &[&str]) -> Said {
+    ended(command(program, dir, arguments).spawn().expect("the program starts")).await
+}
+
 /// Runs a command that talks to a host, with the token of its data directory.
 pub async fn run_on(program: &str, host: &Host, arguments: &[&str]) -> Said {
-    let (data_dir, url) = (host.data_dir(), host.client().url);
-    let mut all = vec!["--data-dir", data_dir.to_str().expect("a path of text"), "--host", &url];
-    all.extend(arguments);
-    run(program, host.dir(), &all).await
+    ended(command_on(program, host, arguments).spawn().expect("the program starts")).await
+}
+
+/// Sends a signal to a process.
+pub fn signal(pid: Option<u32>, signal: Signal) {
+    let pid = pid.and_then(|id| Pid::from_raw(id.cast_signed())).expect("a process that has not ended");
+    kill_process(pid, signal).expect("a process to signal");
+}
+
+/// Presses Ctrl-C.
+pub fn interrupt(child: &Child) {
+    signal(child.id(), Signal::INT);
 }
 
 impl Said {

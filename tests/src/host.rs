@@ -5,7 +5,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
 use crate::client::Client;
+use crate::command::signal;
 use crate::template;
 
 /// Longest that a host may take to serve. `dev` compiles agents first.
@@ -199,8 +200,7 @@ impl Host {
     /// Asks the process to end, and waits until it has.
     pub async fn stop(&mut self) -> ExitStatus {
         let mut running = self.running.take().expect("a host that runs");
-        let pid = running.child.id().and_then(|id| Pid::from_raw(id.cast_signed())).expect("a process");
-        kill_process(pid, Signal::TERM).expect("a process to ask");
+        signal(running.child.id(), Signal::TERM);
         timeout(STOP_TIME_MAX, running.child.wait()).await.expect("an end in time").expect("an exit status")
     }
 }

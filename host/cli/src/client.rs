@@ -1,7 +1,13 @@
 //! The client of the REST API that most commands are.
+//!
+//! The attack: a name in `--host` or TROUPE_HOST leads a command, and the owner's token
+//! with it, to a machine of somebody else. The rule: the token in the data directory is
+//! shown to the loopback interface alone.
+
+use std::net::IpAddr;
 
 use futures::StreamExt as _;
-use reqwest::{Method, RequestBuilder, Response};
+use reqwest::{Method, RequestBuilder, Response, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use troupe_core::view::Problem;
@@ -22,10 +28,23 @@ pub(crate) struct Client {
 impl Client {
     /// The client that the arguments ask for. Without a token it takes the one in the
     /// data directory, where there is one.
+    ///
+    /// # Errors
+    /// [`Code::RequestInvalid`] if `--host` is no address of a host; [`Code::AuthMissing`]
+    /// if it is not on this machine and no token is given.
     pub(crate) fn new(args: &Args) -> Result<Self> {
         let http = reqwest::Client::builder().no_proxy().build().map_err(Error::internal)?;
-        let token = args.token.clone().or_else(|| data_dir::read_token(&args.data_dir));
-        Ok(Self { http, host: args.host.trim_end_matches('/').to_owned(), token })
+        let url = address(&args.host)?;
+        let host = url.as_str().trim_end_matches('/').to_owned();
+        let token = match &args.token {
+            Some(token) => Some(token.clone()),
+            None if is_loopback(&url) => data_dir::read_token(&args.data_dir),
+            None => {
+                let message = format!("{host} is not this machine; give its token with `--token` or TROUPE_TOKEN");
+                return Err(Error::new(Code::AuthMissing, message));
+            }
+        };
+        Ok(Self { http, host, token })
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -98,6 +117,24 @@ impl Client {
     }
 }
 
+/// The address of a host, as `--host` has it.
+fn address(text: &str) -> Result<Url> {
+    let wrong = |message: &str| Err(Error::new(Code::RequestInvalid, format!("`--host {text}` {message}")));
+    match Url::parse(text) {
+        Ok(url) if url.scheme() == "http" && url.query().is_none() && url.fragment().is_none() => Ok(url),
+        Ok(url) if url.scheme() == "https" => {
+            wrong("asks for TLS, which this command does not speak; name the host itself, with `http://`")
+        }
+        _ => wrong("is not the address of a host; write it like `http://127.0.0.1:7070`"),
+    }
+}
+
+/// Whether an address can only be one of this machine.
+fn is_loopback(url: &Url) -> bool {
+    let name = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 /// A path segment, escaped (RFC 3986, section 2.1).
 pub(crate) fn segment(text: &str) -> String {
     let mut out = String::new();
@@ -109,4 +146,21 @@ pub(crate) fn segment(text: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_loopback_interface_is_this_machine() {
+        for near in ["http://localhost:7070", "http://LOCALHOST", "http://127.0.0.2:1", "http://[::1]:7070/"] {
+            assert!(is_loopback(&address(near).unwrap()), "{near}");
+        }
+        for far in
+            ["http://localhost.example", "http://127.0.0.1.example", "http://10.0.0.1", "http://127.0.0.1@example"]
+        {
+            assert!(!is_loopback(&address(far).unwrap()), "{far}");
+        }
+    }
 }

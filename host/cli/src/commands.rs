@@ -31,10 +31,13 @@ pub(crate) async fn run(args: Args) -> ExitCode {
         Command::Tasks(command) => tasks::run(&args, command).await,
         Command::Replay(command) => replay::run(&args, command).await,
         Command::Swap(command) => swap::run(&args, command).await,
-        Command::Wit(command) => wit::run(command),
+        Command::Wit(command) => wit::run(&args, command),
     };
     match done {
         Ok(code) => code,
-        Err(error) => output::fail(json, &error),
+        Err(error) => {
+            output::log_cause(&error, args.command.is_host());
+            output::fail(json, &error)
+        }
     }
 }

@@ -13,6 +13,7 @@ pub(crate) struct Event {
 /// Puts events together from pieces.
 #[derive(Debug, Default)]
 pub(crate) struct EventReader {
+    /// What came of the line that has not ended.
     rest: Vec<u8>,
     name: String,
     data: String,
@@ -21,12 +22,15 @@ pub(crate) struct EventReader {
 impl EventReader {
     /// Takes a piece and returns the events that it completes.
     pub(crate) fn push(&mut self, piece: &[u8]) -> Vec<Event> {
-        self.rest.extend_from_slice(piece);
         let mut events = Vec::new();
-        while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = self.rest.drain(..=end).collect();
-            let line = String::from_utf8_lossy(&line);
-            self.line(line.trim_end_matches(['\r', '\n']), &mut events);
+        // Only the piece is searched, since the rest has no line end.
+        for part in piece.split_inclusive(|byte| *byte == b'\n') {
+            self.rest.extend_from_slice(part);
+            if part.ends_with(b"\n") {
+                let line = std::mem::take(&mut self.rest);
+                let line = String::from_utf8_lossy(&line);
+                self.line(line.trim_end_matches(['\r', '\n']), &mut events);
+            }
         }
         events
     }

@@ -1,9 +1,11 @@
 //! A host put together: data directory, store, blobs, sandbox, runtime, doors.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
 use troupe_api::{Doors, Server, Stopper, Tokens, install_metrics, router};
 use troupe_core::{Caller, Error, Result, SystemClock, SystemEntropy, TenantId, limits};
 use troupe_registry::Layout;
@@ -16,6 +18,7 @@ use crate::ADMISSION_COMMAND;
 use crate::args::Listen;
 use crate::credentials;
 use crate::data_dir::DataDir;
+use crate::output::{note, tell};
 
 /// How a host differs between `dev` and `serve`.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +52,12 @@ impl Host {
     /// Whatever the parts need and do not find, each naming the way out.
     pub(crate) async fn start(data_dir: &Path, listen: &Listen, manner: Manner) -> Result<Self> {
         let server = Server::bind(listen.listen).await?;
+        if !server.address().ip().is_loopback() {
+            note(&format!(
+                "warning: {} is open to the network: whoever reaches it can try tokens, and yours crosses it in the clear; put a proxy with TLS in front",
+                server.address()
+            ));
+        }
         let data_dir = DataDir::take(data_dir)?;
         let entropy = Arc::new(SystemEntropy);
         let clock = Arc::new(SystemClock);
@@ -71,18 +80,27 @@ impl Host {
         })
         .await?;
         let owner = Caller::owner(TenantId::default());
+        let mut hosts = listen.host_name.clone();
+        let ip = server.address().ip();
+        hosts.extend((!ip.is_unspecified()).then(|| ip.to_string()));
         let doors = Doors {
             runtime: runtime.clone(),
             tokens: Arc::new(Tokens::default().with(&token, owner.clone())),
-            hosts: listen.host_name.clone().into(),
+            hosts: hosts.into(),
             metrics: install_metrics()?,
         };
         Ok(Self { runtime, owner, server, doors, _data_dir: data_dir })
     }
 
-    /// Where the host can be reached.
+    /// Where the host can be reached from this machine.
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.server.address())
+        let mut address = self.server.address();
+        match address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+            IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+            _ => {}
+        }
+        format!("http://{address}")
     }
 
     /// Opens the doors.
@@ -100,6 +118,11 @@ impl Open {
         self.runtime.stop(grace).await;
         let _ = tokio::time::timeout(grace, self.serving).await;
     }
+}
+
+/// Tells that the host stops.
+pub(crate) fn stopping(json: bool) {
+    tell(json, &json!({ "event": "stopping" }), "stopping; a second Ctrl-C stops at once");
 }
 
 /// Listens for Ctrl-C and requests to terminate from now on; what is returned ends with

@@ -19,13 +19,15 @@ pub(crate) fn document(value: &Value) -> String {
 }
 
 fn fields(object: &Map<String, Value>, out: &mut String) {
-    let is_flat = |value: &&Value| !matches!(value, Value::Array(items) if items.iter().any(Value::is_object));
-    let width = object.iter().filter(|(_, value)| is_flat(value)).map(|(name, _)| name.chars().count()).max();
-    for (name, value) in object.iter().filter(|(_, value)| is_flat(value)) {
+    let is_flat = |value: &Value| !matches!(value, Value::Array(items) if items.iter().any(Value::is_object));
+    let (flat, tables): (Vec<_>, Vec<_>) =
+        object.iter().map(|(name, value)| (escaped(name), value)).partition(|(_, value)| is_flat(value));
+    let width = flat.iter().map(|(name, _)| name.chars().count()).max();
+    for (name, value) in flat {
         let pad = " ".repeat(width.unwrap_or(0).saturating_sub(name.chars().count()));
         out.push_str(&format!("{name}{pad}  {}\n", inline(value)));
     }
-    for (name, value) in object.iter().filter(|(_, value)| !is_flat(value)) {
+    for (name, value) in tables {
         if let Value::Array(items) = value {
             out.push_str(&format!("\n{name} ({})\n", items.len()));
             list(items, out);
@@ -59,15 +61,16 @@ fn list(items: &[Value], out: &mut String) {
 
 /// Writes a table with its columns aligned.
 pub(crate) fn table(columns: &[&str], rows: &[Vec<String>]) -> String {
-    let heads: Vec<String> = columns.iter().map(|name| name.to_uppercase()).collect();
+    let heads: Vec<String> = columns.iter().map(|name| escaped(&name.to_uppercase())).collect();
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| escaped(cell)).collect()).collect();
     let mut widths: Vec<usize> = heads.iter().map(|head| head.chars().count()).collect();
-    for row in rows {
+    for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
         }
     }
     let mut out = String::new();
-    for row in std::iter::once(&heads).chain(rows) {
+    for row in std::iter::once(&heads).chain(&rows) {
         let mut text = String::new();
         for (cell, width) in row.iter().zip(&widths) {
             text.push_str(cell);
@@ -83,9 +86,11 @@ pub(crate) fn table(columns: &[&str], rows: &[Vec<String>]) -> String {
 fn inline(value: &Value) -> String {
     match value {
         Value::Array(items) => items.iter().map(inline).collect::<Vec<_>>().join(", "),
-        Value::Object(object) => {
-            object.iter().map(|(name, value)| format!("{name}={}", inline(value))).collect::<Vec<_>>().join(" ")
-        }
+        Value::Object(object) => object
+            .iter()
+            .map(|(name, value)| format!("{}={}", escaped(name), inline(value)))
+            .collect::<Vec<_>>()
+            .join(" "),
         scalar => plain(scalar),
     }
 }
@@ -100,12 +105,15 @@ fn cell(value: &Value) -> String {
     cut
 }
 
-/// A scalar without quotes. What an agent wrote must not steer the terminal.
+/// Text that an agent wrote, so that it does not steer the terminal.
+fn escaped(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_unicode().collect() } else { vec![c] }).collect()
+}
+
+/// A scalar without quotes.
 fn plain(value: &Value) -> String {
     match value {
-        Value::String(text) => {
-            text.chars().flat_map(|c| if c.is_control() { c.escape_unicode().collect() } else { vec![c] }).collect()
-        }
+        Value::String(text) => escaped(text),
         Value::Null => "-".to_owned(),
         other => other.to_string(),
     }
@@ -133,6 +141,16 @@ mod tests {
 
     #[test]
     fn an_agents_text_cannot_steer_the_terminal() {
-        assert_eq!(document(&json!("a\u{1b}[2Jb")), "a\\u{1b}[2Jb");
+        let clear = "a\u{1b}[2Jb";
+        for value in [
+            json!(clear),
+            json!({ clear: 1 }),
+            json!({ "a": { clear: 1 } }),
+            json!([{ clear: clear }]),
+            json!({ clear: [{ "a": clear }] }),
+        ] {
+            let text = document(&value);
+            assert!(text.to_lowercase().contains("a\\u{1b}[2jb") && !text.contains('\u{1b}'), "{text}");
+        }
     }
 }

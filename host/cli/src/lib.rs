@@ -35,7 +35,11 @@ pub fn main() -> ExitCode {
     output::start_log(args.command.is_host());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return output::fail(args.json, &troupe_core::Error::internal(error)),
+        Err(error) => {
+            let error = troupe_core::Error::internal(error);
+            output::log_cause(&error, args.command.is_host());
+            return output::fail(args.json, &error);
+        }
     };
     let code = runtime.block_on(commands::run(args));
     // What blocks in the background must not keep a finished command from ending.

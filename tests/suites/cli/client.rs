@@ -1,8 +1,12 @@
 //! Commands that talk to a host.
 
+use std::process::Stdio;
+
 use insta::assert_snapshot;
 use serde_json::Value;
-use troupe_tests::command::{Said, run, run_on};
+use tokio::io::AsyncWriteExt as _;
+use troupe_core::limits;
+use troupe_tests::command::{Said, command_on, ended, run, run_on};
 use troupe_tests::{Host, guests};
 
 use super::seen;
@@ -61,6 +65,15 @@ async fn run_reads_its_input_from_a_file() {
 }
 
 #[tokio::test]
+async fn run_reads_its_input_from_standard_input() {
+    let host = host().await;
+    let mut command = command_on(PROGRAM, &host, &["run", "echo", "echo", "--input", "-"]);
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(br#"{"text":"from a pipe"}"#).await.unwrap();
+    assert_eq!(ended(child).await.good(), "text  from a pipe\n");
+}
+
+#[tokio::test]
 async fn run_tells_a_failure_with_its_code() {
     let host = host().await;
     let text = on(&host, &["run", "echo", "fail", "--input", r#"{"kind":"denied"}"#]).await;
@@ -94,10 +107,10 @@ async fn an_agent_that_is_not_there_is_an_error_with_its_code() {
 async fn agents_are_listed_and_shown() {
     let host = host().await;
     assert_snapshot!(seen(on(&host, &["agents"]).await.good()), @"
-    AGENT    SERVING  SKILLS                                                                                                                                            SUMMARY
-    counter  1.0.0    sum increment get put put_bytes compare_and_set delete list                                                                                       Keeps numbers and bytes in state.
-    echo     1.0.0    echo version who sleep fail shout                                                                                                                 Answers what it was asked and who asked it.
-    hostile  1.0.0    spin grow grow_gently recurse trap panic flood_log huge_output host_calls handles environment open_file connect random stdout flood_stdout clock  Misbehaves in one way a skill.
+    AGENT    SERVING  SKILLS                                        SUMMARY
+    counter  1.0.0    sum increment get put put_bytes +3            Keeps numbers and bytes in state.
+    echo     1.0.0    echo version who sleep fail shout             Answers what it was asked and who asked it.
+    hostile  1.0.0    spin grow grow_gently recurse trap panic +11  Misbehaves in one way a skill.
     ");
     assert_snapshot!(seen(on(&host, &["agents", "counter"]).await.good()), @"
     counter: Keeps numbers and bytes in state.
@@ -178,6 +191,9 @@ async fn an_archive_is_published() {
     run `troupe swap echo@1.0.0` to make it serve
     ");
     assert_snapshot!(seen(on(&host, &["publish", "absent.tar"]).await.bad()), @"error: `absent.tar` cannot be read (entity not found) [request.invalid]");
+    let large = std::fs::File::create(host.dir().join("large.tar")).unwrap();
+    large.set_len(limits::ARCHIVE_BYTES_MAX + 1).unwrap();
+    assert_snapshot!(seen(on(&host, &["publish", "large.tar"]).await.bad()), @"error: `large.tar` is larger than an archive may be (42560 KiB) [limit.request]");
 }
 
 #[tokio::test]
@@ -194,4 +210,30 @@ async fn without_the_token_a_command_says_where_it_is() {
     let host = empty_host().await;
     let said = run(PROGRAM, host.dir(), &["--host", &host.client().url, "agents"]).await;
     assert_snapshot!(seen(said.bad()), @"error: send `Authorization: Bearer TOKEN`; on the host's machine the token is in the file `token` of its data directory [auth.missing]");
+}
+
+#[tokio::test]
+async fn the_token_in_the_data_directory_stays_on_this_machine() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("token"), "0f".repeat(32)).unwrap();
+    let to = async |host: &str| run(PROGRAM, dir.path(), &["--data-dir", ".", "--host", host, "agents"]).await;
+    // An address of documentation: had the command called it, it would wait.
+    assert_snapshot!(to("http://192.0.2.1:7070").await.bad(), @"error: http://192.0.2.1:7070 is not this machine; give its token with `--token` or TROUPE_TOKEN [auth.missing]");
+    assert_snapshot!(to("http://localhost.example").await.bad(), @"error: http://localhost.example is not this machine; give its token with `--token` or TROUPE_TOKEN [auth.missing]");
+}
+
+#[tokio::test]
+async fn an_address_that_is_none_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let to = async |host: &str| run(PROGRAM, dir.path(), &["--host", host, "agents"]).await;
+    for host in ["localhost:7070", "127.0.0.1:7070", "", "http://", "http://localhost:port"] {
+        let said = to(host).await;
+        assert_eq!(
+            said.bad(),
+            format!(
+                "error: `--host {host}` is not the address of a host; write it like `http://127.0.0.1:7070` [request.invalid]\n"
+            )
+        );
+    }
+    assert_snapshot!(to("https://localhost:7070").await.bad(), @"error: `--host https://localhost:7070` asks for TLS, which this command does not speak; name the host itself, with `http://` [request.invalid]");
 }

@@ -8,14 +8,14 @@ use troupe_tests::{Host, guests_dir, root};
 use crate::PROGRAM;
 
 /// Puts an agent made from the template into a directory.
-fn make_agent(dir: &Path) -> PathBuf {
+fn make_agent(dir: &Path, name: &str) -> PathBuf {
     let template = root().join("sdk/templates/rust");
     let sdk = root().join("sdk/rust").canonicalize().unwrap();
-    let filled = |name: &str| {
-        let text = std::fs::read_to_string(template.join(name)).unwrap();
-        text.replace("{{name}}", "mine").replace("{{sdk}}", &format!("{{ path = {:?} }}", sdk.to_str().unwrap()))
+    let filled = |file: &str| {
+        let text = std::fs::read_to_string(template.join(file)).unwrap();
+        text.replace("{{name}}", name).replace("{{sdk}}", &format!("{{ path = {:?} }}", sdk.to_str().unwrap()))
     };
-    let agent = dir.join("agents").join("mine");
+    let agent = dir.join("agents").join(name);
     std::fs::create_dir_all(agent.join("src")).unwrap();
     std::fs::write(agent.join("Cargo.toml"), filled("Cargo.toml.tmpl")).unwrap();
     std::fs::write(agent.join("agent.toml"), filled("agent.toml")).unwrap();
@@ -23,6 +23,12 @@ fn make_agent(dir: &Path) -> PathBuf {
     // The versions that the guests are built with, so that nothing is downloaded anew.
     std::fs::copy(root().join("tests/guests/Cargo.lock"), agent.join("Cargo.lock")).unwrap();
     agent
+}
+
+/// `troupe dev` on a directory of agents, not started yet.
+fn developing() -> Host {
+    Host::new(PROGRAM, &["dev", "agents", "--listen", "127.0.0.1:0"])
+        .with_variable("CARGO_TARGET_DIR", guests_dir().join("dev").to_str().unwrap())
 }
 
 /// Replaces a text in the agent's sources, as an editor's save does; returns where the
@@ -38,10 +44,13 @@ fn edit(host: &Host, from: &str, to: &str) -> usize {
 
 #[tokio::test]
 async fn a_saved_edit_is_swapped_in_and_a_broken_one_is_not() {
-    let mut host = Host::new(PROGRAM, &["dev", "agents", "--listen", "127.0.0.1:0"])
-        .with_variable("CARGO_TARGET_DIR", guests_dir().join("dev").to_str().unwrap());
-    make_agent(host.dir());
+    let mut host = developing();
+    let agent = make_agent(host.dir(), "mine");
+    let mut manifest = std::fs::read_to_string(agent.join("agent.toml")).unwrap();
+    manifest.push_str("\n[capabilities.state]\nbytes = \"1 MiB\"\nkeys = 10\n");
+    std::fs::write(agent.join("agent.toml"), manifest).unwrap();
     host.start().await;
+    assert!(host.said().contains("  granted mine: state: up to 1 MiB and 10 keys\n"), "{}", host.said());
     let client = host.client();
     let echo = async || client.run("mine", "echo", json!({ "text": "hello" })).await;
     let first = echo().await;
@@ -55,7 +64,7 @@ async fn a_saved_edit_is_swapped_in_and_a_broken_one_is_not() {
     assert!(second.header("troupe-release").unwrap().starts_with("mine@0.1.0-dev.2;"));
 
     let said = edit(&host, "to_uppercase()", "to_uppercase(");
-    host.says(said, |said| said.contains("what served before still serves")).await;
+    host.says(said, |said| said.contains("mine@0.1.0-dev.2 still serves")).await;
     let log = host.said().split_off(said);
     assert!(
         log.contains("unclosed delimiter") || log.contains("mismatched"),
@@ -71,7 +80,53 @@ async fn a_saved_edit_is_swapped_in_and_a_broken_one_is_not() {
 
     // What has not changed is not published again.
     let said = host.said().len();
-    let took = host.start().await;
-    println!("ready after {took:?} on unchanged sources");
-    assert!(host.said()[said..].contains("unchanged mine@0.1.0-dev.3 serves"), "{}", host.said());
+    host.start().await;
+    let log = host.said().split_off(said);
+    assert!(log.contains("unchanged mine@0.1.0-dev.3 serves"), "{log}");
+    for word in ["Compiling", "published", "granted", "deployed"] {
+        assert!(!log.contains(word), "{word}: {log}");
+    }
+    let versions = host.client().get("/api/v1/agents/mine/versions").await.of(200);
+    assert_eq!(versions["items"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn agents_that_appear_or_come_back_are_seen() {
+    let mut host = developing();
+    let agent = make_agent(host.dir(), "first");
+    host.start().await;
+
+    // As a checkout of another commit does.
+    let said = host.said().len();
+    std::fs::remove_dir_all(&agent).unwrap();
+    make_agent(host.dir(), "first");
+    let source = agent.join("src/lib.rs");
+    let text = std::fs::read_to_string(&source).unwrap();
+    std::fs::write(&source, text.replace("text: input.text", "text: input.text.repeat(2)")).unwrap();
+    host.says(said, |said| said.contains("deployed first@0.1.0-dev.2")).await;
+    let said = host.said().len();
+    std::fs::write(&source, text.replace("text: input.text", "text: input.text.repeat(3)")).unwrap();
+    host.says(said, |said| said.contains("deployed first@0.1.0-dev.3")).await;
+
+    // A new agent, at first with a mistake.
+    let said = host.said().len();
+    let new = make_agent(&host.dir().join("aside"), "second");
+    let source = new.join("src/lib.rs");
+    let text = std::fs::read_to_string(&source).unwrap();
+    std::fs::write(&source, "nonsense").unwrap();
+    std::fs::rename(&new, host.dir().join("agents/second")).unwrap();
+    host.says(said, |said| said.contains("no release of second serves; save a change to build it again")).await;
+    std::fs::write(host.dir().join("agents/second/src/lib.rs"), text).unwrap();
+    host.says(said, |said| said.contains("deployed second@0.1.0-dev.1")).await;
+
+    // The directory of all of them goes and comes back.
+    let said = host.said().len();
+    std::fs::rename(host.dir().join("agents"), host.dir().join("away")).unwrap();
+    std::fs::rename(host.dir().join("away"), host.dir().join("agents")).unwrap();
+    host.says(said, |said| said.contains("unchanged second@0.1.0-dev.1 serves")).await;
+    let said = host.said().len();
+    let source = agent.join("src/lib.rs");
+    let text = std::fs::read_to_string(&source).unwrap();
+    std::fs::write(&source, text.replace("repeat(3)", "repeat(4)")).unwrap();
+    host.says(said, |said| said.contains("deployed first@0.1.0-dev.4")).await;
 }

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use troupe_tests::command::run;
 
-use super::seen;
+use super::{seen, told};
 use crate::{PROGRAM, empty_host};
 
 #[tokio::test]
@@ -12,7 +12,7 @@ async fn a_busy_port_is_told_and_nothing_is_made() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let said = run(PROGRAM, dir.path(), &["serve", "--listen", &address]).await;
-    assert_snapshot!(seen(said.bad()), @"error: [address] is in use; stop the process that listens there or choose another with `--listen` [address.in_use]");
+    assert_snapshot!(told(&said), @"error: [address] is in use; stop the process that listens there or choose another with `--listen` [address.in_use]");
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
@@ -20,7 +20,7 @@ async fn a_busy_port_is_told_and_nothing_is_made() {
 async fn a_second_host_on_the_same_directory_is_refused_and_the_first_goes_on() {
     let mut host = empty_host().await;
     let said = run(PROGRAM, host.dir(), &["--data-dir", "data", "serve", "--listen", "127.0.0.1:0"]).await;
-    assert_snapshot!(seen(said.bad()), @"error: another host uses the data directory `data`; stop it, or name another with `--data-dir` [data_dir.locked]");
+    assert_snapshot!(told(&said), @"error: another host uses the data directory `data`; stop it, or name another with `--data-dir` [data_dir.locked]");
     assert!(host.is_alive());
     host.client().get("/api/v1/agents").await.of(200);
 }
@@ -31,7 +31,7 @@ async fn a_data_directory_that_cannot_be_written_is_told() {
     // A path under a file: unlike a mode, this stops an administrator too.
     std::fs::write(dir.path().join("file"), "").unwrap();
     let said = run(PROGRAM, dir.path(), &["--data-dir", "file/data", "serve", "--listen", "127.0.0.1:0"]).await;
-    assert_snapshot!(seen(said.bad()), @"error: the data directory `file/data` cannot be used (not a directory); name another with `--data-dir` [data_dir.unusable]");
+    assert_snapshot!(told(&said), @"error: the data directory `file/data` cannot be used (not a directory); name another with `--data-dir` [data_dir.unusable]");
 }
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn a_manifest_with_an_unknown_field_is_told_by_line_and_field() {
 async fn a_directory_without_agents_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let said = run(PROGRAM, dir.path(), &["dev", ".", "--listen", "127.0.0.1:0"]).await;
-    assert_snapshot!(seen(said.bad()), @"error: there is no agent in `.`: no directory in it has an agent.toml [build.failed]");
+    assert_snapshot!(told(&said), @"error: there is no agent in `.`: no directory in it has an agent.toml [build.failed]");
     let said = run(PROGRAM, dir.path(), &["dev", "absent", "--listen", "127.0.0.1:0"]).await;
-    assert_snapshot!(seen(said.bad()), @"error: `absent` cannot be read (entity not found); name a directory of agents [build.failed]");
+    assert_snapshot!(told(&said), @"error: `absent` cannot be read (entity not found); name a directory of agents [build.failed]");
 }

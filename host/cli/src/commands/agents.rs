@@ -11,6 +11,10 @@ use crate::client::{Client, segment};
 use crate::human::table;
 use crate::output;
 
+/// Characters of the skills in the list of agents: with short names and summaries a line
+/// then fits a terminal. `troupe agents AGENT` has them all.
+const SKILLS_WIDTH: usize = 40;
+
 pub(crate) async fn run(args: &Args, command: &Agents) -> Result<ExitCode> {
     let client = Client::new(args)?;
     match &command.agent {
@@ -35,9 +39,25 @@ fn list(agents: &[AgentSummary]) -> String {
     }
     let row = |agent: &AgentSummary| {
         let serving = agent.serving.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
-        vec![agent.name.clone(), serving, agent.skills.join(" "), agent.summary.clone()]
+        vec![agent.name.clone(), serving, few(&agent.skills), agent.summary.clone()]
     };
     table(&["agent", "serving", "skills", "summary"], &agents.iter().map(row).collect::<Vec<_>>())
+}
+
+/// The first names that fit into a column, and how many more there are.
+fn few(names: &[String]) -> String {
+    let mut out = String::new();
+    for (index, name) in names.iter().enumerate() {
+        if index > 0 && out.len() + 1 + name.len() > SKILLS_WIDTH {
+            out.push_str(&format!(" +{}", names.len() - index));
+            break;
+        }
+        if index > 0 {
+            out.push(' ');
+        }
+        out.push_str(name);
+    }
+    out
 }
 
 fn show(agent: &AgentDetail, versions: &[ReleaseView]) -> String {

@@ -1,12 +1,16 @@
 //! `troupe run`: ask for a skill, watch it work, print the answer.
 
+use std::cell::Cell;
+use std::future::ready;
 use std::io::{IsTerminal as _, Read as _};
 use std::pin::pin;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use futures::StreamExt as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use troupe_core::view::{Durability, NewTask, Progress, TaskStatus, TaskView};
 use troupe_core::{Code, Error, Result};
 
@@ -14,6 +18,9 @@ use crate::args::{Args, Run};
 use crate::client::Client;
 use crate::human::document;
 use crate::output;
+
+/// How long a host may take to cancel a task after Ctrl-C.
+const CANCEL_TIME_MAX: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(args: &Args, command: &Run) -> Result<ExitCode> {
     let request = NewTask {
@@ -26,23 +33,24 @@ pub(crate) async fn run(args: &Args, command: &Run) -> Result<ExitCode> {
         durability: Durability::Full,
     };
     let client = Client::new(args)?;
-    let mut task: TaskView = client.post("/api/v1/tasks", &request).await?;
+    // Listening begins before asking, so that no task is left behind by a Ctrl-C.
+    let mut interrupts = signal(SignalKind::interrupt()).map_err(Error::internal)?;
+    let mut asked = pin!(client.post::<TaskView>("/api/v1/tasks", &request));
+    let mut task = tokio::select! {
+        task = &mut asked => task?,
+        _ = interrupts.recv() => return interrupted(args, &client, asked, &mut interrupts).await,
+    };
     if command.detach {
         output::answer(args.json, &task, super::tasks::show)?;
         return Ok(ExitCode::SUCCESS);
     }
     if !task.status.is_final() {
-        tokio::select! {
-            ended = follow(&client, &task) => task = ended?,
-            _ = tokio::signal::ctrl_c() => {
-                let cancelled: Result<TaskView> = client.post(&format!("/api/v1/tasks/{}/cancel", task.id), &()).await;
-                match cancelled {
-                    Ok(_) => output::note("interrupted; the task is cancelled"),
-                    Err(error) => output::note(&format!("interrupted; the task was not cancelled: {error}")),
-                }
-                return Ok(ExitCode::from(output::INTERRUPTED));
-            }
-        }
+        let ended = tokio::select! {
+            ended = follow(&client, &task) => ended,
+            _ = interrupts.recv() => return interrupted(args, &client, ready(Ok(task)), &mut interrupts).await,
+        };
+        task =
+            ended.map_err(|error| error.context(format!("lost sight of task {0}, see `troupe tasks {0}`", task.id)))?;
     }
     finish(args, &task)
 }
@@ -54,8 +62,47 @@ fn finish(args: &Args, task: &TaskView) -> Result<ExitCode> {
         output::line(&document(answer));
     } else if let Some(failure) = task.failure.clone() {
         return Ok(output::fail(false, &failure.into()));
+    } else {
+        let (id, status) = (task.id, task.status.as_str());
+        output::note(&format!("the host stopped telling while task {id} was {status}; see `troupe tasks {id}`"));
     }
     Ok(if task.status == TaskStatus::Completed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Cancels the task that was asked for, once its id is known, and says what came of it. A
+/// second Ctrl-C ends the waiting.
+async fn interrupted(
+    args: &Args,
+    client: &Client,
+    asked: impl Future<Output = Result<TaskView>>,
+    interrupts: &mut Signal,
+) -> Result<ExitCode> {
+    let id = Cell::new(None);
+    let cancel = async {
+        let task = asked.await?.id;
+        id.set(Some(task));
+        let path = format!("/api/v1/tasks/{task}");
+        let _: TaskView = client.post(&format!("{path}/cancel"), &()).await?;
+        client.get::<TaskView>(&format!("{path}?wait=1")).await
+    };
+    let late =
+        || Error::new(Code::UnavailableHost, format!("the host did not answer in {} s", CANCEL_TIME_MAX.as_secs()));
+    let cancelled = tokio::select! {
+        cancelled = tokio::time::timeout(CANCEL_TIME_MAX, cancel) => cancelled.unwrap_or_else(|_| Err(late())),
+        _ = interrupts.recv() => Err(Error::new(Code::Cancelled, "interrupted again")),
+    };
+    match (cancelled, id.get()) {
+        (Ok(task), _) if args.json => output::answer(true, &task, |_| String::new())?,
+        (Ok(task), _) => output::note(&format!("interrupted; task {} is {}", task.id, task.status.as_str())),
+        (Err(error), Some(id)) => {
+            let error = error.context(format!("interrupted; task {id} may still run, see `troupe tasks {id}`"));
+            output::fail(args.json, &error);
+        }
+        (Err(error), None) => {
+            output::fail(args.json, &error.context("interrupted; a task may still run, see `troupe tasks`"));
+        }
+    }
+    Ok(ExitCode::from(output::INTERRUPTED))
 }
 
 /// Follows a task to its end and shows its progress.
@@ -78,7 +125,7 @@ async fn follow(client: &Client, task: &TaskView) -> Result<TaskView> {
         }
     }
     bar.finish_and_clear();
-    // The stream ended before the task, as when the host stops; it may know more later.
+    // The stream ended before the task, as when the host stops.
     client.get(&path).await
 }
 
@@ -90,7 +137,7 @@ fn bar() -> ProgressBar {
     if let Ok(style) = ProgressStyle::with_template("{spinner} {bar:24} {percent:>3}% {wide_msg}") {
         bar.set_style(style);
     }
-    bar.enable_steady_tick(std::time::Duration::from_millis(120));
+    bar.enable_steady_tick(Duration::from_millis(120));
     bar
 }
 

@@ -2,21 +2,23 @@
 
 use std::process::ExitCode;
 
+use serde_json::json;
 use troupe_core::{Result, limits};
 use troupe_runtime::{Drain, GrantPolicy};
 
 use crate::args::{Args, Serve};
-use crate::host::{Host, Manner, asked_to_stop};
-use crate::output::note;
+use crate::host::{Host, Manner, asked_to_stop, stopping};
+use crate::output::tell;
 
 pub(crate) async fn run(args: &Args, command: &Serve) -> Result<ExitCode> {
     let manner = Manner { grants: GrantPolicy::Approved, drain: Drain::Wait };
     let host = Host::start(&args.data_dir, &command.listen, manner).await?;
     let stop = asked_to_stop()?;
-    note(&format!("serving on {}", host.url()));
+    let url = host.url();
+    tell(args.json, &json!({ "event": "serving", "url": url }), &format!("serving on {url}"));
     let open = host.open();
     stop.await;
-    note("stopping; a second Ctrl-C stops at once");
+    stopping(args.json);
     open.close(limits::SHUTDOWN_TIME_MAX).await;
     Ok(ExitCode::SUCCESS)
 }

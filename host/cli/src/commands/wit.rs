@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use serde_json::json;
 use troupe_core::{Code, Error, Result};
 use wit_component::{DecodedWasm, WitPrinter};
 use wit_parser::{PackageId, Resolve};
 
-use crate::args::Wit;
+use crate::args::{Args, Wit};
 use crate::output;
 
 /// The contract this host was built with.
@@ -21,12 +22,12 @@ const CONTRACT: [(&str, &str); 7] = [
     ("state.wit", include_str!("../../../../wit/state.wit")),
 ];
 
-pub(crate) fn run(command: &Wit) -> Result<ExitCode> {
+pub(crate) fn run(args: &Args, command: &Wit) -> Result<ExitCode> {
     let text = match &command.component {
         None => contract(),
         Some(path) => component(path)?,
     };
-    output::line(&text);
+    output::answer(args.json, &json!({ "wit": text }), |_| text.clone())?;
     Ok(ExitCode::SUCCESS)
 }
 
