@@ -93,7 +93,7 @@ impl Host {
     /// host must have been made for it.
     #[cfg(target_os = "linux")]
     pub fn refuse_writes(&self, refuse: bool) {
-        use rustix::process::{Resource, Rlimit, prlimit};
+        use rustix::process::{Pid, Resource, Rlimit, prlimit};
         assert!(self.bears_limits, "this host would be killed by it");
         let pid = Pid::from_raw(self.pid().cast_signed());
         let limit = Rlimit { current: refuse.then_some(0), maximum: None };

@@ -1,10 +1,13 @@
-//! Reading request bodies, within limits.
+//! What handlers are given: bodies within limits, and the parameters of path and query.
 
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Request};
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
+use tower_http::timeout::TimeoutError;
 use troupe_core::{Code, Error, Result, limits};
 
 use crate::problem::Failed;
@@ -16,6 +19,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = Failed;
 
     async fn from_request(request: Request, _state: &S) -> std::result::Result<Self, Failed> {
+        require_json(request.headers())?;
         let bytes = read(request.into_body(), limits::REQUEST_BYTES_MAX).await?;
         if depth(&bytes) > limits::JSON_DEPTH_MAX {
             let message = format!("the document is nested deeper than {} levels", limits::JSON_DEPTH_MAX);
@@ -45,6 +49,35 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     }
 }
 
+/// A parameter of the path, as an argument of a handler.
+pub(crate) struct Path<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
+    type Rejection = Failed;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> std::result::Result<Self, Failed> {
+        match axum::extract::Path::from_request_parts(parts, state).await {
+            Ok(axum::extract::Path(parameter)) => Ok(Self(parameter)),
+            Err(error) => Err(Error::new(
+                Code::RequestInvalid,
+                format!("the path is not what is expected: {}", error.body_text()),
+            )
+            .into()),
+        }
+    }
+}
+
+/// Refuses a body that does not say it is JSON. A page of another site can send forms and
+/// plain text without asking anybody, and no JSON.
+fn require_json(headers: &HeaderMap) -> Result<()> {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json")) {
+        return Ok(());
+    }
+    Err(Error::new(Code::RequestMediaType, "the body must be JSON, sent with `Content-Type: application/json`"))
+}
+
 /// Reads a whole body of at most `bytes_max` bytes.
 pub(crate) async fn read(body: Body, bytes_max: usize) -> Result<Vec<u8>> {
     match Limited::new(body, bytes_max).collect().await {
@@ -53,8 +86,17 @@ pub(crate) async fn read(body: Body, bytes_max: usize) -> Result<Vec<u8>> {
             let most = limits::bytes(bytes_max as u64);
             Err(Error::new(Code::LimitRequest, format!("the body is larger than {most}")))
         }
+        Err(error) if is_late(&*error) => {
+            let most = limits::REQUEST_BODY_TIME_MAX.as_secs();
+            Err(Error::new(Code::LimitRequest, format!("the body did not arrive within {most} s")))
+        }
         Err(error) => Err(Error::new(Code::RequestInvalid, "the body did not arrive whole").with_cause(error)),
     }
+}
+
+/// Whether a body ended because its time was over.
+fn is_late(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<TimeoutError>())
 }
 
 /// How deep a JSON text nests, whatever else is wrong with it.

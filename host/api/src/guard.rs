@@ -4,7 +4,10 @@
 //! The attack: a page in an operator's browser sends requests to the loopback address,
 //! directly or through a name of its own that resolves there (DNS rebinding). The rule:
 //! the `Host` must be a name of this host, and an `Origin`, if there is one, too; both
-//! are checked before a body is read.
+//! are checked before a body is read. Ports are not compared: a page that another program
+//! of this machine serves comes this far, and lacks the token.
+
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
@@ -12,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{HOST, ORIGIN};
 use http::{HeaderName, HeaderValue, Uri};
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::timeout::RequestBodyTimeoutLayer;
+use tower_http::timeout::RequestBodyDeadlineLayer;
 use troupe_core::{Code, Error, limits};
 
 use crate::Doors;
@@ -21,9 +24,19 @@ use crate::problem::Failed;
 /// The id of a request, made here, sent back, and named in the log.
 static REQUEST_ID: HeaderName = HeaderName::from_static("troupe-request");
 
+tokio::task_local! {
+    /// The id of the request that this task answers.
+    static REQUEST: String;
+}
+
+/// The id of the request that is being answered.
+pub(crate) fn request() -> Option<String> {
+    REQUEST.try_with(Clone::clone).ok()
+}
+
 /// Puts the guards around `routes`, outermost last.
 pub(crate) fn around(routes: axum::Router<Doors>, doors: &Doors) -> axum::Router<Doors> {
-    routes
+    let routes = routes
         .fallback(|| async {
             Failed::from(Error::new(
                 Code::RouteNotFound,
@@ -35,8 +48,8 @@ pub(crate) fn around(routes: axum::Router<Doors>, doors: &Doors) -> axum::Router
                 Code::RouteMethod,
                 "this path does not take this method; the header `allow` names those that it takes",
             ))
-        })
-        .layer(RequestBodyTimeoutLayer::new(limits::REQUEST_BODY_TIME_MAX))
+        });
+    in_time(routes, limits::REQUEST_BODY_TIME_MAX)
         .layer(middleware::from_fn_with_state(doors.clone(), names))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             Failed::from(Error::internal("a handler panicked")).into_response()
@@ -44,12 +57,17 @@ pub(crate) fn around(routes: axum::Router<Doors>, doors: &Doors) -> axum::Router
         .layer(middleware::from_fn(request_id))
 }
 
+/// Bounds the time of each body as a whole: a byte now and then must not hold a connection.
+fn in_time<S: Clone + Send + Sync + 'static>(routes: axum::Router<S>, time: Duration) -> axum::Router<S> {
+    routes.layer(RequestBodyDeadlineLayer::new(time))
+}
+
 async fn request_id(request: Request, next: Next) -> Response {
     let id = uuid::Uuid::now_v7().to_string();
     let span = tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
     let mut response = {
         use tracing::Instrument as _;
-        next.run(request).instrument(span).await
+        REQUEST.scope(id.clone(), next.run(request)).instrument(span).await
     };
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID.clone(), id);
@@ -82,5 +100,39 @@ fn is_ours(doors: &Doors, authority: &str) -> bool {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => authority.split(':').next().unwrap_or_default(),
     };
-    ["127.0.0.1", "::1", "localhost"].contains(&name) || doors.hosts.iter().any(|host| host.eq_ignore_ascii_case(name))
+    let loopback = ["127.0.0.1", "::1", "localhost"];
+    let mut names = loopback.into_iter().chain(doors.hosts.iter().map(String::as_str));
+    names.any(|known| known.eq_ignore_ascii_case(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::routing::post;
+    use http_body_util::BodyExt as _;
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::body;
+    use crate::problem::Answer;
+
+    async fn length(body: Body) -> Answer<String> {
+        Ok(body::read(body, 1024).await?.len().to_string())
+    }
+
+    #[tokio::test]
+    async fn a_body_that_trickles_is_ended_as_a_whole() {
+        let trickle = futures::stream::unfold((), |()| async {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            Some((Ok::<_, std::io::Error>("x"), ()))
+        });
+        let routes = in_time(axum::Router::new().route("/", post(length)), Duration::from_millis(200));
+        let request = Request::post("/").body(Body::from_stream(trickle)).unwrap();
+        let answer = routes.oneshot(request).await.unwrap();
+        assert_eq!(answer.status(), http::StatusCode::PAYLOAD_TOO_LARGE);
+        let problem = answer.into_body().collect().await.unwrap().to_bytes();
+        let problem: serde_json::Value = serde_json::from_slice(&problem).unwrap();
+        assert_eq!(problem["code"], "limit.request");
+        assert_eq!(problem["detail"], "the body did not arrive within 60 s");
+    }
 }

@@ -6,6 +6,8 @@ use http::{HeaderValue, StatusCode};
 use troupe_core::view::Problem;
 use troupe_core::{Code, Error, Kind};
 
+use crate::guard;
+
 /// Seconds after which a client may try again what the host could not take.
 const RETRY_AFTER_SECONDS: u64 = 1;
 
@@ -26,6 +28,7 @@ impl From<Error> for Failed {
 pub(crate) fn status(error: &Error) -> StatusCode {
     match error.code.kind() {
         _ if error.code == Code::RouteMethod => StatusCode::METHOD_NOT_ALLOWED,
+        _ if error.code == Code::RequestMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Kind::Invalid => StatusCode::BAD_REQUEST,
         Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
         Kind::Denied => StatusCode::FORBIDDEN,
@@ -51,7 +54,7 @@ pub(crate) fn problem(error: &Error) -> Problem {
         code: error.code.as_str().to_owned(),
         detail: error.message.clone(),
         retryable: error.retryable,
-        request: None,
+        request: guard::request(),
         details: error.details.clone(),
     }
 }

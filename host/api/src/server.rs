@@ -1,4 +1,8 @@
 //! The server: accepts connections within a bound, and stops politely.
+//!
+//! The attack: connections that are opened and left silent, until no other is taken. The
+//! rule: HTTP/1.1 alone, whose one timer runs from the connection, and from each answer,
+//! to the end of the next request's head.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -6,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
@@ -73,13 +77,11 @@ impl Server {
         let slots = Arc::new(Semaphore::new(limits::CONNECTIONS_MAX));
         let open = GracefulShutdown::new();
         let mut stopped = self.stop.subscribe();
-        let mut builder = Builder::new(TokioExecutor::new());
+        let mut builder = http1::Builder::new();
         builder
-            .http1()
             .timer(TokioTimer::new())
             .header_read_timeout(limits::REQUEST_HEAD_TIME_MAX)
-            .max_buf_size(limits::REQUEST_HEAD_BYTES_MAX.max(8192));
-        builder.http2().timer(TokioTimer::new()).max_header_list_size(head_bytes()).max_concurrent_streams(128);
+            .max_buf_size(limits::REQUEST_HEAD_BYTES_MAX);
         loop {
             let connection = tokio::select! {
                 _ = stopped.wait_for(|stopped| *stopped) => break,
@@ -87,8 +89,7 @@ impl Server {
             };
             let Some((stream, slot)) = connection else { continue };
             let service = TowerToHyperService::new(router.clone());
-            let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
-            let connection = open.watch(connection);
+            let connection = open.watch(builder.serve_connection(TokioIo::new(stream), service));
             tokio::spawn(async move {
                 // What a client breaks off is the client's business.
                 let _ = connection.await;
@@ -121,8 +122,4 @@ impl Server {
             }
         }
     }
-}
-
-fn head_bytes() -> u32 {
-    u32::try_from(limits::REQUEST_HEAD_BYTES_MAX).unwrap_or(u32::MAX)
 }

@@ -12,8 +12,8 @@ use serde_json::{Map, Value};
 /// The result of anything that can fail with an [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The family of a code: what a caller can do about it. Doors derive status and exit
-/// codes from it.
+/// The family of a code: what a caller can do about it. Doors derive the status of an
+/// answer from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
@@ -75,6 +75,8 @@ macro_rules! codes {
 codes! {
     /// The request cannot be understood.
     RequestInvalid = "request.invalid", Invalid;
+    /// The body is of another media type than what is at this path takes.
+    RequestMediaType = "request.media_type", Invalid;
     /// The request is larger, deeper or slower than the door allows.
     LimitRequest = "limit.request", TooLarge;
     /// A name does not follow the grammar of names.

@@ -26,6 +26,10 @@ pub const IMAGE_DOCUMENT_BYTES_MAX: usize = 64 * 1024;
 pub const ARCHIVE_BYTES_MAX: u64 = COMPONENT_BYTES_MAX
     + (MANIFEST_DOCUMENT_BYTES_MAX + PROFILE_BYTES_MAX + 4 * IMAGE_DOCUMENT_BYTES_MAX + 64 * 1024) as u64;
 
+/// Archives that are read and admitted at once, in bytes together: four of the largest, or
+/// hundreds of the usual ones. Each is held up to three times while it is taken apart.
+pub const PUBLISHES_BYTES_MAX: u64 = 4 * ARCHIVE_BYTES_MAX;
+
 /// Entries in the archive of a release. Ours have 7; tools that list directories add 2.
 pub const ARCHIVE_ENTRIES_MAX: usize = 16;
 
@@ -50,10 +54,12 @@ pub const REQUEST_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Largest request head: method, path and header lines.
 pub const REQUEST_HEAD_BYTES_MAX: usize = 32 * 1024;
 
-/// How long a client may take over its request head before the connection is closed.
+/// How long a client may take over its request head before the connection is closed,
+/// counted from the connection or from the answer before: silence ends it too.
 pub const REQUEST_HEAD_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// How long a client may take over a request body.
+/// How long a client may take over a request body, from its first byte to its last. The
+/// largest archive arrives in time at 6 Mbit/s.
 pub const REQUEST_BODY_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// Deepest nesting of a JSON document. serde_json's own limit is 128; a document this

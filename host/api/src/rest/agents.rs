@@ -1,18 +1,33 @@
 //! `/api/v1/agents`: publish, list, get, versions.
 
-use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::body::{Body, HttpBody as _};
+use axum::extract::State;
 use http::StatusCode;
-use troupe_core::limits;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use troupe_core::view::{AgentDetail, AgentSummary, Page, Problem, ReleaseView};
+use troupe_core::{Code, Error, Result, limits};
 
 use crate::Doors;
 use crate::auth::Authenticated;
-use crate::body;
+use crate::body::{self, Path};
 use crate::problem::Answer;
 
-/// Room for the archive around a component: its headers, manifest and profile.
-const ARCHIVE_OVERHEAD_BYTES: u64 = 4 * 1024 * 1024;
+/// Room for archives in memory, in KiB, shared by all who publish to this process.
+static ROOM: Semaphore = Semaphore::const_new(kib(limits::PUBLISHES_BYTES_MAX) as usize);
+
+const fn kib(bytes: u64) -> u32 {
+    bytes.div_ceil(1024) as u32
+}
+
+/// Takes the room that an archive needs, before any of it is read. One that does not say
+/// how long it is needs what the largest does.
+fn room(archive: &Body) -> Result<SemaphorePermit<'static>> {
+    let bytes = archive.size_hint().upper().unwrap_or(u64::MAX).min(limits::ARCHIVE_BYTES_MAX);
+    ROOM.try_acquire_many(kib(bytes)).map_err(|_| {
+        let message = "as many releases are being published as the host has room for; try again in a moment";
+        Error::new(Code::LimitConcurrency, message)
+    })
+}
 
 /// Lists the tenant's agents by name.
 #[utoipa::path(get, path = "/api/v1/agents", tag = "agents",
@@ -62,7 +77,8 @@ pub(crate) async fn publish(
     Authenticated(caller): Authenticated,
     archive: Body,
 ) -> Answer<(StatusCode, axum::Json<ReleaseView>)> {
-    let bytes_max = usize::try_from(limits::COMPONENT_BYTES_MAX + ARCHIVE_OVERHEAD_BYTES).unwrap_or(usize::MAX);
+    let _room = room(&archive)?;
+    let bytes_max = usize::try_from(limits::ARCHIVE_BYTES_MAX).unwrap_or(usize::MAX);
     let archive = body::read(archive, bytes_max).await?;
     let (release, is_new) = doors.runtime.publish(&caller, archive).await?;
     Ok((if is_new { StatusCode::CREATED } else { StatusCode::OK }, axum::Json(release)))

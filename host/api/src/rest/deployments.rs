@@ -1,11 +1,11 @@
 //! `/api/v1/deployments`: get, swap, configure, grant.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use troupe_core::view::{ConfigureRequest, DeploymentView, GrantRequest, Page, Problem, SwapRequest, Swapped};
 
 use crate::Doors;
 use crate::auth::Authenticated;
-use crate::body::Json;
+use crate::body::{Json, Path};
 use crate::problem::Answer;
 
 /// Lists the tenant's deployments by agent.

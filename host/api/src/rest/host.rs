@@ -1,8 +1,11 @@
 //! Health, metrics and the description of the API.
 
+use std::sync::LazyLock;
+
 use axum::extract::State;
 use troupe_core::Scope;
 use troupe_core::view::Problem;
+use utoipa::openapi::OpenApi;
 
 use crate::Doors;
 use crate::auth::Authenticated;
@@ -31,9 +34,12 @@ pub(crate) async fn metrics(State(doors): State<Doors>, Authenticated(caller): A
     Ok(doors.metrics.print())
 }
 
+/// The document, made once.
+static DOCUMENT: LazyLock<OpenApi> = LazyLock::new(crate::openapi);
+
 /// This document.
 #[utoipa::path(get, path = "/api/v1/openapi.json", tag = "host", security(()),
     responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
-pub(crate) async fn openapi() -> axum::Json<utoipa::openapi::OpenApi> {
-    axum::Json(crate::openapi())
+pub(crate) async fn openapi() -> axum::Json<&'static OpenApi> {
+    axum::Json(&DOCUMENT)
 }

@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::Stream;
 use troupe_core::view::Problem;
@@ -12,6 +12,7 @@ use troupe_runtime::{TaskEvent, TaskEvents};
 
 use crate::Doors;
 use crate::auth::Authenticated;
+use crate::body::Path;
 use crate::problem::Answer;
 
 /// How often a silent stream says that it is alive.

@@ -1,11 +1,12 @@
 //! `/api/v1/tasks/{task}/journal` and `…/replay`: what a task did, and whether it does the
 //! same again.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use troupe_core::view::{JournalView, Problem, ReplayView};
 
 use crate::Doors;
 use crate::auth::Authenticated;
+use crate::body::Path;
 use crate::problem::Answer;
 
 /// Returns the calls of a task's last attempt, in the order in which the agent made them.

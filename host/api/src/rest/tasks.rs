@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::header::LOCATION;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Deserialize;
 use troupe_core::view::{NewTask, Page, Problem, TaskStatus, TaskView};
-use troupe_core::{TaskId, limits};
+use troupe_core::{Code, Error, TaskId, limits};
 use troupe_runtime::TaskQuery;
 use utoipa::IntoParams;
 
 use crate::Doors;
 use crate::auth::Authenticated;
-use crate::body::{Json, Query};
+use crate::body::{Json, Path, Query};
 use crate::problem::Answer;
 use crate::rest::release_header;
 
@@ -78,7 +78,9 @@ pub(crate) async fn list(
     Authenticated(caller): Authenticated,
     Query(which): Query<Which>,
 ) -> Answer<axum::Json<Page<TaskView>>> {
-    let after = which.after.map(|after| after.parse::<TaskId>()).transpose()?;
+    let after = which.after.map(|after| after.parse::<TaskId>()).transpose().map_err(|_| {
+        Error::new(Code::RequestInvalid, "`after` is not the id of a task; take it from `next` of the page before")
+    })?;
     let query = TaskQuery { agent: which.agent, status: which.status, after, limit: which.limit };
     Ok(axum::Json(doors.runtime.tasks(&caller, query).await?))
 }

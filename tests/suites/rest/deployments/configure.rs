@@ -38,6 +38,7 @@ async fn a_configuration_that_breaks_the_schema_changes_nothing() {
       "code": "configuration.invalid",
       "detail": "the configuration breaks the schema at `/repeat`: \"often\" is not of type \"integer\"",
       "retryable": false,
+      "request": "[id]",
       "details": {
         "faults": [
           {

@@ -54,6 +54,7 @@ async fn of_two_swaps_from_the_same_epoch_one_wins() {
       "code": "swap.conflict",
       "detail": "the deployment of echo is at epoch 2 now; look at it again, then repeat",
       "retryable": false,
+      "request": "[id]",
       "details": {
         "epoch": 2
       }

@@ -18,7 +18,8 @@ async fn without_a_token_the_answer_says_where_to_find_it() {
       "status": 401,
       "code": "auth.missing",
       "detail": "send `Authorization: Bearer TOKEN`; on the host's machine the token is in the file `token` of its data directory",
-      "retryable": false
+      "retryable": false,
+      "request": "[id]"
     }
     "#);
     assert_eq!(answer.header("www-authenticate"), Some("Bearer"));

@@ -1,6 +1,7 @@
 //! Bodies: how large, how deep, and of what.
 
 use insta::assert_snapshot;
+use reqwest::Method;
 use serde_json::json;
 use troupe_core::limits;
 
@@ -62,4 +63,26 @@ async fn a_field_nobody_knows_is_refused_and_named() {
     assert_snapshot!(problem["detail"].as_str().unwrap(), @"the body is not what is expected: unknown field `inptu`, expected one of `agent`, `skill`, `input`, `idempotency_key`, `timeout_ms`, `priority`, `durability` at line 1 column 41");
     let swap = json!({ "version": "2.0.0", "epcoh": 1 });
     host.client().post("/api/v1/deployments/echo/swap", &swap).await.problem(400, "request.invalid");
+}
+
+#[tokio::test]
+async fn what_does_not_say_that_it_is_json_is_refused() {
+    let host = host().await;
+    let client = host.client();
+    let text = r#"{ "agent": "echo", "skill": "version" }"#;
+    let sent = async |kind: Option<&str>| {
+        let request = client.request(Method::POST, "/api/v1/tasks?wait=30").body(text);
+        let request = match kind {
+            Some(kind) => request.header("content-type", kind),
+            None => request,
+        };
+        client.send(request).await
+    };
+    for kind in [None, Some("text/plain"), Some("application/x-www-form-urlencoded"), Some("text/json"), Some("json")] {
+        let problem = sent(kind).await.problem(415, "request.media_type");
+        assert_eq!(problem["detail"], "the body must be JSON, sent with `Content-Type: application/json`");
+    }
+    for kind in ["application/json", "Application/JSON; charset=utf-8", "application/vnd.task+json"] {
+        sent(Some(kind)).await.output();
+    }
 }

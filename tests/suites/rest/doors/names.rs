@@ -39,3 +39,17 @@ async fn an_operator_can_name_the_host() {
     client.get_with("/api/v1/agents", "host", "Troupe.Example:443").await.of(200);
     client.get_with("/api/v1/agents", "host", "other.example").await.problem(403, "auth.origin");
 }
+
+#[tokio::test]
+async fn a_host_answers_where_it_says_that_it_serves() {
+    for (listen, serves) in [("127.0.0.2:0", "http://127.0.0.2:"), ("0.0.0.0:0", "http://127.0.0.1:")] {
+        let mut host = Host::new(PROGRAM, &["serve", "--listen", listen]);
+        host.start().await;
+        let client = host.client();
+        assert!(client.url.starts_with(serves), "{}", client.url);
+        client.get("/api/v1/agents").await.of(200);
+        client.get_with("/api/v1/agents", "host", "LocalHost").await.of(200);
+        client.get_with("/api/v1/agents", "host", "127.0.0.3").await.problem(403, "auth.origin");
+        assert_eq!(host.said().contains("is open to the network"), listen.starts_with("0."), "{}", host.said());
+    }
+}

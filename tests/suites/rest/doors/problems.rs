@@ -17,7 +17,8 @@ async fn an_unknown_path_is_a_problem_document() {
       "status": 404,
       "code": "route.not_found",
       "detail": "there is nothing at this path; `/api/v1/openapi.json` lists what there is",
-      "retryable": false
+      "retryable": false,
+      "request": "[id]"
     }
     "#);
     host.client().get("/").await.problem(404, "route.not_found");
@@ -35,7 +36,8 @@ async fn a_wrong_method_is_a_problem_document() {
       "status": 405,
       "code": "route.method_not_allowed",
       "detail": "this path does not take this method; the header `allow` names those that it takes",
-      "retryable": false
+      "retryable": false,
+      "request": "[id]"
     }
     "#);
     assert_eq!(answer.header("allow"), Some("GET,HEAD"));

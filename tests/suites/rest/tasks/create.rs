@@ -85,6 +85,7 @@ async fn input_that_breaks_the_schema_names_the_place() {
       "code": "input.invalid",
       "detail": "the input breaks the schema at `/text`: 7 is not of type \"string\"",
       "retryable": false,
+      "request": "[id]",
       "details": {
         "faults": [
           {

@@ -44,7 +44,7 @@ async fn a_list_can_be_of_one_agent_and_one_status() {
 #[tokio::test]
 async fn a_query_nobody_knows_is_refused() {
     let host = host().await;
-    for query in ["colour=red", "status=asleep", "limit=many"] {
+    for query in ["colour=red", "status=asleep", "limit=many", "after=junk"] {
         host.client().get(&format!("/api/v1/tasks?{query}")).await.problem(400, "request.invalid");
     }
 }

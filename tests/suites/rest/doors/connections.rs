@@ -1,0 +1,104 @@
+//! Connections that do not do what a client's do.
+
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use troupe_core::limits;
+use troupe_tests::{Host, guests};
+
+use crate::rest::tasks::fill;
+use crate::{empty_host, host};
+
+/// Opens a connection and sends what it begins with.
+async fn connection(host: &Host, begin: &str) -> TcpStream {
+    let url = host.client().url;
+    let mut connection = TcpStream::connect(url.strip_prefix("http://").unwrap()).await.unwrap();
+    connection.write_all(begin.as_bytes()).await.unwrap();
+    connection
+}
+
+#[tokio::test]
+async fn a_connection_that_says_nothing_is_closed() {
+    let host = empty_host().await;
+    let whole = "GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n";
+    let closed = async |begin: &str| {
+        let started = Instant::now();
+        let mut connection = connection(&host, begin).await;
+        let mut answer = String::new();
+        let end = timeout(3 * limits::REQUEST_HEAD_TIME_MAX, connection.read_to_string(&mut answer)).await;
+        end.expect("an end in time").unwrap();
+        (answer, started.elapsed())
+    };
+    let (silent, half, idle, other) =
+        tokio::join!(closed(""), closed("GET /healthz HT"), closed(whole), closed("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"));
+    assert!(idle.0.starts_with("HTTP/1.1 200 OK\r\n") && idle.0.ends_with("ok\n"), "{}", idle.0);
+    for (_, took) in [silent, half, idle, other] {
+        assert!(took < limits::REQUEST_HEAD_TIME_MAX + Duration::from_secs(5), "{took:?}");
+    }
+}
+
+#[tokio::test]
+async fn archives_on_their_way_have_a_bound() {
+    let host = empty_host().await;
+    let client = host.client();
+    let token = client.token.clone().unwrap();
+    let begin = format!(
+        "POST /api/v1/agents/publish HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {token}\r\ntransfer-encoding: chunked\r\n\r\n"
+    );
+    let room = limits::PUBLISHES_BYTES_MAX / limits::ARCHIVE_BYTES_MAX;
+    // One more than there is room for: one of them is refused, the others wait.
+    let mut slow = Vec::new();
+    for _ in 0..=room {
+        slow.push(connection(&host, &begin).await);
+    }
+    let answered = slow.iter_mut().map(|slow| {
+        Box::pin(async move {
+            let mut first = [0; 12];
+            slow.read_exact(&mut first).await.unwrap();
+            first
+        })
+    });
+    let (first, ..) = timeout(Duration::from_secs(30), futures::future::select_all(answered)).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 429");
+    let refused = client.publish(guests().echo.archive("1.0.0")).await;
+    let problem = refused.problem(429, "limit.concurrency");
+    assert_eq!((&problem["retryable"], refused.header("retry-after")), (&json!(true), Some("1")));
+    drop(slow);
+    let until = Instant::now() + Duration::from_secs(30);
+    while client.publish(guests().echo.archive("2.0.0")).await.status == 429 {
+        assert!(Instant::now() < until, "the room is not given back");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_of_a_task_that_waits_its_turn_does_not_hold_up_the_end() {
+    let mut host = host().await;
+    let client = host.client();
+    fill(&client).await;
+    let waiting = client.submit("echo", "version", json!({})).await;
+    let mut stream = client.open(&format!("/api/v1/tasks/{waiting}/events")).await;
+    let first = stream.chunk().await.unwrap().expect("a first event");
+    assert!(first.starts_with(b"event: task\n"));
+    let started = Instant::now();
+    assert_eq!(host.stop().await.code(), Some(0));
+    // What ran may run for nine seconds; the host waits for that, and for nothing else.
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    // It ends whole, told of the task's end or not.
+    while stream.chunk().await.expect("a whole stream").is_some() {}
+}
+
+#[tokio::test]
+async fn a_path_that_is_no_text_is_a_problem_document() {
+    let host = empty_host().await;
+    for path in ["/api/v1/agents/%ff", "/api/v1/agents/%ff/versions", "/api/v1/deployments/%ff", "/api/v1/tasks/%ff"] {
+        let problem = host.client().get(path).await.problem(400, "request.invalid");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.starts_with("the path is not what is expected: Invalid URL: Invalid UTF-8 in "), "{detail}");
+    }
+    let cancel = host.client().request(Method::POST, "/api/v1/tasks/%ff/cancel");
+    host.client().send(cancel).await.problem(400, "request.invalid");
+}
