@@ -143,6 +143,10 @@ pub const TICK: Duration = Duration::from_millis(100);
 /// Invocations that run at once in one host. Each holds a pooled instance and a fibre.
 pub const INVOCATIONS_MAX: usize = 256;
 
+/// Components that describe themselves at once, beside what runs: a full house must not
+/// keep an operator from swapping.
+pub const DESCRIPTIONS_MAX: usize = 8;
+
 /// Time and memory that the child process which checks and compiles a component gets.
 pub const ADMISSION_TIME_MAX: Duration = Duration::from_secs(120);
 /// Address space of the admission child, beyond what the engine reserves.

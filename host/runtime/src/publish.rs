@@ -104,7 +104,7 @@ impl Runtime {
     /// yet is made by admission, whose child is the first to look inside.
     pub(crate) async fn admit(&self, digest: Digest, component: Vec<u8>) -> Result<(Agent, String)> {
         if let Some(agent) = self.loaded(&digest).await? {
-            let described = self.sandbox.describe(&agent).await?;
+            let described = self.described(&agent).await?;
             return Ok((agent, described));
         }
         let admitted = self.admission.admit(component).await?;
@@ -112,6 +112,12 @@ impl Runtime {
         blocking(move || runtime.sandbox.keep(&digest, &admitted.code)).await?;
         let agent = self.loaded(&digest).await?.ok_or_else(|| Error::internal("compiled code did not load"))?;
         Ok((agent, admitted.profile))
+    }
+
+    /// What a loaded component says of itself.
+    pub(crate) async fn described(&self, agent: &Agent) -> Result<String> {
+        let _place = self.descriptions.acquire().await.map_err(Error::internal)?;
+        self.sandbox.describe(agent).await
     }
 
     /// A component whose code this host has made. Deployments of one component share it.

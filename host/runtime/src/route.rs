@@ -310,3 +310,31 @@ fn list(names: &[&str]) -> String {
     let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
     quoted.join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_pattern_made_to_backtrack_takes_no_longer_than_another() {
+        let schema = compiled(&json!({ "type": "string", "pattern": "^(a+)+$" })).unwrap();
+        let started = Instant::now();
+        let text = json!("a".repeat(1_000_000) + "b");
+        assert_eq!(check(&schema, &text, Code::InputInvalid, "the input").unwrap_err().code, Code::InputInvalid);
+        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    }
+
+    #[test]
+    fn a_pattern_that_only_backtracking_can_match_is_refused_with_the_reason() {
+        for pattern in ["(?=a)b", r"(a)\1"] {
+            let error = compiled(&json!({ "type": "string", "pattern": pattern })).unwrap_err();
+            assert_eq!(error.code, Code::ProfileInvalid);
+            assert!(error.message.contains("no look-around"), "{error}");
+            assert!(error.message.contains(pattern), "{error}");
+        }
+    }
+}

@@ -58,6 +58,7 @@ pub struct Inner {
     /// This process, in leases.
     pub(crate) owner: String,
     pub(crate) slots: Arc<Semaphore>,
+    pub(crate) descriptions: Semaphore,
     pub(crate) queue: Queue,
     pub(crate) workers: Workers,
     pub(crate) watchers: Watchers,
@@ -97,6 +98,7 @@ impl Runtime {
             components: Components::default(),
             owner,
             slots: Arc::new(Semaphore::new(limits::INVOCATIONS_MAX)),
+            descriptions: Semaphore::new(limits::DESCRIPTIONS_MAX),
             queue: Queue::default(),
             workers: Workers::default(),
             watchers: Watchers::default(),

@@ -54,7 +54,7 @@ pub(crate) fn engine() -> Result<Engine> {
 }
 
 fn pool() -> PoolingAllocationConfig {
-    let instances = u32::try_from(limits::INVOCATIONS_MAX).unwrap_or(u32::MAX);
+    let instances = u32::try_from(limits::INVOCATIONS_MAX + limits::DESCRIPTIONS_MAX).unwrap_or(u32::MAX);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
         .total_core_instances(instances * 16)

@@ -130,3 +130,33 @@ async fn agents_that_appear_or_come_back_are_seen() {
     std::fs::write(&source, text.replace("repeat(3)", "repeat(4)")).unwrap();
     host.says(said, |said| said.contains("deployed first@0.1.0-dev.4")).await;
 }
+
+#[tokio::test]
+async fn a_second_save_ends_what_still_runs_on_the_oldest_release_and_says_so() {
+    let mut host = Host::new(PROGRAM, &["dev", "agents", "--listen", "127.0.0.1:0"])
+        .with_variable("CARGO_TARGET_DIR", guests_dir().join("dev-expire").to_str().unwrap());
+    let agent = make_agent(host.dir());
+    let source = std::fs::read_to_string(agent.join("src/lib.rs")).unwrap();
+    let sleeping = "text: { std::thread::sleep(std::time::Duration::from_secs(50)); input.text }";
+    std::fs::write(agent.join("src/lib.rs"), source.replace("text: input.text", sleeping)).unwrap();
+    host.start().await;
+    let client = host.client();
+    let running = client.submit("mine", "echo", json!({ "text": "hello" })).await;
+    while client.get(&format!("/api/v1/tasks/{running}")).await.of(200)["status"] != "running" {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+
+    let said = edit(&host, "from_secs(50)", "from_secs(1)");
+    host.says(said, |said| said.contains("deployed mine@0.1.0-dev.2")).await;
+    assert!(!host.said()[said..].contains("expired"), "{}", host.said());
+    assert_eq!(client.get(&format!("/api/v1/tasks/{running}")).await.of(200)["status"], "running");
+
+    let said = edit(&host, "from_secs(1)", "from_secs(0)");
+    host.says(said, |said| said.contains("deployed mine@0.1.0-dev.3")).await;
+    assert!(host.said()[said..].contains("expired 1 call"), "{}", host.said());
+    let ended = client.ended(&running).await;
+    assert_eq!((&ended["status"], &ended["release"]["version"]), (&json!("failed"), &json!("0.1.0-dev.1")));
+    assert_eq!((&ended["failure"]["code"], &ended["failure"]["retryable"]), (&json!("swap.drained"), &json!(true)));
+    let after = client.run("mine", "echo", json!({ "text": "hello" })).await;
+    assert!(after.header("troupe-release").unwrap().starts_with("mine@0.1.0-dev.3;"));
+}

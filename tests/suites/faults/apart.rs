@@ -16,12 +16,12 @@ use crate::host;
 /// Longest until the host looks again, with time to act.
 const FOUND_TIME_MAX: Duration = limits::LEASE_RENEWAL.saturating_add(Duration::from_secs(5));
 
-async fn store(host: &Host) -> Store {
+pub async fn store(host: &Host) -> Store {
     Store::open(&host.data_dir().join("troupe.db"), Arc::new(SystemClock)).await.unwrap()
 }
 
 /// A pending task of `echo`.
-fn pending(skill: &str, input: &Value) -> TaskRow {
+pub fn pending(skill: &str, input: &Value) -> TaskRow {
     TaskRow {
         id: TaskId::generate(&SystemClock, &SystemEntropy),
         tenant: TenantId::default(),

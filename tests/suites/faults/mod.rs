@@ -5,6 +5,7 @@
 
 mod apart;
 mod clients;
+mod damage;
 #[cfg(target_os = "linux")]
 mod disk;
 mod publish;

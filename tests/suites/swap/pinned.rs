@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
+use troupe_core::limits;
 use troupe_tests::Client;
 
 use crate::host;
@@ -11,10 +12,15 @@ use crate::rest::tasks::{cancel, fill};
 /// Begins a call that takes a while, and returns its id once it runs.
 async fn start_sleeping(client: &Client) -> String {
     let task = client.submit("echo", "sleep", json!({ "ms": 1_500 })).await;
+    runs(client, &task).await;
+    task
+}
+
+/// Waits until a task runs.
+async fn runs(client: &Client, task: &str) {
     while client.get(&format!("/api/v1/tasks/{task}")).await.of(200)["status"] != "running" {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    task
 }
 
 #[tokio::test]
@@ -69,4 +75,28 @@ async fn a_call_that_waits_for_room_runs_on_the_release_that_serves_then() {
     client.swap("echo", "2.0.0").await.of(200);
     cancel(&client, &sleepers[0]).await.of(200);
     assert_eq!(waiting.await.unwrap().output(), json!({ "version": "2.0.0" }));
+}
+
+#[tokio::test]
+async fn a_drain_has_a_deadline_after_which_what_still_runs_ends_with_a_code() {
+    let host = host().await;
+    let client = host.client();
+    let task = json!({ "agent": "echo", "skill": "sleep", "input": { "ms": 300_000 }, "timeout_ms": 600_000 });
+    let running: Vec<Value> = [client.post("/api/v1/tasks", &task).await, client.post("/api/v1/tasks", &task).await]
+        .map(|answer| answer.of(202)["id"].clone())
+        .into();
+    for task in &running {
+        runs(&client, task.as_str().unwrap()).await;
+    }
+    client.swap("echo", "2.0.0").await.of(200);
+    let asked = Instant::now();
+    let swapped = client.swap("echo", "1.0.0").await.of(200);
+    assert_eq!(swapped["expired"], 2);
+    let waited = limits::DRAIN_TIME_MAX..limits::DRAIN_TIME_MAX + Duration::from_secs(5);
+    assert!(waited.contains(&asked.elapsed()), "{:?}", asked.elapsed());
+    for task in &running {
+        let ended = client.ended(task.as_str().unwrap()).await;
+        let failure = &ended["failure"];
+        assert_eq!((&failure["code"], &failure["retryable"]), (&json!("swap.drained"), &json!(true)), "{ended:#}");
+    }
 }
