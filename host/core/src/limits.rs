@@ -204,9 +204,9 @@ pub const COMPONENTS_LOADED_MAX: usize = 64;
 /// How long a stopping host waits for what runs.
 pub const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(30);
 
-/// Attempts of a task that is interrupted each time. One may be chance and two bad luck; a
-/// task that ends the host itself must not end every start.
-pub const TASK_ATTEMPTS_MAX: u32 = 3;
+/// How often a task may be interrupted by the end of its host and taken up again. Some of it
+/// is restarts; a task that ends the host itself must not end every start.
+pub const TASK_INTERRUPTIONS_MAX: u64 = 5;
 
 /// How long a host tries to keep the end of a task while its disk is full or its store
 /// busy. It is what a person needs to free some space; the outcome waits in memory.

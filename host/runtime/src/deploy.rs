@@ -289,7 +289,7 @@ impl Runtime {
     }
 }
 
-fn release_not_found(reference: &ReleaseRef) -> Error {
+pub(crate) fn release_not_found(reference: &ReleaseRef) -> Error {
     Error::new(
         Code::ReleaseNotFound,
         format!("there is no release {reference}; `troupe agents {}` lists its versions", reference.agent),

@@ -10,13 +10,16 @@ use std::time::Duration;
 
 use serde_json::Value;
 use troupe_core::view::{JournalCall, JournalView, Repeated, ReplayCall, ReplayOutcome, ReplayView, TaskStatus};
-use troupe_core::{Caller, Code, Effect, Error, Grants, ReleaseRef, Result, Scope, TaskId, limits};
+use troupe_core::{
+    AgentName, Caller, Code, Effect, Error, Grants, ReleaseRef, Result, Scope, TaskId, TenantId, limits,
+};
 use troupe_sandbox::{Answer, Call, Invocation, JournalRow, NoLedger, Outcome, Recording, Stop, Then};
 use troupe_store::{DeploymentRow, JournalHead, TaskRow};
 
 use crate::Runtime;
+use crate::deploy::release_not_found;
 use crate::route::Route;
-use crate::tasks::{ended_as, facts};
+use crate::tasks::{ended_as, facts, recorded};
 
 /// The ends that come from outside: a replay compares up to them.
 const CUT_SHORT: [Code; 5] =
@@ -51,7 +54,7 @@ impl Runtime {
         if !row.status.is_final() {
             return Err(impossible(format!("task {task} is {}; replay it when it has ended", row.status.as_str())));
         }
-        let route = self.past_route(caller, &row, &head).await?;
+        let route = self.past_route(&row.tenant, &row.agent, &head, None, 0).await?;
         let slot = self.slot(limits::WAIT_MAX).await?;
         let invocation = Invocation {
             facts: facts(&row, &head, &route),
@@ -79,36 +82,44 @@ impl Runtime {
         let journal = self.store.journal(&caller.tenant, task, row.attempt).await?;
         let (head, rows) =
             journal.ok_or_else(|| impossible(format!("task {task} has not run, so it has no journal")))?;
-        let rows = rows.into_iter().map(|row| {
-            let troupe_store::JournalRow { number, at, call, answer, write } = row;
-            JournalRow { number, at, call, answer: answer.unwrap_or_default(), write }
-        });
-        Ok((row, head, rows.collect()))
+        Ok((row, head, rows.into_iter().map(recorded).collect()))
     }
 
-    /// The route as it was when the attempt began.
-    async fn past_route(&self, caller: &Caller, row: &TaskRow, head: &JournalHead) -> Result<Arc<Route>> {
+    /// The route as it was when an attempt began, with the operator's grants and the copy of
+    /// the key space that whoever runs on it shall have.
+    ///
+    /// # Errors
+    /// [`Code::ReplayImpossible`] and [`Code::ReleaseNotFound`] naming what is gone.
+    pub(crate) async fn past_route(
+        &self,
+        tenant: &TenantId,
+        agent: &AgentName,
+        head: &JournalHead,
+        grants: Option<String>,
+        state_generation: u64,
+    ) -> Result<Arc<Route>> {
         let version = head.release.version.clone();
-        let reference = ReleaseRef { agent: row.agent.clone(), version };
-        let release = self.release_row(caller, &reference).await?;
+        let reference = ReleaseRef { agent: agent.clone(), version };
+        let release = self.store.release(tenant, &reference).await?;
+        let release = release.ok_or_else(|| release_not_found(&reference))?;
         if release.digest != head.release.digest {
             return Err(impossible(format!("release {reference} is not the one that the task ran on")));
         }
         let revision = head.configuration_revision;
-        let configuration = self.store.configuration(&caller.tenant, &row.agent, revision).await?;
+        let configuration = self.store.configuration(tenant, agent, revision).await?;
         let configuration =
             configuration.ok_or_else(|| impossible(format!("configuration {revision} is no longer kept")))?;
         let past = DeploymentRow {
-            tenant: caller.tenant.clone(),
-            agent: row.agent.clone(),
+            tenant: tenant.clone(),
+            agent: agent.clone(),
             epoch: head.release.epoch,
             serving: head.release.version.clone(),
             digest: head.release.digest,
             grants_revision: head.grants_revision,
-            grants: None,
+            grants,
             configuration_revision: revision,
             configuration,
-            state_generation: 0,
+            state_generation,
             changed_at: head.started_at,
         };
         Ok(Arc::new(self.prepare(&release).await?.route(past)?))

@@ -61,6 +61,13 @@ impl Routes {
         }
     }
 
+    /// Takes in a route of the past, on which something goes on. It drains from the start.
+    pub(crate) fn put_past(&self, route: &Arc<Route>) {
+        route.retire();
+        let key = (route.row.tenant.clone(), route.row.agent.clone());
+        self.lock().entry(key).or_default().push(Arc::clone(route));
+    }
+
     pub(crate) fn put_broken(&self, tenant: TenantId, agent: AgentName, reason: troupe_core::view::TaskFailure) {
         self.set((tenant, agent), Entry::Broken(Arc::new(reason)));
     }

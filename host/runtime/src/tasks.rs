@@ -16,6 +16,7 @@ mod ledger;
 mod observe;
 mod query;
 mod queue;
+mod resume;
 mod run;
 mod submit;
 mod watch;
@@ -25,6 +26,7 @@ pub use query::TaskQuery;
 pub use submit::Submitted;
 pub use watch::{TaskEvent, TaskEvents};
 
+pub(crate) use ledger::recorded;
 pub(crate) use queue::Queue;
 pub(crate) use run::{ended_as, facts};
 pub(crate) use watch::Watchers;

@@ -150,6 +150,7 @@ impl Sandbox {
     async fn run(&self, agent: &Agent, invocation: Invocation, export: Export<'_>) -> Outcome {
         let stop = invocation.stop.clone();
         let time = invocation.time;
+        let whole = invocation.facts.deadline.since(invocation.started_at);
         let output_bytes_max = invocation.output_bytes;
         let mut store =
             Store::new(&self.engine, Context::new(invocation, Arc::clone(&self.clock), self.egress.clone()));
@@ -164,7 +165,7 @@ impl Sandbox {
                 return Err(wasmtime::Error::new(reason.error()));
             }
             if tokio::time::Instant::now() >= ends_at {
-                return Err(wasmtime::Error::new(deadline(time)));
+                return Err(wasmtime::Error::new(deadline(whole)));
             }
             Ok(UpdateDeadline::Yield(1))
         });
@@ -172,7 +173,7 @@ impl Sandbox {
             biased;
             result = call(&mut store, agent, export) => result,
             reason = stop.stopped() => Err(wasmtime::Error::new(reason.error())),
-            () = tokio::time::sleep_until(ends_at) => Err(wasmtime::Error::new(deadline(time))),
+            () = tokio::time::sleep_until(ends_at) => Err(wasmtime::Error::new(deadline(whole))),
         };
         let context = store.data_mut();
         let result = match result {

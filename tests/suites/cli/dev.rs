@@ -135,7 +135,7 @@ async fn agents_that_appear_or_come_back_are_seen() {
 async fn a_second_save_ends_what_still_runs_on_the_oldest_release_and_says_so() {
     let mut host = Host::new(PROGRAM, &["dev", "agents", "--listen", "127.0.0.1:0"])
         .with_variable("CARGO_TARGET_DIR", guests_dir().join("dev-expire").to_str().unwrap());
-    let agent = make_agent(host.dir());
+    let agent = make_agent(host.dir(), "mine");
     let source = std::fs::read_to_string(agent.join("src/lib.rs")).unwrap();
     let sleeping = "text: { std::thread::sleep(std::time::Duration::from_secs(50)); input.text }";
     std::fs::write(agent.join("src/lib.rs"), source.replace("text: input.text", sleeping)).unwrap();

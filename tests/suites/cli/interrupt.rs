@@ -44,12 +44,49 @@ async fn ctrl_c_cancels_the_task() {
     assert_eq!((&task["id"], &task["status"]), (&json!(id), &json!("cancelled")));
 }
 
+/// Stops a host in the middle of everything, and waits until each of its threads stands.
+async fn freeze(host: &Host) {
+    signal(Some(host.pid()), Signal::STOP);
+    let stands = || {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", host.pid())).unwrap();
+        threads.flatten().all(|thread| {
+            std::fs::read_to_string(thread.path().join("status")).is_ok_and(|status| status.contains("State:\tT"))
+        })
+    };
+    while !stands() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Whether a process has something of its own to do on SIGINT.
+fn listens(child: &Child) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id().unwrap())).unwrap();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+    u64::from_str_radix(caught.trim(), 16).unwrap() & (1 << (Signal::INT.as_raw() - 1)) != 0
+}
+
+#[tokio::test]
+async fn ctrl_c_before_the_host_has_taken_the_task_cancels_it_too() {
+    let host = host().await;
+    freeze(&host).await;
+    let child = command_on(PROGRAM, &host, &SLEEP).spawn().unwrap();
+    while !listens(&child) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    interrupt(&child);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    signal(Some(host.pid()), Signal::CONT);
+    let said = ended(child).await;
+    assert_eq!(said.code, Some(130), "{said:#?}");
+    assert_snapshot!(seen(&said.err), @"interrupted; task [id] is cancelled");
+}
+
 #[tokio::test]
 async fn a_second_ctrl_c_does_not_wait_for_a_host_that_hangs() {
     let host = host().await;
     for json in [false, true] {
         let (child, _) = asked(&host, if json { &["--json"] } else { &[] }).await;
-        signal(Some(host.pid()), Signal::STOP);
+        freeze(&host).await;
         let started = Instant::now();
         interrupt(&child);
         tokio::time::sleep(Duration::from_millis(500)).await;

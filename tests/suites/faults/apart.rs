@@ -111,7 +111,7 @@ async fn a_cancel_that_only_the_store_knows_of_reaches_the_task() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let task: TaskId = task.parse().unwrap();
-    store(&host).await.cancel(&TenantId::default(), task).await.unwrap();
+    store(&host).await.cancel(&TenantId::default(), task, |_| String::new()).await.unwrap();
     let ended = ended(&host, task, limits::LEASE_RENEWAL + Duration::from_secs(2)).await;
     assert_eq!(ended["status"], "cancelled");
 }

@@ -82,7 +82,10 @@ async fn interrupted(
         let task = asked.await?.id;
         id.set(Some(task));
         let path = format!("/api/v1/tasks/{task}");
-        let _: TaskView = client.post(&format!("{path}/cancel"), &()).await?;
+        match client.post::<TaskView>(&format!("{path}/cancel"), &()).await {
+            Err(error) if error.code != Code::TaskEnded => return Err(error),
+            _ => {}
+        }
         client.get::<TaskView>(&format!("{path}?wait=1")).await
     };
     let late =

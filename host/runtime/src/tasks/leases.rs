@@ -78,13 +78,13 @@ impl Runtime {
     pub(crate) async fn recover(&self) -> Result<()> {
         let recovered = self.store.recover(&self.owner, call_name).await?;
         for (tenant, task) in &recovered.in_doubt {
-            tracing::warn!(%tenant, %task, "a task that was interrupted during a write ended in doubt");
+            tracing::warn!(%tenant, %task, "a task that was interrupted ended in doubt");
         }
         for (tenant, task) in &recovered.failed {
-            tracing::warn!(%tenant, %task, "a task that was interrupted in each of its attempts has failed");
+            tracing::warn!(%tenant, %task, "a task that was interrupted again and again has failed");
         }
-        if !recovered.rerun.is_empty() {
-            tracing::info!(tasks = recovered.rerun.len(), "interrupted tasks run again");
+        if !recovered.resume.is_empty() {
+            tracing::info!(tasks = recovered.resume.len(), "interrupted tasks are resumed");
         }
         Ok(())
     }
@@ -99,6 +99,6 @@ impl Runtime {
 }
 
 /// The name of a journalled call, for messages.
-fn call_name(bytes: &[u8]) -> String {
+pub(super) fn call_name(bytes: &[u8]) -> String {
     Call::decode(bytes).map_or_else(|_| "an unknown call".to_owned(), |call| call.describe())
 }

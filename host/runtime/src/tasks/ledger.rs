@@ -53,6 +53,12 @@ pub(crate) fn journalled(row: JournalRow) -> troupe_store::JournalRow {
     troupe_store::JournalRow { number, at, call, answer: (!answer.is_empty()).then_some(answer), write }
 }
 
+/// A journal row as the sandbox reads it.
+pub(crate) fn recorded(row: troupe_store::JournalRow) -> JournalRow {
+    let troupe_store::JournalRow { number, at, call, answer, write } = row;
+    JournalRow { number, at, call, answer: answer.unwrap_or_default(), write }
+}
+
 fn stored(write: StateWrite) -> troupe_store::StateWrite {
     match write {
         StateWrite::Set { key, value } => troupe_store::StateWrite::Set { key, value },

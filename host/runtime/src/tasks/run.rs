@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use troupe_core::view::{TaskFailure, TaskStatus};
 use troupe_core::{Code, Digest, Error, Result, limits};
-use troupe_sandbox::{Facts, Invocation, Stop, StopReason};
+use troupe_sandbox::{Facts, Invocation, Recording, Stop, StopReason};
 use troupe_store::{JournalHead, JournalRow, Lease, Pin, TaskEnd, TaskRow};
 
 use super::accepted::Accepted;
@@ -27,10 +27,10 @@ const END_PAUSE_MAX: Duration = Duration::from_secs(2);
 /// What an attempt runs in: one of the host's slots, a place among the workers, a route.
 #[derive(Debug)]
 pub(super) struct Seat {
-    slot: OwnedSemaphorePermit,
+    pub(super) slot: OwnedSemaphorePermit,
     pub(super) place: Place,
-    entered: Entered,
-    stop: Stop,
+    pub(super) entered: Entered,
+    pub(super) stop: Stop,
 }
 
 impl Seat {
@@ -88,6 +88,9 @@ impl Runtime {
         if row.status != TaskStatus::Pending {
             return Ok(());
         }
+        if row.release.is_some() {
+            return self.resume_pending(row, turn, slot).await;
+        }
         let (tenant, agent) = (row.tenant.clone(), row.agent.clone());
         if let Err(error) = self.route(&tenant, agent.as_str()) {
             tracing::warn!(%tenant, task = %row.id, "a task waits until its agent serves again: {error}");
@@ -106,7 +109,7 @@ impl Runtime {
         pin.lease_number = row.lease.as_ref().map_or(0, |lease| lease.number);
         seat.place.holds(pin.lease_number);
         let accepted = Arc::new(Accepted::claimed(self.store.clone(), pin, head.clone(), row.clone()));
-        self.run_attempt(accepted, row, head, seat).await.map(drop)
+        self.run_attempt(accepted, row, head, seat, None).await.map(drop)
     }
 
     /// Seats a task on the route that is in force now.
@@ -159,17 +162,24 @@ impl Runtime {
         Ok((row, pin, head))
     }
 
-    /// Runs an attempt to its end and commits the end.
+    /// Runs an attempt to its end and commits the end. A resumed one has its recording, and
+    /// whether that holds a write.
     pub(super) async fn run_attempt(
         &self,
         accepted: Arc<Accepted>,
         row: TaskRow,
         head: JournalHead,
         seat: Seat,
+        resumed: Option<(Recording, bool)>,
     ) -> Result<TaskRow> {
         let Seat { slot, place, entered, stop } = seat;
         let route = Arc::clone(&entered.route);
-        let time = Duration::from_millis(row.timeout_ms);
+        let (recording, wrote) = resumed.unzip();
+        let time = match recording {
+            // The time that the host was away counts.
+            Some(_) => head.deadline.since(self.clock.now()),
+            None => Duration::from_millis(row.timeout_ms),
+        };
         let invocation = Invocation {
             facts: facts(&row, &head, &route),
             grants: route.grants.clone(),
@@ -187,9 +197,17 @@ impl Runtime {
             output_bytes: route.output_bytes,
             seed: head.seed,
             started_at: head.started_at,
-            recording: None,
+            recording,
         };
         let outcome = self.sandbox.perform(&route.agent, invocation, row.skill.as_str(), &row.input).await;
+        if let (Some(wrote), Err(error)) = (wrote, &outcome.result)
+            && matches!(error.code, Code::ReplayDiverged | Code::ReplayImpossible)
+        {
+            drop((slot, entered));
+            self.settle_unresumed(&accepted, wrote, error).await?;
+            drop(place);
+            return Ok(row);
+        }
         let (status, output, failure) = ended_as(&route, row.skill.as_str(), outcome.result).await;
         drop(slot);
         let end = TaskEnd { status, output, failure, ended_at: self.clock.now() };

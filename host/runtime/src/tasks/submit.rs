@@ -11,6 +11,7 @@ use troupe_sandbox::StopReason;
 use troupe_store::{Creation, TaskRow};
 
 use super::accepted::Accepted;
+use super::leases::call_name;
 use super::query::{not_found, view};
 use super::watch::TaskEvent;
 use crate::Runtime;
@@ -67,7 +68,7 @@ impl Runtime {
     /// [`Code::TaskNotFound`]; [`Code::TaskEnded`] if there is nothing left to cancel.
     pub async fn cancel(&self, caller: &Caller, task: TaskId) -> Result<TaskView> {
         caller.require(Scope::Run)?;
-        let row = self.store.cancel(&caller.tenant, task).await?;
+        let row = self.store.cancel(&caller.tenant, task, call_name).await?;
         self.workers.stop(&caller.tenant, task, StopReason::Cancelled);
         if row.status.is_final() {
             self.queue.remove(task);
@@ -125,7 +126,7 @@ impl Runtime {
         let seat = self.seat(&row, self.slot(wait).await?)?;
         let (row, pin, head) = self.begin_attempt(row, seat.route())?;
         let accepted = Arc::new(Accepted::fleeting(self.store.clone(), pin, head.clone(), row.clone()));
-        let run = self.run_attempt(accepted, row, head, seat);
+        let run = self.run_attempt(accepted, row, head, seat, None);
         let row = tokio::time::timeout_at(until, run).await.map_err(|_| {
             Error::new(Code::LimitDeadline, "the task did not end within its wait, and nothing of it is kept")
         })?;
@@ -146,7 +147,7 @@ impl Runtime {
         // The attempt goes on when the client goes away, and so does what keeps it.
         let runtime = self.clone();
         let attempt = Arc::clone(&accepted);
-        let run = tokio::spawn(async move { runtime.run_attempt(attempt, row, head, seat).await });
+        let run = tokio::spawn(async move { runtime.run_attempt(attempt, row, head, seat, None).await });
         let row = match tokio::time::timeout_at(until, run).await {
             Ok(ended) => ended.map_err(Error::internal)??,
             Err(_) => tokio::spawn(async move { accepted.keep().await }).await.map_err(Error::internal)??,

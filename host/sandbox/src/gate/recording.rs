@@ -33,7 +33,7 @@ pub enum Then {
 #[derive(Debug)]
 pub struct Recording {
     rows: Mutex<Rows>,
-    numbers: BTreeSet<u64>,
+    answered: BTreeSet<u64>,
     last: u64,
     then: Then,
 }
@@ -63,9 +63,9 @@ impl Recording {
     /// A recording of an invocation's journal.
     pub fn new(rows: Vec<JournalRow>, then: Then) -> Self {
         let rows: BTreeMap<u64, JournalRow> = rows.into_iter().map(|row| (row.number, row)).collect();
-        let numbers: BTreeSet<u64> = rows.keys().copied().collect();
-        let last = numbers.last().copied().unwrap_or(0);
-        Self { rows: Mutex::new(Rows { ahead: rows, ..Rows::default() }), numbers, last, then }
+        let answered = rows.values().filter(|row| !row.answer.is_empty()).map(|row| row.number).collect();
+        let last = rows.last_key_value().map_or(0, |(number, _)| *number);
+        Self { rows: Mutex::new(Rows { ahead: rows, ..Rows::default() }), answered, last, then }
     }
 
     pub(crate) const fn then(&self) -> Then {
@@ -78,9 +78,9 @@ impl Recording {
     }
 
     /// Leaves what an invocation adds to the record: nothing if it is replayed, else the
-    /// rows that are not in it.
+    /// rows that are not in it with their answers.
     pub(crate) fn keep_new(&self, rows: &mut Vec<JournalRow>) {
-        rows.retain(|row| self.then == Then::GoOn && !self.numbers.contains(&row.number));
+        rows.retain(|row| self.then == Then::GoOn && !self.answered.contains(&row.number));
     }
 
     /// Takes the rows that the guest has not come to.

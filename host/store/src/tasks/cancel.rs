@@ -3,7 +3,7 @@
 use troupe_core::view::{TaskFailure, TaskStatus};
 use troupe_core::{Code, Error, Result, TaskId, TenantId};
 
-use super::{TaskEnd, TaskRow, claim, end, row};
+use super::{TaskEnd, TaskRow, claim, end, recover, row};
 use crate::Store;
 use crate::fault::{Done, Failed};
 use crate::rows::Columns as _;
@@ -11,13 +11,14 @@ use crate::writer::Tx;
 
 impl Store {
     /// Cancels a task. One that does not run ends at once; of one that runs, the wish is
-    /// noted for whoever runs it, and its row is returned as it stands.
+    /// noted for whoever runs it, and its row is returned as it stands. `name` says what a
+    /// journalled call is called.
     ///
     /// # Errors
     /// [`Code::TaskEnded`] when it has ended, [`Code::TaskNotFound`].
-    pub async fn cancel(&self, tenant: &TenantId, task: TaskId) -> Result<TaskRow> {
+    pub async fn cancel(&self, tenant: &TenantId, task: TaskId, name: fn(&[u8]) -> String) -> Result<TaskRow> {
         let tenant = tenant.clone();
-        self.write(move |tx| Box::pin(cancel(tx, tenant, task))).await
+        self.write(move |tx| Box::pin(cancel(tx, tenant, task, name))).await
     }
 
     /// Lists the tasks that `owner` runs and somebody has cancelled.
@@ -36,7 +37,7 @@ impl Store {
     }
 }
 
-async fn cancel(tx: &mut Tx, tenant: TenantId, task: TaskId) -> Done<TaskRow> {
+async fn cancel(tx: &mut Tx, tenant: TenantId, task: TaskId, name: fn(&[u8]) -> String) -> Done<TaskRow> {
     let Some(found) = row::find(&mut tx.connection, &tenant, task).await? else {
         return Err(row::not_found(task).into());
     };
@@ -44,7 +45,7 @@ async fn cancel(tx: &mut Tx, tenant: TenantId, task: TaskId) -> Done<TaskRow> {
         return Err(claim::ended(task, found.status).into());
     }
     if found.status != TaskStatus::Running {
-        return cancelled(tx, &tenant, task).await;
+        return recover::cancel_interrupted(tx, &found, name).await;
     }
     sqlx::query("update tasks set cancel_requested = 1 where tenant = $1 and id = $2")
         .bind(tenant.as_str())

@@ -44,6 +44,16 @@ impl Store {
         self.write(move |tx| Box::pin(claim(tx, tenant, task, owner, ran_on, head))).await
     }
 
+    /// Takes an interrupted task to go on with its attempt, under a new lease; returns it as
+    /// it then is. Tells the feed `task.running`.
+    ///
+    /// # Errors
+    /// As [`Store::claim`].
+    pub async fn resume(&self, tenant: &TenantId, task: TaskId, owner: &str) -> Result<TaskRow> {
+        let (tenant, owner) = (tenant.clone(), owner.to_owned());
+        self.write(move |tx| Box::pin(resume(tx, tenant, task, owner))).await
+    }
+
     /// Renews leases of `owner`, each named by its task and number, in one commit, and
     /// returns the tasks whose lease it no longer holds.
     ///
@@ -106,6 +116,26 @@ async fn claim(
     };
     let task = row::read(&claimed)?;
     journal::begin(tx, &tenant, task.id, task.attempt, &head).await?;
+    create::tell(tx, &task).await?;
+    Ok(task)
+}
+
+async fn resume(tx: &mut Tx, tenant: TenantId, task: TaskId, owner: String) -> Done<TaskRow> {
+    let claimed = sqlx::query(
+        "update tasks set status = 'running', lease_owner = $3, lease_number = lease_number + 1, lease_until = $4
+         where tenant = $1 and id = $2 and status = 'pending' and version is not null
+         returning *",
+    )
+    .bind(tenant.as_str())
+    .bind(task.to_string())
+    .bind(owner)
+    .bind(tx.now.plus(limits::LEASE_TIME).as_millis())
+    .fetch_optional(&mut tx.connection)
+    .await?;
+    let Some(claimed) = claimed else {
+        return Err(refusal(tx, &tenant, task).await?.into());
+    };
+    let task = row::read(&claimed)?;
     create::tell(tx, &task).await?;
     Ok(task)
 }

@@ -91,7 +91,7 @@ async fn run(tx: &mut Tx, commit: Commit) -> Done<CommitAnswer> {
 }
 
 /// Checks that the invocation still holds its task.
-async fn check(tx: &mut Tx, pin: &Pin) -> Done<()> {
+pub(super) async fn check(tx: &mut Tx, pin: &Pin) -> Done<()> {
     let found = sqlx::query(
         "select status, agent, attempt, epoch, lease_owner, lease_number from tasks where tenant = $1 and id = $2",
     )

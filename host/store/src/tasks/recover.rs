@@ -1,18 +1,18 @@
 //! What becomes of running tasks that nobody runs any more: at start those of a dead host,
 //! later those whose end could not be kept.
 //!
-//! The attack on correctness is repeating a write. The rule: a task whose journal holds no
-//! write, in our database or outside, runs again as a new attempt; any other ends
-//! `in_doubt`, naming the call, since nobody can tell how far it came. The default is
-//! doubt: an intent without an answer counts as a write. A task that was interrupted in
-//! each of its attempts may be what ends the host, so their number has a limit.
+//! The attack on correctness is repeating a write, or losing one. The rule: an interrupted
+//! task is resumed, as the same attempt on the same release, answered from its journal; so
+//! it is pending again and keeps all that. Whoever was asked to stop is not resumed; with a
+//! write whose outcome nobody knows it ends `in_doubt`, naming the call. A task that is
+//! interrupted again and again may be what ends the host, so the times have a limit.
 
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 use troupe_core::view::{TaskFailure, TaskStatus};
 use troupe_core::{Code, Error, Result, TaskId, TenantId, Timestamp, limits};
 
-use super::{TaskEnd, TaskRow, cancel, create, end, row};
+use super::{Pin, TaskEnd, TaskRow, cancel, commit, create, end, row};
 use crate::Store;
 use crate::fault::{Done, Failed};
 use crate::rows::Columns as _;
@@ -21,13 +21,13 @@ use crate::writer::Tx;
 /// What became of tasks that nobody ran any more.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recovered {
-    /// Pending again.
-    pub rerun: Vec<(TenantId, TaskId)>,
+    /// Pending again, to be resumed.
+    pub resume: Vec<(TenantId, TaskId)>,
     /// Ended in doubt.
     pub in_doubt: Vec<(TenantId, TaskId)>,
-    /// Ended as cancelled: somebody had asked for it, and nothing had been written.
+    /// Ended as cancelled: somebody had asked for it.
     pub cancelled: Vec<(TenantId, TaskId)>,
-    /// Ended as failed: interrupted in as many attempts as a task has.
+    /// Ended as failed: interrupted as often as a task may be.
     pub failed: Vec<(TenantId, TaskId)>,
 }
 
@@ -47,6 +47,16 @@ impl Store {
     pub async fn recover(&self, owner: &str, name: fn(&[u8]) -> String) -> Result<Recovered> {
         let owner = owner.to_owned();
         self.write(move |tx| Box::pin(recover(tx, owner, name))).await
+    }
+
+    /// Gives up an attempt that cannot be resumed and has written nothing: the task is
+    /// pending, as if it had not been begun.
+    ///
+    /// # Errors
+    /// Those of [`Store::commit`].
+    pub async fn start_over(&self, pin: &Pin) -> Result<()> {
+        let pin = pin.clone();
+        self.write(move |tx| Box::pin(start_over(tx, pin))).await
     }
 
     /// Lists the tasks that `owner` is said to run and whose lease ended before now.
@@ -83,7 +93,7 @@ impl Store {
 
 async fn recover(tx: &mut Tx, owner: String, name: fn(&[u8]) -> String) -> Done<Recovered> {
     let orphans = sqlx::query(
-        "select tenant, id, attempt, cancel_requested from tasks
+        "select tenant, id, attempt, lease_number, cancel_requested from tasks
          where status = 'running' and (lease_owner is null or lease_owner <> $1)
          order by tenant, id",
     )
@@ -102,7 +112,7 @@ async fn settle(
     let mut orphans = Vec::with_capacity(tasks.len());
     for (tenant, task) in tasks {
         let orphan = sqlx::query(
-            "select tenant, id, attempt, cancel_requested from tasks
+            "select tenant, id, attempt, lease_number, cancel_requested from tasks
              where tenant = $1 and id = $2 and status = 'running' and lease_owner = $3 and lease_until < $4",
         )
         .bind(tenant.as_str())
@@ -120,23 +130,38 @@ async fn settle_rows(tx: &mut Tx, orphans: &[SqliteRow], name: fn(&[u8]) -> Stri
     let mut recovered = Recovered::default();
     for orphan in orphans {
         let (tenant, task): (TenantId, TaskId) = (orphan.parsed("tenant")?, orphan.parsed("id")?);
-        let attempt = orphan.number("attempt")?;
-        let write = last_write(&mut tx.connection, &tenant, task, attempt).await?;
-        if let Some(write) = write {
-            doubt(tx, &tenant, task, &write, name).await?;
-            recovered.in_doubt.push((tenant, task));
-        } else if orphan.truth("cancel_requested")? {
-            cancel::cancelled(tx, &tenant, task).await?;
-            recovered.cancelled.push((tenant, task));
-        } else if attempt >= limits::TASK_ATTEMPTS_MAX {
-            give_up(tx, &tenant, task, attempt).await?;
-            recovered.failed.push((tenant, task));
-        } else {
-            rerun(tx, &tenant, task).await?;
-            recovered.rerun.push((tenant, task));
+        let (attempt, times) = (orphan.number("attempt")?, orphan.number("lease_number")?);
+        let cancelled = orphan.truth("cancel_requested")?;
+        if !cancelled && times < limits::TASK_INTERRUPTIONS_MAX {
+            resume(tx, &tenant, task).await?;
+            recovered.resume.push((tenant, task));
+            continue;
+        }
+        match last_write(&mut tx.connection, &tenant, task, attempt).await? {
+            Some(write) if !cancelled || !write.answered => {
+                doubt(tx, &tenant, task, &write, name).await?;
+                recovered.in_doubt.push((tenant, task));
+            }
+            _ if cancelled => {
+                cancel::cancelled(tx, &tenant, task).await?;
+                recovered.cancelled.push((tenant, task));
+            }
+            _ => {
+                give_up(tx, &tenant, task, times).await?;
+                recovered.failed.push((tenant, task));
+            }
         }
     }
     Ok(recovered)
+}
+
+/// Cancels an interrupted task, unless a write of it may have taken effect: then it ends in
+/// doubt.
+pub(super) async fn cancel_interrupted(tx: &mut Tx, task: &TaskRow, name: fn(&[u8]) -> String) -> Done<TaskRow> {
+    match last_write(&mut tx.connection, &task.tenant, task.id, task.attempt).await? {
+        Some(write) if !write.answered => doubt(tx, &task.tenant, task.id, &write, name).await,
+        _ => cancel::cancelled(tx, &task.tenant, task.id).await,
+    }
 }
 
 struct Write {
@@ -187,28 +212,46 @@ async fn doubt(
     end::end(tx, tenant, task, end).await
 }
 
-async fn give_up(tx: &mut Tx, tenant: &TenantId, task: TaskId, attempts: u32) -> Done<TaskRow> {
+async fn give_up(tx: &mut Tx, tenant: &TenantId, task: TaskId, times: u64) -> Done<TaskRow> {
     let message = format!(
-        "the task was interrupted in each of its {attempts} attempts, so it is not begun again; \
+        "the task was interrupted {times} times, so it is not taken up again; \
          if it may be what stops the host, look into its agent, else ask for it once more"
     );
-    let failure = TaskFailure::from(&Error::new(Code::LimitAttempts, message).with("attempts", attempts));
+    let failure = TaskFailure::from(&Error::new(Code::LimitAttempts, message).with("times", times));
     let end = TaskEnd { status: TaskStatus::Failed, output: None, failure: Some(failure), ended_at: tx.now };
     end::end(tx, tenant, task, end).await
 }
 
-/// The next claim makes a new attempt on the release that serves then, under a higher
-/// lease number.
-async fn rerun(tx: &mut Tx, tenant: &TenantId, task: TaskId) -> Done<()> {
-    let pending = sqlx::query(
+/// The next claim goes on with the attempt, under a higher lease number.
+async fn resume(tx: &mut Tx, tenant: &TenantId, task: TaskId) -> Done<()> {
+    pend(
+        tx,
+        tenant,
+        task,
+        "update tasks set status = 'pending', lease_owner = null, lease_until = null
+         where tenant = $1 and id = $2
+         returning *",
+    )
+    .await
+}
+
+/// The next claim makes a new attempt on the release that serves then.
+async fn start_over(tx: &mut Tx, pin: Pin) -> Done<()> {
+    commit::check(tx, &pin).await?;
+    pend(
+        tx,
+        &pin.tenant,
+        pin.task,
         "update tasks set status = 'pending', version = null, digest = null, epoch = null,
             lease_owner = null, lease_until = null, started_at = null
          where tenant = $1 and id = $2
          returning *",
     )
-    .bind(tenant.as_str())
-    .bind(task.to_string())
-    .fetch_one(&mut tx.connection)
-    .await?;
+    .await
+}
+
+async fn pend(tx: &mut Tx, tenant: &TenantId, task: TaskId, statement: &'static str) -> Done<()> {
+    let pending =
+        sqlx::query(statement).bind(tenant.as_str()).bind(task.to_string()).fetch_one(&mut tx.connection).await?;
     create::tell(tx, &row::read(&pending)?).await
 }

@@ -1,99 +1,88 @@
 use std::time::Duration;
 
 use troupe_core::view::TaskStatus;
-use troupe_core::{Clock as _, limits};
-use troupe_store::{Commit, JournalRow, Recovered};
+use troupe_core::{Clock as _, Code, limits};
+use troupe_store::Recovered;
 
-use crate::support::{Home, OWNER, begun, id, intent, pending, ran_on, row, rows_only, set, tenant};
-
-fn name(call: &[u8]) -> String {
-    String::from_utf8_lossy(call).into_owned()
-}
+use crate::support::{Home, OWNER, begun, id, intent, name, pending, ran_on, row, rows_only, set, tenant};
 
 #[tokio::test]
-async fn what_wrote_nothing_runs_again_and_what_wrote_ends_in_doubt() {
+async fn what_was_interrupted_is_to_be_resumed_whatever_it_has_done() {
     let home = Home::open().await;
     let untouched = home.running(1).await;
     home.store.commit(rows_only(&untouched, vec![row(1, false)])).await.unwrap();
     let wrote_state = home.running(2).await;
     home.change(&wrote_state, 1, set("k", b"v")).await.unwrap();
-    let wrote_outside = home.running(3).await;
-    home.store.commit(rows_only(&wrote_outside, vec![row(1, true), row(2, false)])).await.unwrap();
-    let was_writing = home.running(4).await;
+    let was_writing = home.running(3).await;
     home.store.commit(rows_only(&was_writing, vec![intent(1), row(2, true)])).await.unwrap();
-    home.store.create_task(pending(5)).await.unwrap();
+    home.store.create_task(pending(4)).await.unwrap();
 
     let recovered = home.store.recover("owner-2", name).await.unwrap();
-    assert_eq!(recovered.rerun, [(tenant(), id(1))]);
-    assert_eq!(recovered.in_doubt, [(tenant(), id(2)), (tenant(), id(3)), (tenant(), id(4))]);
-
-    let again = home.store.task(&tenant(), id(1)).await.unwrap().unwrap();
-    assert_eq!((again.status, again.attempt, again.lease, again.release), (TaskStatus::Pending, 1, None, None));
-    let mut told = Vec::new();
-    for number in 2..=4 {
+    let all: Vec<_> = (1..=3).map(|number| (tenant(), id(number))).collect();
+    assert_eq!(recovered, Recovered { resume: all, ..Recovered::default() });
+    for number in 1..=3 {
         let task = home.store.task(&tenant(), id(number)).await.unwrap().unwrap();
-        assert_eq!((task.status, task.lease), (TaskStatus::InDoubt, None));
-        assert!(task.ended_at.is_some() && task.release.is_some());
-        let failure = task.failure.unwrap();
-        assert_eq!(failure.code, "in_doubt");
-        told.push(failure.message);
+        assert_eq!(
+            (task.status, task.attempt, task.lease, task.release),
+            (TaskStatus::Pending, 1, None, Some(ran_on()))
+        );
+        let resumed = home.store.resume(&tenant(), id(number), "owner-2").await.unwrap();
+        assert_eq!((resumed.status, resumed.attempt, resumed.lease.unwrap().number), (TaskStatus::Running, 1, 2));
     }
-    insta::assert_snapshot!(told.join("\n"), @r"
-    the host stopped after call-1 had taken effect; check what is left to do before it is asked for again
-    the host stopped after call-1 had taken effect; check what is left to do before it is asked for again
-    the host stopped during call-1; check whether it took effect before it is asked for again
-    ");
-    assert_eq!(home.kinds().await[9..], ["task.pending", "task.in_doubt", "task.in_doubt", "task.in_doubt"]);
+    assert_eq!(
+        home.kinds().await[8..],
+        ["task.pending", "task.pending", "task.pending", "task.running", "task.running", "task.running"]
+    );
+    assert_eq!(home.store.resume(&tenant(), id(4), "owner-2").await.unwrap_err().code, Code::StaleEpoch);
     assert_eq!(home.store.recover("owner-2", name).await.unwrap(), Recovered::default());
 }
 
 #[tokio::test]
-async fn a_second_attempt_has_a_higher_lease_and_the_first_one_is_fenced_off() {
+async fn what_cannot_be_resumed_and_wrote_nothing_starts_over() {
     let home = Home::open().await;
-    let first = home.running(1).await;
-    home.store.recover("owner-2", name).await.unwrap();
-    assert_eq!(
-        home.store.commit(rows_only(&first, vec![row(1, false)])).await.unwrap_err().code,
-        troupe_core::Code::StaleEpoch
-    );
+    let pin = home.running(1).await;
+    home.store.start_over(&pin).await.unwrap();
+    let again = home.store.task(&tenant(), id(1)).await.unwrap().unwrap();
+    assert_eq!((again.status, again.attempt, again.lease, again.release), (TaskStatus::Pending, 1, None, None));
+    assert_eq!(home.store.start_over(&pin).await.unwrap_err().code, Code::StaleEpoch);
     let second = home.store.claim(&tenant(), id(1), OWNER, &ran_on(), &home.head()).await.unwrap();
     assert_eq!((second.attempt, second.lease.unwrap().number), (2, 2));
-    assert_eq!(
-        home.store.commit(rows_only(&first, vec![row(1, false)])).await.unwrap_err().code,
-        troupe_core::Code::StaleEpoch
-    );
     assert!(home.store.journal(&tenant(), id(1), 1).await.unwrap().unwrap().1.is_empty());
     assert!(home.store.journal(&tenant(), id(1), 2).await.unwrap().is_some());
 }
 
 #[tokio::test]
-async fn a_write_that_was_refused_is_no_reason_for_doubt() {
+async fn whoever_resumes_has_a_higher_lease_and_the_dead_one_is_fenced_off() {
     let home = Home::open().await;
     let first = home.running(1).await;
-    let refused = Commit {
-        write: Some((
-            troupe_store::StateChange {
-                write: troupe_store::StateWrite::CompareAndSet { key: "k".into(), expected: Some(1), value: vec![] },
-                bytes_max: 10,
-                keys_max: 10,
-                encode: crate::support::encode,
-            },
-            JournalRow { write: true, ..row(1, true) },
-        )),
-        ..rows_only(&first, Vec::new())
-    };
-    home.store.commit(refused).await.unwrap();
-    assert_eq!(home.store.recover("owner-2", name).await.unwrap().rerun, [(tenant(), id(1))]);
+    let refused = async || home.store.commit(rows_only(&first, vec![row(1, false)])).await.unwrap_err().code;
+    home.store.recover("owner-2", name).await.unwrap();
+    assert_eq!(refused().await, Code::StaleEpoch);
+    home.store.resume(&tenant(), id(1), "owner-2").await.unwrap();
+    assert_eq!(refused().await, Code::StaleEpoch);
 }
 
 #[tokio::test]
-async fn what_was_asked_to_stop_and_wrote_nothing_is_cancelled() {
+async fn what_was_asked_to_stop_is_cancelled_unless_a_write_is_in_doubt() {
     let home = Home::open().await;
     home.running(1).await;
-    home.store.cancel(&tenant(), id(1)).await.unwrap();
+    let wrote = home.running(2).await;
+    home.change(&wrote, 1, set("k", b"v")).await.unwrap();
+    let was_writing = home.running(3).await;
+    home.store.commit(rows_only(&was_writing, vec![intent(1), row(2, true)])).await.unwrap();
+    for number in 1..=3 {
+        home.store.cancel(&tenant(), id(number), name).await.unwrap();
+    }
     let recovered = home.store.recover("owner-2", name).await.unwrap();
-    assert_eq!(recovered.cancelled, [(tenant(), id(1))]);
-    assert_eq!(home.store.task(&tenant(), id(1)).await.unwrap().unwrap().status, TaskStatus::Cancelled);
+    assert_eq!(recovered.cancelled, [(tenant(), id(1)), (tenant(), id(2))]);
+    assert_eq!(recovered.in_doubt, [(tenant(), id(3))]);
+    let failure = home.store.task(&tenant(), id(3)).await.unwrap().unwrap().failure.unwrap();
+    insta::assert_snapshot!(failure.message, @"the host stopped during call-1; check whether it took effect before it is asked for again");
+    // The same when it is asked only now.
+    let was_writing = home.running(4).await;
+    home.store.commit(rows_only(&was_writing, vec![intent(1)])).await.unwrap();
+    home.store.recover("owner-2", name).await.unwrap();
+    assert_eq!(home.store.cancel(&tenant(), id(4), name).await.unwrap().status, TaskStatus::InDoubt);
 }
 
 #[tokio::test]
@@ -105,22 +94,31 @@ async fn the_owners_own_tasks_are_left_alone() {
 }
 
 #[tokio::test]
-async fn a_task_that_is_interrupted_each_time_is_begun_no_more() {
+async fn a_task_that_is_interrupted_again_and_again_is_taken_up_no_more() {
     let home = Home::open().await;
-    home.store.create_task(pending(1)).await.unwrap();
-    for attempt in 1..=limits::TASK_ATTEMPTS_MAX {
-        let owner = format!("owner-{attempt}");
-        let task = home.store.claim(&tenant(), id(1), &owner, &ran_on(), &home.head()).await.unwrap();
-        assert_eq!(task.attempt, attempt);
-        let recovered = home.store.recover("owner-0", name).await.unwrap();
-        let last = attempt == limits::TASK_ATTEMPTS_MAX;
-        assert_eq!((recovered.rerun.len(), recovered.failed.len()), if last { (0, 1) } else { (1, 0) });
+    let most = limits::TASK_INTERRUPTIONS_MAX;
+    home.running(1).await;
+    let wrote = home.running(2).await;
+    home.change(&wrote, 1, set("k", b"v")).await.unwrap();
+    for time in 1..most {
+        let owner = format!("owner-{time}");
+        assert_eq!(home.store.recover("nobody", name).await.unwrap().resume.len(), 2, "{time}");
+        for number in 1..=2 {
+            home.store.resume(&tenant(), id(number), &owner).await.unwrap();
+        }
     }
-    let task = home.store.task(&tenant(), id(1)).await.unwrap().unwrap();
-    assert_eq!(task.status, TaskStatus::Failed);
-    let failure = task.failure.unwrap();
-    assert_eq!(failure.code, "limit.attempts");
-    insta::assert_snapshot!(failure.message, @"the task was interrupted in each of its 3 attempts, so it is not begun again; if it may be what stops the host, look into its agent, else ask for it once more");
+    let recovered = home.store.recover("nobody", name).await.unwrap();
+    assert_eq!((recovered.failed, recovered.in_doubt), (vec![(tenant(), id(1))], vec![(tenant(), id(2))]));
+    let mut told = Vec::new();
+    for (number, code) in [(1, "limit.attempts"), (2, "in_doubt")] {
+        let failure = home.store.task(&tenant(), id(number)).await.unwrap().unwrap().failure.unwrap();
+        assert_eq!(failure.code, code);
+        told.push(failure.message);
+    }
+    insta::assert_snapshot!(told.join("\n"), @r"
+    the task was interrupted 5 times, so it is not taken up again; if it may be what stops the host, look into its agent, else ask for it once more
+    the host stopped after call-1 had taken effect; check what is left to do before it is asked for again
+    ");
 }
 
 #[tokio::test]
@@ -140,7 +138,7 @@ async fn tasks_whose_lease_has_run_out_are_settled_as_after_a_crash() {
     assert!(home.store.expired("owner-2", home.clock.now()).await.unwrap().is_empty());
     assert_eq!(home.store.settle("owner-2", all(), name).await.unwrap(), Recovered::default());
     let settled = home.store.settle(OWNER, all(), name).await.unwrap();
-    assert_eq!((settled.rerun, settled.in_doubt), (vec![(tenant(), id(1))], vec![(tenant(), id(2))]));
+    assert_eq!(settled.resume, all()[..2]);
     assert_eq!(home.store.task(&tenant(), id(3)).await.unwrap().unwrap().status, TaskStatus::Running);
 }
 

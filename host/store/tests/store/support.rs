@@ -212,3 +212,8 @@ pub fn rows_only(pin: &Pin, journal: Vec<JournalRow>) -> Commit {
 pub fn is_new(creation: &Creation) -> bool {
     matches!(creation, Creation::New(_))
 }
+
+/// What a journalled call is called.
+pub fn name(call: &[u8]) -> String {
+    String::from_utf8_lossy(call).into_owned()
+}

@@ -1,0 +1,113 @@
+//! Going on with a task whose host died, or could not keep its end.
+//!
+//! It is the same attempt: same release, configuration, seed and times. The guest runs from
+//! its beginning and is answered from the journal, so it comes to where it was without doing
+//! anything a second time, and goes on from there, under the grants of now. An attempt that
+//! cannot be resumed starts over if it wrote nothing; otherwise nobody can tell what is left
+//! to do, and it ends in doubt.
+
+use std::sync::Arc;
+
+use tokio::sync::OwnedSemaphorePermit;
+use troupe_core::view::{TaskFailure, TaskStatus};
+use troupe_core::{Code, Error, Result};
+use troupe_sandbox::{Recording, Stop, Then};
+use troupe_store::{JournalHead, Pin, TaskEnd, TaskRow};
+
+use super::accepted::Accepted;
+use super::ledger::recorded;
+use super::query::view;
+use super::queue::Turn;
+use super::run::Seat;
+use crate::Runtime;
+use crate::route::Entered;
+
+impl Runtime {
+    pub(super) async fn resume_pending(&self, row: TaskRow, turn: Turn, slot: OwnedSemaphorePermit) -> Result<()> {
+        let (tenant, task) = (row.tenant.clone(), row.id);
+        let journal = self.store.journal(&tenant, task, row.attempt).await?;
+        let (head, rows) = journal.ok_or_else(|| Error::internal("a task that began has no journal"))?;
+        let deployment = self.store.deployment(&tenant, &row.agent).await?;
+        let deployment = deployment.ok_or_else(|| Error::internal("a task that began has no deployment"))?;
+        let stop = Stop::default();
+        let place = self.workers.enter(tenant.clone(), task, stop.clone()).ok_or_else(|| {
+            Error::new(Code::StaleEpoch, format!("task {task} runs already, so it cannot be resumed"))
+        })?;
+        let entered = self.enter_past(&row, &head, deployment.grants, deployment.state_generation, &stop).await;
+        let row = self.store.resume(&tenant, task, &self.owner).await?;
+        drop(turn);
+        let pin = Pin {
+            tenant,
+            task,
+            attempt: row.attempt,
+            agent: row.agent.clone(),
+            epoch: head.release.epoch,
+            lease_owner: self.owner.clone(),
+            lease_number: row.lease.as_ref().map_or(0, |lease| lease.number),
+            generation: deployment.state_generation,
+        };
+        place.holds(pin.lease_number);
+        let wrote = rows.iter().any(|row| row.write);
+        let accepted = Arc::new(Accepted::claimed(self.store.clone(), pin, head.clone(), row.clone()));
+        let recording = Recording::new(rows.into_iter().map(recorded).collect(), Then::GoOn);
+        match entered {
+            Ok(entered) => {
+                let seat = Seat { slot, place, entered, stop };
+                self.run_attempt(accepted, row, head, seat, Some((recording, wrote))).await.map(drop)
+            }
+            Err(error) => {
+                let settled = self.settle_unresumed(&accepted, wrote, &error).await;
+                drop(place);
+                settled
+            }
+        }
+    }
+
+    /// Enters the route that the attempt began on. If it is still in force, that one; else it
+    /// is made again, and drains at once.
+    async fn enter_past(
+        &self,
+        row: &TaskRow,
+        head: &JournalHead,
+        grants: Option<String>,
+        generation: u64,
+        stop: &Stop,
+    ) -> Result<Entered> {
+        if let Ok(route) = self.route(&row.tenant, row.agent.as_str())
+            && route.row.digest == head.release.digest
+            && route.row.configuration_revision == head.configuration_revision
+            && let Some(entered) = route.enter(row.id, stop.clone())
+        {
+            return Ok(entered);
+        }
+        let route = self.past_route(&row.tenant, &row.agent, head, grants, generation).await?;
+        let entered = route.enter(row.id, stop.clone());
+        let entered = entered.ok_or_else(|| Error::internal("a route that was just made is retired"))?;
+        self.routes.put_past(&route);
+        Ok(entered)
+    }
+
+    /// Settles an attempt that cannot be resumed, for the reason `why`.
+    pub(super) async fn settle_unresumed(&self, accepted: &Accepted, wrote: bool, why: &Error) -> Result<()> {
+        let pin = &accepted.pin;
+        tracing::warn!(tenant = %pin.tenant, task = %pin.task, cause = why.cause_chain(), "a task cannot be resumed: {why}");
+        if !wrote {
+            self.store.start_over(pin).await?;
+            return self.queue_pending().await;
+        }
+        let message = format!(
+            "the host stopped while the task ran, which had written by then, and it cannot be resumed ({why}); \
+             check what is left to do before it is asked for again"
+        );
+        let error = Error::new(Code::InDoubt, message);
+        let end = TaskEnd {
+            status: TaskStatus::InDoubt,
+            output: None,
+            failure: Some(TaskFailure::from(&error)),
+            ended_at: self.clock.now(),
+        };
+        let row = accepted.end(Vec::new(), end).await?;
+        self.watchers.end(row.id, || view(&row));
+        Ok(())
+    }
+}
