@@ -8,7 +8,7 @@ use http::request::Parts;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use tower_http::timeout::TimeoutError;
-use troupe_core::{Code, Error, Result, limits};
+use troupe_core::{Code, Error, Result, json, limits};
 
 use crate::problem::Failed;
 
@@ -21,7 +21,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     async fn from_request(request: Request, _state: &S) -> std::result::Result<Self, Failed> {
         require_json(request.headers())?;
         let bytes = read(request.into_body(), limits::REQUEST_BYTES_MAX).await?;
-        if depth(&bytes) > limits::JSON_DEPTH_MAX {
+        if json::depth(&bytes) > limits::JSON_DEPTH_MAX {
             let message = format!("the document is nested deeper than {} levels", limits::JSON_DEPTH_MAX);
             return Err(Error::new(Code::LimitRequest, message).into());
         }
@@ -97,35 +97,4 @@ pub(crate) async fn read(body: Body, bytes_max: usize) -> Result<Vec<u8>> {
 /// Whether a body ended because its time was over.
 fn is_late(error: &(dyn std::error::Error + 'static)) -> bool {
     std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<TimeoutError>())
-}
-
-/// How deep a JSON text nests, whatever else is wrong with it.
-fn depth(text: &[u8]) -> usize {
-    let (mut now, mut deepest) = (0_usize, 0_usize);
-    let (mut quoted, mut escaped) = (false, false);
-    for byte in text {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            b'[' | b'{' if !quoted => {
-                now += 1;
-                deepest = deepest.max(now);
-            }
-            b']' | b'}' if !quoted => now = now.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
-}
-
-#[cfg(test)]
-mod tests {
-    use super::depth;
-
-    #[test]
-    fn brackets_in_strings_do_not_nest() {
-        assert_eq!(depth(br#"{"a":[1,{"b":"[[[\"{{"}]}"#), 3);
-        assert_eq!(depth(b"]]]["), 1);
-    }
 }

@@ -17,6 +17,7 @@ pub mod error;
 pub mod grant;
 pub mod host_pattern;
 pub mod id;
+pub mod json;
 pub mod limits;
 pub mod list;
 pub mod name;
