@@ -65,8 +65,9 @@ impl Host {
         let store = Store::open(&data_dir.join("troupe.db"), clock.clone()).await?;
         let layout = Layout::open(&data_dir.join("releases"))?;
         let cache = (data_dir.join("compiled"), data_dir.cache_key(&*entropy)?);
-        let sandbox = Sandbox::new(SandboxConfig { clock: clock.clone(), cache: Some(cache) })?
-            .with_egress(credentials::egress(server.address())?);
+        let sandbox =
+            Sandbox::new(SandboxConfig { clock: clock.clone(), places: limits::INVOCATIONS_MAX, cache: Some(cache) })?
+                .with_egress(credentials::egress(server.address())?);
         let program = std::env::current_exe().map_err(Error::internal)?;
         let runtime = Runtime::start(RuntimeConfig {
             store,

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Effect {
-    /// Changes nothing outside the agent's own state.
+    /// Changes nothing, the agent's own state included.
     Read,
     /// Changes something that can be changed back. What says nothing of itself is this.
     #[default]

@@ -155,6 +155,8 @@ codes! {
     LimitHandles = "limit.handles", Guest;
     /// The guest made more host calls than it may.
     LimitHostCalls = "limit.host_calls", Guest;
+    /// The calls of one invocation fill the journal it may have.
+    LimitJournal = "limit.journal", Guest;
     /// State is full.
     LimitStorage = "limit.storage", Guest;
     /// A message had more or longer headers than allowed.

@@ -84,6 +84,10 @@ pub const OUTPUT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// much is checked in about a millisecond; more is checked on a thread of its own.
 pub const SCHEMA_INLINE_BYTES_MAX: usize = 64 * 1024;
 
+/// Largest details of a failure, in bytes of JSON text. They are facts for a program; what
+/// is larger is an output.
+pub const FAILURE_DETAILS_BYTES_MAX: usize = 64 * 1024;
+
 /// Largest configuration document.
 pub const CONFIGURATION_BYTES_MAX: usize = 64 * 1024;
 
@@ -143,19 +147,28 @@ pub const TICK: Duration = Duration::from_millis(100);
 /// Invocations that run at once in one host. Each holds a pooled instance and a fibre.
 pub const INVOCATIONS_MAX: usize = 256;
 
-/// Components that describe themselves at once, beside what runs: a full house must not
-/// keep an operator from swapping.
-pub const DESCRIPTIONS_MAX: usize = 8;
+/// Components that are asked to describe themselves at once, beside the invocations, so
+/// that a host at its limit can still swap. Each takes milliseconds.
+pub const DESCRIBES_MAX: usize = 4;
 
 /// Time and memory that the child process which checks and compiles a component gets.
 pub const ADMISSION_TIME_MAX: Duration = Duration::from_secs(120);
 /// Address space of the admission child, beyond what the engine reserves.
 pub const ADMISSION_MEMORY_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 
-/// Log records that one invocation may write at once, and per second after that.
+/// What one invocation may log at once, and per second after that. A record takes one,
+/// and one more for each KiB that it holds: without that, the largest records would be a
+/// hundred megabytes.
 pub const LOG_BURST: u32 = 500;
 /// See [`LOG_BURST`].
-pub const LOG_RECORDS_PER_SECOND: u32 = 100;
+pub const LOG_PER_SECOND: u32 = 100;
+/// The same for the host's own notes in an invocation's log, such as each request that
+/// failed: enough to see what goes wrong, not enough for a loop to fill a disk.
+pub const LOG_NOTES_BURST: u32 = 100;
+/// See [`LOG_NOTES_BURST`].
+pub const LOG_NOTES_PER_SECOND: u32 = 10;
+/// What a guest may print in one invocation, on each of its two streams.
+pub const PRINTED_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Longest log message; the rest is cut with a mark.
 pub const LOG_MESSAGE_BYTES_MAX: usize = 8 * 1024;
 /// Most fields of one log record.
@@ -197,8 +210,8 @@ pub const PAGE_MAX: u32 = 500;
 /// then is ended with a retryable code.
 pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(30);
 
-/// Components kept loaded beyond their use. A Rust agent's code takes about a megabyte,
-/// mapped; a Python agent's about forty.
+/// Components kept loaded beyond their use. A Rust agent's code takes about a megabyte, a
+/// Python agent's about forty.
 pub const COMPONENTS_LOADED_MAX: usize = 64;
 
 /// How long a stopping host waits for what runs.
@@ -281,6 +294,12 @@ pub const HTTP_KEPT_BODY_BYTES_MAX: usize = 1024 * 1024;
 pub const HTTP_UNREAD_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Request bodies that one invocation may have written and not yet sent.
 pub const HTTP_UNSENT_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Journal of one invocation. Five thousand answers of 200 KiB fit, more than an inventory
+/// of a large account reads; without a bound a million writes of state would fill any disk.
+pub const JOURNAL_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// What the journal keeps whole of a call that was refused. Of a longer one its digest
+/// tells whether another release would make the same.
+pub const JOURNAL_REFUSED_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of journal rows that wait in memory for the next commit.
 pub const JOURNAL_WAITING_BYTES_MAX: usize = 4 * 1024 * 1024;
 

@@ -192,7 +192,7 @@ impl Runtime {
     pub(crate) async fn prepare(&self, release: &ReleaseRow) -> Result<Prepared> {
         let (agent, described) = match self.loaded(&release.component).await? {
             Some(agent) => {
-                let described = self.described(&agent).await?;
+                let described = self.sandbox.describe(&agent).await?;
                 (agent, described)
             }
             None => {

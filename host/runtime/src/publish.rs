@@ -104,7 +104,7 @@ impl Runtime {
     /// yet is made by admission, whose child is the first to look inside.
     pub(crate) async fn admit(&self, digest: Digest, component: Vec<u8>) -> Result<(Agent, String)> {
         if let Some(agent) = self.loaded(&digest).await? {
-            let described = self.described(&agent).await?;
+            let described = self.sandbox.describe(&agent).await?;
             return Ok((agent, described));
         }
         let admitted = self.admission.admit(component).await?;
@@ -112,12 +112,6 @@ impl Runtime {
         blocking(move || runtime.sandbox.keep(&digest, &admitted.code)).await?;
         let agent = self.loaded(&digest).await?.ok_or_else(|| Error::internal("compiled code did not load"))?;
         Ok((agent, admitted.profile))
-    }
-
-    /// What a loaded component says of itself.
-    pub(crate) async fn described(&self, agent: &Agent) -> Result<String> {
-        let _place = self.descriptions.acquire().await.map_err(Error::internal)?;
-        self.sandbox.describe(agent).await
     }
 
     /// A component whose code this host has made. Deployments of one component share it.
@@ -144,6 +138,18 @@ impl Runtime {
             Err(error) => tracing::error!(cause = error.cause_chain(), "no blob was removed: {error}"),
         }
         self.renew_index().await;
+        Ok(())
+    }
+
+    /// Removes compiled code that no release of this host can use.
+    pub(crate) async fn sweep_compiled(&self) -> Result<()> {
+        let components = self.store.all_releases().await?.into_iter().map(|row| row.component).collect();
+        match self.sandbox.sweep(&components) {
+            Ok(0) => {}
+            Ok(files) => tracing::info!(files, "removed compiled code that no release uses"),
+            // What stays is only in the way of disk space.
+            Err(error) => tracing::warn!(cause = error.cause_chain(), "compiled code was not swept: {error}"),
+        }
         Ok(())
     }
 

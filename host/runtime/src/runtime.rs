@@ -58,7 +58,6 @@ pub struct Inner {
     /// This process, in leases.
     pub(crate) owner: String,
     pub(crate) slots: Arc<Semaphore>,
-    pub(crate) descriptions: Semaphore,
     pub(crate) queue: Queue,
     pub(crate) workers: Workers,
     pub(crate) watchers: Watchers,
@@ -98,13 +97,13 @@ impl Runtime {
             components: Components::default(),
             owner,
             slots: Arc::new(Semaphore::new(limits::INVOCATIONS_MAX)),
-            descriptions: Semaphore::new(limits::DESCRIPTIONS_MAX),
             queue: Queue::default(),
             workers: Workers::default(),
             watchers: Watchers::default(),
             stopping: AtomicBool::new(false),
         }));
         runtime.sweep().await?;
+        runtime.sweep_compiled().await?;
         runtime.recover().await?;
         runtime.load_deployments().await?;
         runtime.queue_pending().await?;

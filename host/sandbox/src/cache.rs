@@ -1,36 +1,21 @@
 //! The compiled cache: machine code of components, kept between starts.
 //!
-//! The attack: somebody who can write one file of the data directory places machine
-//! code that the host then runs, or code of an older compiler with a known flaw is
-//! loaded again. The rule: a file's name is the component's digest and the engine's
-//! hash, and its first 32 bytes are an HMAC-SHA-256 (RFC 2104) over both and the code,
-//! under a key of this data directory. The default: whatever does not match is not an
-//! error but a miss, and the component is compiled again.
+//! A file's name is the component's digest and the engine's hash, so that code of an older
+//! compiler with a known flaw is not found again; `authentic.rs` says whose code is loaded.
+//! Whatever does not match is not an error but a miss, and the component is compiled again.
 
+use std::collections::HashSet;
+use std::ffi::OsString;
 use std::fs;
 use std::hash::{Hash as _, Hasher as _};
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::io::{self, Write as _};
+use std::path::PathBuf;
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
 use troupe_core::{Digest, Error, Result};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::mapped::{self, Authentic};
-
-const MAC_BYTES: usize = 32;
-
-/// The key of a data directory's cache.
-#[derive(Clone)]
-pub struct CacheKey(pub [u8; 32]);
-
-impl std::fmt::Debug for CacheKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("CacheKey(..)")
-    }
-}
+use crate::authentic::{self, Authentic, CacheKey, Subject};
 
 /// A directory of compiled components.
 #[derive(Debug)]
@@ -49,41 +34,55 @@ impl Cache {
         Self { dir, key, engine_hash: hasher.finish() }
     }
 
-    fn path(&self, digest: &Digest) -> PathBuf {
-        self.dir.join(format!("{}-{:016x}.compiled", digest.hex(), self.engine_hash))
+    fn name(&self, digest: &Digest) -> String {
+        format!("{}-{:016x}.compiled", digest.hex(), self.engine_hash)
     }
 
-    fn mac(&self, digest: &Digest, code: &[u8]) -> Result<Hmac<Sha256>> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key.0).map_err(Error::internal)?;
-        mac.update(digest.as_bytes());
-        mac.update(&self.engine_hash.to_le_bytes());
-        mac.update(code);
-        Ok(mac)
+    const fn subject<'a>(&self, digest: &'a Digest) -> Subject<'a> {
+        Subject { component: digest, engine_hash: self.engine_hash }
     }
 
     /// Loads a component's code, if there is authentic code for this engine.
     pub(crate) fn load(&self, engine: &Engine, digest: &Digest) -> Option<Component> {
-        let bytes = fs::read(self.path(digest)).ok()?;
-        let (tag, code) = bytes.split_at_checked(MAC_BYTES)?;
-        if self.mac(digest, code).ok()?.verify_slice(tag).is_err() {
+        let file = fs::read(self.dir.join(self.name(digest))).ok()?;
+        let Some(code) = Authentic::of(&self.key, self.subject(digest), &file) else {
             tracing::warn!(component = %digest, "compiled code was not made by this host; compiling again");
             return None;
-        }
-        mapped::load(engine, &Authentic(code)).ok()
+        };
+        code.load(engine).ok()
     }
 
     /// Keeps code that this host's compiler made for the component.
     pub(crate) fn store(&self, digest: &Digest, code: &[u8]) -> Result<()> {
-        let tag = self.mac(digest, code)?.finalize().into_bytes();
-        let write = |dir: &Path| -> std::io::Result<()> {
-            fs::create_dir_all(dir)?;
-            let mut file = tempfile::NamedTempFile::new_in(dir)?;
+        let tag = authentic::tag(&self.key, self.subject(digest), code)?;
+        let write = || -> io::Result<()> {
+            fs::create_dir_all(&self.dir)?;
+            let mut file = tempfile::NamedTempFile::new_in(&self.dir)?;
             file.write_all(&tag)?;
             file.write_all(code)?;
-            file.persist(self.path(digest)).map_err(|error| error.error)?;
+            file.persist(self.dir.join(self.name(digest))).map_err(|error| error.error)?;
             Ok(())
         };
-        write(&self.dir).map_err(Error::internal)
+        write().map_err(Error::internal)
+    }
+
+    /// Removes every file but the code of `components` for this engine; returns how many.
+    pub(crate) fn sweep(&self, components: &HashSet<Digest>) -> io::Result<usize> {
+        let keep: HashSet<OsString> = components.iter().map(|digest| self.name(digest).into()).collect();
+        let entries = match fs::read_dir(&self.dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            Err(error) => return Err(error),
+        };
+        let mut removed = 0;
+        for entry in entries {
+            let entry = entry?;
+            if !keep.contains(&entry.file_name()) {
+                fs::remove_file(entry.path())?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
     }
 }
 

@@ -7,5 +7,4 @@ mod log;
 mod progress;
 mod state;
 
-pub(crate) use log::{LogMeter, clean};
 pub(crate) use progress::ProgressMeter;

@@ -7,8 +7,8 @@
 //! default: what no grant names is denied, and the guest is told so as an answer, not
 //! by a trap, so that it can go on without.
 //!
-//! A capability is performed only with a [`Permit`], and only [`authorize`] makes one,
-//! so a forgotten check does not compile.
+//! A capability is performed only with a permit, and only `authorize` of its file makes
+//! one, so a forgotten check does not compile.
 //!
 //! Rows of reads wait and ride along with the next commit; a write commits its row and
 //! all that wait in the transaction of its effect. A write outside our database commits
@@ -22,12 +22,12 @@ mod call;
 mod http;
 mod http_call;
 mod recording;
+mod state;
 mod waiting;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use troupe_core::grant::StateGrant;
 use troupe_core::{Clock, Code, Effect, Error, Grants, Kind, Result, Timestamp, limits};
 
 pub use call::{Answer, Call, Entry, JournalRow};
@@ -43,39 +43,6 @@ use crate::port::{Ledger, StateWrite};
 use call::encode;
 use waiting::{Rest, Waiting};
 
-/// Leave to perform one call; made by [`authorize`] alone.
-#[derive(Debug)]
-struct Permit(Allowed);
-
-#[derive(Debug)]
-enum Allowed {
-    State(StateGrant),
-}
-
-/// Decides whether `grants` allow `call`.
-fn authorize(grants: &Grants, call: &Call) -> std::result::Result<Permit, Answer> {
-    match call {
-        Call::StateGet { .. }
-        | Call::StateList { .. }
-        | Call::StateSet { .. }
-        | Call::StateCompareAndSet { .. }
-        | Call::StateDelete { .. } => match grants.state {
-            Some(grant) => Ok(Permit(Allowed::State(grant))),
-            None => Err(denied(call, "state")),
-        },
-        // HTTP calls come by `Gate::authorize_http`, whose permit is another, and waiting
-        // needs none.
-        Call::Http(_) | Call::HttpBegun | Call::Wait => Err(denied(call, "http")),
-    }
-}
-
-fn denied(call: &Call, capability: &str) -> Answer {
-    Answer::Denied(format!(
-        "`{}` was denied: this deployment has no grant of `{capability}`; the manifest must ask for it and the operator grant it",
-        call.name()
-    ))
-}
-
 /// The gate of one invocation. Clones are the same gate.
 #[derive(Clone)]
 pub(crate) struct Gate(Arc<Inner>);
@@ -89,6 +56,8 @@ struct Inner {
     waiting: Mutex<Waiting>,
     calls: AtomicU64,
     denied: AtomicU64,
+    /// Bytes of the rows so far.
+    journalled: AtomicU64,
     fatal: Mutex<Option<Error>>,
     closed: AtomicBool,
     /// Whether an answer was too long to keep.
@@ -114,6 +83,7 @@ impl Gate {
             waiting: Mutex::default(),
             calls: AtomicU64::new(0),
             denied: AtomicU64::new(0),
+            journalled: AtomicU64::new(0),
             fatal: Mutex::default(),
             closed: AtomicBool::new(false),
             streamed: AtomicBool::new(false),
@@ -124,8 +94,8 @@ impl Gate {
     /// Numbers and meters a host call of any kind.
     ///
     /// # Errors
-    /// [`Code::LimitHostCalls`], or what a call under way has met; the invocation ends
-    /// with it.
+    /// [`Code::LimitHostCalls`], [`Code::LimitJournal`], or what a call under way has met;
+    /// the invocation ends with it.
     pub(crate) fn count(&self) -> Result<u64> {
         if let Some(fatal) = self.0.fatal.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Err(fatal);
@@ -133,6 +103,11 @@ impl Gate {
         let number = self.0.calls.fetch_add(1, Ordering::Relaxed) + 1;
         if number > limits::HOST_CALLS_MAX {
             return Err(host_calls_exceeded());
+        }
+        if self.0.journalled.load(Ordering::Relaxed) > limits::JOURNAL_BYTES_MAX {
+            let most = limits::bytes(limits::JOURNAL_BYTES_MAX);
+            let message = format!("the agent's calls fill more than {most} of journal in one invocation");
+            return Err(Error::new(Code::LimitJournal, message));
         }
         Ok(number)
     }
@@ -163,46 +138,52 @@ impl Gate {
             return Ok(answer);
         }
         self.relieve().await?;
-        let answered = |answer: Answer| {
+        let answered = |answer: Answer, call: Vec<u8>| {
             let at = self.deliver();
-            self.waiting().push(JournalRow { number, at, call: encode(&call), answer: answer.encode(), write: false });
+            let row = JournalRow { number, at, call, answer: answer.encode(), write: false };
+            self.meter(&row);
+            self.waiting().push(row);
             Ok(answer)
         };
-        let permit = match authorize(&self.0.grants, &call) {
+        let permit = match state::authorize(&self.0.grants, self.0.ceiling, &call) {
             Ok(permit) => permit,
             Err(refusal) => {
                 self.0.denied.fetch_add(1, Ordering::Relaxed);
-                return answered(refusal);
+                return answered(refusal, call.refused());
             }
         };
-        let Permit(Allowed::State(grant)) = permit;
-        if let Some(refusal) = unacceptable(&call) {
-            return answered(refusal);
+        if let Some(refusal) = state::unacceptable(&call) {
+            return answered(refusal, call.refused());
         }
         let write = match &call {
             Call::StateGet { key } => {
                 let found = self.0.ledger.lock().await.get(key).await?;
-                return answered(Answer::Entry(found));
+                return answered(Answer::Entry(found), encode(&call));
             }
             Call::StateList { prefix, after, limit } => {
                 let limit = (*limit).min(limits::STATE_LIST_MAX);
                 let keys = self.0.ledger.lock().await.list(prefix, after.as_deref(), limit).await?;
-                return answered(Answer::Keys(keys));
+                return answered(Answer::Keys(keys), encode(&call));
             }
             Call::StateSet { key, value } => StateWrite::Set { key: key.clone(), value: value.clone() },
             Call::StateCompareAndSet { key, expected, value } => {
                 StateWrite::CompareAndSet { key: key.clone(), expected: *expected, value: value.clone() }
             }
             Call::StateDelete { key } => StateWrite::Delete { key: key.clone() },
-            Call::Http(_) | Call::HttpBegun | Call::Wait => return answered(denied(&call, "http")),
+            // HTTP calls come by `Gate::authorize_http`, whose permit is another.
+            Call::Http(_) | Call::HttpBegun | Call::Wait | Call::Refused { .. } => {
+                return Err(Error::internal("a call that is none of state"));
+            }
         };
         let at = self.now();
         let row = JournalRow { number, at, call: encode(&call), answer: Vec::new(), write: true };
+        self.meter(&row);
+        let quota = permit.quota();
         let gate = self.clone();
         let outcome = to_its_end(async move {
             let mut ledger = gate.ledger().await?;
             let waiting = gate.waiting().take();
-            ledger.write(waiting, row, write, grant.bytes, grant.keys).await
+            ledger.write(waiting, row, write, quota.bytes, quota.keys).await
         });
         let outcome = outcome.await?;
         self.0.guest_clock.deliver(at);
@@ -243,6 +224,7 @@ impl Gate {
     /// A store that cannot go on.
     pub(crate) async fn begin_http(&self, number: u64, call: HttpCall, write: bool) -> Result<()> {
         let row = JournalRow { number, at: self.now(), call: encode(&Call::Http(call)), answer: Vec::new(), write };
+        self.meter(&row);
         self.waiting().open(row.clone());
         if write {
             self.commit(Some(row)).await?;
@@ -260,6 +242,7 @@ impl Gate {
             self.0.streamed.store(true, Ordering::Relaxed);
         }
         let answer = answer.encode();
+        self.0.journalled.fetch_add(answer.len() as u64, Ordering::Relaxed);
         self.waiting().answer(number, answer.clone());
         if write {
             // The call stands in the journal since it began; a row is completed, not replaced.
@@ -345,6 +328,7 @@ impl Gate {
         let answer = Answer::HttpFailed(HttpFailure::new(why));
         let call = encode(&Call::Http(call));
         let row = JournalRow { number, at: self.now(), call, answer: answer.encode(), write: false };
+        self.meter(&row);
         self.waiting().open(row);
     }
 
@@ -371,6 +355,10 @@ impl Gate {
         if self.0.streamed.load(Ordering::Relaxed) {
             self.deliver();
         }
+    }
+
+    fn meter(&self, row: &JournalRow) {
+        self.0.journalled.fetch_add((row.call.len() + row.answer.len()) as u64, Ordering::Relaxed);
     }
 
     /// Commits what waits, if it is much.
@@ -489,31 +477,11 @@ pub(crate) fn host_calls_exceeded() -> Error {
     )
 }
 
-/// Checks the arguments of a state call.
-fn unacceptable(call: &Call) -> Option<Answer> {
-    let (key, value) = match call {
-        Call::StateGet { key } | Call::StateDelete { key } => (Some(key), None),
-        Call::StateSet { key, value } | Call::StateCompareAndSet { key, value, .. } => (Some(key), Some(value)),
-        Call::StateList { prefix, .. } if prefix.len() > limits::STATE_KEY_BYTES_MAX => (Some(prefix), None),
-        Call::StateList { .. } | Call::Http(_) | Call::HttpBegun | Call::Wait => (None, None),
-    };
-    if let Some(key) = key
-        && (key.is_empty() || key.len() > limits::STATE_KEY_BYTES_MAX)
-    {
-        return Some(Answer::Invalid(format!(
-            "a state key is 1 to {} bytes; this one has {}",
-            limits::STATE_KEY_BYTES_MAX,
-            key.len()
-        )));
-    }
-    let length = value.map_or(0, Vec::len);
-    if length > limits::STATE_VALUE_BYTES_MAX {
-        let maximum = limits::STATE_VALUE_BYTES_MAX as u64;
-        return Some(Answer::Limit(
-            Code::LimitStorage.as_str().to_owned(),
-            maximum,
-            format!("a state value may have {}; this one has {length} bytes", limits::bytes(maximum)),
-        ));
-    }
-    None
+/// The sentence of a call that reaches further than its skill.
+fn above_ceiling(what: &str, effect: Effect, ceiling: Effect) -> String {
+    format!("{what} is a call of class {effect}; the skill says of itself that it goes no further than {ceiling}")
 }
+
+#[cfg(test)]
+#[path = "gate/tests.rs"]
+mod tests;

@@ -7,8 +7,10 @@
 //! *Tested by:* `tests/http/` here and `tests/suites/sandbox/`, with the guests of
 //! `tests/guests/`.
 
+mod authentic;
 mod cache;
 mod capabilities;
+mod clean;
 mod clock;
 mod component;
 mod context;
@@ -18,25 +20,26 @@ mod gate;
 mod invocation;
 mod limiter;
 mod linker;
-mod mapped;
+mod log;
 mod outcome;
 mod poll;
 mod port;
 mod sandbox;
+mod seeds;
 mod stdio;
 mod stop;
 mod streams;
 mod stubs;
 mod world;
 
-pub use cache::CacheKey;
+pub use authentic::CacheKey;
 pub use component::Agent;
 pub use egress::{Credential, Credentials, Egress, NoCredentials};
 pub use gate::{
     Answer, Call, Entry, Header, HttpAnswer, HttpBody, HttpCall, HttpFailure, JournalRow, Recording, Then, check_grants,
 };
 pub use invocation::{Facts, Invocation, Outcome, Usage};
-pub use port::{Ledger, LogLevel, LogRecord, NoLedger, Observer, StateOutcome, StateWrite};
+pub use port::{Ledger, LogLevel, LogOrigin, LogRecord, NoLedger, Observer, StateOutcome, StateWrite};
 pub use sandbox::{Sandbox, SandboxConfig};
 pub use stop::{Stop, StopReason};
 

@@ -76,8 +76,8 @@ pub trait Ledger: Send {
     /// Commits `rows` now, all or none.
     ///
     /// A row without an answer is the intent of a write outside our database. The row that
-    /// completes it comes later, with the same number, an answer and an empty call: the
-    /// call stands in the journal already.
+    /// completes it comes later, with the same number and an answer. Its call may be empty:
+    /// the call stands in the journal already and is not written again.
     ///
     /// The provided method is that of a ledger that keeps nothing: it drops reads and
     /// refuses writes.
@@ -137,24 +137,47 @@ pub enum LogLevel {
     Error,
 }
 
-/// One record a guest wrote, already bounded and free of control characters.
+/// Who wrote a log record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogOrigin {
+    /// The guest.
+    Guest,
+    /// The host, about the guest.
+    Host,
+}
+
+impl LogOrigin {
+    /// The word that logs carry.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Guest => "guest",
+            Self::Host => "host",
+        }
+    }
+}
+
+/// One record of an invocation's log, already bounded and free of control characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogRecord {
+    /// Who wrote it.
+    pub origin: LogOrigin,
     /// How much it matters.
     pub level: LogLevel,
-    /// When, by the guest's clock.
+    /// When.
     pub at: Timestamp,
     /// The message.
     pub message: String,
-    /// Named values.
+    /// Named values; the names are the writer's choice.
     pub fields: Vec<(String, String)>,
+    /// How many records of the same origin were dropped since the one before.
+    pub dropped: u64,
 }
 
 /// Who watches an invocation.
 ///
 /// NOTE: these are called from the guest's own turn and must not block.
 pub trait Observer: Send + Sync {
-    /// The guest wrote a record.
+    /// The guest wrote a record, or the host did about it.
     fn log(&self, record: LogRecord);
     /// The guest said how far it is.
     fn progress(&self, progress: Progress);

@@ -1,17 +1,21 @@
 //! The sandbox itself: loads components and invokes them.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::value::RawValue;
-use troupe_core::{Clock, Code, Digest, Effect, Error, Grants, Result, TenantId, limits};
+use tokio::sync::Semaphore;
+use troupe_core::clock::ManualClock;
+use troupe_core::{Clock, Code, Digest, Effect, Error, Grants, Result, TenantId, Timestamp, limits};
 use wasmtime::component::Linker;
 use wasmtime::{Engine, Store, UpdateDeadline};
 
+use crate::authentic::CacheKey;
 use crate::bindings;
-use crate::cache::{Cache, CacheKey};
+use crate::cache::Cache;
 use crate::component::{self, Agent};
 use crate::context::Context;
 use crate::egress::Egress;
@@ -25,6 +29,8 @@ use crate::{engine, linker, outcome};
 pub struct SandboxConfig {
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
+    /// How many invocations may run at once; further ones wait.
+    pub places: usize,
     /// Where compiled code is kept, and the key it is authenticated by.
     pub cache: Option<(PathBuf, CacheKey)>,
 }
@@ -36,6 +42,8 @@ pub struct Sandbox {
     cache: Option<Cache>,
     clock: Arc<dyn Clock>,
     egress: Option<Arc<Egress>>,
+    places: Semaphore,
+    describes: Semaphore,
 }
 
 impl std::fmt::Debug for Sandbox {
@@ -50,11 +58,19 @@ impl Sandbox {
     /// # Errors
     /// [`Code::Internal`] if this machine cannot run the engine.
     pub fn new(config: SandboxConfig) -> Result<Self> {
-        let engine = engine::engine()?;
+        let engine = engine::engine(config.places + limits::DESCRIBES_MAX)?;
         let linker = linker::linker(&engine)?;
         let cache = config.cache.map(|(dir, key)| Cache::new(&engine, dir, key));
         tick(&engine)?;
-        Ok(Self { engine, linker, cache, clock: config.clock, egress: None })
+        Ok(Self {
+            engine,
+            linker,
+            cache,
+            clock: config.clock,
+            egress: None,
+            places: Semaphore::new(config.places),
+            describes: Semaphore::new(limits::DESCRIBES_MAX),
+        })
     }
 
     /// Opens the way out. Without it, no request of a guest is sent, whatever is granted.
@@ -100,37 +116,25 @@ impl Sandbox {
         component::link(&self.engine, &self.linker, &component).ok()
     }
 
+    /// Removes compiled code of other engines, and of components that are not among
+    /// `components`.
+    ///
+    /// # Errors
+    /// [`Code::Internal`] if the cache cannot be read or written.
+    pub fn sweep(&self, components: &HashSet<Digest>) -> Result<usize> {
+        self.cache.as_ref().map_or(Ok(0), |cache| cache.sweep(components)).map_err(Error::internal)
+    }
+
     /// Asks a component for its profile, without any capability.
     ///
     /// # Errors
     /// [`Code::ArtifactInit`] if it does not answer in time or traps.
     pub async fn describe(&self, agent: &Agent) -> Result<String> {
-        let started_at = self.clock.now();
-        let mut invocation = Invocation {
-            facts: Facts {
-                tenant: TenantId::default(),
-                session: None,
-                user: None,
-                trace: String::new(),
-                attempt: 1,
-                deadline: started_at.plus(limits::DESCRIBE_TIME_MAX),
-                configuration: Arc::from(RawValue::NULL.to_owned()),
-            },
-            grants: Grants::default(),
-            ceiling: Effect::Read,
-            ledger: Box::new(NoLedger),
-            observer: Arc::new(()),
-            stop: Stop::default(),
-            time: limits::DESCRIBE_TIME_MAX,
-            memory_bytes: limits::GUEST_MEMORY_BYTES_DEFAULT,
-            output_bytes: limits::PROFILE_BYTES_MAX,
-            seed: [0; 32],
-            started_at,
-            recording: None,
-        };
+        // The semaphore is never closed.
+        let _place = self.describes.acquire().await;
         // Two answers must be equal, so what varies between runs is fixed.
-        invocation.started_at = troupe_core::Timestamp::from_millis(0);
-        let outcome = self.run(agent, invocation, Export::Describe).await;
+        let clock = Arc::new(ManualClock::new(Timestamp::from_millis(0)));
+        let outcome = self.run(agent, describing(clock.now()), Export::Describe, clock).await;
         outcome.result.map_err(|error| {
             let late = error.code == Code::LimitDeadline;
             let reason = if late {
@@ -144,19 +148,37 @@ impl Sandbox {
 
     /// Performs one skill in a fresh instance.
     pub async fn perform(&self, agent: &Agent, invocation: Invocation, skill: &str, input: &String) -> Outcome {
-        self.run(agent, invocation, Export::Perform { skill, input }).await
+        // The semaphore is never closed.
+        let _place = self.places.acquire().await;
+        self.run(agent, invocation, Export::Perform { skill, input }, Arc::clone(&self.clock)).await
     }
 
-    async fn run(&self, agent: &Agent, invocation: Invocation, export: Export<'_>) -> Outcome {
+    /// Makes an instance and lets it go, for the benchmark that measures a swap beside it.
+    ///
+    /// # Errors
+    /// Whatever keeps the component from starting.
+    #[doc(hidden)]
+    pub async fn instantiate(&self, agent: &Agent) -> Result<()> {
+        let mut store = self.store(describing(self.clock.now()), Arc::clone(&self.clock));
+        store.set_epoch_deadline(u64::MAX / 2);
+        agent.pre.instantiate_async(&mut store).await.map(drop).map_err(Error::internal)
+    }
+
+    /// A fresh store with its limits.
+    fn store(&self, invocation: Invocation, clock: Arc<dyn Clock>) -> Store<Context> {
+        let mut store = Store::new(&self.engine, Context::new(invocation, clock, self.egress.clone()));
+        store.limiter(|context| &mut context.limiter);
+        store.set_hostcall_fuel(limits::TRANSFER_BYTES_MAX);
+        store.set_max_component_handles(limits::GUEST_HANDLES_MAX);
+        store
+    }
+
+    async fn run(&self, agent: &Agent, invocation: Invocation, export: Export<'_>, clock: Arc<dyn Clock>) -> Outcome {
         let stop = invocation.stop.clone();
         let time = invocation.time;
         let whole = invocation.facts.deadline.since(invocation.started_at);
         let output_bytes_max = invocation.output_bytes;
-        let mut store =
-            Store::new(&self.engine, Context::new(invocation, Arc::clone(&self.clock), self.egress.clone()));
-        store.limiter(|context| &mut context.limiter);
-        store.set_hostcall_fuel(limits::TRANSFER_BYTES_MAX);
-        store.set_max_component_handles(limits::GUEST_HANDLES_MAX);
+        let mut store = self.store(invocation, clock);
         let ends_at = tokio::time::Instant::now() + time;
         store.set_epoch_deadline(1);
         let watched = stop.clone();
@@ -201,6 +223,32 @@ impl Sandbox {
             http_bytes_received: counted(&http.meters.bytes_received),
         };
         Outcome { result, rows: finished.rows, unmade: finished.unmade, usage }
+    }
+}
+
+/// An invocation that may do nothing but compute.
+fn describing(started_at: Timestamp) -> Invocation {
+    Invocation {
+        facts: Facts {
+            tenant: TenantId::default(),
+            session: None,
+            user: None,
+            trace: String::new(),
+            attempt: 1,
+            deadline: started_at.plus(limits::DESCRIBE_TIME_MAX),
+            configuration: Arc::from(RawValue::NULL.to_owned()),
+        },
+        grants: Grants::default(),
+        ceiling: Effect::Read,
+        ledger: Box::new(NoLedger),
+        observer: Arc::new(()),
+        stop: Stop::default(),
+        time: limits::DESCRIBE_TIME_MAX,
+        memory_bytes: limits::GUEST_MEMORY_BYTES_DEFAULT,
+        output_bytes: limits::PROFILE_BYTES_MAX,
+        seed: [0; 32],
+        started_at,
+        recording: None,
     }
 }
 

@@ -85,3 +85,60 @@ fn stub(
 fn absent(function: &str) -> Error {
     Error::new(Code::GuestTrap, format!("the agent called `{function}`, which this host does not offer"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every interface of WASI 0.2, and something that it has.
+    const WASI: [(&str, &str); 32] = [
+        ("wasi:cli/environment", "get-environment"),
+        ("wasi:cli/exit", "exit"),
+        ("wasi:cli/run", "run"),
+        ("wasi:cli/stderr", "get-stderr"),
+        ("wasi:cli/stdin", "get-stdin"),
+        ("wasi:cli/stdout", "get-stdout"),
+        ("wasi:cli/terminal-input", "terminal-input"),
+        ("wasi:cli/terminal-output", "terminal-output"),
+        ("wasi:cli/terminal-stderr", "get-terminal-stderr"),
+        ("wasi:cli/terminal-stdin", "get-terminal-stdin"),
+        ("wasi:cli/terminal-stdout", "get-terminal-stdout"),
+        ("wasi:clocks/monotonic-clock", "now"),
+        ("wasi:clocks/timezone", "display"),
+        ("wasi:clocks/wall-clock", "now"),
+        ("wasi:filesystem/preopens", "get-directories"),
+        ("wasi:filesystem/types", "descriptor"),
+        ("wasi:http/incoming-handler", "handle"),
+        ("wasi:http/outgoing-handler", "handle"),
+        ("wasi:http/types", "fields"),
+        ("wasi:io/error", "error"),
+        ("wasi:io/poll", "poll"),
+        ("wasi:io/streams", "input-stream"),
+        ("wasi:random/insecure", "get-insecure-random-u64"),
+        ("wasi:random/insecure-seed", "insecure-seed"),
+        ("wasi:random/random", "get-random-u64"),
+        ("wasi:sockets/instance-network", "instance-network"),
+        ("wasi:sockets/ip-name-lookup", "resolve-addresses"),
+        ("wasi:sockets/network", "network"),
+        ("wasi:sockets/tcp", "tcp-socket"),
+        ("wasi:sockets/tcp-create-socket", "create-tcp-socket"),
+        ("wasi:sockets/udp", "udp-socket"),
+        ("wasi:sockets/udp-create-socket", "create-udp-socket"),
+    ];
+
+    #[test]
+    fn what_is_offered_is_what_the_linker_has() {
+        let engine = crate::engine::engine(1).unwrap();
+        let linker = crate::linker::linker(&engine).unwrap();
+        let linked = |(interface, item): &&(&str, &str)| {
+            // Of another type than what is there, if it is there.
+            let text = format!(r#"(component (import "{interface}@0.2.0" (instance (export "{item}" (func)))))"#);
+            let component = Component::new(&engine, text).unwrap();
+            linker
+                .instantiate_pre(&component)
+                .map_or_else(|error| !format!("{error:#}").contains("is missing"), |_| true)
+        };
+        let found: Vec<_> = WASI.iter().filter(linked).map(|(interface, _)| *interface).collect();
+        assert_eq!(found, OFFERED);
+    }
+}

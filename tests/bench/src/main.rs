@@ -6,6 +6,7 @@
 
 mod bare;
 mod guest;
+mod host;
 mod p1;
 mod p3;
 mod report;
@@ -14,7 +15,7 @@ use report::Row;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Publishing looks inside components in a child process, which is this program.
-    if std::env::args().nth(1).is_some_and(|argument| argument == p3::ADMISSION) {
+    if std::env::args().nth(1).is_some_and(|argument| argument == host::ADMISSION) {
         let _ = troupe_runtime::admission::child_main();
         return Ok(());
     }

@@ -1,24 +1,31 @@
 //! P1: one task with three `state.get` calls through gate, journal and meters over a
-//! state port in memory, beside the same component with a `HashMap` behind its imports.
+//! state port in memory, beside the same component with a `HashMap` behind its imports. The
+//! same over SQLite is printed with it, without a target.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use serde_json::json;
 use serde_json::value::RawValue;
 use troupe_core::grant::StateGrant;
-use troupe_core::{Clock as _, Effect, Grants, Result, SystemClock, TenantId};
+use troupe_core::view::{Durability, SwapRequest};
+use troupe_core::{AgentName, Caller, Clock as _, Effect, Grants, Result, SystemClock, TenantId, limits};
 use troupe_sandbox::{
     Entry, Facts, Invocation, JournalRow, Ledger, NoLedger, Sandbox, SandboxConfig, StateOutcome, StateWrite, Stop,
 };
+use troupe_store::Store;
 
 use crate::bare::Bare;
+use crate::host::{self, Failure};
 use crate::report::{Row, median};
 
 /// Calls in one round, and rounds; the two sides take turns round by round.
 const CALLS: u32 = 200;
 const ROUNDS: usize = 51;
+const KEYS: [&str; 3] = ["a", "b", "c"];
 
 /// State in memory.
 struct Memory(Arc<HashMap<String, Vec<u8>>>);
@@ -45,16 +52,65 @@ impl Ledger for Memory {
     }
 }
 
-pub async fn run(component: &[u8]) -> std::result::Result<Vec<Row>, Box<dyn std::error::Error>> {
-    let map: HashMap<String, Vec<u8>> =
-        ["a", "b", "c"].map(|key| (key.to_owned(), b"14".to_vec())).into_iter().collect();
-    let input = r#"{"keys":["a","b","c"]}"#.to_owned();
-    let sandbox = Sandbox::new(SandboxConfig { clock: Arc::new(SystemClock), cache: None })?;
+/// State in the store.
+#[derive(Clone)]
+struct Stored {
+    store: Store,
+    tenant: TenantId,
+    agent: AgentName,
+}
+
+#[async_trait]
+impl Ledger for Stored {
+    async fn get(&mut self, key: &str) -> Result<Option<Entry>> {
+        // A new deployment has the first copy of its key space.
+        let found = self.store.state_get(&self.tenant, &self.agent, 1, key).await?;
+        Ok(found.map(|(value, revision)| Entry { value, revision }))
+    }
+
+    async fn list(&mut self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>> {
+        NoLedger.list(prefix, after, limit).await
+    }
+
+    async fn write(
+        &mut self,
+        rows: Vec<JournalRow>,
+        row: JournalRow,
+        write: StateWrite,
+        bytes_max: u64,
+        keys_max: u64,
+    ) -> Result<StateOutcome> {
+        NoLedger.write(rows, row, write, bytes_max, keys_max).await
+    }
+}
+
+/// A store in which the agent `counter` has kept three numbers.
+async fn seeded(dir: &Path, component: &[u8]) -> std::result::Result<Stored, Failure> {
+    let tenant = TenantId::default();
+    let caller = Caller::owner(tenant.clone());
+    let runtime = host::start(dir).await?;
+    host::publish(&runtime, &caller, "counter", "1.0.0", component).await?;
+    runtime.swap(&caller, "counter", SwapRequest { version: "1.0.0".parse()?, epoch: None }).await?;
+    for key in KEYS {
+        let input = json!({ "key": key, "value": "14" });
+        host::ask(&runtime, &caller, "counter", "put", input, Durability::Full).await?;
+    }
+    runtime.stop(Duration::from_secs(5)).await;
+    Ok(Stored { store: host::store(dir).await?, tenant, agent: "counter".parse()? })
+}
+
+pub async fn run(component: &[u8]) -> std::result::Result<Vec<Row>, Failure> {
+    let dir = tempfile::tempdir_in(crate::guest::workspace().join("target"))?;
+    let stored = seeded(dir.path(), component).await?;
+    let map: HashMap<String, Vec<u8>> = KEYS.map(|key| (key.to_owned(), b"14".to_vec())).into_iter().collect();
+    let input = json!({ "keys": KEYS }).to_string();
+    let sandbox =
+        Sandbox::new(SandboxConfig { clock: Arc::new(SystemClock), places: limits::INVOCATIONS_MAX, cache: None })?;
     let (agent, _) = sandbox.compile(component)?;
     let bare = Bare::new(sandbox.engine(), component, map.clone())?;
     let map = Arc::new(map);
     let configuration: Arc<RawValue> = Arc::from(RawValue::from_string("{}".to_owned())?);
-    let ours = async || -> Result<String> {
+    let ours = async |ledger: Box<dyn Ledger>| -> Result<String> {
         let started_at = SystemClock.now();
         let invocation = Invocation {
             facts: Facts {
@@ -67,7 +123,7 @@ pub async fn run(component: &[u8]) -> std::result::Result<Vec<Row>, Box<dyn std:
                 configuration: Arc::clone(&configuration),
             },
             grants: Grants { state: Some(StateGrant { bytes: 1 << 20, keys: 10 }), http: Vec::new() },
-            ledger: Box::new(Memory(Arc::clone(&map))),
+            ledger,
             observer: Arc::new(()),
             stop: Stop::default(),
             time: Duration::from_secs(60),
@@ -80,14 +136,17 @@ pub async fn run(component: &[u8]) -> std::result::Result<Vec<Row>, Box<dyn std:
         };
         sandbox.perform(&agent, invocation, "sum", &input).await.result
     };
-    // Both must do the work that is measured.
-    assert_eq!(ours().await?, r#"{"count":42}"#);
+    let memory = || Box::new(Memory(Arc::clone(&map)));
+    let sqlite = || Box::new(stored.clone());
+    // All must do the work that is measured.
+    assert_eq!(ours(memory()).await?, r#"{"count":42}"#);
+    assert_eq!(ours(sqlite()).await?, r#"{"count":42}"#);
     assert_eq!(bare.perform("sum", &input).await?, r#"{"count":42}"#);
-    let (mut values, mut references) = (Vec::new(), Vec::new());
+    let (mut values, mut references, mut over_sqlite) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let start = Instant::now();
         for _ in 0..CALLS {
-            ours().await?;
+            ours(memory()).await?;
         }
         values.push(micros(start.elapsed()) / f64::from(CALLS));
         let start = Instant::now();
@@ -95,15 +154,31 @@ pub async fn run(component: &[u8]) -> std::result::Result<Vec<Row>, Box<dyn std:
             bare.perform("sum", &input).await?;
         }
         references.push(micros(start.elapsed()) / f64::from(CALLS));
+        let start = Instant::now();
+        for _ in 0..CALLS {
+            ours(sqlite()).await?;
+        }
+        over_sqlite.push(micros(start.elapsed()) / f64::from(CALLS));
     }
-    Ok(vec![Row {
-        id: "P1",
-        what: "task with three state.get through the gate, state in memory / HashMap behind the imports",
-        value: median(values),
-        unit: "us",
-        reference: Some(median(references)),
-        target: Some(1.5),
-    }])
+    let reference = median(references);
+    Ok(vec![
+        Row {
+            id: "P1",
+            what: "task with three state.get through the gate, state in memory / HashMap behind the imports",
+            value: median(values),
+            unit: "us",
+            reference: Some(reference),
+            target: Some(1.5),
+        },
+        Row {
+            id: "P1b",
+            what: "the same with state in SQLite / HashMap behind the imports",
+            value: median(over_sqlite),
+            unit: "us",
+            reference: Some(reference),
+            target: None,
+        },
+    ])
 }
 
 pub fn micros(duration: Duration) -> f64 {

@@ -22,3 +22,42 @@ async fn compiled_code_that_was_tampered_with_is_not_run_but_made_anew() {
     assert!(host.said().contains("compiled code was not made by this host"));
     assert_eq!(host.client().run("echo", "version", json!({})).await.output(), json!({ "version": "1.0.0" }));
 }
+
+#[tokio::test]
+async fn compiled_code_of_one_component_is_not_run_as_another() {
+    let mut host = host().await;
+    host.stop().await;
+    let compiled = host.data_dir().join("compiled");
+    let files: Vec<_> = std::fs::read_dir(&compiled).unwrap().map(|file| file.unwrap().path()).collect();
+    let [first, second, ..] = files.as_slice() else { panic!("there is code of more than one component") };
+    let foreign = std::fs::read(first).unwrap();
+    std::fs::write(second, &foreign).unwrap();
+    host.start().await;
+    assert!(host.said().contains("compiled code was not made by this host"));
+    assert_ne!(std::fs::read(second).unwrap(), foreign);
+    assert_eq!(host.client().run("echo", "version", json!({})).await.output(), json!({ "version": "1.0.0" }));
+    host.client().run("hostile", "environment", json!({})).await.output();
+}
+
+#[tokio::test]
+async fn compiled_code_that_no_release_uses_is_removed_at_the_next_start() {
+    let mut host = host().await;
+    host.stop().await;
+    let compiled = host.data_dir().join("compiled");
+    let names = || {
+        let mut names: Vec<_> = std::fs::read_dir(&compiled)
+            .unwrap()
+            .map(|file| file.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+    let used = names();
+    let of_an_older_engine = format!("{}-0123456789abcdef.compiled", used[0].split('-').next().unwrap());
+    let of_no_release = format!("{}-{}", "0".repeat(64), used[0].split('-').nth(1).unwrap());
+    for name in [&of_an_older_engine, &of_no_release, ".tmpInterrupted"] {
+        std::fs::write(compiled.join(name), b"old").unwrap();
+    }
+    host.start().await;
+    assert_eq!(names(), used);
+}

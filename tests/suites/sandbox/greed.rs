@@ -107,11 +107,31 @@ async fn an_answer_may_be_large_but_not_larger_than_the_limit() {
 }
 
 #[tokio::test]
+async fn details_of_a_failure_may_be_large_but_not_larger_than_the_limit() {
+    let mut host = host().await;
+    let small = ask(&mut host, "huge_details", json!({ "bytes": 1024 })).await.failure("guest.failed");
+    assert_eq!(small["details"]["text"].as_str().unwrap().len(), 1024);
+    let large = ask(&mut host, "huge_details", json!({ "bytes": 4 << 20 })).await.failure("guest.failed");
+    assert_eq!(large["details"], json!({ "omitted": true, "details_bytes": (4 << 20) + r#"{"text":""}"#.len() }));
+}
+
+#[tokio::test]
+async fn a_write_to_standard_output_is_no_larger_than_it_was_allowed_to_be() {
+    let mut host = host().await;
+    let answer = ask(&mut host, "print_at_once", json!({ "bytes": 16 << 20 })).await;
+    assert_snapshot!(answer.failure("limit.transfer")["message"].as_str().unwrap(), @"the agent printed 16777216 bytes in one write; `check-write` allows 64 KiB");
+    ask(&mut host, "print_at_once", json!({ "bytes": 64 << 10 })).await.output();
+}
+
+#[tokio::test]
 async fn random_bytes_are_given_in_pieces_of_a_bounded_size() {
     let mut host = host().await;
     let good = ask(&mut host, "random", json!({ "bytes": 64 * 1024 })).await.output();
     assert_eq!(good["ok"], true);
     // A guest's sizes are 32 bits; this is the largest.
     let huge = ask(&mut host, "random", json!({ "bytes": u32::MAX })).await;
-    assert_snapshot!(huge.failure("limit.transfer")["message"].as_str().unwrap(), @"the agent passed more than 32 MiB in one host call");
+    assert_snapshot!(huge.failure("limit.transfer")["message"].as_str().unwrap(), @"the agent asked for more than 64 KiB of random bytes in one call");
+    // A refusal that the guest got over explains nothing that comes later.
+    let later = ask(&mut host, "random_after_refusal", json!({ "bytes": 100 << 10 })).await;
+    assert_snapshot!(later.failure("limit.transfer")["message"].as_str().unwrap(), @"the agent asked for more than 64 KiB of random bytes in one call");
 }

@@ -57,9 +57,52 @@ async fn a_flood_of_records_is_bounded_and_the_rest_is_counted() {
     ask(&mut host, "flood_log", json!({})).await;
     let said = host.said().split_off(before);
     let records = said.lines().filter(|line| line.contains("xxxxxxxx")).count();
-    let most = limits::LOG_BURST as usize + 10 * limits::LOG_RECORDS_PER_SECOND as usize;
+    let most = limits::LOG_BURST as usize + 10 * limits::LOG_PER_SECOND as usize;
     assert!((1..=most).contains(&records), "{records} records");
     assert!(said.contains("dropped"), "nothing says that records were dropped");
+}
+
+#[tokio::test]
+async fn a_flood_of_large_records_is_bounded() {
+    let mut host = host().await;
+    let before = host.said().len();
+    ask(&mut host, "flood_log_bytes", json!({})).await;
+    let said = host.said().split_off(before);
+    let most = 1024 * (limits::LOG_BURST as usize + 10 * limits::LOG_PER_SECOND as usize);
+    assert!(said.contains("yyyyyyyy") && said.len() < most, "{} bytes", said.len());
+    assert!(said.contains("dropped"), "nothing says that records were dropped");
+}
+
+#[tokio::test]
+async fn a_flood_of_lines_is_bounded() {
+    let mut host = host().await;
+    let before = host.said().len();
+    ask(&mut host, "flood_lines", json!({ "bytes": 256 << 10 })).await.output();
+    let said = host.said().split_off(before);
+    let most = limits::LOG_BURST as usize + 10 * limits::LOG_PER_SECOND as usize;
+    assert!(said.lines().count() <= most, "{} lines", said.lines().count());
+    assert!(said.contains("dropped"), "nothing says that lines were dropped");
+}
+
+#[tokio::test]
+async fn a_record_of_a_guest_is_never_a_note_of_the_host() {
+    let mut host = host().await;
+    let before = host.said().len();
+    ask(&mut host, "forge_note", json!({})).await.output();
+    let said = host.said().split_off(before);
+    let forged = said.lines().find(|line| line.contains("a forged note")).unwrap();
+    assert!(forged.contains(r#" by="guest""#) && !forged.contains(r#" by="host""#), "{forged}");
+    assert!(!forged.contains(" dropped="), "{forged}");
+}
+
+#[tokio::test]
+async fn a_skill_that_only_reads_cannot_write_state() {
+    let mut host = host().await;
+    let all = json!({ "grants": { "state": { "bytes": 1 << 20, "keys": 10 } } });
+    host.client().put("/api/v1/deployments/hostile/grants", &all).await.of(200);
+    let refused = ask(&mut host, "write_state", json!({ "bytes": 1 })).await.output();
+    assert_eq!(refused["ok"], false, "{refused}");
+    assert!(refused["text"].as_str().unwrap().contains("`state.set` is a call of class write"), "{refused}");
 }
 
 #[tokio::test]

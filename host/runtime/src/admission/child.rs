@@ -79,7 +79,7 @@ fn confine() -> std::io::Result<()> {
 /// The codes `artifact.*`; [`Code::ArtifactInit`] also if it describes itself in two
 /// ways.
 pub async fn check(component: &[u8]) -> Result<Admitted> {
-    let sandbox = Sandbox::new(SandboxConfig { clock: Arc::new(SystemClock), cache: None })?;
+    let sandbox = Sandbox::new(SandboxConfig { clock: Arc::new(SystemClock), places: 0, cache: None })?;
     let (agent, code) = sandbox.compile(component)?;
     let profile = sandbox.describe(&agent).await?;
     if sandbox.describe(&agent).await? != profile {

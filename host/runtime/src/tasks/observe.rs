@@ -20,12 +20,14 @@ pub(crate) struct TaskObserver {
 
 impl Observer for TaskObserver {
     fn log(&self, record: LogRecord) {
-        let LogRecord { level, message, fields, .. } = record;
+        let LogRecord { origin, level, message, fields, dropped, .. } = record;
+        let by = origin.as_str();
+        let dropped = (dropped > 0).then_some(dropped);
         let (tenant, task, agent) = (&self.tenant, &self.task, &self.agent);
         let fields = serde_json::Value::Object(fields.into_iter().map(|(k, v)| (k, v.into())).collect()).to_string();
         macro_rules! emit {
             ($level:ident) => {
-                tracing::event!(target: "agent", tracing::Level::$level, %tenant, %task, agent, fields, "{message}")
+                tracing::event!(target: "agent", tracing::Level::$level, %tenant, %task, agent, by, dropped, fields, "{message}")
             };
         }
         match level {

@@ -24,8 +24,8 @@ mod fault;
 mod wishes;
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -38,6 +38,7 @@ pub(crate) use delivery::shadow;
 use crate::context::Context;
 use crate::egress::Egress;
 use crate::gate::Gate;
+use crate::log::Log;
 
 /// Bytes that one write to a request's body may carry.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -55,8 +56,8 @@ pub(crate) struct Shared {
     pub(crate) seed: [u8; 32],
     pub(crate) exchanges: Arc<Semaphore>,
     pub(crate) meters: HttpMeters,
-    /// Sentences of the host for the task's log.
-    notes: Mutex<Vec<String>>,
+    /// Where what went wrong is told.
+    log: Log,
 }
 
 /// What the requests of one invocation used.
@@ -72,7 +73,7 @@ pub(crate) struct HttpMeters {
 }
 
 impl Shared {
-    pub(crate) fn new(gate: Gate, egress: Option<Arc<Egress>>, tenant: TenantId, seed: [u8; 32]) -> Self {
+    pub(crate) fn new(gate: Gate, log: Log, egress: Option<Arc<Egress>>, tenant: TenantId, seed: [u8; 32]) -> Self {
         Self {
             gate,
             egress,
@@ -81,18 +82,13 @@ impl Shared {
             seed,
             exchanges: Arc::new(Semaphore::new(limits::HTTP_EXCHANGES_PER_INVOCATION_MAX)),
             meters: HttpMeters::default(),
-            notes: Mutex::default(),
+            log,
         }
     }
 
-    /// Writes a sentence into the task's log, the next time something is logged.
-    fn note(&self, sentence: String) {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(sentence);
-    }
-
-    /// Takes the sentences that wait.
-    pub(crate) fn notes(&self) -> Vec<String> {
-        std::mem::take(&mut self.notes.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Writes a sentence of the host's into the task's log.
+    fn note(&self, sentence: impl AsRef<str>) {
+        self.log.note(sentence.as_ref());
     }
 
     /// Notes that bytes were written to a request's body, and whether there are too many.

@@ -3,11 +3,11 @@
 
 use serde_json::value::RawValue;
 use troupe_core::view::Progress;
-use troupe_core::{Code, Error, limits};
+use troupe_core::{Code, Error, json, limits};
 use wasmtime::Result;
 
-use super::log::clean;
 use crate::bindings::troupe::agent::progress::Host;
+use crate::clean::clean;
 use crate::context::Context;
 
 impl Host for Context {
@@ -25,14 +25,17 @@ impl Host for Context {
     fn partial(&mut self, output: String) -> Result<()> {
         self.count()?;
         self.progress.add(output.len())?;
-        if serde_json::from_str::<&RawValue>(&output).is_err() {
-            let error = Error::new(Code::OutputInvalid, "the agent's partial output is not JSON");
-            return Err(wasmtime::Error::new(error));
-        }
-        if !self.gate.repeats() {
-            self.observer.partial(output);
-        }
-        Ok(())
+        let fault = if serde_json::from_str::<&RawValue>(&output).is_err() {
+            "the agent's partial output is not JSON".to_owned()
+        } else if json::depth(output.as_bytes()) > limits::JSON_DEPTH_MAX {
+            format!("the agent's partial output is nested deeper than {} levels", limits::JSON_DEPTH_MAX)
+        } else {
+            if !self.gate.repeats() {
+                self.observer.partial(output);
+            }
+            return Ok(());
+        };
+        Err(wasmtime::Error::new(Error::new(Code::OutputInvalid, fault)))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the journal keeps: calls and their answers, as data that later hosts still read.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use troupe_core::{Code, Error, Result, Timestamp, limits};
 
 use super::http::shown;
@@ -55,11 +56,20 @@ pub enum Call {
     HttpBegun,
     /// A `poll`, `block` or `ready` to which the end of another call was delivered.
     Wait,
+    /// A call that was refused, with arguments too long to keep.
+    Refused {
+        /// The capability and function.
+        name: String,
+        /// The SHA-256 of the encoded call, in hexadecimal.
+        sha256: String,
+        /// The length of the encoded call in bytes.
+        bytes: u64,
+    },
 }
 
 impl Call {
     /// The capability and function, as messages name them.
-    pub const fn name(&self) -> &'static str {
+    pub fn name(&self) -> &str {
         match self {
             Self::StateGet { .. } => "state.get",
             Self::StateList { .. } => "state.list-keys",
@@ -68,6 +78,7 @@ impl Call {
             Self::StateDelete { .. } => "state.delete",
             Self::Http(_) | Self::HttpBegun => "http",
             Self::Wait => "wait",
+            Self::Refused { name, .. } => name,
         }
     }
 
@@ -85,6 +96,16 @@ impl Call {
             | Self::StateDelete { key } => format!("{} {}", self.name(), shown(key)),
             other => other.name().to_owned(),
         }
+    }
+
+    /// What the journal keeps of the call if it is refused.
+    pub(super) fn refused(&self) -> Vec<u8> {
+        let whole = encode(self);
+        if whole.len() <= limits::JOURNAL_REFUSED_BYTES_MAX {
+            return whole;
+        }
+        let sha256 = hex::encode(Sha256::digest(&whole));
+        encode(&Self::Refused { name: self.name().to_owned(), sha256, bytes: whole.len() as u64 })
     }
 
     /// Reads a call back from its journal row.

@@ -117,12 +117,7 @@ pub(super) fn authorize(grants: &Grants, ceiling: Effect, ask: &HttpAsk<'_>) -> 
     };
     if effect > ceiling {
         let what = action.as_ref().map_or_else(|| format!("{method} {place}"), |action| format!("`{action}`"));
-        return Err(Error::new(
-            Code::DeniedCapability,
-            format!(
-                "{what} is a call of class {effect}; the skill says of itself that it goes no further than {ceiling}"
-            ),
-        ));
+        return Err(Error::new(Code::DeniedCapability, super::above_ceiling(&what, effect, ceiling)));
     }
     let private = granting.iter().any(|grant| grant.private || grant.host.address().is_some());
     Ok(HttpPermit { authority, credential, action, effect, private })

@@ -145,6 +145,7 @@ fn same(made: &Call, now: &Call) -> bool {
             (method, url, headers, body) == (&now.method, &now.url, &now.headers, &now.body)
         }
         (Call::HttpBegun, Call::Http(_)) => true,
+        (Call::Refused { .. }, now) => Call::decode(&now.refused()).is_ok_and(|now| now == *made),
         (made, now) => made == now,
     }
 }

@@ -53,10 +53,19 @@ async fn a_write_outside_is_in_the_journal_before_it_is_sent_and_its_answer_befo
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_that_cannot_be_journalled_is_not_sent_and_ends_the_invocation() {
     let mut bench = Bench::new().await;
-    bench.refuse_commits = true;
+    bench.commits = 0;
     let outcome = bench.outcome(api(), "fetch", json!({ "requests": [post(json!([]))] })).await;
     assert_eq!(outcome.result.unwrap_err().code, Code::StaleEpoch);
     assert_eq!(bench.server.requests().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_whose_answer_cannot_be_journalled_ends_the_invocation_before_the_guest_sees_it() {
+    let mut bench = Bench::new().await;
+    bench.commits = 1;
+    let outcome = bench.outcome(api(), "fetch", json!({ "requests": [post(json!([]))] })).await;
+    assert_eq!(outcome.result.unwrap_err().code, Code::StaleEpoch);
+    assert_eq!(bench.server.requests().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use troupe_core::{Code, limits};
-use troupe_sandbox::Answer;
+use troupe_sandbox::{Answer, LogOrigin};
 
 use super::support::{Bench, http_rows};
 
@@ -16,6 +16,29 @@ fn get(path: &str) -> Value {
 
 fn post(bytes: usize) -> Value {
     json!({ "method": "POST", "authority": "api.example.com", "path": "/", "body_bytes": bytes })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invocations_beyond_the_places_wait_their_turn() {
+    let bench = Bench::new().await;
+    let calls = (0..8).map(|_| bench.outcome(api(), "fetch", json!({ "requests": [get("/slow")] })));
+    for outcome in futures::future::join_all(calls).await {
+        outcome.result.unwrap();
+    }
+    assert_eq!(bench.server.open_most(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_fail_are_noted_by_the_host_up_to_a_bound() {
+    let bench = Bench::new().await;
+    let requests: Vec<Value> = (0..300).map(|_| json!({ "authority": "other.example.com", "path": "/" })).collect();
+    bench.outcome(api(), "fetch", json!({ "requests": requests })).await.result.unwrap();
+    let log = bench.log.lock().unwrap();
+    let notes: Vec<_> = log.iter().filter(|record| record.origin == LogOrigin::Host).collect();
+    assert!((limits::LOG_NOTES_BURST as usize..250).contains(&notes.len()), "{} notes", notes.len());
+    let dropped: u64 = notes.iter().map(|note| note.dropped).sum();
+    // The last of them says what was dropped at the end.
+    assert_eq!(notes.len() as u64 - 1 + dropped, 300);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -37,7 +37,7 @@ fn compiled() -> &'static Path {
     let dir = COMPILED.get_or_init(|| {
         let dir = tempfile::tempdir().unwrap();
         let cache = Some((dir.path().to_owned(), CacheKey([1; 32])));
-        let sandbox = Sandbox::new(SandboxConfig { clock: Arc::new(SystemClock), cache }).unwrap();
+        let sandbox = Sandbox::new(SandboxConfig { clock: Arc::new(SystemClock), places: 1, cache }).unwrap();
         for name in GUESTS {
             let (_, code) = sandbox.compile(guest(name)).unwrap();
             sandbox.keep(&Digest::of(guest(name)), &code).unwrap();
@@ -74,7 +74,8 @@ pub struct Bench {
     sandbox: Sandbox,
     agent: Agent,
     pub ceiling: Effect,
-    pub refuse_commits: bool,
+    /// How many commits the ledger takes before it refuses.
+    pub commits: usize,
     pub recorded: Arc<Mutex<Vec<Recorded>>>,
     /// How often state was written.
     pub writes: Arc<AtomicU64>,
@@ -100,7 +101,7 @@ impl Bench {
         endpoints.map_aws(endpoint());
         let egress = Egress { endpoints, credentials: Arc::new(Keys), ..Egress::default() };
         let cache = Some((compiled().to_path_buf(), CacheKey([1; 32])));
-        let sandbox = Sandbox::new(SandboxConfig { clock: Arc::new(SystemClock), cache }).unwrap();
+        let sandbox = Sandbox::new(SandboxConfig { clock: Arc::new(SystemClock), places: 1, cache }).unwrap();
         let sandbox = sandbox.with_egress(change(egress));
         let agent = sandbox.load(&Digest::of(guest(name))).unwrap();
         Self {
@@ -108,7 +109,7 @@ impl Bench {
             sandbox,
             agent,
             ceiling: Effect::Destructive,
-            refuse_commits: false,
+            commits: usize::MAX,
             recorded: Arc::default(),
             writes: Arc::default(),
             log: Arc::default(),
@@ -142,7 +143,7 @@ impl Bench {
             grants,
             ceiling: self.ceiling,
             ledger: Box::new(Remembering {
-                refuse: self.refuse_commits,
+                commits: self.commits,
                 recorded: Arc::clone(&self.recorded),
                 server: self.server.clone(),
                 writes: Arc::clone(&self.writes),
@@ -216,7 +217,7 @@ impl Observer for Watching {
 
 /// A ledger that remembers what it is told. A key holds whatever was written last, to any.
 struct Remembering {
-    refuse: bool,
+    commits: usize,
     recorded: Arc<Mutex<Vec<Recorded>>>,
     server: Server,
     writes: Arc<AtomicU64>,
@@ -248,7 +249,7 @@ impl Ledger for Remembering {
     }
 
     async fn record(&mut self, rows: Vec<JournalRow>) -> Result<()> {
-        if self.refuse {
+        if self.recorded.lock().unwrap().len() >= self.commits {
             return Err(Error::new(Code::StaleEpoch, "the lease is lost"));
         }
         let requests_seen = self.server.requests().len();

@@ -66,6 +66,29 @@ pub fn flood_log() -> usize {
     RECORDS
 }
 
+pub fn flood_log_bytes() -> usize {
+    const RECORDS: usize = 1_000;
+    let text = "y".repeat(8 * 1024);
+    let fields: Vec<_> = (0..32).map(|number| (format!("field{number}"), text.clone())).collect();
+    for _ in 0..RECORDS {
+        log::write(log::Level::Info, &text, &fields);
+    }
+    RECORDS
+}
+
+#[cfg(target_family = "wasm")]
+pub fn print_at_once(count: usize) {
+    let stdout = wasip2::cli::stdout::get_stdout();
+    // A host that takes it answers; one that does not ends the program.
+    let _ = stdout.write(&vec![b'\n'; count]);
+}
+
+/// Elsewhere nobody allows a write beforehand.
+#[cfg(not(target_family = "wasm"))]
+pub fn print_at_once(count: usize) {
+    println!("{}", "\n".repeat(count));
+}
+
 pub fn host_calls() -> ! {
     let start = Instant::now();
     loop {

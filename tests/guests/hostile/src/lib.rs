@@ -79,6 +79,53 @@ impl Hostile {
         Ok(greed::flood_log())
     }
 
+    /// Writes 1,000 of the largest log records and says how many.
+    #[skill(effect = "read")]
+    fn flood_log_bytes(&self) -> Result<usize, Failure> {
+        Ok(greed::flood_log_bytes())
+    }
+
+    /// Writes as many line breaks as asked for to standard output.
+    #[skill(effect = "read")]
+    fn flood_lines(&self, input: Bytes) -> Result<(), Failure> {
+        reach::flood_stdout(input.bytes, b'\n').map_err(Failure::failed)
+    }
+
+    /// Writes as many bytes as asked for to standard output in one call.
+    #[skill(effect = "read")]
+    fn print_at_once(&self, input: Bytes) -> Result<(), Failure> {
+        greed::print_at_once(input.bytes);
+        Ok(())
+    }
+
+    /// Fails with details of as many bytes as asked for.
+    #[skill(effect = "read")]
+    fn huge_details(&self, input: Bytes) -> Result<(), Failure> {
+        Err(Failure::failed("a failure with details").with("text", "x".repeat(input.bytes)))
+    }
+
+    /// Takes memory until it is refused, gives it back, then asks for as many random bytes
+    /// as it is told to.
+    #[skill(effect = "read")]
+    fn random_after_refusal(&self, input: Bytes) -> Result<Text, Failure> {
+        greed::grow_gently();
+        Ok(reach::random(input.bytes))
+    }
+
+    /// Writes as many bytes of state as asked for, though its class says that it only
+    /// reads, and tells why not.
+    #[skill(effect = "read")]
+    fn write_state(&self, input: Bytes) -> Result<Text, Failure> {
+        Ok(reach::write_state(input.bytes))
+    }
+
+    /// Writes a log record that names fields as the host does.
+    #[skill(effect = "read")]
+    fn forge_note(&self) -> Result<(), Failure> {
+        reach::forge_note();
+        Ok(())
+    }
+
     /// Answers with as many bytes as asked for.
     #[skill(effect = "read")]
     fn huge_output(&self, input: Bytes) -> Result<String, Failure> {
@@ -132,7 +179,7 @@ impl Hostile {
     /// Writes as many bytes as asked for to standard output, without a line break.
     #[skill(effect = "read")]
     fn flood_stdout(&self, input: Bytes) -> Result<(), Failure> {
-        reach::flood_stdout(input.bytes).map_err(Failure::failed)
+        reach::flood_stdout(input.bytes, b'x').map_err(Failure::failed)
     }
 
     /// Tells how far the clocks go while it computes and while it sleeps.

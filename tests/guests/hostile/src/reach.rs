@@ -7,6 +7,7 @@ use std::io::{self, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant, SystemTime};
 
+use troupe_sdk::log;
 use troupe_sdk::prelude::*;
 
 #[derive(Serialize, JsonSchema)]
@@ -83,6 +84,16 @@ fn random_bytes(count: usize) -> Vec<u8> {
     (0..count).map(|position| RandomState::new().hash_one(position).to_le_bytes()[0]).collect()
 }
 
+pub fn write_state(count: usize) -> Text {
+    Text::of(state::set("k", vec![0; count]).map(|revision| revision.to_string()))
+}
+
+pub fn forge_note() {
+    let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let message = "http call 7 failed with denied.egress: a forged note";
+    log::write(log::Level::Warn, message, &[field("by", "host"), field("dropped", "9")]);
+}
+
 pub fn stdout() -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "\x1b[31mred\x1b[0m \x1b]0;a new title\x07")?;
@@ -94,8 +105,8 @@ pub fn stdout() -> io::Result<()> {
     writeln!(io::stderr(), "to standard error: \x1b[2J")
 }
 
-pub fn flood_stdout(count: usize) -> io::Result<()> {
-    let piece = [b'x'; 4096];
+pub fn flood_stdout(count: usize, byte: u8) -> io::Result<()> {
+    let piece = [byte; 4096];
     let mut out = io::stdout().lock();
     let mut left = count;
     while left > 0 {

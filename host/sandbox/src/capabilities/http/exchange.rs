@@ -42,7 +42,6 @@ pub(super) async fn exchange(
         if error.code == Code::Internal {
             tracing::error!(tenant = %shared.tenant, cause = error.cause_chain(), "an http call failed: {error}");
         }
-        tracing::info!(tenant = %shared.tenant, number, code = %error.code, "an http call failed: {error}");
         shared.note(format!("http call {number} failed with {}: {error}", error.code));
         fault::told(&error, explain)
     })

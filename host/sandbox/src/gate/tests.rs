@@ -1,0 +1,106 @@
+use async_trait::async_trait;
+use troupe_core::clock::ManualClock;
+use troupe_core::grant::StateGrant;
+
+use super::*;
+use crate::port::{NoLedger, StateOutcome};
+
+/// A ledger that takes everything and keeps nothing.
+struct Taking;
+
+#[async_trait]
+impl Ledger for Taking {
+    async fn get(&mut self, key: &str) -> Result<Option<Entry>> {
+        NoLedger.get(key).await
+    }
+
+    async fn list(&mut self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>> {
+        NoLedger.list(prefix, after, limit).await
+    }
+
+    async fn write(
+        &mut self,
+        _rows: Vec<JournalRow>,
+        _row: JournalRow,
+        _write: StateWrite,
+        _bytes_max: u64,
+        _keys_max: u64,
+    ) -> Result<StateOutcome> {
+        Ok(StateOutcome::Written(1))
+    }
+}
+
+fn gate(grants: Grants, ceiling: Effect) -> Gate {
+    let start = Timestamp::from_millis(0);
+    Gate::new(grants, ceiling, Box::new(Taking), Arc::new(ManualClock::new(start)), GuestClock::new(start), None)
+}
+
+fn all() -> Grants {
+    Grants { state: Some(StateGrant { bytes: 1 << 30, keys: 1000 }), ..Grants::default() }
+}
+
+fn set(bytes: usize) -> Call {
+    Call::StateSet { key: "k".to_owned(), value: vec![b'x'; bytes] }
+}
+
+/// What the journal holds of the calls that a gate passed.
+async fn kept(gate: &Gate) -> Vec<Call> {
+    gate.finish().await.rows.iter().map(|row| Call::decode(&row.call).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_refused_call_is_kept_by_its_digest_where_it_is_long() {
+    for grants in [Grants::default(), all()] {
+        let gate = gate(grants, Effect::Write);
+        gate.pass(set(8 << 20)).await.unwrap();
+        let kept = kept(&gate).await;
+        let [Call::Refused { name, bytes, .. }] = kept.as_slice() else { panic!("kept whole") };
+        assert_eq!(name, "state.set");
+        assert!(*bytes > 8 << 20);
+    }
+    let short = gate(Grants::default(), Effect::Write);
+    short.pass(set(10)).await.unwrap();
+    assert_eq!(kept(&short).await, [set(10)]);
+}
+
+#[tokio::test]
+async fn a_list_is_bounded_in_all_it_names() {
+    let long = "k".repeat(limits::STATE_KEY_BYTES_MAX + 1);
+    let list = |prefix: &str, after: Option<&str>| Call::StateList {
+        prefix: prefix.to_owned(),
+        after: after.map(str::to_owned),
+        limit: 1,
+    };
+    let gate = gate(all(), Effect::Read);
+    for call in [list(&long, None), list("", Some(&long))] {
+        assert!(matches!(gate.pass(call).await, Ok(Answer::Invalid(why)) if why.ends_with("this one has 513")));
+    }
+    assert_eq!(gate.pass(list("", Some(""))).await.unwrap(), Answer::Keys(Vec::new()));
+}
+
+#[tokio::test]
+async fn a_skill_that_only_reads_cannot_write_state() {
+    let key = || "k".to_owned();
+    let gate = gate(all(), Effect::Read);
+    gate.pass(Call::StateGet { key: key() }).await.unwrap();
+    for call in [
+        set(1),
+        Call::StateCompareAndSet { key: key(), expected: None, value: Vec::new() },
+        Call::StateDelete { key: key() },
+    ] {
+        let answer = gate.pass(call).await.unwrap();
+        assert!(matches!(answer, Answer::Denied(why) if why.contains("class write")));
+    }
+    assert_eq!(gate.finish().await.denied, 3);
+}
+
+#[tokio::test]
+async fn the_journal_of_an_invocation_is_bounded() {
+    for grants in [Grants::default(), all()] {
+        let gate = gate(grants, Effect::Write);
+        gate.0.journalled.store(limits::JOURNAL_BYTES_MAX - 1000, Ordering::Relaxed);
+        gate.pass(set(500)).await.unwrap();
+        gate.pass(set(500)).await.unwrap();
+        assert_eq!(gate.pass(set(1)).await.unwrap_err().code, Code::LimitJournal);
+    }
+}
