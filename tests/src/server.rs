@@ -1,5 +1,6 @@
 //! A service that agents call: it answers whatever it is asked, and remembers it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -17,7 +18,7 @@ pub struct Server {
 struct Shared {
     requests: Mutex<Vec<String>>,
     came: Notify,
-    answers: bool,
+    answers: AtomicBool,
 }
 
 impl Server {
@@ -34,7 +35,8 @@ impl Server {
     async fn new(answers: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let shared = Arc::new(Shared { requests: Mutex::default(), came: Notify::new(), answers });
+        let shared =
+            Arc::new(Shared { requests: Mutex::default(), came: Notify::new(), answers: AtomicBool::new(answers) });
         let serving = Arc::clone(&shared);
         tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
@@ -42,6 +44,11 @@ impl Server {
             }
         });
         Self { port, shared }
+    }
+
+    /// Answers from now on.
+    pub fn answer(&self) {
+        self.shared.answers.store(true, Ordering::SeqCst);
     }
 
     /// Where it listens, on 127.0.0.1.
@@ -80,7 +87,7 @@ async fn serve(mut connection: TcpStream, shared: Arc<Shared>) {
         head.clear();
         let line = request.lines().next().unwrap_or_default();
         let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{line}", line.len());
-        if shared.answers && connection.write_all(answer.as_bytes()).await.is_err() {
+        if shared.answers.load(Ordering::SeqCst) && connection.write_all(answer.as_bytes()).await.is_err() {
             return;
         }
     }

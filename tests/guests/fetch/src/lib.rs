@@ -45,6 +45,9 @@ struct Requests {
     /// Hashes of what to search the memory for afterwards, each of eight bytes.
     #[serde(default)]
     pieces: Vec<String>,
+    /// How long to wait after each, where they go one by one; in milliseconds.
+    #[serde(default)]
+    pause_ms: u64,
 }
 
 /// What came of one request.
@@ -82,6 +85,18 @@ impl Fetch {
     #[skill(effect = "destructive")]
     fn hoard(&self, input: Requests) -> Result<usize, Failure> {
         Ok(hoard(input))
+    }
+
+    /// Sends requests one by one and returns the status of each, 0 where there is none.
+    #[skill(effect = "destructive")]
+    fn one_by_one(&self, input: Requests) -> Result<Vec<u16>, Failure> {
+        let mut statuses = Vec::new();
+        for asked in input.requests {
+            let one = Requests { requests: vec![asked], pieces: Vec::new(), pause_ms: 0 };
+            statuses.extend(perform(one).answers.iter().map(|came| came.status.unwrap_or(0)));
+            time::sleep(std::time::Duration::from_millis(input.pause_ms)).wait();
+        }
+        Ok(statuses)
     }
 
     /// Begins requests and ends without waiting for any.
