@@ -334,7 +334,6 @@ mod tests {
             let error = compiled(&json!({ "type": "string", "pattern": pattern })).unwrap_err();
             assert_eq!(error.code, Code::ProfileInvalid);
             assert!(error.message.contains("no look-around"), "{error}");
-            assert!(error.message.contains(pattern), "{error}");
         }
     }
 }

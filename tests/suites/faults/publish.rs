@@ -78,3 +78,41 @@ async fn a_publish_that_is_killed_while_it_compiles_is_whole_or_absent() {
     }
     println!("killed {kills} times within {window:?}: {whole} whole, the rest absent");
 }
+
+/// The child process of another, if it has one and it has not ended.
+#[cfg(target_os = "linux")]
+fn child_of(parent: u32) -> Option<String> {
+    let processes = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    let mut names = processes.map(|process| process.file_name().to_string_lossy().into_owned());
+    names.find(|name| status(name).is_some_and(|(state, of)| of == parent.to_string() && state != "Z"))
+}
+
+/// State and parent of a process (proc_pid_stat(5)).
+#[cfg(target_os = "linux")]
+fn status(process: &str) -> Option<(String, String)> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let mut rest = stat.rsplit_once(')')?.1.split_whitespace().map(str::to_owned);
+    Some((rest.next()?, rest.next()?))
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_child_that_compiles_dies_with_the_host() {
+    let mut host = host().await;
+    let archive = guests().echo.marked(u32::MAX).archive("5.0.0");
+    let (client, parent) = (host.client(), host.pid());
+    let publish = tokio::spawn(async move { client.try_send(client.publishing(archive)).await });
+    let child = loop {
+        if let Some(child) = child_of(parent) {
+            break child;
+        }
+        assert!(!publish.is_finished(), "no child was seen");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    };
+    // Until it has given up what it does not need.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    host.kill().await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let left = status(&child).filter(|(state, _)| state != "Z");
+    assert_eq!(left, None, "the child goes on without its host");
+}
