@@ -21,6 +21,7 @@ pub mod json;
 pub mod limits;
 pub mod list;
 pub mod name;
+mod readings;
 pub mod view;
 
 pub use action_pattern::ActionPattern;
@@ -34,3 +35,4 @@ pub use grant::Grants;
 pub use host_pattern::HostPattern;
 pub use id::TaskId;
 pub use name::{AgentName, ReleaseRef, SkillName, TenantId};
+pub use readings::readings;

@@ -248,6 +248,9 @@ pub const DNS_TIME_MAX: Duration = Duration::from_secs(5);
 /// Names being resolved at once. Each holds a thread that cannot be interrupted, of
 /// the 512 that tokio keeps for blocking work.
 pub const DNS_LOOKUPS_MAX: usize = 32;
+/// Names being resolved at once for one tenant: a quarter, so that one whose names nobody
+/// answers for leaves room for others.
+pub const DNS_LOOKUPS_PER_TENANT_MAX: usize = 8;
 /// Addresses of one name that are considered. Public names have a handful.
 pub const DNS_ADDRESSES_MAX: usize = 16;
 
@@ -282,9 +285,9 @@ pub const HTTP_IDLE_CONNECTIONS_MAX: usize = 64;
 /// connection closed under a request makes a write's outcome unknown.
 pub const HTTP_KEEP_ALIVE_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// HTTP exchanges that one invocation has open at once; further ones wait their turn. A
-/// browser opens 6 to a host and up to 32 in all; a quarter of a tenant's share leaves
-/// room for others.
+/// HTTP exchanges that one invocation has open at once; further ones wait their turn, and
+/// an answer that streams is open until it is read to its end. A browser opens 6 to a host
+/// and up to 32 in all; a quarter of a tenant's share leaves room for others.
 pub const HTTP_EXCHANGES_PER_INVOCATION_MAX: usize = 16;
 /// Longest response body that is whole in memory and in the journal before the guest sees
 /// it. A page of a cloud's API is a few hundred kilobytes at most.
@@ -292,7 +295,7 @@ pub const HTTP_KEPT_BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Response bodies that one invocation may leave unread in the host's memory. What comes
 /// beyond that is streamed, however short.
 pub const HTTP_UNREAD_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// Request bodies that one invocation may have written and not yet sent.
+/// Requests that one invocation may have begun and not yet sent, heads and bodies.
 pub const HTTP_UNSENT_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Journal of one invocation. Five thousand answers of 200 KiB fit, more than an inventory
 /// of a large account reads; without a bound a million writes of state would fill any disk.
@@ -300,6 +303,18 @@ pub const JOURNAL_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// What the journal keeps whole of a call that was refused. Of a longer one its digest
 /// tells whether another release would make the same.
 pub const JOURNAL_REFUSED_BYTES_MAX: usize = 64 * 1024;
+/// Headers, methods, hosts and paths that one invocation may hold in the host's memory.
+/// Ten thousand requests and answers of the usual size fit.
+pub const HTTP_HELD_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Calls and answers that one invocation has not been given: twice what may lie unread,
+/// since an answer is there once for the guest and once for the journal.
+pub const HTTP_UNDELIVERED_BYTES_MAX: usize = 2 * HTTP_UNREAD_BYTES_MAX;
+/// Longest method. The longest that is registered has 17 letters.
+pub const HTTP_METHOD_BYTES_MAX: usize = 64;
+/// Longest host with its port: a name has at most 253 characters.
+pub const HTTP_AUTHORITY_BYTES_MAX: usize = 300;
+/// Sentences of the host's that wait for a task's next log record.
+pub const LOG_NOTES_MAX: usize = 100;
 /// Bytes of journal rows that wait in memory for the next commit.
 pub const JOURNAL_WAITING_BYTES_MAX: usize = 4 * 1024 * 1024;
 

@@ -7,16 +7,14 @@
 //! **The rule.** Where the prefix is more than `/`, a path that any server is known to
 //! read as another is admitted by no prefix: one that holds, however often it is
 //! unescaped, a segment `.` or `..` (with or without `;` parameters), an empty segment
-//! inside, a backslash or an escaped slash. What is left is compared in one spelling,
-//! escapes of plain letters undone, and ends with the prefix at a `/`.
+//! inside, a backslash or an escaped slash; or one that cannot be read to its end (see
+//! [`readings`]). What is left is compared in one spelling, escapes of plain letters
+//! undone, and ends with the prefix at a `/`.
 //!
 //! **The default.** The prefix `/` admits everything: there is nothing to slip past, and
 //! object stores have keys such as `a//b`.
 
-use std::borrow::Cow;
-
-/// How often a path is unescaped in search of what a careless server might see.
-const UNESCAPED_TIMES: usize = 3;
+use crate::readings::{readings, unescape};
 
 /// Whether `prefix` admits `path`, the path of a URL as it will be sent, without query.
 pub(super) fn admits(prefix: &str, path: &str) -> bool {
@@ -35,21 +33,20 @@ fn within(prefix: &str, path: &str) -> bool {
 
 /// Whether every server reads the path alike.
 fn is_plain(path: &str) -> bool {
-    let mut seen = Cow::Borrowed(path.as_bytes());
-    for time in 0..=UNESCAPED_TIMES {
-        let slashes = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'/').count();
-        if time > 0 && slashes(&seen) != slashes(path.as_bytes()) || seen.contains(&b'\\') {
+    let slashes = |text: &str| text.bytes().filter(|byte| *byte == b'/').count();
+    let is_plain = |seen: &String| slashes(seen) == slashes(path) && !seen.contains('\\') && has_plain_segments(seen);
+    readings(path).is_some_and(|readings| readings.iter().all(is_plain))
+}
+
+/// Whether no segment is one that servers resolve or merge.
+fn has_plain_segments(path: &str) -> bool {
+    let mut segments = path.split('/').skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        let name = segment.split(';').next().unwrap_or_default();
+        let is_inner = segments.peek().is_some();
+        if matches!(name, "." | "..") || is_inner && segment.is_empty() {
             return false;
         }
-        let mut segments = seen.split(|byte| *byte == b'/').skip(1).peekable();
-        while let Some(segment) = segments.next() {
-            let name = segment.split(|byte| *byte == b';').next().unwrap_or_default();
-            let is_inner = segments.peek().is_some();
-            if matches!(name, b"." | b"..") || is_inner && segment.is_empty() {
-                return false;
-            }
-        }
-        seen = Cow::Owned(unescape(&seen, |_| true));
     }
     true
 }
@@ -59,35 +56,6 @@ fn is_plain(path: &str) -> bool {
 fn canonical(path: &str) -> String {
     let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     String::from_utf8_lossy(&unescape(path.as_bytes(), unreserved)).into_owned()
-}
-
-/// Undoes the escapes of those bytes that `wanted` names and writes the others in upper
-/// case.
-fn unescape(text: &[u8], wanted: impl Fn(u8) -> bool) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((first, after)) = rest.split_first() {
-        if *first == b'%'
-            && let [high, low, after_escape @ ..] = after
-            && let (Some(high_value), Some(low_value)) = (digit(*high), digit(*low))
-        {
-            let byte = high_value * 16 + low_value;
-            if wanted(byte) {
-                out.push(byte);
-            } else {
-                out.extend([b'%', high.to_ascii_uppercase(), low.to_ascii_uppercase()]);
-            }
-            rest = after_escape;
-        } else {
-            out.push(*first);
-            rest = after;
-        }
-    }
-    out
-}
-
-fn digit(byte: u8) -> Option<u8> {
-    char::from(byte).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
 #[cfg(test)]
@@ -139,6 +107,13 @@ mod tests {
             "/v1/a\\..\\admin",
             "/v1/a%5c..",
             "/v1/a%255c",
+            // Escaped more often than anybody means it.
+            "/v1/%2525252e%2525252e/admin",
+            "/v1/%25252525",
+            // `.` and `/` in too many bytes.
+            "/v1/%c0%ae%c0%ae/admin",
+            "/v1/a%c0%af..",
+            "/v1/%25c0%25ae%25c0%25ae/admin",
         ] {
             assert!(!admits("/v1/", path), "{path}");
         }

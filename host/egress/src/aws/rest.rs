@@ -8,13 +8,10 @@
 use std::cmp::Reverse;
 
 use http::HeaderMap;
-use percent_encoding::percent_decode_str;
+use troupe_core::readings;
 
 use super::params::Params;
 use super::table::{QueryKey, Segment, Service, Shape};
-
-/// Escapes within escapes that are followed. Nobody means more than two.
-const UNESCAPING_MAX: usize = 4;
 
 /// Finds the operation, provided that the path names the same one however often it is
 /// unescaped: `/bucket%2Fkey` is a bucket to one reader and an object to another.
@@ -25,19 +22,9 @@ pub(super) fn operation(
     query: &Params,
     headers: &HeaderMap,
 ) -> Option<&'static str> {
-    let found = best(service, method, path, query, headers)?;
-    let mut path = path.to_owned();
-    for _ in 0..UNESCAPING_MAX {
-        let unescaped = percent_decode_str(&path).decode_utf8().ok()?.into_owned();
-        if unescaped == path {
-            return Some(found);
-        }
-        path = unescaped;
-        if best(service, method, &path, query, headers) != Some(found) {
-            return None;
-        }
-    }
-    None
+    let mut found = readings(path)?.into_iter().map(|path| best(service, method, &path, query, headers));
+    let first = found.next()??;
+    found.all(|other| other == Some(first)).then_some(first)
 }
 
 fn best(service: &Service, method: &str, path: &str, query: &Params, headers: &HeaderMap) -> Option<&'static str> {
