@@ -1,10 +1,12 @@
 //! An account to look at: each operation's answer, by service, region and operation.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use troupe_agent_aws::Aws;
+use troupe_package::Manifest;
 use troupe_sdk::Failure;
 use troupe_sdk::test::{self, Answer, Host, Sent};
 
@@ -30,8 +32,28 @@ impl Asked {
     }
 }
 
+/// Checks that the host can name the request, and that `agent.toml` asks for it.
+fn assert_granted(sent: &Sent) {
+    static MANIFEST: LazyLock<Manifest> = LazyLock::new(|| Manifest::parse(include_str!("../../agent.toml")).unwrap());
+    let rest = sent.url.strip_prefix("https://").expect("https");
+    let (host, target) = rest.split_at(rest.find(['/', '?']).expect("a path"));
+    let path = target.split('?').next().unwrap_or_default();
+    let own = sent.headers.iter().filter(|(name, _)| !name.starts_with("troupe-"));
+    let headers = troupe_egress::headers::parse(own.map(|(name, value)| (name, value.as_bytes()))).expect("headers");
+    let action = troupe_egress::aws::action(host, &sent.method, target, &headers, &sent.body);
+    let action = action.unwrap_or_else(|| panic!("the host cannot name {} {}", sent.method, sent.url));
+    let granted = MANIFEST.capabilities.http.iter().any(|grant| {
+        grant.leads_to(true, host, 443)
+            && grant.admits_path(path)
+            && grant.admits_method(&sent.method)
+            && grant.admits_action(action.service, action.operation)
+    });
+    assert!(granted, "agent.toml does not ask for {action} at {host}");
+}
+
 /// Reads a request as AWS would.
 pub fn read(sent: &Sent) -> Asked {
+    assert_granted(sent);
     assert_eq!(sent.headers.get("troupe-credential"), Some("aws:default"), "{}", sent.url);
     assert!(sent.headers.iter().all(|(name, _)| name != "authorization"), "the host signs");
     let rest = sent.url.strip_prefix("https://").expect("https");
