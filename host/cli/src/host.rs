@@ -67,7 +67,7 @@ impl Host {
         let cache = (data_dir.join("compiled"), data_dir.cache_key(&*entropy)?);
         let sandbox =
             Sandbox::new(SandboxConfig { clock: clock.clone(), places: limits::INVOCATIONS_MAX, cache: Some(cache) })?
-                .with_egress(credentials::egress(server.address())?);
+                .with_egress(credentials::egress(server.address()));
         let program = std::env::current_exe().map_err(Error::internal)?;
         let runtime = Runtime::start(RuntimeConfig {
             store,

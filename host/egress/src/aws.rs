@@ -39,7 +39,7 @@ mod tests;
 use troupe_core::Effect;
 
 pub use name::action;
-pub use pattern::{check, widest_effect};
+pub use pattern::check;
 
 /// What one request does: an operation of a service, where, and how far it reaches.
 #[derive(Debug, Clone, PartialEq, Eq)]

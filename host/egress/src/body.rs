@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::{Stream, stream};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -74,6 +73,11 @@ impl Body {
         Ok(body)
     }
 
+    /// When the exchange ends at the latest.
+    pub const fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
     /// Waits for the next piece, of 1 to 64 KiB; none at the end.
     ///
     /// # Errors
@@ -106,11 +110,6 @@ impl Body {
             whole.extend_from_slice(&piece?);
         }
         Ok(whole.into())
-    }
-
-    /// Turns the body into a stream of its pieces.
-    pub fn into_stream(self) -> impl Stream<Item = Result<Bytes>> + Send {
-        stream::unfold(self, |mut body| async move { body.next().await.map(|piece| (piece, body)) })
     }
 
     /// Waits for data. Frames without any are skipped within the same idle time, so that

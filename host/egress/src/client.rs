@@ -30,7 +30,8 @@ mod tests;
 /// larger value counts as the default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Connecting: name, addresses and TLS together.
+    /// Connecting: name, addresses and TLS together. A request waits as long for its
+    /// turn, where as many are open as may be.
     pub connect: Duration,
     /// From the request to the first byte of the answer.
     pub first_byte: Duration,
@@ -161,7 +162,7 @@ impl Client {
         let caps = options.limits.capped();
         let authority = request.prepare().map_err(unsent)?;
         check_size(&request, &caps).map_err(unsent)?;
-        let slot = self.slots.take(&options.partition).map_err(unsent)?;
+        let slot = self.slots.take(&options.partition, caps.connect).await.ok_or_else(|| unsent(no_place(&caps)))?;
         let deadline = Instant::now() + caps.total;
         let key = Key { partition: Arc::clone(&options.partition), authority };
         let exchange = self.exchange(request, &key, &options.policy, &caps, deadline);
@@ -223,7 +224,7 @@ impl Client {
     /// Dials, and starts the task that moves the connection's bytes.
     async fn open(&self, key: &Key, policy: &AddressPolicy, caps: &Limits) -> Result<Connection> {
         let authority = &key.authority;
-        let dialled = dial::dial(&*self.resolver, &self.tls, authority, policy, caps.connect).await?;
+        let dialled = dial::dial(&*self.resolver, &self.tls, key, policy, caps.connect).await?;
         let (sender, connection) = http1::Builder::new()
             .max_buf_size(limits::HTTP_HEAD_BYTES_MAX)
             .max_header_size(limits::HTTP_HEAD_BYTES_MAX)
@@ -245,6 +246,17 @@ fn into_message(request: Request) -> Result<http::Request<Full<Bytes>>> {
     *message.uri_mut() = target.parse::<Uri>().map_err(Error::internal)?;
     *message.headers_mut() = request.headers;
     Ok(message)
+}
+
+fn no_place(caps: &Limits) -> Error {
+    Error::new(
+        Code::LimitConnections,
+        format!(
+            "as many HTTP requests are open as may be at once, and none of them ended within {:?}; finish reading some \
+             first",
+            caps.connect
+        ),
+    )
 }
 
 fn check_size(request: &Request, caps: &Limits) -> Result<()> {

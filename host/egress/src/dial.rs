@@ -1,6 +1,7 @@
 //! Resolve, check, connect to exactly what was checked, and encrypt.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -8,6 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use troupe_core::{Code, Error, Result, limits};
 
+use crate::pool::Key;
 use crate::tls::Tls;
 use crate::{AddressPolicy, Authority, Resolve};
 
@@ -22,25 +24,26 @@ pub(crate) struct Dialled {
     pub(crate) remote: SocketAddr,
 }
 
-/// Connects to `authority` within `budget`. Addresses are tried in the resolver's order;
+/// Connects to the authority of `key` within `budget`. Addresses are tried in the resolver's order;
 /// those that the policy refuses are left out.
 pub(crate) async fn dial(
     resolver: &dyn Resolve,
     tls: &Tls,
-    authority: &Authority,
+    key: &Key,
     policy: &AddressPolicy,
     budget: Duration,
 ) -> Result<Dialled> {
-    let host = authority.bare_host();
+    let Key { partition, authority } = key;
+    let host = authority.host.as_str();
     let late = || {
         Error::new(Code::UnavailableUpstream, format!("`{authority}` did not accept a connection within {budget:?}"))
     };
     let within = async {
-        let addresses = resolve(resolver, host, authority.port).await?;
-        let admitted = admit(policy, &authority.host, &addresses)?;
-        let (stream, remote) = connect(&authority.host, &admitted, Instant::now() + budget).await?;
+        let addresses = resolve(resolver, partition, authority).await?;
+        let admitted = admit(policy, host, &addresses)?;
+        let (stream, remote) = connect(host, &admitted, Instant::now() + budget).await?;
         let local = stream.local_addr().map_err(Error::internal)?;
-        policy.check_connected(&authority.host, local, remote)?;
+        policy.check_connected(host, local, remote)?;
         // Requests are written whole; waiting to fill a packet only delays them.
         stream.set_nodelay(true).map_err(Error::internal)?;
         let wire: Box<dyn Wire> =
@@ -50,11 +53,12 @@ pub(crate) async fn dial(
     timeout(budget, within).await.unwrap_or_else(|_| Err(late()))
 }
 
-async fn resolve(resolver: &dyn Resolve, host: &str, port: u16) -> Result<Vec<SocketAddr>> {
+async fn resolve(resolver: &dyn Resolve, partition: &Arc<str>, authority: &Authority) -> Result<Vec<SocketAddr>> {
+    let (host, port) = (authority.host.as_str(), authority.port);
     if let Ok(literal) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(literal, port)]);
     }
-    let mut addresses = resolver.resolve(host, port).await?;
+    let mut addresses = resolver.resolve(partition, host, port).await?;
     addresses.truncate(limits::DNS_ADDRESSES_MAX);
     if addresses.is_empty() {
         return Err(Error::new(Code::UnavailableDns, format!("`{host}` has no address")));

@@ -96,11 +96,6 @@ impl EndpointMap {
             .or_else(|| self.services.get(aws_service?))
             .or_else(|| aws_service.and(self.aws.as_ref()))
     }
-
-    /// Reports whether nothing is mapped.
-    pub fn is_empty(&self) -> bool {
-        self.hosts.is_empty() && self.services.is_empty() && self.aws.is_none()
-    }
 }
 
 #[cfg(test)]
@@ -126,7 +121,6 @@ mod tests {
     #[test]
     fn the_most_specific_mapping_wins_and_other_hosts_are_left_alone() {
         let mut map = EndpointMap::default();
-        assert!(map.is_empty());
         map.map_aws(endpoint("http://all:1"));
         map.map_service("s3", endpoint("http://s3:2"));
         map.map_host("s3.eu-west-1.amazonaws.com", endpoint("http://host:3"));

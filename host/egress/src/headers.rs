@@ -13,6 +13,7 @@
 //! | AWS signing headers (see [`SIGNING`]) | refused | the signer's own | kept |
 //! | `host` | ignored | from the URI | kept |
 //! | `content-length` | must be right | set by the client | kept |
+//! | another method or path (see [`OVERRIDES`]) | refused | kept | kept |
 //! | of one connection (see [`HOP_BY_HOP`]) | refused | removed | removed |
 //! | line breaks, NUL, bad names | refused | cannot be | refused |
 //!
@@ -52,6 +53,11 @@ pub const SIGNING: [&str; 6] = [
     "x-amz-signature",
 ];
 
+/// Headers by which some servers are talked into another method or path than those that
+/// were compared with a grant.
+pub const OVERRIDES: [&str; 5] =
+    ["x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"];
+
 /// Makes a header map of names and values as a guest gave them.
 ///
 /// # Errors
@@ -84,6 +90,8 @@ pub fn check_guest(headers: &HeaderMap) -> Result<()> {
             "the host adds credentials; name one in the grant"
         } else if SIGNING.contains(&text) {
             "the host signs the request"
+        } else if OVERRIDES.contains(&text) {
+            "it asks for another method or path than the grant was compared with"
         } else if HOP_BY_HOP.contains(&text) {
             "it belongs to the connection, which is the host's"
         } else {
@@ -155,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_guest_may_not_say_who_it_is_nor_speak_about_the_connection() {
-        for name in IDENTITY.iter().chain(&SIGNING).chain(&HOP_BY_HOP) {
+        for name in IDENTITY.iter().chain(&SIGNING).chain(&OVERRIDES).chain(&HOP_BY_HOP) {
             let error = check_guest(&map(&[(name, "x")])).unwrap_err();
             assert_eq!(error.code, Code::DeniedHeader, "{name}");
             assert!(error.message.contains(name));

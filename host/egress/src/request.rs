@@ -4,6 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST};
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use troupe_core::{Code, Error, Result};
 
@@ -42,7 +43,27 @@ impl Request {
         let host = HeaderValue::from_str(&authority.to_string())
             .map_err(|cause| Error::new(Code::DeniedEgress, "the URI's host is not a host name").with_cause(cause))?;
         self.headers.insert(HOST, host);
+        // `https://host?query` is legal; on the wire a path stands before the query.
+        if let Some(target) = self.uri.path_and_query()
+            && target.as_str().starts_with('?')
+        {
+            self.set_target(&format!("/{}", target.as_str()))?;
+        }
         Ok(authority)
+    }
+
+    /// Replaces path and query.
+    ///
+    /// # Errors
+    /// [`Code::LimitHeaders`] if they are longer than any URI can hold.
+    pub(crate) fn set_target(&mut self, target: &str) -> Result<()> {
+        let mut parts = self.uri.clone().into_parts();
+        parts.path_and_query = Some(PathAndQuery::try_from(target).map_err(|cause| {
+            let message = format!("the URI's path and query have {} bytes, too many to be sent", target.len());
+            Error::new(Code::LimitHeaders, message).with_cause(cause)
+        })?);
+        self.uri = Uri::from_parts(parts).map_err(Error::internal)?;
+        Ok(())
     }
 }
 
@@ -51,7 +72,8 @@ impl Request {
 pub struct Authority {
     /// Whether the connection is encrypted: `https` or `http`.
     pub tls: bool,
-    /// Name or address in lower case; an IPv6 address in brackets.
+    /// Name or address in lower case, as resolvers and certificates spell it: an IPv6
+    /// address without brackets.
     pub host: String,
     /// The port, the scheme's own when the URI has none.
     pub port: u16,
@@ -90,13 +112,8 @@ impl Authority {
                 _ => return Err(refused("the URI's port is not a number from 1 to 65535")),
             },
         };
-        Ok(Self { tls, host, port })
-    }
-
-    /// The host as resolvers and certificates spell it: an IPv6 address without
-    /// brackets.
-    pub fn bare_host(&self) -> &str {
-        self.host.trim_start_matches('[').trim_end_matches(']')
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(&host);
+        Ok(Self { tls, host: bare.to_owned(), port })
     }
 
     const fn default_port(tls: bool) -> u16 {
@@ -106,7 +123,12 @@ impl Authority {
 
 impl fmt::Display for Authority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.host)?;
+        // Of all hosts only an IPv6 address holds a colon.
+        if self.host.contains(':') {
+            write!(f, "[{}]", self.host)?
+        } else {
+            f.write_str(&self.host)?
+        }
         if self.port == Self::default_port(self.tls) { Ok(()) } else { write!(f, ":{}", self.port) }
     }
 }
@@ -170,6 +192,13 @@ mod tests {
             let error = Authority::of(&parsed).unwrap_err();
             assert_eq!(error.code, Code::DeniedEgress, "{uri}");
         }
+    }
+
+    #[test]
+    fn a_query_without_a_path_gets_one() {
+        let mut request = request("https://example.com?x=1");
+        request.prepare().unwrap();
+        assert_eq!(request.uri.path_and_query().unwrap().as_str(), "/?x=1");
     }
 
     #[test]

@@ -4,45 +4,57 @@
 //! of ours: operators expect `/etc/hosts`, search domains and `nsswitch` to count, and
 //! the safety of egress does not rest on who answers but on dialling exactly what was
 //! checked. Its one weakness is that a lookup cannot be interrupted; so lookups are
-//! counted, and one that is given up keeps its place until the thread is back.
+//! counted, in all and per tenant, and one that is given up keeps its place until the
+//! thread is back.
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use tokio::sync::Semaphore;
 use troupe_core::{Code, Error, Result, limits};
+
+use crate::slots::Slots;
 
 /// Gives the addresses of a name. It is asked once per connection.
 pub trait Resolve: Send + Sync + fmt::Debug {
-    /// Resolves `host`, a name without brackets or a trailing dot; each address comes
-    /// with `port`.
+    /// Resolves `host`, a name without brackets or a trailing dot, for a partition (the
+    /// tenant); each address comes with `port`.
     ///
     /// # Errors
     /// [`Code::UnavailableDns`].
-    fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, Result<Vec<SocketAddr>>>;
+    fn resolve<'a>(
+        &'a self,
+        partition: &'a Arc<str>,
+        host: &'a str,
+        port: u16,
+    ) -> BoxFuture<'a, Result<Vec<SocketAddr>>>;
 }
 
 /// The machine's resolver.
 #[derive(Debug)]
 pub struct SystemResolver {
-    places: Arc<Semaphore>,
+    places: Slots,
 }
 
 impl Default for SystemResolver {
     fn default() -> Self {
-        Self { places: Arc::new(Semaphore::new(limits::DNS_LOOKUPS_MAX)) }
+        Self { places: Slots::new(limits::DNS_LOOKUPS_MAX, limits::DNS_LOOKUPS_PER_TENANT_MAX) }
     }
 }
 
 impl Resolve for SystemResolver {
-    fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, Result<Vec<SocketAddr>>> {
+    fn resolve<'a>(
+        &'a self,
+        partition: &'a Arc<str>,
+        host: &'a str,
+        port: u16,
+    ) -> BoxFuture<'a, Result<Vec<SocketAddr>>> {
         Box::pin(async move {
             let unavailable = |reason: &str| Error::new(Code::UnavailableDns, format!("`{host}` {reason}"));
-            let place = Arc::clone(&self.places)
-                .try_acquire_owned()
-                .map_err(|_| unavailable("cannot be resolved now: too many lookups wait for an answer"))?;
+            let place = self.places.take(partition, limits::DNS_TIME_MAX).await;
+            let place =
+                place.ok_or_else(|| unavailable("cannot be resolved now: too many lookups wait for an answer"))?;
             let name = host.to_owned();
             let lookup = tokio::spawn(async move {
                 let found = tokio::net::lookup_host((name.as_str(), port)).await.map(Iterator::collect);
@@ -65,15 +77,27 @@ mod tests {
 
     #[tokio::test]
     async fn localhost_is_on_the_loopback_interface() {
-        let addresses = SystemResolver::default().resolve("localhost", 80).await.unwrap();
+        let addresses = SystemResolver::default().resolve(&"a".into(), "localhost", 80).await.unwrap();
         assert!(!addresses.is_empty());
         assert!(addresses.iter().all(|address| address.ip().is_loopback() && address.port() == 80));
     }
 
     #[tokio::test]
     async fn a_name_that_does_not_exist_is_named_in_the_refusal() {
-        let error = SystemResolver::default().resolve("no-such-name.invalid", 80).await.unwrap_err();
+        let error = SystemResolver::default().resolve(&"a".into(), "no-such-name.invalid", 80).await.unwrap_err();
         assert_eq!(error.code, Code::UnavailableDns);
         assert!(error.message.contains("`no-such-name.invalid`"), "{}", error.message);
+    }
+
+    #[tokio::test]
+    async fn a_tenant_whose_names_hang_leaves_places_for_others() {
+        let resolver = SystemResolver::default();
+        let (a, b): (Arc<str>, Arc<str>) = ("a".into(), "b".into());
+        let mut hanging = Vec::new();
+        for _ in 0..limits::DNS_LOOKUPS_PER_TENANT_MAX {
+            hanging.push(resolver.places.take(&a, limits::DNS_TIME_MAX).await.unwrap());
+        }
+        assert!(resolver.places.take(&a, std::time::Duration::from_millis(20)).await.is_none());
+        assert!(resolver.places.take(&b, limits::DNS_TIME_MAX).await.is_some());
     }
 }

@@ -11,8 +11,9 @@
 //! hexadecimal and percent-encoded forms, and how JSON and XML writers spell it.
 //!
 //! **The limit.** A secret shorter than 8 bytes is refused: its forms would match
-//! ordinary text. A body that is compressed or encrypted hides whatever it holds; whoever
-//! injects a credential must ask for an answer without content encoding.
+//! ordinary text. A body that is compressed or encrypted hides whatever it holds, and one
+//! that is asked for in ranges may be cut inside a secret; whoever injects a credential
+//! must ask for an answer without content encoding, and for all of it.
 
 mod forms;
 #[cfg(test)]

@@ -25,8 +25,7 @@ use aws_sigv4::http_request::{
 };
 use aws_sigv4::sign::v4;
 use http::header::AUTHORIZATION;
-use http::uri::PathAndQuery;
-use http::{HeaderName, HeaderValue, Uri};
+use http::{HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use troupe_core::{Code, Error, Result, Timestamp};
 
@@ -41,7 +40,8 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 /// [prepared](Request::prepare) first, and must be sent as it then is.
 ///
 /// # Errors
-/// Those of [`Request::prepare`]; [`Code::DeniedHeader`] if a header's value is not ASCII,
+/// Those of [`Request::prepare`]; [`Code::LimitHeaders`] if the path grows too long in
+/// AWS's escaping; [`Code::DeniedHeader`] if a header's value is not ASCII,
 /// which a signature cannot cover; [`Code::CredentialsInvalid`] if the credentials cannot
 /// stand in a header.
 pub fn sign(
@@ -130,8 +130,5 @@ fn escape_path(request: &mut Request) -> Result<()> {
         target.push('?');
         target.push_str(query);
     }
-    let mut parts = request.uri.clone().into_parts();
-    parts.path_and_query = Some(PathAndQuery::try_from(target).map_err(Error::internal)?);
-    request.uri = Uri::from_parts(parts).map_err(Error::internal)?;
-    Ok(())
+    request.set_target(&target)
 }

@@ -41,7 +41,10 @@ pub trait Credentials: Send + Sync + fmt::Debug {
     /// Returns the credential that a tenant's grants know by `name`, such as
     /// `aws:default`; none if the operator has given the name no meaning. It is asked once
     /// for each request and must not block.
-    fn get(&self, tenant: &TenantId, name: &str) -> Option<Arc<Credential>>;
+    ///
+    /// # Errors
+    /// [`Code::CredentialsInvalid`] if what the operator has set up cannot be used.
+    fn get(&self, tenant: &TenantId, name: &str) -> Result<Option<Arc<Credential>>>;
 }
 
 /// Knows no credential.
@@ -49,8 +52,8 @@ pub trait Credentials: Send + Sync + fmt::Debug {
 pub struct NoCredentials;
 
 impl Credentials for NoCredentials {
-    fn get(&self, _tenant: &TenantId, _name: &str) -> Option<Arc<Credential>> {
-        None
+    fn get(&self, _tenant: &TenantId, _name: &str) -> Result<Option<Arc<Credential>>> {
+        Ok(None)
     }
 }
 

@@ -94,22 +94,40 @@ impl Gate {
     /// Numbers and meters a host call of any kind.
     ///
     /// # Errors
-    /// [`Code::LimitHostCalls`], [`Code::LimitJournal`], or what a call under way has met;
-    /// the invocation ends with it.
+    /// As [`Gate::check`].
     pub(crate) fn count(&self) -> Result<u64> {
+        let number = self.tally();
+        self.check()?;
+        Ok(number)
+    }
+
+    /// Numbers a host call that cannot fail; the next one that can is told if there were
+    /// too many, and so is the clock that watches the invocation.
+    pub(crate) fn tally(&self) -> u64 {
+        self.0.calls.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Checks that the invocation may go on.
+    ///
+    /// # Errors
+    /// [`Code::LimitHostCalls`], [`Code::LimitJournal`], or what a call under way has met; the invocation ends
+    /// with it.
+    pub(crate) fn check(&self) -> Result<()> {
         if let Some(fatal) = self.0.fatal.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Err(fatal);
         }
-        let number = self.0.calls.fetch_add(1, Ordering::Relaxed) + 1;
-        if number > limits::HOST_CALLS_MAX {
-            return Err(host_calls_exceeded());
+        if self.0.calls.load(Ordering::Relaxed) > limits::HOST_CALLS_MAX {
+            return Err(Error::new(
+                Code::LimitHostCalls,
+                format!("the agent made more than {} host calls in one invocation", limits::HOST_CALLS_MAX),
+            ));
         }
         if self.0.journalled.load(Ordering::Relaxed) > limits::JOURNAL_BYTES_MAX {
             let most = limits::bytes(limits::JOURNAL_BYTES_MAX);
             let message = format!("the agent's calls fill more than {most} of journal in one invocation");
             return Err(Error::new(Code::LimitJournal, message));
         }
-        Ok(number)
+        Ok(())
     }
 
     /// Lets the guest's clock move to now: something is delivered to it.
@@ -182,8 +200,12 @@ impl Gate {
         let gate = self.clone();
         let outcome = to_its_end(async move {
             let mut ledger = gate.ledger().await?;
-            let waiting = gate.waiting().take();
-            ledger.write(waiting, row, write, quota.bytes, quota.keys).await
+            let waiting = gate.take();
+            let written = ledger.write(waiting.clone(), row, write, quota.bytes, quota.keys).await;
+            if written.is_err() {
+                gate.waiting().put_back(waiting);
+            }
+            written
         });
         let outcome = outcome.await?;
         self.0.guest_clock.deliver(at);
@@ -206,7 +228,7 @@ impl Gate {
 
     /// Forgets an HTTP call that was no request at all.
     pub(crate) fn unmake_http(&self, number: u64) {
-        self.waiting().close(number);
+        self.waiting().unmake(number);
     }
 
     /// Decides whether a request may be sent.
@@ -226,6 +248,7 @@ impl Gate {
         let row = JournalRow { number, at: self.now(), call: encode(&Call::Http(call)), answer: Vec::new(), write };
         self.meter(&row);
         self.waiting().open(row.clone());
+        self.bound_undelivered();
         if write {
             self.commit(Some(row)).await?;
         }
@@ -244,6 +267,7 @@ impl Gate {
         let answer = answer.encode();
         self.0.journalled.fetch_add(answer.len() as u64, Ordering::Relaxed);
         self.waiting().answer(number, answer.clone());
+        self.bound_undelivered();
         if write {
             // The call stands in the journal since it began; a row is completed, not replaced.
             self.commit(Some(JournalRow { number, at: self.now(), call: Vec::new(), answer, write })).await?;
@@ -280,7 +304,7 @@ impl Gate {
                 Err(Error::new(Code::ReplayImpossible, message).with("number", number))
             }
             Past::Answered(..) => {
-                self.waiting().open_past(number);
+                self.waiting().kept_before(number);
                 Ok(Some(past))
             }
             // Nobody saw an answer, and sending it again does no harm.
@@ -330,6 +354,22 @@ impl Gate {
         let row = JournalRow { number, at: self.now(), call, answer: answer.encode(), write: false };
         self.meter(&row);
         self.waiting().open(row);
+        self.bound_undelivered();
+    }
+
+    /// Ends an invocation that has too much under way of which the guest wants to hear
+    /// nothing.
+    fn bound_undelivered(&self) {
+        if self.waiting().open_bytes() > limits::HTTP_UNDELIVERED_BYTES_MAX {
+            let most = limits::bytes(limits::HTTP_UNDELIVERED_BYTES_MAX as u64);
+            let message = format!("the agent has made requests of more than {most} whose answers it has not taken");
+            self.fail(Error::new(Code::LimitTransfer, message));
+        }
+    }
+
+    /// Notes that the guest will never ask for the answer of an HTTP call.
+    pub(crate) fn leave_http(&self, number: u64) {
+        self.waiting().leave(number);
     }
 
     /// Gives the guest the answer of the HTTP call `call`, as what the wait `number` ended
@@ -402,15 +442,30 @@ impl Gate {
         let commit = to_its_end(async move {
             let mut ledger = gate.ledger().await?;
             let number = last.as_ref().map(|row| row.number);
-            let mut rows = gate.waiting().take();
-            rows.extend(last);
-            ledger.record(rows).await?;
+            let waiting = gate.take();
+            let rows: Vec<JournalRow> = waiting.iter().cloned().chain(last).collect();
+            if rows.is_empty() {
+                return Ok(());
+            }
+            if let Err(error) = ledger.record(rows).await {
+                gate.waiting().put_back(waiting);
+                return Err(error);
+            }
             if let Some(number) = number {
                 gate.waiting().committed(number);
             }
             Ok(())
         });
         commit.await
+    }
+
+    /// Takes the rows that wait for a commit.
+    fn take(&self) -> Vec<JournalRow> {
+        let mut rows = self.waiting().take();
+        if let Some(recording) = &self.0.recording {
+            recording.keep_new(&mut rows);
+        }
+        rows
     }
 
     /// The ledger, while the invocation lasts.
@@ -467,14 +522,6 @@ pub(crate) struct Finished {
 /// lost half way.
 async fn to_its_end<T: Send + 'static>(commit: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
     tokio::spawn(commit).await.map_err(Error::internal)?
-}
-
-/// The error of a guest that calls the host without end.
-pub(crate) fn host_calls_exceeded() -> Error {
-    Error::new(
-        Code::LimitHostCalls,
-        format!("the agent made more than {} host calls in one invocation", limits::HOST_CALLS_MAX),
-    )
 }
 
 /// The sentence of a call that reaches further than its skill.

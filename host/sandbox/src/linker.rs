@@ -3,6 +3,9 @@
 //! there and the gate decides per call, so one linked component serves every deployment of
 //! it.
 //!
+//! Every call of a guest is counted: ours where they are made, the stock ones where they
+//! ask for what they work on.
+//!
 //! Absent on purpose: `wasi:filesystem` (but for the list of preopened directories,
 //! which is empty, so that opening a file fails as an ordinary error) and
 //! `wasi:sockets`. A component that names them links, and traps when it calls them.
@@ -36,28 +39,28 @@ impl wasmtime::component::HasData for Table {
 
 fn add(l: &mut Linker<Context>) -> wasmtime::Result<()> {
     io::poll::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
-    io::error::add_to_linker::<_, Table>(l, |c| &mut c.table)?;
+    io::error::add_to_linker::<_, Table>(l, |c| &mut c.counted().table)?;
     io::streams::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
 
-    http::types::add_to_linker::<_, WasiHttp>(l, &http::types::LinkOptions::default(), Context::http)?;
-    http::outgoing_handler::add_to_linker::<_, WasiHttp>(l, Context::http)?;
+    http::types::add_to_linker::<_, WasiHttp>(l, &http::types::LinkOptions::default(), |c| c.counted().http())?;
+    http::outgoing_handler::add_to_linker::<_, WasiHttp>(l, |c| c.counted().http())?;
     capabilities::http::shadow(l)?;
 
     clocks::wall_clock::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
     clocks::monotonic_clock::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
-    random::random::add_to_linker::<_, WasiRandom>(l, Context::random)?;
-    random::insecure::add_to_linker::<_, WasiRandom>(l, Context::random)?;
-    random::insecure_seed::add_to_linker::<_, WasiRandom>(l, Context::random)?;
-    cli::exit::add_to_linker::<_, WasiCli>(l, Context::cli)?;
-    cli::environment::add_to_linker::<_, WasiCli>(l, Context::cli)?;
-    cli::stdin::add_to_linker::<_, WasiCli>(l, Context::cli)?;
-    cli::stdout::add_to_linker::<_, WasiCli>(l, Context::cli)?;
-    cli::stderr::add_to_linker::<_, WasiCli>(l, Context::cli)?;
-    cli::terminal_input::add_to_linker::<_, WasiCli>(l, Context::cli)?;
-    cli::terminal_output::add_to_linker::<_, WasiCli>(l, Context::cli)?;
-    cli::terminal_stdin::add_to_linker::<_, WasiCli>(l, Context::cli)?;
-    cli::terminal_stdout::add_to_linker::<_, WasiCli>(l, Context::cli)?;
-    cli::terminal_stderr::add_to_linker::<_, WasiCli>(l, Context::cli)?;
+    random::random::add_to_linker::<_, WasiRandom>(l, |c| c.counted().random())?;
+    random::insecure::add_to_linker::<_, WasiRandom>(l, |c| c.counted().random())?;
+    random::insecure_seed::add_to_linker::<_, WasiRandom>(l, |c| c.counted().random())?;
+    cli::exit::add_to_linker::<_, WasiCli>(l, |c| c.counted().cli())?;
+    cli::environment::add_to_linker::<_, WasiCli>(l, |c| c.counted().cli())?;
+    cli::stdin::add_to_linker::<_, WasiCli>(l, |c| c.counted().cli())?;
+    cli::stdout::add_to_linker::<_, WasiCli>(l, |c| c.counted().cli())?;
+    cli::stderr::add_to_linker::<_, WasiCli>(l, |c| c.counted().cli())?;
+    cli::terminal_input::add_to_linker::<_, WasiCli>(l, |c| c.counted().cli())?;
+    cli::terminal_output::add_to_linker::<_, WasiCli>(l, |c| c.counted().cli())?;
+    cli::terminal_stdin::add_to_linker::<_, WasiCli>(l, |c| c.counted().cli())?;
+    cli::terminal_stdout::add_to_linker::<_, WasiCli>(l, |c| c.counted().cli())?;
+    cli::terminal_stderr::add_to_linker::<_, WasiCli>(l, |c| c.counted().cli())?;
 
     // wasi-libc asks for preopened directories on the first file call.
     let mut preopens = l.instance("wasi:filesystem/preopens@0.2.0")?;

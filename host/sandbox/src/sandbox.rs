@@ -182,21 +182,31 @@ impl Sandbox {
         let ends_at = tokio::time::Instant::now() + time;
         store.set_epoch_deadline(1);
         let watched = stop.clone();
-        store.epoch_deadline_callback(move |_| {
+        store.epoch_deadline_callback(move |context| {
             if let Some(reason) = watched.reason() {
                 return Err(wasmtime::Error::new(reason.error()));
             }
             if tokio::time::Instant::now() >= ends_at {
                 return Err(wasmtime::Error::new(deadline(whole)));
             }
+            context.data().gate.check().map_err(wasmtime::Error::new)?;
             Ok(UpdateDeadline::Yield(1))
         });
+        let (gate, http) = (store.data().gate.clone(), Arc::clone(store.data().http.shared()));
+        let called = async {
+            let returned = call(&mut store, agent, export).await?;
+            // What was sent cannot be called back, so the task's end knows what came of it.
+            http.writes.ended().await;
+            gate.check().map_err(wasmtime::Error::new)?;
+            Ok(returned)
+        };
         let result = tokio::select! {
             biased;
-            result = call(&mut store, agent, export) => result,
+            result = called => result,
             reason = stop.stopped() => Err(wasmtime::Error::new(reason.error())),
             () = tokio::time::sleep_until(ends_at) => Err(wasmtime::Error::new(deadline(whole))),
         };
+        http.writes.abort();
         let context = store.data_mut();
         let result = match result {
             Ok(Ok(output)) => within(output, output_bytes_max),
@@ -204,7 +214,6 @@ impl Sandbox {
             Err(error) => Err(outcome::from_trap(error, &context.limiter)),
         };
         context.finish_log();
-        let (gate, http) = (context.gate.clone(), Arc::clone(context.http.shared()));
         let memory_bytes_peak = context.limiter.peak() as u64;
         // Ends what is under way, before the journal is closed.
         drop(store);

@@ -1,11 +1,7 @@
 //! `wasi:io/streams`, ours so that streams are metered, and so that time moves while a guest
 //! reads what is too long to keep.
-//!
-//! The attack: a guest begins thousands of requests and writes the bodies of none to an
-//! end, each of which the host holds in its memory. The rule: what one invocation has
-//! written and not sent is bounded. The work is done by the stock streams.
+//! The work is done by the stock streams.
 
-use troupe_core::{Code, Error, limits};
 use wasmtime::Result;
 use wasmtime::component::Resource;
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, StreamError, StreamResult};
@@ -16,17 +12,6 @@ use crate::context::Context;
 impl Context {
     fn count_stream(&self) -> StreamResult<()> {
         self.gate.count().map(drop).map_err(|error| StreamError::Trap(wasmtime::Error::new(error)))
-    }
-
-    /// Counts bytes that go into a request's body.
-    fn write_to(&self, stream: &Resource<DynOutputStream>, bytes: u64) -> StreamResult<()> {
-        self.count_stream()?;
-        if !self.is_request_body(stream.rep()) || self.http.shared().written(bytes) {
-            return Ok(());
-        }
-        let most = limits::bytes(limits::HTTP_UNSENT_BYTES_MAX as u64);
-        let message = format!("the agent holds more than {most} of request bodies that it has not sent");
-        Err(StreamError::Trap(wasmtime::Error::new(Error::new(Code::LimitTransfer, message))))
     }
 }
 
@@ -78,7 +63,7 @@ impl HostOutputStream for Context {
     }
 
     fn write(&mut self, stream: Resource<DynOutputStream>, bytes: Vec<u8>) -> StreamResult<()> {
-        self.write_to(&stream, bytes.len() as u64)?;
+        self.count_stream()?;
         HostOutputStream::write(&mut self.table, stream, bytes)
     }
 
@@ -87,7 +72,7 @@ impl HostOutputStream for Context {
         stream: Resource<DynOutputStream>,
         bytes: Vec<u8>,
     ) -> StreamResult<()> {
-        self.write_to(&stream, bytes.len() as u64)?;
+        self.count_stream()?;
         HostOutputStream::blocking_write_and_flush(&mut self.table, stream, bytes).await
     }
 
@@ -107,7 +92,7 @@ impl HostOutputStream for Context {
     }
 
     fn write_zeroes(&mut self, stream: Resource<DynOutputStream>, length: u64) -> StreamResult<()> {
-        self.write_to(&stream, length)?;
+        self.count_stream()?;
         HostOutputStream::write_zeroes(&mut self.table, stream, length)
     }
 
@@ -116,7 +101,7 @@ impl HostOutputStream for Context {
         stream: Resource<DynOutputStream>,
         length: u64,
     ) -> StreamResult<()> {
-        self.write_to(&stream, length)?;
+        self.count_stream()?;
         HostOutputStream::blocking_write_zeroes_and_flush(&mut self.table, stream, length).await
     }
 
@@ -126,11 +111,8 @@ impl HostOutputStream for Context {
         source: Resource<DynInputStream>,
         length: u64,
     ) -> StreamResult<u64> {
-        let target = Resource::new_borrow(stream.rep());
         self.count_stream()?;
-        let moved = HostOutputStream::splice(&mut self.table, stream, source, length)?;
-        self.write_to(&target, moved)?;
-        Ok(moved)
+        HostOutputStream::splice(&mut self.table, stream, source, length)
     }
 
     async fn blocking_splice(
@@ -139,16 +121,13 @@ impl HostOutputStream for Context {
         source: Resource<DynInputStream>,
         length: u64,
     ) -> StreamResult<u64> {
-        let target = Resource::new_borrow(stream.rep());
         self.count_stream()?;
         let moved = HostOutputStream::blocking_splice(&mut self.table, stream, source, length).await?;
         self.gate.deliver_piece();
-        self.write_to(&target, moved)?;
         Ok(moved)
     }
 
     async fn drop(&mut self, stream: Resource<DynOutputStream>) -> Result<()> {
-        self.forget_body(stream.rep());
         HostOutputStream::drop(&mut self.table, stream).await
     }
 }

@@ -64,9 +64,11 @@ async fn a_key_that_is_refused_everywhere_finds_nothing_and_says_so() {
     let Some(moto) = Moto::start().await else { return };
     moto.make_bucket("hidden").await;
     moto.enforce().await;
-    let mut host = agent_host(&moto, STRANGER);
+    // Nobody names a region, so it is the environment's.
+    let mut host = agent_host(&moto, STRANGER).with_variable("AWS_REGION", "eu-west-1");
     host.start().await;
     let output = inventory(&host, json!({ "services": ["ec2", "s3"] })).await;
+    assert_eq!(output["regions"], json!(["eu-west-1"]));
     assert_eq!((output.get("account"), &output["resources"]), (None, &json!([])));
     let errors = output["errors"].as_array().unwrap();
     let services: BTreeSet<&str> = errors.iter().filter_map(|error| error["service"].as_str()).collect();

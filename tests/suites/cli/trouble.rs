@@ -1,6 +1,7 @@
 //! A host that cannot start says why, and leaves everything as it was.
 
 use insta::assert_snapshot;
+use troupe_tests::Host;
 use troupe_tests::command::run;
 
 use super::{seen, told};
@@ -32,6 +33,18 @@ async fn a_data_directory_that_cannot_be_written_is_told() {
     std::fs::write(dir.path().join("file"), "").unwrap();
     let said = run(PROGRAM, dir.path(), &["--data-dir", "file/data", "serve", "--listen", "127.0.0.1:0"]).await;
     assert_snapshot!(told(&said), @"error: the data directory `file/data` cannot be used (not a directory); name another with `--data-dir` [data_dir.unusable]");
+}
+
+#[tokio::test]
+async fn an_aws_profile_that_cannot_be_used_is_said_and_stops_no_host() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("config");
+    std::fs::write(&config, "[default]\nsso_session = work\n").unwrap();
+    let mut host = Host::new(PROGRAM, &["serve", "--listen", "127.0.0.1:0"])
+        .with_variable("AWS_CONFIG_FILE", config.to_str().unwrap());
+    host.start().await;
+    let said = host.said();
+    assert_eq!(said.matches("asks for single sign-on, which is not supported").count(), 1, "{said}");
 }
 
 #[tokio::test]

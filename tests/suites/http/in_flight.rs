@@ -35,7 +35,8 @@ impl Silent {
         let authority = format!("127.0.0.1:{}", self.server.port());
         let request = json!({ "method": method, "scheme": "http", "authority": authority, "path": "/orders" });
         let task = json!({
-            "agent": "fetch", "skill": skill, "input": { "requests": [request] }, "timeout_ms": timeout_ms,
+            "agent": "fetch", "skill": skill, "timeout_ms": timeout_ms,
+            "input": { "requests": [request], "wait_ms": if skill == "abandon" { 500 } else { 0 } },
         });
         let task = self.host.client().post("/api/v1/tasks", &task).await.of(202);
         let requests = tokio::time::timeout(Duration::from_secs(20), self.server.came(1)).await.unwrap();
@@ -64,6 +65,13 @@ async fn a_write_under_way_at_the_deadline_leaves_its_task_in_doubt() {
     let task = silent.sent("fetch", "POST", 1_000).await;
     let sentence = silent.doubt(&silent.ended(&task).await, Some("limit.deadline"));
     insta::assert_snapshot!(sentence, @"the agent did not end within its 1000 ms; give the task a longer timeout; http POST http://127.0.0.1:[port]/orders was under way then: check whether it took effect before it is asked for again");
+}
+
+#[tokio::test]
+async fn a_write_that_the_agent_did_not_wait_for_leaves_its_task_in_doubt_as_well() {
+    let mut silent = Silent::start().await;
+    let task = silent.sent("abandon", "POST", 2_000).await;
+    silent.doubt(&silent.ended(&task).await, Some("limit.deadline"));
 }
 
 #[tokio::test]

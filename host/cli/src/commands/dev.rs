@@ -19,6 +19,7 @@ use troupe_runtime::{Drain, GrantPolicy, Runtime};
 
 use crate::args::{self, Args};
 use crate::build;
+use crate::credentials;
 use crate::host::{Host, Manner, asked_to_stop, stopping};
 use crate::output::{log_cause, note, problem, sentence, tell};
 use watch::Watch;
@@ -115,7 +116,8 @@ impl Dev {
         let building = format!("{} {name}", "building".cyan().bold());
         tell(self.json, &json!({ "event": "building", "agent": name }), &building);
         let done = async {
-            let compiled = build::compile(dir).await?;
+            let mut compiled = build::compile(dir).await?;
+            credentials::fill_region(&mut compiled.manifest);
             self.deploy(compiled).await
         };
         match done.await {

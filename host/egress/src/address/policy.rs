@@ -13,7 +13,7 @@ use super::AddressClass;
 pub enum Exemption {
     /// Named by a grant. The host's own listening sockets stay closed.
     Granted {
-        /// Name or address, as the request's URI spells it, in lower case.
+        /// Name or address in lower case; an IPv6 address without brackets.
         host: String,
         /// The port.
         port: u16,
@@ -21,7 +21,7 @@ pub enum Exemption {
     /// The target of an operator's mapping. Opens the host's own sockets too, if that is
     /// where the operator pointed it.
     Mapped {
-        /// Name or address of the mapping's target, in lower case.
+        /// Name or address of the mapping's target, in the same spelling.
         host: String,
         /// The port.
         port: u16,
@@ -112,10 +112,9 @@ impl AddressPolicy {
     fn exemption(&self, host: &str, address: SocketAddr, class: AddressClass) -> Option<&Exemption> {
         let covers = |exemption: &&Exemption| {
             let (Exemption::Granted { host: named, port } | Exemption::Mapped { host: named, port }) = *exemption;
-            let literal = named.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
             named.eq_ignore_ascii_case(host)
                 && *port == address.port()
-                && match literal {
+                && match named.parse::<IpAddr>() {
                     Ok(ip) => ip.to_canonical() == address.ip(),
                     Err(_) => class.inside() || class == AddressClass::Public,
                 }

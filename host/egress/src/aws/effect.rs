@@ -5,6 +5,7 @@
 //! cannot be undone; every other verb, known or new, writes. Operations whose verb
 //! misleads are listed one by one, each with its reason.
 
+use http::HeaderMap;
 use troupe_core::Effect;
 
 /// Verbs of operations that only look.
@@ -51,6 +52,11 @@ const EXCEPTIONS: &[(&str, &str, Effect)] = &[
     ("dynamodb", "ExecuteStatement", Effect::Destructive),
     ("dynamodb", "ExecuteTransaction", Effect::Destructive),
     ("dynamodb", "TransactWriteItems", Effect::Destructive),
+    // What they say is then deleted: expired objects and items, an index, a replica.
+    ("dynamodb", "UpdateGlobalTable", Effect::Destructive),
+    ("dynamodb", "UpdateTable", Effect::Destructive),
+    ("dynamodb", "UpdateTimeToLive", Effect::Destructive),
+    ("s3", "PutBucketLifecycleConfiguration", Effect::Destructive),
     // They cost money or bind for a term, and cannot be taken back.
     ("ec2", "AcceptReservedInstancesExchangeQuote", Effect::Destructive),
     ("ec2", "LockSnapshot", Effect::Destructive),
@@ -60,8 +66,19 @@ const EXCEPTIONS: &[(&str, &str, Effect)] = &[
     ("ec2", "StopInstances", Effect::Write),
 ];
 
-/// Returns the effect class of an operation.
-pub(super) fn of(service: &str, operation: &str) -> Effect {
+/// Headers that lock what an S3 operation writes for a term: nobody can take it back.
+const LOCKS: [&str; 2] = ["x-amz-object-lock-", "x-amz-bucket-object-lock-"];
+
+/// Returns the effect class of an operation, called with these headers.
+pub(super) fn of(service: &str, operation: &str, headers: &HeaderMap) -> Effect {
+    let locks = || headers.keys().any(|name| LOCKS.iter().any(|lock| name.as_str().starts_with(lock)));
+    match of_name(service, operation) {
+        Effect::Write if service == "s3" && locks() => Effect::Destructive,
+        effect => effect,
+    }
+}
+
+fn of_name(service: &str, operation: &str) -> Effect {
     let begins_with = |verbs: &[&str]| {
         verbs.iter().any(|verb| {
             // `Get` is the verb of `GetUser`, not of `Getaway`.
@@ -98,11 +115,15 @@ mod tests {
             ("dynamodb", "Scan", Effect::Read),
             ("dynamodb", "Query", Effect::Read),
             ("dynamodb", "BatchWriteItem", Effect::Destructive),
+            ("dynamodb", "UpdateItem", Effect::Write),
+            ("dynamodb", "UpdateTimeToLive", Effect::Destructive),
+            ("s3", "PutBucketLifecycleConfiguration", Effect::Destructive),
+            ("s3", "PutObject", Effect::Write),
             ("lambda", "Invoke", Effect::Write),
             ("lambda", "Getaway", Effect::Write),
             ("lambda", "Frobnicate", Effect::Write),
         ] {
-            assert_eq!(of(service, operation), effect, "{service}:{operation}");
+            assert_eq!(of_name(service, operation), effect, "{service}:{operation}");
         }
     }
 

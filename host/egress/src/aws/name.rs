@@ -6,10 +6,12 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use super::params::Params;
 use super::table::{Protocol, Service};
 use super::{AwsAction, effect, host, rest};
+use crate::headers::OVERRIDES;
 
-/// Headers by which a server might be talked into another operation than the one that
-/// method, path and parameters name.
-const MISLEADING: [&str; 4] = ["x-http-method-override", "x-http-method", "x-method-override", "smithy-protocol"];
+/// The content type of a form.
+const FORM: &str = "application/x-www-form-urlencoded";
+/// The header by which an AWS service is asked to read the request by another protocol.
+const PROTOCOL: &str = "smithy-protocol";
 
 /// Names what a request does; none if that cannot be said with certainty, and then the
 /// request must be refused.
@@ -18,7 +20,7 @@ const MISLEADING: [&str; 4] = ["x-http-method-override", "x-http-method", "x-met
 /// `body` the whole body.
 pub fn action(host: &str, method: &str, path_and_query: &str, headers: &HeaderMap, body: &[u8]) -> Option<AwsAction> {
     let (service, region) = host::service_of(host)?;
-    if MISLEADING.iter().any(|name| headers.contains_key(*name)) {
+    if OVERRIDES.iter().any(|name| headers.contains_key(*name)) || headers.contains_key(PROTOCOL) {
         return None;
     }
     let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
@@ -38,7 +40,7 @@ pub fn action(host: &str, method: &str, path_and_query: &str, headers: &HeaderMa
         operation,
         region,
         signing_name: service.signing_name,
-        effect: effect::of(service.name, operation),
+        effect: effect::of(service.name, operation, headers),
     })
 }
 
@@ -87,12 +89,16 @@ fn is_root(path: &str) -> bool {
     matches!(path, "" | "/")
 }
 
-/// Reports whether the one `content-type` says that the body is a form.
+/// Reports whether the one `content-type` says that the body is a form, of UTF-8 if it
+/// says of what: in another charset the same bytes are other parameters.
 fn is_form(headers: &HeaderMap) -> bool {
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     let (Some(only), None) = (types.next(), types.next()) else { return false };
-    only.to_str().is_ok_and(|text| {
-        let kind = text.split(';').next().unwrap_or_default().trim();
-        kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") && !text.contains(',')
-    })
+    let Ok(text) = only.to_str() else { return false };
+    let mut parts = text.split(';').map(|part| part.trim().to_ascii_lowercase());
+    let parts = (parts.next(), parts.next(), parts.next());
+    matches!(
+        (parts.0.as_deref(), parts.1.as_deref(), parts.2),
+        (Some(FORM), None | Some("charset=utf-8" | "charset=\"utf-8\""), None)
+    )
 }

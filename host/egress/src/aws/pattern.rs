@@ -4,9 +4,8 @@
 //! would be a grant that never works, most often an IAM permission (`s3:ListBucket`) taken
 //! for an action.
 
-use troupe_core::{ActionPattern, Code, Effect, Error, Result};
+use troupe_core::{ActionPattern, Code, Error, Result};
 
-use super::effect;
 use super::table::{self, Service};
 
 /// Checks that a pattern fits at least one operation of a service known here.
@@ -30,16 +29,6 @@ pub fn check(pattern: &ActionPattern) -> Result<()> {
     Ok(())
 }
 
-/// How far the widest action that a pattern allows reaches.
-pub fn widest_effect(pattern: &ActionPattern) -> Effect {
-    let operations = service_of(pattern).into_iter().flat_map(Service::operations);
-    operations
-        .filter(|operation| pattern.allows(pattern.service(), operation))
-        .map(|operation| effect::of(pattern.service(), operation))
-        .max()
-        .unwrap_or(Effect::Destructive)
-}
-
 fn service_of(pattern: &ActionPattern) -> Option<&'static Service> {
     table::services().iter().find(|known| known.name == pattern.service())
 }
@@ -56,14 +45,6 @@ mod tests {
         let error = check(&pattern(text)).unwrap_err();
         assert_eq!(error.code, Code::ManifestInvalid);
         error.message
-    }
-
-    #[test]
-    fn the_widest_effect_is_that_of_the_worst_action() {
-        assert_eq!(widest_effect(&pattern("ec2:Describe*")), Effect::Read);
-        assert_eq!(widest_effect(&pattern("sts:Get*")), Effect::Write);
-        assert_eq!(widest_effect(&pattern("s3:*")), Effect::Destructive);
-        assert_eq!(widest_effect(&pattern("nosuch:*")), Effect::Destructive);
     }
 
     #[test]

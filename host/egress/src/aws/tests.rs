@@ -97,6 +97,9 @@ fn a_form_that_does_not_say_so_has_no_name() {
         &[FORM, ("x-amz-target", "DynamoDB_20120810.DeleteTable")],
         &[FORM, ("x-http-method-override", "DELETE")],
         &[FORM, ("smithy-protocol", "rpc-v2-cbor")],
+        &[("content-type", "application/x-www-form-urlencoded; charset=utf-7")],
+        &[("content-type", "application/x-www-form-urlencoded; charset=utf-8; charset=utf-7")],
+        &[("content-type", "application/x-www-form-urlencoded; boundary=x")],
     ] {
         assert_eq!(named(EC2, "POST", "/", pairs, body), None, "{pairs:?}");
     }
@@ -192,6 +195,7 @@ fn an_s3_request_that_could_be_read_in_two_ways_has_no_name() {
         ("GET", "/bucket\\key"),
         ("GET", "/bucket%5C..%5Ckey"),
         ("GET", "/bucket/%ff"),
+        ("GET", "/bucket/%25252525"),
         ("GET", "bucket"),
         ("GET", "*"),
         ("GET", ""),
@@ -203,6 +207,20 @@ fn an_s3_request_that_could_be_read_in_two_ways_has_no_name() {
     ] {
         assert_eq!(s3(method, target), None, "{method} {target}");
     }
+}
+
+#[test]
+fn an_object_that_is_locked_as_it_is_written_cannot_be_taken_back() {
+    let effect = |method: &str, target: &str, pairs: &[(&str, &str)]| {
+        action("s3.us-east-1.amazonaws.com", method, target, &map(pairs), b"").unwrap().effect
+    };
+    let lock = ("x-amz-object-lock-retain-until-date", "2099-01-01T00:00:00Z");
+    assert_eq!(effect("PUT", "/bucket/key", &[]), Effect::Write);
+    assert_eq!(effect("PUT", "/bucket/key", &[lock]), Effect::Destructive);
+    assert_eq!(effect("PUT", "/bucket/key", &[lock, ("x-amz-copy-source", "/a/b")]), Effect::Destructive);
+    assert_eq!(effect("POST", "/bucket/key?uploads", &[lock]), Effect::Destructive);
+    assert_eq!(effect("PUT", "/bucket", &[("x-amz-bucket-object-lock-enabled", "true")]), Effect::Destructive);
+    assert_eq!(effect("GET", "/bucket/key", &[lock]), Effect::Read);
 }
 
 #[test]
@@ -240,11 +258,24 @@ proptest! {
     /// Whatever is added to a query, a request for one operation is never taken for
     /// another one that reaches less far.
     #[test]
-    fn no_addition_to_the_query_lowers_the_effect(extra in "[a-zA-Z=&%;+-]{0,12}") {
+    fn no_addition_to_the_query_lowers_the_effect(
+        (method, target) in prop::sample::select(vec![
+            ("POST", "/bucket?delete"), ("PUT", "/bucket?lifecycle"), ("PUT", "/bucket?object-lock"),
+            ("PUT", "/bucket/key?retention"), ("PUT", "/bucket/key"), ("POST", "/bucket/key?restore"),
+        ]),
+        extra in prop_oneof![
+            "[a-zA-Z=&%;+-]{0,12}",
+            prop::sample::select(vec!["select&select-type=2", "select-type=2", "select", "acl", "list-type=2", "x-id=GetObject"])
+                .prop_map(str::to_owned),
+        ],
+    ) {
         let effect = |target: &str| {
-            action("s3.us-east-1.amazonaws.com", "DELETE", target, &HeaderMap::new(), b"").map(|found| found.effect)
+            action("s3.us-east-1.amazonaws.com", method, target, &HeaderMap::new(), b"").map(|found| found.effect)
         };
-        prop_assert_ne!(effect(&format!("/bucket/key?{extra}")), Some(Effect::Read));
+        let plain = effect(target).unwrap();
+        let mark = if target.contains('?') { '&' } else { '?' };
+        let more = effect(&format!("{target}{mark}{extra}"));
+        prop_assert!(more.is_none_or(|more| more >= plain), "{:?} of {} {}", more, method, extra);
     }
 
     #[test]

@@ -26,12 +26,10 @@ use crate::{AwsCredentials, Endpoint, EndpointMap, aws};
 mod tests;
 
 /// What was found.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug)]
 pub struct AwsEnvironment {
     /// The credentials; none if the operator has none.
     pub credentials: Option<AwsCredentials>,
-    /// The region that the operator prefers.
-    pub region: Option<String>,
     /// Replacements of AWS's endpoints.
     pub endpoints: EndpointMap,
 }
@@ -69,14 +67,20 @@ const AFTER_KEYS: [(&str, &str); 3] = [
     ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "container credentials"),
 ];
 
-/// Looks for credentials, region and endpoints.
+/// Looks for credentials and endpoints.
 ///
 /// # Errors
 /// [`Code::CredentialsInvalid`] naming the variable, file or profile that is incomplete,
 /// unknown, not readable or of a kind that is not supported.
 pub fn find(sources: Sources<'_>) -> Result<AwsEnvironment> {
     let found = Found::load(sources)?;
-    Ok(AwsEnvironment { credentials: found.credentials()?, region: found.region(), endpoints: found.endpoints()? })
+    Ok(AwsEnvironment { credentials: found.credentials()?, endpoints: found.endpoints()? })
+}
+
+/// Looks for the region that the operator prefers; none where the files cannot be read,
+/// which [`find`] tells.
+pub fn region(sources: Sources<'_>) -> Option<String> {
+    Found::load(sources).ok()?.region()
 }
 
 /// The two files and the profile in use.

@@ -25,11 +25,6 @@ impl AwsCredentials {
         }
     }
 
-    /// The key's id, which is not secret.
-    pub fn access_key_id(&self) -> &str {
-        &self.access_key_id
-    }
-
     /// The secret parts, for a [`Scrubber`](crate::Scrubber).
     pub fn secrets(&self) -> impl Iterator<Item = &[u8]> {
         std::iter::once(&self.secret_access_key).chain(&self.session_token).map(|secret| secret.as_bytes())

@@ -214,3 +214,10 @@ fn the_text_form_of_credentials_shows_no_secret() {
     let text = format!("{credentials:?}");
     assert!(text.contains("AKID") && !text.contains("secret"), "{text}");
 }
+
+#[test]
+fn a_path_that_grows_too_long_in_its_escaping_is_told_as_such() {
+    let uri = format!("https://s3.us-east-1.amazonaws.com/bucket/{}", "(".repeat(60_000));
+    let error = sign(&mut request(Method::GET, &uri, &[], ""), "us-east-1", "s3", SUITE, &s3_key()).unwrap_err();
+    assert_eq!(error.code, Code::LimitHeaders);
+}

@@ -18,14 +18,18 @@
 //! sentence stands in the task's log.
 
 mod answer;
+mod body;
 mod delivery;
 mod exchange;
 mod fault;
+mod holding;
+mod share;
 mod wishes;
+mod writes;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -39,9 +43,11 @@ use crate::context::Context;
 use crate::egress::Egress;
 use crate::gate::Gate;
 use crate::log::Log;
+use share::Share;
+use writes::Writes;
 
-/// Bytes that one write to a request's body may carry.
-const CHUNK_BYTES: usize = 64 * 1024;
+/// Bytes that a request takes beside its head and body.
+const REQUEST_BYTES: usize = 1024;
 
 type WasiError = wasmtime_wasi_http::Error;
 type Worker = Box<dyn Future<Output = Result<(), WasiError>> + Send>;
@@ -58,6 +64,11 @@ pub(crate) struct Shared {
     pub(crate) meters: HttpMeters,
     /// Where what went wrong is told.
     log: Log,
+    pub(crate) writes: Writes,
+    /// Bytes of requests that were begun and not yet sent.
+    unsent: Arc<AtomicU64>,
+    /// Bytes of response bodies that the guest has not read.
+    unread: Arc<AtomicU64>,
 }
 
 /// What the requests of one invocation used.
@@ -66,10 +77,6 @@ pub(crate) struct HttpMeters {
     pub(crate) requests: AtomicU64,
     pub(crate) bytes_sent: AtomicU64,
     pub(crate) bytes_received: AtomicU64,
-    /// Bytes of request bodies that were written and not yet sent.
-    pub(crate) unsent: AtomicU64,
-    /// Bytes of response bodies that the guest has not read.
-    pub(crate) unread: Arc<AtomicU64>,
 }
 
 impl Shared {
@@ -83,6 +90,9 @@ impl Shared {
             exchanges: Arc::new(Semaphore::new(limits::HTTP_EXCHANGES_PER_INVOCATION_MAX)),
             meters: HttpMeters::default(),
             log,
+            writes: Writes::default(),
+            unsent: Arc::default(),
+            unread: Arc::default(),
         }
     }
 
@@ -91,18 +101,14 @@ impl Shared {
         self.log.note(sentence.as_ref());
     }
 
-    /// Notes that bytes were written to a request's body, and whether there are too many.
-    pub(crate) fn written(&self, bytes: u64) -> bool {
-        let before = self.meters.unsent.fetch_add(bytes, Ordering::Relaxed);
-        before.saturating_add(bytes) <= limits::HTTP_UNSENT_BYTES_MAX as u64
+    /// What a request takes that is not sent yet.
+    fn unsent(&self) -> Share {
+        Share::of(&self.unsent, limits::HTTP_UNSENT_BYTES_MAX)
     }
 
-    /// Notes that bytes of a request's body are no longer held.
-    fn let_go(&self, bytes: u64) {
-        let _ = self
-            .meters
-            .unsent
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |unsent| Some(unsent.saturating_sub(bytes)));
+    /// What an answer takes that is not read yet.
+    fn unread(&self) -> Share {
+        Share::of(&self.unread, limits::HTTP_UNREAD_BYTES_MAX)
     }
 }
 
@@ -112,8 +118,8 @@ pub(crate) struct Http {
     hooks: Hooks,
     /// The number of the call behind each `future-incoming-response`.
     futures: HashMap<u32, u64>,
-    /// The output streams that are requests' bodies.
-    bodies: HashSet<u32>,
+    /// Bytes that the guest has had the host hold since that was last looked at.
+    held_since: usize,
 }
 
 struct Hooks {
@@ -128,7 +134,7 @@ impl Http {
         // Twice the bytes on the wire, since the map's own memory counts, too.
         ctx.set_field_size_limit(2 * limits::HTTP_HEAD_BYTES_MAX);
         let hooks = Hooks { shared, number: 0 };
-        Self { ctx, hooks, futures: HashMap::new(), bodies: HashSet::new() }
+        Self { ctx, hooks, futures: HashMap::new(), held_since: 0 }
     }
 
     pub(crate) const fn shared(&self) -> &Arc<Shared> {
@@ -155,17 +161,22 @@ impl WasiHttpHooks for Hooks {
         _response_error: Box<dyn Future<Output = Result<(), WasiError>> + Send>,
     ) -> Box<dyn Future<Output = Answered> + Send> {
         let (shared, number) = (Arc::clone(&self.shared), self.number);
-        Box::new(exchange::exchange(shared, number, request, limits_of(options)))
+        let mut held = shared.unsent();
+        let uri = request.uri();
+        let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
+        let head = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len());
+        if !held.add(REQUEST_BYTES + target + head.sum::<usize>()) {
+            shared.gate.fail(body::too_much());
+        }
+        Box::new(exchange::exchange(shared, number, request, limits_of(options), held))
     }
 
-    /// A guest that writes its whole body before it sends the request is never made to
-    /// wait for room, up to the cap of a body.
     fn p2_outgoing_body_buffer_chunks(&mut self) -> usize {
-        limits::HTTP_REQUEST_BODY_BYTES_MAX / CHUNK_BYTES
+        body::CHUNKS
     }
 
     fn p2_outgoing_body_chunk_size(&mut self) -> usize {
-        CHUNK_BYTES
+        body::CHUNK_BYTES
     }
 }
 

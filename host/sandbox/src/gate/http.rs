@@ -91,7 +91,7 @@ pub(super) fn authorize(grants: &Grants, ceiling: Effect, ask: &HttpAsk<'_>) -> 
     let method = ask.method.as_str();
     let scheme = if authority.tls { "https" } else { "http" };
     let place = format!("{scheme}://{authority}");
-    let (host, port) = (authority.bare_host(), authority.port);
+    let (host, port) = (authority.host.as_str(), authority.port);
 
     let at_host = narrow(grants.http.iter(), |grant| grant.leads_to(authority.tls, host, port))
         .ok_or_else(|| denied(&format!("no grant of `http` leads to {place}")))?;

@@ -13,7 +13,7 @@
 //!             read nobody saw the answer of is sent
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use troupe_core::{Code, Error, Result, Timestamp};
@@ -33,7 +33,8 @@ pub enum Then {
 #[derive(Debug)]
 pub struct Recording {
     rows: Mutex<Rows>,
-    answered: BTreeSet<u64>,
+    /// Each row, and whether it has its answer.
+    answered: BTreeMap<u64, bool>,
     last: u64,
     then: Then,
 }
@@ -63,7 +64,7 @@ impl Recording {
     /// A recording of an invocation's journal.
     pub fn new(rows: Vec<JournalRow>, then: Then) -> Self {
         let rows: BTreeMap<u64, JournalRow> = rows.into_iter().map(|row| (row.number, row)).collect();
-        let answered = rows.values().filter(|row| !row.answer.is_empty()).map(|row| row.number).collect();
+        let answered = rows.values().map(|row| (row.number, !row.answer.is_empty())).collect();
         let last = rows.last_key_value().map_or(0, |(number, _)| *number);
         Self { rows: Mutex::new(Rows { ahead: rows, ..Rows::default() }), answered, last, then }
     }
@@ -77,10 +78,14 @@ impl Recording {
         number <= self.last
     }
 
-    /// Leaves what an invocation adds to the record: nothing if it is replayed, else the
-    /// rows that are not in it with their answers.
+    /// Leaves what an invocation adds to the record: nothing if it is replayed, else new
+    /// rows, and answers that were missing.
     pub(crate) fn keep_new(&self, rows: &mut Vec<JournalRow>) {
-        rows.retain(|row| self.then == Then::GoOn && !self.answered.contains(&row.number));
+        let is_new = |row: &JournalRow| match self.answered.get(&row.number) {
+            None => true,
+            Some(answered) => !answered && !row.answer.is_empty(),
+        };
+        rows.retain(|row| self.then == Then::GoOn && is_new(row));
     }
 
     /// Takes the rows that the guest has not come to.

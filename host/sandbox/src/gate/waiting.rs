@@ -7,11 +7,15 @@ use troupe_core::Timestamp;
 
 use super::JournalRow;
 
+/// Bytes that a row takes beside its call and answer.
+const ROW_BYTES: usize = 128;
+
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     rows: Vec<JournalRow>,
     bytes: usize,
     open: BTreeMap<u64, Open>,
+    open_bytes: usize,
 }
 
 /// An HTTP call that was made and not yet delivered.
@@ -19,6 +23,8 @@ pub(super) struct Waiting {
 struct Open {
     row: JournalRow,
     kept: Kept,
+    /// Whether the guest let go of it and will never be given the answer.
+    left: bool,
 }
 
 /// How much of a call the journal holds.
@@ -40,10 +46,14 @@ pub(super) struct Rest {
     pub(super) in_doubt: Option<JournalRow>,
 }
 
+fn size(row: &JournalRow) -> usize {
+    ROW_BYTES.saturating_add(row.call.len()).saturating_add(row.answer.len())
+}
+
 impl Waiting {
     /// Adds a row that a later commit takes.
     pub(super) fn push(&mut self, row: JournalRow) {
-        self.bytes = self.bytes.saturating_add(row.call.len()).saturating_add(row.answer.len());
+        self.bytes = self.bytes.saturating_add(size(&row));
         self.rows.push(row);
     }
 
@@ -53,57 +63,105 @@ impl Waiting {
         std::mem::take(&mut self.rows)
     }
 
+    /// Puts rows back that were taken and not committed.
+    pub(super) fn put_back(&mut self, rows: Vec<JournalRow>) {
+        let later = self.take();
+        for row in rows.into_iter().chain(later) {
+            self.push(row);
+        }
+    }
+
     /// Bytes of the rows that wait.
     pub(super) const fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Notes an HTTP call that is under way.
+    /// Bytes of the calls that were not delivered.
+    pub(super) const fn open_bytes(&self) -> usize {
+        self.open_bytes
+    }
+
+    /// Notes an HTTP call that the guest makes, and again when it is known whole.
     pub(super) fn open(&mut self, row: JournalRow) {
-        self.open.insert(row.number, Open { row, kept: Kept::Nothing });
+        self.close(row.number);
+        self.open_bytes = self.open_bytes.saturating_add(size(&row));
+        self.open.insert(row.number, Open { row, kept: Kept::Nothing, left: false });
     }
 
     /// Forgets a call that was not made.
-    pub(super) fn close(&mut self, number: u64) {
-        self.open.remove(&number);
+    pub(super) fn unmake(&mut self, number: u64) {
+        self.close(number);
     }
 
-    /// Notes an HTTP call whose answer is in the journal already.
-    pub(super) fn open_past(&mut self, number: u64) {
-        let row = JournalRow { number, at: Timestamp::from_millis(0), call: Vec::new(), answer: vec![0], write: false };
-        self.open.insert(number, Open { row, kept: Kept::Whole });
+    /// Notes that the journal has held the answer of a call from before.
+    pub(super) fn kept_before(&mut self, number: u64) {
+        if let Some(open) = self.open.get_mut(&number) {
+            open.kept = Kept::Whole;
+        }
     }
 
     /// Notes that a call was answered, without telling the guest.
     pub(super) fn answer(&mut self, number: u64, answer: Vec<u8>) {
         if let Some(open) = self.open.get_mut(&number) {
+            self.open_bytes = self.open_bytes.saturating_add(answer.len());
             open.row.answer = answer;
         }
     }
 
     /// Notes that a commit took the call's row: its intent, and the second time its answer.
     pub(super) fn committed(&mut self, number: u64) {
-        if let Some(open) = self.open.get_mut(&number) {
-            open.kept = match open.kept {
-                Kept::Nothing => Kept::Intent,
-                Kept::Intent | Kept::Whole => Kept::Whole,
-            };
+        let Some(open) = self.open.get_mut(&number) else { return };
+        if open.kept == Kept::Nothing {
+            open.kept = Kept::Intent;
+            return;
+        }
+        // The journal has it all; what is left to remember is that the guest has not.
+        open.kept = Kept::Whole;
+        let (call, answer) = (std::mem::take(&mut open.row.call), std::mem::take(&mut open.row.answer));
+        self.open_bytes = self.open_bytes.saturating_sub(call.len()).saturating_sub(answer.len());
+        if open.left {
+            self.close(number);
         }
     }
 
-    /// Whether an answer is there that the guest has not been given.
+    /// Whether a call is there whose answer the guest has not been given.
     pub(super) fn is_open(&self, number: u64) -> bool {
         self.open.contains_key(&number)
     }
 
-    /// Gives the guest a call's answer, if there is one and it has not got it.
+    /// Gives the guest a call's answer, if there is one and it has not got it. That of a
+    /// write must be in the journal; else the call stays open, and the end tells of it.
     pub(super) fn deliver(&mut self, number: u64, at: Timestamp) {
-        if self.open.get(&number).is_none_or(|open| open.row.answer.is_empty()) {
-            return;
+        match self.open.get(&number) {
+            Some(Open { kept: Kept::Whole, .. }) => drop(self.close(number)),
+            Some(Open { kept: Kept::Nothing, row, .. }) if !row.answer.is_empty() => {
+                if let Some(row) = self.close(number) {
+                    self.push(JournalRow { at, ..row });
+                }
+            }
+            _ => {}
         }
-        if let Some(Open { row, kept: Kept::Nothing }) = self.open.remove(&number) {
-            self.push(JournalRow { at, ..row });
+    }
+
+    /// Notes that the guest let go of a call. A read is over then, and never had an answer
+    /// that the guest saw; a write goes on to be committed.
+    pub(super) fn leave(&mut self, number: u64) {
+        match self.open.get_mut(&number) {
+            Some(Open { kept: Kept::Whole, .. }) => drop(self.close(number)),
+            Some(open) if open.row.write => open.left = true,
+            Some(_) => {
+                if let Some(row) = self.close(number) {
+                    self.push(JournalRow { answer: Vec::new(), ..row });
+                }
+            }
+            None => {}
         }
+    }
+
+    fn close(&mut self, number: u64) -> Option<JournalRow> {
+        let open = self.open.remove(&number)?;
+        self.open_bytes = self.open_bytes.saturating_sub(size(&open.row));
+        Some(open.row)
     }
 
     /// Takes everything, at the end. A read that was never delivered has no answer, since
@@ -111,7 +169,8 @@ impl Waiting {
     pub(super) fn finish(&mut self) -> Rest {
         let mut rows = self.take();
         let mut in_doubt = None;
-        for Open { row, kept } in std::mem::take(&mut self.open).into_values() {
+        self.open_bytes = 0;
+        for Open { row, kept, .. } in std::mem::take(&mut self.open).into_values() {
             match (kept, row.answer.is_empty()) {
                 (Kept::Nothing, _) => rows.push(JournalRow { answer: Vec::new(), write: false, ..row }),
                 (Kept::Intent, true) => in_doubt = in_doubt.or(Some(row)),
@@ -122,3 +181,7 @@ impl Waiting {
         Rest { rows, in_doubt }
     }
 }
+
+#[cfg(test)]
+#[path = "waiting_tests.rs"]
+mod tests;

@@ -71,7 +71,7 @@ async fn no_trick_makes_one_action_pass_for_another() {
         with_type("multipart/form-data; boundary=x", "Action=DescribeInstances"),
         with_type("application/json", "{\"Action\":\"DescribeInstances\"}"),
         with_header("x-amz-target", "AmazonEC2.TerminateInstances"),
-        with_header("x-http-method-override", "DELETE"),
+        with_header("smithy-protocol", "rpc-v2-cbor"),
         with_header("content-encoding", "gzip"),
     ] {
         let refused = bench.one(describe(), request).await;

@@ -1,5 +1,7 @@
 //! What the journal holds, and when.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use troupe_core::{Code, Effect};
 use troupe_sandbox::{Answer, Call, HttpBody};
@@ -53,19 +55,10 @@ async fn a_write_outside_is_in_the_journal_before_it_is_sent_and_its_answer_befo
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_that_cannot_be_journalled_is_not_sent_and_ends_the_invocation() {
     let mut bench = Bench::new().await;
-    bench.commits = 0;
+    bench.commits_max = 0;
     let outcome = bench.outcome(api(), "fetch", json!({ "requests": [post(json!([]))] })).await;
     assert_eq!(outcome.result.unwrap_err().code, Code::StaleEpoch);
     assert_eq!(bench.server.requests().len(), 0);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_write_whose_answer_cannot_be_journalled_ends_the_invocation_before_the_guest_sees_it() {
-    let mut bench = Bench::new().await;
-    bench.commits = 1;
-    let outcome = bench.outcome(api(), "fetch", json!({ "requests": [post(json!([]))] })).await;
-    assert_eq!(outcome.result.unwrap_err().code, Code::StaleEpoch);
-    assert_eq!(bench.server.requests().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,10 +99,51 @@ async fn a_denial_is_journalled_and_counted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_guest_never_saw_has_no_answer() {
     let bench = Bench::new().await;
-    let request = json!({ "authority": "api.example.com", "path": "/slow" });
-    let outcome = bench.outcome(api(), "abandon", json!({ "requests": [request] })).await;
-    assert_eq!(outcome.result.unwrap(), "1");
-    for (_, answer) in http_rows(&outcome.rows) {
-        assert!(answer.is_none());
+    for keep in [true, false] {
+        let input = json!({ "requests": [slow("GET", 1), slow("GET", 5_000)], "wait_ms": 300, "keep": keep });
+        let outcome = bench.outcome(api(), "abandon", input).await;
+        assert_eq!(outcome.result.unwrap(), "2");
+        let rows = http_rows(&outcome.rows);
+        assert!(rows.len() == 2 && rows.iter().all(|(_, answer)| answer.is_none()), "{rows:?}");
     }
+    assert!(bench.recorded.lock().unwrap().is_empty());
+}
+
+fn slow(method: &str, ms: u64) -> Value {
+    json!({ "method": method, "authority": "api.example.com", "path": format!("/slow/{ms}") })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_the_guest_did_not_wait_for_has_its_answer_when_the_task_ends() {
+    for keep in [true, false] {
+        let bench = Bench::new().await;
+        let input = json!({ "requests": [slow("POST", 900)], "wait_ms": 300, "keep": keep });
+        let outcome = bench.outcome(api(), "abandon", input).await;
+        assert_eq!(outcome.result.unwrap(), "1");
+        let [_, result] = bench.recorded.lock().unwrap().clone().try_into().unwrap();
+        assert!(
+            matches!(Answer::decode(&result.rows.last().unwrap().answer), Ok(Answer::Http(answer)) if answer.body == b"slow"),
+            "{result:?}"
+        );
+        assert!(http_rows(&outcome.rows).is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_is_not_answered_by_the_deadline_leaves_doubt_though_the_guest_returned() {
+    let mut bench = Bench::new().await;
+    bench.time = Duration::from_millis(1_500);
+    let input = json!({ "requests": [slow("POST", 20_000)], "wait_ms": 300 });
+    let error = bench.outcome(api(), "abandon", input).await.result.unwrap_err();
+    assert_eq!((error.code, &error.details["ended_by"]), (Code::InDoubt, &json!("limit.deadline")), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_could_not_be_committed_is_not_lost() {
+    let mut bench = Bench::new().await;
+    bench.commits_max = 1;
+    let outcome = bench.outcome(api(), "fetch", json!({ "requests": [post(json!([]))] })).await;
+    assert_eq!(outcome.result.unwrap_err().code, Code::StaleEpoch);
+    let rows = http_rows(&outcome.rows);
+    assert!(matches!(rows.as_slice(), [(_, Some(Answer::Http(answer)))] if answer.status == 200), "{rows:?}");
 }

@@ -111,3 +111,73 @@ async fn journal_rows_do_not_pile_up_in_memory() {
     let last = http_rows(&outcome.rows).len();
     assert!(recorded > 0 && recorded + last == 24, "{recorded} + {last}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_written_before_its_request_is_sent_never_waits_however_small_the_pieces() {
+    let bench = Bench::new().await;
+    let most = limits::HTTP_REQUEST_BODY_BYTES_MAX;
+    let early = |bytes: usize, piece: usize| {
+        let mut request = post(bytes);
+        request["early_bytes"] = piece.into();
+        request
+    };
+    for (bytes, piece) in [(2 << 20, 4096), (100_000, 7), (most, 4096)] {
+        let answers = bench.fetch(api(), json!([early(bytes, piece)])).await;
+        assert_eq!(answers[0]["status"], 200, "{bytes} in {piece}");
+    }
+    let seen = bench.server.requests();
+    assert!(seen[1].ends_with(&"x".repeat(100_000)) && seen[1].contains("content-length: 100000\r\n"));
+    for bytes in [most + 1, most + (2 << 20)] {
+        let answers = bench.fetch(api(), json!([early(bytes, 4096)])).await;
+        assert_eq!(answers[0]["error"], "HttpRequestBodySize");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_stream_take_up_places_until_they_are_read() {
+    let bench = Bench::new().await;
+    let bytes = 6 << 20;
+    let requests: Vec<Value> = (0..24).map(|_| get(&format!("/bytes/{bytes}"))).collect();
+    let answers = bench.fetch(api(), requests.into()).await;
+    assert!(answers.len() == 24 && answers.iter().all(|answer| answer["body_bytes"] == bytes), "{answers:?}");
+    assert!(bench.server.open_most() <= limits::HTTP_EXCHANGES_PER_INVOCATION_MAX, "{}", bench.server.open_most());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lies_unread_is_bounded_and_the_rest_streams() {
+    let bench = Bench::new().await;
+    let bytes = 900_000;
+    let requests: Vec<Value> = (0..48).map(|_| get(&format!("/bytes/{bytes}"))).collect();
+    let outcome = bench.outcome(api(), "fetch", json!({ "requests": requests, "wait_ms": 3_000 })).await;
+    let output: Value = serde_json::from_str(&outcome.result.unwrap()).unwrap();
+    assert!(output["answers"].as_array().unwrap().iter().all(|answer| answer["body_bytes"] == bytes));
+    let mut rows: Vec<_> = bench.recorded.lock().unwrap().iter().flat_map(|recorded| recorded.rows.clone()).collect();
+    rows.extend(outcome.rows);
+    let streamed =
+        http_rows(&rows).iter().filter(|(_, answer)| matches!(answer, Some(Answer::HttpStreamed(_)))).count();
+    assert!(streamed > 0, "all were held");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_whose_answers_nobody_takes_do_not_pile_up() {
+    let bench = Bench::new().await;
+    let denied = json!([get(&format!("/{}", "p".repeat(60_000)))]);
+    // What is let go of is a row of the journal; what is kept is bounded.
+    let input = |keep: bool| json!({ "requests": denied, "times": 1_500, "keep": keep, "wait_ms": 1 });
+    let outcome = bench.outcome(json!([]), "abandon", input(false)).await;
+    assert_eq!(outcome.result.unwrap(), "1500");
+    let recorded: usize = bench.recorded.lock().unwrap().iter().map(|recorded| recorded.rows.len()).sum();
+    assert!(recorded + outcome.rows.len() > 1_300, "{recorded}");
+    let error = bench.outcome(json!([]), "abandon", input(true)).await.result.unwrap_err();
+    assert_eq!(error.code, Code::LimitTransfer, "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_cannot_make_the_host_hold_heads_without_end() {
+    let bench = Bench::new().await;
+    let long = get(&format!("/{}", "p".repeat(60_000)));
+    let requests: Vec<Value> = (0..900).map(|_| long.clone()).collect();
+    let error = bench.outcome(api(), "hoard", json!({ "requests": requests })).await.result.unwrap_err();
+    assert_eq!(error.code, Code::LimitTransfer);
+    assert!(error.message.contains("headers and addresses"), "{error}");
+}

@@ -1,9 +1,15 @@
 //! What a guest reaches, and what it does not.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use serde_json::{Value, json};
+use troupe_core::Result;
+use troupe_egress::{Client, ClientConfig, Resolve};
+use troupe_sandbox::Egress;
 
+use super::server::Server;
 use super::support::{Bench, sentence};
 
 fn api() -> Value {
@@ -117,12 +123,60 @@ async fn a_name_that_leads_inside_needs_a_grant_that_says_so() {
     assert_eq!(bench.one(grant("127.0.0.1", false), request("127.0.0.1")).await["status"], 200);
 }
 
+/// Leads every name to the metadata service.
+#[derive(Debug)]
+struct ToMetadata;
+
+impl Resolve for ToMetadata {
+    fn resolve<'a>(
+        &'a self,
+        _partition: &'a Arc<str>,
+        _host: &'a str,
+        port: u16,
+    ) -> BoxFuture<'a, Result<Vec<SocketAddr>>> {
+        Box::pin(async move { Ok(vec![SocketAddr::from(([169, 254, 169, 254], port))]) })
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn metadata_services_stay_closed_even_to_a_name_granted_inside() {
+    let client = Client::new(ClientConfig { resolver: Arc::new(ToMetadata), ..ClientConfig::default() });
+    let bench = Bench::with(|egress| Egress { client, ..egress }).await;
+    let grants = json!([{ "id": "in", "scheme": "http", "host": "files.internal", "private": true }]);
+    let refused = bench.one(grants, json!({ "scheme": "http", "authority": "files.internal", "path": "/" })).await;
+    assert!(sentence(&refused).starts_with("denied.egress: `files.internal` leads to"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_of_ipv6_is_open_to_the_grant_that_names_it() {
     let bench = Bench::new().await;
-    let grants = json!([{ "id": "in", "scheme": "http", "host": "169.254.169.254.nip.example", "private": true }]);
-    let refused = bench.one(grants, json!({ "scheme": "http", "authority": "169.254.169.254", "path": "/" })).await;
-    assert!(sentence(&refused).contains("leads to http://169.254.169.254"), "{refused}");
+    let server = Server::start_on("[::1]:0").await;
+    let grants = json!([{ "id": "in", "scheme": "http", "host": "::1", "port": server.port }]);
+    let request = json!({ "scheme": "http", "authority": format!("[::1]:{}", server.port), "path": "/" });
+    assert_eq!(bench.one(grants, request).await["status"], 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_without_a_path_is_sent_with_one() {
+    let bench = Bench::new().await;
+    let grants = json!([{ "id": "api", "host": "api.example.com" }]);
+    let answer = bench.one(grants, get("api.example.com", "?x=1")).await;
+    assert!(answer["body"].as_str().unwrap().starts_with("GET /?x=1 HTTP/1.1\r\n"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_part_of_an_address_is_longer_than_any_server_takes() {
+    let bench = Bench::new().await;
+    let named = |method: String, host: String| json!({ "method": method, "authority": host, "path": "/v1/a" });
+    let host = || "api.example.com".to_owned();
+    for (request, part) in [
+        (named("X".repeat(65), host()), "method"),
+        (named("GET".to_owned(), "a".repeat(301)), "authority"),
+        (named("GET".to_owned(), format!("{}:443", "a".repeat(297))), "authority"),
+    ] {
+        assert_eq!(bench.one(api(), request).await["error"], format!("guest: {part}"));
+    }
+    assert!(sentence(&bench.one(api(), named("X".repeat(64), host())).await).contains("admits XXX"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,7 +197,17 @@ async fn the_host_s_own_doors_stay_closed_to_any_grant() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guest_may_not_say_who_it_is_nor_speak_about_the_connection() {
     let bench = Bench::new().await;
-    for name in ["authorization", "cookie", "x-amz-security-token", "x-amz-date", "te", "expect", "trailer"] {
+    for name in [
+        "authorization",
+        "cookie",
+        "x-amz-security-token",
+        "x-amz-date",
+        "x-http-method-override",
+        "x-original-url",
+        "te",
+        "expect",
+        "trailer",
+    ] {
         let mut request = get("api.example.com", "/v1/a");
         request["headers"] = json!([[name, "x"]]);
         let answer = bench.one(api(), request).await;

@@ -1,6 +1,7 @@
 //! Credentials go out and do not come in.
 
 use serde_json::{Value, json};
+use troupe_core::limits;
 
 use super::support::{BEARER, Bench, SECRET_KEY, SESSION_TOKEN, http_rows, sentence};
 
@@ -121,4 +122,41 @@ async fn the_journal_holds_no_secret() {
     );
     assert!(row.contains("ec2:DescribeInstances") && row.contains("aws:default"), "{row}");
     assert!(!row.contains(SECRET_KEY) && !row.contains(SESSION_TOKEN), "{row}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_is_found_where_an_answer_begins_to_stream() {
+    let bench = Bench::new().await;
+    let grants = json!([{ "id": "wiki", "host": "api.example.com", "credential": "token:wiki" }]);
+    let kept = limits::HTTP_KEPT_BODY_BYTES_MAX;
+    for at in [10, kept - BEARER.len(), kept - 7, kept - 1, kept, kept + 64 * 1024 - 3] {
+        let request = json!({ "authority": "api.example.com", "path": format!("/secret/{at}") });
+        let answer = bench.one(grants.clone(), request).await;
+        assert_eq!(answer["body_bytes"], at + "[redacted]".len() + (1 << 20), "{at}");
+        assert!(!answer["headers"].to_string().contains("content-length"), "{answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_cannot_be_asked_for_in_ranges_that_cut_a_secret() {
+    let bench = Bench::new().await;
+    let grants = json!([
+        { "id": "wiki", "host": "api.example.com", "credential": "token:wiki" },
+        { "id": "open", "host": "api.example.com", "path_prefix": "/open/" },
+    ]);
+    let ask = |credential: &str, path: &str| {
+        let headers = json!([["range", "bytes=0-9"], ["troupe-credential", credential]]);
+        json!({ "authority": "api.example.com", "path": path, "headers": headers })
+    };
+    let refused = sentence(&bench.one(grants.clone(), ask("token:wiki", "/")).await);
+    assert!(refused.starts_with("denied.header: an agent may not set the header `range` here"), "{refused}");
+    assert_eq!(bench.one(grants, ask("none", "/open/")).await["status"], 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_that_cannot_be_used_says_why() {
+    let bench = Bench::new().await;
+    let grants = json!([{ "id": "a", "host": "api.example.com", "credential": "token:broken" }]);
+    let refused = bench.one(grants, json!({ "authority": "api.example.com", "path": "/" })).await;
+    assert_eq!(sentence(&refused), "credentials.invalid: the file of tokens cannot be read");
 }

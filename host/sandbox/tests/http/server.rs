@@ -18,7 +18,12 @@ pub struct Server {
 
 impl Server {
     pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_on("127.0.0.1:0").await
+    }
+
+    /// The same, listening elsewhere.
+    pub async fn start_on(address: &str) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let server = Self {
             port: listener.local_addr().unwrap().port(),
             requests: Arc::default(),
@@ -50,15 +55,17 @@ impl Server {
             self.open_most.fetch_max(open, Ordering::SeqCst);
             self.requests.lock().unwrap().push(request.clone());
             let answer = answer(&request).await;
+            let written = stream.write_all(&answer).await;
             self.open.fetch_sub(1, Ordering::SeqCst);
-            if stream.write_all(&answer).await.is_err() {
+            if written.is_err() {
                 return;
             }
         }
     }
 }
 
-/// `/redirect`, `/slow`, `/bytes/COUNT`, `/encoded`; everything else is an echo of the whole
+/// `/redirect`, `/slow`, `/slow/MS`, `/bytes/COUNT`, `/encoded`, `/secret/AT` (a megabyte
+/// behind the credential, and so many bytes before it); everything else is an echo of the whole
 /// request, in the body and in a header.
 async fn answer(request: &str) -> Vec<u8> {
     let target = request.split(' ').nth(1).unwrap_or_default().to_owned();
@@ -70,12 +77,20 @@ async fn answer(request: &str) -> Vec<u8> {
     if target.starts_with("/redirect") {
         return plain("302 Found", "location: http://169.254.169.254/latest/meta-data/\r\n", b"");
     }
-    if target.starts_with("/slow") {
-        tokio::time::sleep(Duration::from_millis(30)).await;
+    if let Some(time) = target.strip_prefix("/slow") {
+        let time = time.strip_prefix('/').map_or(30, |time| time.parse().unwrap());
+        tokio::time::sleep(Duration::from_millis(time)).await;
         return plain("200 OK", "", b"slow");
     }
     if let Some(count) = target.strip_prefix("/bytes/") {
         return plain("200 OK", "", &vec![b'y'; count.parse().unwrap()]);
+    }
+    if let Some(at) = target.strip_prefix("/secret/") {
+        let line = request.lines().find(|line| line.starts_with("authorization: Bearer ")).unwrap();
+        let mut body = vec![b'y'; at.parse().unwrap()];
+        body.extend(line.rsplit_once(' ').unwrap().1.as_bytes());
+        body.extend(vec![b'z'; 1 << 20]);
+        return plain("200 OK", "", &body);
     }
     if target.starts_with("/encoded") {
         return plain("200 OK", "content-encoding: gzip\r\n", b"\x1f\x8b");

@@ -74,8 +74,9 @@ pub struct Bench {
     sandbox: Sandbox,
     agent: Agent,
     pub ceiling: Effect,
-    /// How many commits the ledger takes before it refuses.
-    pub commits: usize,
+    /// So many commits are taken, and no more.
+    pub commits_max: usize,
+    pub time: Duration,
     pub recorded: Arc<Mutex<Vec<Recorded>>>,
     /// How often state was written.
     pub writes: Arc<AtomicU64>,
@@ -109,7 +110,8 @@ impl Bench {
             sandbox,
             agent,
             ceiling: Effect::Destructive,
-            commits: usize::MAX,
+            commits_max: usize::MAX,
+            time: Duration::from_secs(30),
             recorded: Arc::default(),
             writes: Arc::default(),
             log: Arc::default(),
@@ -143,14 +145,14 @@ impl Bench {
             grants,
             ceiling: self.ceiling,
             ledger: Box::new(Remembering {
-                commits: self.commits,
+                commits_max: self.commits_max,
                 recorded: Arc::clone(&self.recorded),
                 server: self.server.clone(),
                 writes: Arc::clone(&self.writes),
             }),
             observer: Arc::new(Watching(Arc::clone(&self.log))),
             stop: Stop::default(),
-            time: Duration::from_secs(30),
+            time: self.time,
             memory_bytes: 128 << 20,
             output_bytes: 16 << 20,
             seed: [7; 32],
@@ -195,12 +197,13 @@ pub fn http_rows(rows: &[JournalRow]) -> Vec<(HttpCall, Option<Answer>)> {
 struct Keys;
 
 impl Credentials for Keys {
-    fn get(&self, _tenant: &TenantId, name: &str) -> Option<Arc<Credential>> {
+    fn get(&self, _tenant: &TenantId, name: &str) -> Result<Option<Arc<Credential>>> {
         let key = || AwsCredentials::new("AKIAEXAMPLE".into(), SECRET_KEY.into(), Some(SESSION_TOKEN.into()));
         match name {
-            "aws:default" => Some(Arc::new(Credential::aws(key()).unwrap())),
-            "token:wiki" => Some(Arc::new(Credential::bearer(BEARER).unwrap())),
-            _ => None,
+            "aws:default" => Ok(Some(Arc::new(Credential::aws(key()).unwrap()))),
+            "token:wiki" => Ok(Some(Arc::new(Credential::bearer(BEARER).unwrap()))),
+            "token:broken" => Err(Error::new(Code::CredentialsInvalid, "the file of tokens cannot be read")),
+            _ => Ok(None),
         }
     }
 }
@@ -217,7 +220,7 @@ impl Observer for Watching {
 
 /// A ledger that remembers what it is told. A key holds whatever was written last, to any.
 struct Remembering {
-    commits: usize,
+    commits_max: usize,
     recorded: Arc<Mutex<Vec<Recorded>>>,
     server: Server,
     writes: Arc<AtomicU64>,
@@ -249,7 +252,7 @@ impl Ledger for Remembering {
     }
 
     async fn record(&mut self, rows: Vec<JournalRow>) -> Result<()> {
-        if self.recorded.lock().unwrap().len() >= self.commits {
+        if self.recorded.lock().unwrap().len() >= self.commits_max {
             return Err(Error::new(Code::StaleEpoch, "the lease is lost"));
         }
         let requests_seen = self.server.requests().len();

@@ -28,6 +28,9 @@ struct Asked {
     /// Sends so many bytes instead of `body`.
     #[serde(default)]
     body_bytes: usize,
+    /// Writes the body before the request is sent, in pieces of so many bytes.
+    #[serde(default)]
+    early_bytes: usize,
 }
 
 fn get() -> String {
@@ -38,7 +41,7 @@ fn https() -> String {
     "https".to_owned()
 }
 
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 struct Requests {
     /// All are begun before any is waited for.
     requests: Vec<Asked>,
@@ -48,6 +51,15 @@ struct Requests {
     /// How long to wait after each, where they go one by one; in milliseconds.
     #[serde(default)]
     pause_ms: u64,
+    /// How long to wait before anything is done about what was begun.
+    #[serde(default)]
+    wait_ms: u64,
+    /// How often to abandon all requests; once if not said.
+    #[serde(default)]
+    times: usize,
+    /// Whether what is abandoned is kept until the end.
+    #[serde(default)]
+    keep: bool,
 }
 
 /// What came of one request.
@@ -92,14 +104,14 @@ impl Fetch {
     fn one_by_one(&self, input: Requests) -> Result<Vec<u16>, Failure> {
         let mut statuses = Vec::new();
         for asked in input.requests {
-            let one = Requests { requests: vec![asked], pieces: Vec::new(), pause_ms: 0 };
+            let one = Requests { requests: vec![asked], ..Requests::default() };
             statuses.extend(perform(one).answers.iter().map(|came| came.status.unwrap_or(0)));
             time::sleep(std::time::Duration::from_millis(input.pause_ms)).wait();
         }
         Ok(statuses)
     }
 
-    /// Begins requests and ends without waiting for any.
+    /// Begins requests and ends without waiting for the answer of any.
     #[skill(effect = "destructive")]
     fn abandon(&self, input: Requests) -> Result<usize, Failure> {
         Ok(abandon(input))
@@ -108,20 +120,30 @@ impl Fetch {
 
 #[cfg(target_family = "wasm")]
 fn perform(input: Requests) -> All {
-    let (answers, order) = send::all(&input.requests);
+    let (answers, order) = send::all(&input.requests, input.wait_ms);
     All { answers, order, found: memory::search(&input.pieces) }
 }
 
 #[cfg(target_family = "wasm")]
 fn abandon(input: Requests) -> usize {
-    send::begin(&input.requests).len()
+    let mut kept = Vec::new();
+    let mut begun = 0;
+    for _ in 0..input.times.max(1) {
+        let futures = send::begin(&input.requests);
+        begun += futures.len();
+        send::wait(input.wait_ms);
+        if input.keep {
+            kept.push(futures);
+        }
+    }
+    begun
 }
 
 #[cfg(not(target_family = "wasm"))]
 fn perform(input: Requests) -> All {
     All {
         answers: input.requests.iter().map(|_| Came::default()).collect(),
-        found: input.pieces.len(),
+        found: input.pieces.len() + input.times + usize::from(input.keep) + input.wait_ms as usize,
         order: Vec::new(),
     }
 }

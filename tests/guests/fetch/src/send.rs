@@ -1,5 +1,6 @@
 //! Requests through `wasi:http`, with nothing checked here.
 
+use wasip2::clocks::monotonic_clock;
 use wasip2::http::outgoing_handler::{self, FutureIncomingResponse};
 use wasip2::http::types::{ErrorCode, Fields, Method, OutgoingBody, OutgoingRequest, Scheme};
 use wasip2::io::poll;
@@ -13,8 +14,9 @@ const BODY_BYTES_TOLD: usize = 64 * 1024;
 pub type Begun = Result<FutureIncomingResponse, Came>;
 
 /// Begins all requests, then waits for each in the order in which the host delivers.
-pub fn all(requests: &[Asked]) -> (Vec<Came>, Vec<usize>) {
+pub fn all(requests: &[Asked], wait_ms: u64) -> (Vec<Came>, Vec<usize>) {
     let begun = begin(requests);
+    wait(wait_ms);
     let mut came: Vec<Option<Came>> = Vec::new();
     let mut waiting = Vec::new();
     for (index, begun) in begun.into_iter().enumerate() {
@@ -43,6 +45,13 @@ pub fn all(requests: &[Asked]) -> (Vec<Came>, Vec<usize>) {
     (came.into_iter().map(Option::unwrap_or_default).collect(), order)
 }
 
+/// Waits for so long, and for nothing else.
+pub fn wait(milliseconds: u64) {
+    if milliseconds > 0 {
+        monotonic_clock::subscribe_duration(milliseconds * 1_000_000).block();
+    }
+}
+
 pub fn begin(requests: &[Asked]) -> Vec<Begun> {
     requests.iter().map(start).collect()
 }
@@ -52,6 +61,7 @@ pub fn hoard(requests: &[Asked]) -> usize {
     let mut held = Vec::new();
     for asked in requests {
         let request = OutgoingRequest::new(Fields::new());
+        request.set_path_with_query(Some(&asked.path)).expect("a path");
         let body = request.body().expect("a first body");
         let stream = body.write().expect("a first stream");
         let piece = vec![b'x'; 64 * 1024];
@@ -89,13 +99,17 @@ fn start(asked: &Asked) -> Begun {
     request.set_path_with_query(Some(&asked.path)).map_err(|()| odd("path"))?;
     let bytes = if asked.body_bytes > 0 { vec![b'x'; asked.body_bytes] } else { asked.body.clone().into_bytes() };
     let body = request.body().map_err(|()| odd("body"))?;
+    if asked.early_bytes > 0 {
+        write(body, &bytes, asked.early_bytes).map_err(|error| odd(&format!("early body {error:?}")))?;
+        return outgoing_handler::handle(request, None).map_err(failed);
+    }
     let future = outgoing_handler::handle(request, None).map_err(failed)?;
     // A refusal may close the body early; the answer tells.
-    let _ = write(body, &bytes);
+    let _ = write(body, &bytes, bytes.len());
     Ok(future)
 }
 
-fn write(body: OutgoingBody, mut bytes: &[u8]) -> Result<(), StreamError> {
+fn write(body: OutgoingBody, mut bytes: &[u8], piece: usize) -> Result<(), StreamError> {
     let stream = body.write().map_err(|()| StreamError::Closed)?;
     while !bytes.is_empty() {
         let room = stream.check_write()? as usize;
@@ -103,7 +117,7 @@ fn write(body: OutgoingBody, mut bytes: &[u8]) -> Result<(), StreamError> {
             stream.subscribe().block();
             continue;
         }
-        let (now, later) = bytes.split_at(room.min(bytes.len()));
+        let (now, later) = bytes.split_at(room.min(piece).min(bytes.len()));
         stream.write(now)?;
         bytes = later;
     }

@@ -3,7 +3,7 @@
 use troupe_core::Code;
 
 use super::server::{Answers, Server, client, client_with, get, options};
-use crate::{AddressPolicy, Endpoint, Exemption};
+use crate::{AddressPolicy, Authority, Endpoint, Exemption};
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
@@ -68,6 +68,25 @@ async fn the_host_s_own_port_is_refused_to_a_grant_and_open_to_a_mapping() {
     let response = client().send(get(&uri.to_string()), &options(mapped)).await.unwrap();
     assert_eq!(response.status, 200);
     assert!(server.heads()[0].starts_with("get /path http/1.1\r\n"));
+}
+
+#[tokio::test]
+async fn an_address_of_ipv6_is_open_by_its_exemption_and_by_a_mapping() {
+    let server = Server::scripted_on("[::1]:0", |mut peer| async move {
+        peer.read_request().await;
+        peer.write(OK).await;
+    })
+    .await;
+    let url = server.url("/");
+    let error = client().send(get(&url), &options(AddressPolicy::default())).await.unwrap_err();
+    assert_eq!(error.code, Code::DeniedEgress);
+    let authority = Authority::of(&url.parse().unwrap()).unwrap();
+    let granted = Exemption::Granted { host: authority.host, port: authority.port };
+    for exemption in [granted, Endpoint::parse(&server.url("")).unwrap().exemption()] {
+        let policy = AddressPolicy::default().with(exemption);
+        assert_eq!(client().send(get(&url), &options(policy)).await.unwrap().status, 200);
+    }
+    assert!(server.heads()[0].contains(&format!("host: {}\r\n", server.address)));
 }
 
 #[tokio::test]

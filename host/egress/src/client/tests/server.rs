@@ -38,7 +38,16 @@ impl Server {
         F: Fn(Peer) -> R + Send + 'static,
         R: Future<Output = ()> + Send + 'static,
     {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::scripted_on("127.0.0.1:0", script).await
+    }
+
+    /// The same, listening elsewhere.
+    pub(super) async fn scripted_on<F, R>(address: &str, script: F) -> Self
+    where
+        F: Fn(Peer) -> R + Send + 'static,
+        R: Future<Output = ()> + Send + 'static,
+    {
+        let listener = TcpListener::bind(address).await.unwrap();
         let (heads, connections) = (Arc::<Mutex<Vec<String>>>::default(), Arc::<Mutex<usize>>::default());
         let server = Self {
             address: listener.local_addr().unwrap(),
@@ -123,7 +132,12 @@ impl Answers {
 }
 
 impl Resolve for Answers {
-    fn resolve<'a>(&'a self, host: &'a str, _port: u16) -> BoxFuture<'a, Result<Vec<SocketAddr>>> {
+    fn resolve<'a>(
+        &'a self,
+        _partition: &'a Arc<str>,
+        host: &'a str,
+        _port: u16,
+    ) -> BoxFuture<'a, Result<Vec<SocketAddr>>> {
         let answer = self.0.lock().unwrap().pop();
         Box::pin(async move { Ok(answer.unwrap_or_else(|| panic!("{host} was resolved once more than prepared"))) })
     }

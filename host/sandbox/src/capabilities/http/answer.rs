@@ -3,7 +3,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -11,12 +11,13 @@ use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::time::{Instant, timeout_at};
 use troupe_core::{Code, Error, Result, limits};
 use troupe_egress::{Scrubber, scrub::ScrubStream};
 use wasmtime_wasi_http::WasiBody;
 
-use super::{Shared, WasiError, Worker, fault};
+use super::{Share, Shared, WasiError, Worker, fault};
 use crate::egress::{Credential, CredentialKind};
 use crate::gate::{Answer, HttpAnswer};
 
@@ -119,6 +120,7 @@ pub(super) async fn read(
     response: troupe_egress::Response,
     scrubbing: Option<Scrubbing>,
     explain: bool,
+    place: OwnedSemaphorePermit,
 ) -> Result<Read> {
     let troupe_egress::Response { status, mut headers, mut body } = response;
     if let Some(scrubbing) = &scrubbing {
@@ -126,17 +128,22 @@ pub(super) async fn read(
         scrubbing.headers(&mut headers);
     }
     let mut whole = Vec::new();
-    let mut unread = Unread { counter: Arc::clone(&shared.meters.unread), bytes: 0 };
+    let mut unread = shared.unread();
     loop {
         let Some(piece) = body.next().await else { break };
         let piece = piece.map_err(|error| error.with("sent", true))?;
         shared.meters.bytes_received.fetch_add(piece.len() as u64, Ordering::Relaxed);
         whole.extend_from_slice(&piece);
         if whole.len() > limits::HTTP_KEPT_BODY_BYTES_MAX || !unread.add(piece.len()) {
+            if scrubbing.is_some() {
+                // Nobody knows how long it is without what is taken out.
+                headers.remove(CONTENT_LENGTH);
+            }
             let journalled = Answer::HttpStreamed(HttpAnswer::new(status, &headers, &Bytes::new()));
             let (sender, receiver) = mpsc::channel(1);
-            let work = pump(Arc::clone(shared), whole, body, scrubbing, sender, explain);
-            let response = respond(status, headers, Streamed(receiver).boxed_unsync());
+            let begun = (whole, unread);
+            let work = pump(Arc::clone(shared), begun, body, scrubbing, sender, explain, place);
+            let response = respond(status, headers, Streamed { receiver, ended: false }.boxed_unsync());
             return Ok(Read { journalled, given: (response, Box::new(work)) });
         }
     }
@@ -162,7 +169,7 @@ pub(super) fn again(shared: &Shared, answer: HttpAnswer) -> Result<Given> {
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(Error::internal)?;
         map.append(name, HeaderValue::from_bytes(&value).map_err(Error::internal)?);
     }
-    let mut unread = Unread { counter: Arc::clone(&shared.meters.unread), bytes: 0 };
+    let mut unread = shared.unread();
     unread.add(body.len());
     let response = respond(status, map, Whole { rest: body.into(), _unread: unread }.boxed_unsync());
     Ok((response, Box::new(std::future::ready(Ok(())))))
@@ -175,78 +182,65 @@ fn respond(status: http::StatusCode, headers: HeaderMap, body: WasiBody) -> Resp
     response
 }
 
-/// Hands on a long body, piece by piece, as fast as the guest reads.
+/// Hands on a long body, piece by piece, as fast as the guest reads. The exchange takes
+/// up its place until it ends, which it does at its deadline even if nobody reads.
 async fn pump(
     shared: Arc<Shared>,
-    begun: Vec<u8>,
+    (begun, unread): (Vec<u8>, Share),
     mut body: troupe_egress::Body,
     scrubbing: Option<Scrubbing>,
     sender: mpsc::Sender<Result<Bytes, WasiError>>,
     explain: bool,
+    place: OwnedSemaphorePermit,
 ) -> Result<(), WasiError> {
+    let until = body.deadline();
     let mut streams = scrubbing.as_ref().map(Scrubbing::stream);
     let mut next = Some(Ok(Bytes::from(begun)));
+    let mut unread = Some(unread);
     while let Some(piece) = next {
         let piece = match piece {
             Ok(piece) => piece,
             Err(error) => {
                 shared.note(format!("an answer broke off: {error}"));
                 // A guest that stopped reading does not hear of it.
-                let _ = sender.send(Err(fault::told(&error, explain))).await;
+                let _ = timeout_at(until, sender.send(Err(fault::told(&error, explain)))).await;
                 return Ok(());
             }
         };
         let clean = streams.as_mut().map_or_else(|| piece.clone(), |streams| streams.push(&piece).into());
-        if !hand_on(&sender, clean).await {
+        if !hand_on(&sender, clean, until).await {
             return Ok(());
         }
+        unread.take();
         next = body.next().await;
         if let Some(Ok(piece)) = &next {
             shared.meters.bytes_received.fetch_add(piece.len() as u64, Ordering::Relaxed);
         }
     }
-    if let Some(streams) = streams {
-        hand_on(&sender, streams.finish().into()).await;
+    let rest = streams.map(Streams::finish).unwrap_or_default();
+    if hand_on(&sender, rest.into(), until).await {
+        drop(place);
+        // Nothing more: the end, which a body that breaks off does not have.
+        let _ = timeout_at(until, sender.send(Ok(Bytes::new()))).await;
     }
     Ok(())
 }
 
 /// Hands bytes on in pieces; tells whether the guest still reads.
-async fn hand_on(sender: &mpsc::Sender<Result<Bytes, WasiError>>, mut bytes: Bytes) -> bool {
+async fn hand_on(sender: &mpsc::Sender<Result<Bytes, WasiError>>, mut bytes: Bytes, until: Instant) -> bool {
     while !bytes.is_empty() {
         let piece = bytes.split_to(bytes.len().min(limits::HTTP_PIECE_BYTES_MAX));
-        if sender.send(Ok(piece)).await.is_err() {
+        if !matches!(timeout_at(until, sender.send(Ok(piece))).await, Ok(Ok(()))) {
             return false;
         }
     }
     true
 }
 
-/// Bytes that lie in the host's memory until the guest reads them.
-struct Unread {
-    counter: Arc<AtomicU64>,
-    bytes: u64,
-}
-
-impl Unread {
-    /// Adds bytes; tells whether they are within what may lie there.
-    fn add(&mut self, bytes: usize) -> bool {
-        let bytes = bytes as u64;
-        self.bytes += bytes;
-        self.counter.fetch_add(bytes, Ordering::Relaxed) + bytes <= limits::HTTP_UNREAD_BYTES_MAX as u64
-    }
-}
-
-impl Drop for Unread {
-    fn drop(&mut self) {
-        self.counter.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
-}
-
 /// A body that is there.
 struct Whole {
     rest: Bytes,
-    _unread: Unread,
+    _unread: Share,
 }
 
 impl Body for Whole {
@@ -269,8 +263,11 @@ impl Body for Whole {
     }
 }
 
-/// A body that is on its way.
-struct Streamed(mpsc::Receiver<Result<Bytes, WasiError>>);
+/// A body that is on its way; an empty piece is its end.
+struct Streamed {
+    receiver: mpsc::Receiver<Result<Bytes, WasiError>>,
+    ended: bool,
+}
 
 impl Body for Streamed {
     type Data = Bytes;
@@ -280,6 +277,16 @@ impl Body for Streamed {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, WasiError>>> {
-        self.0.poll_recv(context).map(|next| next.map(|piece| piece.map(Frame::data)))
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let piece = match std::task::ready!(self.receiver.poll_recv(context)) {
+            Some(Ok(piece)) if !piece.is_empty() => return Poll::Ready(Some(Ok(Frame::data(piece)))),
+            Some(Ok(_)) => None,
+            Some(Err(error)) => Some(Err(error)),
+            None => Some(Err(WasiError::HttpResponseTimeout)),
+        };
+        self.ended = true;
+        Poll::Ready(piece)
     }
 }

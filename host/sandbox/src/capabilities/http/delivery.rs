@@ -3,18 +3,23 @@
 //! The stock `future-incoming-response` shows its answer as soon as any poll has seen it.
 //! Here it is shown only once a poll has delivered it, since the order of deliveries is
 //! what a replay repeats. A few functions are therefore ours; they call the stock ones.
+//! What a guest lets go of was never delivered.
 
-use wasmtime::component::{Linker, Resource};
+use std::sync::Arc;
+
+use wasmtime::component::{Linker, Resource, ResourceType};
 use wasmtime::{Result, StoreContextMut};
 use wasmtime_wasi::p2::{DynOutputStream, DynPollable};
 use wasmtime_wasi_http::WasiHttpView as _;
 use wasmtime_wasi_http::p2::bindings::http::outgoing_handler;
 use wasmtime_wasi_http::p2::bindings::http::types::{
-    ErrorCode, HostFutureIncomingResponse as _, HostOutgoingBody as _, IncomingResponse, RequestOptions,
+    ErrorCode, HostFutureIncomingResponse as Futures, IncomingResponse, RequestOptions,
 };
 use wasmtime_wasi_http::p2::body::HostOutgoingBody;
 use wasmtime_wasi_http::p2::types::{HostFutureIncomingResponse, HostOutgoingRequest};
 
+use super::body::BodyStream;
+use super::holding;
 use crate::context::Context;
 
 /// The interfaces whose functions are replaced, in the version of the stock bindings.
@@ -26,11 +31,15 @@ type Got = Option<Result<Result<Resource<IncomingResponse>, ErrorCode>, ()>>;
 /// Replaces functions of `wasi:http`, which is linked already.
 pub(crate) fn shadow(linker: &mut Linker<Context>) -> Result<()> {
     linker.allow_shadowing(true);
-    linker.instance(HANDLER)?.func_wrap(
+    linker.instance(HANDLER)?.func_wrap_async(
         "handle",
         |mut store: StoreContextMut<'_, Context>,
          (request, options): (Resource<HostOutgoingRequest>, Option<Resource<RequestOptions>>)| {
-            Ok((store.data_mut().handle(request, options)?,))
+            Box::new(async move {
+                // A guest that only begins requests fills the journal, too.
+                store.data().gate.clone().relieve().await.map_err(wasmtime::Error::new)?;
+                Ok((store.data_mut().handle(request, options)?,))
+            })
         },
     )?;
     let mut types = linker.instance(TYPES)?;
@@ -49,9 +58,15 @@ pub(crate) fn shadow(linker: &mut Linker<Context>) -> Result<()> {
     types.func_wrap(
         "[method]outgoing-body.write",
         |mut store: StoreContextMut<'_, Context>, (body,): (Resource<HostOutgoingBody>,)| {
-            Ok((store.data_mut().body_stream(body)?,))
+            Ok((store.data_mut().body_stream(&body)?,))
         },
     )?;
+    types.resource(
+        "future-incoming-response",
+        ResourceType::host::<HostFutureIncomingResponse>(),
+        |mut store: StoreContextMut<'_, Context>, future| store.data_mut().leave(Resource::new_own(future)),
+    )?;
+    holding::shadow(&mut types)?;
     linker.allow_shadowing(false);
     Ok(())
 }
@@ -90,25 +105,26 @@ impl Context {
         if number.is_some_and(|number| self.gate.is_open(number)) {
             return Ok(None);
         }
-        self.http().get(Resource::new_borrow(future.rep()))
-    }
-
-    fn body_stream(&mut self, body: Resource<HostOutgoingBody>) -> Result<Result<Resource<DynOutputStream>, ()>> {
-        self.count()?;
-        let stream = self.http().write(body)?;
-        if let Ok(stream) = &stream {
-            self.http.bodies.insert(stream.rep());
+        let got = self.http().get(Resource::new_borrow(future.rep()))?;
+        if let Some(Ok(Ok(response))) = &got {
+            let bytes = holding::bytes_of(&self.table.get(response)?.headers);
+            self.hold(bytes)?;
         }
-        Ok(stream)
+        Ok(got)
     }
 
-    /// Whether an output stream is that of a request's body.
-    pub(crate) fn is_request_body(&self, stream: u32) -> bool {
-        self.http.bodies.contains(&stream)
+    /// Lets go of an answer that the guest no longer waits for.
+    fn leave(&mut self, future: Resource<HostFutureIncomingResponse>) -> Result<()> {
+        if let Some(number) = self.http.futures.remove(&future.rep()) {
+            self.gate.leave_http(number);
+        }
+        Futures::drop(&mut self.http(), future)
     }
 
-    /// Notes that an output stream is gone.
-    pub(crate) fn forget_body(&mut self, stream: u32) {
-        self.http.bodies.remove(&stream);
+    fn body_stream(&mut self, body: &Resource<HostOutgoingBody>) -> Result<Result<Resource<DynOutputStream>, ()>> {
+        self.count()?;
+        let Some(stock) = self.table.get_mut(body)?.take_output_stream() else { return Ok(Err(())) };
+        let stream: DynOutputStream = Box::new(BodyStream::new(stock, Arc::clone(self.http.shared())));
+        Ok(Ok(self.table.push_child(stream, body)?))
     }
 }

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, HOST};
+use http::header::{ACCEPT_ENCODING, HOST, RANGE};
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use http_body_util::BodyExt as _;
+use tokio::sync::OwnedSemaphorePermit;
 use troupe_core::{Code, Effect, Error, Result, limits};
 use troupe_egress::{AddressPolicy, Exemption, Limits, Request, SendOptions, headers, sigv4};
 use wasmtime_wasi_http::WasiBody;
 
 use super::wishes::{self, Wishes};
-use super::{Answered, Shared, answer, fault};
+use super::{Answered, Share, Shared, answer, fault};
 use crate::egress::{Credential, CredentialKind, Egress};
 use crate::gate::{Answer, HttpAsk, HttpBody, HttpCall, HttpFailure, HttpPermit, Past, kept};
 
@@ -26,15 +27,17 @@ struct Asked {
     wishes: Wishes,
 }
 
-/// Performs one request. The future is the guest's to drop.
+/// Performs one request. The future is the guest's to drop; a write that was begun goes
+/// on all the same.
 pub(super) async fn exchange(
     shared: Arc<Shared>,
     number: u64,
     request: http::Request<WasiBody>,
     limits: Limits,
+    held: Share,
 ) -> Answered {
     let explain = wishes::explain(request.headers());
-    let result = perform(&shared, number, request, limits, explain).await;
+    let result = perform(&shared, number, request, limits, explain, held).await;
     result.map_err(|Failed { error, again }| {
         if again {
             return fault::told(&error, explain);
@@ -66,9 +69,9 @@ async fn perform(
     request: http::Request<WasiBody>,
     limits: Limits,
     explain: bool,
+    mut held: Share,
 ) -> Result<answer::Given, Failed> {
     let (head, body) = request.into_parts();
-    let mut held = Held { shared, bytes: 0 };
     let mut asked = Asked {
         method: head.method,
         uri: head.uri,
@@ -97,26 +100,60 @@ async fn perform(
     // Whoever waits here has been judged already; grants do not change under an invocation.
     let place = Arc::clone(&shared.exchanges).acquire_owned().await.map_err(Error::internal)?;
     let write = permit.effect() > Effect::Read;
-    let begun = shared.gate.begin_http(number, call(&asked, Some(&permit)), write).await;
-    begun.map_err(|error| fatal(shared, error))?;
-
-    let result = async {
-        let (request, options, scrubbing) =
-            outgoing(shared, egress, asked, &permit, credential, limits).map_err(|error| error.with("sent", false))?;
-        shared.meters.requests.fetch_add(1, Ordering::Relaxed);
-        shared.meters.bytes_sent.fetch_add(request.body.len() as u64, Ordering::Relaxed);
-        let response = egress.client.send(request, &options).await?;
-        answer::read(shared, response, scrubbing, explain).await
-    }
-    .await;
-    drop((place, held));
-    let journalled = match &result {
-        Ok(read) => read.journalled.clone(),
-        Err(error) => Answer::HttpFailed(HttpFailure::new(error)),
+    let shared = Arc::clone(shared);
+    let sending = Sending {
+        shared: Arc::clone(&shared),
+        number,
+        asked,
+        permit,
+        egress,
+        credential,
+        limits,
+        explain,
+        held,
+        place,
     };
-    let ended = shared.gate.end_http(number, &journalled, write).await;
-    ended.map_err(|error| fatal(shared, error))?;
-    Ok(result.map(|read| read.given)?)
+    let given = if write { shared.writes.perform(sending.perform(write)).await? } else { sending.perform(write).await };
+    Ok(given?)
+}
+
+/// A request that may be sent and has its place.
+struct Sending {
+    shared: Arc<Shared>,
+    number: u64,
+    asked: Asked,
+    permit: HttpPermit,
+    egress: Arc<Egress>,
+    credential: Option<Arc<Credential>>,
+    limits: Limits,
+    explain: bool,
+    held: Share,
+    place: OwnedSemaphorePermit,
+}
+
+impl Sending {
+    async fn perform(self, write: bool) -> Result<answer::Given> {
+        let Self { shared, number, asked, permit, egress, credential, limits, explain, held, place } = self;
+        let begun = shared.gate.begin_http(number, call(&asked, Some(&permit)), write).await;
+        begun.map_err(|error| fatal(&shared, error))?;
+        let result = async {
+            let (request, options, scrubbing) = outgoing(&shared, &egress, asked, &permit, credential, limits)
+                .map_err(|error| error.with("sent", false))?;
+            shared.meters.requests.fetch_add(1, Ordering::Relaxed);
+            shared.meters.bytes_sent.fetch_add(request.body.len() as u64, Ordering::Relaxed);
+            let response = egress.client.send(request, &options).await?;
+            answer::read(&shared, response, scrubbing, explain, place).await
+        }
+        .await;
+        drop(held);
+        let journalled = match &result {
+            Ok(read) => read.journalled.clone(),
+            Err(error) => Answer::HttpFailed(HttpFailure::new(error)),
+        };
+        let ended = shared.gate.end_http(number, &journalled, write).await;
+        ended.map_err(|error| fatal(&shared, error))?;
+        result.map(|read| read.given)
+    }
 }
 
 /// Answers a call as it was answered before.
@@ -139,19 +176,7 @@ fn fatal(shared: &Shared, error: Error) -> Error {
     told
 }
 
-/// Bytes of a request's body, given back when the request is gone.
-struct Held<'a> {
-    shared: &'a Arc<Shared>,
-    bytes: u64,
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        self.shared.let_go(self.bytes);
-    }
-}
-
-async fn collect(mut body: WasiBody, held: &mut Held<'_>) -> Result<Bytes> {
+async fn collect(mut body: WasiBody, held: &mut Share) -> Result<Bytes> {
     let mut whole = Vec::new();
     while let Some(frame) = body.frame().await {
         let frame = frame
@@ -159,9 +184,8 @@ async fn collect(mut body: WasiBody, held: &mut Held<'_>) -> Result<Bytes> {
         let Ok(data) = frame.into_data() else {
             return Err(Error::new(Code::RequestInvalid, "trailers of a request are not sent; leave them out"));
         };
-        held.bytes += data.len() as u64;
+        held.add(data.len());
         if whole.len() + data.len() > limits::HTTP_REQUEST_BODY_BYTES_MAX {
-            tokio::spawn(discard(Arc::clone(held.shared), body));
             return Err(Error::new(
                 Code::LimitBody,
                 format!(
@@ -175,16 +199,6 @@ async fn collect(mut body: WasiBody, held: &mut Held<'_>) -> Result<Bytes> {
     Ok(whole.into())
 }
 
-/// Lets the guest write the rest of a body that is not sent, so that what it wrote is
-/// counted down again. It ends with the body or with the guest.
-async fn discard(shared: Arc<Shared>, mut body: WasiBody) {
-    while let Some(Ok(frame)) = body.frame().await {
-        if let Ok(data) = frame.into_data() {
-            shared.let_go(data.len() as u64);
-        }
-    }
-}
-
 /// Takes out what is meant for the host, so that the rest is the call.
 fn ready(shared: &Shared, number: u64, asked: &mut Asked) -> Result<()> {
     asked.wishes = Wishes::take(&mut asked.headers)?;
@@ -193,7 +207,7 @@ fn ready(shared: &Shared, number: u64, asked: &mut Asked) -> Result<()> {
 }
 
 /// Everything that is decided before anything is sent.
-fn judge<'a>(shared: &'a Shared, asked: &Asked) -> Result<(HttpPermit, &'a Egress, Option<Arc<Credential>>)> {
+fn judge(shared: &Shared, asked: &Asked) -> Result<(HttpPermit, Arc<Egress>, Option<Arc<Credential>>)> {
     headers::check_guest(&asked.headers)?;
     let permit = shared.gate.authorize_http(&HttpAsk {
         method: &asked.method,
@@ -202,19 +216,25 @@ fn judge<'a>(shared: &'a Shared, asked: &Asked) -> Result<(HttpPermit, &'a Egres
         body: &asked.body,
         credential: asked.wishes.credential.as_deref(),
     })?;
-    let Some(egress) = shared.egress.as_deref() else {
+    let Some(egress) = shared.egress.clone() else {
         return Err(Error::new(Code::DeniedCapability, "this host sends no requests for agents"));
     };
     let credential = match permit.credential() {
         None => None,
         Some(name) => {
-            let found = egress.credentials.get(&shared.tenant, name).filter(|found| found.is_of(name));
+            let found = egress.credentials.get(&shared.tenant, name)?.filter(|found| found.is_of(name));
             Some(found.ok_or_else(|| {
                 let message = format!("the operator has set up no credential `{name}`, which the grant names");
                 Error::new(Code::CredentialsInvalid, message)
             })?)
         }
     };
+    if credential.as_ref().is_some_and(|credential| matches!(credential.kind, CredentialKind::Header { .. }))
+        && asked.headers.contains_key(RANGE)
+    {
+        let why = "the host adds a credential, and an answer in ranges cannot be searched for it";
+        return Err(Error::new(Code::DeniedHeader, format!("an agent may not set the header `range` here: {why}")));
+    }
     Ok((permit, egress, credential))
 }
 
@@ -243,7 +263,7 @@ fn outgoing(
     let authority = permit.authority();
     let mut policy = AddressPolicy::new(Arc::clone(&egress.own_addresses));
     if permit.private() {
-        policy = policy.with(Exemption::Granted { host: authority.bare_host().to_owned(), port: authority.port });
+        policy = policy.with(Exemption::Granted { host: authority.host.clone(), port: authority.port });
     }
     let service = permit.action().map(|action| action.service);
     if let Some(endpoint) = egress.endpoints.find(&authority.host, service) {

@@ -12,6 +12,9 @@ pub(super) fn told(error: &Error, explain: bool) -> WasiError {
     match error.code {
         Code::DeniedCapability | Code::DeniedHeader | Code::CredentialsInvalid => WasiError::HttpRequestDenied,
         Code::DeniedEgress => WasiError::DestinationIpProhibited,
+        Code::LimitHeaders if was_sent(error) => {
+            WasiError::HttpResponseHeaderSectionSize(u32::try_from(limits::HTTP_HEAD_BYTES_MAX).ok())
+        }
         Code::LimitHeaders => WasiError::HttpRequestHeaderSectionSize(u32::try_from(limits::HTTP_HEAD_BYTES_MAX).ok()),
         Code::LimitBody if was_sent(error) => {
             WasiError::HttpResponseBodySize(Some(limits::HTTP_RESPONSE_BODY_BYTES_MAX))
@@ -30,4 +33,18 @@ pub(super) fn told(error: &Error, explain: bool) -> WasiError {
 /// Whether the server may have seen the request.
 fn was_sent(error: &Error) -> bool {
     error.details.get("sent").and_then(serde_json::Value::as_bool).unwrap_or(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whose_headers_or_body_were_too_much_is_told() {
+        let told = |code, sent: bool| format!("{:?}", told(&Error::new(code, "too much").with("sent", sent), false));
+        assert!(told(Code::LimitHeaders, true).starts_with("HttpResponseHeaderSectionSize"));
+        assert!(told(Code::LimitHeaders, false).starts_with("HttpRequestHeaderSectionSize"));
+        assert!(told(Code::LimitBody, true).starts_with("HttpResponseBodySize"));
+        assert!(told(Code::LimitBody, false).starts_with("HttpRequestBodySize"));
+    }
 }
