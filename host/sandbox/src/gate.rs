@@ -21,6 +21,7 @@
 mod call;
 mod http;
 mod http_call;
+mod past;
 mod recording;
 mod state;
 mod waiting;
@@ -35,6 +36,7 @@ pub use http::check_grants;
 pub(crate) use http::{HttpAsk, HttpPermit};
 pub(crate) use http_call::kept;
 pub use http_call::{Header, HttpAnswer, HttpBody, HttpCall, HttpFailure};
+pub(crate) use past::PastWait;
 pub(crate) use recording::{Past, diverged};
 pub use recording::{Recording, Then};
 
@@ -242,17 +244,21 @@ impl Gate {
     /// Notes an HTTP call before it is performed. A write is in the journal, without an
     /// answer, when this returns.
     ///
+    /// Returns whether the guest still wants it; else it must not be sent.
+    ///
     /// # Errors
     /// A store that cannot go on.
-    pub(crate) async fn begin_http(&self, number: u64, call: HttpCall, write: bool) -> Result<()> {
+    pub(crate) async fn begin_http(&self, number: u64, call: HttpCall, write: bool) -> Result<bool> {
         let row = JournalRow { number, at: self.now(), call: encode(&Call::Http(call)), answer: Vec::new(), write };
         self.meter(&row);
-        self.waiting().open(row.clone());
+        if !self.waiting().know(row.clone()) {
+            return Ok(false);
+        }
         self.bound_undelivered();
         if write {
             self.commit(Some(row)).await?;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Notes the answer of an HTTP call. The answer of a write is in the journal when this
@@ -275,75 +281,6 @@ impl Gate {
         Ok(())
     }
 
-    /// What the record says of a call; nothing if there is none, or if it is over and the
-    /// invocation goes on.
-    ///
-    /// # Errors
-    /// [`Code::ReplayDiverged`], [`Code::ReplayEnded`]; the invocation ends with it.
-    fn past(&self, number: u64, call: &Call) -> Result<Option<Past>> {
-        let Some(recording) = &self.0.recording else { return Ok(None) };
-        match (recording.look(number, call)?, recording.then()) {
-            (Past::Over, Then::GoOn) => Ok(None),
-            (Past::Over, Then::Stop) => Err(recording::ended(number, &call.describe())),
-            (past, _) => Ok(Some(past)),
-        }
-    }
-
-    /// What the record says of an HTTP call: `Answered`, or `Unanswered` if it stays so.
-    ///
-    /// # Errors
-    /// As those of other calls, and [`Code::ReplayImpossible`] for an answer that was not
-    /// kept.
-    pub(crate) fn past_http(&self, number: u64, call: HttpCall) -> Result<Option<Past>> {
-        let call = Call::Http(call);
-        let Some(past) = self.past(number, &call)? else { return Ok(None) };
-        let resumed = self.0.recording.as_ref().is_some_and(|recording| recording.then() == Then::GoOn);
-        match past {
-            Past::Answered(Answer::HttpStreamed(_), _) => {
-                let message = format!("the answer of {} was too long to be kept", call.describe());
-                Err(Error::new(Code::ReplayImpossible, message).with("number", number))
-            }
-            Past::Answered(..) => {
-                self.waiting().kept_before(number);
-                Ok(Some(past))
-            }
-            // Nobody saw an answer, and sending it again does no harm.
-            Past::Absent | Past::Unanswered if resumed => Ok(None),
-            Past::Unanswered => Ok(Some(past)),
-            Past::Absent | Past::Over => Err(recording::diverged(number, &format!("{} is new", call.describe()))),
-        }
-    }
-
-    /// What the record says of a wait: the call whose completion ended it, and when;
-    /// `Absent` if it ended with nothing.
-    ///
-    /// # Errors
-    /// [`Code::ReplayDiverged`].
-    pub(crate) fn past_wait(&self, number: u64) -> Result<PastWait> {
-        let Some(recording) = &self.0.recording else { return Ok(PastWait::Live) };
-        match (recording.look(number, &Call::Wait)?, recording.then()) {
-            (Past::Answered(Answer::Completed(call), at), _) => Ok(PastWait::Completed(call, at)),
-            (Past::Answered(..), _) => Err(Error::internal("a wait is recorded with the answer of another call")),
-            (Past::Over, Then::GoOn) => Ok(PastWait::Live),
-            (Past::Over, Then::Stop) => Ok(PastWait::Ended(recording::ended(number, Call::Wait.name()))),
-            (Past::Unanswered | Past::Absent, _) => {
-                Ok(PastWait::Nothing(recording::diverged(number, "the guest waits for what it did not wait for")))
-            }
-        }
-    }
-
-    /// Gives the guest the completion of `call` again.
-    pub(crate) fn deliver_past(&self, call: u64, at: Timestamp) {
-        self.0.guest_clock.deliver(at);
-        self.waiting().deliver(call, at);
-    }
-
-    /// Whether the guest is still where it was before, so that what it says was said.
-    pub(crate) fn repeats(&self) -> bool {
-        let made = self.0.calls.load(Ordering::Relaxed);
-        self.0.recording.as_ref().is_some_and(|recording| recording.covers(made))
-    }
-
     /// Notes that a request was not sent.
     pub(crate) fn refuse_http(&self, number: u64, call: HttpCall, why: &Error) {
         if why.code.kind() == Kind::Denied {
@@ -353,7 +290,7 @@ impl Gate {
         let call = encode(&Call::Http(call));
         let row = JournalRow { number, at: self.now(), call, answer: answer.encode(), write: false };
         self.meter(&row);
-        self.waiting().open(row);
+        self.waiting().know(row);
         self.bound_undelivered();
     }
 
@@ -486,21 +423,6 @@ impl Gate {
 fn waited(number: u64, call: u64, at: Timestamp) -> JournalRow {
     let answer = Answer::Completed(call).encode();
     JournalRow { number, at, call: encode(&Call::Wait), answer, write: false }
-}
-
-/// What the record says of a wait.
-#[derive(Debug)]
-pub(crate) enum PastWait {
-    /// This call's completion was delivered, at this time.
-    Completed(u64, Timestamp),
-    /// It delivered nothing. A guest that only looked goes on; one that waits has parted
-    /// from the record, with this error.
-    Nothing(Error),
-    /// The record is over. A guest that only looked sees nothing; one that waits ends, with
-    /// this error.
-    Ended(Error),
-    /// There is no record, or none any more.
-    Live,
 }
 
 /// What an invocation's gate leaves behind.

@@ -81,9 +81,17 @@ impl Waiting {
         self.open_bytes
     }
 
-    /// Notes an HTTP call that the guest makes, and again when it is known whole.
+    /// Notes an HTTP call that is now known whole; tells whether the guest still wants it.
+    pub(super) fn know(&mut self, row: JournalRow) -> bool {
+        let wanted = self.close(row.number).is_some();
+        if wanted {
+            self.open(row);
+        }
+        wanted
+    }
+
+    /// Notes an HTTP call that the guest makes.
     pub(super) fn open(&mut self, row: JournalRow) {
-        self.close(row.number);
         self.open_bytes = self.open_bytes.saturating_add(size(&row));
         self.open.insert(row.number, Open { row, kept: Kept::Nothing, left: false });
     }

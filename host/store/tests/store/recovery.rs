@@ -30,7 +30,7 @@ async fn what_was_interrupted_is_to_be_resumed_whatever_it_has_done() {
         assert_eq!((resumed.status, resumed.attempt, resumed.lease.unwrap().number), (TaskStatus::Running, 1, 2));
     }
     assert_eq!(
-        home.kinds().await[8..],
+        home.kinds().await[7..],
         ["task.pending", "task.pending", "task.pending", "task.running", "task.running", "task.running"]
     );
     assert_eq!(home.store.resume(&tenant(), id(4), "owner-2").await.unwrap_err().code, Code::StaleEpoch);

@@ -135,7 +135,9 @@ impl Sending {
     async fn perform(self, write: bool) -> Result<answer::Given> {
         let Self { shared, number, asked, permit, egress, credential, limits, explain, held, place } = self;
         let begun = shared.gate.begin_http(number, call(&asked, Some(&permit)), write).await;
-        begun.map_err(|error| fatal(&shared, error))?;
+        if !begun.map_err(|error| fatal(&shared, error))? {
+            return Err(Error::new(Code::Cancelled, "the agent let go of the request before it was sent"));
+        }
         let result = async {
             let (request, options, scrubbing) = outgoing(&shared, &egress, asked, &permit, credential, limits)
                 .map_err(|error| error.with("sent", false))?;

@@ -1,0 +1,95 @@
+//! The gate of an invocation that is replayed or resumed: what it did before is answered from
+//! the record. Such calls are not authorised, performed or journalled again.
+
+use std::sync::atomic::Ordering;
+
+use troupe_core::{Code, Error, Result, Timestamp};
+
+use super::recording::{self, Past, Then};
+use super::{Answer, Call, Gate, HttpCall};
+
+/// What the record says of a wait.
+#[derive(Debug)]
+pub(crate) enum PastWait {
+    /// This call's completion was delivered, at this time.
+    Completed(u64, Timestamp),
+    /// It delivered nothing. A guest that only looked goes on; one that waits has parted
+    /// from the record, with this error.
+    Nothing(Error),
+    /// The record is over. A guest that only looked sees nothing; one that waits ends, with
+    /// this error.
+    Ended(Error),
+    /// There is no record, or none any more.
+    Live,
+}
+
+impl Gate {
+    /// What the record says of a call; nothing if there is none, or if it is over and the
+    /// invocation goes on.
+    ///
+    /// # Errors
+    /// [`Code::ReplayDiverged`], [`Code::ReplayEnded`]; the invocation ends with it.
+    pub(super) fn past(&self, number: u64, call: &Call) -> Result<Option<Past>> {
+        let Some(recording) = &self.0.recording else { return Ok(None) };
+        match (recording.look(number, call)?, recording.then()) {
+            (Past::Over, Then::GoOn) => Ok(None),
+            (Past::Over, Then::Stop) => Err(recording::ended(number, &call.describe())),
+            (past, _) => Ok(Some(past)),
+        }
+    }
+
+    /// What the record says of an HTTP call: `Answered`, or `Unanswered` if it stays so.
+    ///
+    /// # Errors
+    /// As those of other calls, and [`Code::ReplayImpossible`] for an answer that was not
+    /// kept.
+    pub(crate) fn past_http(&self, number: u64, call: HttpCall) -> Result<Option<Past>> {
+        let call = Call::Http(call);
+        let Some(past) = self.past(number, &call)? else { return Ok(None) };
+        let resumed = self.0.recording.as_ref().is_some_and(|recording| recording.then() == Then::GoOn);
+        match past {
+            Past::Answered(Answer::HttpStreamed(_), _) => {
+                let message = format!("the answer of {} was too long to be kept", call.describe());
+                Err(Error::new(Code::ReplayImpossible, message).with("number", number))
+            }
+            Past::Answered(..) => {
+                self.waiting().kept_before(number);
+                Ok(Some(past))
+            }
+            // Nobody saw an answer, and sending it again does no harm.
+            Past::Absent | Past::Unanswered if resumed => Ok(None),
+            Past::Unanswered => Ok(Some(past)),
+            Past::Absent | Past::Over => Err(recording::diverged(number, &format!("{} is new", call.describe()))),
+        }
+    }
+
+    /// What the record says of a wait: the call whose completion ended it, and when;
+    /// `Absent` if it ended with nothing.
+    ///
+    /// # Errors
+    /// [`Code::ReplayDiverged`].
+    pub(crate) fn past_wait(&self, number: u64) -> Result<PastWait> {
+        let Some(recording) = &self.0.recording else { return Ok(PastWait::Live) };
+        match (recording.look(number, &Call::Wait)?, recording.then()) {
+            (Past::Answered(Answer::Completed(call), at), _) => Ok(PastWait::Completed(call, at)),
+            (Past::Answered(..), _) => Err(Error::internal("a wait is recorded with the answer of another call")),
+            (Past::Over, Then::GoOn) => Ok(PastWait::Live),
+            (Past::Over, Then::Stop) => Ok(PastWait::Ended(recording::ended(number, Call::Wait.name()))),
+            (Past::Unanswered | Past::Absent, _) => {
+                Ok(PastWait::Nothing(recording::diverged(number, "the guest waits for what it did not wait for")))
+            }
+        }
+    }
+
+    /// Gives the guest the completion of `call` again.
+    pub(crate) fn deliver_past(&self, call: u64, at: Timestamp) {
+        self.0.guest_clock.deliver(at);
+        self.waiting().deliver(call, at);
+    }
+
+    /// Whether the guest is still where it was before, so that what it says was said.
+    pub(crate) fn repeats(&self) -> bool {
+        let made = self.0.calls.load(Ordering::Relaxed);
+        self.0.recording.as_ref().is_some_and(|recording| recording.covers(made))
+    }
+}
