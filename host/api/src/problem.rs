@@ -64,7 +64,12 @@ impl IntoResponse for Failed {
         let Self(error) = self;
         let status = status(&error);
         if let Some(cause) = error.cause_chain() {
-            tracing::error!(code = %error.code, cause, "a request failed: {error}");
+            // What a client sent wrong is the client's to look into.
+            if matches!(error.code.kind(), Kind::Internal | Kind::Unavailable) {
+                tracing::error!(code = %error.code, cause, "a request failed: {error}");
+            } else {
+                tracing::debug!(code = %error.code, cause, "a request failed: {error}");
+            }
         }
         let body = serde_json::to_vec(&problem(&error)).unwrap_or_default();
         let mut response = (status, body).into_response();

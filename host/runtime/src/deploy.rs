@@ -20,6 +20,7 @@ use troupe_core::view::{ConfigureRequest, DeploymentView, GrantRequest, SwapRequ
 use troupe_core::{AgentName, Caller, Code, Error, Grants, ReleaseRef, Result, Scope, TenantId, limits};
 use troupe_store::{DeploymentRow, ReleaseRow, RouteChange, check_epoch};
 
+use crate::components::Loaded;
 use crate::route::{Drain, Prepared, Route};
 use crate::routes::Entry;
 use crate::{Runtime, agents, publish};
@@ -190,11 +191,8 @@ impl Runtime {
     /// Loads a release's component and checks it against what was published. The blob is
     /// read, and its digest verified, only if its compiled code is not in the cache.
     pub(crate) async fn prepare(&self, release: &ReleaseRow) -> Result<Prepared> {
-        let (agent, described) = match self.loaded(&release.component).await? {
-            Some(agent) => {
-                let described = self.sandbox.describe(&agent).await?;
-                (agent, described)
-            }
+        let Loaded { agent, described } = match self.loaded(&release.component).await? {
+            Some(loaded) => loaded,
             None => {
                 tracing::info!(release = %release.release, "compiling: this host has no code of its component yet");
                 let component = self.stored_component(release).await?;

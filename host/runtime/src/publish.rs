@@ -17,10 +17,11 @@ use troupe_core::view::ReleaseView;
 use troupe_core::{Caller, Code, Digest, Error, ReleaseRef, Result, Scope};
 use troupe_package::{Manifest, Profile, read_archive};
 use troupe_registry::IndexEntry;
-use troupe_sandbox::Agent;
 use troupe_store::{NewRelease, Published, ReleaseDigest, ReleaseRow};
 
+use crate::admission::Admitted;
 use crate::blocking::blocking;
+use crate::components::Loaded;
 use crate::{Runtime, agents, route};
 
 impl Runtime {
@@ -50,7 +51,7 @@ impl Runtime {
         }
         troupe_sandbox::check_grants(&release.manifest.capabilities.grants())?;
         route::check_schemas(&release.profile)?;
-        let (_, described) = self.admit(component, release.component.clone()).await?;
+        let described = self.admit(component, release.component.clone()).await?.described;
         same_profile(&described, &release.profile)?;
         let (manifest, profile) = (release.manifest.to_json(), release.profile.to_json());
         let layout = Arc::clone(&self.layout);
@@ -86,7 +87,7 @@ impl Runtime {
     pub async fn describe(&self, caller: &Caller, component: Vec<u8>) -> Result<Profile> {
         caller.require(Scope::Operate)?;
         let (digest, component) = blocking(move || Ok((Digest::of(&component), component))).await?;
-        let (_, described) = self.admit(digest, component).await?;
+        let described = self.admit(digest, component).await?.described;
         Profile::parse(&described)
     }
 
@@ -102,29 +103,33 @@ impl Runtime {
 
     /// Loads a component and has it describe itself. Code that this host has not made
     /// yet is made by admission, whose child is the first to look inside.
-    pub(crate) async fn admit(&self, digest: Digest, component: Vec<u8>) -> Result<(Agent, String)> {
-        if let Some(agent) = self.loaded(&digest).await? {
-            let described = self.sandbox.describe(&agent).await?;
-            return Ok((agent, described));
+    pub(crate) async fn admit(&self, digest: Digest, component: Vec<u8>) -> Result<Loaded> {
+        if let Some(loaded) = self.loaded(&digest).await? {
+            return Ok(loaded);
         }
-        let admitted = self.admission.admit(component).await?;
+        let Admitted { code, profile } = self.admission.admit(component).await?;
         let runtime = self.clone();
-        blocking(move || runtime.sandbox.keep(&digest, &admitted.code)).await?;
-        let agent = self.loaded(&digest).await?.ok_or_else(|| Error::internal("compiled code did not load"))?;
-        Ok((agent, admitted.profile))
+        blocking(move || runtime.sandbox.keep(&digest, &code)).await?;
+        let loaded = self.loaded(&digest).await?;
+        let loaded = loaded.ok_or_else(|| Error::internal("compiled code did not load"))?;
+        if *loaded.described != *profile {
+            return Err(Error::new(Code::ArtifactInit, "the agent does not describe itself the same each time"));
+        }
+        Ok(loaded)
     }
 
-    /// A component whose code this host has made. Deployments of one component share it.
-    pub(crate) async fn loaded(&self, digest: &Digest) -> Result<Option<Agent>> {
-        if let Some(agent) = self.components.get(digest) {
-            return Ok(Some(agent));
+    /// A component whose code this host has made, which has started and said what it is.
+    /// Deployments of one component share it.
+    pub(crate) async fn loaded(&self, digest: &Digest) -> Result<Option<Loaded>> {
+        if let Some(loaded) = self.components.get(digest) {
+            return Ok(Some(loaded));
         }
         let (runtime, digest) = (self.clone(), *digest);
-        let agent = blocking(move || Ok(runtime.sandbox.load(&digest))).await?;
-        if let Some(agent) = &agent {
-            self.components.put(digest, agent.clone());
-        }
-        Ok(agent)
+        let Some(agent) = blocking(move || Ok(runtime.sandbox.load(&digest))).await? else { return Ok(None) };
+        let described = Arc::from(self.sandbox.describe(&agent).await?);
+        let loaded = Loaded { agent, described };
+        self.components.put(digest, loaded.clone());
+        Ok(Some(loaded))
     }
 
     /// Removes what no release refers to, and writes the index anew. A release whose blobs

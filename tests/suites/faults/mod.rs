@@ -8,6 +8,7 @@ mod clients;
 mod damage;
 #[cfg(target_os = "linux")]
 mod disk;
+mod outside;
 mod publish;
 mod task;
 

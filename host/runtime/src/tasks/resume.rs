@@ -34,6 +34,11 @@ impl Runtime {
             Error::new(Code::StaleEpoch, format!("task {task} runs already, so it cannot be resumed"))
         })?;
         let entered = self.enter_past(&row, &head, deployment.grants, deployment.state_generation, &stop).await;
+        let entered = match entered {
+            // It stays pending and is tried again.
+            Err(error) if error.retryable => return Err(error),
+            entered => entered,
+        };
         let row = self.store.resume(&tenant, task, &self.owner).await?;
         drop(turn);
         let pin = Pin {
@@ -56,9 +61,9 @@ impl Runtime {
                 self.run_attempt(accepted, row, head, seat, Some((recording, wrote))).await.map(drop)
             }
             Err(error) => {
-                let settled = self.settle_unresumed(&accepted, wrote, &error).await;
+                self.settle_unresumed(&accepted, wrote, &error).await?;
                 drop(place);
-                settled
+                self.queue_pending().await
             }
         }
     }
@@ -87,13 +92,13 @@ impl Runtime {
         Ok(entered)
     }
 
-    /// Settles an attempt that cannot be resumed, for the reason `why`.
+    /// Settles an attempt that cannot be resumed, for the reason `why`. What starts over is to
+    /// be queued once nothing of the attempt is left here.
     pub(super) async fn settle_unresumed(&self, accepted: &Accepted, wrote: bool, why: &Error) -> Result<()> {
         let pin = &accepted.pin;
         tracing::warn!(tenant = %pin.tenant, task = %pin.task, cause = why.cause_chain(), "a task cannot be resumed: {why}");
         if !wrote {
-            self.store.start_over(pin).await?;
-            return self.queue_pending().await;
+            return self.store.start_over(pin).await;
         }
         let message = format!(
             "the host stopped while the task ran, which had written by then, and it cannot be resumed ({why}); \

@@ -206,6 +206,7 @@ impl Runtime {
             drop((slot, entered));
             self.settle_unresumed(&accepted, wrote, error).await?;
             drop(place);
+            self.queue_pending().await?;
             return Ok(row);
         }
         let (status, output, failure) = ended_as(&route, row.skill.as_str(), outcome.result).await;
