@@ -57,8 +57,8 @@ impl Gate {
                 Ok(Some(past))
             }
             // Nobody saw an answer, and sending it again does no harm.
-            Past::Absent | Past::Unanswered if resumed => Ok(None),
-            Past::Unanswered => Ok(Some(past)),
+            Past::Absent | Past::Unanswered { write: true } if resumed => Ok(None),
+            Past::Unanswered { .. } => Ok(Some(past)),
             Past::Absent | Past::Over => Err(recording::diverged(number, &format!("{} is new", call.describe()))),
         }
     }
@@ -75,7 +75,7 @@ impl Gate {
             (Past::Answered(..), _) => Err(Error::internal("a wait is recorded with the answer of another call")),
             (Past::Over, Then::GoOn) => Ok(PastWait::Live),
             (Past::Over, Then::Stop) => Ok(PastWait::Ended(recording::ended(number, Call::Wait.name()))),
-            (Past::Unanswered | Past::Absent, _) => {
+            (Past::Unanswered { .. } | Past::Absent, _) => {
                 Ok(PastWait::Nothing(recording::diverged(number, "the guest waits for what it did not wait for")))
             }
         }

@@ -9,8 +9,8 @@
 //!             rows 1 … last                          after the last row
 //!  replay     answered from the record, else the     `replay.ended`: nothing more happens,
 //!             two have parted                        here or outside
-//!  resume     answered from the record; an HTTP      live: the invocation goes on
-//!             read nobody saw the answer of is sent
+//!  resume     answered from the record; what was    live: the invocation goes on
+//!             under way and no row tells of is sent
 //! ```
 
 use std::collections::BTreeMap;
@@ -53,7 +53,10 @@ pub(crate) enum Past {
     /// The answer, and when it came.
     Answered(Answer, Timestamp),
     /// The call was made, and no answer of it was seen.
-    Unanswered,
+    Unanswered {
+        /// Whether it may have been sent and changed something; else the guest let go of it.
+        write: bool,
+    },
     /// There is no row where there could be one.
     Absent,
     /// The record is over.
@@ -131,7 +134,7 @@ impl Recording {
             return Err(diverged(number, &format!("it was {}, now it is {}", made.describe(), call.describe())));
         }
         if row.answer.is_empty() {
-            return Ok(Past::Unanswered);
+            return Ok(Past::Unanswered { write: row.write });
         }
         Ok(Past::Answered(Answer::decode(&row.answer)?, row.at))
     }

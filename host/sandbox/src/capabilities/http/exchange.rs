@@ -167,7 +167,7 @@ async fn again(shared: &Shared, past: Past) -> Result<answer::Given, Failed> {
             Err(fatal(shared, Error::internal("a request is recorded with the answer of another call")).into())
         }
         // Nobody saw an answer come, and nobody will.
-        Past::Unanswered | Past::Absent | Past::Over => std::future::pending().await,
+        Past::Unanswered { .. } | Past::Absent | Past::Over => std::future::pending().await,
     }
 }
 
