@@ -94,6 +94,13 @@ pub(crate) async fn read(body: Body, bytes_max: usize) -> Result<Vec<u8>> {
     }
 }
 
+/// Throws away the body of a request that is refused, for a while.
+pub(crate) async fn discard(mut body: Body) {
+    let discarding = async { while body.frame().await.is_some_and(|frame| frame.is_ok()) {} };
+    // What comes later meets a closed connection.
+    let _ = tokio::time::timeout(limits::REQUEST_DISCARD_TIME_MAX, discarding).await;
+}
+
 /// Whether a body ended because its time was over.
 fn is_late(error: &(dyn std::error::Error + 'static)) -> bool {
     std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<TimeoutError>())

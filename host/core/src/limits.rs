@@ -58,6 +58,10 @@ pub const REQUEST_HEAD_BYTES_MAX: usize = 32 * 1024;
 /// counted from the connection or from the answer before: silence ends it too.
 pub const REQUEST_HEAD_TIME_MAX: Duration = Duration::from_secs(10);
 
+/// How long the body of a request that is refused is read and thrown away, so that a client
+/// which sends before it listens gets the answer and not a broken connection.
+pub const REQUEST_DISCARD_TIME_MAX: Duration = Duration::from_secs(2);
+
 /// How long a client may take over a request body, from its first byte to its last. The
 /// largest archive arrives in time at 6 Mbit/s.
 pub const REQUEST_BODY_TIME_MAX: Duration = Duration::from_secs(60);

@@ -77,7 +77,13 @@ pub(crate) async fn publish(
     Authenticated(caller): Authenticated,
     archive: Body,
 ) -> Answer<(StatusCode, axum::Json<ReleaseView>)> {
-    let _room = room(&archive)?;
+    let _room = match room(&archive) {
+        Ok(room) => room,
+        Err(error) => {
+            body::discard(archive).await;
+            return Err(error.into());
+        }
+    };
     let bytes_max = usize::try_from(limits::ARCHIVE_BYTES_MAX).unwrap_or(usize::MAX);
     let archive = body::read(archive, bytes_max).await?;
     let (release, is_new) = doors.runtime.publish(&caller, archive).await?;
