@@ -55,7 +55,12 @@ pub fn take(asked: &Asked) -> Vec<String> {
             _ => "nothing".to_owned(),
         };
         let now = wall_clock::now();
-        seen.push(format!("{step} {saw} {}.{:03} {}", now.seconds, now.nanoseconds / 1_000_000, monotonic_clock::now()));
+        seen.push(format!(
+            "{step} {saw} {}.{:03} {}",
+            now.seconds,
+            now.nanoseconds / 1_000_000,
+            monotonic_clock::now()
+        ));
     }
     seen
 }
