@@ -12,7 +12,9 @@ mod sandbox;
 mod state;
 mod swap;
 
-use troupe_tests::Host;
+use serde_json::{Value, json};
+use troupe_tests::server::Server;
+use troupe_tests::{Host, guests};
 
 /// The program under test, built by the run that tests it.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_troupe-under-test");
@@ -20,6 +22,24 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_troupe-under-test");
 /// A host with nothing in it.
 async fn empty_host() -> Host {
     Host::empty(PROGRAM).await
+}
+
+/// A host with one agent, `fetch`, which may send requests to one service.
+async fn host_that_sends(server: &Server) -> Host {
+    let host = empty_host().await;
+    let capabilities = may_send(server);
+    let client = host.client();
+    client.publish(guests().fetch.asking(capabilities.clone()).archive("1.0.0")).await.of(201);
+    client.swap("fetch", "1.0.0").await.of(200);
+    client.put("/api/v1/deployments/fetch/grants", &json!({ "grants": capabilities })).await.of(200);
+    host
+}
+
+/// Leave to send requests to one service, as a manifest asks for it and a grant gives it.
+fn may_send(server: &Server) -> Value {
+    json!({ "http": [{
+        "id": "service", "scheme": "http", "host": "127.0.0.1", "port": server.port(), "methods": ["GET", "POST"],
+    }] })
 }
 
 /// A host on which the guests are published and deployed, with nothing granted.

@@ -19,7 +19,7 @@ use troupe_store::{DeploymentRow, JournalHead, TaskRow};
 use crate::Runtime;
 use crate::deploy::release_not_found;
 use crate::route::Route;
-use crate::tasks::{ended_as, facts, recorded};
+use crate::tasks::{ended_as, facts, not_found, recorded};
 
 /// The ends that come from outside: a replay compares up to them.
 const CUT_SHORT: [Code; 5] =
@@ -78,7 +78,7 @@ impl Runtime {
 
     async fn recorded(&self, caller: &Caller, task: TaskId) -> Result<(TaskRow, JournalHead, Vec<JournalRow>)> {
         let row = self.store.task(&caller.tenant, task).await?;
-        let row = row.ok_or_else(|| Error::new(Code::TaskNotFound, format!("there is no task {task}")))?;
+        let row = row.ok_or_else(|| not_found(task))?;
         let journal = self.store.journal(&caller.tenant, task, row.attempt).await?;
         let (head, rows) =
             journal.ok_or_else(|| impossible(format!("task {task} has not run, so it has no journal")))?;

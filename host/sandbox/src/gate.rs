@@ -230,7 +230,7 @@ impl Gate {
 
     /// Forgets an HTTP call that was no request at all.
     pub(crate) fn unmake_http(&self, number: u64) {
-        self.waiting().unmake(number);
+        self.waiting().close(number);
     }
 
     /// Decides whether a request may be sent.

@@ -7,28 +7,16 @@ use std::time::Duration;
 use futures::future::join_all;
 use serde_json::{Value, json};
 use troupe_tests::server::Server;
-use troupe_tests::{Client, Host, guests, seed};
+use troupe_tests::{Client, seed};
 
 use super::{instant, kill_after};
-use crate::empty_host;
+use crate::host_that_sends;
 
 /// How long after the first request the host dies, at most.
 const WINDOW: Duration = Duration::from_millis(600);
 
 /// Requests that each task sends, one after another.
 const STEPS: usize = 3;
-
-async fn with_fetch(server: &Server) -> Host {
-    let host = empty_host().await;
-    let capabilities = json!({ "http": [{
-        "id": "orders", "scheme": "http", "host": "127.0.0.1", "port": server.port(), "methods": ["POST"],
-    }] });
-    let client = host.client();
-    client.publish(guests().fetch.asking(capabilities.clone()).archive("1.0.0")).await.of(201);
-    client.swap("fetch", "1.0.0").await.of(200);
-    client.put("/api/v1/deployments/fetch/grants", &json!({ "grants": capabilities })).await.of(200);
-    host
-}
 
 /// Asks for tasks one after another until the host is gone; those it accepted, each with its
 /// label. Every request of a task has a path of its own, made of the label and the step.
@@ -64,7 +52,7 @@ fn came(server: &Server) -> BTreeMap<String, Vec<String>> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writes_outside_happen_once_whenever_the_host_dies() {
     let server = Server::start().await;
-    let mut host = with_fetch(&server).await;
+    let mut host = host_that_sends(&server).await;
     let mut random = seed::seeded("write outside");
     let (mut completed, mut in_doubt, mut again) = (0, 0, 0);
     for kill in 0..seed::kills() {

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use troupe_tests::Host;
 use troupe_tests::server::Server;
-use troupe_tests::{Host, guests};
 
-use crate::empty_host;
+use crate::host_that_sends;
 
 /// A service that takes requests and never answers, and a host with an agent that may
 /// send it any.
@@ -19,14 +19,7 @@ struct Silent {
 impl Silent {
     async fn start() -> Self {
         let server = Server::silent().await;
-        let host = empty_host().await;
-        let grant = json!({ "http": [{
-            "id": "silent", "scheme": "http", "host": "127.0.0.1", "port": server.port(), "methods": ["GET", "POST"],
-        }] });
-        let client = host.client();
-        client.publish(guests().fetch.asking(grant.clone()).archive("1.0.0")).await.of(201);
-        client.swap("fetch", "1.0.0").await.of(200);
-        client.put("/api/v1/deployments/fetch/grants", &json!({ "grants": grant })).await.of(200);
+        let host = host_that_sends(&server).await;
         Self { host, server }
     }
 

@@ -4,22 +4,10 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use troupe_tests::guests;
 use troupe_tests::server::Server;
-use troupe_tests::{Host, guests};
 
-use crate::empty_host;
-
-async fn with_fetch(server: &Server) -> Host {
-    let host = empty_host().await;
-    let capabilities = json!({ "http": [{
-        "id": "orders", "scheme": "http", "host": "127.0.0.1", "port": server.port(), "methods": ["GET", "POST"],
-    }] });
-    let client = host.client();
-    client.publish(guests().fetch.asking(capabilities.clone()).archive("1.0.0")).await.of(201);
-    client.swap("fetch", "1.0.0").await.of(200);
-    client.put("/api/v1/deployments/fetch/grants", &json!({ "grants": capabilities })).await.of(200);
-    host
-}
+use crate::{host_that_sends, may_send};
 
 fn request(server: &Server, path: &str, headers: Value) -> Value {
     let authority = format!("127.0.0.1:{}", server.port());
@@ -33,7 +21,7 @@ fn lines(requests: &[String]) -> Vec<&str> {
 #[tokio::test]
 async fn writes_before_the_end_of_the_host_are_not_repeated() {
     let server = Server::start().await;
-    let mut host = with_fetch(&server).await;
+    let mut host = host_that_sends(&server).await;
     let requests = [request(&server, "/first", json!([])), request(&server, "/second", json!([]))];
     let input = json!({ "requests": requests, "pause_ms": 3_000 });
     let task = host.client().submit("fetch", "one_by_one", input).await;
@@ -53,7 +41,7 @@ async fn writes_before_the_end_of_the_host_are_not_repeated() {
 #[tokio::test]
 async fn a_write_with_a_token_is_sent_again_with_the_same_token() {
     let server = Server::silent().await;
-    let mut host = with_fetch(&server).await;
+    let mut host = host_that_sends(&server).await;
     let headers = json!([["troupe-idempotency", "idempotency-key"]]);
     let input = json!({ "requests": [request(&server, "/order", headers)] });
     let task = host.client().submit("fetch", "one_by_one", input).await;
@@ -75,15 +63,12 @@ async fn a_write_with_a_token_is_sent_again_with_the_same_token() {
 #[tokio::test]
 async fn a_task_goes_on_with_the_release_it_began_on() {
     let server = Server::start().await;
-    let mut host = with_fetch(&server).await;
+    let mut host = host_that_sends(&server).await;
     let requests = [request(&server, "/first", json!([])), request(&server, "/second", json!([]))];
     let task = host.client().submit("fetch", "one_by_one", json!({ "requests": requests, "pause_ms": 4_000 })).await;
     tokio::time::timeout(Duration::from_secs(20), server.came(1)).await.unwrap();
     let client = host.client();
-    let capabilities = json!({ "http": [{
-        "id": "orders", "scheme": "http", "host": "127.0.0.1", "port": server.port(), "methods": ["GET", "POST"],
-    }] });
-    client.publish(guests().fetch.marked(7).asking(capabilities).archive("2.0.0")).await.of(201);
+    client.publish(guests().fetch.marked(7).asking(may_send(&server)).archive("2.0.0")).await.of(201);
     client.swap("fetch", "2.0.0").await.of(200);
     host.kill().await;
     host.start().await;

@@ -29,10 +29,7 @@ impl Runtime {
         let (head, rows) = journal.ok_or_else(|| Error::internal("a task that began has no journal"))?;
         let deployment = self.store.deployment(&tenant, &row.agent).await?;
         let deployment = deployment.ok_or_else(|| Error::internal("a task that began has no deployment"))?;
-        let stop = Stop::default();
-        let place = self.workers.enter(tenant.clone(), task, stop.clone()).ok_or_else(|| {
-            Error::new(Code::StaleEpoch, format!("task {task} runs already, so it cannot be resumed"))
-        })?;
+        let (place, stop) = self.place(&row)?;
         let entered = self.enter_past(&row, &head, deployment.grants, deployment.state_generation, &stop).await;
         let entered = match entered {
             // It stays pending and is tried again.

@@ -112,12 +112,18 @@ impl Runtime {
         self.run_attempt(accepted, row, head, seat, None).await.map(drop)
     }
 
-    /// Seats a task on the route that is in force now.
-    pub(super) fn seat(&self, row: &TaskRow, slot: OwnedSemaphorePermit) -> Result<Seat> {
+    /// A place among the workers for a task that does not run here, and its switch.
+    pub(super) fn place(&self, row: &TaskRow) -> Result<(Place, Stop)> {
         let stop = Stop::default();
         let place = self.workers.enter(row.tenant.clone(), row.id, stop.clone()).ok_or_else(|| {
             Error::new(Code::StaleEpoch, format!("task {} runs already, so it cannot be begun", row.id))
         })?;
+        Ok((place, stop))
+    }
+
+    /// Seats a task on the route that is in force now.
+    pub(super) fn seat(&self, row: &TaskRow, slot: OwnedSemaphorePermit) -> Result<Seat> {
+        let (place, stop) = self.place(row)?;
         loop {
             // A route that was retired since it was looked up takes no work; there is a newer
             // one by then.

@@ -96,11 +96,6 @@ impl Waiting {
         self.open.insert(row.number, Open { row, kept: Kept::Nothing, left: false });
     }
 
-    /// Forgets a call that was not made.
-    pub(super) fn unmake(&mut self, number: u64) {
-        self.close(number);
-    }
-
     /// Notes that the journal has held the answer of a call from before.
     pub(super) fn kept_before(&mut self, number: u64) {
         if let Some(open) = self.open.get_mut(&number) {
@@ -166,7 +161,8 @@ impl Waiting {
         }
     }
 
-    fn close(&mut self, number: u64) -> Option<JournalRow> {
+    /// Forgets a call.
+    pub(super) fn close(&mut self, number: u64) -> Option<JournalRow> {
         let open = self.open.remove(&number)?;
         self.open_bytes = self.open_bytes.saturating_sub(size(&open.row));
         Some(open.row)

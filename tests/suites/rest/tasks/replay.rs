@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use troupe_tests::{Client, Host, guests};
+use troupe_tests::{Client, Host};
 
-use crate::host;
+use crate::{host, host_that_sends};
 
 async fn replay(client: &Client, task: &Value) -> Value {
     client.post(&format!("/api/v1/tasks/{}/replay", task["id"].as_str().unwrap()), &Value::Null).await.of(200)
@@ -87,15 +87,9 @@ async fn failures_and_what_was_cut_short_are_the_same_again() {
 
 #[tokio::test]
 async fn requests_are_not_sent_again() {
-    let host = host().await;
-    let client = host.client();
     let server = troupe_tests::server::Server::start().await;
-    let capabilities = json!({ "http": [{
-        "id": "api", "scheme": "http", "host": "127.0.0.1", "port": server.port(), "methods": ["GET", "POST"],
-    }] });
-    client.publish(guests().fetch.asking(capabilities.clone()).archive("1.0.0")).await.of(201);
-    client.swap("fetch", "1.0.0").await.of(200);
-    client.put("/api/v1/deployments/fetch/grants", &json!({ "grants": capabilities })).await.of(200);
+    let host = host_that_sends(&server).await;
+    let client = host.client();
     let request = |method: &str, path: &str| {
         let authority = format!("127.0.0.1:{}", server.port());
         json!({ "method": method, "scheme": "http", "authority": authority, "path": path })
