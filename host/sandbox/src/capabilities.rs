@@ -5,6 +5,7 @@ pub(crate) mod http;
 mod invocation;
 mod log;
 mod progress;
+mod refusal;
 mod state;
 
 pub(crate) use progress::ProgressMeter;

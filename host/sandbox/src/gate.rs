@@ -14,24 +14,31 @@
 //! all that wait in the transaction of its effect. A write outside our database commits
 //! its row without an answer before it is sent, and the answer before the guest sees it.
 //!
-//! HTTP calls are under way while the guest goes on, so the gate is shared with their
+//! What a capability is to the gate stands in its file alone: its calls and answers as
+//! data, who may make them, which arguments are acceptable, and what performing one means,
+//! as a [`Deed`]. Here each has one arm of [`Gate::pass`].
+//!
+//! HTTP calls are under way while the guest goes on (`under_way.rs`), so the gate is shared with their
 //! tasks. What goes wrong in one of them and must end the invocation is kept, and the
 //! guest's next call to the host ends it.
 
 mod call;
+mod deed;
 mod http;
 mod http_call;
 mod past;
 mod recording;
 mod state;
+mod under_way;
 mod waiting;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use troupe_core::{Clock, Code, Effect, Error, Grants, Kind, Result, Timestamp, limits};
+use troupe_core::grant::StateGrant;
+use troupe_core::{Clock, Code, Effect, Error, Grants, Result, Timestamp, limits};
 
-pub use call::{Answer, Call, Entry, JournalRow};
+pub use call::{Answer, Call, JournalRow};
 pub use http::check_grants;
 pub(crate) use http::{HttpAsk, HttpPermit};
 pub(crate) use http_call::kept;
@@ -39,10 +46,12 @@ pub use http_call::{Header, HttpAnswer, HttpBody, HttpCall, HttpFailure};
 pub(crate) use past::PastWait;
 pub(crate) use recording::{Past, diverged};
 pub use recording::{Recording, Then};
+pub use state::{Entry, StateAnswer, StateCall};
 
 use crate::clock::GuestClock;
 use crate::port::{Ledger, StateWrite};
 use call::encode;
+use deed::Deed;
 use waiting::{Rest, Waiting};
 
 /// The gate of one invocation. Clones are the same gate.
@@ -150,55 +159,46 @@ impl Gate {
     /// Whatever ends the invocation: too many calls, or a store that cannot go on.
     pub(crate) async fn pass(&self, call: Call) -> Result<Answer> {
         let number = self.count()?;
-        if let Some(past) = self.past(number, &call)? {
-            let Past::Answered(answer, at) = past else {
-                return Err(recording::diverged(number, &format!("{} is new", call.describe())));
-            };
-            self.0.guest_clock.deliver(at);
+        if let Some(answer) = self.answered_before(number, &call)? {
             return Ok(answer);
         }
         self.relieve().await?;
-        let answered = |answer: Answer, call: Vec<u8>| {
-            let at = self.deliver();
-            let row = JournalRow { number, at, call, answer: answer.encode(), write: false };
-            self.meter(&row);
-            self.waiting().push(row);
-            Ok(answer)
-        };
-        let permit = match state::authorize(&self.0.grants, self.0.ceiling, &call) {
-            Ok(permit) => permit,
-            Err(refusal) => {
-                self.0.denied.fetch_add(1, Ordering::Relaxed);
-                return answered(refusal, call.refused());
-            }
-        };
-        if let Some(refusal) = state::unacceptable(&call) {
-            return answered(refusal, call.refused());
-        }
-        let write = match &call {
-            Call::StateGet { key } => {
-                let found = self.0.ledger.lock().await.get(key).await?;
-                return answered(Answer::Entry(found), encode(&call));
-            }
-            Call::StateList { prefix, after, limit } => {
-                let limit = (*limit).min(limits::STATE_LIST_MAX);
-                let keys = self.0.ledger.lock().await.list(prefix, after.as_deref(), limit).await?;
-                return answered(Answer::Keys(keys), encode(&call));
-            }
-            Call::StateSet { key, value } => StateWrite::Set { key: key.clone(), value: value.clone() },
-            Call::StateCompareAndSet { key, expected, value } => {
-                StateWrite::CompareAndSet { key: key.clone(), expected: *expected, value: value.clone() }
-            }
-            Call::StateDelete { key } => StateWrite::Delete { key: key.clone() },
+        let (grants, ceiling) = (&self.0.grants, self.0.ceiling);
+        let deed = match &call {
+            Call::State(call) => state::authorize(grants, ceiling, call).and_then(|permit| permit.deed(self, call)),
             // HTTP calls come by `Gate::authorize_http`, whose permit is another.
             Call::Http(_) | Call::HttpBegun | Call::Wait | Call::Refused { .. } => {
-                return Err(Error::internal("a call that is none of state"));
+                return Err(Error::internal("a call that does not come this way"));
             }
         };
-        let at = self.now();
-        let row = JournalRow { number, at, call: encode(&call), answer: Vec::new(), write: true };
+        match deed {
+            Ok(Deed::Read(reading)) => {
+                let answer = reading.await?;
+                Ok(self.answered(number, encode(&call), answer))
+            }
+            Ok(Deed::Own(write, quota)) => self.change(number, &call, write, quota).await,
+            Err(refusal) => {
+                if matches!(refusal, Answer::Denied { .. }) {
+                    self.0.denied.fetch_add(1, Ordering::Relaxed);
+                }
+                Ok(self.answered(number, call.refused(), refusal))
+            }
+        }
+    }
+
+    /// Answers a call whose row waits for the next commit.
+    fn answered(&self, number: u64, call: Vec<u8>, answer: Answer) -> Answer {
+        let row = JournalRow { number, at: self.deliver(), call, answer: answer.encode(), write: false };
         self.meter(&row);
-        let quota = permit.quota();
+        self.waiting().push(row);
+        answer
+    }
+
+    /// Changes our own database, in the transaction that keeps the call's row.
+    async fn change(&self, number: u64, call: &Call, write: StateWrite, quota: StateGrant) -> Result<Answer> {
+        let at = self.now();
+        let row = JournalRow { number, at, call: encode(call), answer: Vec::new(), write: true };
+        self.meter(&row);
         let gate = self.clone();
         let outcome = to_its_end(async move {
             let mut ledger = gate.ledger().await?;
@@ -214,126 +214,6 @@ impl Gate {
         Ok(Answer::from(&outcome))
     }
 
-    /// Numbers an HTTP call that the guest makes. It is open until its answer is delivered.
-    ///
-    /// # Errors
-    /// As [`Gate::count`]; [`Code::InDoubt`] if it may have been sent before.
-    pub(crate) fn make_http(&self) -> Result<u64> {
-        let number = self.count()?;
-        if let Some(recording) = &self.0.recording {
-            recording.begin(number)?;
-        }
-        let call = encode(&Call::HttpBegun);
-        self.waiting().open(JournalRow { number, at: self.now(), call, answer: Vec::new(), write: false });
-        Ok(number)
-    }
-
-    /// Forgets an HTTP call that was no request at all.
-    pub(crate) fn unmake_http(&self, number: u64) {
-        self.waiting().close(number);
-    }
-
-    /// Decides whether a request may be sent.
-    ///
-    /// # Errors
-    /// The codes of a refusal; the guest is told and goes on.
-    pub(crate) fn authorize_http(&self, ask: &HttpAsk<'_>) -> Result<HttpPermit> {
-        http::authorize(&self.0.grants, self.0.ceiling, ask)
-    }
-
-    /// Notes an HTTP call before it is performed. A write is in the journal, without an
-    /// answer, when this returns.
-    ///
-    /// Returns whether the guest still wants it; else it must not be sent.
-    ///
-    /// # Errors
-    /// A store that cannot go on.
-    pub(crate) async fn begin_http(&self, number: u64, call: HttpCall, write: bool) -> Result<bool> {
-        let row = JournalRow { number, at: self.now(), call: encode(&Call::Http(call)), answer: Vec::new(), write };
-        self.meter(&row);
-        if !self.waiting().know(row.clone()) {
-            return Ok(false);
-        }
-        self.bound_undelivered();
-        if write {
-            self.commit(Some(row)).await?;
-        }
-        Ok(true)
-    }
-
-    /// Notes the answer of an HTTP call. The answer of a write is in the journal when this
-    /// returns; that of a read waits until it is delivered.
-    ///
-    /// # Errors
-    /// A store that cannot go on.
-    pub(crate) async fn end_http(&self, number: u64, answer: &Answer, write: bool) -> Result<()> {
-        if matches!(answer, Answer::HttpStreamed(_)) {
-            self.0.streamed.store(true, Ordering::Relaxed);
-        }
-        let answer = answer.encode();
-        self.0.journalled.fetch_add(answer.len() as u64, Ordering::Relaxed);
-        self.waiting().answer(number, answer.clone());
-        self.bound_undelivered();
-        if write {
-            // The call stands in the journal since it began; a row is completed, not replaced.
-            self.commit(Some(JournalRow { number, at: self.now(), call: Vec::new(), answer, write })).await?;
-        }
-        Ok(())
-    }
-
-    /// Notes that a request was not sent.
-    pub(crate) fn refuse_http(&self, number: u64, call: HttpCall, why: &Error) {
-        if why.code.kind() == Kind::Denied {
-            self.0.denied.fetch_add(1, Ordering::Relaxed);
-        }
-        let answer = Answer::HttpFailed(HttpFailure::new(why));
-        let call = encode(&Call::Http(call));
-        let row = JournalRow { number, at: self.now(), call, answer: answer.encode(), write: false };
-        self.meter(&row);
-        self.waiting().know(row);
-        self.bound_undelivered();
-    }
-
-    /// Ends an invocation that has too much under way of which the guest wants to hear
-    /// nothing.
-    fn bound_undelivered(&self) {
-        if self.waiting().open_bytes() > limits::HTTP_UNDELIVERED_BYTES_MAX {
-            let most = limits::bytes(limits::HTTP_UNDELIVERED_BYTES_MAX as u64);
-            let message = format!("the agent has made requests of more than {most} whose answers it has not taken");
-            self.fail(Error::new(Code::LimitTransfer, message));
-        }
-    }
-
-    /// Notes that the guest will never ask for the answer of an HTTP call.
-    pub(crate) fn leave_http(&self, number: u64) {
-        self.waiting().leave(number);
-    }
-
-    /// Gives the guest the answer of the HTTP call `call`, as what the wait `number` ended
-    /// with.
-    pub(crate) fn deliver_answer(&self, number: u64, call: u64) {
-        let at = self.deliver();
-        let mut waiting = self.waiting();
-        waiting.deliver(call, at);
-        waiting.push(waited(number, call, at));
-    }
-
-    /// Tells the guest that the timer `call` rang, as what the wait `number` ended with.
-    /// The guest's clock reaches `due`, whatever the host's clock does.
-    pub(crate) fn deliver_timer(&self, number: u64, call: u64, due: Timestamp) {
-        let at = self.now().max(due);
-        self.0.guest_clock.deliver(at);
-        self.waiting().push(waited(number, call, at));
-    }
-
-    /// Lets the guest's clock move after a wait for a piece of a streamed answer. Such an
-    /// invocation cannot be replayed, so its time may move as it will.
-    pub(crate) fn deliver_piece(&self) {
-        if self.0.streamed.load(Ordering::Relaxed) {
-            self.deliver();
-        }
-    }
-
     fn meter(&self, row: &JournalRow) {
         self.0.journalled.fetch_add((row.call.len() + row.answer.len()) as u64, Ordering::Relaxed);
     }
@@ -347,11 +227,6 @@ impl Gate {
             return Ok(());
         }
         self.commit(None).await
-    }
-
-    /// Whether the guest still waits for the answer of an HTTP call.
-    pub(crate) fn is_open(&self, number: u64) -> bool {
-        self.waiting().is_open(number)
     }
 
     /// Keeps what must end the invocation, for the guest's next call to the host.
@@ -417,12 +292,6 @@ impl Gate {
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The row of a wait that ended with the end of another call.
-fn waited(number: u64, call: u64, at: Timestamp) -> JournalRow {
-    let answer = Answer::Completed(call).encode();
-    JournalRow { number, at, call: encode(&Call::Wait), answer, write: false }
 }
 
 /// What an invocation's gate leaves behind.

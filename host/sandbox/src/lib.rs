@@ -36,7 +36,8 @@ pub use authentic::CacheKey;
 pub use component::Agent;
 pub use egress::{Credential, Credentials, Egress, NoCredentials};
 pub use gate::{
-    Answer, Call, Entry, Header, HttpAnswer, HttpBody, HttpCall, HttpFailure, JournalRow, Recording, Then, check_grants,
+    Answer, Call, Entry, Header, HttpAnswer, HttpBody, HttpCall, HttpFailure, JournalRow, Recording, StateAnswer,
+    StateCall, Then, check_grants,
 };
 pub use invocation::{Facts, Invocation, Outcome, Usage};
 pub use port::{Ledger, LogLevel, LogOrigin, LogRecord, NoLedger, Observer, StateOutcome, StateWrite};

@@ -3,17 +3,17 @@
 
 use wasmtime::Result;
 
+use super::refusal::refusal;
 use crate::bindings::troupe::agent::state::{self, CapabilityError, Host};
-use crate::bindings::troupe::agent::types::{Limit, Problem};
 use crate::context::Context;
-use crate::gate::{Answer, Call};
+use crate::gate::{Answer, Call, StateAnswer, StateCall};
 
 type Answered<T> = Result<std::result::Result<T, CapabilityError>>;
 
 impl Host for Context {
     async fn get(&mut self, key: String) -> Answered<Option<state::Entry>> {
-        Ok(match self.gate.pass(Call::StateGet { key }).await? {
-            Answer::Entry(entry) => {
+        Ok(match self.gate.pass(Call::State(StateCall::Get { key })).await? {
+            Answer::State(StateAnswer::Entry(entry)) => {
                 Ok(entry.map(|entry| state::Entry { value: entry.value, revision: entry.revision }))
             }
             other => Err(refused(other)),
@@ -21,32 +21,32 @@ impl Host for Context {
     }
 
     async fn set(&mut self, key: String, value: Vec<u8>) -> Answered<u64> {
-        self.revision(Call::StateSet { key, value }).await
+        self.revision(StateCall::Set { key, value }).await
     }
 
     async fn compare_and_set(&mut self, key: String, expected: Option<u64>, value: Vec<u8>) -> Answered<u64> {
-        self.revision(Call::StateCompareAndSet { key, expected, value }).await
+        self.revision(StateCall::CompareAndSet { key, expected, value }).await
     }
 
     async fn delete(&mut self, key: String) -> Answered<bool> {
-        Ok(match self.gate.pass(Call::StateDelete { key }).await? {
-            Answer::Existed(existed) => Ok(existed),
+        Ok(match self.gate.pass(Call::State(StateCall::Delete { key })).await? {
+            Answer::State(StateAnswer::Existed(existed)) => Ok(existed),
             other => Err(refused(other)),
         })
     }
 
     async fn list_keys(&mut self, prefix: String, after: Option<String>, limit: u32) -> Answered<Vec<String>> {
-        Ok(match self.gate.pass(Call::StateList { prefix, after, limit }).await? {
-            Answer::Keys(keys) => Ok(keys),
+        Ok(match self.gate.pass(Call::State(StateCall::List { prefix, after, limit })).await? {
+            Answer::State(StateAnswer::Keys(keys)) => Ok(keys),
             other => Err(refused(other)),
         })
     }
 }
 
 impl Context {
-    async fn revision(&mut self, call: Call) -> Answered<u64> {
-        Ok(match self.gate.pass(call).await? {
-            Answer::Revision(revision) => Ok(revision),
+    async fn revision(&mut self, call: StateCall) -> Answered<u64> {
+        Ok(match self.gate.pass(Call::State(call)).await? {
+            Answer::State(StateAnswer::Revision(revision)) => Ok(revision),
             other => Err(refused(other)),
         })
     }
@@ -54,13 +54,8 @@ impl Context {
 
 /// What the guest is told when a call was not performed.
 fn refused(answer: Answer) -> CapabilityError {
-    let problem = |message| Problem { message, details: None };
     match answer {
-        Answer::Conflict(found) => CapabilityError::Conflict(found),
-        Answer::Denied(message) => CapabilityError::Denied(problem(message)),
-        Answer::Limit(code, maximum, message) => CapabilityError::Limit(Limit { code, maximum, message }),
-        Answer::Invalid(message) => CapabilityError::Invalid(problem(message)),
-        // The gate answers each call with its own kind of answer.
-        _ => CapabilityError::Invalid(problem("the host answered another call".to_owned())),
+        Answer::State(StateAnswer::Conflict(found)) => CapabilityError::Conflict(found),
+        other => refusal(other),
     }
 }

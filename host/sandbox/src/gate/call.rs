@@ -4,52 +4,16 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use troupe_core::{Code, Error, Result, Timestamp, limits};
 
-use super::http::shown;
 use super::http_call::{HttpAnswer, HttpCall, HttpFailure};
-use crate::port::StateOutcome;
+use super::state::{StateAnswer, StateCall};
 
 /// A capability call, as the guest made it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Call {
-    /// `state.get`
-    StateGet {
-        /// The key.
-        key: String,
-    },
-    /// `state.list-keys`
-    StateList {
-        /// What the keys begin with.
-        prefix: String,
-        /// Only keys after this one.
-        after: Option<String>,
-        /// How many at most.
-        limit: u32,
-    },
-    /// `state.set`
-    StateSet {
-        /// The key.
-        key: String,
-        /// The value.
-        #[serde(with = "serde_bytes")]
-        value: Vec<u8>,
-    },
-    /// `state.compare-and-set`
-    StateCompareAndSet {
-        /// The key.
-        key: String,
-        /// The revision it must have.
-        expected: Option<u64>,
-        /// The value.
-        #[serde(with = "serde_bytes")]
-        value: Vec<u8>,
-    },
-    /// `state.delete`
-    StateDelete {
-        /// The key.
-        key: String,
-    },
+    /// One of `state`.
+    State(StateCall),
     /// A request through `wasi:http`.
     Http(HttpCall),
     /// A request that was not whole when the invocation ended.
@@ -71,11 +35,7 @@ impl Call {
     /// The capability and function, as messages name them.
     pub fn name(&self) -> &str {
         match self {
-            Self::StateGet { .. } => "state.get",
-            Self::StateList { .. } => "state.list-keys",
-            Self::StateSet { .. } => "state.set",
-            Self::StateCompareAndSet { .. } => "state.compare-and-set",
-            Self::StateDelete { .. } => "state.delete",
+            Self::State(call) => call.name(),
             Self::Http(_) | Self::HttpBegun => "http",
             Self::Wait => "wait",
             Self::Refused { name, .. } => name,
@@ -90,10 +50,7 @@ impl Call {
                 Some(action) => format!("http {} {} ({action})", call.method, call.url),
                 None => format!("http {} {}", call.method, call.url),
             },
-            Self::StateGet { key }
-            | Self::StateSet { key, .. }
-            | Self::StateCompareAndSet { key, .. }
-            | Self::StateDelete { key } => format!("{} {}", self.name(), shown(key)),
+            Self::State(call) => call.describe(),
             other => other.name().to_owned(),
         }
     }
@@ -117,37 +74,31 @@ impl Call {
     }
 }
 
-/// A value in state.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// The bytes.
-    #[serde(with = "serde_bytes")]
-    pub value: Vec<u8>,
-    /// The revision that wrote them.
-    pub revision: u64,
-}
-
 /// What a call was answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Answer {
-    /// What a key holds.
-    Entry(Option<Entry>),
-    /// Keys.
-    Keys(Vec<String>),
-    /// The key's new revision.
-    Revision(u64),
-    /// Whether there was something to delete.
-    Existed(bool),
-    /// Another write came first.
-    Conflict(Option<u64>),
-    /// No grant allows the call.
-    Denied(String),
+    /// That of `state`.
+    State(StateAnswer),
+    /// The call is not allowed.
+    Denied {
+        /// The stable code of what denied it.
+        code: String,
+        /// A sentence: what was denied, and what would allow it.
+        message: String,
+    },
     /// The argument is not acceptable.
     Invalid(String),
-    /// A limit was met: its code, the most that is allowed, a sentence.
-    Limit(String, u64, String),
+    /// A limit was met.
+    Limit {
+        /// The stable code of the limit.
+        code: String,
+        /// The most that is allowed.
+        maximum: u64,
+        /// A sentence.
+        message: String,
+    },
     /// What a server answered, whole.
     Http(HttpAnswer),
     /// The head of what a server answered with a body too large to keep: the call cannot
@@ -168,17 +119,21 @@ impl Answer {
         rmp_serde::from_slice(bytes).map_err(Error::internal)
     }
 
+    /// A call that no grant allows.
+    pub(super) fn denied(message: String) -> Self {
+        Self::Denied { code: Code::DeniedCapability.as_str().to_owned(), message }
+    }
+
+    /// A call that meets a limit.
+    pub(super) fn limit(code: Code, maximum: u64, message: String) -> Self {
+        Self::Limit { code: code.as_str().to_owned(), maximum, message }
+    }
+
     /// What came of a call, in short, for a person.
     pub fn describe(&self) -> String {
         match self {
-            Self::Entry(None) => "nothing".to_owned(),
-            Self::Entry(Some(entry)) => format!("{} bytes, revision {}", entry.value.len(), entry.revision),
-            Self::Keys(keys) => format!("{} keys", keys.len()),
-            Self::Revision(revision) => format!("revision {revision}"),
-            Self::Existed(existed) => if *existed { "deleted" } else { "was not there" }.to_owned(),
-            Self::Conflict(None) => "conflict: it was absent".to_owned(),
-            Self::Conflict(Some(found)) => format!("conflict: it had revision {found}"),
-            Self::Denied(why) | Self::Invalid(why) | Self::Limit(.., why) => why.clone(),
+            Self::State(answer) => answer.describe(),
+            Self::Denied { message, .. } | Self::Invalid(message) | Self::Limit { message, .. } => message.clone(),
             Self::Http(answer) => format!("{}, {} bytes", answer.status, answer.body.len()),
             Self::HttpStreamed(answer) => format!("{}, streamed", answer.status),
             Self::HttpFailed(failure) => format!("{}: {}", failure.code, failure.message),
@@ -189,22 +144,6 @@ impl Answer {
     /// The bytes a journal row keeps.
     pub fn encode(&self) -> Vec<u8> {
         encode(self)
-    }
-}
-
-impl From<&StateOutcome> for Answer {
-    fn from(outcome: &StateOutcome) -> Self {
-        let full = |maximum: u64, what: &str| {
-            let message = format!("state is full: this deployment may hold {what}; delete some or ask for more");
-            Self::Limit(Code::LimitStorage.as_str().to_owned(), maximum, message)
-        };
-        match *outcome {
-            StateOutcome::Written(revision) => Self::Revision(revision),
-            StateOutcome::Deleted(existed) => Self::Existed(existed),
-            StateOutcome::Conflict(found) => Self::Conflict(found),
-            StateOutcome::BytesFull(maximum) => full(maximum, &limits::bytes(maximum)),
-            StateOutcome::KeysFull(maximum) => full(maximum, &format!("{maximum} keys")),
-        }
     }
 }
 

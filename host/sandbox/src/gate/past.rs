@@ -38,6 +38,22 @@ impl Gate {
         }
     }
 
+    /// The answer that a call got before, when the guest's clock reads as it did then; nothing
+    /// if the call is made for the first time.
+    ///
+    /// # Errors
+    /// As [`Gate::past`].
+    pub(super) fn answered_before(&self, number: u64, call: &Call) -> Result<Option<Answer>> {
+        match self.past(number, call)? {
+            None => Ok(None),
+            Some(Past::Answered(answer, at)) => {
+                self.0.guest_clock.deliver(at);
+                Ok(Some(answer))
+            }
+            Some(_) => Err(recording::diverged(number, &format!("{} is new", call.describe()))),
+        }
+    }
+
     /// What the record says of an HTTP call: `Answered`, or `Unanswered` if it stays so.
     ///
     /// # Errors

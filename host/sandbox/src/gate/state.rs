@@ -1,70 +1,222 @@
-//! Which calls of `state` are allowed, and with which arguments.
+//! `state` at the gate: its calls and answers, which of them are allowed, with which
+//! arguments, and what performing one means.
+//!
+//! The attack: a guest fills the disk, names another's key, or writes from a skill that
+//! says it only reads. The rule: a key is opaque bytes of a bounded length in a space that
+//! the host chooses and no argument names; every write is counted against the grant's
+//! quota in the transaction that makes it. The default: without a grant, nothing.
 
+use serde::{Deserialize, Serialize};
 use troupe_core::grant::StateGrant;
 use troupe_core::{Code, Effect, Grants, limits};
 
-use super::{Answer, Call, above_ceiling};
+use super::deed::Deed;
+use super::http::shown;
+use super::{Answer, Gate, above_ceiling};
+use crate::port::{StateOutcome, StateWrite};
+
+/// A call of `state`, as the guest made it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum StateCall {
+    /// `get`
+    Get {
+        /// The key.
+        key: String,
+    },
+    /// `list-keys`
+    List {
+        /// What the keys begin with.
+        prefix: String,
+        /// Only keys after this one.
+        after: Option<String>,
+        /// How many at most.
+        limit: u32,
+    },
+    /// `set`
+    Set {
+        /// The key.
+        key: String,
+        /// The value.
+        #[serde(with = "serde_bytes")]
+        value: Vec<u8>,
+    },
+    /// `compare-and-set`
+    CompareAndSet {
+        /// The key.
+        key: String,
+        /// The revision it must have.
+        expected: Option<u64>,
+        /// The value.
+        #[serde(with = "serde_bytes")]
+        value: Vec<u8>,
+    },
+    /// `delete`
+    Delete {
+        /// The key.
+        key: String,
+    },
+}
+
+impl StateCall {
+    /// The capability and function, as messages name them.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Get { .. } => "state.get",
+            Self::List { .. } => "state.list-keys",
+            Self::Set { .. } => "state.set",
+            Self::CompareAndSet { .. } => "state.compare-and-set",
+            Self::Delete { .. } => "state.delete",
+        }
+    }
+
+    /// What was called, for a person.
+    pub(super) fn describe(&self) -> String {
+        let key = match self {
+            Self::Get { key } | Self::Set { key, .. } | Self::CompareAndSet { key, .. } | Self::Delete { key } => key,
+            Self::List { .. } => return self.name().to_owned(),
+        };
+        format!("{} {}", self.name(), shown(key))
+    }
+
+    const fn effect(&self) -> Effect {
+        match self {
+            Self::Get { .. } | Self::List { .. } => Effect::Read,
+            Self::Set { .. } | Self::CompareAndSet { .. } | Self::Delete { .. } => Effect::Write,
+        }
+    }
+
+    /// Checks the arguments.
+    fn check(&self) -> Result<(), Answer> {
+        let (key, value): (_, &[u8]) = match self {
+            Self::Get { key } | Self::Delete { key } => (key, &[]),
+            Self::Set { key, value } | Self::CompareAndSet { key, value, .. } => (key, value),
+            // Both may be empty: then all keys are meant.
+            Self::List { prefix, after, .. } => {
+                let longest = prefix.len().max(after.as_ref().map_or(0, String::len));
+                return if longest > limits::STATE_KEY_BYTES_MAX { Err(key_length(longest)) } else { Ok(()) };
+            }
+        };
+        if key.is_empty() || key.len() > limits::STATE_KEY_BYTES_MAX {
+            return Err(key_length(key.len()));
+        }
+        let length = value.len();
+        if length > limits::STATE_VALUE_BYTES_MAX {
+            let maximum = limits::STATE_VALUE_BYTES_MAX as u64;
+            let most = limits::bytes(maximum);
+            let message = format!("a state value may have {most}; this one has {length} bytes");
+            return Err(Answer::limit(Code::LimitStorage, maximum, message));
+        }
+        Ok(())
+    }
+}
+
+fn key_length(length: usize) -> Answer {
+    Answer::Invalid(format!("a state key is 1 to {} bytes; this one has {length}", limits::STATE_KEY_BYTES_MAX))
+}
+
+/// A value in state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The bytes.
+    #[serde(with = "serde_bytes")]
+    pub value: Vec<u8>,
+    /// The revision that wrote them.
+    pub revision: u64,
+}
+
+/// What a call of `state` was answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum StateAnswer {
+    /// What a key holds.
+    Entry(Option<Entry>),
+    /// Keys.
+    Keys(Vec<String>),
+    /// The key's new revision.
+    Revision(u64),
+    /// Whether there was something to delete.
+    Existed(bool),
+    /// Another write came first.
+    Conflict(Option<u64>),
+}
+
+impl StateAnswer {
+    /// What came of the call, in short, for a person.
+    pub(super) fn describe(&self) -> String {
+        match self {
+            Self::Entry(None) => "nothing".to_owned(),
+            Self::Entry(Some(entry)) => format!("{} bytes, revision {}", entry.value.len(), entry.revision),
+            Self::Keys(keys) => format!("{} keys", keys.len()),
+            Self::Revision(revision) => format!("revision {revision}"),
+            Self::Existed(existed) => if *existed { "deleted" } else { "was not there" }.to_owned(),
+            Self::Conflict(None) => "conflict: it was absent".to_owned(),
+            Self::Conflict(Some(found)) => format!("conflict: it had revision {found}"),
+        }
+    }
+}
+
+impl From<&StateOutcome> for Answer {
+    fn from(outcome: &StateOutcome) -> Self {
+        let full = |maximum: u64, what: &str| {
+            let message = format!("state is full: this deployment may hold {what}; delete some or ask for more");
+            Self::limit(Code::LimitStorage, maximum, message)
+        };
+        match *outcome {
+            StateOutcome::Written(revision) => Self::State(StateAnswer::Revision(revision)),
+            StateOutcome::Deleted(existed) => Self::State(StateAnswer::Existed(existed)),
+            StateOutcome::Conflict(found) => Self::State(StateAnswer::Conflict(found)),
+            StateOutcome::BytesFull(maximum) => full(maximum, &limits::bytes(maximum)),
+            StateOutcome::KeysFull(maximum) => full(maximum, &format!("{maximum} keys")),
+        }
+    }
+}
 
 /// Leave to perform one call; made by [`authorize`] alone.
 #[derive(Debug)]
 pub(super) struct Permit(StateGrant);
 
-impl Permit {
-    /// The quota that it is performed within.
-    pub(super) const fn quota(&self) -> StateGrant {
-        self.0
-    }
-}
-
 /// Decides whether `grants` allow `call` to a skill whose class is `ceiling`.
-pub(super) fn authorize(grants: &Grants, ceiling: Effect, call: &Call) -> Result<Permit, Answer> {
+pub(super) fn authorize(grants: &Grants, ceiling: Effect, call: &StateCall) -> Result<Permit, Answer> {
     let name = call.name();
     let Some(grant) = grants.state else {
-        return Err(Answer::Denied(format!(
+        return Err(Answer::denied(format!(
             "`{name}` was denied: this deployment has no grant of `state`; the manifest must ask for it and the operator grant it"
         )));
     };
-    let effect = effect(call);
+    let effect = call.effect();
     if effect > ceiling {
-        return Err(Answer::Denied(above_ceiling(&format!("`{name}`"), effect, ceiling)));
+        return Err(Answer::denied(above_ceiling(&format!("`{name}`"), effect, ceiling)));
     }
     Ok(Permit(grant))
 }
 
-const fn effect(call: &Call) -> Effect {
-    match call {
-        Call::StateGet { .. } | Call::StateList { .. } => Effect::Read,
-        _ => Effect::Write,
+impl Permit {
+    /// What performing the permitted call means, if its arguments are acceptable.
+    pub(super) fn deed<'a>(self, gate: &'a Gate, call: &'a StateCall) -> Result<Deed<'a>, Answer> {
+        call.check()?;
+        let write = match call {
+            StateCall::Get { key } => {
+                return Ok(Deed::Read(Box::pin(async move {
+                    let found = gate.ledger().await?.get(key).await?;
+                    Ok(Answer::State(StateAnswer::Entry(found)))
+                })));
+            }
+            StateCall::List { prefix, after, limit } => {
+                let limit = (*limit).min(limits::STATE_LIST_MAX);
+                return Ok(Deed::Read(Box::pin(async move {
+                    let keys = gate.ledger().await?.list(prefix, after.as_deref(), limit).await?;
+                    Ok(Answer::State(StateAnswer::Keys(keys)))
+                })));
+            }
+            StateCall::Set { key, value } => StateWrite::Set { key: key.clone(), value: value.clone() },
+            StateCall::CompareAndSet { key, expected, value } => {
+                StateWrite::CompareAndSet { key: key.clone(), expected: *expected, value: value.clone() }
+            }
+            StateCall::Delete { key } => StateWrite::Delete { key: key.clone() },
+        };
+        Ok(Deed::Own(write, self.0))
     }
-}
-
-/// Checks the arguments of a call; returns why they are not acceptable.
-pub(super) fn unacceptable(call: &Call) -> Option<Answer> {
-    let (keys, value): (&[&str], _) = match call {
-        Call::StateGet { key } | Call::StateDelete { key } => (&[key], None),
-        Call::StateSet { key, value } | Call::StateCompareAndSet { key, value, .. } => (&[key], Some(value)),
-        // Both may be empty: then all keys are meant.
-        Call::StateList { prefix, after, .. } => {
-            let longest = prefix.len().max(after.as_ref().map_or(0, String::len));
-            return (longest > limits::STATE_KEY_BYTES_MAX).then(|| key_length(longest));
-        }
-        Call::Http(_) | Call::HttpBegun | Call::Wait | Call::Refused { .. } => (&[], None),
-    };
-    if let Some(key) = keys.iter().find(|key| key.is_empty() || key.len() > limits::STATE_KEY_BYTES_MAX) {
-        return Some(key_length(key.len()));
-    }
-    let length = value.map_or(0, Vec::len);
-    if length > limits::STATE_VALUE_BYTES_MAX {
-        let maximum = limits::STATE_VALUE_BYTES_MAX as u64;
-        return Some(Answer::Limit(
-            Code::LimitStorage.as_str().to_owned(),
-            maximum,
-            format!("a state value may have {}; this one has {length} bytes", limits::bytes(maximum)),
-        ));
-    }
-    None
-}
-
-fn key_length(length: usize) -> Answer {
-    Answer::Invalid(format!("a state key is 1 to {} bytes; this one has {length}", limits::STATE_KEY_BYTES_MAX))
 }

@@ -40,7 +40,7 @@ fn all() -> Grants {
 }
 
 fn set(bytes: usize) -> Call {
-    Call::StateSet { key: "k".to_owned(), value: vec![b'x'; bytes] }
+    Call::State(StateCall::Set { key: "k".to_owned(), value: vec![b'x'; bytes] })
 }
 
 /// What the journal holds of the calls that a gate passed.
@@ -66,30 +66,28 @@ async fn a_refused_call_is_kept_by_its_digest_where_it_is_long() {
 #[tokio::test]
 async fn a_list_is_bounded_in_all_it_names() {
     let long = "k".repeat(limits::STATE_KEY_BYTES_MAX + 1);
-    let list = |prefix: &str, after: Option<&str>| Call::StateList {
-        prefix: prefix.to_owned(),
-        after: after.map(str::to_owned),
-        limit: 1,
+    let list = |prefix: &str, after: Option<&str>| {
+        Call::State(StateCall::List { prefix: prefix.to_owned(), after: after.map(str::to_owned), limit: 1 })
     };
     let gate = gate(all(), Effect::Read);
     for call in [list(&long, None), list("", Some(&long))] {
         assert!(matches!(gate.pass(call).await, Ok(Answer::Invalid(why)) if why.ends_with("this one has 513")));
     }
-    assert_eq!(gate.pass(list("", Some(""))).await.unwrap(), Answer::Keys(Vec::new()));
+    assert_eq!(gate.pass(list("", Some(""))).await.unwrap(), Answer::State(StateAnswer::Keys(Vec::new())));
 }
 
 #[tokio::test]
 async fn a_skill_that_only_reads_cannot_write_state() {
     let key = || "k".to_owned();
     let gate = gate(all(), Effect::Read);
-    gate.pass(Call::StateGet { key: key() }).await.unwrap();
+    gate.pass(Call::State(StateCall::Get { key: key() })).await.unwrap();
     for call in [
         set(1),
-        Call::StateCompareAndSet { key: key(), expected: None, value: Vec::new() },
-        Call::StateDelete { key: key() },
+        Call::State(StateCall::CompareAndSet { key: key(), expected: None, value: Vec::new() }),
+        Call::State(StateCall::Delete { key: key() }),
     ] {
         let answer = gate.pass(call).await.unwrap();
-        assert!(matches!(answer, Answer::Denied(why) if why.contains("class write")));
+        assert!(matches!(answer, Answer::Denied { message, .. } if message.contains("class write")));
     }
     assert_eq!(gate.finish().await.denied, 3);
 }

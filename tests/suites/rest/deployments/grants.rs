@@ -21,7 +21,10 @@ async fn nothing_is_granted_until_an_operator_grants_it() {
     {
       "code": "denied.capability",
       "message": "`state.get` was denied: this deployment has no grant of `state`; the manifest must ask for it and the operator grant it",
-      "retryable": false
+      "retryable": false,
+      "details": {
+        "code": "denied.capability"
+      }
     }
     "#);
 

@@ -1,0 +1,20 @@
+//! What a guest is told of a call that was not performed: the answers that every capability
+//! shares.
+
+use serde_json::json;
+
+use crate::bindings::troupe::agent::types::{CapabilityError, Limit, Problem};
+use crate::gate::Answer;
+
+/// The error that an answer is to the guest. A denial's code stands in its details.
+pub(super) fn refusal(answer: Answer) -> CapabilityError {
+    match answer {
+        Answer::Denied { code, message } => {
+            CapabilityError::Denied(Problem { message, details: Some(json!({ "code": code }).to_string()) })
+        }
+        Answer::Limit { code, maximum, message } => CapabilityError::Limit(Limit { code, maximum, message }),
+        Answer::Invalid(message) => CapabilityError::Invalid(Problem { message, details: None }),
+        // The gate answers each call with its own kind of answer.
+        _ => CapabilityError::Invalid(Problem { message: "the host answered another call".to_owned(), details: None }),
+    }
+}

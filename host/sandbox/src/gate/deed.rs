@@ -1,0 +1,21 @@
+//! What performing a permitted call means. It decides when the call's row is committed.
+
+use std::pin::Pin;
+
+use troupe_core::Result;
+use troupe_core::grant::StateGrant;
+
+use super::Answer;
+use crate::port::StateWrite;
+
+/// A permitted call, ready to be performed. Only the permit of a capability makes one.
+pub(super) enum Deed<'a> {
+    /// It changes nothing: its row waits and rides along with the next commit.
+    Read(Doing<'a>),
+    /// It changes our own database: change and row are one transaction, so that it happens
+    /// exactly once.
+    Own(StateWrite, StateGrant),
+}
+
+/// Performs a call and answers it. An error ends the invocation.
+pub(super) type Doing<'a> = Pin<Box<dyn Future<Output = Result<Answer>> + Send + 'a>>;

@@ -1,0 +1,143 @@
+//! HTTP calls at the gate. A guest goes on while one is under way, so a call is made,
+//! known whole, begun, ended and delivered at different times, and its row is kept in
+//! between.
+
+use std::sync::atomic::Ordering;
+
+use troupe_core::{Code, Error, Kind, Result, Timestamp, limits};
+
+use super::call::encode;
+use super::{Answer, Call, Gate, HttpAsk, HttpCall, HttpFailure, HttpPermit, JournalRow, http};
+
+impl Gate {
+    /// Numbers an HTTP call that the guest makes. It is open until its answer is delivered.
+    ///
+    /// # Errors
+    /// As [`Gate::count`]; [`Code::InDoubt`] if it may have been sent before.
+    pub(crate) fn make_http(&self) -> Result<u64> {
+        let number = self.count()?;
+        if let Some(recording) = &self.0.recording {
+            recording.begin(number)?;
+        }
+        let call = encode(&Call::HttpBegun);
+        self.waiting().open(JournalRow { number, at: self.now(), call, answer: Vec::new(), write: false });
+        Ok(number)
+    }
+
+    /// Forgets an HTTP call that was no request at all.
+    pub(crate) fn unmake_http(&self, number: u64) {
+        self.waiting().close(number);
+    }
+
+    /// Decides whether a request may be sent.
+    ///
+    /// # Errors
+    /// The codes of a refusal; the guest is told and goes on.
+    pub(crate) fn authorize_http(&self, ask: &HttpAsk<'_>) -> Result<HttpPermit> {
+        http::authorize(&self.0.grants, self.0.ceiling, ask)
+    }
+
+    /// Notes an HTTP call before it is performed. A write is in the journal, without an
+    /// answer, when this returns.
+    ///
+    /// Returns whether the guest still wants it; else it must not be sent.
+    ///
+    /// # Errors
+    /// A store that cannot go on.
+    pub(crate) async fn begin_http(&self, number: u64, call: HttpCall, write: bool) -> Result<bool> {
+        let row = JournalRow { number, at: self.now(), call: encode(&Call::Http(call)), answer: Vec::new(), write };
+        self.meter(&row);
+        if !self.waiting().know(row.clone()) {
+            return Ok(false);
+        }
+        self.bound_undelivered();
+        if write {
+            self.commit(Some(row)).await?;
+        }
+        Ok(true)
+    }
+
+    /// Notes the answer of an HTTP call. The answer of a write is in the journal when this
+    /// returns; that of a read waits until it is delivered.
+    ///
+    /// # Errors
+    /// A store that cannot go on.
+    pub(crate) async fn end_http(&self, number: u64, answer: &Answer, write: bool) -> Result<()> {
+        if matches!(answer, Answer::HttpStreamed(_)) {
+            self.0.streamed.store(true, Ordering::Relaxed);
+        }
+        let answer = answer.encode();
+        self.0.journalled.fetch_add(answer.len() as u64, Ordering::Relaxed);
+        self.waiting().answer(number, answer.clone());
+        self.bound_undelivered();
+        if write {
+            // The call stands in the journal since it began; a row is completed, not replaced.
+            self.commit(Some(JournalRow { number, at: self.now(), call: Vec::new(), answer, write })).await?;
+        }
+        Ok(())
+    }
+
+    /// Notes that a request was not sent.
+    pub(crate) fn refuse_http(&self, number: u64, call: HttpCall, why: &Error) {
+        if why.code.kind() == Kind::Denied {
+            self.0.denied.fetch_add(1, Ordering::Relaxed);
+        }
+        let answer = Answer::HttpFailed(HttpFailure::new(why));
+        let call = encode(&Call::Http(call));
+        let row = JournalRow { number, at: self.now(), call, answer: answer.encode(), write: false };
+        self.meter(&row);
+        self.waiting().know(row);
+        self.bound_undelivered();
+    }
+
+    /// Ends an invocation that has too much under way of which the guest wants to hear
+    /// nothing.
+    fn bound_undelivered(&self) {
+        if self.waiting().open_bytes() > limits::HTTP_UNDELIVERED_BYTES_MAX {
+            let most = limits::bytes(limits::HTTP_UNDELIVERED_BYTES_MAX as u64);
+            let message = format!("the agent has made requests of more than {most} whose answers it has not taken");
+            self.fail(Error::new(Code::LimitTransfer, message));
+        }
+    }
+
+    /// Notes that the guest will never ask for the answer of an HTTP call.
+    pub(crate) fn leave_http(&self, number: u64) {
+        self.waiting().leave(number);
+    }
+
+    /// Gives the guest the answer of the HTTP call `call`, as what the wait `number` ended
+    /// with.
+    pub(crate) fn deliver_answer(&self, number: u64, call: u64) {
+        let at = self.deliver();
+        let mut waiting = self.waiting();
+        waiting.deliver(call, at);
+        waiting.push(waited(number, call, at));
+    }
+
+    /// Tells the guest that the timer `call` rang, as what the wait `number` ended with.
+    /// The guest's clock reaches `due`, whatever the host's clock does.
+    pub(crate) fn deliver_timer(&self, number: u64, call: u64, due: Timestamp) {
+        let at = self.now().max(due);
+        self.0.guest_clock.deliver(at);
+        self.waiting().push(waited(number, call, at));
+    }
+
+    /// Lets the guest's clock move after a wait for a piece of a streamed answer. Such an
+    /// invocation cannot be replayed, so its time may move as it will.
+    pub(crate) fn deliver_piece(&self) {
+        if self.0.streamed.load(Ordering::Relaxed) {
+            self.deliver();
+        }
+    }
+
+    /// Whether the guest still waits for the answer of an HTTP call.
+    pub(crate) fn is_open(&self, number: u64) -> bool {
+        self.waiting().is_open(number)
+    }
+}
+
+/// The row of a wait that ended with the end of another call.
+fn waited(number: u64, call: u64, at: Timestamp) -> JournalRow {
+    let answer = Answer::Completed(call).encode();
+    JournalRow { number, at, call: encode(&Call::Wait), answer, write: false }
+}
