@@ -44,6 +44,18 @@ impl Client {
         Self { token: token.map(str::to_owned), ..self.clone() }
     }
 
+    /// Makes a tenant, as the owner.
+    pub async fn make_tenant(&self, name: &str) {
+        self.post("/api/v1/tenants", &json!({ "name": name })).await.of(201);
+    }
+
+    /// Makes a key in a tenant, as the owner; returns a client that shows it.
+    pub async fn with_key(&self, tenant: &str, scopes: &[&str]) -> Self {
+        let request = json!({ "name": "test", "scopes": scopes });
+        let key = self.post(&format!("/api/v1/keys?tenant={tenant}"), &request).await.of(201);
+        self.with_token(key["token"].as_str())
+    }
+
     /// A request of any kind, with the token.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.url));

@@ -4,6 +4,7 @@
 
 mod artifact;
 mod aws;
+mod cases;
 mod cli;
 mod faults;
 mod http;

@@ -1,8 +1,9 @@
 //! From a request to a [`Caller`].
 //!
 //! A token is a secret of 256 random bits, sent as `Authorization: Bearer` (RFC 6750,
-//! section 2.1). The host keeps its SHA-256; what is compared is digests, so how long a
-//! comparison takes says nothing about the token.
+//! section 2.1): the one in the data directory, or that of a key, which the runtime knows.
+//! The host keeps its SHA-256; what is compared is digests, so how long a comparison takes
+//! says nothing about the token.
 
 use axum::extract::FromRequestParts;
 use http::header::AUTHORIZATION;
@@ -12,7 +13,7 @@ use troupe_core::{Caller, Code, Digest, Error};
 use crate::Doors;
 use crate::problem::Failed;
 
-/// The tokens that open the doors, and whom each stands for.
+/// The tokens that open the doors beside those of keys, and whom each stands for.
 #[derive(Debug, Default)]
 pub struct Tokens(Vec<(Digest, Caller)>);
 
@@ -48,10 +49,12 @@ impl FromRequestParts<Doors> for Authenticated {
             let (scheme, token) = value.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
         });
-        let caller = token.filter(|_| headers.next().is_none()).and_then(|token| doors.tokens.caller(token));
-        caller
-            .cloned()
-            .map(Self)
-            .ok_or_else(|| Error::new(Code::AuthInvalid, "this token is not one of this host's").into())
+        let token = token.filter(|_| headers.next().is_none()).ok_or_else(|| {
+            Error::new(Code::AuthInvalid, "send one `Authorization: Bearer TOKEN`, with a token of this host's")
+        })?;
+        match doors.tokens.caller(token) {
+            Some(caller) => Ok(Self(caller.clone())),
+            None => Ok(Self(doors.runtime.authenticate(token).await?)),
+        }
     }
 }

@@ -21,6 +21,8 @@ use crate::{Doors, rest};
         (name = "agents", description = "Publish releases and see what agents there are."),
         (name = "deployments", description = "Which release serves, how it is configured, what it may do."),
         (name = "tasks", description = "Ask an agent for a skill, and watch it work."),
+        (name = "tenants", description = "Who is kept apart from whom; for the owner of the host."),
+        (name = "keys", description = "Tokens for people and programs, and what each may do."),
         (name = "feed", description = "Everything that changed, numbered."),
         (name = "host", description = "Health and metrics."),
     )
@@ -54,6 +56,14 @@ pub(crate) fn routes() -> OpenApiRouter<Doors> {
         .routes(routes!(rest::task_events::events))
         .routes(routes!(rest::task_journal::journal))
         .routes(routes!(rest::task_journal::replay))
+        .routes(routes!(rest::tenants::create, rest::tenants::list))
+        .routes(routes!(rest::tenants::get))
+        .routes(routes!(rest::tenants::disable))
+        .routes(routes!(rest::tenants::enable))
+        .routes(routes!(rest::keys::create, rest::keys::list))
+        .routes(routes!(rest::keys::get))
+        .routes(routes!(rest::keys::revoke))
+        .routes(routes!(rest::keys::whoami))
         .routes(routes!(rest::feed::feed))
         .routes(routes!(rest::host::healthz))
         .routes(routes!(rest::host::readyz))

@@ -4,9 +4,11 @@ pub(crate) mod agents;
 pub(crate) mod deployments;
 pub(crate) mod feed;
 pub(crate) mod host;
+pub(crate) mod keys;
 pub(crate) mod task_events;
 pub(crate) mod task_journal;
 pub(crate) mod tasks;
+pub(crate) mod tenants;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use troupe_core::Digest;

@@ -93,6 +93,20 @@ Exit status: 0 identical, 1 different.")]
   troupe swap aws@1.2.0
   troupe swap aws@1.2.0 --epoch 7    only if nothing changed since epoch 7")]
     Swap(Swap),
+    /// List tenants, make one, disable or enable one; for the owner of the host.
+    #[command(after_help = "Examples:
+  troupe tenants
+  troupe tenants create acme
+  troupe tenants disable acme    its keys open nothing, what runs of it is cancelled
+  troupe tenants enable acme")]
+    Tenants(Tenants),
+    /// List API keys, make one, or revoke one.
+    #[command(after_help = "Examples:
+  troupe keys
+  troupe keys create --name ci --scopes read,run --expires 30d
+  troupe keys create --name alice --scopes read,run,operate,admin --tenant acme
+  troupe keys revoke 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b")]
+    Keys(Keys),
     /// Print the contract, or that of a component, as WIT.
     #[command(after_help = "Examples:
   troupe wit
@@ -220,6 +234,64 @@ pub(crate) struct Swap {
     /// Change nothing if the deployment's epoch is another.
     #[arg(long, value_name = "N")]
     pub(crate) epoch: Option<u64>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Tenants {
+    #[command(subcommand)]
+    pub(crate) command: Option<TenantsCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TenantsCommand {
+    /// Make a tenant.
+    Create {
+        /// Its name, for good.
+        name: String,
+    },
+    /// Disable a tenant: its keys open nothing, what runs of it is cancelled, what waits stays.
+    Disable {
+        /// Its name.
+        name: String,
+    },
+    /// Enable a disabled tenant again.
+    Enable {
+        /// Its name.
+        name: String,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Keys {
+    /// The tenant whose keys are meant, for the owner of the host; the token's own when absent.
+    #[arg(long, global = true, value_name = "TENANT")]
+    pub(crate) tenant: Option<String>,
+
+    #[command(subcommand)]
+    pub(crate) command: Option<KeysCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make a key and print its token, this once.
+    Create {
+        /// What people call it.
+        #[arg(long)]
+        name: String,
+
+        /// What its holder may do, separated by commas: read, run, operate, admin, metrics.
+        #[arg(long, value_delimiter = ',', required = true, value_name = "SCOPES")]
+        scopes: Vec<String>,
+
+        /// For how long it is good, such as `30d` or `12h`; for ever when absent.
+        #[arg(long, value_name = "TIME")]
+        expires: Option<String>,
+    },
+    /// Revoke a key for good.
+    Revoke {
+        /// Its id.
+        key: String,
+    },
 }
 
 #[derive(Debug, ClapArgs)]

@@ -10,7 +10,7 @@ use futures::StreamExt as _;
 use reqwest::{Method, RequestBuilder, Response, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use troupe_core::view::Problem;
+use troupe_core::view::{Page, Problem};
 use troupe_core::{Code, Error, Result};
 
 use crate::args::Args;
@@ -63,6 +63,22 @@ impl Client {
     /// Gets a document by a query.
     pub(crate) async fn query<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T> {
         self.document(self.request(Method::GET, path).query(query)).await
+    }
+
+    /// Gets every item of a list, page by page.
+    pub(crate) async fn all<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<Vec<T>> {
+        let mut items = Vec::new();
+        let mut after = None;
+        loop {
+            let mut query = query.to_vec();
+            query.extend(after.take().map(|after| ("after", after)));
+            let page: Page<T> = self.query(path, &query).await?;
+            items.extend(page.items);
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(items),
+            }
+        }
     }
 
     /// Posts a document and gets one.

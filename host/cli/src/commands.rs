@@ -3,12 +3,14 @@
 mod agents;
 mod build;
 mod dev;
+mod keys;
 mod publish;
 mod replay;
 mod run;
 mod serve;
 mod swap;
 mod tasks;
+mod tenants;
 mod wit;
 
 use std::process::ExitCode;
@@ -31,6 +33,8 @@ pub(crate) async fn run(args: Args) -> ExitCode {
         Command::Tasks(command) => tasks::run(&args, command).await,
         Command::Replay(command) => replay::run(&args, command).await,
         Command::Swap(command) => swap::run(&args, command).await,
+        Command::Tenants(command) => tenants::run(&args, command).await,
+        Command::Keys(command) => keys::run(&args, command).await,
         Command::Wit(command) => wit::run(&args, command),
     };
     match done {

@@ -1,13 +1,26 @@
 //! Who asks. Every entry of the runtime takes a [`Caller`], so no door can skip the
-//! question of what the caller may do.
+//! question of what the caller may do; [`Caller::require`] is the one answer to it.
+//!
+//! | scope     | what its holder may do |
+//! |-----------|------------------------|
+//! | `read`    | see agents, deployments, tasks, their journals and the feed |
+//! | `run`     | create and cancel tasks |
+//! | `operate` | publish releases, swap, configure, grant |
+//! | `admin`   | give, see and revoke keys of its own tenant |
+//! | `metrics` | see the host's metrics, which tell of every tenant |
+//! | `owner`   | make and disable tenants; do what `admin` may in any tenant |
+//!
+//! All of it holds within the caller's own tenant, but for the last two. Scopes do not
+//! imply one another. Nobody gives a key a scope that it does not hold itself, so `metrics`
+//! comes from the owner alone, and `owner` belongs to the token of the data directory:
+//! no key has it.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{Code, Error, Result, TenantId};
 
-/// What a caller may do. Scopes do not imply one another, except that
-/// [`Scope::Operate`] is meant to be given together with the other two.
+/// What a caller may do, as the table above says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -18,11 +31,17 @@ pub enum Scope {
     Run,
     /// Publish releases, configure and swap deployments.
     Operate,
+    /// Manage the keys of one's own tenant.
+    Admin,
+    /// See the host's metrics.
+    Metrics,
+    /// Manage tenants, and the keys of any. No key has it.
+    Owner,
 }
 
 impl Scope {
     /// Every scope, from least to most powerful.
-    pub const ALL: [Self; 3] = [Self::Read, Self::Run, Self::Operate];
+    pub const ALL: [Self; 6] = [Self::Read, Self::Run, Self::Operate, Self::Admin, Self::Metrics, Self::Owner];
 
     /// The word used in documents and messages.
     pub const fn as_str(self) -> &'static str {
@@ -30,7 +49,15 @@ impl Scope {
             Self::Read => "read",
             Self::Run => "run",
             Self::Operate => "operate",
+            Self::Admin => "admin",
+            Self::Metrics => "metrics",
+            Self::Owner => "owner",
         }
+    }
+
+    /// The scope that `text` spells.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.as_str() == text)
     }
 }
 
@@ -46,7 +73,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Returns the caller that owns a data directory: every scope in one tenant.
+    /// Returns the caller that owns a data directory: every scope.
     pub fn owner(tenant: TenantId) -> Self {
         Self { tenant, principal: "owner".to_owned(), scopes: Scope::ALL.to_vec() }
     }

@@ -85,6 +85,8 @@ codes! {
     AuthMissing = "auth.missing", Unauthenticated;
     /// The credential is not known.
     AuthInvalid = "auth.invalid", Unauthenticated;
+    /// The credential was good until a time that has passed.
+    AuthExpired = "auth.expired", Unauthenticated;
     /// The credential lacks a scope.
     AuthScope = "auth.scope", Denied;
     /// The request names a host or an origin that this host does not answer to.
@@ -99,6 +101,16 @@ codes! {
     SkillNotFound = "skill.not_found", NotFound;
     /// The tenant has no such task.
     TaskNotFound = "task.not_found", NotFound;
+    /// There is no such tenant.
+    TenantNotFound = "tenant.not_found", NotFound;
+    /// There is a tenant of this name.
+    TenantExists = "tenant.exists", Conflict;
+    /// The owner has disabled the tenant.
+    TenantDisabled = "tenant.disabled", Denied;
+    /// The tenant has no such key.
+    KeyNotFound = "key.not_found", NotFound;
+    /// The tenant has as many keys as it may have.
+    LimitKeys = "limit.keys", Conflict;
     /// There is nothing at this path.
     RouteNotFound = "route.not_found", NotFound;
     /// What is at this path does not take this method.

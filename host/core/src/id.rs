@@ -9,49 +9,61 @@ use uuid::Uuid;
 
 use crate::{Clock, Code, Entropy, Error};
 
-/// The id of a task.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct TaskId(Uuid);
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $code:ident, $message:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
 
-impl TaskId {
-    /// Makes an id for now.
-    pub fn generate(clock: &dyn Clock, entropy: &dyn Entropy) -> Self {
-        let mut random = [0; 10];
-        entropy.fill(&mut random);
-        let ms = u64::try_from(clock.now().as_millis()).unwrap_or(0);
-        Self(uuid::Builder::from_unix_timestamp_millis(ms, &random).into_uuid())
-    }
+        impl $name {
+            /// Makes an id for now.
+            pub fn generate(clock: &dyn Clock, entropy: &dyn Entropy) -> Self {
+                let mut random = [0; 10];
+                entropy.fill(&mut random);
+                let ms = u64::try_from(clock.now().as_millis()).unwrap_or(0);
+                Self(uuid::Builder::from_unix_timestamp_millis(ms, &random).into_uuid())
+            }
 
-    /// The 16 bytes of the id.
-    pub const fn as_bytes(&self) -> &[u8; 16] {
-        self.0.as_bytes()
-    }
+            /// The 16 bytes of the id.
+            pub const fn as_bytes(&self) -> &[u8; 16] {
+                self.0.as_bytes()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Error;
+
+            /// Reads the hyphenated lower-case form alone, so that one id has one spelling.
+            fn from_str(text: &str) -> Result<Self, Error> {
+                let id = Uuid::try_parse(text).ok().filter(|id| id.hyphenated().to_string() == text);
+                id.map(Self).ok_or_else(|| Error::new(Code::$code, $message))
+            }
+        }
+    };
 }
 
-impl fmt::Display for TaskId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
-impl fmt::Debug for TaskId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
-impl FromStr for TaskId {
-    type Err = Error;
-
-    /// Reads the hyphenated lower-case form alone, so that one task has one spelling.
-    fn from_str(text: &str) -> Result<Self, Error> {
-        let id = Uuid::try_parse(text).ok().filter(|id| id.hyphenated().to_string() == text);
-        id.map(Self).ok_or_else(|| {
-            Error::new(
-                Code::TaskNotFound,
-                "no task has this id; a task id looks like `0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b`",
-            )
-        })
-    }
-}
+id!(
+    /// The id of a task.
+    TaskId,
+    TaskNotFound,
+    "no task has this id; a task id looks like `0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b`"
+);
+id!(
+    /// The id of an API key. It is no secret.
+    KeyId,
+    KeyNotFound,
+    "no key has this id; a key id looks like `0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b`"
+);

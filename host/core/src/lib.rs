@@ -22,6 +22,7 @@ pub mod limits;
 pub mod list;
 pub mod name;
 mod readings;
+pub mod token;
 pub mod view;
 
 pub use action_pattern::ActionPattern;
@@ -33,6 +34,7 @@ pub use entropy::{Entropy, SystemEntropy};
 pub use error::{Code, Error, Kind, Result};
 pub use grant::Grants;
 pub use host_pattern::HostPattern;
-pub use id::TaskId;
-pub use name::{AgentName, ReleaseRef, SkillName, TenantId};
+pub use id::{KeyId, TaskId};
+pub use name::{AgentName, KeyName, ReleaseRef, SkillName, TenantId};
 pub use readings::readings;
+pub use token::Token;

@@ -74,6 +74,21 @@ pub const JSON_DEPTH_MAX: usize = 64;
 /// usual descriptor limit is 1,024, and half of it is left for everything else.
 pub const CONNECTIONS_MAX: usize = 512;
 
+/// Keys of one tenant that are not revoked. A key for each person and each program of a
+/// large team fits; a program that makes a key for each request is told early.
+pub const KEYS_MAX: u64 = 1_000;
+/// Longest that a new key may be good for, if it expires at all.
+pub const KEY_TIME_MAX: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
+/// How long a key is still taken after it has expired: clocks differ by as much.
+pub const KEY_LEEWAY: Duration = Duration::from_secs(60);
+/// Keys that are held in memory, about 200 bytes each.
+pub const KEYS_CACHED_MAX: usize = 10_000;
+/// How long a key in memory is taken as it was read. Here a revocation is known at once;
+/// what another process did to the store is seen after this, well within 5 s.
+pub const KEY_CACHE_TIME_MAX: Duration = Duration::from_secs(2);
+/// How exactly a key says when it was used last; each time costs a commit.
+pub const KEY_USE_STEP: Duration = Duration::from_secs(60);
+
 /// Longest that a client may ask to wait for a task in one request.
 pub const WAIT_MAX: Duration = Duration::from_secs(300);
 

@@ -103,6 +103,13 @@ name!(
     "a skill name is 1 to 64 letters, digits, `_` and `-`, beginning with a letter"
 );
 
+name!(
+    /// What people call an API key. Several may share it, as when one replaces another.
+    KeyName,
+    is_label,
+    "a key's name is 1 to 63 lower-case letters, digits and single hyphens, beginning with a letter"
+);
+
 impl Default for TenantId {
     /// The tenant of a host that has not been told of any other.
     fn default() -> Self {

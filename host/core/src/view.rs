@@ -4,16 +4,20 @@
 mod agent;
 mod deployment;
 mod feed;
+mod key;
 mod problem;
 mod replay;
 mod task;
+mod tenant;
 
 pub use agent::{AgentDetail, AgentSummary, ReleaseView, SkillView};
 pub use deployment::{ConfigureRequest, DeploymentView, GrantRequest, SwapRequest, Swapped};
 pub use feed::FeedEvent;
+pub use key::{CreatedKey, KeyView, NewKey, WhoView};
 pub use problem::Problem;
 pub use replay::{JournalCall, JournalView, Repeated, ReplayCall, ReplayOutcome, ReplayView};
 pub use task::{Durability, NewTask, Progress, RanOn, TaskFailure, TaskStatus, TaskView};
+pub use tenant::{NewTenant, TenantView};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -241,8 +241,9 @@ impl Runtime {
         self.prepare(&release).await?.route(row)
     }
 
-    /// The route that serves an agent now.
+    /// The route that serves an agent now, unless its tenant is disabled.
     pub(crate) fn route(&self, tenant: &TenantId, agent: &str) -> Result<Arc<Route>> {
+        self.disabled.check(tenant)?;
         let name: AgentName = agent.parse().map_err(|_| agents::unknown(agent))?;
         match self.routes.get(tenant, &name) {
             Some(Entry::Serving(route)) => Ok(route),

@@ -14,12 +14,15 @@ mod blocking;
 mod components;
 mod deploy;
 mod feed;
+mod keyring;
+mod keys;
 mod publish;
 mod replay;
 mod route;
 mod routes;
 mod runtime;
 mod tasks;
+mod tenants;
 
 pub use deploy::GrantPolicy;
 pub use route::Drain;

@@ -13,9 +13,11 @@ use troupe_store::Store;
 use crate::admission::Admission;
 use crate::components::Components;
 use crate::deploy::GrantPolicy;
+use crate::keyring::Keyring;
 use crate::route::Drain;
 use crate::routes::Routes;
 use crate::tasks::{Queue, Watchers, Workers};
+use crate::tenants::Disabled;
 
 /// The parts a runtime is made of.
 #[derive(Debug)]
@@ -55,6 +57,8 @@ pub struct Inner {
     pub(crate) drain: Drain,
     pub(crate) routes: Routes,
     pub(crate) components: Components,
+    pub(crate) keyring: Keyring,
+    pub(crate) disabled: Disabled,
     /// This process, in leases.
     pub(crate) owner: String,
     pub(crate) slots: Arc<Semaphore>,
@@ -74,7 +78,7 @@ impl std::ops::Deref for Runtime {
 
 impl Runtime {
     /// Starts the runtime: sweeps what a dead host left half done, settles its tasks,
-    /// loads every deployment, and begins to work off what is pending.
+    /// loads tenants and deployments, and begins to work off what is pending.
     ///
     /// # Errors
     /// Whatever makes the store or the blobs unusable. A release that cannot be loaded
@@ -95,6 +99,8 @@ impl Runtime {
             drain,
             routes: Routes::default(),
             components: Components::default(),
+            keyring: Keyring::default(),
+            disabled: Disabled::default(),
             owner,
             slots: Arc::new(Semaphore::new(limits::INVOCATIONS_MAX)),
             queue: Queue::default(),
@@ -104,6 +110,7 @@ impl Runtime {
         }));
         runtime.sweep().await?;
         runtime.sweep_compiled().await?;
+        runtime.load_tenants().await?;
         runtime.recover().await?;
         runtime.load_deployments().await?;
         runtime.queue_pending().await?;

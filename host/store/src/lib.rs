@@ -12,19 +12,23 @@ mod deployments;
 mod fault;
 mod feed;
 mod journal;
+mod keys;
 mod migrate;
 mod open;
 mod releases;
 mod rows;
 mod state;
 mod tasks;
+mod tenants;
 mod writer;
 
 pub use deployments::{DeploymentRow, RouteChange, check_epoch};
 pub use journal::{JournalHead, JournalRow};
+pub use keys::{KeyRow, NewKeyRow};
 pub use open::Store;
 pub use releases::{NewRelease, Published, ReleaseDigest, ReleaseRow};
 pub use state::{Quota, StateChange, StateOutcome, StateWrite};
 pub use tasks::{
     Commit, CommitAnswer, Creation, Lease, Pending, Pin, Recovered, TaskEnd, TaskFilter, TaskPage, TaskRow,
 };
+pub use tenants::TenantRow;

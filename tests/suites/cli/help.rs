@@ -26,6 +26,8 @@ async fn the_help_lists_every_command_with_examples() {
       tasks    List tasks, show one, or cancel one
       replay   Repeat a task from its journal, with no effect, and say whether it does the same
       swap     Make a published release serve
+      tenants  List tenants, make one, disable or enable one; for the owner of the host
+      keys     List API keys, make one, or revoke one
       wit      Print the contract, or that of a component, as WIT
       help     Print this message or the help of the given subcommand(s)
 
@@ -85,7 +87,9 @@ async fn the_help_of_run_shows_how_to_give_input() {
 
 #[tokio::test]
 async fn every_command_has_examples() {
-    for command in ["dev", "serve", "build", "publish", "run", "agents", "tasks", "swap", "wit"] {
+    for command in
+        ["dev", "serve", "build", "publish", "run", "agents", "tasks", "replay", "swap", "tenants", "keys", "wit"]
+    {
         let help = help(&[command, "--help"]).await;
         assert!(help.contains("Examples:\n  troupe ") || help.contains("Examples:\n  troupe"), "{help}");
     }

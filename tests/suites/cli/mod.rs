@@ -5,6 +5,7 @@ mod data_dir;
 mod dev;
 mod help;
 mod interrupt;
+mod keys;
 mod output;
 mod trouble;
 mod wit;

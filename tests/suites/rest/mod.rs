@@ -3,4 +3,6 @@
 mod agents;
 mod deployments;
 mod doors;
+mod keys;
 pub mod tasks;
+mod tenants;

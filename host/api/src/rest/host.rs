@@ -26,11 +26,11 @@ pub(crate) async fn readyz(State(doors): State<Doors>) -> Answer<&'static str> {
     Ok("ready\n")
 }
 
-/// Prints metrics in the Prometheus text format.
+/// Prints metrics of every tenant in the Prometheus text format. Needs the scope `metrics`.
 #[utoipa::path(get, path = "/metrics", tag = "host",
     responses((status = 200, description = "Metrics", body = String), (status = "default", body = Problem)))]
 pub(crate) async fn metrics(State(doors): State<Doors>, Authenticated(caller): Authenticated) -> Answer<String> {
-    caller.require(Scope::Read)?;
+    caller.require(Scope::Metrics)?;
     Ok(doors.metrics.print())
 }
 

@@ -88,6 +88,15 @@ impl Queue {
         self.0.changed.notify_one();
     }
 
+    /// Queues what was set aside for any agent of a tenant.
+    pub(crate) fn resume_tenant(&self, tenant: &TenantId) {
+        let mut waiting = self.lock();
+        let parked = waiting.parked.extract_if(|(parked, _), _| parked == tenant);
+        let items: Vec<Item> = parked.flat_map(|(_, items)| items).collect();
+        waiting.heap.extend(items);
+        self.0.changed.notify_one();
+    }
+
     /// Waits until there is a task to run; `false` once closed.
     pub(crate) async fn ready(&self) -> bool {
         loop {

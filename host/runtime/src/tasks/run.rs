@@ -88,10 +88,18 @@ impl Runtime {
         if row.status != TaskStatus::Pending {
             return Ok(());
         }
+        let (tenant, agent) = (row.tenant.clone(), row.agent.clone());
+        if self.disabled.check(&tenant).is_err() {
+            turn.park(agent);
+            // It may have been enabled in this very moment.
+            if self.disabled.check(&tenant).is_ok() {
+                self.queue.resume_tenant(&tenant);
+            }
+            return Ok(());
+        }
         if row.release.is_some() {
             return self.resume_pending(row, turn, slot).await;
         }
-        let (tenant, agent) = (row.tenant.clone(), row.agent.clone());
         if let Err(error) = self.route(&tenant, agent.as_str()) {
             tracing::warn!(%tenant, task = %row.id, "a task waits until its agent serves again: {error}");
             turn.park(agent.clone());
@@ -118,6 +126,8 @@ impl Runtime {
         let place = self.workers.enter(row.tenant.clone(), row.id, stop.clone()).ok_or_else(|| {
             Error::new(Code::StaleEpoch, format!("task {} runs already, so it cannot be begun", row.id))
         })?;
+        // Whoever disables a tenant does so first and then stops what it finds here.
+        self.disabled.check(&row.tenant)?;
         Ok((place, stop))
     }
 

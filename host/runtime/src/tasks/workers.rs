@@ -58,6 +58,13 @@ impl Workers {
         }
     }
 
+    /// Stops everything of a tenant that runs here.
+    pub(crate) fn stop_tenant(&self, tenant: &TenantId, reason: StopReason) {
+        for worker in self.lock().values().filter(|worker| worker.tenant == *tenant) {
+            worker.stop.now(reason);
+        }
+    }
+
     /// The leases that this process holds.
     pub(crate) fn leases(&self) -> Vec<(TenantId, TaskId, u64)> {
         let running = self.lock();

@@ -15,8 +15,9 @@ async fn every_path_in_the_document_is_there() {
     let host = host().await;
     let document = host.client().get("/api/v1/openapi.json").await.of(200);
     for (path, methods) in document["paths"].as_object().unwrap() {
-        if methods.get("get").is_some() && !path.contains("{task}") {
-            let answer = host.client().get(&path.replace("{agent}", "echo")).await;
+        if methods.get("get").is_some() && !path.contains("{task}") && !path.contains("{key}") {
+            let filled = path.replace("{agent}", "echo").replace("{tenant}", "default");
+            let answer = host.client().get(&filled).await;
             assert_eq!(answer.status, 200, "{path}: {}", answer.text);
         }
     }

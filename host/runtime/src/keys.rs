@@ -1,0 +1,152 @@
+//! API keys: given by an administrator of a tenant, or by the owner in any.
+//!
+//! The attack: whoever may give keys gives itself more than it has. The rule: nobody gives
+//! a scope that it does not hold, and no key is `owner`. A secret is shown in the answer
+//! that makes it, and nowhere else.
+
+use std::time::Duration;
+
+use troupe_core::view::{CreatedKey, KeyView, NewKey, Page};
+use troupe_core::{Caller, Code, Error, KeyId, Result, Scope, TenantId, Token, limits};
+use troupe_store::{KeyRow, NewKeyRow};
+
+use crate::Runtime;
+
+impl Runtime {
+    /// Makes a key in the caller's tenant, or, for the owner, in another.
+    ///
+    /// # Errors
+    /// [`Code::AuthScope`] naming a scope that the caller lacks; [`Code::RequestInvalid`];
+    /// [`Code::TenantNotFound`]; [`Code::LimitKeys`].
+    pub async fn create_key(&self, caller: &Caller, tenant: Option<&str>, request: NewKey) -> Result<CreatedKey> {
+        let tenant = self.tenant_of_keys(caller, tenant).await?;
+        self.require_ready()?;
+        let token = Token::generate(&*self.entropy);
+        let key = NewKeyRow {
+            id: KeyId::generate(&*self.clock, &*self.entropy),
+            name: request.name,
+            scopes: scopes(caller, request.scopes)?,
+            token: token.digest(),
+            expires_at: lifetime(request.expires_in_s)?.map(|time| self.clock.now().plus(time)),
+        };
+        let row = self.store.create_key(&tenant, key).await?;
+        tracing::info!(%tenant, key = %row.id, name = %row.name, by = caller.principal, "a key was made");
+        Ok(CreatedKey { key: view(row), token: token.reveal().to_owned() })
+    }
+
+    /// Lists keys of a tenant, newest first; those that are revoked or expired too.
+    ///
+    /// # Errors
+    /// [`Code::AuthScope`]; [`Code::TenantNotFound`].
+    pub async fn keys(
+        &self,
+        caller: &Caller,
+        tenant: Option<&str>,
+        after: Option<KeyId>,
+        limit: Option<u32>,
+    ) -> Result<Page<KeyView>> {
+        let tenant = self.tenant_of_keys(caller, tenant).await?;
+        let limit = limit.unwrap_or(limits::PAGE_DEFAULT).clamp(1, limits::PAGE_MAX);
+        let mut rows = self.store.keys(&tenant, after, limit + 1).await?;
+        let more = rows.len() > limit as usize;
+        rows.truncate(limit as usize);
+        let next = rows.last().filter(|_| more).map(|row| row.id.to_string());
+        Ok(Page { items: rows.into_iter().map(view).collect(), next })
+    }
+
+    /// One key.
+    ///
+    /// # Errors
+    /// [`Code::KeyNotFound`].
+    pub async fn key(&self, caller: &Caller, tenant: Option<&str>, id: &str) -> Result<KeyView> {
+        let tenant = self.tenant_of_keys(caller, tenant).await?;
+        let id: KeyId = id.parse()?;
+        self.store.key(&tenant, id).await?.map(view).ok_or_else(|| not_found(id))
+    }
+
+    /// Revokes a key: here it opens nothing from the answer on.
+    ///
+    /// # Errors
+    /// [`Code::KeyNotFound`].
+    pub async fn revoke_key(&self, caller: &Caller, tenant: Option<&str>, id: &str) -> Result<KeyView> {
+        let tenant = self.tenant_of_keys(caller, tenant).await?;
+        let id: KeyId = id.parse()?;
+        self.require_ready()?;
+        let (runtime, by) = (self.clone(), caller.principal.clone());
+        // What is on disk is forgotten in memory, also when the client goes away meanwhile.
+        let revoked = tokio::spawn(async move {
+            let row = runtime.store.revoke_key(&tenant, id).await?;
+            runtime.keyring.forget(|known| known.id == id);
+            tracing::info!(%tenant, key = %id, by, "a key was revoked");
+            Ok(view(row))
+        });
+        revoked.await.map_err(Error::internal)?
+    }
+
+    /// The tenant whose keys are meant: the caller's own, or the one that the owner names.
+    async fn tenant_of_keys(&self, caller: &Caller, named: Option<&str>) -> Result<TenantId> {
+        let Some(name) = named else {
+            caller.require(Scope::Admin)?;
+            return Ok(caller.tenant.clone());
+        };
+        caller.require(Scope::Owner)?;
+        self.tenant_named(name).await.map(|row| row.name)
+    }
+}
+
+/// The scopes of a new key, in order and each once.
+fn scopes(caller: &Caller, mut asked: Vec<Scope>) -> Result<Vec<Scope>> {
+    asked.sort_unstable();
+    asked.dedup();
+    if asked.is_empty() {
+        return Err(Error::new(Code::RequestInvalid, "a key needs at least one scope, such as `read`"));
+    }
+    if asked.contains(&Scope::Owner) {
+        let message = "the scope `owner` belongs to the token of the data directory; no key has it";
+        return Err(Error::new(Code::RequestInvalid, message));
+    }
+    for scope in &asked {
+        caller.require(*scope)?;
+    }
+    Ok(asked)
+}
+
+fn lifetime(seconds: Option<u64>) -> Result<Option<Duration>> {
+    let Some(seconds) = seconds else { return Ok(None) };
+    let most = limits::KEY_TIME_MAX.as_secs();
+    if (1..=most).contains(&seconds) {
+        return Ok(Some(Duration::from_secs(seconds)));
+    }
+    Err(Error::new(Code::RequestInvalid, format!("`expires_in_s` is 1 to {most}; leave it out for a key without end")))
+}
+
+fn not_found(id: KeyId) -> Error {
+    Error::new(Code::KeyNotFound, format!("there is no key {id}"))
+}
+
+fn view(row: KeyRow) -> KeyView {
+    let KeyRow { id, name, scopes, created_at, expires_at, revoked_at, used_at, .. } = row;
+    KeyView { id, name, scopes, created_at, expires_at, revoked_at, used_at }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_gives_a_scope_that_it_does_not_hold() {
+        let admin =
+            Caller { tenant: TenantId::default(), principal: "key/1".into(), scopes: vec![Scope::Admin, Scope::Read] };
+        assert_eq!(scopes(&admin, vec![Scope::Read, Scope::Admin, Scope::Read]).unwrap(), [Scope::Read, Scope::Admin]);
+        let error = scopes(&admin, vec![Scope::Read, Scope::Operate]).unwrap_err();
+        assert_eq!((error.code, error.message.contains("`operate`")), (Code::AuthScope, true));
+        assert_eq!(scopes(&admin, Vec::new()).unwrap_err().code, Code::RequestInvalid);
+    }
+
+    #[test]
+    fn no_key_is_the_owner() {
+        let owner = Caller::owner(TenantId::default());
+        assert_eq!(scopes(&owner, vec![Scope::Owner]).unwrap_err().code, Code::RequestInvalid);
+        assert_eq!(scopes(&owner, vec![Scope::Metrics]).unwrap(), [Scope::Metrics]);
+    }
+}

@@ -1,0 +1,138 @@
+//! Tenants, which the owner alone makes and disables.
+//!
+//! A disabled tenant keeps what it has: none of its keys opens a door, what runs of it is
+//! cancelled, and what waits stays where it is until the tenant is enabled again. There is
+//! no deleting: what a tenant did must still be told.
+
+use std::collections::HashSet;
+
+use arc_swap::ArcSwap;
+use troupe_core::view::{NewTenant, Page, TenantView};
+use troupe_core::{Caller, Code, Error, Result, Scope, TenantId, limits};
+use troupe_sandbox::StopReason;
+use troupe_store::TenantRow;
+
+use crate::Runtime;
+
+/// The tenants that are disabled, in memory: asked before anything of a tenant runs.
+#[derive(Debug, Default)]
+pub(crate) struct Disabled(ArcSwap<HashSet<TenantId>>);
+
+impl Disabled {
+    /// Refuses what is asked of a disabled tenant.
+    pub(crate) fn check(&self, tenant: &TenantId) -> Result<()> {
+        if self.0.load().contains(tenant) { Err(disabled()) } else { Ok(()) }
+    }
+
+    fn set(&self, tenant: &TenantId, disabled: bool) {
+        self.0.rcu(|all| {
+            let mut all = HashSet::clone(all);
+            if disabled {
+                all.insert(tenant.clone());
+            } else {
+                all.remove(tenant);
+            }
+            all
+        });
+    }
+}
+
+/// The error for what is asked of a disabled tenant.
+pub(crate) fn disabled() -> Error {
+    Error::new(Code::TenantDisabled, "this tenant is disabled; ask the owner of the host")
+}
+
+impl Runtime {
+    /// Lists tenants by name.
+    ///
+    /// # Errors
+    /// [`Code::AuthScope`], or a store that cannot be read.
+    pub async fn tenants(&self, caller: &Caller, after: Option<&str>, limit: Option<u32>) -> Result<Page<TenantView>> {
+        caller.require(Scope::Owner)?;
+        let after = after.map(str::parse::<TenantId>).transpose()?;
+        let limit = limit.unwrap_or(limits::PAGE_DEFAULT).clamp(1, limits::PAGE_MAX);
+        let mut rows = self.store.tenants(after.as_ref(), limit + 1).await?;
+        let more = rows.len() > limit as usize;
+        rows.truncate(limit as usize);
+        let next = rows.last().filter(|_| more).map(|row| row.name.to_string());
+        Ok(Page { items: rows.into_iter().map(view).collect(), next })
+    }
+
+    /// One tenant.
+    ///
+    /// # Errors
+    /// [`Code::TenantNotFound`].
+    pub async fn tenant(&self, caller: &Caller, name: &str) -> Result<TenantView> {
+        caller.require(Scope::Owner)?;
+        self.tenant_named(name).await.map(view)
+    }
+
+    /// Makes a tenant.
+    ///
+    /// # Errors
+    /// [`Code::TenantExists`].
+    pub async fn create_tenant(&self, caller: &Caller, request: NewTenant) -> Result<TenantView> {
+        caller.require(Scope::Owner)?;
+        self.require_ready()?;
+        let row = self.store.create_tenant(&request.name).await?;
+        tracing::info!(tenant = %row.name, "a tenant was made");
+        Ok(view(row))
+    }
+
+    /// Disables a tenant, or enables it again. What runs of a disabled one ends within a
+    /// tick.
+    ///
+    /// # Errors
+    /// [`Code::TenantNotFound`]; [`Code::RequestInvalid`] for the owner's own.
+    pub async fn disable_tenant(&self, caller: &Caller, name: &str, disable: bool) -> Result<TenantView> {
+        caller.require(Scope::Owner)?;
+        self.require_ready()?;
+        let name = self.tenant_named(name).await?.name;
+        if name == caller.tenant {
+            let message = format!("`{name}` is the tenant of the host's owner, which cannot be disabled");
+            return Err(Error::new(Code::RequestInvalid, message));
+        }
+        let runtime = self.clone();
+        // Row and memory change together, also when the client goes away meanwhile.
+        let changed = tokio::spawn(async move {
+            let row = runtime.store.set_disabled(&name, disable).await?;
+            runtime.disabled.set(&name, disable);
+            runtime.keyring.forget(|known| known.tenant == name);
+            if disable {
+                runtime.workers.stop_tenant(&name, StopReason::Cancelled);
+            } else {
+                runtime.queue.resume_tenant(&name);
+            }
+            tracing::info!(tenant = %name, disable, "a tenant was disabled or enabled");
+            Ok(view(row))
+        });
+        changed.await.map_err(Error::internal)?
+    }
+
+    /// Sees to it that the tenant of the owner is there, and learns which are disabled.
+    pub(crate) async fn load_tenants(&self) -> Result<()> {
+        let owners = TenantId::default();
+        if self.store.tenant(&owners).await?.is_none() {
+            self.store.create_tenant(&owners).await?;
+        }
+        for name in self.store.disabled_tenants().await? {
+            self.disabled.set(&name, true);
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn tenant_named(&self, name: &str) -> Result<TenantRow> {
+        let unknown = || {
+            let shown: String = name.chars().take(63).flat_map(char::escape_default).collect();
+            let message = format!("there is no tenant `{shown}`; `troupe tenants` lists those there are");
+            Error::new(Code::TenantNotFound, message)
+        };
+        let parsed: TenantId = name.parse().map_err(|_| unknown())?;
+        self.store.tenant(&parsed).await?.ok_or_else(unknown)
+    }
+}
+
+fn view(row: TenantRow) -> TenantView {
+    let TenantRow { name, created_at, disabled_at } = row;
+    TenantView { name, created_at, disabled_at }
+}

@@ -1,0 +1,214 @@
+//! API keys: what is kept of each, and whom a token stands for.
+//!
+//! Of the secret this crate knows the digest alone. A key is looked up by it in one index
+//! over all tenants, so the tenant is what the token says and nothing else.
+
+use serde_json::json;
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+use troupe_core::{Code, Digest, Error, KeyId, KeyName, Result, Scope, TenantId, Timestamp, limits};
+
+use crate::fault::{Done, Failed};
+use crate::rows::{Columns as _, broken, number};
+use crate::writer::Tx;
+use crate::{Store, tenants};
+
+/// A key to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewKeyRow {
+    /// The id.
+    pub id: KeyId,
+    /// What people call it.
+    pub name: KeyName,
+    /// What its holder may do.
+    pub scopes: Vec<Scope>,
+    /// The digest of its secret.
+    pub token: Digest,
+    /// When it ceases to be good.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A key, without its secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRow {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The id.
+    pub id: KeyId,
+    /// What people call it.
+    pub name: KeyName,
+    /// What its holder may do.
+    pub scopes: Vec<Scope>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ceases to be good.
+    pub expires_at: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+    /// When it was used last, to about a minute.
+    pub used_at: Option<Timestamp>,
+}
+
+impl Store {
+    /// Makes a key of a tenant. Tells the feed `key.created`.
+    ///
+    /// # Errors
+    /// [`Code::TenantNotFound`]; [`Code::LimitKeys`] when the tenant has as many keys that
+    /// are not revoked as it may have.
+    pub async fn create_key(&self, tenant: &TenantId, key: NewKeyRow) -> Result<KeyRow> {
+        let tenant = tenant.clone();
+        self.write(move |tx| Box::pin(create(tx, tenant, key))).await
+    }
+
+    /// Revokes a key, for good; one that is revoked stays as it is. Tells the feed
+    /// `key.revoked`.
+    ///
+    /// # Errors
+    /// [`Code::KeyNotFound`].
+    pub async fn revoke_key(&self, tenant: &TenantId, id: KeyId) -> Result<KeyRow> {
+        let tenant = tenant.clone();
+        self.write(move |tx| Box::pin(revoke(tx, tenant, id))).await
+    }
+
+    /// Notes that a key was used.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn use_key(&self, tenant: &TenantId, id: KeyId) -> Result<()> {
+        let tenant = tenant.clone();
+        self.write(move |tx| Box::pin(note_use(tx, tenant, id))).await
+    }
+
+    /// Reads one key.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn key(&self, tenant: &TenantId, id: KeyId) -> Result<Option<KeyRow>> {
+        Ok(find(&mut *self.reader().await?, tenant, id).await?)
+    }
+
+    /// Reads the key whose secret has this digest, of whatever tenant, and whether that
+    /// tenant is disabled.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn key_by_token(&self, token: &Digest) -> Result<Option<(KeyRow, bool)>> {
+        let row = sqlx::query(
+            "select keys.*, case when tenants.disabled_at is null then 0 else 1 end as disabled
+             from keys join tenants on tenants.name = keys.tenant
+             where keys.token = $1",
+        )
+        .bind(token.to_string())
+        .fetch_optional(&mut *self.reader().await?)
+        .await
+        .map_err(Failed::from)?;
+        Ok(row.map(|row| Ok::<_, Failed>((read(&row)?, row.truth("disabled")?))).transpose()?)
+    }
+
+    /// Reads at most `limit` of the tenant's keys, newest first, that are older than `after`.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn keys(&self, tenant: &TenantId, after: Option<KeyId>, limit: u32) -> Result<Vec<KeyRow>> {
+        let rows =
+            sqlx::query("select * from keys where tenant = $1 and ($2 is null or id < $2) order by id desc limit $3")
+                .bind(tenant.as_str())
+                .bind(after.map(|id| id.to_string()))
+                .bind(number(limit.into())?)
+                .fetch_all(&mut *self.reader().await?)
+                .await
+                .map_err(Failed::from)?;
+        Ok(rows.iter().map(read).collect::<Done<_>>()?)
+    }
+}
+
+async fn create(tx: &mut Tx, tenant: TenantId, key: NewKeyRow) -> Done<KeyRow> {
+    if tenants::find(&mut tx.connection, &tenant).await?.is_none() {
+        return Err(tenants::not_found(&tenant).into());
+    }
+    let live: i64 = sqlx::query_scalar("select count(*) from keys where tenant = $1 and revoked_at is null")
+        .bind(tenant.as_str())
+        .fetch_one(&mut tx.connection)
+        .await?;
+    if u64::try_from(live).unwrap_or(u64::MAX) >= limits::KEYS_MAX {
+        let message = format!("the tenant has {live} keys, as many as it may have; revoke one that nobody uses");
+        return Err(Error::new(Code::LimitKeys, message).into());
+    }
+    let NewKeyRow { id, name, scopes, token, expires_at } = key;
+    sqlx::query(
+        "insert into keys (tenant, id, name, scopes, token, created_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(tenant.as_str())
+    .bind(id.to_string())
+    .bind(name.as_str())
+    .bind(written(&scopes))
+    .bind(token.to_string())
+    .bind(tx.now.as_millis())
+    .bind(expires_at.map(Timestamp::as_millis))
+    .execute(&mut tx.connection)
+    .await?;
+    tx.announce(&tenant, "key.created", &subject(id), &json!({})).await?;
+    Ok(KeyRow { tenant, id, name, scopes, created_at: tx.now, expires_at, revoked_at: None, used_at: None })
+}
+
+async fn revoke(tx: &mut Tx, tenant: TenantId, id: KeyId) -> Done<KeyRow> {
+    let mut row = find(&mut tx.connection, &tenant, id).await?.ok_or_else(|| not_found(id))?;
+    if row.revoked_at.is_some() {
+        return Ok(row);
+    }
+    row.revoked_at = Some(tx.now);
+    sqlx::query("update keys set revoked_at = $3 where tenant = $1 and id = $2")
+        .bind(tenant.as_str())
+        .bind(id.to_string())
+        .bind(tx.now.as_millis())
+        .execute(&mut tx.connection)
+        .await?;
+    tx.announce(&tenant, "key.revoked", &subject(id), &json!({})).await?;
+    Ok(row)
+}
+
+async fn note_use(tx: &mut Tx, tenant: TenantId, id: KeyId) -> Done<()> {
+    sqlx::query("update keys set used_at = $3 where tenant = $1 and id = $2")
+        .bind(tenant.as_str())
+        .bind(id.to_string())
+        .bind(tx.now.as_millis())
+        .execute(&mut tx.connection)
+        .await?;
+    Ok(())
+}
+
+/// What the feed calls a key.
+fn subject(id: KeyId) -> String {
+    format!("key/{id}")
+}
+
+fn not_found(id: KeyId) -> Error {
+    Error::new(Code::KeyNotFound, format!("there is no key {id}"))
+}
+
+async fn find(connection: &mut SqliteConnection, tenant: &TenantId, id: KeyId) -> Done<Option<KeyRow>> {
+    let row = sqlx::query("select * from keys where tenant = $1 and id = $2")
+        .bind(tenant.as_str())
+        .bind(id.to_string())
+        .fetch_optional(connection)
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+fn written(scopes: &[Scope]) -> String {
+    scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+fn read(row: &SqliteRow) -> Done<KeyRow> {
+    let scope = |word: &str| Scope::parse(word).ok_or_else(|| broken("scopes", word));
+    Ok(KeyRow {
+        tenant: row.parsed("tenant")?,
+        id: row.parsed("id")?,
+        name: row.parsed("name")?,
+        scopes: row.get_as::<&str>("scopes")?.split(' ').map(scope).collect::<Done<_>>()?,
+        created_at: row.at("created_at")?,
+        expires_at: row.at_option("expires_at")?,
+        revoked_at: row.at_option("revoked_at")?,
+        used_at: row.at_option("used_at")?,
+    })
+}

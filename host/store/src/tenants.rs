@@ -1,0 +1,135 @@
+//! Tenants.
+
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+use troupe_core::{Code, Error, Result, TenantId, Timestamp};
+
+use crate::Store;
+use crate::fault::{Done, Failed};
+use crate::rows::{Columns as _, number};
+use crate::writer::Tx;
+
+/// A tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TenantRow {
+    /// Its name.
+    pub name: TenantId,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Since when it is disabled.
+    pub disabled_at: Option<Timestamp>,
+}
+
+impl Store {
+    /// Makes a tenant. Tells its feed `tenant.created`.
+    ///
+    /// # Errors
+    /// [`Code::TenantExists`].
+    pub async fn create_tenant(&self, name: &TenantId) -> Result<TenantRow> {
+        let name = name.clone();
+        self.write(move |tx| Box::pin(create(tx, name))).await
+    }
+
+    /// Disables a tenant, or enables it again; nothing changes if it is so already. Tells
+    /// its feed `tenant.disabled` or `tenant.enabled`. Whoever runs a task of a disabled
+    /// tenant is asked to cancel it.
+    ///
+    /// # Errors
+    /// [`Code::TenantNotFound`].
+    pub async fn set_disabled(&self, name: &TenantId, disabled: bool) -> Result<TenantRow> {
+        let name = name.clone();
+        self.write(move |tx| Box::pin(set_disabled(tx, name, disabled))).await
+    }
+
+    /// Reads one tenant.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn tenant(&self, name: &TenantId) -> Result<Option<TenantRow>> {
+        Ok(find(&mut *self.reader().await?, name).await?)
+    }
+
+    /// Reads at most `limit` tenants whose name comes after `after`, by name.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn tenants(&self, after: Option<&TenantId>, limit: u32) -> Result<Vec<TenantRow>> {
+        let rows = sqlx::query("select * from tenants where name > $1 order by name limit $2")
+            .bind(after.map_or("", TenantId::as_str))
+            .bind(number(limit.into())?)
+            .fetch_all(&mut *self.reader().await?)
+            .await
+            .map_err(Failed::from)?;
+        Ok(rows.iter().map(read).collect::<Done<_>>()?)
+    }
+
+    /// Reads the names of the tenants that are disabled.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn disabled_tenants(&self) -> Result<Vec<TenantId>> {
+        let rows = sqlx::query("select name from tenants where disabled_at is not null")
+            .fetch_all(&mut *self.reader().await?)
+            .await
+            .map_err(Failed::from)?;
+        Ok(rows.iter().map(|row| row.parsed("name")).collect::<Done<_>>()?)
+    }
+}
+
+async fn create(tx: &mut Tx, name: TenantId) -> Done<TenantRow> {
+    let row = TenantRow { name, created_at: tx.now, disabled_at: None };
+    let made = sqlx::query("insert into tenants (name, created_at) values ($1, $2) on conflict do nothing")
+        .bind(row.name.as_str())
+        .bind(row.created_at.as_millis())
+        .execute(&mut tx.connection)
+        .await?;
+    if made.rows_affected() == 0 {
+        return Err(Error::new(Code::TenantExists, format!("there is a tenant `{}` already", row.name)).into());
+    }
+    tell(tx, &row.name, "tenant.created").await?;
+    Ok(row)
+}
+
+async fn set_disabled(tx: &mut Tx, name: TenantId, disabled: bool) -> Done<TenantRow> {
+    let mut row = find(&mut tx.connection, &name).await?.ok_or_else(|| not_found(&name))?;
+    if row.disabled_at.is_some() == disabled {
+        return Ok(row);
+    }
+    row.disabled_at = disabled.then_some(tx.now);
+    sqlx::query("update tenants set disabled_at = $2 where name = $1")
+        .bind(name.as_str())
+        .bind(row.disabled_at.map(Timestamp::as_millis))
+        .execute(&mut tx.connection)
+        .await?;
+    if disabled {
+        sqlx::query("update tasks set cancel_requested = 1 where tenant = $1 and status = 'running'")
+            .bind(name.as_str())
+            .execute(&mut tx.connection)
+            .await?;
+    }
+    tell(tx, &name, if disabled { "tenant.disabled" } else { "tenant.enabled" }).await?;
+    Ok(row)
+}
+
+async fn tell(tx: &mut Tx, name: &TenantId, kind: &str) -> Done<()> {
+    tx.announce(name, kind, &format!("tenant/{name}"), &serde_json::json!({})).await
+}
+
+/// There is no such tenant.
+pub(crate) fn not_found(name: &TenantId) -> Error {
+    Error::new(Code::TenantNotFound, format!("there is no tenant `{name}`; `troupe tenants` lists those there are"))
+}
+
+/// Reads one tenant, in or outside a transaction.
+pub(crate) async fn find(connection: &mut SqliteConnection, name: &TenantId) -> Done<Option<TenantRow>> {
+    let row = sqlx::query("select * from tenants where name = $1").bind(name.as_str()).fetch_optional(connection);
+    row.await?.as_ref().map(read).transpose()
+}
+
+fn read(row: &SqliteRow) -> Done<TenantRow> {
+    Ok(TenantRow {
+        name: row.parsed("name")?,
+        created_at: row.at("created_at")?,
+        disabled_at: row.at_option("disabled_at")?,
+    })
+}

@@ -1,0 +1,3 @@
+//! What attackers do, each case by the letter and number under which it is known.
+
+mod tenancy;

@@ -1,0 +1,227 @@
+//! F and G: one tenant reaches for another's things, and a token for more than it opens.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use troupe_core::clock::ManualClock;
+use troupe_core::{Clock as _, Digest, KeyId, Scope, SystemClock, SystemEntropy, TenantId, Timestamp, Token};
+use troupe_store::{NewKeyRow, Store};
+use troupe_tests::{Answer, Client, Host, guests, redacted_json};
+
+use crate::{empty_host, host};
+
+/// Every scope that a key may have.
+const ALL: [&str; 5] = ["read", "run", "operate", "admin", "metrics"];
+
+/// A client of a tenant of its own, which may do everything there.
+async fn neighbour(host: &Host) -> Client {
+    host.client().make_tenant("probe").await;
+    host.client().with_key("probe", &ALL).await
+}
+
+#[tokio::test]
+async fn f65_an_identity_in_a_payload_or_a_header_is_ignored() {
+    let host = host().await;
+    let probe = neighbour(&host).await;
+    probe.publish(guests().echo.archive("1.0.0")).await.of(201);
+    probe.swap("echo", "1.0.0").await.of(200);
+    let task = json!({ "agent": "echo", "skill": "who", "input": {} });
+    let request = probe.request(Method::POST, "/api/v1/tasks?wait=30").json(&task);
+    let request = ["troupe-tenant", "x-tenant", "x-forwarded-user", "troupe-principal"]
+        .into_iter()
+        .fold(request, |request, name| request.header(name, "default"));
+    let ran = probe.send(request).await;
+    assert_eq!(ran.output()["tenant"], "probe");
+    let principal = ran.json()["principal"].clone();
+    assert_eq!(ran.output()["user"], principal);
+    assert!(principal.as_str().unwrap().starts_with("key/"));
+
+    let mut forged = task;
+    forged["tenant"] = "default".into();
+    probe.post("/api/v1/tasks?wait=30", &forged).await.problem(400, "request.invalid");
+    probe.get("/api/v1/tasks?tenant=default").await.problem(400, "request.invalid");
+    // Naming a tenant is the owner's.
+    probe.get("/api/v1/keys?tenant=default").await.problem(403, "auth.scope");
+    probe.get("/api/v1/keys?tenant=nobody").await.problem(403, "auth.scope");
+}
+
+/// What a request to a route has to say to come as far as looking for the thing.
+fn body_for(path: &str) -> Value {
+    match path.rsplit('/').next() {
+        Some("swap") => json!({ "version": "1.0.0" }),
+        Some("configuration") => json!({ "configuration": {} }),
+        Some("grants") => json!({ "grants": {} }),
+        _ => json!({}),
+    }
+}
+
+/// What a client sees, without what it asked for and the request's own id.
+fn seen(answer: &Answer, asked: &str) -> (u16, String) {
+    (answer.status, redacted_json(&answer.json()).replace(asked, "[asked]"))
+}
+
+#[tokio::test]
+async fn f73_another_tenants_things_are_as_if_they_did_not_exist_through_every_route() {
+    let host = host().await;
+    let owner = host.client();
+    let task = owner.run("echo", "echo", json!({ "text": "mine" })).await.of(200)["id"].as_str().unwrap().to_owned();
+    let running = owner.submit("echo", "sleep", json!({ "ms": 9_000 })).await;
+    let key = owner.post("/api/v1/keys", &json!({ "name": "mine", "scopes": ["read"] })).await.of(201);
+    let probe = neighbour(&host).await;
+
+    let nothing = "0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b";
+    let document = owner.get("/api/v1/openapi.json").await.of(200);
+    let mut tried = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let pairs: Vec<(&str, &str, &str)> = match path {
+            path if path.contains("{agent}") => vec![("{agent}", "echo", "gone")],
+            path if path.contains("{task}") => vec![("{task}", &task, nothing), ("{task}", &running, nothing)],
+            path if path.contains("{key}") => vec![("{key}", key["id"].as_str().unwrap(), nothing)],
+            _ => continue,
+        };
+        for method in methods.as_object().unwrap().keys() {
+            let method: Method = method.to_uppercase().parse().unwrap();
+            for (place, theirs, absent) in &pairs {
+                let request = async |name: &str| {
+                    let request = probe.request(method.clone(), &path.replace(place, name));
+                    seen(&probe.send(request.json(&body_for(path))).await, name)
+                };
+                let (one, other) = (request(theirs).await, request(absent).await);
+                assert_eq!(one, other, "{method} {path}");
+                assert_eq!(one.0, 404, "{method} {path}: {}", one.1);
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried >= 14, "{tried}");
+    for list in ["agents", "deployments", "tasks"] {
+        assert_eq!(probe.get(&format!("/api/v1/{list}")).await.of(200)["items"], json!([]), "{list}");
+    }
+    let ask = |agent: &'static str| probe.run(agent, "echo", json!({ "text": "x" }));
+    assert_eq!(seen(&ask("echo").await, "echo"), seen(&ask("gone").await, "gone"));
+    // What was tried from outside did nothing inside.
+    assert_eq!(owner.get(&format!("/api/v1/tasks/{running}")).await.of(200)["status"], "running");
+    let feed = probe.get("/api/v1/feed").await.of(200);
+    let kinds: Vec<_> = feed["items"].as_array().unwrap().iter().map(|event| event["type"].clone()).collect();
+    assert_eq!(kinds, ["tenant.created", "key.created"]);
+}
+
+#[tokio::test]
+async fn f73_the_same_names_and_idempotency_keys_are_free_in_every_tenant() {
+    let host = host().await;
+    let owner = host.client();
+    let probe = neighbour(&host).await;
+    probe.publish(guests().echo_2.archive("1.0.0")).await.of(201);
+    probe.swap("echo", "1.0.0").await.of(200);
+    let task = json!({ "agent": "echo", "skill": "version", "input": {}, "idempotency_key": "one" });
+    let mine = owner.post("/api/v1/tasks?wait=30", &task).await;
+    let theirs = probe.post("/api/v1/tasks?wait=30", &task).await;
+    assert_ne!(mine.of(200)["id"], theirs.of(200)["id"]);
+    assert_ne!(mine.output(), theirs.output(), "each ran its own release under the same name");
+}
+
+/// Writes a key into the store of a host that is stopped, as if it had been made earlier.
+async fn key_that_expired(host: &Host, ago: Duration) -> Token {
+    let now = SystemClock.now();
+    let clock = Arc::new(ManualClock::new(now));
+    let store = Store::open(&host.data_dir().join("troupe.db"), clock.clone()).await.unwrap();
+    let token = Token::generate(&SystemEntropy);
+    let key = NewKeyRow {
+        id: KeyId::generate(&*clock, &SystemEntropy),
+        name: "old".parse().unwrap(),
+        scopes: vec![Scope::Read],
+        token: Digest::of(token.reveal().as_bytes()),
+        expires_at: Some(Timestamp::from_millis(now.as_millis() - i64::try_from(ago.as_millis()).unwrap())),
+    };
+    store.create_key(&TenantId::default(), key).await.unwrap();
+    store.close().await;
+    token
+}
+
+#[tokio::test]
+async fn g77_a_key_is_good_for_a_minute_beyond_its_time_and_no_longer() {
+    let mut host = empty_host().await;
+    host.stop().await;
+    let lately = key_that_expired(&host, Duration::from_secs(1)).await;
+    let long_ago = key_that_expired(&host, Duration::from_secs(61)).await;
+    host.start().await;
+    host.client().with_token(Some(lately.reveal())).get("/api/v1/agents").await.of(200);
+    let late = host.client().with_token(Some(long_ago.reveal())).get("/api/v1/agents").await;
+    let problem = late.problem(401, "auth.expired");
+    assert!(problem["detail"].as_str().unwrap().starts_with("this token was good until "), "{problem}");
+}
+
+#[tokio::test]
+async fn g78_a_revoked_key_opens_nothing_from_the_answer_on() {
+    let mut host = empty_host().await;
+    let owner = host.client();
+    let key = owner.post("/api/v1/keys", &json!({ "name": "ci", "scopes": ["read"] })).await.of(201);
+    let client = owner.with_token(key["token"].as_str());
+    client.get("/api/v1/agents").await.of(200);
+    let revoked = owner.post(&format!("/api/v1/keys/{}/revoke", key["id"].as_str().unwrap()), &json!({})).await.of(200);
+    assert!(revoked["revoked_at"].is_string());
+    client.get("/api/v1/agents").await.problem(401, "auth.invalid");
+    host.kill().await;
+    host.start().await;
+    host.client().with_token(key["token"].as_str()).get("/api/v1/agents").await.problem(401, "auth.invalid");
+}
+
+#[tokio::test]
+async fn g78_a_key_that_is_used_all_the_time_is_refused_once_it_is_revoked() {
+    let host = empty_host().await;
+    let owner = host.client();
+    let key = owner.post("/api/v1/keys", &json!({ "name": "ci", "scopes": ["read"] })).await.of(201);
+    let client = owner.with_token(key["token"].as_str());
+    let users: Vec<_> = (0..8)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { while client.get("/api/v1/agents").await.status == 200 {} })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    owner.post(&format!("/api/v1/keys/{}/revoke", key["id"].as_str().unwrap()), &json!({})).await.of(200);
+    for _ in 0..20 {
+        client.get("/api/v1/agents").await.problem(401, "auth.invalid");
+    }
+    for user in users {
+        tokio::time::timeout(Duration::from_secs(5), user).await.expect("a refusal within 5 s").unwrap();
+    }
+}
+
+#[tokio::test]
+async fn g80_a_scope_opens_what_it_names_and_nothing_else() {
+    let host = host().await;
+    let owner = host.client();
+    let task = json!({ "agent": "echo", "skill": "echo", "input": { "text": "x" } });
+    let id = "0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b";
+    let asks: [(&str, Method, String, Value); 12] = [
+        ("read", Method::GET, "/api/v1/agents".to_owned(), json!({})),
+        ("read", Method::GET, "/api/v1/feed".to_owned(), json!({})),
+        ("read", Method::GET, format!("/api/v1/tasks/{id}/journal"), json!({})),
+        ("run", Method::POST, "/api/v1/tasks?wait=30".to_owned(), task),
+        ("run", Method::POST, format!("/api/v1/tasks/{id}/cancel"), json!({})),
+        ("operate", Method::POST, "/api/v1/deployments/echo/swap".to_owned(), json!({ "version": "1.0.0" })),
+        ("operate", Method::PUT, "/api/v1/deployments/echo/grants".to_owned(), json!({ "grants": {} })),
+        ("admin", Method::GET, "/api/v1/keys".to_owned(), json!({})),
+        ("admin", Method::POST, format!("/api/v1/keys/{id}/revoke"), json!({})),
+        ("metrics", Method::GET, "/metrics".to_owned(), json!({})),
+        ("owner", Method::GET, "/api/v1/tenants".to_owned(), json!({})),
+        ("owner", Method::POST, "/api/v1/tenants".to_owned(), json!({ "name": "mine" })),
+    ];
+    for scope in ALL {
+        let client = owner.with_key("default", &[scope]).await;
+        for (needs, method, path, body) in &asks {
+            let answer = client.send(client.request(method.clone(), path).json(body)).await;
+            if *needs == scope {
+                assert!(answer.status != 403, "{scope}: {method} {path}: {}", answer.text);
+            } else {
+                let problem = answer.problem(403, "auth.scope");
+                let named = format!("`{needs}`");
+                assert!(problem["detail"].as_str().unwrap().contains(&named), "{scope}: {method} {path}: {problem}");
+            }
+        }
+    }
+    assert_eq!(owner.get("/api/v1/deployments/echo").await.of(200)["epoch"], 3, "two changes by `operate` alone");
+}

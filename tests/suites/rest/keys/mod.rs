@@ -1,0 +1,4 @@
+//! API keys.
+
+mod give;
+mod see;
