@@ -36,6 +36,8 @@ pub struct Guests {
     pub hostile: Guest,
     /// Sends whatever request it is told to; asks for nothing of itself.
     pub fetch: Guest,
+    /// Sleeps, and tells what it saw when it woke.
+    pub sleeper: Guest,
 }
 
 /// Returns the guests, building them at the first call.
@@ -43,7 +45,7 @@ pub fn guests() -> &'static Guests {
     static GUESTS: OnceLock<Guests> = OnceLock::new();
     GUESTS.get_or_init(|| {
         let first = guests_dir().join("1.0.0");
-        compile(&first, "1.0.0", &["guest-echo", "guest-counter", "guest-hostile", "guest-fetch"]);
+        compile(&first, "1.0.0", &["guest-echo", "guest-counter", "guest-hostile", "guest-fetch", "guest-sleeper"]);
         let second = guests_dir().join("2.0.0");
         compile(&second, "2.0.0", &["guest-echo"]);
         Guests {
@@ -52,6 +54,7 @@ pub fn guests() -> &'static Guests {
             counter: Guest::read("counter", &first),
             hostile: Guest::read("hostile", &first),
             fetch: Guest::read("fetch", &first),
+            sleeper: Guest::read("sleeper", &first),
         }
     })
 }

@@ -183,6 +183,11 @@ pub(crate) struct Run {
     #[arg(long, value_name = "SECONDS")]
     pub(crate) timeout: Option<u64>,
 
+    /// How long it may take in all, in seconds, what it is suspended included; as long as it
+    /// may run when absent.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) lifetime: Option<u64>,
+
     /// The same key with the same request gives the same task.
     #[arg(long, value_name = "KEY")]
     pub(crate) idempotency_key: Option<String>,

@@ -156,6 +156,24 @@ pub const INVOCATION_TIME_MAX: Duration = Duration::from_secs(3600);
 /// The default deadline of an invocation.
 pub const INVOCATION_TIME_DEFAULT: Duration = Duration::from_secs(60);
 
+/// How long a guest waits before its invocation is suspended, if it waits for timers alone.
+/// A suspension costs two commits and a replay, which a shorter wait is not worth.
+pub const SUSPEND_AFTER: Duration = Duration::from_secs(5);
+/// How far ahead the end of a wait must lie for the invocation to be suspended: nearer, it
+/// would be resumed as soon as it is given up.
+pub const SUSPEND_AHEAD_MIN: Duration = Duration::from_secs(1);
+/// Longest journal of an invocation that is suspended: its resumption reads all of it into
+/// memory, as that of each other one that is resumed at the same time does. With a longer
+/// one it waits in its place.
+pub const SUSPENDED_JOURNAL_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Tasks that are suspended at once in one host. Each is a few rows; all of them are counted
+/// whenever one is due, which takes milliseconds up to here. Further ones wait in their place.
+pub const SUSPENDED_TASKS_MAX: u64 = 100_000;
+/// Suspended tasks that one commit queues again when they are due.
+pub const WOKEN_AT_ONCE: u32 = 256;
+/// Longest lifetime of a task, suspended or not: a month's wait for a person or a date.
+pub const TASK_LIFETIME_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
+
 /// How long an agent may take to start and to answer `describe`.
 pub const DESCRIBE_TIME_MAX: Duration = Duration::from_secs(10);
 

@@ -64,6 +64,7 @@ impl Runtime {
             observer: Arc::new(()),
             stop: Stop::default(),
             time: Duration::from_millis(row.timeout_ms),
+            life: Duration::from_millis(row.timeout_ms),
             memory_bytes: route.memory_bytes,
             output_bytes: route.output_bytes,
             seed: head.seed,

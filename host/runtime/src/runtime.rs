@@ -16,7 +16,7 @@ use crate::deploy::GrantPolicy;
 use crate::keyring::Keyring;
 use crate::route::Drain;
 use crate::routes::Routes;
-use crate::tasks::{Queue, Watchers, Workers};
+use crate::tasks::{Queue, Suspended, Watchers, Workers};
 use crate::tenants::Disabled;
 
 /// The parts a runtime is made of.
@@ -65,6 +65,7 @@ pub struct Inner {
     pub(crate) queue: Queue,
     pub(crate) workers: Workers,
     pub(crate) watchers: Watchers,
+    pub(crate) suspended: Suspended,
     stopping: AtomicBool,
 }
 
@@ -106,6 +107,7 @@ impl Runtime {
             queue: Queue::default(),
             workers: Workers::default(),
             watchers: Watchers::default(),
+            suspended: Suspended::default(),
             stopping: AtomicBool::new(false),
         }));
         runtime.sweep().await?;
@@ -116,6 +118,7 @@ impl Runtime {
         runtime.queue_pending().await?;
         runtime.dispatch();
         runtime.keep_leases();
+        runtime.keep_waking();
         Ok(runtime)
     }
 

@@ -6,6 +6,8 @@
 //!                    └─ else: committed as pending, queued by priority, claimed, run
 //!
 //!     pending ──▸ running ──▸ completed | failed | cancelled | in doubt
+//!        ▲           │
+//!        └ suspended ┘
 //! ```
 //!
 //! Accepted means that the client holds an id or an answer; what is accepted is on disk.
@@ -19,6 +21,7 @@ mod queue;
 mod resume;
 mod run;
 mod submit;
+mod suspend;
 mod watch;
 mod workers;
 
@@ -30,5 +33,6 @@ pub(crate) use ledger::recorded;
 pub(crate) use query::not_found;
 pub(crate) use queue::Queue;
 pub(crate) use run::{ended_as, facts};
+pub(crate) use suspend::Suspended;
 pub(crate) use watch::Watchers;
 pub(crate) use workers::Workers;

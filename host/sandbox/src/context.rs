@@ -12,6 +12,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use crate::capabilities::ProgressMeter;
 use crate::capabilities::http::{Http, Shared};
 use crate::clock::GuestClock;
+use crate::deadline::Deadline;
 use crate::egress::Egress;
 use crate::gate::Gate;
 use crate::invocation::{Facts, Invocation};
@@ -21,6 +22,7 @@ use crate::poll::Waits;
 use crate::port::{LogLevel, Observer};
 use crate::seeds::seed_of;
 use crate::stdio::LineStream;
+use crate::suspend::Suspension;
 
 /// The data of one store.
 pub(crate) struct Context {
@@ -31,6 +33,8 @@ pub(crate) struct Context {
     pub(crate) http: Http,
     pub(crate) facts: Facts,
     pub(crate) clock: GuestClock,
+    pub(crate) deadline: Deadline,
+    pub(crate) suspension: Suspension,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) progress: ProgressMeter,
     pub(crate) waits: Waits,
@@ -43,7 +47,9 @@ impl Context {
         invocation: Invocation,
         host_clock: Arc<dyn troupe_core::Clock>,
         egress: Option<Arc<Egress>>,
+        suspension: Suspension,
     ) -> Self {
+        let deadline = suspension.deadline(&invocation);
         let Invocation { facts, grants, ceiling, ledger, observer, memory_bytes, seed, started_at, recording, .. } =
             invocation;
         let clock = GuestClock::new(started_at);
@@ -79,6 +85,8 @@ impl Context {
             progress: ProgressMeter::default(),
             waits: Waits::default(),
             clock,
+            deadline,
+            suspension,
             observer,
             streams,
         }
@@ -95,9 +103,10 @@ impl Context {
         self.gate.count().map_err(wasmtime::Error::new)
     }
 
-    /// Logs the lines that were not finished, once the guest has ended.
-    pub(crate) fn finish_log(&mut self) {
-        for stream in &self.streams {
+    /// Logs the lines that were not finished, once the guest has ended. One that is suspended
+    /// goes on with them.
+    pub(crate) fn finish_log(&mut self, suspended: bool) {
+        for stream in self.streams.iter().filter(|_| !suspended) {
             stream.finish();
         }
         self.log.finish();

@@ -29,6 +29,7 @@ mod http_call;
 mod past;
 mod recording;
 mod state;
+mod suspend;
 mod under_way;
 mod waiting;
 
@@ -43,7 +44,7 @@ pub use http::check_grants;
 pub(crate) use http::{HttpAsk, HttpPermit};
 pub(crate) use http_call::kept;
 pub use http_call::{Header, HttpAnswer, HttpBody, HttpCall, HttpFailure};
-pub(crate) use past::PastWait;
+pub(crate) use past::{Completion, PastWait};
 pub(crate) use recording::{Past, diverged};
 pub use recording::{Recording, Then};
 pub use state::{Entry, StateAnswer, StateCall};
@@ -85,6 +86,8 @@ impl Gate {
         guest_clock: GuestClock,
         recording: Option<Recording>,
     ) -> Self {
+        // What was journalled before an interruption counts as well.
+        let journalled = recording.as_ref().map_or(0, Recording::bytes_gone_on_from);
         Self(Arc::new(Inner {
             grants,
             ceiling,
@@ -94,7 +97,7 @@ impl Gate {
             waiting: Mutex::default(),
             calls: AtomicU64::new(0),
             denied: AtomicU64::new(0),
-            journalled: AtomicU64::new(0),
+            journalled: AtomicU64::new(journalled),
             fatal: Mutex::default(),
             closed: AtomicBool::new(false),
             streamed: AtomicBool::new(false),

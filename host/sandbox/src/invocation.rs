@@ -23,8 +23,10 @@ pub struct Facts {
     pub trace: String,
     /// The attempt, from 1.
     pub attempt: u32,
-    /// When it is cut off.
+    /// When it is cut off, unless it is suspended: it moves on by as much as that takes.
     pub deadline: Timestamp,
+    /// The end of its task's time, which never moves.
+    pub latest: Timestamp,
     /// The deployment's configuration, a JSON object.
     pub configuration: Arc<RawValue>,
 }
@@ -43,8 +45,10 @@ pub struct Invocation {
     pub observer: Arc<dyn Observer>,
     /// The switch that ends it early.
     pub stop: Stop,
-    /// How long it may run.
+    /// How long it may run; one that was suspended, from the end of its wait on.
     pub time: Duration,
+    /// How long its task may still take, suspended or not.
+    pub life: Duration,
     /// How much linear memory it may hold, in bytes.
     pub memory_bytes: usize,
     /// How long its output may be, in bytes.
@@ -79,6 +83,8 @@ pub struct Usage {
 pub struct Outcome {
     /// The output as JSON text, or why there is none.
     pub result: Result<String>,
+    /// When it goes on, if it has not ended: it waits, and its result is but a word for that.
+    pub suspended: Option<Timestamp>,
     /// Journal rows that no commit has taken yet; they belong into the last one.
     pub rows: Vec<JournalRow>,
     /// Recorded rows that it did not come to.

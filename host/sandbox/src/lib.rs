@@ -14,6 +14,7 @@ mod clean;
 mod clock;
 mod component;
 mod context;
+mod deadline;
 mod egress;
 mod engine;
 mod gate;
@@ -30,6 +31,7 @@ mod stdio;
 mod stop;
 mod streams;
 mod stubs;
+mod suspend;
 mod world;
 
 pub use authentic::CacheKey;

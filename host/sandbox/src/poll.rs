@@ -17,7 +17,7 @@ use wasmtime_wasi::p2::DynPollable;
 use wasmtime_wasi_io::bindings::wasi::io::poll::{Host, HostPollable};
 
 use crate::context::Context;
-use crate::gate::{PastWait, diverged};
+use crate::gate::{Completion, PastWait, diverged};
 
 /// The pollables behind which a completion lies.
 #[derive(Debug, Default)]
@@ -59,7 +59,7 @@ impl Waits {
 
 impl Context {
     /// What a pollable waits for, if it was not delivered yet.
-    fn pending(&self, pollable: u32) -> Option<Wait> {
+    pub(crate) fn pending(&self, pollable: u32) -> Option<Wait> {
         let wait = self.waits.0.get(&pollable).copied()?;
         match wait {
             Wait::Answer { number } => self.gate.is_open(number).then_some(wait),
@@ -74,7 +74,9 @@ impl Context {
             Some(Wait::Answer { number: call }) => self.gate.deliver_answer(number, call),
             Some(Wait::Timer { number: call, due }) => {
                 self.waits.ring(pollable);
-                self.gate.deliver_timer(number, call, due);
+                if let Some(suspended) = self.gate.deliver_timer(number, call, due) {
+                    self.deadline.wakes(suspended);
+                }
             }
             // The rest of an answer too long to keep has come this far.
             Some(Wait::Rung) | None => self.gate.deliver_piece(),
@@ -89,7 +91,8 @@ impl Context {
     }
 
     /// Delivers again what a wait ended with before; the place of its pollable.
-    async fn deliver_again(&mut self, handles: &[u32], number: u64, call: u64, at: Timestamp) -> Result<u32> {
+    async fn deliver_again(&mut self, handles: &[u32], number: u64, completion: Completion) -> Result<u32> {
+        let Completion { call, at, suspended } = completion;
         let Some((index, handle, wait)) = self.waits_for(handles, call) else {
             let how = format!("it waited for call {call}, and now does not");
             return Err(wasmtime::Error::new(diverged(number, &how)));
@@ -101,6 +104,7 @@ impl Context {
             HostPollable::block(&mut self.table, Resource::new_borrow(handle)).await?;
         }
         self.gate.deliver_past(call, at);
+        self.deadline.moved_on(suspended);
         Ok(index)
     }
 
@@ -123,11 +127,13 @@ impl Host for Context {
             }
         }
         match self.gate.past_wait(number).map_err(wasmtime::Error::new)? {
-            PastWait::Completed(call, at) => return Ok(vec![self.deliver_again(&handles, number, call, at).await?]),
+            PastWait::Completed(completion) => {
+                return Ok(vec![self.deliver_again(&handles, number, completion).await?]);
+            }
             PastWait::Nothing(error) | PastWait::Ended(error) => return Err(wasmtime::Error::new(error)),
             PastWait::Live => {}
         }
-        let ready = Host::poll(&mut self.table, pollables).await?;
+        let ready = self.wait(number, &handles).await?;
         let ready = ready.into_iter().filter_map(|index| Some((index, *handles.get(usize::try_from(index).ok()?)?)));
         // `None` is less than any number: what is no completion goes first.
         let first = ready.min_by_key(|(_, handle)| self.pending(*handle).and_then(Wait::number));
@@ -145,8 +151,8 @@ impl HostPollable for Context {
             return self.is_ready(handle).await;
         }
         match self.gate.past_wait(number).map_err(wasmtime::Error::new)? {
-            PastWait::Completed(call, at) => {
-                self.deliver_again(&[handle], number, call, at).await?;
+            PastWait::Completed(completion) => {
+                self.deliver_again(&[handle], number, completion).await?;
                 return Ok(true);
             }
             PastWait::Nothing(_) | PastWait::Ended(_) => return Ok(false),
@@ -166,13 +172,13 @@ impl HostPollable for Context {
             return Ok(());
         }
         match self.gate.past_wait(number).map_err(wasmtime::Error::new)? {
-            PastWait::Completed(call, at) => {
-                return self.deliver_again(&[handle], number, call, at).await.map(drop);
+            PastWait::Completed(completion) => {
+                return self.deliver_again(&[handle], number, completion).await.map(drop);
             }
             PastWait::Nothing(error) | PastWait::Ended(error) => return Err(wasmtime::Error::new(error)),
             PastWait::Live => {}
         }
-        HostPollable::block(&mut self.table, pollable).await?;
+        self.wait(number, &[handle]).await?;
         self.deliver(number, handle).await
     }
 

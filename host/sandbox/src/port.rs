@@ -90,6 +90,12 @@ pub trait Ledger: Send {
         }
         Ok(())
     }
+
+    /// Whether the invocation may be suspended: whoever made it keeps its journal, and goes
+    /// on with it later.
+    fn may_suspend(&self) -> bool {
+        false
+    }
 }
 
 /// A ledger for runs that may keep nothing: every state call finds nothing, and a write

@@ -22,6 +22,7 @@ use crate::egress::Egress;
 use crate::invocation::{Facts, Invocation, Outcome, Usage};
 use crate::port::NoLedger;
 use crate::stop::Stop;
+use crate::suspend::{Suspended, Suspension};
 use crate::{engine, linker, outcome};
 
 /// What a sandbox is made with.
@@ -42,6 +43,7 @@ pub struct Sandbox {
     cache: Option<Cache>,
     clock: Arc<dyn Clock>,
     egress: Option<Arc<Egress>>,
+    suspension: Suspension,
     places: Semaphore,
     describes: Semaphore,
 }
@@ -68,6 +70,7 @@ impl Sandbox {
             cache,
             clock: config.clock,
             egress: None,
+            suspension: Suspension::default(),
             places: Semaphore::new(config.places),
             describes: Semaphore::new(limits::DESCRIBES_MAX),
         })
@@ -77,6 +80,15 @@ impl Sandbox {
     #[must_use]
     pub fn with_egress(mut self, egress: Egress) -> Self {
         self.egress = Some(Arc::new(egress));
+        self
+    }
+
+    /// Sets how long a guest waits before it is suspended, and how far ahead the end of its
+    /// wait must lie then. It is [`limits::SUSPEND_AFTER`] and [`limits::SUSPEND_AHEAD_MIN`]
+    /// otherwise.
+    #[must_use]
+    pub const fn with_suspension(mut self, after: Duration, ahead: Duration) -> Self {
+        self.suspension = Suspension { after, ahead };
         self
     }
 
@@ -166,7 +178,7 @@ impl Sandbox {
 
     /// A fresh store with its limits.
     fn store(&self, invocation: Invocation, clock: Arc<dyn Clock>) -> Store<Context> {
-        let mut store = Store::new(&self.engine, Context::new(invocation, clock, self.egress.clone()));
+        let mut store = Store::new(&self.engine, Context::new(invocation, clock, self.egress.clone(), self.suspension));
         store.limiter(|context| &mut context.limiter);
         store.set_hostcall_fuel(limits::TRANSFER_BYTES_MAX);
         store.set_max_component_handles(limits::GUEST_HANDLES_MAX);
@@ -175,19 +187,19 @@ impl Sandbox {
 
     async fn run(&self, agent: &Agent, invocation: Invocation, export: Export<'_>, clock: Arc<dyn Clock>) -> Outcome {
         let stop = invocation.stop.clone();
-        let time = invocation.time;
-        let whole = invocation.facts.deadline.since(invocation.started_at);
+        let since_start = |at: Timestamp| at.since(invocation.started_at);
+        let (whole, life) = (since_start(invocation.facts.deadline), since_start(invocation.facts.latest));
         let output_bytes_max = invocation.output_bytes;
         let mut store = self.store(invocation, clock);
-        let ends_at = tokio::time::Instant::now() + time;
+        let deadline = store.data().deadline.clone();
         store.set_epoch_deadline(1);
-        let watched = stop.clone();
+        let (watched, ends) = (stop.clone(), deadline.clone());
         store.epoch_deadline_callback(move |context| {
             if let Some(reason) = watched.reason() {
                 return Err(wasmtime::Error::new(reason.error()));
             }
-            if tokio::time::Instant::now() >= ends_at {
-                return Err(wasmtime::Error::new(deadline(whole)));
+            if ends.has_passed() {
+                return Err(wasmtime::Error::new(ends.error(whole, life)));
             }
             context.data().gate.check().map_err(wasmtime::Error::new)?;
             Ok(UpdateDeadline::Yield(1))
@@ -204,16 +216,18 @@ impl Sandbox {
             biased;
             result = called => result,
             reason = stop.stopped() => Err(wasmtime::Error::new(reason.error())),
-            () = tokio::time::sleep_until(ends_at) => Err(wasmtime::Error::new(deadline(whole))),
+            () = deadline.passed() => Err(wasmtime::Error::new(deadline.error(whole, life))),
         };
         http.writes.abort();
         let context = store.data_mut();
+        let suspended = result.as_ref().err().and_then(|error| error.downcast_ref::<Suspended>()).map(|by| by.until);
         let result = match result {
             Ok(Ok(output)) => within(output, output_bytes_max),
             Ok(Err(failure)) => Err(outcome::from_failure(failure)),
+            Err(_) if suspended.is_some() => Err(Error::internal("an invocation is suspended and taken for ended")),
             Err(error) => Err(outcome::from_trap(error, &context.limiter)),
         };
-        context.finish_log();
+        context.finish_log(suspended.is_some());
         let memory_bytes_peak = context.limiter.peak() as u64;
         // Ends what is under way, before the journal is closed.
         drop(store);
@@ -231,7 +245,7 @@ impl Sandbox {
             http_bytes_sent: counted(&http.meters.bytes_sent),
             http_bytes_received: counted(&http.meters.bytes_received),
         };
-        Outcome { result, rows: finished.rows, unmade: finished.unmade, usage }
+        Outcome { result, suspended, rows: finished.rows, unmade: finished.unmade, usage }
     }
 }
 
@@ -245,6 +259,7 @@ fn describing(started_at: Timestamp) -> Invocation {
             trace: String::new(),
             attempt: 1,
             deadline: started_at.plus(limits::DESCRIBE_TIME_MAX),
+            latest: started_at.plus(limits::DESCRIBE_TIME_MAX),
             configuration: Arc::from(RawValue::NULL.to_owned()),
         },
         grants: Grants::default(),
@@ -253,6 +268,7 @@ fn describing(started_at: Timestamp) -> Invocation {
         observer: Arc::new(()),
         stop: Stop::default(),
         time: limits::DESCRIBE_TIME_MAX,
+        life: limits::DESCRIBE_TIME_MAX,
         memory_bytes: limits::GUEST_MEMORY_BYTES_DEFAULT,
         output_bytes: limits::PROFILE_BYTES_MAX,
         seed: [0; 32],
@@ -277,13 +293,6 @@ async fn call(
         Export::Describe => skills.call_describe(store).await.map(Ok),
         Export::Perform { skill, input } => skills.call_perform(store, skill, input).await,
     }
-}
-
-fn deadline(time: Duration) -> Error {
-    Error::new(
-        Code::LimitDeadline,
-        format!("the agent did not end within its {} ms; give the task a longer timeout", time.as_millis()),
-    )
 }
 
 fn within(output: String, bytes_max: usize) -> Result<String> {

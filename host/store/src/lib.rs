@@ -29,6 +29,6 @@ pub use open::Store;
 pub use releases::{NewRelease, Published, ReleaseDigest, ReleaseRow};
 pub use state::{Quota, StateChange, StateOutcome, StateWrite};
 pub use tasks::{
-    Commit, CommitAnswer, Creation, Lease, Pending, Pin, Recovered, TaskEnd, TaskFilter, TaskPage, TaskRow,
+    Commit, CommitAnswer, Creation, Lease, Pending, Pin, Recovered, Suspensions, TaskEnd, TaskFilter, TaskPage, TaskRow,
 };
 pub use tenants::TenantRow;

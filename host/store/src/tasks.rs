@@ -2,10 +2,10 @@
 //!
 //! ```text
 //!  create ─▶ pending ──claim──▶ running ──commit with an end──▶ completed │ failed │ cancelled
-//!               │  ▲               │ │
-//!        cancel │  └── settled ────┘ └─ settled, after a write ─▶ in_doubt
-//!               ▼  (no write yet)
-//!           cancelled
+//!               │  ▲ ▲             │ │ │
+//!        cancel │  │ └── settled ──┘ │ └─ settled, after a write ─▶ in_doubt
+//!               ▼  │                 │ suspend
+//!       cancelled  └─ wake ─ suspended ──cancel──▶ cancelled
 //! ```
 //!
 //! An awaited call enters on the right: `record` keeps one that has ended, `begin` one
@@ -20,6 +20,7 @@ mod fingerprint;
 mod query;
 mod recover;
 mod row;
+mod suspend;
 
 pub use claim::Pending;
 pub use commit::{Commit, CommitAnswer, Pin};
@@ -28,3 +29,4 @@ pub use end::TaskEnd;
 pub use query::{TaskFilter, TaskPage};
 pub use recover::Recovered;
 pub use row::{Lease, TaskRow};
+pub use suspend::Suspensions;

@@ -32,7 +32,8 @@ pub fn attempt() -> u32 {
     backend::attempt()
 }
 
-/// Returns when the invocation will be cut off.
+/// Returns when the invocation will be cut off. After a sleep for which the task was suspended
+/// it is later by as much as the sleep took.
 pub fn deadline() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_millis(backend::deadline())
 }

@@ -79,6 +79,7 @@ pub async fn ask(
         input,
         idempotency_key: None,
         timeout_ms: None,
+        lifetime_ms: None,
         priority: 0,
         durability,
     };

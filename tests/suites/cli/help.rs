@@ -69,10 +69,12 @@ async fn the_help_of_run_shows_how_to_give_input() {
                                    absent
           --host <URL>             The host to talk to [env: TROUPE_HOST=] [default:
                                    http://127.0.0.1:7070]
+          --lifetime <SECONDS>     How long it may take in all, in seconds, what it is suspended
+                                   included; as long as it may run when absent
           --idempotency-key <KEY>  The same key with the same request gives the same task
-          --detach                 Print the accepted task and return without waiting for it
           --token <TOKEN>          The token to show; found in the data directory when absent [env:
                                    TROUPE_TOKEN]
+          --detach                 Print the accepted task and return without waiting for it
       -h, --help                   Print help
 
     Examples:

@@ -29,6 +29,7 @@ pub(crate) async fn run(args: &Args, command: &Run) -> Result<ExitCode> {
         input: input(&command.input)?,
         idempotency_key: command.idempotency_key.clone(),
         timeout_ms: command.timeout.map(|seconds| seconds.saturating_mul(1000)),
+        lifetime_ms: command.lifetime.map(|seconds| seconds.saturating_mul(1000)),
         priority: 0,
         durability: Durability::Full,
     };
@@ -122,6 +123,9 @@ async fn follow(client: &Client, task: &TaskView) -> Result<TaskView> {
                 if task.status.is_final() {
                     bar.finish_and_clear();
                     return Ok(task);
+                }
+                if let Some(wake_at) = task.wake_at {
+                    bar.suspend(|| output::note(&format!("suspended until {wake_at}; the task goes on by itself")));
                 }
             }
             _ => {}

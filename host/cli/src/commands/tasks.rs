@@ -59,6 +59,9 @@ pub(super) fn show(task: &TaskView) -> String {
     if let Some(release) = &task.release {
         out.push_str(&format!("release  {}, epoch {}\n", release.version, release.epoch));
     }
+    if let Some(wake_at) = &task.wake_at {
+        out.push_str(&format!("wakes    {wake_at}\n"));
+    }
     if let Some(failure) = &task.failure {
         out.push_str(&format!("failure  {} [{}]\n", failure.message, failure.code));
     }

@@ -91,9 +91,13 @@ pub struct NewTask {
     /// The same key with the same request gives the same task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
-    /// How long one attempt may run, in milliseconds.
+    /// How long one attempt may run, in milliseconds; what it is suspended does not count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
+    /// How long the task may take in all from when its attempt begins, in milliseconds,
+    /// suspended or not: at least `timeout_ms`, which it is when absent, at most 30 days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetime_ms: Option<u64>,
     /// Higher runs first; 0 when absent.
     #[serde(default)]
     pub priority: i32,
@@ -188,8 +192,12 @@ pub struct TaskView {
     pub priority: i32,
     /// Who asked.
     pub principal: String,
-    /// How long one attempt may run, in milliseconds.
+    /// How long one attempt may run, in milliseconds; what it is suspended does not count.
     pub timeout_ms: u64,
+    /// How long it may take in all, in milliseconds, suspended or not; `timeout_ms` when
+    /// absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetime_ms: Option<u64>,
     /// When it was accepted.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -197,6 +205,10 @@ pub struct TaskView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub started_at: Option<Timestamp>,
+    /// When it is taken up again, while it is suspended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub wake_at: Option<Timestamp>,
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]

@@ -4,16 +4,16 @@
 //! wait ends, or it ends itself: an answer and its row then share one commit.
 //!
 //! ```text
-//! NotYet ──first write, end of the wait──▶ Yes ──end──▶ Over(row)
-//!    └──────────────end─────────────────────────────────▶  │
-//!    └──── end that could not be kept ────▶ Over(None) ◂───┘ from Yes
+//! NotYet ──first write, end of the wait──▶ Yes ──end, suspension──▶ Over(row)
+//!    └──────────────end, suspension─────────────────────────────────▶  │
+//!    └──── one that could not be kept ────▶ Over(None) ◂── from Yes ───┘
 //! ```
 //!
 //! What hands a change of this to the store must wait for its answer: whoever may be
 //! dropped in the middle runs it in a task of its own.
 
 use tokio::sync::{Mutex, MutexGuard};
-use troupe_core::{Code, Error, Result};
+use troupe_core::{Code, Error, Result, Timestamp};
 use troupe_store::{Commit, CommitAnswer, JournalHead, JournalRow, Pin, StateChange, Store, TaskEnd, TaskRow};
 
 /// One attempt of a task, and how far the store knows of it.
@@ -22,6 +22,8 @@ pub(crate) struct Accepted {
     pub(crate) store: Store,
     pub(crate) pin: Pin,
     head: JournalHead,
+    /// Whether anything of it is ever on disk.
+    is_kept: bool,
     state: Mutex<Kept>,
 }
 
@@ -33,24 +35,30 @@ enum Kept {
     NotYet(TaskRow),
     /// Never to be on disk, by the caller's wish.
     Never(TaskRow),
-    /// The attempt has ended: with its last row, or without one if its end was not kept.
+    /// The attempt has ended, or this run of it: with its last row, or without one if that
+    /// was not kept.
     Over(Option<TaskRow>),
 }
 
 impl Accepted {
     /// An attempt that was claimed from the store.
     pub(crate) fn claimed(store: Store, pin: Pin, head: JournalHead, row: TaskRow) -> Self {
-        Self { store, pin, head, state: Mutex::new(Kept::Yes(row)) }
+        Self { store, pin, head, is_kept: true, state: Mutex::new(Kept::Yes(row)) }
     }
 
     /// An attempt that runs before anything of it is on disk.
     pub(crate) fn held(store: Store, pin: Pin, head: JournalHead, row: TaskRow) -> Self {
-        Self { store, pin, head, state: Mutex::new(Kept::NotYet(row)) }
+        Self { store, pin, head, is_kept: true, state: Mutex::new(Kept::NotYet(row)) }
     }
 
     /// An attempt of which nothing will be on disk.
     pub(crate) fn fleeting(store: Store, pin: Pin, head: JournalHead, row: TaskRow) -> Self {
-        Self { store, pin, head, state: Mutex::new(Kept::Never(row)) }
+        Self { store, pin, head, is_kept: false, state: Mutex::new(Kept::Never(row)) }
+    }
+
+    /// Whether the attempt's journal is kept, so that it can be resumed.
+    pub(crate) const fn is_kept(&self) -> bool {
+        self.is_kept
     }
 
     /// Puts the task on disk as running, if it is not there, and returns its row as it then
@@ -116,6 +124,26 @@ impl Accepted {
                 self.store.commit(commit).await?;
                 row
             }
+            Kept::Over(_) => return Err(self.lost()),
+        };
+        *state = Kept::Over(Some(row.clone()));
+        Ok(row)
+    }
+
+    /// Suspends the task with the rows that no commit has taken yet: this run of the attempt
+    /// is over. After an error that may pass, the same may be tried again.
+    pub(crate) async fn suspend(&self, journal: Vec<JournalRow>, until: Timestamp) -> Result<TaskRow> {
+        let mut state = self.state.lock().await;
+        let row = match &*state {
+            Kept::Yes(_) => self.store.suspend(&self.pin, journal, until).await?,
+            Kept::NotYet(row) => {
+                // Handed over together, so that both share one sync of the disk.
+                let begin = self.store.begin(row.clone(), &self.head);
+                let (begun, suspended) = tokio::join!(begin, self.store.suspend(&self.pin, journal, until));
+                *state = Kept::Yes(begun?);
+                suspended?
+            }
+            Kept::Never(_) => return Err(keeps_nothing()),
             Kept::Over(_) => return Err(self.lost()),
         };
         *state = Kept::Over(Some(row.clone()));

@@ -8,10 +8,11 @@ use troupe_sandbox::{Entry, JournalRow, Ledger, StateOutcome, StateWrite};
 use troupe_store::{Quota, StateChange};
 
 use super::accepted::Accepted;
+use super::suspend::Suspended;
 
-/// The durable side of one attempt.
+/// The durable side of one attempt, and how many tasks are suspended beside it.
 #[derive(Debug)]
-pub(crate) struct StoreLedger(pub(crate) Arc<Accepted>);
+pub(crate) struct StoreLedger(pub(crate) Arc<Accepted>, pub(crate) Suspended);
 
 #[async_trait]
 impl Ledger for StoreLedger {
@@ -44,6 +45,10 @@ impl Ledger for StoreLedger {
 
     async fn record(&mut self, rows: Vec<JournalRow>) -> Result<()> {
         self.0.commit(rows.into_iter().map(journalled).collect(), None).await.map(drop)
+    }
+
+    fn may_suspend(&self) -> bool {
+        self.0.is_kept() && self.1.has_room()
     }
 }
 

@@ -67,8 +67,10 @@ pub(crate) fn view(row: &TaskRow) -> TaskView {
         priority: row.priority,
         principal: row.principal.clone(),
         timeout_ms: row.timeout_ms,
+        lifetime_ms: row.lifetime_ms,
         created_at: row.created_at,
         started_at: row.started_at,
+        wake_at: row.wake_at,
         ended_at: row.ended_at,
     }
 }

@@ -1,4 +1,4 @@
-//! Going on with a task whose host died, or could not keep its end.
+//! Going on with a task that was suspended, or whose host died or could not keep its end.
 //!
 //! It is the same attempt: same release, configuration, seed and times. The guest runs from
 //! its beginning and is answered from the journal, so it comes to where it was without doing
@@ -29,8 +29,12 @@ impl Runtime {
         let (head, rows) = journal.ok_or_else(|| Error::internal("a task that began has no journal"))?;
         let deployment = self.store.deployment(&tenant, &row.agent).await?;
         let deployment = deployment.ok_or_else(|| Error::internal("a task that began has no deployment"))?;
+        let wrote = rows.iter().any(|row| row.write);
+        let recording = Recording::new(rows.into_iter().map(recorded).collect(), Then::GoOn);
         let (place, stop) = self.place(&row)?;
-        let entered = self.enter_past(&row, &head, deployment.grants, deployment.state_generation, &stop).await;
+        let was_suspended = recording.suspended_since().is_some();
+        let operator = (deployment.grants, deployment.state_generation);
+        let entered = self.enter_past(&row, &head, operator, &stop, was_suspended).await;
         let entered = match entered {
             // It stays pending and is tried again.
             Err(error) if error.retryable => return Err(error),
@@ -38,6 +42,7 @@ impl Runtime {
         };
         let row = self.store.resume(&tenant, task, &self.owner).await?;
         drop(turn);
+        self.watchers.stands(task, || view(&row));
         let pin = Pin {
             tenant,
             task,
@@ -49,9 +54,7 @@ impl Runtime {
             generation: deployment.state_generation,
         };
         place.holds(pin.lease_number);
-        let wrote = rows.iter().any(|row| row.write);
         let accepted = Arc::new(Accepted::claimed(self.store.clone(), pin, head.clone(), row.clone()));
-        let recording = Recording::new(rows.into_iter().map(recorded).collect(), Then::GoOn);
         match entered {
             Ok(entered) => {
                 let seat = Seat { slot, place, entered, stop };
@@ -66,14 +69,15 @@ impl Runtime {
     }
 
     /// Enters the route that the attempt began on. If it is still in force, that one; else it
-    /// is made again, and drains at once.
+    /// is made again: parked for a task that was suspended, which no swap waits for or ends,
+    /// and draining from the start for one that was interrupted.
     async fn enter_past(
         &self,
         row: &TaskRow,
         head: &JournalHead,
-        grants: Option<String>,
-        generation: u64,
+        (grants, generation): (Option<String>, u64),
         stop: &Stop,
+        was_suspended: bool,
     ) -> Result<Entered> {
         if let Ok(route) = self.route(&row.tenant, row.agent.as_str())
             && route.row.digest == head.release.digest
@@ -85,7 +89,9 @@ impl Runtime {
         let route = self.past_route(&row.tenant, &row.agent, head, grants, generation).await?;
         let entered = route.enter(row.id, stop.clone());
         let entered = entered.ok_or_else(|| Error::internal("a route that was just made is retired"))?;
-        self.routes.put_past(&route);
+        if !was_suspended {
+            self.routes.put_past(&route);
+        }
         Ok(entered)
     }
 

@@ -1,4 +1,4 @@
-//! Running an attempt: from its turn to its end.
+//! Running an attempt: from its turn to its end, or to where it is suspended.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,14 +6,13 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use troupe_core::view::{TaskFailure, TaskStatus};
-use troupe_core::{Code, Digest, Error, Result, limits};
+use troupe_core::{Code, Digest, Error, Result, Timestamp, limits};
 use troupe_sandbox::{Facts, Invocation, Recording, Stop, StopReason};
 use troupe_store::{JournalHead, JournalRow, Lease, Pin, TaskEnd, TaskRow};
 
 use super::accepted::Accepted;
 use super::ledger::{StoreLedger, journalled};
 use super::observe::TaskObserver;
-use super::query::view;
 use super::queue::Turn;
 use super::workers::Place;
 use crate::Runtime;
@@ -31,6 +30,14 @@ pub(super) struct Seat {
     pub(super) place: Place,
     pub(super) entered: Entered,
     pub(super) stop: Stop,
+}
+
+/// The last commit of a run.
+#[derive(Debug, Clone)]
+enum Last {
+    End(TaskEnd),
+    /// The task is taken up again at this time.
+    Suspension(Timestamp),
 }
 
 impl Seat {
@@ -178,8 +185,8 @@ impl Runtime {
         Ok((row, pin, head))
     }
 
-    /// Runs an attempt to its end and commits the end. A resumed one has its recording, and
-    /// whether that holds a write.
+    /// Runs an attempt to its end, or until it is suspended, and commits that. A resumed one
+    /// has its recording, and whether that holds a write.
     pub(super) async fn run_attempt(
         &self,
         accepted: Arc<Accepted>,
@@ -191,16 +198,12 @@ impl Runtime {
         let Seat { slot, place, entered, stop } = seat;
         let route = Arc::clone(&entered.route);
         let (recording, wrote) = resumed.unzip();
-        let time = match recording {
-            // The time that the host was away counts.
-            Some(_) => head.deadline.since(self.clock.now()),
-            None => Duration::from_millis(row.timeout_ms),
-        };
+        let (time, life) = times(&row, &head, recording.as_ref(), self.clock.now());
         let invocation = Invocation {
             facts: facts(&row, &head, &route),
             grants: route.grants.clone(),
             ceiling: route.skill(row.skill.as_str()).map_or(troupe_core::Effect::Read, |skill| skill.effect),
-            ledger: Box::new(StoreLedger(Arc::clone(&accepted))),
+            ledger: Box::new(StoreLedger(Arc::clone(&accepted), self.suspended.clone())),
             observer: Arc::new(TaskObserver {
                 tenant: row.tenant.clone(),
                 task: row.id,
@@ -209,13 +212,16 @@ impl Runtime {
             }),
             stop: stop.clone(),
             time,
+            life,
             memory_bytes: route.memory_bytes,
             output_bytes: route.output_bytes,
             seed: head.seed,
             started_at: head.started_at,
             recording,
         };
+        let running = Running::one();
         let outcome = self.sandbox.perform(&route.agent, invocation, row.skill.as_str(), &row.input).await;
+        drop(running);
         if let (Some(wrote), Err(error)) = (wrote, &outcome.result)
             && matches!(error.code, Code::ReplayDiverged | Code::ReplayImpossible)
         {
@@ -225,45 +231,61 @@ impl Runtime {
             self.queue_pending().await?;
             return Ok(row);
         }
-        let (status, output, failure) = ended_as(&route, row.skill.as_str(), outcome.result).await;
+        let last = match outcome.suspended {
+            Some(until) => Last::Suspension(until.min(latest(&row, &head))),
+            None => {
+                let (status, output, failure) = ended_as(&route, row.skill.as_str(), outcome.result).await;
+                Last::End(TaskEnd { status, output, failure, ended_at: self.clock.now() })
+            }
+        };
         drop(slot);
-        let end = TaskEnd { status, output, failure, ended_at: self.clock.now() };
-        meter(&row, &end, outcome.usage, self.clock.now());
-        let ended = if stop.reason() == Some(StopReason::Lost) {
+        meter(&row, &last, outcome.usage, self.clock.now());
+        let kept = if stop.reason() == Some(StopReason::Lost) {
             // Whoever holds the task now ends it.
             accepted.give_up().await;
             Err(StopReason::Lost.error())
         } else {
             let journal = outcome.rows.into_iter().map(journalled).collect();
-            self.keep_end(&accepted, journal, end, entered).await
+            self.keep_last(&accepted, journal, last, entered).await
         };
         drop(place);
-        if let Ok(row) = &ended {
-            self.watchers.end(row.id, || view(row));
+        if let Ok(row) = &kept {
+            self.tell(row);
         }
-        ended
+        kept
     }
 
-    /// Commits the end of an attempt. A disk that is full and a store that is busy are
-    /// waited out for a while; what is on disk of a task whose end is not kept even then is
-    /// settled when its lease is over.
-    async fn keep_end(
+    /// Makes the last commit of a run. A disk that is full and a store that is busy are
+    /// waited out for a while; what is on disk of a task whose last commit is not kept even
+    /// then is settled when its lease is over.
+    async fn keep_last(
         &self,
         accepted: &Accepted,
         journal: Vec<JournalRow>,
-        end: TaskEnd,
+        mut last: Last,
         entered: Entered,
     ) -> Result<TaskRow> {
         let until = tokio::time::Instant::now() + limits::TASK_END_TIME_MAX;
         let mut entered = Some(entered);
         let mut pause = END_PAUSE_MIN;
         loop {
-            let error = match accepted.end(journal.clone(), end.clone()).await {
+            let kept = match last.clone() {
+                Last::End(end) => accepted.end(journal.clone(), end).await,
+                Last::Suspension(until) => accepted.suspend(journal.clone(), until).await,
+            };
+            let error = match kept {
                 Ok(row) => return Ok(row),
                 Err(error) => error,
             };
             // The guest is gone: no swap waits for the disk.
             drop(entered.take());
+            if error.code == Code::Cancelled && matches!(last, Last::Suspension(_)) {
+                // Somebody asked for its end in the moment in which it left off.
+                let failure = Some(TaskFailure::from(&error));
+                let ended_at = self.clock.now();
+                last = Last::End(TaskEnd { status: TaskStatus::Cancelled, output: None, failure, ended_at });
+                continue;
+            }
             let (tenant, task) = (&accepted.pin.tenant, accepted.pin.task);
             let may_pass = error.retryable && self.store.check().is_ok();
             if !may_pass || tokio::time::Instant::now() >= until {
@@ -278,6 +300,39 @@ impl Runtime {
     }
 }
 
+/// The end of a task's time, suspended or not.
+fn latest(row: &TaskRow, head: &JournalHead) -> Timestamp {
+    head.started_at.plus(Duration::from_millis(row.lifetime_ms.unwrap_or(row.timeout_ms)))
+}
+
+/// How long an attempt may run and its task may take, from now on. Of one that is resumed,
+/// the time that the host was away counts, and that for which it was suspended does not.
+fn times(row: &TaskRow, head: &JournalHead, recording: Option<&Recording>, now: Timestamp) -> (Duration, Duration) {
+    let Some(recording) = recording else {
+        let life = Duration::from_millis(row.lifetime_ms.unwrap_or(row.timeout_ms));
+        return (Duration::from_millis(row.timeout_ms), life);
+    };
+    let deadline = head.deadline.plus(recording.suspended());
+    let from = recording.suspended_since().unwrap_or(now);
+    (deadline.since(from), latest(row, head).since(now))
+}
+
+/// An invocation that holds a store, as long as this lives.
+struct Running;
+
+impl Running {
+    fn one() -> Self {
+        metrics::gauge!("troupe_invocations_running").increment(1.0);
+        Self
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        metrics::gauge!("troupe_invocations_running").decrement(1.0);
+    }
+}
+
 /// What a guest may know of its attempt; the same whenever it is asked.
 pub(crate) fn facts(row: &TaskRow, head: &JournalHead, route: &Route) -> Facts {
     Facts {
@@ -287,6 +342,7 @@ pub(crate) fn facts(row: &TaskRow, head: &JournalHead, route: &Route) -> Facts {
         trace: traceparent(&head.seed),
         attempt: row.attempt,
         deadline: head.deadline,
+        latest: latest(row, head),
         configuration: Arc::clone(&route.configuration),
     }
 }
@@ -339,13 +395,21 @@ async fn checked(route: &Arc<Route>, skill: &str, output: String) -> Result<Stri
     .await
 }
 
-fn meter(row: &TaskRow, end: &TaskEnd, usage: troupe_sandbox::Usage, now: troupe_core::Timestamp) {
+fn meter(row: &TaskRow, last: &Last, usage: troupe_sandbox::Usage, now: Timestamp) {
     let agent = row.agent.to_string();
-    let status = end.status.as_str();
-    metrics::counter!("troupe_tasks_total", "agent" => agent.clone(), "status" => status).increment(1);
-    let seconds = now.since(row.created_at).as_secs_f64();
-    metrics::histogram!("troupe_task_seconds", "agent" => agent.clone()).record(seconds);
-    metrics::counter!("troupe_host_calls_total", "agent" => agent.clone()).increment(usage.host_calls);
+    match last {
+        Last::End(end) => {
+            let status = end.status.as_str();
+            metrics::counter!("troupe_tasks_total", "agent" => agent.clone(), "status" => status).increment(1);
+            let seconds = now.since(row.created_at).as_secs_f64();
+            metrics::histogram!("troupe_task_seconds", "agent" => agent.clone()).record(seconds);
+            // Those that were made before a suspension are among them.
+            metrics::counter!("troupe_host_calls_total", "agent" => agent.clone()).increment(usage.host_calls);
+        }
+        Last::Suspension(_) => {
+            metrics::counter!("troupe_suspensions_total", "agent" => agent.clone()).increment(1);
+        }
+    }
     metrics::counter!("troupe_denied_calls_total", "agent" => agent.clone()).increment(usage.denied);
     metrics::counter!("troupe_http_requests_total", "agent" => agent.clone()).increment(usage.http_requests);
     metrics::counter!("troupe_http_sent_bytes_total", "agent" => agent.clone()).increment(usage.http_bytes_sent);

@@ -97,6 +97,12 @@ impl Runtime {
             let most = limits::INVOCATION_TIME_MAX.as_millis();
             return Err(Error::new(Code::RequestInvalid, format!("`timeout_ms` is 1 to {most}")));
         }
+        let lifetime = request.lifetime_ms.map(Duration::from_millis);
+        if lifetime.is_some_and(|lifetime| lifetime < time || lifetime > limits::TASK_LIFETIME_MAX) {
+            let (least, most) = (time.as_millis(), limits::TASK_LIFETIME_MAX.as_millis());
+            let message = format!("`lifetime_ms` is {least}, as long as the task may run, to {most}");
+            return Err(Error::new(Code::RequestInvalid, message));
+        }
         Ok(TaskRow {
             id: TaskId::generate(&*self.clock, &*self.entropy),
             tenant: caller.tenant.clone(),
@@ -110,10 +116,12 @@ impl Runtime {
             idempotency_key: request.idempotency_key.clone(),
             caused_by: None,
             timeout_ms: u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
+            lifetime_ms: request.lifetime_ms,
             release: None,
             output: None,
             failure: None,
             lease: None,
+            wake_at: None,
             created_at: self.clock.now(),
             started_at: None,
             ended_at: None,
@@ -149,7 +157,15 @@ impl Runtime {
         let attempt = Arc::clone(&accepted);
         let run = tokio::spawn(async move { runtime.run_attempt(attempt, row, head, seat, None).await });
         let row = match tokio::time::timeout_at(until, run).await {
-            Ok(ended) => ended.map_err(Error::internal)??,
+            Ok(run) => {
+                let row = run.map_err(Error::internal)??;
+                if !row.status.is_final() {
+                    // It was suspended, or starts over.
+                    let task = self.ended(&row.tenant, row.id, until.saturating_duration_since(Instant::now())).await?;
+                    return Ok(Submitted { task, is_new: true });
+                }
+                row
+            }
             Err(_) => tokio::spawn(async move { accepted.keep().await }).await.map_err(Error::internal)??,
         };
         Ok(Submitted { task: view(&row), is_new: true })

@@ -24,7 +24,8 @@ const BEHIND_MAX: usize = 256;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum TaskEvent {
-    /// The task as it stands: the first event, and the last when it has ended.
+    /// The task as it stands: the first event, whenever it is suspended or taken up again, and
+    /// the last when it has ended.
     Task(Box<TaskView>),
     /// How far it is.
     Progress(Progress),
@@ -48,6 +49,7 @@ struct Watched {
 #[derive(Debug, Clone)]
 enum Line {
     Part(Arc<RawValue>),
+    Stands(Box<TaskView>),
     End(Box<TaskView>),
 }
 
@@ -65,6 +67,13 @@ impl Watchers {
     pub(super) fn part(&self, task: TaskId, part: Arc<RawValue>) {
         if let Some(watched) = self.lock().get(&task) {
             let _ = watched.line.send(Line::Part(part));
+        }
+    }
+
+    /// Tells the watchers how a task stands that has not ended.
+    pub(crate) fn stands(&self, task: TaskId, view: impl FnOnce() -> TaskView) {
+        if let Some(watched) = self.lock().get(&task) {
+            let _ = watched.line.send(Line::Stands(Box::new(view())));
         }
     }
 
@@ -133,7 +142,11 @@ impl TaskEvents {
             return Some(TaskEvent::Task(Box::new(view)));
         }
         let event = self.channel.as_mut()?.next().await;
-        if event.as_ref().is_none_or(|event| matches!(event, TaskEvent::Task(_))) {
+        let goes_on = match &event {
+            Some(TaskEvent::Task(task)) => !task.status.is_final(),
+            event => event.is_some(),
+        };
+        if !goes_on {
             self.leave();
         }
         event
@@ -156,6 +169,7 @@ impl Channel {
             Some(progress) = newest(&mut self.progress, self.next_progress) => Some(self.tell(progress)),
             line = self.line.recv() => match line {
                 Ok(Line::Part(part)) => Some(TaskEvent::Partial(part)),
+                Ok(Line::Stands(task)) => Some(TaskEvent::Task(task)),
                 Ok(Line::End(end)) => {
                     let newest = self.progress.borrow_and_update().clone();
                     match newest.filter(|newest| self.told.as_ref() != Some(newest)) {

@@ -33,7 +33,7 @@ impl Host for Context {
 
     fn deadline(&mut self) -> Result<u64> {
         self.count()?;
-        Ok(u64::try_from(self.facts.deadline.as_millis()).unwrap_or(0))
+        Ok(u64::try_from(self.deadline.told().as_millis()).unwrap_or(0))
     }
 
     fn configuration(&mut self) -> Result<String> {

@@ -108,6 +108,13 @@ pub enum Answer {
     HttpFailed(HttpFailure),
     /// What the guest waited for: the number of the call that had come to its end.
     Completed(u64),
+    /// The same of a wait for which the invocation was suspended.
+    Woken {
+        /// The number of the call that had come to its end.
+        call: u64,
+        /// How long the wait took, in milliseconds; the deadline moves on by as much.
+        suspended_ms: u64,
+    },
 }
 
 impl Answer {
@@ -138,6 +145,7 @@ impl Answer {
             Self::HttpStreamed(answer) => format!("{}, streamed", answer.status),
             Self::HttpFailed(failure) => format!("{}: {}", failure.code, failure.message),
             Self::Completed(call) => format!("call {call} was complete"),
+            Self::Woken { call, suspended_ms } => format!("call {call} was complete after {suspended_ms} ms"),
         }
     }
 

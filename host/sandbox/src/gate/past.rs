@@ -2,6 +2,7 @@
 //! the record. Such calls are not authorised, performed or journalled again.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use troupe_core::{Code, Error, Result, Timestamp};
 
@@ -11,8 +12,8 @@ use super::{Answer, Call, Gate, HttpCall};
 /// What the record says of a wait.
 #[derive(Debug)]
 pub(crate) enum PastWait {
-    /// This call's completion was delivered, at this time.
-    Completed(u64, Timestamp),
+    /// A completion was delivered.
+    Completed(Completion),
     /// It delivered nothing. A guest that only looked goes on; one that waits has parted
     /// from the record, with this error.
     Nothing(Error),
@@ -21,6 +22,17 @@ pub(crate) enum PastWait {
     Ended(Error),
     /// There is no record, or none any more.
     Live,
+}
+
+/// What a wait ended with before.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Completion {
+    /// The call that had come to its end.
+    pub(crate) call: u64,
+    /// When it was delivered.
+    pub(crate) at: Timestamp,
+    /// How long the wait took, if the invocation was suspended for it.
+    pub(crate) suspended: Duration,
 }
 
 impl Gate {
@@ -87,10 +99,21 @@ impl Gate {
     pub(crate) fn past_wait(&self, number: u64) -> Result<PastWait> {
         let Some(recording) = &self.0.recording else { return Ok(PastWait::Live) };
         match (recording.look(number, &Call::Wait)?, recording.then()) {
-            (Past::Answered(Answer::Completed(call), at), _) => Ok(PastWait::Completed(call, at)),
+            (Past::Answered(Answer::Completed(call), at), _) => {
+                Ok(PastWait::Completed(Completion { call, at, suspended: Duration::ZERO }))
+            }
+            (Past::Answered(Answer::Woken { call, suspended_ms }, at), _) => {
+                let suspended = Duration::from_millis(suspended_ms);
+                Ok(PastWait::Completed(Completion { call, at, suspended }))
+            }
             (Past::Answered(..), _) => Err(Error::internal("a wait is recorded with the answer of another call")),
             (Past::Over, Then::GoOn) => Ok(PastWait::Live),
             (Past::Over, Then::Stop) => Ok(PastWait::Ended(recording::ended(number, Call::Wait.name()))),
+            // The wait that the invocation was suspended in has not ended.
+            (Past::Unanswered { .. }, then) if recording.suspended_in(number).is_some() => Ok(match then {
+                Then::GoOn => PastWait::Live,
+                Then::Stop => PastWait::Ended(recording::ended(number, Call::Wait.name())),
+            }),
             (Past::Unanswered { .. } | Past::Absent, _) => {
                 Ok(PastWait::Nothing(recording::diverged(number, "the guest waits for what it did not wait for")))
             }

@@ -15,10 +15,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use troupe_core::{Code, Error, Result, Timestamp};
 
 use super::{Answer, Call, HttpCall, JournalRow};
+
+/// More bytes than the answer of a wait has.
+const WOKEN_BYTES_MAX: usize = 128;
 
 /// What follows the last recorded row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +41,11 @@ pub struct Recording {
     answered: BTreeMap<u64, bool>,
     last: u64,
     then: Then,
+    bytes: u64,
+    /// The wait that the invocation was suspended in, and when that began.
+    suspended_in: Option<(u64, Timestamp)>,
+    /// How long it was suspended before.
+    suspended: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -69,7 +78,35 @@ impl Recording {
         let rows: BTreeMap<u64, JournalRow> = rows.into_iter().map(|row| (row.number, row)).collect();
         let answered = rows.values().map(|row| (row.number, !row.answer.is_empty())).collect();
         let last = rows.last_key_value().map_or(0, |(number, _)| *number);
-        Self { rows: Mutex::new(Rows { ahead: rows, ..Rows::default() }), answered, last, then }
+        let bytes = rows.values().map(|row| (row.call.len() + row.answer.len()) as u64).sum();
+        let suspended = rows.values().map(was_suspended).sum();
+        let suspended_in = rows.last_key_value().and_then(|(number, row)| {
+            let is_open_wait = row.answer.is_empty() && Call::decode(&row.call).ok() == Some(Call::Wait);
+            is_open_wait.then_some((*number, row.at))
+        });
+        let rows = Mutex::new(Rows { ahead: rows, ..Rows::default() });
+        Self { rows, answered, last, then, bytes, suspended_in, suspended }
+    }
+
+    /// How long the invocation was suspended in waits that have ended.
+    pub const fn suspended(&self) -> Duration {
+        self.suspended
+    }
+
+    /// When the wait began that the invocation was suspended in; nothing if it was not
+    /// suspended but interrupted.
+    pub fn suspended_since(&self) -> Option<Timestamp> {
+        self.suspended_in.map(|(_, since)| since)
+    }
+
+    /// When the wait `number` began, if it is the one that the invocation was suspended in.
+    pub(crate) fn suspended_in(&self, number: u64) -> Option<Timestamp> {
+        self.suspended_in.filter(|(wait, _)| *wait == number).map(|(_, since)| since)
+    }
+
+    /// Bytes of the rows, if the invocation goes on after them.
+    pub(crate) fn bytes_gone_on_from(&self) -> u64 {
+        if self.then == Then::GoOn { self.bytes } else { 0 }
     }
 
     pub(crate) const fn then(&self) -> Then {
@@ -141,6 +178,18 @@ impl Recording {
 
     fn lock(&self) -> MutexGuard<'_, Rows> {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How long an invocation was suspended in the wait of this row.
+fn was_suspended(row: &JournalRow) -> Duration {
+    // Others are long and not worth reading twice.
+    if row.answer.len() > WOKEN_BYTES_MAX {
+        return Duration::ZERO;
+    }
+    match Answer::decode(&row.answer) {
+        Ok(Answer::Woken { suspended_ms, .. }) => Duration::from_millis(suspended_ms),
+        _ => Duration::ZERO,
     }
 }
 

@@ -3,6 +3,7 @@
 //! between.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use troupe_core::{Code, Error, Kind, Result, Timestamp, limits};
 
@@ -111,15 +112,19 @@ impl Gate {
         let at = self.deliver();
         let mut waiting = self.waiting();
         waiting.deliver(call, at);
-        waiting.push(waited(number, call, at));
+        waiting.push(waited(number, call, at, None));
     }
 
     /// Tells the guest that the timer `call` rang, as what the wait `number` ended with.
-    /// The guest's clock reaches `due`, whatever the host's clock does.
-    pub(crate) fn deliver_timer(&self, number: u64, call: u64, due: Timestamp) {
+    /// The guest's clock reaches `due`, whatever the host's clock does. Returns how long the
+    /// wait took, if the invocation was suspended for it.
+    pub(crate) fn deliver_timer(&self, number: u64, call: u64, due: Timestamp) -> Option<Duration> {
         let at = self.now().max(due);
         self.0.guest_clock.deliver(at);
-        self.waiting().push(waited(number, call, at));
+        let suspended = self.0.recording.as_ref().and_then(|recording| recording.suspended_in(number));
+        let suspended = suspended.map(|since| at.since(since));
+        self.waiting().push(waited(number, call, at, suspended));
+        suspended
     }
 
     /// Lets the guest's clock move after a wait for a piece of a streamed answer. Such an
@@ -136,8 +141,13 @@ impl Gate {
     }
 }
 
-/// The row of a wait that ended with the end of another call.
-fn waited(number: u64, call: u64, at: Timestamp) -> JournalRow {
-    let answer = Answer::Completed(call).encode();
+/// The row of a wait that ended with the end of another call; it took so long, if the
+/// invocation was suspended for it.
+fn waited(number: u64, call: u64, at: Timestamp, suspended: Option<Duration>) -> JournalRow {
+    let answer = match suspended.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)) {
+        None => Answer::Completed(call),
+        Some(suspended_ms) => Answer::Woken { call, suspended_ms },
+    };
+    let answer = answer.encode();
     JournalRow { number, at, call: encode(&Call::Wait), answer, write: false }
 }

@@ -127,6 +127,11 @@ impl Waiting {
         }
     }
 
+    /// Whether no call is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.open.is_empty()
+    }
+
     /// Whether a call is there whose answer the guest has not been given.
     pub(super) fn is_open(&self, number: u64) -> bool {
         self.open.contains_key(&number)

@@ -14,3 +14,4 @@ mod replay;
 mod secrets;
 mod server;
 mod support;
+mod suspend;

@@ -29,7 +29,7 @@ async fn bench() -> Bench {
 }
 
 /// The journal as the store would hold it: a row of the same number completes the first.
-fn journal(commits: &[Vec<JournalRow>]) -> Vec<JournalRow> {
+pub fn journal(commits: &[Vec<JournalRow>]) -> Vec<JournalRow> {
     let mut rows: BTreeMap<u64, JournalRow> = BTreeMap::new();
     for row in commits.iter().flatten() {
         let kept = rows.entry(row.number).or_insert_with(|| row.clone());

@@ -23,7 +23,7 @@ pub const SESSION_TOKEN: &str = "IQoJb3JpZ2luX2VjEXAMPLETOKENvZ3VhcmQgdGhpcyB3ZW
 pub const BEARER: &str = "tok_4f9a8b7c6d5e4f3a2b1c";
 
 /// The guests, built once for all tests of the process.
-const GUESTS: [&str; 2] = ["fetch", "weave"];
+const GUESTS: [&str; 3] = ["fetch", "sleeper", "weave"];
 
 fn guest(name: &str) -> &'static [u8] {
     static BUILT: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
@@ -74,6 +74,8 @@ pub struct Bench {
     sandbox: Sandbox,
     agent: Agent,
     pub ceiling: Effect,
+    /// Whether invocations may be suspended.
+    pub suspends: bool,
     /// So many commits are taken, and no more.
     pub commits_max: usize,
     pub time: Duration,
@@ -110,12 +112,22 @@ impl Bench {
             sandbox,
             agent,
             ceiling: Effect::Destructive,
+            suspends: false,
             commits_max: usize::MAX,
             time: Duration::from_secs(30),
             recorded: Arc::default(),
             writes: Arc::default(),
             log: Arc::default(),
         }
+    }
+
+    /// A bench with a guest of its own, which is suspended when it waits so long for what
+    /// lies so far ahead.
+    pub async fn suspending(name: &str, after: Duration, ahead: Duration) -> Self {
+        let mut bench = Self::of(name, |egress| egress).await;
+        bench.sandbox = bench.sandbox.with_suspension(after, ahead);
+        bench.suspends = true;
+        bench
     }
 
     /// Performs a skill and returns the whole outcome.
@@ -140,11 +152,13 @@ impl Bench {
                 trace: String::new(),
                 attempt: 1,
                 deadline: now.plus(Duration::from_secs(30)),
+                latest: now.plus(Duration::from_secs(30)),
                 configuration: Arc::from(RawValue::NULL.to_owned()),
             },
             grants,
             ceiling: self.ceiling,
             ledger: Box::new(Remembering {
+                suspends: self.suspends,
                 commits_max: self.commits_max,
                 recorded: Arc::clone(&self.recorded),
                 server: self.server.clone(),
@@ -153,6 +167,7 @@ impl Bench {
             observer: Arc::new(Watching(Arc::clone(&self.log))),
             stop: Stop::default(),
             time: self.time,
+            life: self.time,
             memory_bytes: 128 << 20,
             output_bytes: 16 << 20,
             seed: [7; 32],
@@ -220,6 +235,7 @@ impl Observer for Watching {
 
 /// A ledger that remembers what it is told. A key holds whatever was written last, to any.
 struct Remembering {
+    suspends: bool,
     commits_max: usize,
     recorded: Arc<Mutex<Vec<Recorded>>>,
     server: Server,
@@ -258,5 +274,9 @@ impl Ledger for Remembering {
         let requests_seen = self.server.requests().len();
         self.recorded.lock().unwrap().push(Recorded { rows, requests_seen });
         Ok(())
+    }
+
+    fn may_suspend(&self) -> bool {
+        self.suspends
     }
 }

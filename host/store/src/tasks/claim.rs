@@ -83,7 +83,7 @@ impl Store {
     }
 }
 
-fn read_pending(row: &SqliteRow) -> Done<Pending> {
+pub(super) fn read_pending(row: &SqliteRow) -> Done<Pending> {
     Ok(Pending { tenant: row.parsed("tenant")?, task: row.parsed("id")?, priority: row::priority(row)? })
 }
 

@@ -27,7 +27,8 @@ pub(super) async fn end(tx: &mut Tx, tenant: &TenantId, task: TaskId, end: TaskE
         return Err(Error::internal(format!("task {task}: {} is not an end", end.status.as_str())).into());
     }
     let ended = sqlx::query(
-        "update tasks set status = $3, output = $4, failure = $5, ended_at = $6, lease_owner = null, lease_until = null
+        "update tasks set status = $3, output = $4, failure = $5, ended_at = $6, lease_owner = null, lease_until = null,
+            wake_at = null
          where tenant = $1 and id = $2
          returning *",
     )

@@ -5,7 +5,8 @@
 //! task is resumed, as the same attempt on the same release, answered from its journal; so
 //! it is pending again and keeps all that. Whoever was asked to stop is not resumed; with a
 //! write whose outcome nobody knows it ends `in_doubt`, naming the call. A task that is
-//! interrupted again and again may be what ends the host, so the times have a limit.
+//! interrupted again and again may be what ends the host, so the times have a limit; they
+//! are counted anew once it was suspended, for it got somewhere.
 
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
@@ -93,7 +94,7 @@ impl Store {
 
 async fn recover(tx: &mut Tx, owner: String, name: fn(&[u8]) -> String) -> Done<Recovered> {
     let orphans = sqlx::query(
-        "select tenant, id, attempt, lease_number, cancel_requested from tasks
+        "select tenant, id, attempt, lease_number - suspended_lease as times, cancel_requested from tasks
          where status = 'running' and (lease_owner is null or lease_owner <> $1)
          order by tenant, id",
     )
@@ -112,7 +113,7 @@ async fn settle(
     let mut orphans = Vec::with_capacity(tasks.len());
     for (tenant, task) in tasks {
         let orphan = sqlx::query(
-            "select tenant, id, attempt, lease_number, cancel_requested from tasks
+            "select tenant, id, attempt, lease_number - suspended_lease as times, cancel_requested from tasks
              where tenant = $1 and id = $2 and status = 'running' and lease_owner = $3 and lease_until < $4",
         )
         .bind(tenant.as_str())
@@ -130,7 +131,7 @@ async fn settle_rows(tx: &mut Tx, orphans: &[SqliteRow], name: fn(&[u8]) -> Stri
     let mut recovered = Recovered::default();
     for orphan in orphans {
         let (tenant, task): (TenantId, TaskId) = (orphan.parsed("tenant")?, orphan.parsed("id")?);
-        let (attempt, times) = (orphan.number("attempt")?, orphan.number("lease_number")?);
+        let (attempt, times) = (orphan.number("attempt")?, orphan.number("times")?);
         let cancelled = orphan.truth("cancel_requested")?;
         if !cancelled && times < limits::TASK_INTERRUPTIONS_MAX {
             resume(tx, &tenant, task).await?;

@@ -34,8 +34,11 @@ pub struct TaskRow {
     pub idempotency_key: Option<String>,
     /// The task whose agent asked for this one.
     pub caused_by: Option<TaskId>,
-    /// How long one attempt may run, in milliseconds.
+    /// How long one attempt may run, in milliseconds; what it is suspended does not count.
     pub timeout_ms: u64,
+    /// How long it may take in all, in milliseconds, suspended or not; as long as an attempt
+    /// may run when absent.
+    pub lifetime_ms: Option<u64>,
     /// What the attempt runs or ran on.
     pub release: Option<RanOn>,
     /// The output, as JSON, once completed.
@@ -44,6 +47,8 @@ pub struct TaskRow {
     pub failure: Option<TaskFailure>,
     /// Who runs it; absent when nobody does.
     pub lease: Option<Lease>,
+    /// When it is taken up again, while it is suspended.
+    pub wake_at: Option<Timestamp>,
     /// When it was accepted.
     pub created_at: Timestamp,
     /// When the attempt began.
@@ -96,9 +101,9 @@ pub(crate) async fn insert(tx: &mut Tx, task: &TaskRow, request: &str) -> Done<(
         "insert into tasks
             (tenant, id, agent, skill, input, request, status, priority, attempt, principal, idempotency_key,
              caused_by, timeout_ms, version, digest, epoch, output, failure, lease_owner, lease_number, lease_until,
-             created_at, started_at, ended_at)
+             created_at, started_at, ended_at, lifetime_ms)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-             $22, $23, $24)",
+             $22, $23, $24, $25)",
     )
     .bind(task.tenant.as_str())
     .bind(task.id.to_string())
@@ -124,6 +129,7 @@ pub(crate) async fn insert(tx: &mut Tx, task: &TaskRow, request: &str) -> Done<(
     .bind(task.created_at.as_millis())
     .bind(task.started_at.map(Timestamp::as_millis))
     .bind(task.ended_at.map(Timestamp::as_millis))
+    .bind(task.lifetime_ms.map(number).transpose()?)
     .execute(&mut tx.connection)
     .await?;
     Ok(())
@@ -144,6 +150,7 @@ pub(crate) fn read(row: &SqliteRow) -> Done<TaskRow> {
         idempotency_key: row.get_as("idempotency_key")?,
         caused_by: row.parsed_option("caused_by")?,
         timeout_ms: row.number("timeout_ms")?,
+        lifetime_ms: row.get_as::<Option<i64>>("lifetime_ms")?.map(|ms| unsigned("lifetime_ms", ms)).transpose()?,
         release: release(row)?,
         output: row.get_as("output")?,
         failure: row
@@ -151,6 +158,7 @@ pub(crate) fn read(row: &SqliteRow) -> Done<TaskRow> {
             .map(|text| serde_json::from_str(text).map_err(|error| broken("failure", error)))
             .transpose()?,
         lease: lease(row)?,
+        wake_at: row.at_option("wake_at")?,
         created_at: row.at("created_at")?,
         started_at: row.at_option("started_at")?,
         ended_at: row.at_option("ended_at")?,
@@ -159,6 +167,10 @@ pub(crate) fn read(row: &SqliteRow) -> Done<TaskRow> {
 
 pub(crate) fn priority(row: &SqliteRow) -> Done<i32> {
     i32::try_from(row.get_as::<i64>("priority")?).map_err(|error| broken("priority", error))
+}
+
+fn unsigned(column: &str, value: i64) -> Done<u64> {
+    u64::try_from(value).map_err(|error| broken(column, error))
 }
 
 pub(crate) fn status(text: &str) -> Done<TaskStatus> {

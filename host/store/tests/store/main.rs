@@ -22,4 +22,6 @@ mod state;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod suspend;
+#[cfg(test)]
 mod tasks;

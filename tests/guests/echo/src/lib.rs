@@ -13,6 +13,9 @@ const VERSION: &str = match option_env!("TROUPE_GUEST_VERSION") {
     None => env!("CARGO_PKG_VERSION"),
 };
 
+/// Longest wait of `sleep` at once, in milliseconds.
+const NAP_MS: u64 = 1_000;
+
 #[derive(Default)]
 struct Echo;
 
@@ -125,10 +128,16 @@ impl Echo {
         })
     }
 
-    /// Waits, then says for how long and which version waited.
+    /// Waits, then says for how long and which version waited. It naps so that it runs all
+    /// the time: no wait is long enough for it to be suspended.
     #[skill(effect = "read")]
     fn sleep(&self, input: Sleep) -> Result<Slept, Failure> {
-        std::thread::sleep(Duration::from_millis(input.ms));
+        let mut left = input.ms;
+        while left > 0 {
+            let nap = left.min(NAP_MS);
+            std::thread::sleep(Duration::from_millis(nap));
+            left -= nap;
+        }
         Ok(Slept { ms: input.ms, version: VERSION })
     }
 

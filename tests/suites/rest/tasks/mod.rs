@@ -8,6 +8,7 @@ mod failures;
 mod idempotency;
 mod list;
 mod replay;
+mod suspend;
 mod timeouts;
 
 use futures::StreamExt as _;
