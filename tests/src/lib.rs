@@ -13,9 +13,11 @@ pub mod command;
 pub mod events;
 pub mod guests;
 pub mod host;
+pub mod identity;
 pub mod redact;
 pub mod seed;
 pub mod server;
+pub mod service;
 mod template;
 
 use std::path::PathBuf;

@@ -6,6 +6,7 @@ mod artifact;
 mod aws;
 mod cases;
 mod cli;
+mod credentials;
 mod faults;
 mod http;
 mod rest;

@@ -133,6 +133,15 @@ pub(crate) struct Listen {
     pub(crate) host_name: Vec<String>,
 }
 
+/// What a host acts with.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ActsWith {
+    /// The document of credentials and secrets; credentials.toml in the data directory when
+    /// absent.
+    #[arg(long, env = "TROUPE_CREDENTIALS", value_name = "FILE")]
+    pub(crate) credentials: Option<PathBuf>,
+}
+
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Dev {
     /// A directory of agents, or of one.
@@ -141,12 +150,18 @@ pub(crate) struct Dev {
 
     #[command(flatten)]
     pub(crate) listen: Listen,
+
+    #[command(flatten)]
+    pub(crate) acts_with: ActsWith,
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Serve {
     #[command(flatten)]
     pub(crate) listen: Listen,
+
+    #[command(flatten)]
+    pub(crate) acts_with: ActsWith,
 }
 
 #[derive(Debug, ClapArgs)]

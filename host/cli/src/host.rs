@@ -15,7 +15,7 @@ use troupe_sandbox::{Sandbox, SandboxConfig};
 use troupe_store::Store;
 
 use crate::ADMISSION_COMMAND;
-use crate::args::Listen;
+use crate::args::{ActsWith, Listen};
 use crate::credentials;
 use crate::data_dir::DataDir;
 use crate::output::{note, tell};
@@ -50,7 +50,7 @@ impl Host {
     ///
     /// # Errors
     /// Whatever the parts need and do not find, each naming the way out.
-    pub(crate) async fn start(data_dir: &Path, listen: &Listen, manner: Manner) -> Result<Self> {
+    pub(crate) async fn start(data_dir: &Path, listen: &Listen, acts_with: &ActsWith, manner: Manner) -> Result<Self> {
         let server = Server::bind(listen.listen).await?;
         if !server.address().ip().is_loopback() {
             note(&format!(
@@ -61,13 +61,15 @@ impl Host {
         let data_dir = DataDir::take(data_dir)?;
         let entropy = Arc::new(SystemEntropy);
         let clock = Arc::new(SystemClock);
+        let document = credentials::document(acts_with.credentials.as_deref(), &data_dir.join(""))?;
+        let egress = credentials::egress(server.address(), document, clock.clone())?;
         let token = data_dir.token(&*entropy)?;
         let store = Store::open(&data_dir.join("troupe.db"), clock.clone()).await?;
         let layout = Layout::open(&data_dir.join("releases"))?;
         let cache = (data_dir.join("compiled"), data_dir.cache_key(&*entropy)?);
         let sandbox =
             Sandbox::new(SandboxConfig { clock: clock.clone(), places: limits::INVOCATIONS_MAX, cache: Some(cache) })?
-                .with_egress(credentials::egress(server.address()));
+                .with_egress(egress);
         let program = std::env::current_exe().map_err(Error::internal)?;
         let runtime = Runtime::start(RuntimeConfig {
             store,

@@ -189,6 +189,8 @@ codes! {
     DeniedEgress = "denied.egress", Denied;
     /// A header that the host sets itself, or that could split a request in two.
     DeniedHeader = "denied.header", Denied;
+    /// A secret value was asked for on the way to a place that it is not bound to.
+    DeniedSecret = "denied.secret", Denied;
     /// The guest trapped.
     GuestTrap = "guest.trap", Guest;
     /// The guest used up its stack.
@@ -213,7 +215,7 @@ codes! {
     ReplayEnded = "replay.ended", Conflict;
     /// The record of an invocation is not enough to replay it.
     ReplayImpossible = "replay.impossible", Conflict;
-    /// The operator's cloud credentials cannot be read.
+    /// The operator's credentials or secrets cannot be read, or a server does not take them.
     CredentialsInvalid = "credentials.invalid", Invalid;
     /// Another host holds the data directory.
     DataDirLocked = "data_dir.locked", Conflict;

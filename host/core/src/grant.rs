@@ -8,11 +8,14 @@
 mod algebra;
 mod http;
 mod path;
+mod secrets;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use http::{HttpGrant, Scheme, list as read_http_list};
+pub use http::{HttpGrant, Scheme, is_credential, list as read_http_list, path_prefix as read_path_prefix};
+pub use path::admits as admits_path;
+pub use secrets::{SECRET_NAME, SecretGrant, is_secret_name, list as read_secret_list};
 
 /// A set of grants: what a manifest asks, what an operator gives, or what is in force.
 /// The default grants nothing.
@@ -25,6 +28,9 @@ pub struct Grants {
     /// Services that may be called over HTTP. Ids may repeat: they are names for people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub http: Vec<HttpGrant>,
+    /// Secrets that may be placed in requests. Names may repeat, one for each place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<SecretGrant>,
 }
 
 /// A grant of the capability `state`.
@@ -45,7 +51,11 @@ impl Grants {
             .state
             .zip(other.state)
             .map(|(a, b)| StateGrant { bytes: a.bytes.min(b.bytes), keys: a.keys.min(b.keys) });
-        Self { state, http: algebra::intersect(&self.http, &other.http) }
+        Self {
+            state,
+            http: algebra::intersect(&self.http, &other.http),
+            secrets: secrets::intersect(&self.secrets, &other.secrets),
+        }
     }
 
     /// Whether `self` allows anything that `other` does not.
@@ -53,7 +63,7 @@ impl Grants {
         let state_is_wider = self
             .state
             .is_some_and(|own| other.state.is_none_or(|other| own.bytes > other.bytes || own.keys > other.keys));
-        state_is_wider || !algebra::covers(&other.http, &self.http)
+        state_is_wider || !algebra::covers(&other.http, &self.http) || !secrets::covers(&other.secrets, &self.secrets)
     }
 
     /// Returns one line for each capability, as an operator reads it.
@@ -61,7 +71,8 @@ impl Grants {
         let state = self
             .state
             .map(|state| format!("state: up to {} and {} keys", crate::limits::bytes(state.bytes), state.keys));
-        state.into_iter().chain(self.http.iter().map(ToString::to_string)).collect()
+        let http = self.http.iter().map(ToString::to_string);
+        state.into_iter().chain(http).chain(self.secrets.iter().map(ToString::to_string)).collect()
     }
 }
 

@@ -358,6 +358,16 @@ pub const JOURNAL_WAITING_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Shortest secret that answers are searched for. Shorter ones would match ordinary
 /// text.
 pub const SECRET_BYTES_MIN: usize = 8;
+/// Longest secret: the key of a service account has 2.5 KiB, a chain of certificates ten
+/// times that.
+pub const SECRET_BYTES_MAX: usize = 64 * 1024;
+/// References to secrets that one request may carry. Each may stand for the longest secret,
+/// so that a request grows by 1 MiB at most.
+pub const SECRET_REFERENCES_MAX: usize = 16;
+/// Secrets that one manifest may ask for: an operator has to read each of them.
+pub const SECRETS_MAX: usize = 64;
+/// Largest document of an operator's credentials: room for thousands.
+pub const CREDENTIALS_BYTES_MAX: usize = 1024 * 1024;
 
 /// Writes that share one commit of the store at most. A commit costs one sync of the
 /// disk, so more sharing is cheaper, until the first of the batch waits for the last.

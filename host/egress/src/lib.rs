@@ -1,8 +1,8 @@
 //! The one way out of the house.
 //!
 //! *Holds:* which addresses may be dialled, the HTTP/1.1 client, AWS signatures, the
-//! name of what an AWS request does, the scrubber of answers, and the finding of an
-//! operator's AWS credentials.
+//! name of what an AWS request does, the scrubber of answers, and the operator's
+//! credentials and secrets: where they are found and where they may go.
 //! *Never holds:* grants (the sandbox's gate decides, this crate carries out), wasmtime,
 //! SQL, or a server.
 //! *Start at:* [`Client`] for sending, [`address`] for the rule that keeps guests out of

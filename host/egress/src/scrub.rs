@@ -76,7 +76,7 @@ impl Scrubber {
 
     /// Begins to scrub a text that comes in pieces.
     pub fn stream(&self) -> ScrubStream<'_> {
-        ScrubStream { scrubber: self, held: Vec::new(), covered: 0 }
+        ScrubStream { scrubber: self, held: Vec::new(), covered: 0, found: false }
     }
 }
 
@@ -88,6 +88,7 @@ pub struct ScrubStream<'a> {
     held: Vec<u8>,
     /// How many of the held bytes belong to a secret whose mark was given out already.
     covered: usize,
+    found: bool,
 }
 
 impl ScrubStream<'_> {
@@ -98,8 +99,13 @@ impl ScrubStream<'_> {
         self.release(known)
     }
 
+    /// Whether a secret was found so far.
+    pub const fn found(&self) -> bool {
+        self.found
+    }
+
     /// Returns the rest, at the end of the text.
-    pub fn finish(mut self) -> Vec<u8> {
+    pub fn finish(&mut self) -> Vec<u8> {
         self.release(self.held.len())
     }
 
@@ -118,6 +124,7 @@ impl ScrubStream<'_> {
             .collect();
         found.sort_unstable();
         for (start, end) in found {
+            self.found = true;
             if start >= done {
                 clean.extend_from_slice(self.held.get(done..start).unwrap_or_default());
                 clean.extend_from_slice(&self.scrubber.mark);

@@ -6,6 +6,7 @@ mod invocation;
 mod log;
 mod progress;
 mod refusal;
+mod secrets;
 mod state;
 
 pub(crate) use progress::ProgressMeter;

@@ -14,7 +14,7 @@ use crate::capabilities::http::{Http, Shared};
 use crate::clock::GuestClock;
 use crate::deadline::Deadline;
 use crate::egress::Egress;
-use crate::gate::Gate;
+use crate::gate::{Gate, References};
 use crate::invocation::{Facts, Invocation};
 use crate::limiter::Limiter;
 use crate::log::Log;
@@ -53,7 +53,8 @@ impl Context {
         let Invocation { facts, grants, ceiling, ledger, observer, memory_bytes, seed, started_at, recording, .. } =
             invocation;
         let clock = GuestClock::new(started_at);
-        let gate = Gate::new(grants, ceiling, ledger, host_clock, clock.clone(), recording);
+        let references = References::new(seed_of(&seed, "secrets"));
+        let gate = Gate::new(grants, ceiling, ledger, host_clock, clock.clone(), references, recording);
         let log = Log::new(gate.clone(), Arc::clone(&observer));
         let streams = [LogLevel::Info, LogLevel::Warn].map(|level| LineStream::new(level, log.clone()));
         let [stdout, stderr] = streams.clone();

@@ -28,6 +28,7 @@ mod http;
 mod http_call;
 mod past;
 mod recording;
+mod secrets;
 mod state;
 mod suspend;
 mod under_way;
@@ -47,6 +48,8 @@ pub use http_call::{Header, HttpAnswer, HttpBody, HttpCall, HttpFailure};
 pub(crate) use past::{Completion, PastWait};
 pub(crate) use recording::{Past, diverged};
 pub use recording::{Recording, Then};
+pub(crate) use secrets::{Place, PlacingPermit, References, is_reference};
+pub use secrets::{SecretsAnswer, SecretsCall};
 pub use state::{Entry, StateAnswer, StateCall};
 
 use crate::clock::GuestClock;
@@ -65,6 +68,7 @@ struct Inner {
     ledger: tokio::sync::Mutex<Box<dyn Ledger>>,
     host_clock: Arc<dyn Clock>,
     guest_clock: GuestClock,
+    references: References,
     waiting: Mutex<Waiting>,
     calls: AtomicU64,
     denied: AtomicU64,
@@ -84,6 +88,7 @@ impl Gate {
         ledger: Box<dyn Ledger>,
         host_clock: Arc<dyn Clock>,
         guest_clock: GuestClock,
+        references: References,
         recording: Option<Recording>,
     ) -> Self {
         // What was journalled before an interruption counts as well.
@@ -94,6 +99,7 @@ impl Gate {
             ledger: tokio::sync::Mutex::new(ledger),
             host_clock,
             guest_clock,
+            references,
             waiting: Mutex::default(),
             calls: AtomicU64::new(0),
             denied: AtomicU64::new(0),
@@ -163,12 +169,14 @@ impl Gate {
     pub(crate) async fn pass(&self, call: Call) -> Result<Answer> {
         let number = self.count()?;
         if let Some(answer) = self.answered_before(number, &call)? {
+            self.0.references.given_before(&call, &answer);
             return Ok(answer);
         }
         self.relieve().await?;
         let (grants, ceiling) = (&self.0.grants, self.0.ceiling);
         let deed = match &call {
             Call::State(call) => state::authorize(grants, ceiling, call).and_then(|permit| permit.deed(self, call)),
+            Call::Secrets(call) => secrets::authorize(grants, call).map(|permit| permit.deed(self)),
             // HTTP calls come by `Gate::authorize_http`, whose permit is another.
             Call::Http(_) | Call::HttpBegun | Call::Wait | Call::Refused { .. } => {
                 return Err(Error::internal("a call that does not come this way"));

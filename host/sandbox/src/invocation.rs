@@ -76,6 +76,9 @@ pub struct Usage {
     pub http_bytes_sent: u64,
     /// Bytes of the bodies that came back.
     pub http_bytes_received: u64,
+    /// Answers, records and outputs that held what the host had added to a request, before it
+    /// was taken out.
+    pub secret_echoes: u64,
 }
 
 /// How an invocation ended.

@@ -18,6 +18,7 @@ mod deadline;
 mod egress;
 mod engine;
 mod gate;
+mod injected;
 mod invocation;
 mod limiter;
 mod linker;
@@ -36,10 +37,10 @@ mod world;
 
 pub use authentic::CacheKey;
 pub use component::Agent;
-pub use egress::{Credential, Credentials, Egress, NoCredentials};
+pub use egress::{Credentials, Egress, NoCredentials};
 pub use gate::{
-    Answer, Call, Entry, Header, HttpAnswer, HttpBody, HttpCall, HttpFailure, JournalRow, Recording, StateAnswer,
-    StateCall, Then, check_grants,
+    Answer, Call, Entry, Header, HttpAnswer, HttpBody, HttpCall, HttpFailure, JournalRow, Recording, SecretsAnswer,
+    SecretsCall, StateAnswer, StateCall, Then, check_grants,
 };
 pub use invocation::{Facts, Invocation, Outcome, Usage};
 pub use port::{Ledger, LogLevel, LogOrigin, LogRecord, NoLedger, Observer, StateOutcome, StateWrite};
@@ -52,6 +53,7 @@ mod bindings {
         path: "../../wit",
         world: "agent",
         imports: {
+            "troupe:agent/secrets": async | trappable,
             "troupe:agent/state": async | trappable,
             default: trappable,
         },

@@ -69,6 +69,7 @@ fn add(l: &mut Linker<Context>) -> wasmtime::Result<()> {
     bindings::troupe::agent::invocation::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
     bindings::troupe::agent::log::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
     bindings::troupe::agent::progress::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
+    bindings::troupe::agent::secrets::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
     bindings::troupe::agent::state::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
     Ok(())
 }

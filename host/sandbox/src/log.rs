@@ -4,8 +4,9 @@
 //! records of its own, as the host's, or steers a terminal. The rule: a bucket that
 //! refills, from which a record takes by its size, the number dropped said with the next
 //! one; no control or bidirectional character passes; and who wrote a record stands beside
-//! its fields, which are the guest's to name. The host's notes have a bucket of their own,
-//! so that neither side can silence the other.
+//! its fields, which are the guest's to name. What the host added to requests is taken out
+//! (see [`Injected`]). The host's notes have a bucket of their own, so that neither side can
+//! silence the other.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,6 +14,7 @@ use troupe_core::{Timestamp, limits};
 
 use crate::clean::clean;
 use crate::gate::Gate;
+use crate::injected::Injected;
 use crate::port::{LogLevel, LogOrigin, LogRecord, Observer};
 
 /// The log of one invocation. Clones are the same log.
@@ -22,16 +24,22 @@ pub(crate) struct Log(Arc<Inner>);
 struct Inner {
     gate: Gate,
     observer: Arc<dyn Observer>,
+    injected: Injected,
     guest: Mutex<Bucket>,
     host: Mutex<Bucket>,
 }
 
 impl Log {
     pub(crate) fn new(gate: Gate, observer: Arc<dyn Observer>) -> Self {
-        let now = gate.now();
+        let (now, injected) = (gate.now(), Injected::default());
         let guest = Bucket::new(now, limits::LOG_BURST, limits::LOG_PER_SECOND);
         let host = Bucket::new(now, limits::LOG_NOTES_BURST, limits::LOG_NOTES_PER_SECOND);
-        Self(Arc::new(Inner { gate, observer, guest: Mutex::new(guest), host: Mutex::new(host) }))
+        Self(Arc::new(Inner { gate, observer, injected, guest: Mutex::new(guest), host: Mutex::new(host) }))
+    }
+
+    /// What must not appear in it.
+    pub(crate) fn injected(&self) -> &Injected {
+        &self.0.injected
     }
 
     /// Writes what the guest says.
@@ -75,7 +83,10 @@ impl Log {
         fields: Vec<(String, String)>,
     ) {
         let at = self.0.gate.now();
-        let admitted = locked(bucket).admit(at, message, fields);
+        // Before it is cut to its length, which could go through the middle of a secret.
+        let clean = |text| self.0.injected.scrub(text);
+        let fields = fields.into_iter().map(|(name, value)| (clean(name), clean(value))).collect();
+        let admitted = locked(bucket).admit(at, &clean(message.to_owned()), fields);
         if let Some(Admitted { message, fields, dropped }) = admitted {
             self.0.observer.log(LogRecord { origin, level, at, message, fields, dropped });
         }

@@ -19,6 +19,7 @@ use crate::cache::Cache;
 use crate::component::{self, Agent};
 use crate::context::Context;
 use crate::egress::Egress;
+use crate::injected::Injected;
 use crate::invocation::{Facts, Invocation, Outcome, Usage};
 use crate::port::NoLedger;
 use crate::stop::Stop;
@@ -228,6 +229,8 @@ impl Sandbox {
             Err(error) => Err(outcome::from_trap(error, &context.limiter)),
         };
         context.finish_log(suspended.is_some());
+        let injected = context.log.injected().clone();
+        let result = result.map(|output| injected.scrub(output)).map_err(|error| scrubbed(error, &injected));
         let memory_bytes_peak = context.limiter.peak() as u64;
         // Ends what is under way, before the journal is closed.
         drop(store);
@@ -244,6 +247,7 @@ impl Sandbox {
             http_requests: counted(&http.meters.requests),
             http_bytes_sent: counted(&http.meters.bytes_sent),
             http_bytes_received: counted(&http.meters.bytes_received),
+            secret_echoes: injected.echoes(),
         };
         Outcome { result, suspended, rows: finished.rows, unmade: finished.unmade, usage }
     }
@@ -303,6 +307,16 @@ fn within(output: String, bytes_max: usize) -> Result<String> {
         ));
     }
     Ok(output)
+}
+
+/// A failure without what the host had added to requests. Its details are the guest's, too.
+fn scrubbed(mut error: Error, injected: &Injected) -> Error {
+    error.message = injected.scrub(error.message);
+    if !error.details.is_empty() {
+        let details = injected.scrub(serde_json::Value::Object(error.details).to_string());
+        error.details = serde_json::from_str(&details).unwrap_or_default();
+    }
+    error
 }
 
 /// Starts the thread that moves the engine's epoch; it ends with the engine.

@@ -3,7 +3,7 @@ use troupe_core::{Effect, Grants, Timestamp};
 
 use super::*;
 use crate::clock::GuestClock;
-use crate::gate::Gate;
+use crate::gate::{Gate, References};
 use crate::port::{LogOrigin, LogRecord, NoLedger, Observer};
 
 #[derive(Default)]
@@ -28,7 +28,8 @@ impl Seen {
 fn stream() -> (LineStream, Arc<Seen>) {
     let start = Timestamp::from_millis(0);
     let clock = Arc::new(ManualClock::new(start));
-    let gate = Gate::new(Grants::default(), Effect::Read, Box::new(NoLedger), clock, GuestClock::new(start), None);
+    let (guest_clock, references) = (GuestClock::new(start), References::new([0; 32]));
+    let gate = Gate::new(Grants::default(), Effect::Read, Box::new(NoLedger), clock, guest_clock, references, None);
     let seen = Arc::new(Seen::default());
     (LineStream::new(LogLevel::Info, Log::new(gate, seen.clone())), seen)
 }

@@ -31,6 +31,10 @@
 //! methods = ["POST"]
 //! credential = "aws:default"
 //! actions = ["ec2:Describe*"]
+//!
+//! [[capabilities.secrets]]
+//! name = "wiki-token"
+//! host = "wiki.example.com"
 //! ```
 //!
 //! `name`, `version` and `summary` must be there, the rest may be left out. A field

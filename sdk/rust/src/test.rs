@@ -36,6 +36,7 @@
 
 mod host;
 pub(crate) mod http;
+mod secrets;
 mod state;
 pub(crate) mod timers;
 pub(crate) mod world;

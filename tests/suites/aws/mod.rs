@@ -7,6 +7,7 @@
 mod account;
 mod inventory;
 mod moto;
+mod role;
 mod services;
 
 use std::process::Command;

@@ -12,13 +12,14 @@ use crate::args::{Args, Wit};
 use crate::output;
 
 /// The contract this host was built with.
-const CONTRACT: [(&str, &str); 7] = [
+const CONTRACT: [(&str, &str); 8] = [
     ("agent.wit", include_str!("../../../../wit/agent.wit")),
     ("types.wit", include_str!("../../../../wit/types.wit")),
     ("skills.wit", include_str!("../../../../wit/skills.wit")),
     ("invocation.wit", include_str!("../../../../wit/invocation.wit")),
     ("log.wit", include_str!("../../../../wit/log.wit")),
     ("progress.wit", include_str!("../../../../wit/progress.wit")),
+    ("secrets.wit", include_str!("../../../../wit/secrets.wit")),
     ("state.wit", include_str!("../../../../wit/state.wit")),
 ];
 

@@ -32,7 +32,7 @@ use super::path;
 use crate::list::{self, Keyed};
 use crate::{ActionPattern, Effect, HostPattern, limits};
 
-const ID_LENGTH_MAX: usize = 63;
+pub(super) const ID_LENGTH_MAX: usize = 63;
 const METHOD_LENGTH_MAX: usize = 32;
 const PATH_LENGTH_MAX: usize = 1_024;
 const NAME_LENGTH_MAX: usize = 128;
@@ -157,15 +157,8 @@ impl HttpGrant {
 impl fmt::Display for HttpGrant {
     /// One line, as an operator reads it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http {}: {} {}://", self.id, self.methods.join(", "), self.scheme.as_str())?;
-        match self.host.address() {
-            Some(IpAddr::V6(address)) => write!(f, "[{address}]")?,
-            _ => write!(f, "{}", self.host)?,
-        }
-        if let Some(port) = self.port {
-            write!(f, ":{port}")?;
-        }
-        write!(f, "{}{}", self.path_prefix, if self.path_prefix.ends_with('/') { "*" } else { "[/*]" })?;
+        write!(f, "http {}: {} ", self.id, self.methods.join(", "))?;
+        write_place(f, self.scheme, &self.host, self.port, &self.path_prefix)?;
         if let Some(credential) = &self.credential {
             write!(f, " as {credential}")?;
         }
@@ -180,6 +173,25 @@ impl fmt::Display for HttpGrant {
         }
         Ok(())
     }
+}
+
+/// Writes scheme, host, port and path as an operator reads them.
+pub(super) fn write_place(
+    f: &mut fmt::Formatter<'_>,
+    scheme: Scheme,
+    host: &HostPattern,
+    port: Option<u16>,
+    path_prefix: &str,
+) -> fmt::Result {
+    write!(f, "{}://", scheme.as_str())?;
+    match host.address() {
+        Some(IpAddr::V6(address)) => write!(f, "[{address}]")?,
+        _ => write!(f, "{host}")?,
+    }
+    if let Some(port) = port {
+        write!(f, ":{port}")?;
+    }
+    write!(f, "{path_prefix}{}", if path_prefix.ends_with('/') { "*" } else { "[/*]" })
 }
 
 // The derived reader is private to this file, so no grant is read whose fields have not
@@ -218,7 +230,7 @@ fn default_methods() -> Vec<String> {
     vec!["GET".to_owned(), "HEAD".to_owned()]
 }
 
-fn default_path() -> String {
+pub(super) fn default_path() -> String {
     "/".to_owned()
 }
 
@@ -232,7 +244,7 @@ fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     )))
 }
 
-fn port<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u16>, D::Error> {
+pub(super) fn port<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u16>, D::Error> {
     match u16::deserialize(deserializer)? {
         0 => Err(D::Error::custom("a port is 1 to 65535")),
         port => Ok(Some(port)),
@@ -252,7 +264,11 @@ fn methods<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D:
     Ok(methods)
 }
 
-fn path_prefix<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+/// Reads what every path begins with: an absolute path that every server reads alike.
+///
+/// # Errors
+/// Those of the deserialiser, with the grammar.
+pub fn path_prefix<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
     // What a server may read as another path than the one compared has no place in a rule.
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@%".contains(&b);
@@ -275,16 +291,20 @@ fn path_prefix<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::
 
 fn credential<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let text = String::deserialize(deserializer)?;
-    let valid = text.split_once(':').is_some_and(|(kind, name)| {
+    if is_credential(&text) {
+        return Ok(Some(text));
+    }
+    Err(D::Error::custom(format_args!("`{text}` is not a credential's KIND:NAME in lower case, such as `aws:default`")))
+}
+
+/// Whether a text is a credential's KIND:NAME, such as `aws:default`.
+pub fn is_credential(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(kind, name)| {
         text.len() <= NAME_LENGTH_MAX
             && is_kebab(kind)
             && name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
             && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b))
-    });
-    if valid {
-        return Ok(Some(text));
-    }
-    Err(D::Error::custom(format_args!("`{text}` is not a credential's KIND:NAME in lower case, such as `aws:default`")))
+    })
 }
 
 fn actions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ActionPattern>, D::Error> {
@@ -292,7 +312,7 @@ fn actions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ActionPatte
 }
 
 /// Lower-case letters, digits and single hyphens between them, beginning with a letter.
-fn is_kebab(text: &str) -> bool {
+pub(super) fn is_kebab(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase())
         && !text.ends_with('-')
         && !text.contains("--")

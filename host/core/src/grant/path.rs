@@ -17,7 +17,7 @@
 use crate::readings::{readings, unescape};
 
 /// Whether `prefix` admits `path`, the path of a URL as it will be sent, without query.
-pub(super) fn admits(prefix: &str, path: &str) -> bool {
+pub fn admits(prefix: &str, path: &str) -> bool {
     prefix == "/" || (is_plain(path) && within(&canonical(prefix), &canonical(path)))
 }
 

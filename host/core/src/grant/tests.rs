@@ -14,7 +14,7 @@ fn ec2(actions: &[&str]) -> HttpGrant {
 }
 
 fn granting(http: Vec<HttpGrant>) -> Grants {
-    Grants { state: None, http }
+    Grants { http, ..Grants::default() }
 }
 
 fn an_http_grant() -> impl Strategy<Value = HttpGrant> {
@@ -48,9 +48,31 @@ fn an_http_grant() -> impl Strategy<Value = HttpGrant> {
         })
 }
 
+fn a_secret_grant() -> impl Strategy<Value = SecretGrant> {
+    let one_of = |texts: &'static [&'static str]| proptest::sample::select(texts);
+    (
+        one_of(&["wiki", "chat"]),
+        one_of(&["https", "http"]),
+        one_of(&["*.b.example", "a.b.example", "a.*.x.example"]),
+        proptest::option::of(proptest::sample::select(&[80_u16, 443, 8443][..])),
+        one_of(&["/", "/v1/", "/v1/x", "/%761/"]),
+    )
+        .prop_map(|(name, scheme, host, port, path_prefix)| {
+            let grant = serde_json::json!({
+                "name": name, "scheme": scheme, "host": host, "port": port, "path_prefix": path_prefix,
+            });
+            let grant = grant.as_object().unwrap().iter().filter(|(_, value)| !value.is_null());
+            let grant: serde_json::Map<_, _> = grant.map(|(name, value)| (name.clone(), value.clone())).collect();
+            serde_json::from_value(grant.into()).unwrap()
+        })
+}
+
 fn grants() -> impl Strategy<Value = Grants> {
-    (proptest::option::of((0..4u64, 0..4u64)), proptest::collection::vec(an_http_grant(), 0..4))
-        .prop_map(|(state, http)| Grants { state: state.map(|(bytes, keys)| StateGrant { bytes, keys }), http })
+    let state = proptest::option::of((0..4u64, 0..4u64))
+        .prop_map(|state| state.map(|(bytes, keys)| StateGrant { bytes, keys }));
+    let http = proptest::collection::vec(an_http_grant(), 0..4);
+    let secrets = proptest::collection::vec(a_secret_grant(), 0..4);
+    (state, http, secrets).prop_map(|(state, http, secrets)| Grants { state, http, secrets })
 }
 
 fn same(a: &Grants, b: &Grants) -> bool {
@@ -76,6 +98,19 @@ proptest! {
                     grant.credential.is_none() && grant.leads_to(true, host, port) && grant.admits_method(method)
                         && grant.admits_path(path)
                 });
+                prop_assert_eq!(allows(&both), allows(&a) && allows(&b));
+            }
+        }
+    }
+
+    #[test]
+    fn a_secret_goes_where_both_keys_let_it_go(a in grants(), b in grants()) {
+        let both = a.intersect(&b);
+        for (tls, host, port) in [(true, "a.b.example", 443), (false, "a.b.example", 8443), (true, "a.b.x.example", 443)] {
+            for (name, path) in [("wiki", "/v1/x/y"), ("chat", "/v1/"), ("wiki", "/")] {
+                let allows = |grants: &Grants| {
+                    grants.secrets.iter().any(|grant| grant.name == name && grant.leads_to(tls, host, port, path))
+                };
                 prop_assert_eq!(allows(&both), allows(&a) && allows(&b));
             }
         }
@@ -137,11 +172,16 @@ fn an_operator_reads_one_line_for_each_grant() {
         "id": "wiki", "scheme": "http", "host": "::1", "port": 8080, "path_prefix": "/api", "effect": "read",
         "private": true,
     }));
-    let grants =
-        Grants { state: Some(StateGrant { bytes: 1024, keys: 2 }), http: vec![ec2(&["ec2:Describe*"]), local] };
+    let secret = serde_json::json!({ "name": "wiki", "host": "*.example.com", "path_prefix": "/api/" });
+    let grants = Grants {
+        state: Some(StateGrant { bytes: 1024, keys: 2 }),
+        http: vec![ec2(&["ec2:Describe*"]), local],
+        secrets: vec![serde_json::from_value(secret).unwrap()],
+    };
     insta::assert_snapshot!(grants.lines().join("\n"), @r"
     state: up to 1 KiB and 2 keys
     http ec2: POST https://ec2.*.amazonaws.com/* as aws:default for ec2:Describe*
     http wiki: GET, HEAD http://[::1]:8080/api[/*], each call a read, also in the private network
+    secret wiki: to https://*.example.com/api/*
     ");
 }

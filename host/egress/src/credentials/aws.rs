@@ -11,9 +11,10 @@
 //! `AWS_SHARED_CREDENTIALS_FILE` and `AWS_CONFIG_FILE` name. An empty variable counts as
 //! not set.
 //!
-//! Not supported, and said so where the AWS CLI would use it: assuming a role, single
+//! Not supported here, and said so where the AWS CLI would use it: assuming a role, single
 //! sign-on, `aws login`, web identities, credential processes and container credentials.
-//! The instance metadata service is never asked: a developer's machine has none, and a
+//! Roles and web identities belong into the document of credentials (see
+//! [`Book`](super::Book)). The instance metadata service is never asked: a developer's machine has none, and a
 //! host in the cloud must not lend its own role to agents by accident.
 
 use troupe_core::{Code, Error, Result};
@@ -75,6 +76,32 @@ const AFTER_KEYS: [(&str, &str); 3] = [
 pub fn find(sources: Sources<'_>) -> Result<AwsEnvironment> {
     let found = Found::load(sources)?;
     Ok(AwsEnvironment { credentials: found.credentials()?, endpoints: found.endpoints()? })
+}
+
+/// Looks for the keys of one profile, whatever profile and keys the environment names; none
+/// if it has none.
+///
+/// # Errors
+/// As [`find`].
+pub(super) fn find_profile(
+    profile: &str,
+    variable: &(dyn Fn(&str) -> Option<String> + Send + Sync),
+) -> Result<Option<AwsCredentials>> {
+    let of_profile = |name: &str| match name {
+        "AWS_PROFILE" => Some(profile.to_owned()),
+        "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" | "AWS_SESSION_TOKEN" | "AWS_SECURITY_TOKEN" => None,
+        other => variable(other),
+    };
+    Found::load(Sources { variable: &of_profile, file: &read_file })?.credentials()
+}
+
+/// Reads a file of the operator's; none if there is none.
+pub fn read_file(path: &str) -> std::io::Result<Option<String>> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Looks for the region that the operator prefers; none where the files cannot be read,

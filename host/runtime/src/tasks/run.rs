@@ -413,5 +413,7 @@ fn meter(row: &TaskRow, last: &Last, usage: troupe_sandbox::Usage, now: Timestam
     metrics::counter!("troupe_denied_calls_total", "agent" => agent.clone()).increment(usage.denied);
     metrics::counter!("troupe_http_requests_total", "agent" => agent.clone()).increment(usage.http_requests);
     metrics::counter!("troupe_http_sent_bytes_total", "agent" => agent.clone()).increment(usage.http_bytes_sent);
-    metrics::counter!("troupe_http_received_bytes_total", "agent" => agent).increment(usage.http_bytes_received);
+    metrics::counter!("troupe_http_received_bytes_total", "agent" => agent.clone())
+        .increment(usage.http_bytes_received);
+    metrics::counter!("troupe_secret_echoes_total", "agent" => agent).increment(usage.secret_echoes);
 }

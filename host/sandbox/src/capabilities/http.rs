@@ -23,6 +23,7 @@ mod delivery;
 mod exchange;
 mod fault;
 mod holding;
+mod placing;
 mod share;
 mod wishes;
 mod writes;
@@ -42,6 +43,7 @@ pub(crate) use delivery::shadow;
 use crate::context::Context;
 use crate::egress::Egress;
 use crate::gate::Gate;
+use crate::injected::Injected;
 use crate::log::Log;
 use share::Share;
 use writes::Writes;
@@ -62,6 +64,7 @@ pub(crate) struct Shared {
     pub(crate) seed: [u8; 32],
     pub(crate) exchanges: Arc<Semaphore>,
     pub(crate) meters: HttpMeters,
+    pub(crate) injected: Injected,
     /// Where what went wrong is told.
     log: Log,
     pub(crate) writes: Writes,
@@ -89,6 +92,7 @@ impl Shared {
             seed,
             exchanges: Arc::new(Semaphore::new(limits::HTTP_EXCHANGES_PER_INVOCATION_MAX)),
             meters: HttpMeters::default(),
+            injected: log.injected().clone(),
             log,
             writes: Writes::default(),
             unsent: Arc::default(),

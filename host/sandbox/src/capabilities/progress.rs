@@ -14,7 +14,7 @@ impl Host for Context {
     fn report(&mut self, fraction: Option<f64>, message: String) -> Result<()> {
         self.count()?;
         let fraction = fraction.filter(|fraction| fraction.is_finite()).map(|fraction| fraction.clamp(0.0, 1.0));
-        let message = clean(&message, limits::PROGRESS_MESSAGE_BYTES_MAX);
+        let message = clean(&self.log.injected().scrub(message), limits::PROGRESS_MESSAGE_BYTES_MAX);
         if self.gate.repeats() {
             return Ok(());
         }
@@ -31,7 +31,7 @@ impl Host for Context {
             format!("the agent's partial output is nested deeper than {} levels", limits::JSON_DEPTH_MAX)
         } else {
             if !self.gate.repeats() {
-                self.observer.partial(output);
+                self.observer.partial(self.log.injected().scrub(output));
             }
             return Ok(());
         };

@@ -5,6 +5,7 @@ use sha2::{Digest as _, Sha256};
 use troupe_core::{Code, Error, Result, Timestamp, limits};
 
 use super::http_call::{HttpAnswer, HttpCall, HttpFailure};
+use super::secrets::{SecretsAnswer, SecretsCall};
 use super::state::{StateAnswer, StateCall};
 
 /// A capability call, as the guest made it.
@@ -14,6 +15,8 @@ use super::state::{StateAnswer, StateCall};
 pub enum Call {
     /// One of `state`.
     State(StateCall),
+    /// One of `secrets`.
+    Secrets(SecretsCall),
     /// A request through `wasi:http`.
     Http(HttpCall),
     /// A request that was not whole when the invocation ended.
@@ -36,6 +39,7 @@ impl Call {
     pub fn name(&self) -> &str {
         match self {
             Self::State(call) => call.name(),
+            Self::Secrets(call) => call.name(),
             Self::Http(_) | Self::HttpBegun => "http",
             Self::Wait => "wait",
             Self::Refused { name, .. } => name,
@@ -51,6 +55,7 @@ impl Call {
                 None => format!("http {} {}", call.method, call.url),
             },
             Self::State(call) => call.describe(),
+            Self::Secrets(call) => call.describe(),
             other => other.name().to_owned(),
         }
     }
@@ -81,6 +86,8 @@ impl Call {
 pub enum Answer {
     /// That of `state`.
     State(StateAnswer),
+    /// That of `secrets`.
+    Secrets(SecretsAnswer),
     /// The call is not allowed.
     Denied {
         /// The stable code of what denied it.
@@ -140,6 +147,7 @@ impl Answer {
     pub fn describe(&self) -> String {
         match self {
             Self::State(answer) => answer.describe(),
+            Self::Secrets(answer) => answer.describe(),
             Self::Denied { message, .. } | Self::Invalid(message) | Self::Limit { message, .. } => message.clone(),
             Self::Http(answer) => format!("{}, {} bytes", answer.status, answer.body.len()),
             Self::HttpStreamed(answer) => format!("{}, streamed", answer.status),

@@ -84,8 +84,8 @@ pub fn check_grants(grants: &Grants) -> Result<()> {
 ///
 /// # Errors
 /// [`Code::DeniedEgress`] for a URL that is never sent, [`Code::DeniedCapability`] naming
-/// the part that no grant has, and [`Code::RequestInvalid`] if the guest must name a
-/// credential.
+/// the part that no grant has, [`Code::DeniedSecret`] if the guest names a credential that
+/// is granted for other places, and [`Code::RequestInvalid`] if it must name one.
 pub(super) fn authorize(grants: &Grants, ceiling: Effect, ask: &HttpAsk<'_>) -> Result<HttpPermit> {
     let authority = Authority::of(ask.uri)?;
     let method = ask.method.as_str();
@@ -93,13 +93,16 @@ pub(super) fn authorize(grants: &Grants, ceiling: Effect, ask: &HttpAsk<'_>) -> 
     let place = format!("{scheme}://{authority}");
     let (host, port) = (authority.host.as_str(), authority.port);
 
+    let named_elsewhere = ask.credential.is_some_and(|named| is_granted(grants, named));
+    let not_here = |why: String| if named_elsewhere { astray(ask.credential, &why) } else { denied(&why) };
+
     let at_host = narrow(grants.http.iter(), |grant| grant.leads_to(authority.tls, host, port))
-        .ok_or_else(|| denied(&format!("no grant of `http` leads to {place}")))?;
+        .ok_or_else(|| not_here(format!("no grant of `http` leads to {place}")))?;
     let at_path = narrow(at_host, |grant| grant.admits_path(ask.uri.path()))
-        .ok_or_else(|| denied(&format!("no grant of {place} admits the path `{}`", shown(ask.uri.path()))))?;
+        .ok_or_else(|| not_here(format!("no grant of {place} admits the path `{}`", shown(ask.uri.path()))))?;
     let at_method = narrow(at_path, |grant| grant.admits_method(method))
         .ok_or_else(|| denied(&format!("no grant of {place} admits {method} at this path")))?;
-    let credential = choose(&at_method, ask.credential, &place)?;
+    let credential = choose(&at_method, ask.credential, &place, &not_here)?;
     let with_credential: Vec<&HttpGrant> =
         at_method.into_iter().filter(|grant| grant.credential.as_deref() == credential.as_deref()).collect();
 
@@ -138,7 +141,12 @@ fn narrow<'a>(
 }
 
 /// The credential that the guest named, or the only one there is.
-fn choose(grants: &[&HttpGrant], named: Option<&str>, place: &str) -> Result<Option<String>> {
+fn choose(
+    grants: &[&HttpGrant],
+    named: Option<&str>,
+    place: &str,
+    not_here: &impl Fn(String) -> Error,
+) -> Result<Option<String>> {
     let mut known: Vec<&str> =
         grants.iter().map(|grant| grant.credential.as_deref().unwrap_or(NO_CREDENTIAL)).collect();
     known.sort_unstable();
@@ -146,7 +154,7 @@ fn choose(grants: &[&HttpGrant], named: Option<&str>, place: &str) -> Result<Opt
     let chosen = match (named, known.as_slice()) {
         (Some(named), known) if known.contains(&named) => named,
         (Some(named), _) => {
-            return Err(denied(&format!("no grant of {place} goes with the credential `{}`", shown(named))));
+            return Err(not_here(format!("no grant of {place} goes with the credential `{}`", shown(named))));
         }
         (None, [only]) => only,
         (None, _) => {
@@ -160,6 +168,17 @@ fn choose(grants: &[&HttpGrant], named: Option<&str>, place: &str) -> Result<Opt
         }
     };
     Ok((chosen != NO_CREDENTIAL).then(|| chosen.to_owned()))
+}
+
+/// Whether any grant goes with a credential.
+fn is_granted(grants: &Grants, credential: &str) -> bool {
+    grants.http.iter().any(|grant| grant.credential.as_deref() == Some(credential))
+}
+
+/// The error of a guest that asks for a credential on the way to where it was not granted.
+fn astray(credential: Option<&str>, why: &str) -> Error {
+    let named = shown(credential.unwrap_or(NO_CREDENTIAL));
+    Error::new(Code::DeniedSecret, format!("the credential `{named}` is granted for other places: {why}"))
 }
 
 fn denied(why: &str) -> Error {

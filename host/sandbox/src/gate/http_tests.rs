@@ -61,8 +61,30 @@ fn the_credential_of_one_grant_does_not_serve_another() {
     assert_eq!(outside.credential(), None);
     let error = decide(http.clone(), Effect::Read, "GET", "https://a.example.com/out", Some("token:a")).unwrap_err();
     assert!(error.message.contains("goes with the credential `token:a`"), "{error}");
+    assert_eq!(error.code, Code::DeniedSecret);
     let inside = decide(http, Effect::Read, "GET", "https://a.example.com/in/x", Some("token:a")).unwrap();
     assert_eq!(inside.credential(), Some("token:a"));
+}
+
+#[test]
+fn e54_a_credential_that_is_named_goes_with_scheme_host_port_and_path_or_not_at_all() {
+    let http = json!([
+        { "id": "a", "host": "a.example.com", "path_prefix": "/in/", "credential": "token:a" },
+        { "id": "b", "host": "b.example.com" },
+    ]);
+    let ask = |url: &str, name: &str| decide(http.clone(), Effect::Read, "GET", url, Some(name));
+    assert_eq!(ask("https://a.example.com/in/x", "token:a").unwrap().credential(), Some("token:a"));
+    for url in [
+        "https://b.example.com/",
+        "http://a.example.com/in/x",
+        "https://a.example.com:8443/in/x",
+        "https://a.example.com/out",
+        "https://a.example.com/in/../out",
+        "https://evil.example/",
+    ] {
+        assert_eq!(ask(url, "token:a").unwrap_err().code, Code::DeniedSecret, "{url}");
+        assert_eq!(ask(url, "token:b").unwrap_err().code, Code::DeniedCapability, "{url}");
+    }
 }
 
 #[test]

@@ -32,7 +32,8 @@ impl Ledger for Taking {
 
 fn gate(grants: Grants, ceiling: Effect) -> Gate {
     let start = Timestamp::from_millis(0);
-    Gate::new(grants, ceiling, Box::new(Taking), Arc::new(ManualClock::new(start)), GuestClock::new(start), None)
+    let (clock, guest_clock) = (Arc::new(ManualClock::new(start)), GuestClock::new(start));
+    Gate::new(grants, ceiling, Box::new(Taking), clock, guest_clock, References::new([0; 32]), None)
 }
 
 fn all() -> Grants {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use troupe_core::{Code, Error, Kind, Result, Timestamp, limits};
 
 use super::call::encode;
-use super::{Answer, Call, Gate, HttpAsk, HttpCall, HttpFailure, HttpPermit, JournalRow, http};
+use super::{Answer, Call, Gate, HttpAsk, HttpCall, HttpFailure, HttpPermit, JournalRow, PlacingPermit, http, secrets};
 
 impl Gate {
     /// Numbers an HTTP call that the guest makes. It is open until its answer is delivered.
@@ -36,6 +36,14 @@ impl Gate {
     /// The codes of a refusal; the guest is told and goes on.
     pub(crate) fn authorize_http(&self, ask: &HttpAsk<'_>) -> Result<HttpPermit> {
         http::authorize(&self.0.grants, self.0.ceiling, ask)
+    }
+
+    /// Decides whether the references to secrets in a request may be replaced.
+    ///
+    /// # Errors
+    /// The codes of a refusal; the guest is told and goes on.
+    pub(crate) fn authorize_placing(&self, ask: &HttpAsk<'_>) -> Result<PlacingPermit> {
+        secrets::authorize_placing(&self.0.grants, &self.0.references, ask.uri, ask.headers, ask.body)
     }
 
     /// Notes an HTTP call before it is performed. A write is in the journal, without an

@@ -160,3 +160,37 @@ async fn a_credential_that_cannot_be_used_says_why() {
     let refused = bench.one(grants, json!({ "authority": "api.example.com", "path": "/" })).await;
     assert_eq!(sentence(&refused), "credentials.invalid: the file of tokens cannot be read");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e54_a_credential_stays_within_what_the_operator_bound_it_to_whatever_is_granted() {
+    let bench = Bench::new().await;
+    let port = bench.server.port;
+    // A grant as wide as its author wished: another host, in the clear, at another port.
+    let grants =
+        json!([{ "id": "mine", "scheme": "http", "host": "127.0.0.1", "port": port, "credential": "token:wiki" }]);
+    let request = json!({ "scheme": "http", "authority": format!("127.0.0.1:{port}"), "path": "/" });
+    let refused = sentence(&bench.one(grants, request).await);
+    assert!(refused.starts_with("denied.secret: the credential `token:wiki` goes by another scheme"), "{refused}");
+    assert!(bench.server.requests().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e55_an_echo_is_counted_and_said_and_taken_out_of_all_that_the_guest_says_later() {
+    let bench = Bench::new().await;
+    let grants = json!([
+        { "id": "wiki", "host": "api.example.com", "path_prefix": "/in/", "credential": "token:wiki" },
+        { "id": "open", "host": "api.example.com", "path_prefix": "/out/" },
+    ]);
+    // The second answer comes from a place to which nothing was added, and holds the token all the same.
+    let requests = json!([
+        { "authority": "api.example.com", "path": "/in/" },
+        { "authority": "api.example.com", "path": format!("/out/?{BEARER}") },
+    ]);
+    let input = json!({ "requests": [requests[0].clone(), requests[1].clone()] });
+    let outcome = bench.outcome(grants, "one_by_one_whole", input).await;
+    let output = outcome.result.unwrap();
+    assert!(output.contains("[redacted]") && !output.contains(BEARER), "{output}");
+    assert!(outcome.usage.secret_echoes >= 2, "{:?}", outcome.usage);
+    let log = bench.log.lock().unwrap();
+    assert!(log.iter().any(|record| record.message.starts_with("secret.echo: ")), "{log:?}");
+}

@@ -10,10 +10,11 @@ use async_trait::async_trait;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use troupe_core::{Code, Digest, Effect, Error, Grants, Result, SystemClock, TenantId, Timestamp};
+use troupe_egress::credentials::{Credential, Reach, Secret};
 use troupe_egress::{AwsCredentials, Endpoint, EndpointMap};
 use troupe_sandbox::{
-    Agent, Answer, CacheKey, Call, Credential, Credentials, Egress, Entry, Facts, HttpCall, Invocation, JournalRow,
-    Ledger, LogRecord, Observer, Outcome, Sandbox, SandboxConfig, StateOutcome, StateWrite, Stop,
+    Agent, Answer, CacheKey, Call, Credentials, Egress, Entry, Facts, HttpCall, Invocation, JournalRow, Ledger,
+    LogRecord, Observer, Outcome, Sandbox, SandboxConfig, StateOutcome, StateWrite, Stop,
 };
 
 use super::server::Server;
@@ -211,16 +212,25 @@ pub fn http_rows(rows: &[JournalRow]) -> Vec<(HttpCall, Option<Answer>)> {
 #[derive(Debug)]
 struct Keys;
 
+#[async_trait]
 impl Credentials for Keys {
-    fn get(&self, _tenant: &TenantId, name: &str) -> Result<Option<Arc<Credential>>> {
+    async fn credential(&self, _tenant: &TenantId, name: &str) -> Result<Option<Arc<Credential>>> {
         let key = || AwsCredentials::new("AKIAEXAMPLE".into(), SECRET_KEY.into(), Some(SESSION_TOKEN.into()));
         match name {
             "aws:default" => Ok(Some(Arc::new(Credential::aws(key()).unwrap()))),
-            "token:wiki" => Ok(Some(Arc::new(Credential::bearer(BEARER).unwrap()))),
+            "token:wiki" => Ok(Some(Arc::new(Credential::bearer(BEARER, example()).unwrap()))),
             "token:broken" => Err(Error::new(Code::CredentialsInvalid, "the file of tokens cannot be read")),
             _ => Ok(None),
         }
     }
+
+    async fn secret(&self, _tenant: &TenantId, _name: &str) -> Result<Option<Arc<Secret>>> {
+        Ok(None)
+    }
+}
+
+fn example() -> Reach {
+    Reach::to(vec!["api.example.com".parse().unwrap()])
 }
 
 struct Watching(Arc<Mutex<Vec<LogRecord>>>);

@@ -2,7 +2,7 @@
 //! for it gets only where an operator grants it.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-use troupe_core::grant::{self, HttpGrant, StateGrant};
+use troupe_core::grant::{self, HttpGrant, SecretGrant, StateGrant};
 use troupe_core::{Grants, limits};
 
 use crate::units::BYTES;
@@ -17,6 +17,9 @@ pub struct Capabilities {
     /// Outgoing HTTP, one entry for each service.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "grant::read_http_list")]
     pub http: Vec<HttpGrant>,
+    /// Secrets to be placed in requests, one entry for each place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "grant::read_secret_list")]
+    pub secrets: Vec<SecretGrant>,
 }
 
 impl Capabilities {
@@ -25,6 +28,7 @@ impl Capabilities {
         Grants {
             state: self.state.map(|state| StateGrant { bytes: state.bytes, keys: state.keys }),
             http: self.http.clone(),
+            secrets: self.secrets.clone(),
         }
     }
 }

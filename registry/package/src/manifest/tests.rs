@@ -113,7 +113,7 @@ fn refusals_name_line_and_field() {
     insta::assert_snapshot!(refusal("[state]\nversion = 3\nreads = \"1..=2\""), @"agent.toml line 4: state: `reads` of 1..=2 does not contain `version` 3; an agent reads what it writes");
     insta::assert_snapshot!(refusal("[state]\nreads = \"2\""), @"agent.toml line 5: state.reads: `2` is not a range of versions such as `1..=2`, both ends in it");
     insta::assert_snapshot!(refusal("[capabilities.state]\nkeys = 0"), @"agent.toml line 5: capabilities.state.keys: 0 keys is not between 1 and the host's maximum of 100000");
-    insta::assert_snapshot!(refusal("[capabilities.files]"), @"agent.toml line 4: unknown field `files` in [capabilities], expected `state` or `http`");
+    insta::assert_snapshot!(refusal("[capabilities.files]"), @"agent.toml line 4: unknown field `files` in [capabilities], expected one of `state`, `http`, `secrets`");
     insta::assert_snapshot!(refusal("goals = [\n  \"one\",\n  \"two\\nlines\",\n]"), @"agent.toml line 6: goals[1]: must be one line");
     insta::assert_snapshot!(refusal("[[triggers]]\nevent = \"a.b\"\n[[triggers]]\nevent = \"*\""), @"agent.toml line 7: triggers[1].event: `*` is not an event type such as `com.example.instance.started` or `com.example.instance.*`, at most 253 characters long");
     insta::assert_snapshot!(refusal("[configuration]\na = 1\nb = [1.0, nan]"), @"agent.toml line 6: configuration.b[1]: a number must be finite");

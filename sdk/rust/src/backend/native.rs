@@ -54,6 +54,10 @@ pub fn partial(output: &str) {
     with(|world| world.partials.extend(serde_json::from_str(output)));
 }
 
+pub fn secret_reference(name: &str) -> Result<String, CapabilityError> {
+    with(|world| world.secrets.reference(name))
+}
+
 pub fn state_get(key: &str) -> Result<Option<Entry>, CapabilityError> {
     with(|world| world.state.get(key))
 }

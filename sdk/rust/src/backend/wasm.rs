@@ -28,6 +28,10 @@ pub fn write_log(level: Level, message: &str, fields: &[(String, String)]) {
     wit::log::write(level, message, fields);
 }
 
+pub fn secret_reference(name: &str) -> Result<String, CapabilityError> {
+    Ok(wit::secrets::reference(name)?)
+}
+
 pub fn state_get(key: &str) -> Result<Option<Entry>, CapabilityError> {
     let entry = wit::state::get(key)?;
     Ok(entry.map(|entry| Entry { value: entry.value, revision: entry.revision }))

@@ -100,6 +100,13 @@ impl Host {
         self
     }
 
+    /// Grants a secret, of which the agent gets a reference. Without it, it gets none.
+    #[must_use]
+    pub fn secret(self, name: &str) -> Self {
+        with(|world| world.secrets.names.insert(name.to_owned()));
+        self
+    }
+
     /// Sets the time.
     #[must_use]
     pub fn at(self, now: SystemTime) -> Self {

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use serde_json::{Value, json};
 
 use super::http::Http;
+use super::secrets::Secrets;
 use super::state::State;
 use super::timers::Timers;
 use crate::log::Level;
@@ -49,6 +50,7 @@ pub struct World {
     pub reports: Vec<Report>,
     pub partials: Vec<Value>,
     pub http: Http,
+    pub secrets: Secrets,
     pub timers: Timers,
     pub randomness: Randomness,
 }
@@ -69,6 +71,7 @@ impl Default for World {
             reports: Vec::new(),
             partials: Vec::new(),
             http: Http::default(),
+            secrets: Secrets::default(),
             timers: Timers::default(),
             randomness: Randomness::default(),
         }

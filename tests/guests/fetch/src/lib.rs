@@ -60,6 +60,12 @@ struct Requests {
     /// Whether what is abandoned is kept until the end.
     #[serde(default)]
     keep: bool,
+    /// Secrets to ask references of. `{NAME}` in a path, header or body stands for one.
+    #[serde(default)]
+    secrets: Vec<String>,
+    /// What to print afterwards, as a line of the log.
+    #[serde(default)]
+    print: String,
 }
 
 /// What came of one request.
@@ -83,6 +89,34 @@ struct All {
     found: usize,
     /// The order in which answers were delivered.
     order: Vec<usize>,
+    /// The references that were given, or why none was.
+    references: Vec<String>,
+}
+
+impl Requests {
+    /// Writes references where they are named; returns them.
+    fn write_references(&mut self) -> Vec<String> {
+        let mut told = Vec::new();
+        for name in &self.secrets {
+            let reference = match secrets::reference(name) {
+                Ok(reference) => reference.to_string(),
+                Err(error) => {
+                    told.push(error.to_string());
+                    continue;
+                }
+            };
+            let named = format!("{{{name}}}");
+            for asked in &mut self.requests {
+                asked.path = asked.path.replace(&named, &reference);
+                asked.body = asked.body.replace(&named, &reference);
+                for (_, value) in &mut asked.headers {
+                    *value = value.replace(&named, &reference);
+                }
+            }
+            told.push(reference);
+        }
+        told
+    }
 }
 
 #[troupe_sdk::agent]
@@ -111,6 +145,17 @@ impl Fetch {
         Ok(statuses)
     }
 
+    /// Sends requests one by one and returns each answer whole.
+    #[skill(effect = "destructive")]
+    fn one_by_one_whole(&self, mut input: Requests) -> Result<Vec<Came>, Failure> {
+        input.write_references();
+        let one = |asked| Requests { requests: vec![asked], ..Requests::default() };
+        let came = input.requests.into_iter().flat_map(|asked| perform(one(asked)).answers).collect();
+        println!("{}", input.print);
+        log::info!("said", text = input.print);
+        Ok(came)
+    }
+
     /// Begins requests and ends without waiting for the answer of any.
     #[skill(effect = "destructive")]
     fn abandon(&self, input: Requests) -> Result<usize, Failure> {
@@ -119,9 +164,10 @@ impl Fetch {
 }
 
 #[cfg(target_family = "wasm")]
-fn perform(input: Requests) -> All {
+fn perform(mut input: Requests) -> All {
+    let references = input.write_references();
     let (answers, order) = send::all(&input.requests, input.wait_ms);
-    All { answers, order, found: memory::search(&input.pieces) }
+    All { answers, order, references, found: memory::search(&input.pieces) }
 }
 
 #[cfg(target_family = "wasm")]
@@ -140,8 +186,9 @@ fn abandon(input: Requests) -> usize {
 }
 
 #[cfg(not(target_family = "wasm"))]
-fn perform(input: Requests) -> All {
+fn perform(mut input: Requests) -> All {
     All {
+        references: input.write_references(),
         answers: input.requests.iter().map(|_| Came::default()).collect(),
         found: input.pieces.len() + input.times + usize::from(input.keep) + input.wait_ms as usize,
         order: Vec::new(),

@@ -18,8 +18,8 @@ use troupe_egress::{Scrubber, scrub::ScrubStream};
 use wasmtime_wasi_http::WasiBody;
 
 use super::{Share, Shared, WasiError, Worker, fault};
-use crate::egress::{Credential, CredentialKind};
 use crate::gate::{Answer, HttpAnswer};
+use crate::injected::{Injected, scrub_all};
 
 /// What the guest is given: the response, and the work that its body needs.
 pub(super) type Given = (Response<WasiBody>, Worker);
@@ -30,53 +30,50 @@ pub(super) struct Read {
     pub(super) given: Given,
 }
 
-/// What one answer is searched for: the credential, and the signature made with it.
+/// What one answer is searched for: all that this invocation's requests carried so far, and
+/// the signature of the request itself.
 pub(super) struct Scrubbing {
-    credential: Arc<Credential>,
-    signature: Option<Scrubber>,
+    scrubbers: Vec<Arc<Scrubber>>,
+    injected: Injected,
+    /// Whether a value went out as it is, so that it could hide in a compressed answer.
+    must_be_plain: bool,
 }
 
 impl Scrubbing {
-    pub(super) fn new(credential: Arc<Credential>, sent: &HeaderMap) -> Result<Self> {
-        let signature = match credential.kind {
-            CredentialKind::Aws(_) => {
-                let header = sent.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-                header
-                    .rsplit_once("Signature=")
-                    .map(|(_, signature)| Scrubber::new([signature.as_bytes()]))
-                    .transpose()?
-            }
-            CredentialKind::Header { .. } => None,
-        };
-        Ok(Self { credential, signature })
-    }
-
-    fn scrub(&self, text: &[u8]) -> Vec<u8> {
-        let clean = self.credential.scrubber.scrub(text);
-        match &self.signature {
-            Some(signature) => signature.scrub(&clean),
-            None => clean,
+    /// Prepares the search of an answer to a request with these headers; none if there is
+    /// nothing to search for.
+    pub(super) fn new(injected: &Injected, sent: &HeaderMap, must_be_plain: bool) -> Result<Option<Self>> {
+        let mut scrubbers = injected.all();
+        let header = sent.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        if let Some((_, signature)) = header.strip_prefix("AWS4-").and_then(|rest| rest.rsplit_once("Signature=")) {
+            scrubbers.push(Arc::new(Scrubber::new([signature.as_bytes()])?));
         }
+        let scrubbing = Self { scrubbers, injected: injected.clone(), must_be_plain };
+        Ok((!scrubbing.scrubbers.is_empty()).then_some(scrubbing))
     }
 
-    fn headers(&self, headers: &mut HeaderMap) {
+    /// Cleans the headers; tells whether something was found.
+    fn headers(&self, headers: &mut HeaderMap) -> bool {
+        let mut found = false;
         for value in headers.values_mut() {
-            let clean = self.scrub(value.as_bytes());
+            let clean = scrub_all(&self.scrubbers, value.as_bytes());
             if clean != value.as_bytes() {
                 *value = HeaderValue::from_bytes(&clean).unwrap_or(HeaderValue::from_static("[redacted]"));
+                found = true;
             }
         }
+        found
     }
 
     fn stream(&self) -> Streams<'_> {
-        Streams { first: self.credential.scrubber.stream(), second: self.signature.as_ref().map(Scrubber::stream) }
+        Streams(self.scrubbers.iter().map(|scrubber| scrubber.stream()).collect())
     }
 
     /// Refuses an answer in which an injected secret could hide. AWS is exempt: its
     /// secrets never leave, save a session token that only AWS itself is sent.
     fn check_encoding(&self, headers: &HeaderMap) -> Result<()> {
         let is_plain = headers.get(CONTENT_ENCODING).is_none_or(|encoding| encoding == "identity");
-        if is_plain || matches!(self.credential.kind, CredentialKind::Aws(_)) {
+        if is_plain || !self.must_be_plain {
             return Ok(());
         }
         Err(Error::new(
@@ -84,33 +81,32 @@ impl Scrubbing {
             "the answer is compressed though a plain one was asked for, so it cannot be searched for the credential",
         ))
     }
+
+    /// Says and counts that something came back that the host had put in.
+    fn echoed(&self, shared: &Shared) {
+        self.injected.echoed();
+        shared.note("secret.echo: an answer gave back what the host had added to a request; it was taken out");
+    }
 }
 
-/// Both searches, one behind the other.
-struct Streams<'a> {
-    first: ScrubStream<'a>,
-    second: Option<ScrubStream<'a>>,
-}
+/// All searches, one behind the other.
+struct Streams<'a>(Vec<ScrubStream<'a>>);
 
 impl Streams<'_> {
     fn push(&mut self, piece: &[u8]) -> Vec<u8> {
-        let clean = self.first.push(piece);
-        match &mut self.second {
-            Some(second) => second.push(&clean),
-            None => clean,
-        }
+        self.0.iter_mut().fold(piece.to_vec(), |clean, stream| stream.push(&clean))
     }
 
-    fn finish(self) -> Vec<u8> {
-        let clean = self.first.finish();
-        match self.second {
-            Some(mut second) => {
-                let mut all = second.push(&clean);
-                all.extend(second.finish());
-                all
-            }
-            None => clean,
-        }
+    fn finish(&mut self) -> Vec<u8> {
+        self.0.iter_mut().fold(Vec::new(), |rest, stream| {
+            let mut clean = stream.push(&rest);
+            clean.extend(stream.finish());
+            clean
+        })
+    }
+
+    fn found(&self) -> bool {
+        self.0.iter().any(ScrubStream::found)
     }
 }
 
@@ -123,9 +119,10 @@ pub(super) async fn read(
     place: OwnedSemaphorePermit,
 ) -> Result<Read> {
     let troupe_egress::Response { status, mut headers, mut body } = response;
+    let mut found = false;
     if let Some(scrubbing) = &scrubbing {
         scrubbing.check_encoding(&headers)?;
-        scrubbing.headers(&mut headers);
+        found = scrubbing.headers(&mut headers);
     }
     let mut whole = Vec::new();
     let mut unread = shared.unread();
@@ -135,7 +132,10 @@ pub(super) async fn read(
         shared.meters.bytes_received.fetch_add(piece.len() as u64, Ordering::Relaxed);
         whole.extend_from_slice(&piece);
         if whole.len() > limits::HTTP_KEPT_BODY_BYTES_MAX || !unread.add(piece.len()) {
-            if scrubbing.is_some() {
+            if let Some(scrubbing) = &scrubbing {
+                if found {
+                    scrubbing.echoed(shared);
+                }
                 // Nobody knows how long it is without what is taken out.
                 headers.remove(CONTENT_LENGTH);
             }
@@ -148,9 +148,12 @@ pub(super) async fn read(
         }
     }
     if let Some(scrubbing) = &scrubbing {
-        let clean = scrubbing.scrub(&whole);
+        let clean = scrub_all(&scrubbing.scrubbers, &whole);
         if clean.len() != whole.len() && headers.contains_key(CONTENT_LENGTH) {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(clean.len()));
+        }
+        if found || clean != whole {
+            scrubbing.echoed(shared);
         }
         whole = clean;
     }
@@ -217,7 +220,10 @@ async fn pump(
             shared.meters.bytes_received.fetch_add(piece.len() as u64, Ordering::Relaxed);
         }
     }
-    let rest = streams.map(Streams::finish).unwrap_or_default();
+    let rest = streams.as_mut().map(Streams::finish).unwrap_or_default();
+    if let Some((scrubbing, _)) = scrubbing.as_ref().zip(streams.filter(Streams::found)) {
+        scrubbing.echoed(&shared);
+    }
     if hand_on(&sender, rest.into(), until).await {
         drop(place);
         // Nothing more: the end, which a body that breaks off does not have.

@@ -5,17 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, HOST, RANGE};
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, HOST, RANGE};
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use http_body_util::BodyExt as _;
 use tokio::sync::OwnedSemaphorePermit;
 use troupe_core::{Code, Effect, Error, Result, limits};
-use troupe_egress::{AddressPolicy, Exemption, Limits, Request, SendOptions, headers, sigv4};
+use troupe_egress::credentials::{Credential, CredentialKind};
+use troupe_egress::{AddressPolicy, Exemption, Limits, Request, SendOptions, sigv4};
 use wasmtime_wasi_http::WasiBody;
 
+use super::placing::{self, Placed};
 use super::wishes::{self, Wishes};
 use super::{Answered, Share, Shared, answer, fault};
-use crate::egress::{Credential, CredentialKind, Egress};
+use crate::egress::Egress;
 use crate::gate::{Answer, HttpAsk, HttpBody, HttpCall, HttpFailure, HttpPermit, Past, kept};
 
 /// A request as the guest made it, without its wishes.
@@ -91,8 +93,11 @@ async fn perform(
         drop(held);
         return again(shared, past).await;
     }
-    let judged = readied.and_then(|()| judge(shared, &asked));
-    let (permit, egress, credential) = judged.map_err(|error| {
+    let judged = match readied {
+        Ok(()) => judge(shared, &asked).await,
+        Err(error) => Err(error),
+    };
+    let Judged { permit, egress, credential, placed } = judged.map_err(|error| {
         let error = error.with("sent", false);
         shared.gate.refuse_http(number, call(&asked, None), &error);
         error
@@ -108,6 +113,7 @@ async fn perform(
         permit,
         egress,
         credential,
+        placed,
         limits,
         explain,
         held,
@@ -125,6 +131,7 @@ struct Sending {
     permit: HttpPermit,
     egress: Arc<Egress>,
     credential: Option<Arc<Credential>>,
+    placed: Placed,
     limits: Limits,
     explain: bool,
     held: Share,
@@ -133,13 +140,13 @@ struct Sending {
 
 impl Sending {
     async fn perform(self, write: bool) -> Result<answer::Given> {
-        let Self { shared, number, asked, permit, egress, credential, limits, explain, held, place } = self;
+        let Self { shared, number, asked, permit, egress, credential, placed, limits, explain, held, place } = self;
         let begun = shared.gate.begin_http(number, call(&asked, Some(&permit)), write).await;
         if !begun.map_err(|error| fatal(&shared, error))? {
             return Err(Error::new(Code::Cancelled, "the agent let go of the request before it was sent"));
         }
         let result = async {
-            let (request, options, scrubbing) = outgoing(&shared, &egress, asked, &permit, credential, limits)
+            let (request, options, scrubbing) = outgoing(&shared, &egress, asked, &permit, credential, &placed, limits)
                 .map_err(|error| error.with("sent", false))?;
             shared.meters.requests.fetch_add(1, Ordering::Relaxed);
             shared.meters.bytes_sent.fetch_add(request.body.len() as u64, Ordering::Relaxed);
@@ -208,36 +215,53 @@ fn ready(shared: &Shared, number: u64, asked: &mut Asked) -> Result<()> {
     asked.wishes.grant(&mut asked.headers, &shared.seed, number)
 }
 
+/// What was decided about a request, and what it takes to send it.
+struct Judged {
+    permit: HttpPermit,
+    egress: Arc<Egress>,
+    credential: Option<Arc<Credential>>,
+    placed: Placed,
+}
+
 /// Everything that is decided before anything is sent.
-fn judge(shared: &Shared, asked: &Asked) -> Result<(HttpPermit, Arc<Egress>, Option<Arc<Credential>>)> {
-    headers::check_guest(&asked.headers)?;
-    let permit = shared.gate.authorize_http(&HttpAsk {
+async fn judge(shared: &Shared, asked: &Asked) -> Result<Judged> {
+    placing::check_guest(&asked.headers)?;
+    let ask = HttpAsk {
         method: &asked.method,
         uri: &asked.uri,
         headers: &asked.headers,
         body: &asked.body,
         credential: asked.wishes.credential.as_deref(),
-    })?;
+    };
+    let permit = shared.gate.authorize_http(&ask)?;
+    let placing = shared.gate.authorize_placing(&ask)?;
     let Some(egress) = shared.egress.clone() else {
         return Err(Error::new(Code::DeniedCapability, "this host sends no requests for agents"));
     };
     let credential = match permit.credential() {
         None => None,
         Some(name) => {
-            let found = egress.credentials.get(&shared.tenant, name)?.filter(|found| found.is_of(name));
-            Some(found.ok_or_else(|| {
+            let found = egress.credentials.credential(&shared.tenant, name).await?.filter(|found| found.is_of(name));
+            let found = found.ok_or_else(|| {
                 let message = format!("the operator has set up no credential `{name}`, which the grant names");
                 Error::new(Code::CredentialsInvalid, message)
-            })?)
+            })?;
+            found.check(name, &asked.uri)?;
+            Some(found)
         }
     };
-    if credential.as_ref().is_some_and(|credential| matches!(credential.kind, CredentialKind::Header { .. }))
-        && asked.headers.contains_key(RANGE)
-    {
+    let placed = Placed::get(shared, &egress, placing, &asked.uri).await?;
+    let is_header = |credential: &Arc<Credential>| matches!(credential.kind(), CredentialKind::Header { .. });
+    if asked.headers.contains_key(RANGE) && (credential.as_ref().is_some_and(is_header) || !placed.is_empty()) {
         let why = "the host adds a credential, and an answer in ranges cannot be searched for it";
         return Err(Error::new(Code::DeniedHeader, format!("an agent may not set the header `range` here: {why}")));
     }
-    Ok((permit, egress, credential))
+    if asked.headers.contains_key(AUTHORIZATION) && credential.is_some() {
+        let why = "the host adds a credential; ask for none by `troupe-credential: none`";
+        let message = format!("a reference cannot stand in `authorization` here: {why}");
+        return Err(Error::new(Code::DeniedHeader, message));
+    }
+    Ok(Judged { permit, egress, credential, placed })
 }
 
 fn call(asked: &Asked, permit: Option<&HttpPermit>) -> HttpCall {
@@ -259,6 +283,7 @@ fn outgoing(
     asked: Asked,
     permit: &HttpPermit,
     credential: Option<Arc<Credential>>,
+    placed: &Placed,
     limits: Limits,
 ) -> Result<(Request, SendOptions, Option<answer::Scrubbing>)> {
     let mut request = Request { method: asked.method, uri: asked.uri, headers: asked.headers, body: asked.body };
@@ -272,24 +297,30 @@ fn outgoing(
         policy = policy.with(endpoint.exemption());
         request.uri = endpoint.apply(&request.uri)?;
     }
-    let scrubbing = match credential {
-        None => None,
-        Some(credential) => {
-            // A compressed answer would hide from the scrubber what it echoes.
-            request.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-            match (&credential.kind, permit.action()) {
-                (CredentialKind::Aws(key), Some(action)) => {
-                    sigv4::sign(&mut request, &action.region, action.signing_name, shared.gate.now(), key)?;
-                }
-                (CredentialKind::Header { name, value }, None) => {
-                    request.prepare()?;
-                    request.headers.insert(name.clone(), value.clone());
-                }
-                _ => return Err(Error::internal("a grant's credential is of another kind than its actions")),
+    let mut must_be_plain = !placed.is_empty();
+    if must_be_plain || credential.is_some() {
+        // A compressed answer would hide from the scrubber what it echoes.
+        request.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    }
+    for secret in placed.secrets() {
+        shared.injected.add(secret.scrubber());
+    }
+    placed.put_into(&mut request)?;
+    if let Some(credential) = credential {
+        shared.injected.add(credential.scrubber());
+        match (credential.kind(), permit.action()) {
+            (CredentialKind::Aws(key), Some(action)) => {
+                sigv4::sign(&mut request, &action.region, action.signing_name, shared.gate.now(), key)?;
             }
-            Some(answer::Scrubbing::new(credential, &request.headers)?)
+            (CredentialKind::Header { name, value }, None) => {
+                must_be_plain = true;
+                request.prepare()?;
+                request.headers.insert(name.clone(), value.clone());
+            }
+            _ => return Err(Error::internal("a grant's credential is of another kind than its actions")),
         }
-    };
+    }
+    let scrubbing = answer::Scrubbing::new(&shared.injected, &request.headers, must_be_plain)?;
     let options = SendOptions { partition: Arc::clone(&shared.partition), policy, limits };
     Ok((request, options, scrubbing))
 }

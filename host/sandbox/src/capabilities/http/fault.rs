@@ -10,7 +10,9 @@ pub(super) fn told(error: &Error, explain: bool) -> WasiError {
         return WasiError::InternalError(Some(format!("{}: {}", error.code, error.message)));
     }
     match error.code {
-        Code::DeniedCapability | Code::DeniedHeader | Code::CredentialsInvalid => WasiError::HttpRequestDenied,
+        Code::DeniedCapability | Code::DeniedHeader | Code::DeniedSecret | Code::CredentialsInvalid => {
+            WasiError::HttpRequestDenied
+        }
         Code::DeniedEgress => WasiError::DestinationIpProhibited,
         Code::LimitHeaders if was_sent(error) => {
             WasiError::HttpResponseHeaderSectionSize(u32::try_from(limits::HTTP_HEAD_BYTES_MAX).ok())

@@ -1,0 +1,199 @@
+//! HashiCorp Vault: tokens that end, AppRole logins, and a key-value store of version 2 at
+//! `secret/`.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::service::{Reply, Request, Service};
+
+/// The role of the AppRole that is set up.
+pub const ROLE_ID: &str = "59d6d1ca-47bb-4e7e-a40b-8be3bc5a0ba8";
+
+/// A Vault.
+#[derive(Debug)]
+pub struct Vault {
+    /// The server.
+    pub service: Service,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    namespace: Option<String>,
+    life: Duration,
+    /// Renewals that a token may have before Vault makes its life no longer.
+    renewals_max: u32,
+    tokens: HashMap<String, Token>,
+    secret_ids: Vec<String>,
+    secrets: BTreeMap<String, (u64, Value)>,
+    sealed: bool,
+    counts: Counts,
+}
+
+#[derive(Debug)]
+struct Token {
+    until: Instant,
+    renewals: u32,
+}
+
+/// How often each thing was asked for and done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Logins.
+    pub logins: u64,
+    /// Renewals.
+    pub renewals: u64,
+    /// Reads that were served.
+    pub reads: u64,
+    /// Requests with a token that is not good.
+    pub refused: u64,
+}
+
+impl Vault {
+    /// Starts a Vault whose tokens live so long.
+    pub async fn start(life: Duration, renewals_max: u32, namespace: Option<&str>) -> Self {
+        let state = Arc::new(Mutex::new(State {
+            namespace: namespace.map(str::to_owned),
+            life,
+            renewals_max,
+            tokens: HashMap::new(),
+            secret_ids: Vec::new(),
+            secrets: BTreeMap::new(),
+            sealed: false,
+            counts: Counts::default(),
+        }));
+        let serving = Arc::clone(&state);
+        let service = Service::start(move |request| serving.lock().expect("no panic while held").answer(request)).await;
+        Self { service, state }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no panic while held")
+    }
+
+    /// Writes a new version of a secret.
+    pub fn write(&self, path: &str, data: Value) {
+        let mut state = self.state();
+        let version = state.secrets.get(path).map_or(1, |(version, _)| version + 1);
+        state.secrets.insert(path.to_owned(), (version, data));
+    }
+
+    /// Sets up a secret id for the AppRole.
+    pub fn secret_id(&self, id: &str) {
+        self.state().secret_ids.push(id.to_owned());
+    }
+
+    /// Hands out a token, as an operator does by hand.
+    pub fn token(&self) -> String {
+        self.state().give()
+    }
+
+    /// Every token that was handed out.
+    pub fn tokens(&self) -> Vec<String> {
+        self.state().tokens.keys().cloned().collect()
+    }
+
+    /// Takes every token back.
+    pub fn revoke_all(&self) {
+        self.state().tokens.values_mut().for_each(|token| token.until = Instant::now());
+    }
+
+    /// Seals it, or unseals it.
+    pub fn seal(&self, sealed: bool) {
+        self.state().sealed = sealed;
+    }
+
+    /// What was asked for so far.
+    pub fn counts(&self) -> Counts {
+        self.state().counts
+    }
+}
+
+impl State {
+    fn give(&mut self) -> String {
+        let token = format!("hvs.{:032x}", rand::random::<u128>());
+        self.tokens.insert(token.clone(), Token { until: Instant::now() + self.life, renewals: 0 });
+        token
+    }
+
+    fn answer(&mut self, request: &Request) -> Reply {
+        let errors = |status: u16, why: &str| Reply::json(status, &json!({ "errors": [why] }));
+        if self.sealed {
+            return errors(503, "Vault is sealed");
+        }
+        if request.header("x-vault-request") != Some("true") {
+            return errors(412, "required header 'X-Vault-Request' is missing");
+        }
+        if request.header("x-vault-namespace") != self.namespace.as_deref() {
+            return errors(404, "no handler for route");
+        }
+        if (request.method.as_str(), request.target.as_str()) == ("POST", "/v1/auth/approle/login") {
+            return self.login(&request.body).unwrap_or_else(|| errors(400, "invalid role or secret ID"));
+        }
+        let token = request.header("x-vault-token").unwrap_or_default().to_owned();
+        let good = self.tokens.get(&token).is_some_and(|token| Instant::now() < token.until);
+        if !good {
+            self.counts.refused += 1;
+            return errors(403, "permission denied");
+        }
+        match (request.method.as_str(), request.target.as_str()) {
+            ("GET", "/v1/auth/token/lookup-self") => {
+                let left = self.left(&token);
+                Reply::json(200, &json!({ "data": { "ttl": left, "renewable": true, "id": token, "orphan": true } }))
+            }
+            ("POST", "/v1/auth/token/renew-self") => self.renew(&token),
+            ("GET", target) => match target.strip_prefix("/v1/secret/data/").and_then(|path| self.secrets.get(path)) {
+                Some((version, data)) => {
+                    self.counts.reads += 1;
+                    Reply::json(
+                        200,
+                        &json!({
+                            "request_id": "1", "lease_id": "", "renewable": false, "lease_duration": 0,
+                            "data": { "data": data, "metadata": { "version": version, "destroyed": false } },
+                        }),
+                    )
+                }
+                None => errors(404, ""),
+            },
+            _ => errors(405, "unsupported operation"),
+        }
+    }
+
+    /// Seconds that a token has left.
+    fn left(&self, token: &str) -> u64 {
+        let left = self.tokens.get(token).map(|token| token.until.saturating_duration_since(Instant::now()));
+        left.map_or(0, |left| left.as_secs().max(1))
+    }
+
+    fn login(&mut self, body: &str) -> Option<Reply> {
+        let body: Value = serde_json::from_str(body).ok()?;
+        let known = self.secret_ids.iter().any(|id| body["secret_id"] == **id) && body["role_id"] == ROLE_ID;
+        if !known || body.as_object()?.len() != 2 {
+            return None;
+        }
+        self.counts.logins += 1;
+        let token = self.give();
+        let life = self.life.as_secs();
+        Some(Reply::json(
+            200,
+            &json!({ "auth": {
+            "client_token": token, "accessor": "a", "policies": ["default"], "lease_duration": life, "renewable": true,
+        } }),
+        ))
+    }
+
+    fn renew(&mut self, token: &str) -> Reply {
+        self.counts.renewals += 1;
+        let (life, most) = (self.life, self.renewals_max);
+        if let Some(held) = self.tokens.get_mut(token).filter(|held| held.renewals < most) {
+            held.renewals += 1;
+            held.until = Instant::now() + life;
+        }
+        let left = self.left(token);
+        Reply::json(200, &json!({ "auth": { "client_token": token, "lease_duration": left, "renewable": true } }))
+    }
+}
