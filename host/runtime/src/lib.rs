@@ -21,6 +21,7 @@ mod replay;
 mod route;
 mod routes;
 mod runtime;
+mod state;
 mod tasks;
 mod tenants;
 

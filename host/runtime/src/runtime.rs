@@ -119,6 +119,7 @@ impl Runtime {
         runtime.dispatch();
         runtime.keep_leases();
         runtime.keep_waking();
+        runtime.sweep_state();
         Ok(runtime)
     }
 

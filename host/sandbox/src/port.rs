@@ -1,6 +1,8 @@
 //! The ports: what the sandbox asks of the rest of the host. The runtime implements
 //! them over the store; tests and the admission child over nothing at all.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use troupe_core::view::Progress;
 use troupe_core::{Result, Timestamp};
@@ -16,6 +18,8 @@ pub enum StateWrite {
         key: String,
         /// The new value.
         value: Vec<u8>,
+        /// How long it stays; `None`: until it is changed.
+        ttl: Option<Duration>,
     },
     /// Writes a key if its revision is still the expected one.
     CompareAndSet {
@@ -25,6 +29,22 @@ pub enum StateWrite {
         expected: Option<u64>,
         /// The new value.
         value: Vec<u8>,
+        /// How long it stays; `None`: until it is changed.
+        ttl: Option<Duration>,
+    },
+    /// Adds to the number that a key holds in decimal; an absent one holds 0.
+    Increment {
+        /// The key.
+        key: String,
+        /// What to add.
+        delta: i64,
+    },
+    /// Says how long a key stays as it is.
+    Expire {
+        /// The key.
+        key: String,
+        /// How long; `None`: until it is changed.
+        ttl: Option<Duration>,
     },
     /// Deletes a key.
     Delete {
@@ -38,10 +58,18 @@ pub enum StateWrite {
 pub enum StateOutcome {
     /// The key has this revision now.
     Written(u64),
+    /// The key holds this sum now.
+    Counted(i64),
+    /// Whether there was a key to expire.
+    Expiring(bool),
     /// Whether there was something to delete.
     Deleted(bool),
     /// The key had another revision (`None`: it was absent); nothing was written.
     Conflict(Option<u64>),
+    /// The key holds no whole number of 64 bits; nothing was written.
+    NotANumber,
+    /// The sum would not be a whole number of 64 bits; nothing was written.
+    Overflow,
     /// More than this many bytes would be stored; nothing was written.
     BytesFull(u64),
     /// More than this many keys would be stored; nothing was written.

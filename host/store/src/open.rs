@@ -7,7 +7,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Sqlite};
 use tokio::sync::watch;
-use troupe_core::{Clock, Code, Error, Result, limits};
+use troupe_core::{Clock, Code, Error, Result, Timestamp, limits};
 
 use crate::fault::{Done, Failed};
 use crate::migrate;
@@ -30,6 +30,7 @@ pub struct Store(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
+    clock: Arc<dyn Clock>,
     writer: Writer,
     readers: SqlitePool,
 }
@@ -73,7 +74,8 @@ impl Store {
             .connect_with(options.read_only(true))
             .await
             .map_err(Failed::from)?;
-        Ok(Self(Arc::new(Inner { writer: Writer::start(connection, clock), readers })))
+        let writer = Writer::start(connection, Arc::clone(&clock));
+        Ok(Self(Arc::new(Inner { clock, writer, readers })))
     }
 
     /// Whether the store takes writes.
@@ -104,6 +106,11 @@ impl Store {
         W: for<'c> FnOnce(&'c mut Tx) -> Work<'c, T> + Send + 'static,
     {
         self.0.writer.write(work).await
+    }
+
+    /// The time, for reads that depend on it.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.clock.now()
     }
 
     /// A connection that can only read, and sees every acknowledged write.

@@ -62,7 +62,7 @@ pub fn get(key: &str) -> Result<Option<Entry>, CapabilityError> {
     backend::state_get(key)
 }
 
-/// Writes a key and returns its new revision.
+/// Writes a key and returns its new revision. A time to live that it had is gone.
 ///
 /// # Errors
 ///
@@ -79,6 +79,56 @@ pub fn set(key: &str, value: impl AsRef<[u8]>) -> Result<u64, CapabilityError> {
 /// As [`get`], and [`CapabilityError::Conflict`] if another write came first.
 pub fn compare_and_set(key: &str, expected: Option<u64>, value: impl AsRef<[u8]>) -> Result<u64, CapabilityError> {
     backend::state_compare_and_set(key, expected, value.as_ref())
+}
+
+/// Writes a key as [`set`] does, to be absent again after `ttl`, of up to ten years.
+///
+/// # Errors
+///
+/// As [`get`].
+pub fn set_with_ttl(key: &str, value: impl AsRef<[u8]>, ttl: Duration) -> Result<u64, CapabilityError> {
+    backend::state_set_with_ttl(key, value.as_ref(), milliseconds(ttl))
+}
+
+/// Writes a key as [`compare_and_set`] does, to be absent again after `ttl`.
+///
+/// # Errors
+///
+/// As [`compare_and_set`].
+pub fn compare_and_set_with_ttl(
+    key: &str,
+    expected: Option<u64>,
+    value: impl AsRef<[u8]>,
+    ttl: Duration,
+) -> Result<u64, CapabilityError> {
+    backend::state_compare_and_set_with_ttl(key, expected, value.as_ref(), milliseconds(ttl))
+}
+
+/// Adds `delta` to the number under a key and returns the sum; an absent key holds 0. Any
+/// number of invocations may do so at once. The number is JSON, so [`get_json`] reads it
+/// and [`set_json`] may write it; the key's time to live stays as it is.
+///
+/// # Errors
+///
+/// As [`get`]; [`CapabilityError::Invalid`] if the value is no whole number of 64 bits, or
+/// the sum would be none.
+pub fn increment(key: &str, delta: i64) -> Result<i64, CapabilityError> {
+    backend::state_increment(key, delta)
+}
+
+/// Says that a key shall be absent after `ttl` (none: never), and whether it is there. Its
+/// value and revision stay as they are.
+///
+/// # Errors
+///
+/// As [`get`].
+pub fn expire(key: &str, ttl: Option<Duration>) -> Result<bool, CapabilityError> {
+    backend::state_expire(key, ttl.map(milliseconds))
+}
+
+/// The whole milliseconds that do not fall short of a time.
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
 /// Deletes a key and says whether it was there.

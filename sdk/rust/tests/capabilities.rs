@@ -30,6 +30,34 @@ fn compare_and_set_writes_only_over_what_was_seen() {
 }
 
 #[test]
+fn a_key_is_absent_when_its_time_is_over() {
+    let host = Host::start();
+    let start = time::now();
+    let first = state::set_with_ttl("lock", "me", Duration::from_secs(2)).unwrap();
+    let taken = state::compare_and_set_with_ttl("lock", None, "you", Duration::from_secs(2));
+    assert_eq!(taken, Err(CapabilityError::Conflict(Some(first))));
+    assert_eq!(state::expire("lock", Some(Duration::from_secs(1))), Ok(true));
+    let host = host.at(start + Duration::from_secs(1));
+    assert_eq!((state::get("lock"), host.value("lock")), (Ok(None), None));
+    assert!(state::list_keys("", None, 10).unwrap().is_empty());
+    assert_eq!((state::expire("lock", None), state::delete("lock")), (Ok(false), Ok(false)));
+    let second = state::compare_and_set_with_ttl("lock", None, "you", Duration::from_secs(2)).unwrap();
+    assert!(second > first);
+    assert!(matches!(state::set_with_ttl("k", "", Duration::ZERO), Err(CapabilityError::Invalid(_))));
+    assert!(matches!(state::set_with_ttl("k", "", Duration::MAX), Err(CapabilityError::Invalid(_))));
+}
+
+#[test]
+fn an_increment_counts_in_json_and_checks_what_it_adds_to() {
+    let _host = Host::start().stored("text", "many").stored("most", i64::MAX.to_string());
+    assert_eq!(state::increment("n", 2), Ok(2));
+    assert_eq!(state::increment("n", -5), Ok(-3));
+    assert_eq!(state::get_json::<i64>("n"), Ok(Some(-3)));
+    assert!(matches!(state::increment("text", 1), Err(CapabilityError::Invalid(_))));
+    assert!(matches!(state::increment("most", 1), Err(CapabilityError::Invalid(_))));
+}
+
+#[test]
 fn keys_are_listed_by_prefix_in_byte_order_page_by_page() {
     let _host = Host::start().stored("a", "").stored("b/2", "").stored("b/10", "").stored("b/1", "").stored("c", "");
     assert_eq!(state::list_keys("b/", None, 2).unwrap(), ["b/1", "b/10"]);

@@ -94,6 +94,18 @@ impl state::Host for Data {
     async fn compare_and_set(&mut self, _: String, _: Option<u64>, _: Vec<u8>) -> Answered<u64> {
         Ok(Ok(1))
     }
+    async fn set_with_ttl(&mut self, _: String, _: Vec<u8>, _: u64) -> Answered<u64> {
+        Ok(Ok(1))
+    }
+    async fn compare_and_set_with_ttl(&mut self, _: String, _: Option<u64>, _: Vec<u8>, _: u64) -> Answered<u64> {
+        Ok(Ok(1))
+    }
+    async fn increment(&mut self, _: String, delta: i64) -> Answered<i64> {
+        Ok(Ok(delta))
+    }
+    async fn expire(&mut self, _: String, _: Option<u64>) -> Answered<bool> {
+        Ok(Ok(false))
+    }
     async fn delete(&mut self, _: String) -> Answered<bool> {
         Ok(Ok(false))
     }

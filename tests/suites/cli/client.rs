@@ -108,7 +108,7 @@ async fn agents_are_listed_and_shown() {
     let host = host().await;
     assert_snapshot!(seen(on(&host, &["agents"]).await.good()), @"
     AGENT    SERVING  SKILLS                                        SUMMARY
-    counter  1.0.0    sum increment get put put_bytes +3            Keeps numbers and bytes in state.
+    counter  1.0.0    sum increment get put put_bytes +6            Keeps numbers and bytes in state.
     echo     1.0.0    echo version who sleep fail shout             Answers what it was asked and who asked it.
     hostile  1.0.0    spin grow grow_gently recurse trap panic +18  Misbehaves in one way a skill.
     ");
@@ -124,6 +124,9 @@ async fn agents_are_listed_and_shown() {
     put              write        Writes text under a key.
     put_bytes        write        Writes a number of bytes under a key, to meet the limits.
     compare_and_set  write        Writes text under a key if its revision is the expected one.
+    add              write        Adds to the number under a key, in one call.
+    put_for          write        Writes text under a key for a while.
+    expire           write        Says how long a key stays.
     delete           destructive  Deletes a key.
     list             read         Lists keys.
 

@@ -1,6 +1,7 @@
 //! What agents keep.
 
 mod counter;
+mod keys;
 
 use serde_json::json;
 use troupe_tests::Host;

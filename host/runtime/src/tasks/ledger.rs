@@ -66,10 +66,12 @@ pub(crate) fn recorded(row: troupe_store::JournalRow) -> JournalRow {
 
 fn stored(write: StateWrite) -> troupe_store::StateWrite {
     match write {
-        StateWrite::Set { key, value } => troupe_store::StateWrite::Set { key, value },
-        StateWrite::CompareAndSet { key, expected, value } => {
-            troupe_store::StateWrite::CompareAndSet { key, expected, value }
+        StateWrite::Set { key, value, ttl } => troupe_store::StateWrite::Set { key, value, ttl },
+        StateWrite::CompareAndSet { key, expected, value, ttl } => {
+            troupe_store::StateWrite::CompareAndSet { key, expected, value, ttl }
         }
+        StateWrite::Increment { key, delta } => troupe_store::StateWrite::Increment { key, delta },
+        StateWrite::Expire { key, ttl } => troupe_store::StateWrite::Expire { key, ttl },
         StateWrite::Delete { key } => troupe_store::StateWrite::Delete { key },
     }
 }
@@ -77,6 +79,10 @@ fn stored(write: StateWrite) -> troupe_store::StateWrite {
 fn outcome_of(outcome: &troupe_store::StateOutcome) -> StateOutcome {
     match *outcome {
         troupe_store::StateOutcome::Written { revision } => StateOutcome::Written(revision),
+        troupe_store::StateOutcome::Counted { sum } => StateOutcome::Counted(sum),
+        troupe_store::StateOutcome::Expiring { existed } => StateOutcome::Expiring(existed),
+        troupe_store::StateOutcome::NotANumber => StateOutcome::NotANumber,
+        troupe_store::StateOutcome::Overflow => StateOutcome::Overflow,
         troupe_store::StateOutcome::Deleted { existed } => StateOutcome::Deleted(existed),
         troupe_store::StateOutcome::Conflict { found } => StateOutcome::Conflict(found),
         troupe_store::StateOutcome::Full { which: Quota::Bytes, maximum } => StateOutcome::BytesFull(maximum),

@@ -21,11 +21,39 @@ impl Host for Context {
     }
 
     async fn set(&mut self, key: String, value: Vec<u8>) -> Answered<u64> {
-        self.revision(StateCall::Set { key, value }).await
+        self.revision(StateCall::Set { key, value, ttl_ms: None }).await
+    }
+
+    async fn set_with_ttl(&mut self, key: String, value: Vec<u8>, ttl_ms: u64) -> Answered<u64> {
+        self.revision(StateCall::Set { key, value, ttl_ms: Some(ttl_ms) }).await
     }
 
     async fn compare_and_set(&mut self, key: String, expected: Option<u64>, value: Vec<u8>) -> Answered<u64> {
-        self.revision(StateCall::CompareAndSet { key, expected, value }).await
+        self.revision(StateCall::CompareAndSet { key, expected, value, ttl_ms: None }).await
+    }
+
+    async fn compare_and_set_with_ttl(
+        &mut self,
+        key: String,
+        expected: Option<u64>,
+        value: Vec<u8>,
+        ttl_ms: u64,
+    ) -> Answered<u64> {
+        self.revision(StateCall::CompareAndSet { key, expected, value, ttl_ms: Some(ttl_ms) }).await
+    }
+
+    async fn increment(&mut self, key: String, delta: i64) -> Answered<i64> {
+        Ok(match self.gate.pass(Call::State(StateCall::Increment { key, delta })).await? {
+            Answer::State(StateAnswer::Sum(sum)) => Ok(sum),
+            other => Err(refused(other)),
+        })
+    }
+
+    async fn expire(&mut self, key: String, ttl_ms: Option<u64>) -> Answered<bool> {
+        Ok(match self.gate.pass(Call::State(StateCall::Expire { key, ttl_ms })).await? {
+            Answer::State(StateAnswer::Found(found)) => Ok(found),
+            other => Err(refused(other)),
+        })
     }
 
     async fn delete(&mut self, key: String) -> Answered<bool> {

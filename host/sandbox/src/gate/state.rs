@@ -6,6 +6,8 @@
 //! the host chooses and no argument names; every write is counted against the grant's
 //! quota in the transaction that makes it. The default: without a grant, nothing.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use troupe_core::grant::StateGrant;
 use troupe_core::{Code, Effect, Grants, limits};
@@ -34,15 +36,18 @@ pub enum StateCall {
         /// How many at most.
         limit: u32,
     },
-    /// `set`
+    /// `set` and `set-with-ttl`
     Set {
         /// The key.
         key: String,
         /// The value.
         #[serde(with = "serde_bytes")]
         value: Vec<u8>,
+        /// How long it stays, in milliseconds; absent: until it is changed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ttl_ms: Option<u64>,
     },
-    /// `compare-and-set`
+    /// `compare-and-set` and `compare-and-set-with-ttl`
     CompareAndSet {
         /// The key.
         key: String,
@@ -51,6 +56,23 @@ pub enum StateCall {
         /// The value.
         #[serde(with = "serde_bytes")]
         value: Vec<u8>,
+        /// How long it stays, in milliseconds; absent: until it is changed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ttl_ms: Option<u64>,
+    },
+    /// `increment`
+    Increment {
+        /// The key.
+        key: String,
+        /// What to add.
+        delta: i64,
+    },
+    /// `expire`
+    Expire {
+        /// The key.
+        key: String,
+        /// How long it stays, in milliseconds; absent: until it is changed.
+        ttl_ms: Option<u64>,
     },
     /// `delete`
     Delete {
@@ -65,50 +87,86 @@ impl StateCall {
         match self {
             Self::Get { .. } => "state.get",
             Self::List { .. } => "state.list-keys",
-            Self::Set { .. } => "state.set",
-            Self::CompareAndSet { .. } => "state.compare-and-set",
+            Self::Set { ttl_ms: None, .. } => "state.set",
+            Self::Set { .. } => "state.set-with-ttl",
+            Self::CompareAndSet { ttl_ms: None, .. } => "state.compare-and-set",
+            Self::CompareAndSet { .. } => "state.compare-and-set-with-ttl",
+            Self::Increment { .. } => "state.increment",
+            Self::Expire { .. } => "state.expire",
             Self::Delete { .. } => "state.delete",
+        }
+    }
+
+    /// The key that is meant; a list means many.
+    fn key(&self) -> Option<&str> {
+        match self {
+            Self::Get { key }
+            | Self::Set { key, .. }
+            | Self::CompareAndSet { key, .. }
+            | Self::Increment { key, .. }
+            | Self::Expire { key, .. }
+            | Self::Delete { key } => Some(key),
+            Self::List { .. } => None,
         }
     }
 
     /// What was called, for a person.
     pub(super) fn describe(&self) -> String {
-        let key = match self {
-            Self::Get { key } | Self::Set { key, .. } | Self::CompareAndSet { key, .. } | Self::Delete { key } => key,
-            Self::List { .. } => return self.name().to_owned(),
-        };
-        format!("{} {}", self.name(), shown(key))
+        match self.key() {
+            Some(key) => format!("{} {}", self.name(), shown(key)),
+            None => self.name().to_owned(),
+        }
     }
 
     const fn effect(&self) -> Effect {
         match self {
             Self::Get { .. } | Self::List { .. } => Effect::Read,
-            Self::Set { .. } | Self::CompareAndSet { .. } | Self::Delete { .. } => Effect::Write,
+            Self::Set { .. }
+            | Self::CompareAndSet { .. }
+            | Self::Increment { .. }
+            | Self::Expire { .. }
+            | Self::Delete { .. } => Effect::Write,
         }
     }
 
     /// Checks the arguments.
     fn check(&self) -> Result<(), Answer> {
-        let (key, value): (_, &[u8]) = match self {
-            Self::Get { key } | Self::Delete { key } => (key, &[]),
-            Self::Set { key, value } | Self::CompareAndSet { key, value, .. } => (key, value),
+        if let Self::List { prefix, after, .. } = self {
             // Both may be empty: then all keys are meant.
-            Self::List { prefix, after, .. } => {
-                let longest = prefix.len().max(after.as_ref().map_or(0, String::len));
-                return if longest > limits::STATE_KEY_BYTES_MAX { Err(key_length(longest)) } else { Ok(()) };
+            let longest = prefix.len().max(after.as_ref().map_or(0, String::len));
+            return if longest > limits::STATE_KEY_BYTES_MAX { Err(key_length(longest)) } else { Ok(()) };
+        }
+        let length = self.key().map_or(0, str::len);
+        if length == 0 || length > limits::STATE_KEY_BYTES_MAX {
+            return Err(key_length(length));
+        }
+        match self {
+            Self::Set { value, ttl_ms, .. } | Self::CompareAndSet { value, ttl_ms, .. } => {
+                check_value(value.len())?;
+                check_ttl(*ttl_ms)
             }
-        };
-        if key.is_empty() || key.len() > limits::STATE_KEY_BYTES_MAX {
-            return Err(key_length(key.len()));
+            Self::Expire { ttl_ms, .. } => check_ttl(*ttl_ms),
+            _ => Ok(()),
         }
-        let length = value.len();
-        if length > limits::STATE_VALUE_BYTES_MAX {
-            let maximum = limits::STATE_VALUE_BYTES_MAX as u64;
-            let most = limits::bytes(maximum);
-            let message = format!("a state value may have {most}; this one has {length} bytes");
-            return Err(Answer::limit(Code::LimitStorage, maximum, message));
+    }
+}
+
+fn check_value(length: usize) -> Result<(), Answer> {
+    if length <= limits::STATE_VALUE_BYTES_MAX {
+        return Ok(());
+    }
+    let maximum = limits::STATE_VALUE_BYTES_MAX as u64;
+    let message = format!("a state value may have {}; this one has {length} bytes", limits::bytes(maximum));
+    Err(Answer::limit(Code::LimitStorage, maximum, message))
+}
+
+fn check_ttl(ttl_ms: Option<u64>) -> Result<(), Answer> {
+    let most = limits::STATE_TTL_MAX.as_millis();
+    match ttl_ms {
+        Some(ttl) if ttl == 0 || u128::from(ttl) > most => {
+            Err(Answer::Invalid(format!("a time to live is 1 to {most} milliseconds; this one is {ttl}")))
         }
-        Ok(())
+        _ => Ok(()),
     }
 }
 
@@ -137,8 +195,12 @@ pub enum StateAnswer {
     Keys(Vec<String>),
     /// The key's new revision.
     Revision(u64),
+    /// The number that the key holds now.
+    Sum(i64),
     /// Whether there was something to delete.
     Existed(bool),
+    /// Whether there was a key to expire.
+    Found(bool),
     /// Another write came first.
     Conflict(Option<u64>),
 }
@@ -152,6 +214,8 @@ impl StateAnswer {
             Self::Keys(keys) => format!("{} keys", keys.len()),
             Self::Revision(revision) => format!("revision {revision}"),
             Self::Existed(existed) => if *existed { "deleted" } else { "was not there" }.to_owned(),
+            Self::Sum(sum) => format!("{sum}"),
+            Self::Found(found) => if *found { "done" } else { "was not there" }.to_owned(),
             Self::Conflict(None) => "conflict: it was absent".to_owned(),
             Self::Conflict(Some(found)) => format!("conflict: it had revision {found}"),
         }
@@ -166,6 +230,10 @@ impl From<&StateOutcome> for Answer {
         };
         match *outcome {
             StateOutcome::Written(revision) => Self::State(StateAnswer::Revision(revision)),
+            StateOutcome::Counted(sum) => Self::State(StateAnswer::Sum(sum)),
+            StateOutcome::Expiring(found) => Self::State(StateAnswer::Found(found)),
+            StateOutcome::NotANumber => Self::Invalid("the key holds no whole number of 64 bits in decimal".to_owned()),
+            StateOutcome::Overflow => Self::Invalid("the sum would be no whole number of 64 bits".to_owned()),
             StateOutcome::Deleted(existed) => Self::State(StateAnswer::Existed(existed)),
             StateOutcome::Conflict(found) => Self::State(StateAnswer::Conflict(found)),
             StateOutcome::BytesFull(maximum) => full(maximum, &limits::bytes(maximum)),
@@ -211,9 +279,18 @@ impl Permit {
                     Ok(Answer::State(StateAnswer::Keys(keys)))
                 })));
             }
-            StateCall::Set { key, value } => StateWrite::Set { key: key.clone(), value: value.clone() },
-            StateCall::CompareAndSet { key, expected, value } => {
-                StateWrite::CompareAndSet { key: key.clone(), expected: *expected, value: value.clone() }
+            StateCall::Set { key, value, ttl_ms } => {
+                StateWrite::Set { key: key.clone(), value: value.clone(), ttl: ttl_ms.map(Duration::from_millis) }
+            }
+            StateCall::CompareAndSet { key, expected, value, ttl_ms } => StateWrite::CompareAndSet {
+                key: key.clone(),
+                expected: *expected,
+                value: value.clone(),
+                ttl: ttl_ms.map(Duration::from_millis),
+            },
+            StateCall::Increment { key, delta } => StateWrite::Increment { key: key.clone(), delta: *delta },
+            StateCall::Expire { key, ttl_ms } => {
+                StateWrite::Expire { key: key.clone(), ttl: ttl_ms.map(Duration::from_millis) }
             }
             StateCall::Delete { key } => StateWrite::Delete { key: key.clone() },
         };

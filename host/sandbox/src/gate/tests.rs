@@ -41,7 +41,7 @@ fn all() -> Grants {
 }
 
 fn set(bytes: usize) -> Call {
-    Call::State(StateCall::Set { key: "k".to_owned(), value: vec![b'x'; bytes] })
+    Call::State(StateCall::Set { key: "k".to_owned(), value: vec![b'x'; bytes], ttl_ms: None })
 }
 
 /// What the journal holds of the calls that a gate passed.
@@ -84,13 +84,15 @@ async fn a_skill_that_only_reads_cannot_write_state() {
     gate.pass(Call::State(StateCall::Get { key: key() })).await.unwrap();
     for call in [
         set(1),
-        Call::State(StateCall::CompareAndSet { key: key(), expected: None, value: Vec::new() }),
+        Call::State(StateCall::CompareAndSet { key: key(), expected: None, value: Vec::new(), ttl_ms: None }),
+        Call::State(StateCall::Increment { key: key(), delta: 1 }),
+        Call::State(StateCall::Expire { key: key(), ttl_ms: None }),
         Call::State(StateCall::Delete { key: key() }),
     ] {
         let answer = gate.pass(call).await.unwrap();
         assert!(matches!(answer, Answer::Denied { message, .. } if message.contains("class write")));
     }
-    assert_eq!(gate.finish().await.denied, 3);
+    assert_eq!(gate.finish().await.denied, 5);
 }
 
 #[tokio::test]
@@ -101,5 +103,19 @@ async fn the_journal_of_an_invocation_is_bounded() {
         gate.pass(set(500)).await.unwrap();
         gate.pass(set(500)).await.unwrap();
         assert_eq!(gate.pass(set(1)).await.unwrap_err().code, Code::LimitJournal);
+    }
+}
+
+#[tokio::test]
+async fn a_time_to_live_is_bounded() {
+    let gate = gate(all(), Effect::Write);
+    for ttl in [0, 1 << 60, u64::MAX] {
+        for call in [
+            StateCall::Expire { key: "k".to_owned(), ttl_ms: Some(ttl) },
+            StateCall::Set { key: "k".to_owned(), value: Vec::new(), ttl_ms: Some(ttl) },
+        ] {
+            let answer = gate.pass(Call::State(call)).await.unwrap();
+            assert!(matches!(answer, Answer::Invalid(why) if why.contains("315360000000")));
+        }
     }
 }

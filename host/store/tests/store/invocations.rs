@@ -3,7 +3,7 @@ use troupe_core::view::{RanOn, TaskFailure, TaskStatus};
 use troupe_store::{Commit, JournalRow, Pin, StateOutcome, TaskEnd};
 
 use crate::support::{
-    Home, OWNER, agent, begun, completed, ended, id, intent, pin, ran_on, row, rows_only, set, tenant, wide,
+    Home, OWNER, agent, begun, completed, each_write, ended, id, intent, pin, ran_on, row, rows_only, set, tenant, wide,
 };
 
 #[tokio::test]
@@ -43,14 +43,16 @@ async fn an_invocation_that_does_not_hold_the_lease_writes_nothing() {
     ];
     let before = home.store.task(&tenant(), id(1)).await.unwrap();
     for pin in stale {
-        let commit = Commit {
-            pin: pin.clone(),
-            journal: vec![row(1, false)],
-            write: Some((wide(set("k", b"v")), row(2, true))),
-            end: Some(completed()),
-        };
-        let error = home.store.commit(commit).await.unwrap_err();
-        assert_eq!(error.code, Code::StaleEpoch, "{pin:?}");
+        for write in each_write("k") {
+            let commit = Commit {
+                pin: pin.clone(),
+                journal: vec![row(1, false)],
+                write: Some((wide(write), row(2, true))),
+                end: Some(completed()),
+            };
+            let error = home.store.commit(commit).await.unwrap_err();
+            assert_eq!(error.code, Code::StaleEpoch, "{pin:?}");
+        }
     }
     assert_eq!(home.store.task(&tenant(), id(1)).await.unwrap(), before);
     assert_eq!(home.store.state_get(&tenant(), &agent(), 1, "k").await.unwrap(), None);

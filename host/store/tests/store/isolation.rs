@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use troupe_core::{AgentName, Code, TenantId};
 use troupe_store::{StateOutcome, TaskFilter, TaskRow};
 
-use crate::support::{Home, OWNER, agent, id, name, pending, pin, ran_on, rows_only, set, tenant};
+use crate::support::{Home, OWNER, agent, each_write, id, name, pending, pin, ran_on, rows_only, set, tenant};
 
 /// Keys made of what could mean something to a database.
 fn key() -> impl Strategy<Value = String> {
@@ -81,6 +81,68 @@ fn a_listing_is_what_filtering_by_bytes_gives_and_never_shows_a_neighbours_key()
                 let found = store.state_get(&me, &agent, 1, key).await.unwrap().map(|(value, _)| value);
                 let value = mine.contains(key).then(|| format!("{me}/{agent}/{key}").into_bytes());
                 assert_eq!(found, value);
+            }
+        });
+    });
+}
+
+/// Keys made of what could lead out of a key space somewhere else.
+fn escaping_key() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        Just("../"),
+        Just("..\\"),
+        Just("other:"),
+        Just("other/a/"),
+        Just("%2e%2e"),
+        Just("%00"),
+        Just("\0"),
+        Just("1"),
+        Just("' or 1=1 --"),
+        Just("\"; drop table state; --"),
+        Just("other"),
+        Just("a"),
+        Just(":"),
+        Just("\u{202e}"),
+    ];
+    prop_oneof![
+        8 => prop::collection::vec(piece, 1..6).prop_map(|pieces| pieces.concat()),
+        1 => Just("../".repeat(350_000)),
+    ]
+}
+
+#[test]
+fn f63_no_key_reaches_another_tenant_or_agent_whatever_it_is_made_of() {
+    let world = world();
+    proptest!(ProptestConfig::with_cases(48), |(keys in prop::collection::btree_set(escaping_key(), 1..5))| {
+        let case = world.cases.fetch_add(10, Ordering::SeqCst);
+        let me: TenantId = format!("t{case}").parse().unwrap();
+        let (other, agent): (TenantId, AgentName) = (format!("u{case}").parse().unwrap(), "a".parse().unwrap());
+        let sibling: AgentName = "other".parse().unwrap();
+        let home = &world.home;
+        world.runtime.block_on(async {
+            // The neighbours hold the same keys.
+            fill(home, case + 2, &other, &agent, &keys).await;
+            fill(home, case + 3, &me, &sibling, &keys).await;
+            let task = TaskRow { tenant: me.clone(), agent: agent.clone(), ..pending(case + 1) };
+            home.store.create_task(task).await.unwrap();
+            let claim = home.store.claim(&me, id(case + 1), OWNER, &ran_on(), &home.head()).await.unwrap();
+            let mut number = 0;
+            for key in &keys {
+                for write in each_write(key).into_iter().chain([set(key, b"mine")]) {
+                    number += 1;
+                    home.change(&pin(&claim), number, write).await.unwrap();
+                }
+                let mine = home.store.state_get(&me, &agent, 1, key).await.unwrap().unwrap().0;
+                assert_eq!(mine, b"mine", "a key is its own");
+            }
+            assert_eq!(home.store.state_list(&me, &agent, 1, "", None, 10).await.unwrap().len(), keys.len());
+            for (tenant, agent) in [(&other, &agent), (&me, &sibling)] {
+                let listed = home.store.state_list(tenant, agent, 1, "", None, 10).await.unwrap();
+                assert_eq!(listed, keys.iter().cloned().collect::<Vec<_>>());
+                for key in &keys {
+                    let found = home.store.state_get(tenant, agent, 1, key).await.unwrap().unwrap().0;
+                    assert_eq!(found, format!("{tenant}/{agent}/{key}").into_bytes());
+                }
             }
         });
     });

@@ -6,6 +6,8 @@ mod deployments;
 #[cfg(test)]
 mod durability;
 #[cfg(test)]
+mod expiry;
+#[cfg(test)]
 mod feed;
 #[cfg(test)]
 mod invocations;

@@ -1,14 +1,6 @@
 use troupe_store::{Commit, JournalRow, Pin, Quota, StateChange, StateOutcome, StateWrite};
 
-use crate::support::{Home, agent, encode, id, row, rows_only, set, tenant};
-
-fn delete(key: &str) -> StateWrite {
-    StateWrite::Delete { key: key.to_owned() }
-}
-
-fn swap(key: &str, expected: Option<u64>, value: &[u8]) -> StateWrite {
-    StateWrite::CompareAndSet { key: key.to_owned(), expected, value: value.to_vec() }
-}
+use crate::support::{Home, agent, delete, encode, id, increment, row, rows_only, set, swap, tenant};
 
 async fn within(home: &Home, pin: &Pin, number: u64, write: StateWrite, bytes_max: u64, keys_max: u64) -> StateOutcome {
     let change = StateChange { write, bytes_max, keys_max, encode };
@@ -106,4 +98,40 @@ async fn generations_are_separate_key_spaces() {
     assert_eq!(home.store.state_get(&tenant(), &agent(), 1, "k").await.unwrap().unwrap().0, b"one");
     assert_eq!(home.store.state_list(&tenant(), &agent(), 1, "", None, 10).await.unwrap(), ["k"]);
     assert_eq!(home.store.state_list(&tenant(), &agent(), 2, "", None, 10).await.unwrap(), ["k", "l"]);
+}
+
+#[tokio::test]
+async fn an_increment_adds_to_a_decimal_number_and_refuses_what_is_none() {
+    let home = Home::open().await;
+    let pin = home.running(1).await;
+    let change = |number, write| home.change(&pin, number, write);
+    assert_eq!(change(1, increment("n", 5)).await.unwrap(), StateOutcome::Counted { sum: 5 });
+    assert_eq!(change(2, increment("n", -7)).await.unwrap(), StateOutcome::Counted { sum: -2 });
+    assert_eq!(home.store.state_get(&tenant(), &agent(), 1, "n").await.unwrap(), Some((b"-2".to_vec(), 2)));
+    change(3, set("n", b"9223372036854775806")).await.unwrap();
+    assert_eq!(change(4, increment("n", 1)).await.unwrap(), StateOutcome::Counted { sum: i64::MAX });
+    assert_eq!(change(5, increment("n", 1)).await.unwrap(), StateOutcome::Overflow);
+    assert_eq!(change(6, increment("n", i64::MIN)).await.unwrap(), StateOutcome::Counted { sum: -1 });
+    assert_eq!(change(7, increment("n", i64::MIN)).await.unwrap(), StateOutcome::Overflow);
+    let long = "1".repeat(1000);
+    for (at, value) in ["", "x", "1.5", " 1", "1e3", "9223372036854775808", &long, "\u{663}"].into_iter().enumerate() {
+        let number = 10 + 2 * at as u64;
+        change(number, set("n", value.as_bytes())).await.unwrap();
+        assert_eq!(change(number + 1, increment("n", 1)).await.unwrap(), StateOutcome::NotANumber, "{value}");
+        assert_eq!(home.store.state_get(&tenant(), &agent(), 1, "n").await.unwrap().unwrap().0, value.as_bytes());
+    }
+    let (_, rows) = home.store.journal(&tenant(), id(1), 1).await.unwrap().unwrap();
+    let writes =
+        |answer: &str| rows.iter().filter(|row| row.answer.as_deref() == Some(answer.as_bytes()) && row.write).count();
+    assert_eq!((writes("counted 5"), writes("overflow"), writes("not a number")), (1, 0, 0));
+}
+
+#[tokio::test]
+async fn a_quota_counts_what_an_increment_makes() {
+    let home = Home::open().await;
+    let pin = home.running(1).await;
+    assert_eq!(within(&home, &pin, 1, increment("n", 9), 2, 1).await, StateOutcome::Counted { sum: 9 });
+    let full = StateOutcome::Full { which: Quota::Bytes, maximum: 2 };
+    assert_eq!(within(&home, &pin, 2, increment("n", 1), 2, 1).await, full);
+    assert_eq!(home.store.state_get(&tenant(), &agent(), 1, "n").await.unwrap(), Some((b"9".to_vec(), 1)));
 }

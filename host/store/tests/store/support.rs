@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tempfile::TempDir;
 use troupe_core::clock::ManualClock;
@@ -54,7 +55,7 @@ impl Home {
             release: ran_on(),
             configuration_revision: 2,
             grants_revision: 3,
-            deadline: now.plus(std::time::Duration::from_secs(60)),
+            deadline: now.plus(Duration::from_secs(60)),
             seed: [7; 32],
             started_at: now,
         }
@@ -180,7 +181,28 @@ pub fn intent(number: u64) -> JournalRow {
 }
 
 pub fn set(key: &str, value: &[u8]) -> StateWrite {
-    StateWrite::Set { key: key.to_owned(), value: value.to_vec() }
+    StateWrite::Set { key: key.to_owned(), value: value.to_vec(), ttl: None }
+}
+
+pub fn swap(key: &str, expected: Option<u64>, value: &[u8]) -> StateWrite {
+    StateWrite::CompareAndSet { key: key.to_owned(), expected, value: value.to_vec(), ttl: None }
+}
+
+pub fn delete(key: &str) -> StateWrite {
+    StateWrite::Delete { key: key.to_owned() }
+}
+
+pub fn increment(key: &str, delta: i64) -> StateWrite {
+    StateWrite::Increment { key: key.to_owned(), delta }
+}
+
+pub fn expire(key: &str, ttl: Option<Duration>) -> StateWrite {
+    StateWrite::Expire { key: key.to_owned(), ttl }
+}
+
+/// A write of each kind that changes the key `key`.
+pub fn each_write(key: &str) -> [StateWrite; 5] {
+    [set(key, b"7"), swap(key, None, b"7"), increment(key, 1), expire(key, Some(Duration::from_secs(1))), delete(key)]
 }
 
 pub fn wide(write: StateWrite) -> StateChange {
@@ -190,6 +212,10 @@ pub fn wide(write: StateWrite) -> StateChange {
 pub fn encode(outcome: &StateOutcome) -> Vec<u8> {
     match outcome {
         StateOutcome::Written { revision } => format!("written {revision}"),
+        StateOutcome::Counted { sum } => format!("counted {sum}"),
+        StateOutcome::Expiring { existed } => format!("expiring {existed}"),
+        StateOutcome::NotANumber => "not a number".to_owned(),
+        StateOutcome::Overflow => "overflow".to_owned(),
         StateOutcome::Deleted { existed } => format!("deleted {existed}"),
         StateOutcome::Conflict { found } => format!("conflict {found:?}"),
         StateOutcome::Full { which: Quota::Bytes, maximum } => format!("full bytes {maximum}"),

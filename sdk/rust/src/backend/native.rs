@@ -59,23 +59,44 @@ pub fn secret_reference(name: &str) -> Result<String, CapabilityError> {
 }
 
 pub fn state_get(key: &str) -> Result<Option<Entry>, CapabilityError> {
-    with(|world| world.state.get(key))
+    with(|world| world.state.get(key, world.timers.now()))
 }
 
 pub fn state_set(key: &str, value: &[u8]) -> Result<u64, CapabilityError> {
-    with(|world| world.state.set(key, value))
+    with(|world| world.state.set_with_ttl(key, value, None, world.timers.now()))
 }
 
 pub fn state_compare_and_set(key: &str, expected: Option<u64>, value: &[u8]) -> Result<u64, CapabilityError> {
-    with(|world| world.state.compare_and_set(key, expected, value))
+    with(|world| world.state.compare_and_set(key, expected, value, None, world.timers.now()))
+}
+
+pub fn state_set_with_ttl(key: &str, value: &[u8], ttl_ms: u64) -> Result<u64, CapabilityError> {
+    with(|world| world.state.set_with_ttl(key, value, Some(ttl_ms), world.timers.now()))
+}
+
+pub fn state_compare_and_set_with_ttl(
+    key: &str,
+    expected: Option<u64>,
+    value: &[u8],
+    ttl_ms: u64,
+) -> Result<u64, CapabilityError> {
+    with(|world| world.state.compare_and_set(key, expected, value, Some(ttl_ms), world.timers.now()))
+}
+
+pub fn state_increment(key: &str, delta: i64) -> Result<i64, CapabilityError> {
+    with(|world| world.state.increment(key, delta, world.timers.now()))
+}
+
+pub fn state_expire(key: &str, ttl_ms: Option<u64>) -> Result<bool, CapabilityError> {
+    with(|world| world.state.expire(key, ttl_ms, world.timers.now()))
 }
 
 pub fn state_delete(key: &str) -> Result<bool, CapabilityError> {
-    with(|world| world.state.delete(key))
+    with(|world| world.state.delete(key, world.timers.now()))
 }
 
 pub fn state_list_keys(prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, CapabilityError> {
-    with(|world| world.state.list_keys(prefix, after, limit))
+    with(|world| world.state.list_keys((prefix, after), limit, world.timers.now()))
 }
 
 pub fn now() -> SystemTime {

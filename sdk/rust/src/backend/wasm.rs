@@ -45,6 +45,27 @@ pub fn state_compare_and_set(key: &str, expected: Option<u64>, value: &[u8]) -> 
     Ok(wit::state::compare_and_set(key, expected, value)?)
 }
 
+pub fn state_set_with_ttl(key: &str, value: &[u8], ttl_ms: u64) -> Result<u64, CapabilityError> {
+    Ok(wit::state::set_with_ttl(key, value, ttl_ms)?)
+}
+
+pub fn state_compare_and_set_with_ttl(
+    key: &str,
+    expected: Option<u64>,
+    value: &[u8],
+    ttl_ms: u64,
+) -> Result<u64, CapabilityError> {
+    Ok(wit::state::compare_and_set_with_ttl(key, expected, value, ttl_ms)?)
+}
+
+pub fn state_increment(key: &str, delta: i64) -> Result<i64, CapabilityError> {
+    Ok(wit::state::increment(key, delta)?)
+}
+
+pub fn state_expire(key: &str, ttl_ms: Option<u64>) -> Result<bool, CapabilityError> {
+    Ok(wit::state::expire(key, ttl_ms)?)
+}
+
 pub fn state_delete(key: &str) -> Result<bool, CapabilityError> {
     Ok(wit::state::delete(key)?)
 }

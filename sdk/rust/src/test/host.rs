@@ -81,7 +81,7 @@ impl Host {
     /// Stores a value before the agent runs.
     #[must_use]
     pub fn stored(self, key: &str, value: impl AsRef<[u8]>) -> Self {
-        with(|world| world.state.write(key, value.as_ref()));
+        with(|world| world.state.write(key, value.as_ref(), None));
         self
     }
 
@@ -147,7 +147,7 @@ impl Host {
 
     /// Returns what is stored under a key.
     pub fn value(&self, key: &str) -> Option<Vec<u8>> {
-        with(|world| world.state.read(key).map(|entry| entry.value.clone()))
+        with(|world| world.state.read(key, world.timers.now()).map(|entry| entry.value.clone()))
     }
 
     /// Returns the log records, oldest first.

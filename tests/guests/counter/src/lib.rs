@@ -1,5 +1,7 @@
 //! Keeps numbers and bytes in state.
 
+use std::time::Duration;
+
 use troupe_sdk::prelude::*;
 
 #[derive(Default)]
@@ -44,6 +46,33 @@ struct CompareAndSet {
     #[serde(default)]
     expected: Option<u64>,
     value: String,
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct Add {
+    key: String,
+    delta: i64,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Added {
+    sum: i64,
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct PutFor {
+    key: String,
+    value: String,
+    /// How long it stays, in milliseconds.
+    ms: u64,
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct Expire {
+    key: String,
+    /// How long it stays, in milliseconds; for good if absent.
+    #[serde(default)]
+    ms: Option<u64>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -133,6 +162,25 @@ impl Counter {
             Err(CapabilityError::Conflict(found)) => Ok(Swapped { revision: None, conflict: true, found }),
             Err(other) => Err(other.into()),
         }
+    }
+
+    /// Adds to the number under a key, in one call.
+    #[skill(effect = "write")]
+    fn add(&self, input: Add) -> Result<Added, Failure> {
+        Ok(Added { sum: state::increment(&input.key, input.delta)? })
+    }
+
+    /// Writes text under a key for a while.
+    #[skill(effect = "write")]
+    fn put_for(&self, input: PutFor) -> Result<Written, Failure> {
+        let revision = state::set_with_ttl(&input.key, input.value, Duration::from_millis(input.ms))?;
+        Ok(Written { revision })
+    }
+
+    /// Says how long a key stays.
+    #[skill(effect = "write")]
+    fn expire(&self, input: Expire) -> Result<Deleted, Failure> {
+        Ok(Deleted { was_there: state::expire(&input.key, input.ms.map(Duration::from_millis))? })
     }
 
     /// Deletes a key.

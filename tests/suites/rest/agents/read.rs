@@ -33,6 +33,9 @@ async fn the_list_says_what_serves_and_what_is_newest() {
             "put",
             "put_bytes",
             "compare_and_set",
+            "add",
+            "put_for",
+            "expire",
             "delete",
             "list"
           ]

@@ -1,0 +1,84 @@
+//! Taking away what has ended.
+//!
+//! An ended key is absent at once, so nothing waits for this: it frees the disk and the
+//! quota. Each sweep is bounded, so that no commit waits long for it.
+
+use troupe_core::{Result, limits};
+
+use super::space::Space;
+use crate::Store;
+use crate::fault::Done;
+use crate::rows::{Columns as _, number};
+use crate::writer::Tx;
+
+impl Store {
+    /// Takes away some of the keys that have ended, of whatever tenant, and returns how many.
+    /// Where nothing has ended nothing is written.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn sweep_state(&self) -> Result<u64> {
+        if !self.any_ended().await? {
+            return Ok(0);
+        }
+        self.write(|tx| Box::pin(everywhere(tx))).await
+    }
+
+    async fn any_ended(&self) -> Done<bool> {
+        let found: i64 = sqlx::query_scalar("select exists (select 1 from state where expires_at <= $1)")
+            .bind(self.now().as_millis())
+            .fetch_one(&mut *self.reader().await?)
+            .await?;
+        Ok(found != 0)
+    }
+}
+
+async fn everywhere(tx: &mut Tx) -> Done<u64> {
+    let swept = sqlx::query(
+        "delete from state where (tenant, agent, generation, key) in
+            (select tenant, agent, generation, key from state where expires_at <= $1 limit $2)
+         returning tenant, agent, generation, octet_length(key) + octet_length(value) as bytes",
+    )
+    .bind(tx.now.as_millis())
+    .bind(i64::from(limits::STATE_SWEEP_MAX))
+    .fetch_all(&mut tx.connection)
+    .await?;
+    for row in &swept {
+        sqlx::query(
+            "update state_usage set keys = keys - 1, bytes = bytes - $4
+             where tenant = $1 and agent = $2 and generation = $3",
+        )
+        .bind(row.get_as::<&str>("tenant")?)
+        .bind(row.get_as::<&str>("agent")?)
+        .bind(row.get_as::<i64>("generation")?)
+        .bind(row.get_as::<i64>("bytes")?)
+        .execute(&mut tx.connection)
+        .await?;
+    }
+    Ok(swept.len() as u64)
+}
+
+/// Takes away some of the ended keys of one space, but for `except`, and returns how many.
+pub(super) async fn of_space(tx: &mut Tx, space: Space<'_>, except: &str) -> Done<u64> {
+    let statement = sqlx::query(
+        "delete from state where (tenant, agent, generation, key) in
+            (select tenant, agent, generation, key from state
+             where tenant = $1 and agent = $2 and generation = $3 and key <> $4 and expires_at <= $5 limit $6)
+         returning octet_length(key) + octet_length(value) as bytes",
+    );
+    let swept = space
+        .bind(statement)?
+        .bind(except.as_bytes())
+        .bind(tx.now.as_millis())
+        .bind(i64::from(limits::STATE_SWEEP_MAX))
+        .fetch_all(&mut tx.connection)
+        .await?;
+    let bytes = swept.iter().map(|row| row.number::<u64>("bytes")).sum::<Done<u64>>()?;
+    let keys = swept.len() as u64;
+    let statement = sqlx::query(
+        "update state_usage set keys = keys - $4, bytes = bytes - $5
+         where tenant = $1 and agent = $2 and generation = $3",
+    );
+    space.bind(statement)?.bind(number(keys)?).bind(number(bytes)?).execute(&mut tx.connection).await?;
+    Ok(keys)
+}

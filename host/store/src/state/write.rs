@@ -1,0 +1,369 @@
+//! Changing one key, inside the transaction that checked the invocation's lease.
+
+use std::time::Duration;
+
+use troupe_core::Timestamp;
+
+use super::space::Space;
+use super::sweep;
+use crate::fault::Done;
+use crate::rows::{Columns as _, number};
+use crate::tasks::Pin;
+use crate::writer::Tx;
+
+/// A value that is longer is not read as a number: the longest one has 20 characters.
+const NUMBER_BYTES_MAX: i64 = 20;
+
+/// A change of one key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StateWrite {
+    /// Sets the key whatever it holds.
+    Set {
+        /// The key.
+        key: String,
+        /// What it shall hold.
+        value: Vec<u8>,
+        /// How long; absent: until it is changed.
+        ttl: Option<Duration>,
+    },
+    /// Sets the key if its revision is still the expected one.
+    CompareAndSet {
+        /// The key.
+        key: String,
+        /// The revision that was seen; absent when there was no such key.
+        expected: Option<u64>,
+        /// What it shall hold.
+        value: Vec<u8>,
+        /// How long; absent: until it is changed.
+        ttl: Option<Duration>,
+    },
+    /// Adds to the number that the key holds in decimal, and leaves its end as it is. A key
+    /// that is absent holds 0.
+    Increment {
+        /// The key.
+        key: String,
+        /// What to add.
+        delta: i64,
+    },
+    /// Says when the key ends, and leaves its value and revision as they are.
+    Expire {
+        /// The key.
+        key: String,
+        /// How long it stays; absent: until it is changed.
+        ttl: Option<Duration>,
+    },
+    /// Removes the key.
+    Delete {
+        /// The key.
+        key: String,
+    },
+}
+
+impl StateWrite {
+    fn key(&self) -> &str {
+        match self {
+            Self::Set { key, .. }
+            | Self::CompareAndSet { key, .. }
+            | Self::Increment { key, .. }
+            | Self::Expire { key, .. }
+            | Self::Delete { key } => key,
+        }
+    }
+}
+
+/// A change of one key within a quota, as part of an invocation's commit.
+#[derive(Debug, Clone)]
+pub struct StateChange {
+    /// The change.
+    pub write: StateWrite,
+    /// Bytes that keys and values of the key space may take together.
+    pub bytes_max: u64,
+    /// Keys that the key space may have.
+    pub keys_max: u64,
+    /// Makes the journalled answer of what came of it.
+    pub encode: fn(&StateOutcome) -> Vec<u8>,
+}
+
+/// What came of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StateOutcome {
+    /// The key holds the value.
+    Written {
+        /// The key's revision now.
+        revision: u64,
+    },
+    /// The key holds the sum.
+    Counted {
+        /// The sum.
+        sum: i64,
+    },
+    /// The key's end is as it was asked for.
+    Expiring {
+        /// Whether there is such a key.
+        existed: bool,
+    },
+    /// There is no such key any more.
+    Deleted {
+        /// Whether there was one.
+        existed: bool,
+    },
+    /// The revision was another; nothing changed.
+    Conflict {
+        /// The key's revision; absent if there is no such key.
+        found: Option<u64>,
+    },
+    /// The key holds no whole number of 64 bits; nothing changed.
+    NotANumber,
+    /// The sum would not be a whole number of 64 bits; nothing changed.
+    Overflow,
+    /// The quota does not allow it; nothing changed.
+    Full {
+        /// Which part of the quota.
+        which: Quota,
+        /// That part's maximum.
+        maximum: u64,
+    },
+}
+
+impl StateOutcome {
+    /// Whether the key space is another than before.
+    pub(crate) const fn changed(&self) -> bool {
+        matches!(
+            self,
+            Self::Written { .. }
+                | Self::Counted { .. }
+                | Self::Expiring { existed: true }
+                | Self::Deleted { existed: true }
+        )
+    }
+}
+
+/// A part of a key space's quota.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quota {
+    /// Bytes of keys and values together.
+    Bytes,
+    /// Number of keys.
+    Keys,
+}
+
+/// What a key space holds.
+#[derive(Debug, Default, Clone, Copy)]
+struct Usage {
+    keys: u64,
+    bytes: u64,
+    revision: u64,
+}
+
+/// A key's row as it stands.
+#[derive(Debug)]
+struct Entry {
+    bytes: u64,
+    revision: u64,
+    expires_at: Option<Timestamp>,
+    /// The value, if it is short enough to be a number.
+    short: Option<Vec<u8>>,
+}
+
+/// Makes the change of an invocation.
+pub(crate) async fn apply(tx: &mut Tx, pin: &Pin, change: &StateChange) -> Done<StateOutcome> {
+    let key = change.write.key();
+    let row = entry(tx, pin, key).await?;
+    // A row whose time is over is still in the way, and counted, but nobody sees it.
+    let seen = row.as_ref().filter(|row| row.expires_at.is_none_or(|end| end > tx.now));
+    match &change.write {
+        StateWrite::Set { value, ttl, .. } => {
+            let end = end(tx, *ttl);
+            put(tx, pin, change, row.as_ref(), value, end).await
+        }
+        StateWrite::CompareAndSet { expected, value, ttl, .. } => {
+            let found = seen.map(|entry| entry.revision);
+            if found != *expected {
+                return Ok(StateOutcome::Conflict { found });
+            }
+            let end = end(tx, *ttl);
+            put(tx, pin, change, row.as_ref(), value, end).await
+        }
+        StateWrite::Increment { delta, .. } => {
+            let held = match seen {
+                None => 0,
+                Some(entry) => match number_of(entry) {
+                    Some(held) => held,
+                    None => return Ok(StateOutcome::NotANumber),
+                },
+            };
+            let Some(sum) = held.checked_add(*delta) else { return Ok(StateOutcome::Overflow) };
+            let end = seen.and_then(|entry| entry.expires_at);
+            let outcome = put(tx, pin, change, row.as_ref(), sum.to_string().as_bytes(), end).await?;
+            Ok(if matches!(outcome, StateOutcome::Written { .. }) { StateOutcome::Counted { sum } } else { outcome })
+        }
+        StateWrite::Expire { ttl, .. } => {
+            let existed = seen.is_some();
+            if existed {
+                expire(tx, pin, key, end(tx, *ttl)).await?;
+            }
+            Ok(StateOutcome::Expiring { existed })
+        }
+        StateWrite::Delete { .. } => {
+            let existed = seen.is_some();
+            if let Some(row) = &row {
+                delete(tx, pin, key, row).await?;
+            }
+            Ok(StateOutcome::Deleted { existed })
+        }
+    }
+}
+
+fn end(tx: &Tx, ttl: Option<Duration>) -> Option<Timestamp> {
+    ttl.map(|ttl| tx.now.plus(ttl))
+}
+
+fn number_of(entry: &Entry) -> Option<i64> {
+    std::str::from_utf8(entry.short.as_deref()?).ok()?.parse().ok()
+}
+
+/// Writes the value of a key whose row, if there is one, is `row`.
+async fn put(
+    tx: &mut Tx,
+    pin: &Pin,
+    change: &StateChange,
+    row: Option<&Entry>,
+    value: &[u8],
+    end: Option<Timestamp>,
+) -> Done<StateOutcome> {
+    let key = change.write.key();
+    let next = match room(tx, pin, change, row, value).await? {
+        Ok(next) => next,
+        // What has ended makes room, unless the key's own row is part of what would be taken
+        // away: then its size is counted already.
+        Err(full) => {
+            if sweep::of_space(tx, Space::of(pin), key).await? == 0 {
+                return Ok(full);
+            }
+            match room(tx, pin, change, row, value).await? {
+                Ok(next) => next,
+                Err(full) => return Ok(full),
+            }
+        }
+    };
+    let statement = sqlx::query(
+        "insert into state (tenant, agent, generation, key, value, revision, epoch, updated_at, expires_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+         on conflict (tenant, agent, generation, key) do update set
+            value = excluded.value, revision = excluded.revision, epoch = excluded.epoch,
+            updated_at = excluded.updated_at, expires_at = excluded.expires_at",
+    );
+    Space::of(pin)
+        .bind(statement)?
+        .bind(key.as_bytes())
+        .bind(value)
+        .bind(number(next.revision)?)
+        .bind(number(pin.epoch)?)
+        .bind(tx.now.as_millis())
+        .bind(end.map(Timestamp::as_millis))
+        .execute(&mut tx.connection)
+        .await?;
+    set_usage(tx, pin, next).await?;
+    Ok(StateOutcome::Written { revision: next.revision })
+}
+
+/// What the space will hold with the value in it, or what keeps it out.
+async fn room(
+    tx: &mut Tx,
+    pin: &Pin,
+    change: &StateChange,
+    row: Option<&Entry>,
+    value: &[u8],
+) -> Done<Result<Usage, StateOutcome>> {
+    let usage = usage(tx, pin).await?;
+    let size = value.len() as u64;
+    let mut next = Usage { revision: usage.revision + 1, ..usage };
+    match row {
+        Some(row) => next.bytes = usage.bytes.saturating_sub(row.bytes) + size,
+        None => {
+            next.keys += 1;
+            next.bytes += change.write.key().len() as u64 + size;
+        }
+    }
+    // A space that is over a quota made smaller can still shrink.
+    if next.keys > usage.keys && next.keys > change.keys_max {
+        return Ok(Err(StateOutcome::Full { which: Quota::Keys, maximum: change.keys_max }));
+    }
+    if next.bytes > usage.bytes && next.bytes > change.bytes_max {
+        return Ok(Err(StateOutcome::Full { which: Quota::Bytes, maximum: change.bytes_max }));
+    }
+    Ok(Ok(next))
+}
+
+async fn expire(tx: &mut Tx, pin: &Pin, key: &str, end: Option<Timestamp>) -> Done<()> {
+    let statement = sqlx::query(
+        "update state set expires_at = $5, epoch = $6
+         where tenant = $1 and agent = $2 and generation = $3 and key = $4",
+    );
+    Space::of(pin)
+        .bind(statement)?
+        .bind(key.as_bytes())
+        .bind(end.map(Timestamp::as_millis))
+        .bind(number(pin.epoch)?)
+        .execute(&mut tx.connection)
+        .await?;
+    Ok(())
+}
+
+async fn delete(tx: &mut Tx, pin: &Pin, key: &str, row: &Entry) -> Done<()> {
+    let statement = sqlx::query("delete from state where tenant = $1 and agent = $2 and generation = $3 and key = $4");
+    Space::of(pin).bind(statement)?.bind(key.as_bytes()).execute(&mut tx.connection).await?;
+    let mut usage = usage(tx, pin).await?;
+    usage.keys = usage.keys.saturating_sub(1);
+    usage.bytes = usage.bytes.saturating_sub(key.len() as u64 + row.bytes);
+    set_usage(tx, pin, usage).await
+}
+
+async fn entry(tx: &mut Tx, pin: &Pin, key: &str) -> Done<Option<Entry>> {
+    let statement = sqlx::query(
+        "select octet_length(value) as bytes, revision, expires_at,
+                case when octet_length(value) <= $5 then value end as short
+         from state where tenant = $1 and agent = $2 and generation = $3 and key = $4",
+    );
+    let row = Space::of(pin)
+        .bind(statement)?
+        .bind(key.as_bytes())
+        .bind(NUMBER_BYTES_MAX)
+        .fetch_optional(&mut tx.connection)
+        .await?;
+    row.map(|row| {
+        Ok(Entry {
+            bytes: row.number("bytes")?,
+            revision: row.number("revision")?,
+            expires_at: row.at_option("expires_at")?,
+            short: row.get_as("short")?,
+        })
+    })
+    .transpose()
+}
+
+async fn usage(tx: &mut Tx, pin: &Pin) -> Done<Usage> {
+    let statement = sqlx::query(
+        "select keys, bytes, revision from state_usage where tenant = $1 and agent = $2 and generation = $3",
+    );
+    let row = Space::of(pin).bind(statement)?.fetch_optional(&mut tx.connection).await?;
+    row.map_or(Ok(Usage::default()), |row| {
+        Ok(Usage { keys: row.number("keys")?, bytes: row.number("bytes")?, revision: row.number("revision")? })
+    })
+}
+
+async fn set_usage(tx: &mut Tx, pin: &Pin, usage: Usage) -> Done<()> {
+    let statement = sqlx::query(
+        "insert into state_usage (tenant, agent, generation, keys, bytes, revision) values ($1, $2, $3, $4, $5, $6)
+         on conflict (tenant, agent, generation) do update set
+            keys = excluded.keys, bytes = excluded.bytes, revision = excluded.revision",
+    );
+    Space::of(pin)
+        .bind(statement)?
+        .bind(number(usage.keys)?)
+        .bind(number(usage.bytes)?)
+        .bind(number(usage.revision)?)
+        .execute(&mut tx.connection)
+        .await?;
+    Ok(())
+}
