@@ -36,6 +36,8 @@ pub struct Guests {
     pub hostile: Guest,
     /// Sends whatever request it is told to; asks for nothing of itself.
     pub fetch: Guest,
+    /// Reads and writes files as it is told.
+    pub files: Guest,
     /// Sleeps, and tells what it saw when it woke.
     pub sleeper: Guest,
 }
@@ -45,7 +47,11 @@ pub fn guests() -> &'static Guests {
     static GUESTS: OnceLock<Guests> = OnceLock::new();
     GUESTS.get_or_init(|| {
         let first = guests_dir().join("1.0.0");
-        compile(&first, "1.0.0", &["guest-echo", "guest-counter", "guest-hostile", "guest-fetch", "guest-sleeper"]);
+        compile(
+            &first,
+            "1.0.0",
+            &["guest-echo", "guest-counter", "guest-hostile", "guest-fetch", "guest-files", "guest-sleeper"],
+        );
         let second = guests_dir().join("2.0.0");
         compile(&second, "2.0.0", &["guest-echo"]);
         Guests {
@@ -54,6 +60,7 @@ pub fn guests() -> &'static Guests {
             counter: Guest::read("counter", &first),
             hostile: Guest::read("hostile", &first),
             fetch: Guest::read("fetch", &first),
+            files: Guest::read("files", &first),
             sleeper: Guest::read("sleeper", &first),
         }
     })

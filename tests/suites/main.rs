@@ -8,6 +8,7 @@ mod cases;
 mod cli;
 mod credentials;
 mod faults;
+mod files;
 mod http;
 mod rest;
 mod sandbox;

@@ -74,6 +74,11 @@ impl DataDir {
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
+    /// The directory itself.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// A path inside.
     pub(crate) fn join(&self, name: &str) -> PathBuf {
         self.path.join(name)

@@ -11,7 +11,7 @@ use troupe_core::{Caller, Error, Result, SystemClock, SystemEntropy, TenantId, l
 use troupe_registry::Layout;
 use troupe_runtime::admission::ChildAdmission;
 use troupe_runtime::{Drain, GrantPolicy, Runtime, RuntimeConfig};
-use troupe_sandbox::{Sandbox, SandboxConfig};
+use troupe_sandbox::{Directories, Sandbox, SandboxConfig};
 use troupe_store::Store;
 
 use crate::ADMISSION_COMMAND;
@@ -75,6 +75,7 @@ impl Host {
             store,
             layout,
             sandbox,
+            directories: Directories::new(data_dir.path()),
             admission: Box::new(ChildAdmission::new(program, ADMISSION_COMMAND)),
             clock,
             entropy,

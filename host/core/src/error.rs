@@ -187,6 +187,8 @@ codes! {
     DeniedCapability = "denied.capability", Denied;
     /// The address, the host or the form of the request may not be reached.
     DeniedEgress = "denied.egress", Denied;
+    /// A path that leads out of the granted directory, or to what is no plain file.
+    DeniedPath = "denied.path", Denied;
     /// A header that the host sets itself, or that could split a request in two.
     DeniedHeader = "denied.header", Denied;
     /// A secret value was asked for on the way to a place that it is not bound to.

@@ -6,6 +6,7 @@
 //! names is denied.
 
 mod algebra;
+mod files;
 mod http;
 mod path;
 mod secrets;
@@ -13,6 +14,7 @@ mod secrets;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use files::{Access, FilesGrant, Place, name as read_directory_name};
 pub use http::{HttpGrant, Scheme, is_credential, list as read_http_list, path_prefix as read_path_prefix};
 pub use path::admits as admits_path;
 pub use secrets::{SECRET_NAME, SecretGrant, is_secret_name, list as read_secret_list};
@@ -31,6 +33,9 @@ pub struct Grants {
     /// Secrets that may be placed in requests. Names may repeat, one for each place.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<SecretGrant>,
+    /// Directories that may be used, each name once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "files::list")]
+    pub files: Vec<FilesGrant>,
 }
 
 /// A grant of the capability `state`.
@@ -55,6 +60,7 @@ impl Grants {
             state,
             http: algebra::intersect(&self.http, &other.http),
             secrets: secrets::intersect(&self.secrets, &other.secrets),
+            files: files::intersect(&self.files, &other.files),
         }
     }
 
@@ -63,7 +69,10 @@ impl Grants {
         let state_is_wider = self
             .state
             .is_some_and(|own| other.state.is_none_or(|other| own.bytes > other.bytes || own.keys > other.keys));
-        state_is_wider || !algebra::covers(&other.http, &self.http) || !secrets::covers(&other.secrets, &self.secrets)
+        state_is_wider
+            || !algebra::covers(&other.http, &self.http)
+            || !secrets::covers(&other.secrets, &self.secrets)
+            || !files::covers(&other.files, &self.files)
     }
 
     /// Returns one line for each capability, as an operator reads it.
@@ -72,7 +81,9 @@ impl Grants {
             .state
             .map(|state| format!("state: up to {} and {} keys", crate::limits::bytes(state.bytes), state.keys));
         let http = self.http.iter().map(ToString::to_string);
-        state.into_iter().chain(http).chain(self.secrets.iter().map(ToString::to_string)).collect()
+        let secrets = self.secrets.iter().map(ToString::to_string);
+        let files = self.files.iter().map(ToString::to_string);
+        state.into_iter().chain(http).chain(secrets).chain(files).collect()
     }
 }
 

@@ -121,6 +121,7 @@ impl Runtime {
     pub async fn grant(&self, caller: &Caller, agent: &str, request: GrantRequest) -> Result<DeploymentView> {
         caller.require(Scope::Operate)?;
         troupe_sandbox::check_grants(&request.grants)?;
+        self.directories.check(&request.grants)?;
         let text = serde_json::to_string(&request.grants).map_err(Error::internal)?;
         let change = RouteChange { grants: Some(text), ..RouteChange::default() };
         self.change(caller, agent, request.epoch, change, |_| Ok(())).await

@@ -61,6 +61,7 @@ impl Runtime {
             grants: Grants::default(),
             ceiling: Effect::Destructive,
             ledger: Box::new(NoLedger),
+            directories: None,
             observer: Arc::new(()),
             stop: Stop::default(),
             time: Duration::from_millis(row.timeout_ms),

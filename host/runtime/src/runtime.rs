@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use troupe_core::{Clock, Code, Entropy, Error, Result, limits};
 use troupe_registry::Layout;
-use troupe_sandbox::Sandbox;
+use troupe_sandbox::{Directories, Sandbox};
 use troupe_store::Store;
 
 use crate::admission::Admission;
@@ -28,6 +28,8 @@ pub struct RuntimeConfig {
     pub layout: Layout,
     /// Where agents run.
     pub sandbox: Sandbox,
+    /// The directories that agents may be granted.
+    pub directories: Directories,
     /// Who looks inside components first.
     pub admission: Box<dyn Admission>,
     /// Where the time comes from.
@@ -50,6 +52,7 @@ pub struct Inner {
     pub(crate) store: Store,
     pub(crate) layout: Arc<Layout>,
     pub(crate) sandbox: Sandbox,
+    pub(crate) directories: Directories,
     pub(crate) admission: Box<dyn Admission>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
@@ -85,7 +88,7 @@ impl Runtime {
     /// Whatever makes the store or the blobs unusable. A release that cannot be loaded
     /// does not stop the host: its agent answers with the reason.
     pub async fn start(config: RuntimeConfig) -> Result<Self> {
-        let RuntimeConfig { store, layout, sandbox, admission, clock, entropy, grants, drain } = config;
+        let RuntimeConfig { store, layout, sandbox, directories, admission, clock, entropy, grants, drain } = config;
         let mut random = [0; 16];
         entropy.fill(&mut random);
         let owner = random.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -93,6 +96,7 @@ impl Runtime {
             store,
             layout: Arc::new(layout),
             sandbox,
+            directories,
             admission,
             clock,
             entropy,

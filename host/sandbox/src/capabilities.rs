@@ -1,6 +1,7 @@
 //! One file for each interface of the contract that an agent imports.
 
 mod clocks;
+mod files;
 pub(crate) mod http;
 mod invocation;
 mod log;

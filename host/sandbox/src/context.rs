@@ -50,11 +50,23 @@ impl Context {
         suspension: Suspension,
     ) -> Self {
         let deadline = suspension.deadline(&invocation);
-        let Invocation { facts, grants, ceiling, ledger, observer, memory_bytes, seed, started_at, recording, .. } =
-            invocation;
+        let Invocation {
+            facts,
+            grants,
+            ceiling,
+            ledger,
+            directories,
+            observer,
+            memory_bytes,
+            seed,
+            started_at,
+            recording,
+            ..
+        } = invocation;
         let clock = GuestClock::new(started_at);
         let references = References::new(seed_of(&seed, "secrets"));
-        let gate = Gate::new(grants, ceiling, ledger, host_clock, clock.clone(), references, recording);
+        let gate = Gate::new(grants, ceiling, ledger, host_clock, clock.clone(), references, recording)
+            .with_directories(directories);
         let log = Log::new(gate.clone(), Arc::clone(&observer));
         let streams = [LogLevel::Info, LogLevel::Warn].map(|level| LineStream::new(level, log.clone()));
         let [stdout, stderr] = streams.clone();

@@ -24,6 +24,7 @@
 
 mod call;
 mod deed;
+mod files;
 mod http;
 mod http_call;
 mod past;
@@ -35,12 +36,13 @@ mod under_way;
 mod waiting;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use troupe_core::grant::StateGrant;
 use troupe_core::{Clock, Code, Effect, Error, Grants, Result, Timestamp, limits};
 
 pub use call::{Answer, Call, JournalRow};
+pub use files::{Content, FileItem, FilePiece, FileStat, FilesAnswer, FilesCall};
 pub use http::check_grants;
 pub(crate) use http::{HttpAsk, HttpPermit};
 pub(crate) use http_call::kept;
@@ -53,9 +55,10 @@ pub use secrets::{SecretsAnswer, SecretsCall};
 pub use state::{Entry, StateAnswer, StateCall};
 
 use crate::clock::GuestClock;
+use crate::directories::AgentDirectories;
 use crate::port::{Ledger, StateWrite};
 use call::encode;
-use deed::Deed;
+use deed::{Deed, Doing};
 use waiting::{Rest, Waiting};
 
 /// The gate of one invocation. Clones are the same gate.
@@ -78,6 +81,7 @@ struct Inner {
     closed: AtomicBool,
     /// Whether an answer was too long to keep.
     streamed: AtomicBool,
+    directories: OnceLock<AgentDirectories>,
     recording: Option<Recording>,
 }
 
@@ -107,8 +111,19 @@ impl Gate {
             fatal: Mutex::default(),
             closed: AtomicBool::new(false),
             streamed: AtomicBool::new(false),
+            directories: OnceLock::new(),
             recording,
         }))
+    }
+
+    /// Gives the gate the directories of the agent, where the host has any.
+    #[must_use]
+    pub(crate) fn with_directories(self, directories: Option<AgentDirectories>) -> Self {
+        if let Some(directories) = directories {
+            // A gate is given them once, where it is made.
+            let _ = self.0.directories.set(directories);
+        }
+        self
     }
 
     /// Numbers and meters a host call of any kind.
@@ -177,6 +192,7 @@ impl Gate {
         let deed = match &call {
             Call::State(call) => state::authorize(grants, ceiling, call).and_then(|permit| permit.deed(self, call)),
             Call::Secrets(call) => secrets::authorize(grants, call).map(|permit| permit.deed(self)),
+            Call::Files(call) => files::authorize(grants, ceiling, call).and_then(|permit| permit.deed(self, call)),
             // HTTP calls come by `Gate::authorize_http`, whose permit is another.
             Call::Http(_) | Call::HttpBegun | Call::Wait | Call::Refused { .. } => {
                 return Err(Error::internal("a call that does not come this way"));
@@ -188,21 +204,24 @@ impl Gate {
                 Ok(self.answered(number, encode(&call), answer))
             }
             Ok(Deed::Own(write, quota)) => self.change(number, &call, write, quota).await,
-            Err(refusal) => {
-                if matches!(refusal, Answer::Denied { .. }) {
-                    self.0.denied.fetch_add(1, Ordering::Relaxed);
-                }
-                Ok(self.answered(number, call.refused(), refusal))
-            }
+            Ok(Deed::Outside(doing)) => self.act(number, &call, doing).await,
+            Err(refusal) => Ok(self.answered(number, call.refused(), refusal)),
         }
     }
 
     /// Answers a call whose row waits for the next commit.
     fn answered(&self, number: u64, call: Vec<u8>, answer: Answer) -> Answer {
+        self.tell_denied(&answer);
         let row = JournalRow { number, at: self.deliver(), call, answer: answer.encode(), write: false };
         self.meter(&row);
         self.waiting().push(row);
         answer
+    }
+
+    fn tell_denied(&self, answer: &Answer) {
+        if matches!(answer, Answer::Denied { .. }) {
+            self.0.denied.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Changes our own database, in the transaction that keeps the call's row.
@@ -223,6 +242,40 @@ impl Gate {
         let outcome = outcome.await?;
         self.0.guest_clock.deliver(at);
         Ok(Answer::from(&outcome))
+    }
+
+    /// Changes something outside that may be done twice, between the commits of its intent
+    /// and of its result. The ledger is held all the while, so the invocation's end waits.
+    async fn act(&self, number: u64, call: &Call, doing: Doing<'static>) -> Result<Answer> {
+        let intent = JournalRow { number, at: self.now(), call: encode(call), answer: Vec::new(), write: true };
+        self.meter(&intent);
+        let gate = self.clone();
+        let acted = to_its_end(async move {
+            let mut ledger = gate.ledger().await?;
+            let waiting = gate.take();
+            let rows = waiting.iter().cloned().chain([intent]).collect();
+            if let Err(error) = ledger.record(rows).await {
+                gate.waiting().put_back(waiting);
+                return Err(error);
+            }
+            let answer = doing.await?;
+            let at = gate.now();
+            // What was refused has changed nothing.
+            let write = !answer.is_refusal();
+            let result = JournalRow { number, at, call: Vec::new(), answer: answer.encode(), write };
+            gate.meter(&result);
+            ledger.record(vec![result]).await?;
+            Ok((answer, at))
+        });
+        let (answer, at) = acted.await?;
+        self.tell_denied(&answer);
+        self.0.guest_clock.deliver(at);
+        Ok(answer)
+    }
+
+    /// The directories of the agent, where the host has any.
+    fn directories(&self) -> Option<&AgentDirectories> {
+        self.0.directories.get()
     }
 
     fn meter(&self, row: &JournalRow) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use troupe_core::{Effect, Grants, Result, TenantId, Timestamp};
 
+use crate::directories::AgentDirectories;
 use crate::gate::{JournalRow, Recording};
 use crate::port::{Ledger, Observer};
 use crate::stop::Stop;
@@ -41,6 +42,8 @@ pub struct Invocation {
     pub ceiling: Effect,
     /// Its durable side.
     pub ledger: Box<dyn Ledger>,
+    /// The directories that its grants may open; none where the host has none.
+    pub directories: Option<AgentDirectories>,
     /// Who watches.
     pub observer: Arc<dyn Observer>,
     /// The switch that ends it early.

@@ -15,6 +15,7 @@ mod clock;
 mod component;
 mod context;
 mod deadline;
+mod directories;
 mod egress;
 mod engine;
 mod gate;
@@ -37,10 +38,12 @@ mod world;
 
 pub use authentic::CacheKey;
 pub use component::Agent;
+pub use directories::{AgentDirectories, Directories};
 pub use egress::{Credentials, Egress, NoCredentials};
 pub use gate::{
-    Answer, Call, Entry, Header, HttpAnswer, HttpBody, HttpCall, HttpFailure, JournalRow, Recording, SecretsAnswer,
-    SecretsCall, StateAnswer, StateCall, Then, check_grants,
+    Answer, Call, Content, Entry, FileItem, FilePiece, FileStat, FilesAnswer, FilesCall, Header, HttpAnswer, HttpBody,
+    HttpCall, HttpFailure, JournalRow, Recording, SecretsAnswer, SecretsCall, StateAnswer, StateCall, Then,
+    check_grants,
 };
 pub use invocation::{Facts, Invocation, Outcome, Usage};
 pub use port::{Ledger, LogLevel, LogOrigin, LogRecord, NoLedger, Observer, StateOutcome, StateWrite};
@@ -55,6 +58,7 @@ mod bindings {
         imports: {
             "troupe:agent/secrets": async | trappable,
             "troupe:agent/state": async | trappable,
+            "troupe:agent/files": async | trappable,
             default: trappable,
         },
         exports: { default: async },

@@ -269,6 +269,7 @@ fn describing(started_at: Timestamp) -> Invocation {
         grants: Grants::default(),
         ceiling: Effect::Read,
         ledger: Box::new(NoLedger),
+        directories: None,
         observer: Arc::new(()),
         stop: Stop::default(),
         time: limits::DESCRIBE_TIME_MAX,

@@ -9,7 +9,7 @@ use wasmtime::component::types::ComponentItem;
 /// The package of our interfaces, and the versions of it that this host offers.
 const PACKAGE: &str = "troupe:agent/";
 const VERSION: &str = "0.1.0";
-const IMPORTS: [&str; 6] = ["types", "invocation", "log", "progress", "secrets", "state"];
+const IMPORTS: [&str; 7] = ["types", "invocation", "log", "progress", "secrets", "state", "files"];
 const EXPORT: &str = "skills";
 
 /// Checks the component's world.

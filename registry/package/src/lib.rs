@@ -20,7 +20,7 @@ mod units;
 
 pub use archive::{ARCHIVE_MEDIA_TYPE, read_archive, write_archive};
 pub use image::{Blob, Image, Part, Parts};
-pub use manifest::{AgentLimits, Capabilities, Manifest, StateRequest, StateVersion, VersionRange};
+pub use manifest::{AgentLimits, Capabilities, FilesRequest, Manifest, StateRequest, StateVersion, VersionRange};
 pub use profile::{Profile, Skill};
 pub use release::Release;
 pub use trigger::Trigger;

@@ -35,6 +35,12 @@
 //! [[capabilities.secrets]]
 //! name = "wiki-token"
 //! host = "wiki.example.com"
+//!
+//! [[capabilities.files]]                     # a directory; where it is, the operator says
+//! name = "reports"
+//! access = "read-write"                      # or "read"
+//! bytes = "16 MiB"
+//! files = 1000
 //! ```
 //!
 //! `name`, `version` and `summary` must be there, the rest may be left out. A field
@@ -52,7 +58,7 @@ use serde_json::{Map, Value};
 use troupe_core::limits::{MANIFEST_BYTES_MAX, MANIFEST_DOCUMENT_BYTES_MAX};
 use troupe_core::{AgentName, Code, Error, ReleaseRef, Result};
 
-pub use capabilities::{Capabilities, StateRequest};
+pub use capabilities::{Capabilities, FilesRequest, StateRequest};
 pub use limits::AgentLimits;
 pub use state::{StateVersion, VersionRange};
 

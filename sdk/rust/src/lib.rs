@@ -1,8 +1,8 @@
 //! What the author of an agent imports.
 //!
 //! *Holds:* the [`Agent`] trait and the attribute that implements it, typed capabilities
-//! ([`http`], [`secrets`], [`state`], [`log`], [`progress`], [`invocation`], [`time`]),
-//! [`wait`]ing for several things at once, errors, and a host for unit tests.
+//! ([`http`], [`secrets`], [`state`], [`files`], [`log`], [`progress`], [`invocation`],
+//! [`time`]), [`wait`]ing for several things at once, errors, and a host for unit tests.
 //! *Never holds:* anything of the host: the two meet in `wit/` alone.
 //! *Start at:* `README.md` for authors; `backend` for how one source serves wasm and tests.
 //! *Tested by:* `sdk/rust/tests` natively, and the guests in `tests/guests` on the host.
@@ -18,6 +18,7 @@ mod capability;
 #[cfg(target_family = "wasm")]
 mod export;
 mod failure;
+pub mod files;
 pub mod http;
 pub mod invocation;
 pub mod log;
@@ -44,7 +45,9 @@ pub mod prelude {
     pub use serde::{Deserialize, Serialize};
 
     pub use crate::wait::{self, Wait};
-    pub use crate::{Agent, CapabilityError, Failure, http, invocation, log, progress, secrets, skill, state, time};
+    pub use crate::{
+        Agent, CapabilityError, Failure, files, http, invocation, log, progress, secrets, skill, state, time,
+    };
 }
 
 /// The guide's examples, compiled and run as documentation tests.

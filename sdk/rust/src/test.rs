@@ -34,6 +34,7 @@
 //! It keeps the promises of `wit/`, but knows no grants and no limits; [`Host::state_fails`]
 //! shows how an agent takes a refusal.
 
+mod files;
 mod host;
 pub(crate) mod http;
 mod secrets;

@@ -3,9 +3,12 @@
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
+use troupe_sdk::files::Kind;
 use troupe_sdk::log::Level;
 use troupe_sdk::test::{Host, Report};
-use troupe_sdk::{CapabilityError, Failure, Limit, Problem, Unavailable, invocation, log, progress, state, time};
+use troupe_sdk::{
+    CapabilityError, Failure, Limit, Problem, Unavailable, files, invocation, log, progress, state, time,
+};
 
 #[test]
 fn a_key_that_was_written_is_read_back_with_a_rising_revision() {
@@ -64,6 +67,41 @@ fn keys_are_listed_by_prefix_in_byte_order_page_by_page() {
     assert_eq!(state::list_keys("b/", Some("b/10"), 2).unwrap(), ["b/2"]);
     assert_eq!(state::list_keys("b/", Some("a"), 1).unwrap(), ["b/1"]);
     assert!(state::list_keys("b/", Some("b/2"), 2).unwrap().is_empty());
+}
+
+#[test]
+fn files_are_written_whole_read_in_pieces_and_listed_by_name() {
+    let host = Host::start().file("in", "a/b.txt", "hello").file("other", "a/c.txt", "");
+    let (input, output) = (files::directory("in"), files::directory("out"));
+    assert_eq!(input.read_text("a/b.txt").unwrap().as_deref(), Some("hello"));
+    assert_eq!(input.read("a/c.txt"), Ok(None));
+    let piece = input.read_piece("a/b.txt", 3, 10).unwrap().unwrap();
+    assert_eq!((piece.bytes.as_slice(), piece.size), (&b"lo"[..], 5));
+    output.write("x/y", "1").unwrap();
+    output.write("x/z", "22").unwrap();
+    let names = |path, after| {
+        let items = output.list(path, after, 10).unwrap()?;
+        Some(items.into_iter().map(|item| (item.name, item.kind, item.size)).collect::<Vec<_>>())
+    };
+    assert_eq!(names("", None), Some(vec![("x".to_owned(), Kind::Directory, 0)]));
+    assert_eq!(names("x", Some("y")), Some(vec![("z".to_owned(), Kind::File, 2)]));
+    assert_eq!(names("nothing", None), None);
+    assert!(matches!(output.write("x", ""), Err(CapabilityError::Invalid(_))));
+    assert!(matches!(output.write("x/y/z", ""), Err(CapabilityError::Invalid(_))));
+    assert!(matches!(output.delete("x"), Err(CapabilityError::Invalid(_))));
+    assert_eq!((output.delete("x/y"), output.delete("x/y")), (Ok(true), Ok(false)));
+    assert_eq!(host.content("out", "x/z").as_deref(), Some(&b"22"[..]));
+    assert_eq!(output.stat("x/z").unwrap().unwrap().size, 2);
+    for path in ["", "/a", "a/", "a//b", "../a", "a\\b"] {
+        assert!(matches!(output.write(path, ""), Err(CapabilityError::Denied(_))), "{path}");
+    }
+}
+
+#[test]
+fn a_long_file_is_read_whole() {
+    let long = vec![7; 2_500_000];
+    let _host = Host::start().file("in", "long", &long);
+    assert_eq!(files::directory("in").read("long"), Ok(Some(long)));
 }
 
 #[test]

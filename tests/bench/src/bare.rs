@@ -19,7 +19,7 @@ mod bindings {
     });
 }
 
-use bindings::troupe::agent::{invocation, log, progress, secrets, state, types};
+use bindings::troupe::agent::{files, invocation, log, progress, secrets, state, types};
 
 type Map = Arc<HashMap<String, Vec<u8>>>;
 
@@ -111,6 +111,30 @@ impl state::Host for Data {
     }
     async fn list_keys(&mut self, _: String, _: Option<String>, _: u32) -> Answered<Vec<String>> {
         Ok(Ok(Vec::new()))
+    }
+}
+
+impl files::Host for Data {
+    fn read(&mut self, _: String, _: String, _: u64, _: u32) -> Answered<Option<files::Piece>> {
+        Ok(Ok(None))
+    }
+    fn write(&mut self, _: String, _: String, _: Vec<u8>) -> Answered<()> {
+        Ok(Ok(()))
+    }
+    fn stat(&mut self, _: String, _: String) -> Answered<Option<files::Attributes>> {
+        Ok(Ok(None))
+    }
+    fn list_directory(
+        &mut self,
+        _: String,
+        _: String,
+        _: Option<String>,
+        _: u32,
+    ) -> Answered<Option<Vec<files::Item>>> {
+        Ok(Ok(None))
+    }
+    fn delete(&mut self, _: String, _: String) -> Answered<bool> {
+        Ok(Ok(false))
     }
 }
 

@@ -11,7 +11,7 @@ use troupe_package::{Manifest, Profile, Release, write_archive};
 use troupe_registry::Layout;
 use troupe_runtime::admission::ChildAdmission;
 use troupe_runtime::{Drain, GrantPolicy, Runtime, RuntimeConfig};
-use troupe_sandbox::{CacheKey, Sandbox, SandboxConfig};
+use troupe_sandbox::{CacheKey, Directories, Sandbox, SandboxConfig};
 use troupe_store::Store;
 
 /// The argument by which this program is its own admission child.
@@ -25,6 +25,7 @@ pub async fn start(dir: &Path) -> Result<Runtime, Failure> {
         store: store(dir).await?,
         layout: Layout::open(&dir.join("releases"))?,
         sandbox: sandbox(dir)?,
+        directories: Directories::new(dir),
         admission: Box::new(ChildAdmission::new(std::env::current_exe()?, ADMISSION)),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),

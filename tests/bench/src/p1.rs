@@ -125,6 +125,7 @@ pub async fn run(component: &[u8]) -> std::result::Result<Vec<Row>, Failure> {
             },
             grants: Grants { state: Some(StateGrant { bytes: 1 << 20, keys: 10 }), ..Grants::default() },
             ledger,
+            directories: None,
             observer: Arc::new(()),
             stop: Stop::default(),
             time: Duration::from_secs(60),

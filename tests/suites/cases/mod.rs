@@ -1,3 +1,4 @@
 //! What attackers do, each case by the letter and number under which it is known.
 
+mod files;
 mod tenancy;

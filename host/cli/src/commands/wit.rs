@@ -12,7 +12,7 @@ use crate::args::{Args, Wit};
 use crate::output;
 
 /// The contract this host was built with.
-const CONTRACT: [(&str, &str); 8] = [
+const CONTRACT: [(&str, &str); 9] = [
     ("agent.wit", include_str!("../../../../wit/agent.wit")),
     ("types.wit", include_str!("../../../../wit/types.wit")),
     ("skills.wit", include_str!("../../../../wit/skills.wit")),
@@ -21,6 +21,7 @@ const CONTRACT: [(&str, &str); 8] = [
     ("progress.wit", include_str!("../../../../wit/progress.wit")),
     ("secrets.wit", include_str!("../../../../wit/secrets.wit")),
     ("state.wit", include_str!("../../../../wit/state.wit")),
+    ("files.wit", include_str!("../../../../wit/files.wit")),
 ];
 
 pub(crate) fn run(args: &Args, command: &Wit) -> Result<ExitCode> {

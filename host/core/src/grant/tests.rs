@@ -67,12 +67,31 @@ fn a_secret_grant() -> impl Strategy<Value = SecretGrant> {
         })
 }
 
+/// A list of directories, each name once.
+fn directories() -> impl Strategy<Value = Vec<FilesGrant>> {
+    let place =
+        || proptest::sample::select(vec![Place::Own, Place::Anywhere, Place::At("/a".into()), Place::At("/b".into())]);
+    let one = move |name: &'static str| {
+        (any::<bool>(), 0..3u64, 0..3u64, place()).prop_map(move |(writes, bytes, files, path)| {
+            let access = if writes { Access::ReadWrite } else { Access::Read };
+            FilesGrant { name: name.to_owned(), access, bytes, files, path }
+        })
+    };
+    (proptest::option::of(one("in")), proptest::option::of(one("out")))
+        .prop_map(|(one, two)| one.into_iter().chain(two).collect())
+}
+
 fn grants() -> impl Strategy<Value = Grants> {
     let state = proptest::option::of((0..4u64, 0..4u64))
         .prop_map(|state| state.map(|(bytes, keys)| StateGrant { bytes, keys }));
     let http = proptest::collection::vec(an_http_grant(), 0..4);
     let secrets = proptest::collection::vec(a_secret_grant(), 0..4);
-    (state, http, secrets).prop_map(|(state, http, secrets)| Grants { state, http, secrets })
+    (state, http, secrets, directories()).prop_map(|(state, http, secrets, files)| Grants {
+        state,
+        http,
+        secrets,
+        files,
+    })
 }
 
 fn same(a: &Grants, b: &Grants) -> bool {
@@ -130,6 +149,40 @@ proptest! {
 }
 
 #[test]
+fn only_the_operator_says_where_a_directory_is() {
+    let directory = |access: &str, path: Option<&str>| {
+        let mut grant = serde_json::json!({ "name": "out", "access": access, "bytes": 100, "files": 3 });
+        if let Some(path) = path {
+            grant["path"] = path.into();
+        }
+        Grants { files: vec![serde_json::from_value(grant).unwrap()], ..Grants::default() }
+    };
+    let asked = directory("read-write", Some("*"));
+    let own = directory("read-write", None);
+    let at = directory("read", Some("/srv/out"));
+    assert_eq!(asked.intersect(&own), own);
+    assert_eq!(asked.intersect(&at), at);
+    assert_eq!(own.intersect(&at), Grants::default(), "two places are no place");
+    assert!(at.is_wider_than(&own) && own.is_wider_than(&at) && asked.is_wider_than(&own));
+    assert!(own.is_wider_than(&directory("read", None)) && !directory("read", None).is_wider_than(&own));
+}
+
+#[test]
+fn a_directory_is_named_once_by_a_plain_name_and_lies_at_an_absolute_path() {
+    let read = |json: serde_json::Value| serde_json::from_value::<Grants>(json).map_err(|error| error.to_string());
+    let one = |name: &str, path: &str| read(serde_json::json!({ "files": [{ "name": name, "path": path }] }));
+    assert!(one("out", "/srv/out").is_ok());
+    for path in ["", "srv", "/", "//srv", "/srv/", "/srv/../etc", "/srv/./a", "/srv/a\u{0}b", "~"] {
+        assert!(one("out", path).unwrap_err().contains("an absolute path"), "{path}");
+    }
+    for name in ["", "Out", "a/b", "..", "a--b", "a\\b"] {
+        assert!(one(name, "/srv/out").unwrap_err().contains("the name of a directory"), "{name}");
+    }
+    let twice = read(serde_json::json!({ "files": [{ "name": "out" }, { "name": "out" }] }));
+    assert!(twice.unwrap_err().contains("stands in the list twice"));
+}
+
+#[test]
 fn both_keys_must_turn_for_an_action() {
     let asked = granting(vec![ec2(&["ec2:*"])]);
     let given = granting(vec![ec2(&["ec2:Describe*", "ec2:StartInstances"])]);
@@ -172,16 +225,24 @@ fn an_operator_reads_one_line_for_each_grant() {
         "id": "wiki", "scheme": "http", "host": "::1", "port": 8080, "path_prefix": "/api", "effect": "read",
         "private": true,
     }));
+    let files: Vec<FilesGrant> = serde_json::from_value(serde_json::json!([
+        { "name": "in", "path": "/srv/in" },
+        { "name": "out", "access": "read-write", "bytes": 1 << 20, "files": 10 },
+    ]))
+    .unwrap();
     let secret = serde_json::json!({ "name": "wiki", "host": "*.example.com", "path_prefix": "/api/" });
     let grants = Grants {
         state: Some(StateGrant { bytes: 1024, keys: 2 }),
         http: vec![ec2(&["ec2:Describe*"]), local],
         secrets: vec![serde_json::from_value(secret).unwrap()],
+        files,
     };
     insta::assert_snapshot!(grants.lines().join("\n"), @r"
     state: up to 1 KiB and 2 keys
     http ec2: POST https://ec2.*.amazonaws.com/* as aws:default for ec2:Describe*
     http wiki: GET, HEAD http://[::1]:8080/api[/*], each call a read, also in the private network
     secret wiki: to https://*.example.com/api/*
+    files in: read, in /srv/in
+    files out: read and write, up to 1 MiB and 10 files
     ");
 }

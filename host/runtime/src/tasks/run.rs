@@ -204,6 +204,7 @@ impl Runtime {
             grants: route.grants.clone(),
             ceiling: route.skill(row.skill.as_str()).map_or(troupe_core::Effect::Read, |skill| skill.effect),
             ledger: Box::new(StoreLedger(Arc::clone(&accepted), self.suspended.clone())),
+            directories: Some(self.directories.of(row.tenant.clone(), row.agent.clone())),
             observer: Arc::new(TaskObserver {
                 tenant: row.tenant.clone(),
                 task: row.id,

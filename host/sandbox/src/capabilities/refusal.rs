@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use crate::bindings::troupe::agent::types::{CapabilityError, Limit, Problem};
+use crate::bindings::troupe::agent::types::{CapabilityError, Limit, Problem, Unavailable};
 use crate::gate::Answer;
 
 /// The error that an answer is to the guest. A denial's code stands in its details.
@@ -14,6 +14,7 @@ pub(super) fn refusal(answer: Answer) -> CapabilityError {
         }
         Answer::Limit { code, maximum, message } => CapabilityError::Limit(Limit { code, maximum, message }),
         Answer::Invalid(message) => CapabilityError::Invalid(Problem { message, details: None }),
+        Answer::Unavailable(message) => CapabilityError::Unavailable(Unavailable { message, retry_after_ms: None }),
         // The gate answers each call with its own kind of answer.
         _ => CapabilityError::Invalid(Problem { message: "the host answered another call".to_owned(), details: None }),
     }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use troupe_core::{Code, Error, Result, Timestamp, limits};
 
+use super::files::{FilesAnswer, FilesCall};
 use super::http_call::{HttpAnswer, HttpCall, HttpFailure};
 use super::secrets::{SecretsAnswer, SecretsCall};
 use super::state::{StateAnswer, StateCall};
@@ -17,6 +18,8 @@ pub enum Call {
     State(StateCall),
     /// One of `secrets`.
     Secrets(SecretsCall),
+    /// One of `files`.
+    Files(FilesCall),
     /// A request through `wasi:http`.
     Http(HttpCall),
     /// A request that was not whole when the invocation ended.
@@ -40,6 +43,7 @@ impl Call {
         match self {
             Self::State(call) => call.name(),
             Self::Secrets(call) => call.name(),
+            Self::Files(call) => call.name(),
             Self::Http(_) | Self::HttpBegun => "http",
             Self::Wait => "wait",
             Self::Refused { name, .. } => name,
@@ -56,7 +60,17 @@ impl Call {
             },
             Self::State(call) => call.describe(),
             Self::Secrets(call) => call.describe(),
+            Self::Files(call) => call.describe(),
             other => other.name().to_owned(),
+        }
+    }
+
+    /// Whether making the call twice is making it once.
+    pub(super) const fn is_repeatable(&self) -> bool {
+        match self {
+            Self::Files(_) => true,
+            Self::Http(call) => call.repeatable,
+            _ => false,
         }
     }
 
@@ -88,6 +102,8 @@ pub enum Answer {
     State(StateAnswer),
     /// That of `secrets`.
     Secrets(SecretsAnswer),
+    /// That of `files`.
+    Files(FilesAnswer),
     /// The call is not allowed.
     Denied {
         /// The stable code of what denied it.
@@ -97,6 +113,8 @@ pub enum Answer {
     },
     /// The argument is not acceptable.
     Invalid(String),
+    /// The host cannot serve the call at the moment.
+    Unavailable(String),
     /// A limit was met.
     Limit {
         /// The stable code of the limit.
@@ -125,6 +143,11 @@ pub enum Answer {
 }
 
 impl Answer {
+    /// Whether the call was not performed.
+    pub(super) const fn is_refusal(&self) -> bool {
+        matches!(self, Self::Denied { .. } | Self::Invalid(_) | Self::Limit { .. })
+    }
+
     /// Reads an answer back from its journal row.
     ///
     /// # Errors
@@ -138,6 +161,12 @@ impl Answer {
         Self::Denied { code: Code::DeniedCapability.as_str().to_owned(), message }
     }
 
+    /// A call whose path, as it is shown, is not one that may be followed.
+    pub(super) fn denied_path(shown: &str, why: &str) -> Self {
+        let message = format!("the path `{shown}` was denied: {why}");
+        Self::Denied { code: Code::DeniedPath.as_str().to_owned(), message }
+    }
+
     /// A call that meets a limit.
     pub(super) fn limit(code: Code, maximum: u64, message: String) -> Self {
         Self::Limit { code: code.as_str().to_owned(), maximum, message }
@@ -148,7 +177,11 @@ impl Answer {
         match self {
             Self::State(answer) => answer.describe(),
             Self::Secrets(answer) => answer.describe(),
-            Self::Denied { message, .. } | Self::Invalid(message) | Self::Limit { message, .. } => message.clone(),
+            Self::Files(answer) => answer.describe(),
+            Self::Denied { message, .. }
+            | Self::Invalid(message)
+            | Self::Unavailable(message)
+            | Self::Limit { message, .. } => message.clone(),
             Self::Http(answer) => format!("{}, {} bytes", answer.status, answer.body.len()),
             Self::HttpStreamed(answer) => format!("{}, streamed", answer.status),
             Self::HttpFailed(failure) => format!("{}: {}", failure.code, failure.message),

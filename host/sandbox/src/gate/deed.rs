@@ -15,6 +15,10 @@ pub(super) enum Deed<'a> {
     /// It changes our own database: change and row are one transaction, so that it happens
     /// exactly once.
     Own(StateWrite, StateGrant),
+    /// It changes something outside, is over soon, and doing it twice is doing it once: its
+    /// row is committed without an answer before, and with it before the guest sees it. It
+    /// goes on to its end if the guest is ended, and one of a host that died is done again.
+    Outside(Doing<'static>),
 }
 
 /// Performs a call and answers it. An error ends the invocation.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use troupe_core::{Code, Error, Result, Timestamp};
 
 use super::recording::{self, Past, Then};
-use super::{Answer, Call, Gate, HttpCall};
+use super::{Answer, Call, Gate, HttpCall, Recording};
 
 /// What the record says of a wait.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl Gate {
     }
 
     /// The answer that a call got before, when the guest's clock reads as it did then; nothing
-    /// if the call is made for the first time.
+    /// if the call is made for the first time, or was not seen to end and is made again.
     ///
     /// # Errors
     /// As [`Gate::past`].
@@ -62,8 +62,16 @@ impl Gate {
                 self.0.guest_clock.deliver(at);
                 Ok(Some(answer))
             }
+            Some(Past::Unanswered { write: true }) if call.is_repeatable() => match self.then() {
+                Some(Then::GoOn) => Ok(None),
+                _ => Err(recording::ended(number, &call.describe())),
+            },
             Some(_) => Err(recording::diverged(number, &format!("{} is new", call.describe()))),
         }
+    }
+
+    fn then(&self) -> Option<Then> {
+        self.0.recording.as_ref().map(Recording::then)
     }
 
     /// What the record says of an HTTP call: `Answered`, or `Unanswered` if it stays so.
@@ -74,7 +82,7 @@ impl Gate {
     pub(crate) fn past_http(&self, number: u64, call: HttpCall) -> Result<Option<Past>> {
         let call = Call::Http(call);
         let Some(past) = self.past(number, &call)? else { return Ok(None) };
-        let resumed = self.0.recording.as_ref().is_some_and(|recording| recording.then() == Then::GoOn);
+        let resumed = self.then() == Some(Then::GoOn);
         match past {
             Past::Answered(Answer::HttpStreamed(_), _) => {
                 let message = format!("the answer of {} was too long to be kept", call.describe());

@@ -143,7 +143,7 @@ impl Recording {
         let Some(row) = rows.ahead.remove(&number) else { return Ok(()) };
         if self.then == Then::GoOn && row.write && row.answer.is_empty() {
             let call = Call::decode(&row.call)?;
-            if !matches!(&call, Call::Http(call) if call.repeatable) {
+            if !call.is_repeatable() {
                 let call = call.describe();
                 let message = format!("{call} may have taken effect before the host stopped; check whether it did");
                 return Err(Error::new(Code::InDoubt, message).with("call", call).with("number", number));

@@ -165,6 +165,7 @@ impl Bench {
                 server: self.server.clone(),
                 writes: Arc::clone(&self.writes),
             }),
+            directories: None,
             observer: Arc::new(Watching(Arc::clone(&self.log))),
             stop: Stop::default(),
             time: self.time,

@@ -2,7 +2,8 @@
 //! for it gets only where an operator grants it.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-use troupe_core::grant::{self, HttpGrant, SecretGrant, StateGrant};
+use troupe_core::grant::{self, Access, FilesGrant, HttpGrant, Place, SecretGrant, StateGrant};
+use troupe_core::list::{self, Keyed};
 use troupe_core::{Grants, limits};
 
 use crate::units::BYTES;
@@ -20,6 +21,9 @@ pub struct Capabilities {
     /// Secrets to be placed in requests, one entry for each place.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "grant::read_secret_list")]
     pub secrets: Vec<SecretGrant>,
+    /// Directories, one entry for each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "read_files")]
+    pub files: Vec<FilesRequest>,
 }
 
 impl Capabilities {
@@ -29,7 +33,39 @@ impl Capabilities {
             state: self.state.map(|state| StateGrant { bytes: state.bytes, keys: state.keys }),
             http: self.http.clone(),
             secrets: self.secrets.clone(),
+            files: self.files.iter().map(FilesRequest::grant).collect(),
         }
+    }
+}
+
+/// A directory that an agent asks for. Where it is, the operator says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FilesRequest {
+    /// What the agent calls it.
+    #[serde(deserialize_with = "grant::read_directory_name")]
+    pub name: String,
+    /// What it does there.
+    #[serde(default)]
+    pub access: Access,
+    /// Its files together, in bytes; `bytes = "16 MiB"`.
+    #[serde(default = "default_file_bytes", deserialize_with = "read_file_bytes", serialize_with = "write_bytes")]
+    pub bytes: u64,
+    /// How many files and directories.
+    #[serde(default = "default_files", deserialize_with = "read_file_count")]
+    pub files: u64,
+}
+
+impl FilesRequest {
+    fn grant(&self) -> FilesGrant {
+        let Self { name, access, bytes, files } = self.clone();
+        FilesGrant { name, access, bytes, files, path: Place::Anywhere }
+    }
+}
+
+impl Keyed for FilesRequest {
+    fn key(&self) -> &str {
+        &self.name
     }
 }
 
@@ -68,12 +104,34 @@ fn write_bytes<S: Serializer>(amount: &u64, serializer: S) -> Result<S::Ok, S::E
 }
 
 fn read_keys<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    let keys = u64::deserialize(deserializer)?;
-    if keys == 0 || keys > limits::STATE_KEYS_MAX {
-        return Err(D::Error::custom(format_args!(
-            "{keys} keys is not between 1 and the host's maximum of {}",
-            limits::STATE_KEYS_MAX
-        )));
+    read_count(deserializer, "keys", limits::STATE_KEYS_MAX)
+}
+
+fn read_files<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<FilesRequest>, D::Error> {
+    list::read(deserializer, limits::FILES_DIRECTORIES_MAX, |_: &FilesRequest| Ok(()))
+}
+
+const fn default_file_bytes() -> u64 {
+    limits::FILES_BYTES_DEFAULT
+}
+
+const fn default_files() -> u64 {
+    limits::FILES_DEFAULT
+}
+
+fn read_file_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    BYTES.read(deserializer, "a directory", limits::FILES_BYTES_MAX)
+}
+
+fn read_file_count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    read_count(deserializer, "files", limits::FILES_MAX)
+}
+
+fn read_count<'de, D: Deserializer<'de>>(deserializer: D, what: &str, most: u64) -> Result<u64, D::Error> {
+    match u64::deserialize(deserializer)? {
+        count if (1..=most).contains(&count) => Ok(count),
+        count => {
+            Err(D::Error::custom(format_args!("{count} {what} is not between 1 and the host's maximum of {most}")))
+        }
     }
-    Ok(keys)
 }

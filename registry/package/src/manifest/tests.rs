@@ -45,6 +45,14 @@ scheme = "http"
 port = 8080
 path_prefix = "/v1/"
 effect = "read"
+
+[[capabilities.files]]
+name = "reports"
+access = "read-write"
+bytes = "1 MiB"
+
+[[capabilities.files]]
+name = "inbox"
 "#;
 
 const MINIMAL: &str = "name = \"a\"\nversion = \"0.1.0\"\nsummary = \"Does it\"\n";
@@ -78,6 +86,10 @@ fn a_whole_manifest_reads_field_by_field() {
     assert_eq!((ec2.scheme, ec2.port, ec2.path_prefix.as_str(), ec2.effect), (Scheme::Https, None, "/", None));
     assert_eq!(status.methods, ["GET", "HEAD"]);
     assert_eq!((status.scheme, status.port, status.effect), (Scheme::Http, Some(8080), Some(Effect::Read)));
+    insta::assert_snapshot!(manifest.capabilities.grants().lines().split_off(3).join("\n"), @r"
+    files reports: read and write, up to 1 MiB and 1000 files
+    files inbox: read
+    ");
 }
 
 #[test]
@@ -99,7 +111,7 @@ fn the_json_form_reads_back_and_is_one_text() {
         assert_eq!(again, manifest);
         assert_eq!(again.to_json(), manifest.to_json());
     }
-    insta::assert_snapshot!(String::from_utf8(Manifest::parse(WHOLE).unwrap().to_json()).unwrap(), @r#"{"capabilities":{"http":[{"actions":["ec2:Describe*"],"credential":"aws:default","host":"ec2.*.amazonaws.com","id":"ec2","methods":["POST"],"path_prefix":"/","scheme":"https"},{"effect":"read","host":"status.example.com","id":"status","methods":["GET","HEAD"],"path_prefix":"/v1/","port":8080,"scheme":"http"}],"state":{"bytes":"2 MiB","keys":100000}},"configuration":{"day":"2026-01-02","ratio":0.25,"region":"eu-central-1","since":"2026-01-02T03:04:05Z","tags":["a",{"b":1}]},"goals":["Answer what runs where"],"limits":{"memory":"64 MiB","output":"1 MiB","time":"90s"},"name":"aws","state":{"reads":"1..=2","version":2},"summary":"Looks after AWS accounts","triggers":[{"event":"com.example.instance.*"}],"version":"1.2.0"}"#);
+    insta::assert_snapshot!(String::from_utf8(Manifest::parse(WHOLE).unwrap().to_json()).unwrap(), @r#"{"capabilities":{"files":[{"access":"read-write","bytes":"1 MiB","files":1000,"name":"reports"},{"access":"read","bytes":"16 MiB","files":1000,"name":"inbox"}],"http":[{"actions":["ec2:Describe*"],"credential":"aws:default","host":"ec2.*.amazonaws.com","id":"ec2","methods":["POST"],"path_prefix":"/","scheme":"https"},{"effect":"read","host":"status.example.com","id":"status","methods":["GET","HEAD"],"path_prefix":"/v1/","port":8080,"scheme":"http"}],"state":{"bytes":"2 MiB","keys":100000}},"configuration":{"day":"2026-01-02","ratio":0.25,"region":"eu-central-1","since":"2026-01-02T03:04:05Z","tags":["a",{"b":1}]},"goals":["Answer what runs where"],"limits":{"memory":"64 MiB","output":"1 MiB","time":"90s"},"name":"aws","state":{"reads":"1..=2","version":2},"summary":"Looks after AWS accounts","triggers":[{"event":"com.example.instance.*"}],"version":"1.2.0"}"#);
 }
 
 #[test]
@@ -113,7 +125,12 @@ fn refusals_name_line_and_field() {
     insta::assert_snapshot!(refusal("[state]\nversion = 3\nreads = \"1..=2\""), @"agent.toml line 4: state: `reads` of 1..=2 does not contain `version` 3; an agent reads what it writes");
     insta::assert_snapshot!(refusal("[state]\nreads = \"2\""), @"agent.toml line 5: state.reads: `2` is not a range of versions such as `1..=2`, both ends in it");
     insta::assert_snapshot!(refusal("[capabilities.state]\nkeys = 0"), @"agent.toml line 5: capabilities.state.keys: 0 keys is not between 1 and the host's maximum of 100000");
-    insta::assert_snapshot!(refusal("[capabilities.files]"), @"agent.toml line 4: unknown field `files` in [capabilities], expected one of `state`, `http`, `secrets`");
+    insta::assert_snapshot!(refusal("[capabilities.disk]"), @"agent.toml line 4: unknown field `disk` in [capabilities], expected one of `state`, `http`, `secrets`, `files`");
+    insta::assert_snapshot!(refusal("[[capabilities.files]]\nname = \"a\"\npath = \"/srv\""), @"agent.toml line 6: unknown field `path` in [capabilities.files[0]], expected one of `name`, `access`, `bytes`, `files`");
+    insta::assert_snapshot!(refusal("[[capabilities.files]]\nname = \"../a\""), @"agent.toml line 5: capabilities.files[0].name: the name of a directory is 1 to 63 lower-case letters, digits and single hyphens, beginning with a letter");
+    insta::assert_snapshot!(refusal("[[capabilities.files]]\nname = \"a\"\naccess = \"write\""), @"agent.toml line 6: capabilities.files[0].access: unknown variant `write`, expected `read` or `read-write`");
+    insta::assert_snapshot!(refusal("[[capabilities.files]]\nname = \"a\"\nfiles = 0"), @"agent.toml line 6: capabilities.files[0].files: 0 files is not between 1 and the host's maximum of 100000");
+    insta::assert_snapshot!(refusal("[[capabilities.files]]\nname = \"a\"\nbytes = \"1024 GiB\""), @"agent.toml line 6: capabilities.files[0].bytes: a directory of 1024 GiB is more than the host's maximum of 16 GiB");
     insta::assert_snapshot!(refusal("goals = [\n  \"one\",\n  \"two\\nlines\",\n]"), @"agent.toml line 6: goals[1]: must be one line");
     insta::assert_snapshot!(refusal("[[triggers]]\nevent = \"a.b\"\n[[triggers]]\nevent = \"*\""), @"agent.toml line 7: triggers[1].event: `*` is not an event type such as `com.example.instance.started` or `com.example.instance.*`, at most 253 characters long");
     insta::assert_snapshot!(refusal("[configuration]\na = 1\nb = [1.0, nan]"), @"agent.toml line 6: configuration.b[1]: a number must be finite");

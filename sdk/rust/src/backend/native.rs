@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::CapabilityError;
+use crate::files::{Item, Piece, Stat};
 use crate::http::{Head, HttpError, Request};
 use crate::log::Level;
 use crate::state::Entry;
@@ -97,6 +98,31 @@ pub fn state_delete(key: &str) -> Result<bool, CapabilityError> {
 
 pub fn state_list_keys(prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, CapabilityError> {
     with(|world| world.state.list_keys((prefix, after), limit, world.timers.now()))
+}
+
+pub fn files_read(directory: &str, path: &str, offset: u64, length: u32) -> Result<Option<Piece>, CapabilityError> {
+    with(|world| world.files.read(directory, path, offset, length))
+}
+
+pub fn files_write(directory: &str, path: &str, bytes: &[u8]) -> Result<(), CapabilityError> {
+    with(|world| world.files.write(directory, path, bytes, world.timers.now()))
+}
+
+pub fn files_stat(directory: &str, path: &str) -> Result<Option<Stat>, CapabilityError> {
+    with(|world| world.files.stat(directory, path, world.timers.now()))
+}
+
+pub fn files_list(
+    directory: &str,
+    path: &str,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Option<Vec<Item>>, CapabilityError> {
+    with(|world| world.files.list(directory, path, after, limit))
+}
+
+pub fn files_delete(directory: &str, path: &str) -> Result<bool, CapabilityError> {
+    with(|world| world.files.delete(directory, path))
 }
 
 pub fn now() -> SystemTime {

@@ -8,6 +8,7 @@ mod reactor;
 use std::time::{Duration, SystemTime};
 
 use crate::bindings::troupe::agent as wit;
+use crate::files::{Item, Kind, Piece, Stat};
 use crate::log::Level;
 use crate::state::Entry;
 use crate::{CapabilityError, Limit, Problem, Unavailable};
@@ -72,6 +73,56 @@ pub fn state_delete(key: &str) -> Result<bool, CapabilityError> {
 
 pub fn state_list_keys(prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, CapabilityError> {
     Ok(wit::state::list_keys(prefix, after, limit)?)
+}
+
+pub fn files_read(directory: &str, path: &str, offset: u64, length: u32) -> Result<Option<Piece>, CapabilityError> {
+    let piece = wit::files::read(directory, path, offset, length)?;
+    Ok(piece.map(|piece| Piece { bytes: piece.bytes, size: piece.size, version: piece.version }))
+}
+
+pub fn files_write(directory: &str, path: &str, bytes: &[u8]) -> Result<(), CapabilityError> {
+    Ok(wit::files::write(directory, path, bytes)?)
+}
+
+pub fn files_stat(directory: &str, path: &str) -> Result<Option<Stat>, CapabilityError> {
+    let stat = wit::files::stat(directory, path)?;
+    Ok(stat.map(|stat| Stat {
+        kind: kind(stat.kind),
+        size: stat.size,
+        modified: at(stat.modified),
+        version: stat.version,
+    }))
+}
+
+pub fn files_list(
+    directory: &str,
+    path: &str,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Option<Vec<Item>>, CapabilityError> {
+    let items = wit::files::list_directory(directory, path, after, limit)?;
+    let item = |item: wit::files::Item| Item { name: item.name, kind: kind(item.kind), size: item.size };
+    Ok(items.map(|items| items.into_iter().map(item).collect()))
+}
+
+pub fn files_delete(directory: &str, path: &str) -> Result<bool, CapabilityError> {
+    Ok(wit::files::delete(directory, path)?)
+}
+
+const fn kind(kind: wit::files::Kind) -> Kind {
+    match kind {
+        wit::files::Kind::File => Kind::File,
+        wit::files::Kind::Directory => Kind::Directory,
+    }
+}
+
+/// The time of some milliseconds since the epoch; the epoch itself where this machine has no
+/// such time.
+fn at(ms: i64) -> SystemTime {
+    let distance = Duration::from_millis(ms.unsigned_abs());
+    let epoch = SystemTime::UNIX_EPOCH;
+    let time = if ms < 0 { epoch.checked_sub(distance) } else { epoch.checked_add(distance) };
+    time.unwrap_or(epoch)
 }
 
 pub fn now() -> SystemTime {

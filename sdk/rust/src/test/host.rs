@@ -107,6 +107,20 @@ impl Host {
         self
     }
 
+    /// Puts a file into a directory before the agent runs.
+    #[must_use]
+    pub fn file(self, directory: &str, path: &str, bytes: impl AsRef<[u8]>) -> Self {
+        with(|world| world.files.put(directory, path, bytes.as_ref(), world.timers.now()));
+        self
+    }
+
+    /// Makes every call of `files` fail from here on.
+    #[must_use]
+    pub fn files_fail(self, error: CapabilityError) -> Self {
+        with(|world| world.files.failure = Some(error));
+        self
+    }
+
     /// Sets the time.
     #[must_use]
     pub fn at(self, now: SystemTime) -> Self {
@@ -148,6 +162,11 @@ impl Host {
     /// Returns what is stored under a key.
     pub fn value(&self, key: &str) -> Option<Vec<u8>> {
         with(|world| world.state.read(key, world.timers.now()).map(|entry| entry.value.clone()))
+    }
+
+    /// Returns what a file holds.
+    pub fn content(&self, directory: &str, path: &str) -> Option<Vec<u8>> {
+        with(|world| world.files.content(directory, path))
     }
 
     /// Returns the log records, oldest first.

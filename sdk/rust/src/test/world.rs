@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use serde_json::{Value, json};
 
+use super::files::Files;
 use super::http::Http;
 use super::secrets::Secrets;
 use super::state::State;
@@ -46,6 +47,7 @@ pub struct World {
     pub deadline_ms: u64,
     pub configuration: Value,
     pub state: State,
+    pub files: Files,
     pub records: Vec<Record>,
     pub reports: Vec<Report>,
     pub partials: Vec<Value>,
@@ -67,6 +69,7 @@ impl Default for World {
             deadline_ms: 4_102_444_800_000,
             configuration: json!({}),
             state: State::default(),
+            files: Files::default(),
             records: Vec::new(),
             reports: Vec::new(),
             partials: Vec::new(),
