@@ -222,9 +222,9 @@ async fn what_is_suspended_counts_against_the_lifetime_and_not_against_the_timeo
         tokio::join!(ask(within(7_000, Some(60_000))), ask(within(7_000, Some(12_000))), ask(within(7_000, None)));
     let long = long.of(200);
     assert_eq!((long["status"].as_str(), long["lifetime_ms"].as_u64()), (Some("completed"), Some(60_000)), "{long:#}");
-    // Each night moved the deadline on by as much as it took.
+    // Each night moved the deadline on by as much as the host waited for its end.
     let deadline = |morning: usize| long["output"][morning]["deadline_ms"].as_u64().unwrap();
-    assert!((NIGHT_MS..NIGHT_MS + 4_000).contains(&(deadline(1) - deadline(0))), "{long:#}");
+    assert!((NIGHT_MS - 2_000..NIGHT_MS + 4_000).contains(&(deadline(1) - deadline(0))), "{long:#}");
     let told = |answer: &troupe_tests::Answer| answer.failure("limit.deadline")["message"].as_str().unwrap().to_owned();
     insta::assert_snapshot!(told(&short), @"the task did not end within its 12000 ms, suspended or not; give it a longer lifetime");
     insta::assert_snapshot!(told(&none), @"the agent did not end within its 7000 ms; give the task a longer timeout");
