@@ -197,6 +197,12 @@ impl Host {
         running.child.kill().await.expect("a process to kill");
     }
 
+    /// Waits for the end of a process that somebody else kills.
+    pub async fn died(&mut self) {
+        let mut running = self.running.take().expect("a host that runs");
+        timeout(STOP_TIME_MAX, running.child.wait()).await.expect("an end in time").expect("an exit status");
+    }
+
     /// Asks the process to end, and waits until it has.
     pub async fn stop(&mut self) -> ExitStatus {
         let mut running = self.running.take().expect("a host that runs");

@@ -1,11 +1,16 @@
-//! A service that agents call: it answers whatever it is asked, and remembers it.
+//! A service that agents call: it answers whatever it is asked, and remembers it. It can be
+//! told to end the process that asks, at the instant between a request and its answer.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use rustix::process::Signal;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
+
+use crate::command::signal;
 
 /// A service; it ends with the test.
 #[derive(Debug)]
@@ -19,6 +24,18 @@ struct Shared {
     requests: Mutex<Vec<String>>,
     came: Notify,
     answers: AtomicBool,
+    trap: Mutex<Option<Trap>>,
+}
+
+/// When a process is killed that asks something.
+#[derive(Debug, Clone, Copy)]
+pub struct Trap {
+    /// The process.
+    pub pid: u32,
+    /// How many requests come before the one that does it.
+    pub after: usize,
+    /// How long after its answer was sent; none if it gets no answer.
+    pub answered: Option<Duration>,
 }
 
 impl Server {
@@ -35,8 +52,12 @@ impl Server {
     async fn new(answers: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let shared =
-            Arc::new(Shared { requests: Mutex::default(), came: Notify::new(), answers: AtomicBool::new(answers) });
+        let shared = Arc::new(Shared {
+            requests: Mutex::default(),
+            came: Notify::new(),
+            answers: AtomicBool::new(answers),
+            trap: Mutex::default(),
+        });
         let serving = Arc::clone(&shared);
         tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
@@ -49,6 +70,11 @@ impl Server {
     /// Answers from now on.
     pub fn answer(&self) {
         self.shared.answers.store(true, Ordering::SeqCst);
+    }
+
+    /// Kills a process at one of the next requests, once.
+    pub fn trap(&self, trap: Trap) {
+        *self.shared.trap.lock().expect("no panic while held") = Some(trap);
     }
 
     /// Where it listens, on 127.0.0.1.
@@ -85,10 +111,46 @@ async fn serve(mut connection: TcpStream, shared: Arc<Shared>) {
         shared.requests.lock().expect("no panic while held").push(request.to_owned());
         shared.came.notify_waiters();
         head.clear();
-        let line = request.lines().next().unwrap_or_default();
+        let line = body(request.lines().next().unwrap_or_default());
+        let sprung = sprung(&shared);
+        if let Some(Trap { pid, answered: None, .. }) = sprung {
+            signal(Some(pid), Signal::KILL);
+            return;
+        }
         let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{line}", line.len());
         if shared.answers.load(Ordering::SeqCst) && connection.write_all(answer.as_bytes()).await.is_err() {
             return;
         }
+        if let Some(Trap { pid, answered: Some(after), .. }) = sprung {
+            tokio::time::sleep(after).await;
+            signal(Some(pid), Signal::KILL);
+        }
+    }
+}
+
+/// What a request is answered: its first line, or as much text as its path asks for.
+fn body(line: &str) -> String {
+    let path = line.split(' ').nth(1).unwrap_or_default();
+    match path.rsplit_once("/bytes/").and_then(|(_, count)| count.parse().ok()) {
+        Some(count) => (0..)
+            .map(|number| format!("<item>{number}</item>"))
+            .flat_map(String::into_bytes)
+            .take(count)
+            .map(char::from)
+            .collect(),
+        None => line.to_owned(),
+    }
+}
+
+/// The trap, if it is this request that springs it.
+fn sprung(shared: &Shared) -> Option<Trap> {
+    let mut trap = shared.trap.lock().expect("no panic while held");
+    match trap.as_mut() {
+        Some(Trap { after: 0, .. }) => trap.take(),
+        Some(trap) => {
+            trap.after -= 1;
+            None
+        }
+        None => None,
     }
 }

@@ -9,6 +9,7 @@ mod damage;
 #[cfg(target_os = "linux")]
 mod disk;
 mod outside;
+mod performed;
 mod publish;
 mod task;
 

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use troupe_tests::guests;
 use troupe_tests::server::Server;
+use troupe_tests::{Host, guests};
 
 use crate::{host_that_sends, may_send};
 
@@ -77,4 +77,45 @@ async fn a_task_goes_on_with_the_release_it_began_on() {
     assert_eq!(lines(&server.requests()).len(), 2);
     let after = host.client().run("fetch", "one_by_one", json!({ "requests": [] })).await.of(200);
     assert_eq!(after["release"]["version"], "2.0.0");
+}
+
+/// Asks for more than is kept of one answer, then for more answers than wait for a commit, so
+/// that the journal holds them; then writes, if it shall. The host is killed after that.
+async fn killed_after_a_long_answer(server: &Server, host: &mut Host, writes: bool) -> Value {
+    let get = |count: usize| {
+        let authority = format!("127.0.0.1:{}", server.port());
+        json!({ "method": "GET", "scheme": "http", "authority": authority, "path": format!("/bytes/{count}") })
+    };
+    let mut requests = vec![get(2_000_000)];
+    requests.extend((0..6).map(|_| get(1_000_000)));
+    if writes {
+        requests.push(request(server, "/order", json!([])));
+    }
+    let count = requests.len();
+    let task = host.client().submit("fetch", "one_by_one", json!({ "requests": requests, "pause_ms": 700 })).await;
+    tokio::time::timeout(Duration::from_secs(30), server.came(count)).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    host.kill().await;
+    host.start().await;
+    host.client().ended(&task).await
+}
+
+#[tokio::test]
+async fn a_task_with_an_answer_too_long_to_keep_starts_over_if_it_has_written_nothing() {
+    let server = Server::start().await;
+    let mut host = host_that_sends(&server).await;
+    let ended = killed_after_a_long_answer(&server, &mut host, false).await;
+    assert_eq!((&ended["status"], &ended["attempt"]), (&json!("completed"), &json!(2)), "{ended:#}");
+    assert_eq!(server.requests().len(), 14);
+}
+
+#[tokio::test]
+async fn a_task_with_an_answer_too_long_to_keep_is_in_doubt_once_it_has_written() {
+    let server = Server::start().await;
+    let mut host = host_that_sends(&server).await;
+    let ended = killed_after_a_long_answer(&server, &mut host, true).await;
+    assert_eq!((&ended["status"], &ended["attempt"]), (&json!("in_doubt"), &json!(1)), "{ended:#}");
+    let message = ended["failure"]["message"].as_str().unwrap();
+    assert!(message.contains("was too long to be kept"), "{message}");
+    assert_eq!(server.requests().len(), 8, "nothing is asked again");
 }
