@@ -151,6 +151,8 @@ codes! {
     ConflictIdempotency = "conflict.idempotency", Conflict;
     /// The task has ended and cannot be changed.
     TaskEnded = "task.ended", Conflict;
+    /// The task has not ended, and what was asked for is for tasks that have.
+    TaskNotEnded = "task.not_ended", Conflict;
     /// The task was cancelled.
     Cancelled = "cancelled", Conflict;
     /// The host or the invocation ended during a write whose outcome is not known.
@@ -215,6 +217,8 @@ codes! {
     ReplayDiverged = "replay.diverged", Conflict;
     /// A replayed invocation has come to the end of what is recorded.
     ReplayEnded = "replay.ended", Conflict;
+    /// A release that is tried on a record made a call that the record does not answer.
+    ReplayUnmatched = "replay.unmatched", Conflict;
     /// The record of an invocation is not enough to replay it.
     ReplayImpossible = "replay.impossible", Conflict;
     /// The operator's credentials or secrets cannot be read, or a server does not take them.

@@ -381,6 +381,15 @@ pub const JOURNAL_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// What the journal keeps whole of a call that was refused. Of a longer one its digest
 /// tells whether another release would make the same.
 pub const JOURNAL_REFUSED_BYTES_MAX: usize = 64 * 1024;
+/// How many days after the end of its task a journal is kept when the operator does not say.
+/// It covers a month's end and the time until somebody asks what an agent did.
+pub const JOURNAL_DAYS_DEFAULT: u32 = 30;
+/// What the journals of one tenant may take when the operator does not say. Ten thousand
+/// inventories of an account with some thousand resources fit, and two tenants on the disk of
+/// a small machine.
+pub const JOURNAL_TENANT_BYTES_DEFAULT: u64 = 8 * 1024 * 1024 * 1024;
+/// How often journals that are not to be kept any longer are looked for.
+pub const JOURNAL_RETENTION_PAUSE: Duration = Duration::from_secs(600);
 /// Headers, methods, hosts and paths that one invocation may hold in the host's memory.
 /// Ten thousand requests and answers of the usual size fit.
 pub const HTTP_HELD_BYTES_MAX: usize = 32 * 1024 * 1024;

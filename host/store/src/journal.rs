@@ -1,20 +1,41 @@
 //! The journal: what an invocation was fixed to, and the calls it made, in order.
 //!
-//! Calls and answers are bytes to this crate. A row is written once; only a row whose
-//! answer is still missing (the intent of a write outside) is completed later.
+//! Calls and answers are MessagePack, and what they mean is nothing to this crate. A row is
+//! written once; only a row whose answer is still missing (the intent of a write outside) is
+//! completed later. `journal/pack.rs` says how they lie in the database, `journal/retain.rs`
+//! how long.
+
+mod bodies;
+mod cut;
+mod pack;
+mod redact;
+mod retain;
+
+use std::collections::HashSet;
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection as _, QueryBuilder, Sqlite, SqliteConnection};
 use troupe_core::view::RanOn;
 use troupe_core::{Error, Result, TaskId, TenantId, Timestamp};
 
+pub(crate) use pack::{Packed, pack};
+pub use redact::Redact;
+pub use retain::{DroppedJournals, JournalLimits};
+
 use crate::Store;
-use crate::fault::Done;
+use crate::fault::{Done, Failed};
 use crate::rows::{Columns as _, broken, number};
 use crate::writer::Tx;
 
 /// Rows that one statement adds; the database allows 32,766 values in one.
 const ROWS_PER_STATEMENT: usize = 64;
+
+/// What a row takes beside its call and answer, in the account of a tenant's journals.
+const ROW_BYTES: u64 = 96;
+
+/// Rows that are packed right where they are handed over. This much is packed in a few
+/// milliseconds; more is packed on a thread of its own.
+const PACK_INLINE_BYTES_MAX: usize = 512 * 1024;
 
 /// What an invocation is fixed to before its guest runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +70,53 @@ pub struct JournalRow {
     pub write: bool,
 }
 
+/// Why the rows of an attempt are not what was recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Withheld {
+    /// Somebody wished that their contents be forgotten.
+    Redacted,
+    /// Journals are kept for a while only.
+    Dropped,
+}
+
+/// A row as the database holds it.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    number: u64,
+    at: Timestamp,
+    pub(crate) call: Packed,
+    pub(crate) answer: Option<Packed>,
+    pub(crate) write: bool,
+    /// Whether it is known that no row of this number is there.
+    fresh: bool,
+}
+
+impl Kept {
+    /// A row whose answer is about to be known, in the transaction that writes it.
+    pub(crate) fn of(row: JournalRow) -> Self {
+        let JournalRow { number, at, call, answer, write } = row;
+        Self { number, at, call: pack(call), answer: answer.map(pack), write, fresh: false }
+    }
+
+    /// Says that no row of this number is there.
+    #[must_use]
+    pub(crate) fn fresh(self) -> Self {
+        Self { fresh: true, ..self }
+    }
+}
+
+/// Packs rows, before they are handed to the writer, for whom every commit waits.
+pub(crate) async fn packed(rows: Vec<JournalRow>) -> Result<Vec<Kept>> {
+    let long = |bytes: usize| if pack::is_long(bytes) { bytes } else { 0 };
+    let bytes: usize =
+        rows.iter().map(|row| long(row.call.len()) + row.answer.as_ref().map_or(0, |answer| long(answer.len()))).sum();
+    let pack = || rows.into_iter().map(Kept::of).collect();
+    if bytes <= PACK_INLINE_BYTES_MAX {
+        return Ok(pack());
+    }
+    tokio::task::spawn_blocking(pack).await.map_err(Error::internal)
+}
+
 impl Store {
     /// Reads the journal of one attempt of a task, in the order of the calls.
     ///
@@ -61,6 +129,27 @@ impl Store {
         attempt: u32,
     ) -> Result<Option<(JournalHead, Vec<JournalRow>)>> {
         Ok(read(&mut *self.reader().await?, tenant, task, attempt).await?)
+    }
+
+    /// Says why the rows of a task's attempt are not what was recorded; nothing if they are,
+    /// or the attempt has none. Whoever reads a journal to repeat it asks afterwards.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn journal_withheld(&self, tenant: &TenantId, task: TaskId, attempt: u32) -> Result<Option<Withheld>> {
+        let head = sqlx::query("select withheld from journal_heads where tenant = $1 and task = $2 and attempt = $3")
+            .bind(tenant.as_str())
+            .bind(task.to_string())
+            .bind(i64::from(attempt))
+            .fetch_optional(&mut *self.reader().await?)
+            .await
+            .map_err(Failed::from)?;
+        // Heads are dropped last.
+        let Some(head) = head else { return Ok((attempt > 0).then_some(Withheld::Dropped)) };
+        Ok(head.get_as::<Option<&str>>("withheld")?.map(|why| match why {
+            "dropped" => Withheld::Dropped,
+            _ => Withheld::Redacted,
+        }))
     }
 }
 
@@ -93,18 +182,30 @@ pub(crate) async fn begin(tx: &mut Tx, tenant: &TenantId, task: TaskId, attempt:
 ///
 /// # Errors
 /// A fault of the host, when a row has its answer already.
-pub(crate) async fn append(
-    tx: &mut Tx,
-    tenant: &TenantId,
-    task: TaskId,
-    attempt: u32,
-    rows: &[JournalRow],
-) -> Done<()> {
+pub(crate) async fn append(tx: &mut Tx, tenant: &TenantId, task: TaskId, attempt: u32, rows: &[Kept]) -> Done<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
     let task = task.to_string();
+    let open = open(tx, tenant, &task, attempt, rows).await?;
+    let mut bytes = 0;
+    for row in rows {
+        bytes += row.answer.as_ref().map_or(0, |answer| answer.bytes.len() as u64);
+        if !open.contains(&row.number) {
+            bytes += ROW_BYTES + row.call.bytes.len() as u64;
+        }
+        for packed in std::iter::once(&row.call).chain(&row.answer) {
+            if let Some(body) = &packed.body {
+                bytes += bodies::keep(tx, tenant, body).await?;
+            }
+        }
+    }
     for chunk in rows.chunks(ROWS_PER_STATEMENT) {
         let numbers = chunk.iter().map(|row| number(row.number)).collect::<Done<Vec<_>>>()?;
-        let mut query: QueryBuilder<Sqlite> =
-            QueryBuilder::new("insert into journal (tenant, task, attempt, number, at, call, answer, writes) ");
+        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+            "insert into journal (tenant, task, attempt, number, at, call, call_body, answer, answer_body, writes) ",
+        );
+        let body = |packed: &Packed| packed.body.as_ref().map(|body| body.digest.as_bytes().to_vec());
         query.push_values(chunk.iter().zip(numbers), |mut values, (row, number)| {
             values
                 .push_bind(tenant.as_str())
@@ -112,13 +213,16 @@ pub(crate) async fn append(
                 .push_bind(i64::from(attempt))
                 .push_bind(number)
                 .push_bind(row.at.as_millis())
-                .push_bind(&row.call)
-                .push_bind(row.answer.as_deref())
+                .push_bind(row.call.bytes.as_slice())
+                .push_bind(body(&row.call))
+                .push_bind(row.answer.as_ref().map(|answer| answer.bytes.as_slice()))
+                .push_bind(row.answer.as_ref().and_then(body))
                 .push_bind(i64::from(row.write));
         });
         query.push(
             " on conflict (tenant, task, attempt, number) do update
-              set answer = excluded.answer, at = excluded.at, writes = excluded.writes
+              set answer = excluded.answer, answer_body = excluded.answer_body, at = excluded.at,
+                writes = excluded.writes
               where journal.answer is null",
         );
         // Only the usual lengths are worth keeping in compiled form.
@@ -128,6 +232,38 @@ pub(crate) async fn append(
             return Err(Error::internal(format!("task {task}: a journal row was to be answered a second time")).into());
         }
     }
+    account(tx, tenant, number(bytes)?).await
+}
+
+/// The numbers of the rows, among those that `rows` may complete, that are there and have no
+/// answer.
+async fn open(tx: &mut Tx, tenant: &TenantId, task: &str, attempt: u32, rows: &[Kept]) -> Done<HashSet<u64>> {
+    let numbers = || rows.iter().filter(|row| !row.fresh && row.answer.is_some()).map(|row| row.number);
+    let (Some(first), Some(last)) = (numbers().min(), numbers().max()) else { return Ok(HashSet::new()) };
+    let found = sqlx::query(
+        "select number from journal
+         where tenant = $1 and task = $2 and attempt = $3 and number between $4 and $5 and answer is null",
+    )
+    .bind(tenant.as_str())
+    .bind(task)
+    .bind(i64::from(attempt))
+    .bind(number(first)?)
+    .bind(number(last)?)
+    .fetch_all(&mut tx.connection)
+    .await?;
+    found.iter().map(|row| row.number("number")).collect()
+}
+
+/// Notes that the journals of a tenant take so much more, or less.
+async fn account(tx: &mut Tx, tenant: &TenantId, bytes: i64) -> Done<()> {
+    sqlx::query(
+        "insert into journal_usage (tenant, bytes) values ($1, $2)
+         on conflict (tenant) do update set bytes = journal_usage.bytes + excluded.bytes",
+    )
+    .bind(tenant.as_str())
+    .bind(bytes)
+    .execute(&mut tx.connection)
+    .await?;
     Ok(())
 }
 
@@ -147,8 +283,12 @@ async fn read(
         .await?;
     let Some(head) = head else { return Ok(None) };
     let rows = sqlx::query(
-        "select number, at, call, answer, writes from journal
-         where tenant = $1 and task = $2 and attempt = $3 order by number",
+        "select number, at, call, call_body, calls.bytes as call_bytes,
+            answer, answer_body, answers.bytes as answer_bytes, writes
+         from journal
+            left join journal_bodies calls on calls.tenant = journal.tenant and calls.digest = call_body
+            left join journal_bodies answers on answers.tenant = journal.tenant and answers.digest = answer_body
+         where journal.tenant = $1 and task = $2 and attempt = $3 order by number",
     )
     .bind(tenant.as_str())
     .bind(task.to_string())
@@ -174,8 +314,30 @@ fn read_row(row: &SqliteRow) -> Done<JournalRow> {
     Ok(JournalRow {
         number: row.number("number")?,
         at: row.at("at")?,
-        call: row.get_as("call")?,
-        answer: row.get_as("answer")?,
+        call: unpacked(row.get_as("call")?, row.get_as("call_body")?, row.get_as("call_bytes")?)?,
+        answer: row
+            .get_as::<Option<Vec<u8>>>("answer")?
+            .map(|answer| unpacked(answer, row.get_as("answer_body")?, row.get_as("answer_bytes")?))
+            .transpose()?,
         write: row.truth("writes")?,
     })
+}
+
+/// What a row holds, with the body that it names: its digest and its packed contents.
+fn unpacked(bytes: Vec<u8>, digest: Option<Vec<u8>>, body: Option<Vec<u8>>) -> Done<Vec<u8>> {
+    let body = match (digest, body) {
+        (Some(digest), Some(body)) => Some((bodies::digest(&digest)?, body)),
+        _ => None,
+    };
+    pack::unpack(bytes, body)
+}
+
+/// Reads the call of a row that was selected with `call` and `call_body`.
+pub(crate) async fn call_of(connection: &mut SqliteConnection, tenant: &TenantId, row: &SqliteRow) -> Done<Vec<u8>> {
+    let digest: Option<Vec<u8>> = row.get_as("call_body")?;
+    let body = match &digest {
+        Some(digest) => bodies::read(connection, tenant, digest).await?,
+        None => None,
+    };
+    unpacked(row.get_as("call")?, digest, body)
 }

@@ -59,6 +59,8 @@ impl Store {
             // A sync that really reaches the disk, where the system has two kinds.
             .pragma("fullfsync", "1")
             .pragma("checkpoint_fullfsync", "1")
+            // What is deleted is overwritten, so that what was redacted is gone.
+            .pragma("secure_delete", "1")
             .pragma("journal_size_limit", limits::STORE_LOG_BYTES_KEPT.to_string())
             .connect()
             .await

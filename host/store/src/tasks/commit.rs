@@ -12,7 +12,7 @@ use troupe_core::{AgentName, Code, Error, Result, TaskId, TenantId};
 use super::{TaskEnd, end, row};
 use crate::Store;
 use crate::fault::Done;
-use crate::journal::{self, JournalRow};
+use crate::journal::{self, JournalRow, Kept, pack};
 use crate::rows::Columns as _;
 use crate::state::{self, StateChange, StateOutcome};
 use crate::writer::Tx;
@@ -68,17 +68,28 @@ impl Store {
     /// hold its task's lease any more, [`Code::Cancelled`] when the task was cancelled,
     /// [`Code::TaskNotFound`].
     pub async fn commit(&self, commit: Commit) -> Result<CommitAnswer> {
-        self.write(move |tx| Box::pin(run(tx, commit))).await
+        let Commit { pin, journal, write, end } = commit;
+        let journal = journal::packed(journal).await?;
+        let write = match write {
+            Some((change, row)) => journal::packed(vec![row]).await?.pop().map(|row| (change, row.fresh())),
+            None => None,
+        };
+        self.write(move |tx| Box::pin(run(tx, pin, journal, write, end))).await
     }
 }
 
-async fn run(tx: &mut Tx, commit: Commit) -> Done<CommitAnswer> {
-    let Commit { pin, mut journal, write, end } = commit;
+async fn run(
+    tx: &mut Tx,
+    pin: Pin,
+    mut journal: Vec<Kept>,
+    write: Option<(StateChange, Kept)>,
+    end: Option<TaskEnd>,
+) -> Done<CommitAnswer> {
     check(tx, &pin).await?;
     let mut outcome = None;
     if let Some((change, mut row)) = write {
         let state = state::apply(tx, &pin, &change).await?;
-        row.answer = Some((change.encode)(&state));
+        row.answer = Some(pack((change.encode)(&state)));
         row.write = state.changed();
         journal.push(row);
         outcome = Some(state);

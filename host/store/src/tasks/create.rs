@@ -13,7 +13,7 @@ use troupe_core::{Code, Error, Result, TenantId, limits};
 use super::{TaskRow, fingerprint, row};
 use crate::Store;
 use crate::fault::Done;
-use crate::journal::{self, JournalHead, JournalRow};
+use crate::journal::{self, JournalHead, JournalRow, Kept};
 use crate::rows::Columns as _;
 use crate::writer::Tx;
 
@@ -74,6 +74,7 @@ impl Store {
         let fits = task.status.is_final() && task.lease.is_none();
         expect(&task, fits && task.idempotency_key.is_none())?;
         let head = head.clone();
+        let journal = journal::packed(journal).await?.into_iter().map(Kept::fresh).collect();
         self.write(move |tx| Box::pin(record(tx, task, head, journal))).await
     }
 }
@@ -108,7 +109,7 @@ async fn begin(tx: &mut Tx, mut task: TaskRow, head: JournalHead) -> Done<TaskRo
     Ok(task)
 }
 
-async fn record(tx: &mut Tx, task: TaskRow, head: JournalHead, rows: Vec<JournalRow>) -> Done<()> {
+async fn record(tx: &mut Tx, task: TaskRow, head: JournalHead, rows: Vec<Kept>) -> Done<()> {
     let request = fingerprint::of(task.agent.as_str(), task.skill.as_str(), &task.input)?;
     accept(tx, &task, &request).await?;
     journal::begin(tx, &task.tenant, task.id, task.attempt, &head).await?;

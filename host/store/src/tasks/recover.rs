@@ -16,6 +16,7 @@ use troupe_core::{Code, Error, Result, TaskId, TenantId, Timestamp, limits};
 use super::{Pin, TaskEnd, TaskRow, cancel, commit, create, end, row};
 use crate::Store;
 use crate::fault::{Done, Failed};
+use crate::journal;
 use crate::rows::Columns as _;
 use crate::writer::Tx;
 
@@ -179,19 +180,18 @@ async fn last_write(
     attempt: u32,
 ) -> Done<Option<Write>> {
     let row = sqlx::query(
-        "select call, number, case when answer is null then 0 else 1 end as answered from journal
+        "select call, call_body, number, case when answer is null then 0 else 1 end as answered from journal
          where tenant = $1 and task = $2 and attempt = $3 and writes = 1
          order by answered, number desc limit 1",
     )
     .bind(tenant.as_str())
     .bind(task.to_string())
     .bind(i64::from(attempt))
-    .fetch_optional(connection)
+    .fetch_optional(&mut *connection)
     .await?;
-    row.map(|row| {
-        Ok(Write { call: row.get_as("call")?, number: row.number("number")?, answered: row.truth("answered")? })
-    })
-    .transpose()
+    let Some(row) = row else { return Ok(None) };
+    let call = journal::call_of(connection, tenant, &row).await?;
+    Ok(Some(Write { call, number: row.number("number")?, answered: row.truth("answered")? }))
 }
 
 async fn doubt(

@@ -10,7 +10,7 @@ use troupe_core::{Code, Error, Result, TaskId, TenantId, Timestamp};
 use super::{Pending, Pin, TaskRow, claim, commit, create, row};
 use crate::Store;
 use crate::fault::Done;
-use crate::journal::{self, JournalRow};
+use crate::journal::{self, JournalRow, Kept};
 use crate::rows::Columns as _;
 use crate::writer::Tx;
 
@@ -32,6 +32,7 @@ impl Store {
     /// when somebody has asked for the task's end.
     pub async fn suspend(&self, pin: &Pin, journal: Vec<JournalRow>, until: Timestamp) -> Result<TaskRow> {
         let pin = pin.clone();
+        let journal = journal::packed(journal).await?;
         self.write(move |tx| Box::pin(suspend(tx, pin, journal, until))).await
     }
 
@@ -53,7 +54,7 @@ impl Store {
     }
 }
 
-async fn suspend(tx: &mut Tx, pin: Pin, journal: Vec<JournalRow>, until: Timestamp) -> Done<TaskRow> {
+async fn suspend(tx: &mut Tx, pin: Pin, journal: Vec<Kept>, until: Timestamp) -> Done<TaskRow> {
     commit::check(tx, &pin).await?;
     let suspended = sqlx::query(
         "update tasks set status = 'suspended', wake_at = $3, suspended_lease = lease_number,

@@ -14,6 +14,8 @@ mod invocations;
 #[cfg(test)]
 mod isolation;
 #[cfg(test)]
+mod journals;
+#[cfg(test)]
 mod opening;
 #[cfg(test)]
 mod recovery;

@@ -1,0 +1,182 @@
+//! Forgetting what a task's calls and answers hold.
+//!
+//! A journal may hold what must not be kept: somebody's data, a secret that a service gave
+//! away. Redacting leaves which calls were made and when, and no contents: not in the rows,
+//! not in bodies that no other row names, and the database overwrites what it frees. It is for
+//! tasks that have ended, and such a journal repeats nothing any more.
+//!
+//! It takes as many commits as it needs. The heads are marked with the first, so that nobody
+//! repeats half a journal, and a redaction that the end of the host cut short is found again.
+
+use sqlx::sqlite::SqliteRow;
+use troupe_core::view::TaskFailure;
+use troupe_core::{Code, Error, Result, TaskId, TenantId};
+
+use super::{account, bodies, call_of, pack};
+use crate::Store;
+use crate::fault::{Done, Failed};
+use crate::rows::{Columns as _, json, number};
+use crate::tasks::{TaskRow, find_task, task_not_found, task_subject};
+use crate::writer::Tx;
+
+/// Rows that one commit redacts at most.
+const ROWS_PER_COMMIT: i64 = 500;
+
+/// What is left of calls and answers, and whether the task's own documents go, too.
+#[derive(Debug, Clone, Copy)]
+pub struct Redact {
+    /// Returns what is kept of a call: what names it, and no contents.
+    pub call: fn(&[u8]) -> Vec<u8>,
+    /// What stands for every answer.
+    pub answer: fn() -> Vec<u8>,
+    /// Whether input, output and the words of the failure go as well.
+    pub documents: bool,
+}
+
+/// Where a redaction has come to: an attempt and the number of a row.
+type Place = (i64, i64);
+
+impl Store {
+    /// Redacts the journals of a task that has ended, and returns the task. Tells the feed
+    /// `task.redacted`.
+    ///
+    /// # Errors
+    /// [`Code::TaskNotFound`]; [`Code::TaskNotEnded`].
+    pub async fn redact(&self, tenant: &TenantId, task: TaskId, redact: Redact) -> Result<TaskRow> {
+        let of = tenant.clone();
+        self.write(move |tx| Box::pin(begin(tx, of, task, redact.documents))).await?;
+        let mut place = Some((0, 0));
+        while let Some(after) = place {
+            let of = tenant.clone();
+            place = self.write(move |tx| Box::pin(rows(tx, of, task, after, redact))).await?;
+        }
+        let of = tenant.clone();
+        self.write(move |tx| Box::pin(end(tx, of, task))).await
+    }
+
+    /// Lists tasks whose redaction was begun and has not come to its end.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn redacting(&self) -> Result<Vec<(TenantId, TaskId)>> {
+        let rows = sqlx::query("select distinct tenant, task from journal_heads where withheld = 'redacting'")
+            .fetch_all(&mut *self.reader().await?)
+            .await
+            .map_err(Failed::from)?;
+        Ok(rows.iter().map(|row| Ok((row.parsed("tenant")?, row.parsed("task")?))).collect::<Done<_>>()?)
+    }
+}
+
+async fn begin(tx: &mut Tx, tenant: TenantId, task: TaskId, documents: bool) -> Done<()> {
+    let Some(row) = find_task(&mut tx.connection, &tenant, task).await? else {
+        return Err(task_not_found(task).into());
+    };
+    if !row.status.is_final() {
+        let message = format!("task {task} is {}; redact it when it has ended", row.status.as_str());
+        return Err(Error::new(Code::TaskNotEnded, message).into());
+    }
+    sqlx::query(
+        "update journal_heads set withheld = 'redacting'
+         where tenant = $1 and task = $2 and (withheld is null or withheld <> 'dropped')",
+    )
+    .bind(tenant.as_str())
+    .bind(task.to_string())
+    .execute(&mut tx.connection)
+    .await?;
+    if documents { forget_documents(tx, row).await } else { Ok(()) }
+}
+
+/// Redacts the next rows; returns where it has come to, or nothing after the last.
+async fn rows(tx: &mut Tx, tenant: TenantId, task: TaskId, after: Place, redact: Redact) -> Done<Option<Place>> {
+    let rows = sqlx::query(
+        "select attempt, number, call, call_body, octet_length(call) + coalesce(octet_length(answer), 0) as bytes,
+            case when answer is null then 0 else 1 end as answered, answer_body
+         from journal where tenant = $1 and task = $2 and (attempt, number) > ($3, $4)
+         order by attempt, number limit $5",
+    )
+    .bind(tenant.as_str())
+    .bind(task.to_string())
+    .bind(after.0)
+    .bind(after.1)
+    .bind(ROWS_PER_COMMIT)
+    .fetch_all(&mut tx.connection)
+    .await?;
+    let (mut freed, mut last) = (0, None);
+    for row in &rows {
+        let place = (row.get_as::<i64>("attempt")?, row.get_as::<i64>("number")?);
+        freed += forget(tx, &tenant, task, place, row, redact).await?;
+        last = Some(place);
+    }
+    account(tx, &tenant, -freed).await?;
+    Ok(last)
+}
+
+/// Redacts one row; returns how many bytes that frees.
+async fn forget(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    task: TaskId,
+    place: Place,
+    row: &SqliteRow,
+    redact: Redact,
+) -> Done<i64> {
+    // Of bytes that nobody can read nothing is kept either.
+    let call = call_of(&mut tx.connection, tenant, row).await.unwrap_or_default();
+    let call = pack((redact.call)(&call)).bytes;
+    let answer = row.truth("answered")?.then(redact.answer);
+    let taken = call.len() + answer.as_ref().map_or(0, Vec::len);
+    sqlx::query(
+        "update journal set call = $5, call_body = null, answer = $6, answer_body = null
+         where tenant = $1 and task = $2 and attempt = $3 and number = $4",
+    )
+    .bind(tenant.as_str())
+    .bind(task.to_string())
+    .bind(place.0)
+    .bind(place.1)
+    .bind(call)
+    .bind(answer)
+    .execute(&mut tx.connection)
+    .await?;
+    let mut apart = Vec::new();
+    for column in ["call_body", "answer_body"] {
+        apart.extend(row.get_as::<Option<Vec<u8>>>(column)?);
+    }
+    let freed = bodies::release(tx, tenant, &apart).await? + row.number::<u64>("bytes")?;
+    Ok(number(freed)? - number(taken as u64)?)
+}
+
+async fn end(tx: &mut Tx, tenant: TenantId, task: TaskId) -> Done<TaskRow> {
+    sqlx::query(
+        "update journal_heads set withheld = 'redacted' where tenant = $1 and task = $2 and withheld = 'redacting'",
+    )
+    .bind(tenant.as_str())
+    .bind(task.to_string())
+    .execute(&mut tx.connection)
+    .await?;
+    let Some(row) = find_task(&mut tx.connection, &tenant, task).await? else {
+        return Err(task_not_found(task).into());
+    };
+    let data = serde_json::json!({ "agent": row.agent.as_str(), "skill": row.skill.as_str() });
+    tx.announce(&tenant, "task.redacted", &task_subject(task), &data).await?;
+    Ok(row)
+}
+
+/// The fingerprint goes with the input it was made of: a short input could be guessed.
+async fn forget_documents(tx: &mut Tx, row: TaskRow) -> Done<()> {
+    let failure = row.failure.map(|failure| TaskFailure {
+        message: "redacted".to_owned(),
+        details: serde_json::Map::new(),
+        ..failure
+    });
+    sqlx::query(
+        "update tasks set input = 'null', request = 'redacted', failure = $3,
+            output = case when output is null then null else 'null' end
+         where tenant = $1 and id = $2",
+    )
+    .bind(row.tenant.as_str())
+    .bind(row.id.to_string())
+    .bind(failure.as_ref().map(json).transpose()?)
+    .execute(&mut tx.connection)
+    .await?;
+    Ok(())
+}
