@@ -40,6 +40,10 @@ pub struct Guests {
     pub files: Guest,
     /// Sleeps, and tells what it saw when it woke.
     pub sleeper: Guest,
+    /// The same sources, compiled to trade in another way.
+    pub fetch_2: Guest,
+    /// Does a random mixture of everything that an agent can do.
+    pub weave: Guest,
 }
 
 /// Returns the guests, building them at the first call.
@@ -50,10 +54,18 @@ pub fn guests() -> &'static Guests {
         compile(
             &first,
             "1.0.0",
-            &["guest-echo", "guest-counter", "guest-hostile", "guest-fetch", "guest-files", "guest-sleeper"],
+            &[
+                "guest-echo",
+                "guest-counter",
+                "guest-hostile",
+                "guest-fetch",
+                "guest-files",
+                "guest-sleeper",
+                "guest-weave",
+            ],
         );
         let second = guests_dir().join("2.0.0");
-        compile(&second, "2.0.0", &["guest-echo"]);
+        compile(&second, "2.0.0", &["guest-echo", "guest-fetch"]);
         Guests {
             echo: Guest::read("echo", &first),
             echo_2: Guest::read("echo", &second),
@@ -62,6 +74,8 @@ pub fn guests() -> &'static Guests {
             fetch: Guest::read("fetch", &first),
             files: Guest::read("files", &first),
             sleeper: Guest::read("sleeper", &first),
+            fetch_2: Guest::read("fetch", &second),
+            weave: Guest::read("weave", &first),
         }
     })
 }

@@ -16,6 +16,11 @@ pub fn seeded(what: &str) -> StdRng {
     StdRng::seed_from_u64(seed)
 }
 
+/// Returns how many invocations the replay suite records: `TROUPE_REPLAYS`, or 200.
+pub fn replays() -> usize {
+    std::env::var("TROUPE_REPLAYS").map_or(200, |count| count.parse().expect("TROUPE_REPLAYS is a number"))
+}
+
 /// Returns how often a host is killed in each fault suite: `TROUPE_KILLS`, or 12.
 pub fn kills() -> usize {
     std::env::var("TROUPE_KILLS").map_or(12, |kills| kills.parse().expect("TROUPE_KILLS is a number"))

@@ -10,6 +10,7 @@ mod credentials;
 mod faults;
 mod files;
 mod http;
+mod replay;
 mod rest;
 mod sandbox;
 mod state;

@@ -1,6 +1,6 @@
 //! What handlers are given: bodies within limits, and the parameters of path and query.
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
@@ -28,6 +28,21 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
         let document = serde_json::from_slice(&bytes)
             .map_err(|error| Error::new(Code::RequestInvalid, format!("the body is not what is expected: {error}")))?;
         Ok(Self(document))
+    }
+}
+
+/// A JSON document of type `T` that may be left out, as an argument of a handler.
+pub(crate) struct Maybe<T>(pub(crate) Option<T>);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Maybe<T> {
+    type Rejection = Failed;
+
+    async fn from_request(request: Request, state: &S) -> std::result::Result<Self, Failed> {
+        let is_empty = request.body().is_end_stream();
+        if is_empty && !request.headers().contains_key(CONTENT_TYPE) {
+            return Ok(Self(None));
+        }
+        Json::<Option<T>>::from_request(request, state).await.map(|Json(document)| Self(document))
     }
 }
 

@@ -55,6 +55,7 @@ pub(crate) fn routes() -> OpenApiRouter<Doors> {
         .routes(routes!(rest::tasks::cancel))
         .routes(routes!(rest::task_events::events))
         .routes(routes!(rest::task_journal::journal))
+        .routes(routes!(rest::task_journal::redact))
         .routes(routes!(rest::task_journal::replay))
         .routes(routes!(rest::tenants::create, rest::tenants::list))
         .routes(routes!(rest::tenants::get))

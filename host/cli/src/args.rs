@@ -2,8 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
+use troupe_core::limits;
+use troupe_runtime::JournalLimits;
 
 /// A host for agents packaged as WebAssembly components.
 #[derive(Debug, Parser)]
@@ -74,16 +77,18 @@ Exit status: 0 completed, 1 failed, 130 interrupted (the task is cancelled).")]
   troupe agents
   troupe agents aws")]
     Agents(Agents),
-    /// List tasks, show one, or cancel one.
+    /// List tasks; show one, cancel it, or forget what it did.
     #[command(after_help = "Examples:
   troupe tasks
   troupe tasks --agent aws --status failed
   troupe tasks 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b
-  troupe tasks 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b --cancel")]
+  troupe tasks 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b --cancel
+  troupe tasks 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b --redact")]
     Tasks(Tasks),
     /// Repeat a task from its journal, with no effect, and say whether it does the same.
     #[command(after_help = "Examples:
   troupe replay 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b
+  troupe replay 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b --release 1.3.0
   troupe --json replay 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b
 
 Exit status: 0 identical, 1 different.")]
@@ -153,6 +158,9 @@ pub(crate) struct Dev {
 
     #[command(flatten)]
     pub(crate) acts_with: ActsWith,
+
+    #[command(flatten)]
+    pub(crate) journals: Journals,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -162,6 +170,29 @@ pub(crate) struct Serve {
 
     #[command(flatten)]
     pub(crate) acts_with: ActsWith,
+
+    #[command(flatten)]
+    pub(crate) journals: Journals,
+}
+
+/// How long a host keeps journals.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Journals {
+    /// Days after the end of its task for which a journal is kept.
+    #[arg(long, env = "TROUPE_JOURNAL_DAYS", default_value_t = limits::JOURNAL_DAYS_DEFAULT, value_name = "DAYS")]
+    pub(crate) journal_days: u32,
+
+    /// What the journals of one tenant may take together, in bytes.
+    #[arg(long, env = "TROUPE_JOURNAL_BYTES", default_value_t = limits::JOURNAL_TENANT_BYTES_DEFAULT, value_name = "BYTES")]
+    pub(crate) journal_bytes: u64,
+}
+
+impl Journals {
+    /// The same, as the runtime takes it.
+    pub(crate) fn limits(&self) -> JournalLimits {
+        let time = Duration::from_secs(u64::from(self.journal_days) * 24 * 60 * 60);
+        JournalLimits { time, tenant_bytes: self.journal_bytes }
+    }
 }
 
 #[derive(Debug, ClapArgs)]
@@ -227,6 +258,14 @@ pub(crate) struct Tasks {
     #[arg(long, requires = "task")]
     pub(crate) cancel: bool,
 
+    /// Forget what the task's calls and answers hold; it cannot be replayed any more.
+    #[arg(long, requires = "task", conflicts_with = "cancel")]
+    pub(crate) redact: bool,
+
+    /// Forget its input and output, too.
+    #[arg(long, requires = "redact")]
+    pub(crate) all: bool,
+
     /// Only those of this agent.
     #[arg(long, conflicts_with = "task", value_name = "AGENT")]
     pub(crate) agent: Option<String>,
@@ -244,6 +283,10 @@ pub(crate) struct Tasks {
 pub(crate) struct Replay {
     /// The task; it has to have ended.
     pub(crate) task: String,
+
+    /// Another release of its agent, to be tried on what the task did.
+    #[arg(long, value_name = "VERSION|AGENT@VERSION")]
+    pub(crate) release: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]

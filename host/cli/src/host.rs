@@ -15,7 +15,7 @@ use troupe_sandbox::{Directories, Sandbox, SandboxConfig};
 use troupe_store::Store;
 
 use crate::ADMISSION_COMMAND;
-use crate::args::{ActsWith, Listen};
+use crate::args::{ActsWith, Journals, Listen};
 use crate::credentials;
 use crate::data_dir::DataDir;
 use crate::output::{note, tell};
@@ -50,7 +50,13 @@ impl Host {
     ///
     /// # Errors
     /// Whatever the parts need and do not find, each naming the way out.
-    pub(crate) async fn start(data_dir: &Path, listen: &Listen, acts_with: &ActsWith, manner: Manner) -> Result<Self> {
+    pub(crate) async fn start(
+        data_dir: &Path,
+        listen: &Listen,
+        acts_with: &ActsWith,
+        journals: &Journals,
+        manner: Manner,
+    ) -> Result<Self> {
         let server = Server::bind(listen.listen).await?;
         if !server.address().ip().is_loopback() {
             note(&format!(
@@ -81,6 +87,7 @@ impl Host {
             entropy,
             grants: manner.grants,
             drain: manner.drain,
+            journals: journals.limits(),
         })
         .await?;
         let owner = Caller::owner(TenantId::default());

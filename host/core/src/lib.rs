@@ -10,6 +10,7 @@
 pub mod action_pattern;
 pub mod caller;
 pub mod clock;
+pub mod difference;
 pub mod digest;
 pub mod effect;
 pub mod entropy;

@@ -15,7 +15,10 @@ pub use deployment::{ConfigureRequest, DeploymentView, GrantRequest, SwapRequest
 pub use feed::FeedEvent;
 pub use key::{CreatedKey, KeyView, NewKey, WhoView};
 pub use problem::Problem;
-pub use replay::{JournalCall, JournalView, Repeated, ReplayCall, ReplayOutcome, ReplayView};
+pub use replay::{
+    AnsweredFrom, Candidate, Cost, CostChange, Difference, JournalCall, JournalView, RedactRequest, Repeated,
+    ReplayCall, ReplayOutcome, ReplayRequest, ReplayView,
+};
 pub use task::{Durability, NewTask, Progress, RanOn, TaskFailure, TaskStatus, TaskView};
 pub use tenant::{NewTenant, TenantView};
 

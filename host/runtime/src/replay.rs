@@ -2,22 +2,25 @@
 //!
 //! The release, configuration, seed, times and identity are those of the journal's head. No
 //! call is authorised, performed or recorded again. Whoever asks learns whether the calls and
-//! the end are the same, and if not, where they parted.
+//! the end are the same, and if not, where they parted. Another release is tried by
+//! `rehearsal.rs`.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use troupe_core::view::{JournalCall, JournalView, Repeated, ReplayCall, ReplayOutcome, ReplayView, TaskStatus};
-use troupe_core::{
-    AgentName, Caller, Code, Effect, Error, Grants, ReleaseRef, Result, Scope, TaskId, TenantId, limits,
+use troupe_core::difference::differences;
+use troupe_core::view::{
+    JournalCall, JournalView, Repeated, ReplayCall, ReplayOutcome, ReplayRequest, ReplayView, TaskStatus,
 };
+use troupe_core::{AgentName, Caller, Code, Effect, Error, ReleaseRef, Result, Scope, TaskId, TenantId, limits};
 use troupe_sandbox::{Answer, Call, Invocation, JournalRow, NoLedger, Outcome, Recording, Stop, Then};
-use troupe_store::{DeploymentRow, JournalHead, TaskRow};
+use troupe_store::{DeploymentRow, JournalHead, TaskRow, Withheld};
 
 use crate::Runtime;
 use crate::deploy::release_not_found;
+use crate::journals::dropped;
 use crate::route::Route;
 use crate::tasks::{ended_as, facts, not_found, recorded};
 
@@ -32,34 +35,68 @@ impl Runtime {
     /// [`Code::TaskNotFound`]; [`Code::ReplayImpossible`] if the task has no journal.
     pub async fn journal(&self, caller: &Caller, task: TaskId) -> Result<JournalView> {
         caller.require(Scope::Read)?;
-        let (row, head, rows) = self.recorded(caller, task).await?;
+        let row = self.store.task(&caller.tenant, task).await?;
+        self.journal_view(&row.ok_or_else(|| not_found(task))?).await
+    }
+
+    /// The journal of a task's last attempt, as clients see it.
+    ///
+    /// # Errors
+    /// [`Code::ReplayImpossible`] if there is none, or none any more.
+    pub(crate) async fn journal_view(&self, row: &TaskRow) -> Result<JournalView> {
+        let (head, rows) = self.recorded(row).await?;
+        let withheld = self.store.journal_withheld(&row.tenant, row.id, row.attempt).await?;
+        if withheld == Some(Withheld::Dropped) {
+            return Err(dropped(row.id, &self.journals));
+        }
         Ok(JournalView {
-            task,
+            task: row.id,
             attempt: row.attempt,
             release: head.release,
             started_at: head.started_at,
+            redacted: withheld.is_some(),
             calls: calls(&rows).collect(),
         })
     }
 
-    /// Replays a task that has ended.
+    /// Replays a task that has ended, on the release that it ran on or on another one of its
+    /// agent.
     ///
     /// # Errors
-    /// [`Code::TaskNotFound`]; [`Code::ReplayImpossible`] naming what is missing;
-    /// [`Code::LimitConcurrency`].
-    pub async fn replay(&self, caller: &Caller, task: TaskId) -> Result<ReplayView> {
+    /// [`Code::TaskNotFound`]; [`Code::ReleaseNotFound`]; [`Code::ReplayImpossible`] naming
+    /// what is missing; [`Code::LimitConcurrency`].
+    pub async fn replay(&self, caller: &Caller, task: TaskId, request: ReplayRequest) -> Result<ReplayView> {
         caller.require(Scope::Run)?;
         self.require_ready()?;
-        let (row, head, rows) = self.recorded(caller, task).await?;
+        let row = self.store.task(&caller.tenant, task).await?;
+        let row = row.ok_or_else(|| not_found(task))?;
+        let (head, rows) = self.recorded(&row).await?;
+        self.require_whole(&caller.tenant, &row).await?;
         if !row.status.is_final() {
             return Err(impossible(format!("task {task} is {}; replay it when it has ended", row.status.as_str())));
         }
+        if let Some(release) = &request.release {
+            return self.rehearse(&row, head, rows, release).await;
+        }
         let route = self.past_route(&row.tenant, &row.agent, &head, None, 0).await?;
+        let again = self.again(&row, &head, &route, Recording::new(rows.clone(), Then::Stop)).await?;
+        Ok(compared(&row, head, &route, &rows, again.outcome).await)
+    }
+
+    /// Performs a recorded task once more, with no effect: every call is answered from the
+    /// recording.
+    pub(crate) async fn again(
+        &self,
+        row: &TaskRow,
+        head: &JournalHead,
+        route: &Arc<Route>,
+        recording: Recording,
+    ) -> Result<Again> {
         let slot = self.slot(limits::WAIT_MAX).await?;
         let invocation = Invocation {
-            facts: facts(&row, &head, &route),
-            grants: Grants::default(),
-            ceiling: Effect::Destructive,
+            facts: facts(row, head, route),
+            grants: route.grants.clone(),
+            ceiling: route.skill(row.skill.as_str()).map_or(Effect::Read, |skill| skill.effect),
             ledger: Box::new(NoLedger),
             directories: None,
             observer: Arc::new(()),
@@ -70,21 +107,22 @@ impl Runtime {
             output_bytes: route.output_bytes,
             seed: head.seed,
             started_at: head.started_at,
-            recording: Some(Recording::new(rows.clone(), Then::Stop)),
+            recording: Some(recording),
         };
+        let began = tokio::time::Instant::now();
         let outcome = self.sandbox.perform(&route.agent, invocation, row.skill.as_str(), &row.input).await;
-        let compared = compared(&row, head, &route, &rows, outcome).await;
+        let took = began.elapsed();
         drop(slot);
-        Ok(compared)
+        Ok(Again { outcome, took })
     }
 
-    async fn recorded(&self, caller: &Caller, task: TaskId) -> Result<(TaskRow, JournalHead, Vec<JournalRow>)> {
-        let row = self.store.task(&caller.tenant, task).await?;
-        let row = row.ok_or_else(|| not_found(task))?;
-        let journal = self.store.journal(&caller.tenant, task, row.attempt).await?;
-        let (head, rows) =
-            journal.ok_or_else(|| impossible(format!("task {task} has not run, so it has no journal")))?;
-        Ok((row, head, rows.into_iter().map(recorded).collect()))
+    async fn recorded(&self, row: &TaskRow) -> Result<(JournalHead, Vec<JournalRow>)> {
+        let journal = self.store.journal(&row.tenant, row.id, row.attempt).await?;
+        let (head, rows) = journal.ok_or_else(|| match row.attempt {
+            0 => impossible(format!("task {} has not run, so it has no journal", row.id)),
+            _ => dropped(row.id, &self.journals),
+        })?;
+        Ok((head, rows.into_iter().map(recorded).collect()))
     }
 
     /// The route as it was when an attempt began, with the operator's grants and the copy of
@@ -126,6 +164,13 @@ impl Runtime {
         };
         Ok(Arc::new(self.prepare(&release).await?.route(past)?))
     }
+}
+
+/// What came of performing a recorded task once more.
+pub(crate) struct Again {
+    pub(crate) outcome: Outcome,
+    /// How long it took.
+    pub(crate) took: Duration,
 }
 
 fn impossible(message: String) -> Error {
@@ -185,7 +230,7 @@ async fn compared(
                 number if unmade.contains(&number) => Repeated::Missing,
                 _ => Repeated::Same,
             };
-            ReplayCall { recorded, repeated }
+            ReplayCall { recorded, repeated, change: None, answered_from: None }
         })
         .collect();
     let missing = || {
@@ -193,24 +238,28 @@ async fn compared(
         Some(format!("call {}, {}, was not made", missing.recorded.number, missing.recorded.call))
     };
     let difference = difference.or_else(missing);
+    let now = replayed.as_ref().map(|replayed| differences(recorded.output.as_ref(), replayed.output.as_ref()));
     ReplayView {
         task: row.id,
         attempt: row.attempt,
         release: head.release,
+        candidate: None,
         identical: difference.is_none(),
         difference,
+        differences: now.unwrap_or_default(),
+        cost: None,
         recorded,
         replayed,
         calls,
     }
 }
 
-fn document(text: &str) -> Value {
+pub(crate) fn document(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_default()
 }
 
 /// How two ends differ.
-fn told(recorded: &ReplayOutcome, replayed: &ReplayOutcome) -> String {
+pub(crate) fn told(recorded: &ReplayOutcome, replayed: &ReplayOutcome) -> String {
     let end = |outcome: &ReplayOutcome| match &outcome.failure {
         Some(failure) => format!("{} with {}", outcome.status.as_str(), failure.code),
         None => outcome.status.as_str().to_owned(),

@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 use troupe_core::{Clock, Code, Entropy, Error, Result, limits};
 use troupe_registry::Layout;
 use troupe_sandbox::{Directories, Sandbox};
-use troupe_store::Store;
+use troupe_store::{JournalLimits, Store};
 
 use crate::admission::Admission;
 use crate::components::Components;
@@ -40,6 +40,8 @@ pub struct RuntimeConfig {
     pub grants: GrantPolicy,
     /// What a swap does while an older release still drains.
     pub drain: Drain,
+    /// How long journals are kept.
+    pub journals: JournalLimits,
 }
 
 /// The host without its doors. Cheap to clone.
@@ -58,6 +60,7 @@ pub struct Inner {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) grants: GrantPolicy,
     pub(crate) drain: Drain,
+    pub(crate) journals: JournalLimits,
     pub(crate) routes: Routes,
     pub(crate) components: Components,
     pub(crate) keyring: Keyring,
@@ -88,7 +91,8 @@ impl Runtime {
     /// Whatever makes the store or the blobs unusable. A release that cannot be loaded
     /// does not stop the host: its agent answers with the reason.
     pub async fn start(config: RuntimeConfig) -> Result<Self> {
-        let RuntimeConfig { store, layout, sandbox, directories, admission, clock, entropy, grants, drain } = config;
+        let RuntimeConfig { store, layout, sandbox, directories, admission, clock, entropy, grants, drain, journals } =
+            config;
         let mut random = [0; 16];
         entropy.fill(&mut random);
         let owner = random.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -102,6 +106,7 @@ impl Runtime {
             entropy,
             grants,
             drain,
+            journals,
             routes: Routes::default(),
             components: Components::default(),
             keyring: Keyring::default(),
@@ -124,6 +129,7 @@ impl Runtime {
         runtime.keep_leases();
         runtime.keep_waking();
         runtime.sweep_state();
+        runtime.keep_journals();
         Ok(runtime)
     }
 

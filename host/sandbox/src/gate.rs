@@ -27,8 +27,11 @@ mod deed;
 mod files;
 mod http;
 mod http_call;
+mod matched;
+mod matching;
 mod past;
 mod recording;
+mod redacted;
 mod secrets;
 mod state;
 mod suspend;
@@ -47,9 +50,12 @@ pub use http::check_grants;
 pub(crate) use http::{HttpAsk, HttpPermit};
 pub(crate) use http_call::kept;
 pub use http_call::{Header, HttpAnswer, HttpBody, HttpCall, HttpFailure};
+pub(crate) use matching::Came;
+pub use matching::{MadeCall, Matched, Matching, RecordedCall, Source};
 pub(crate) use past::{Completion, PastWait};
-pub(crate) use recording::{Past, diverged};
+pub(crate) use recording::{Past, diverged, ended};
 pub use recording::{Recording, Then};
+pub use redacted::{redacted_answer, redacted_call};
 pub(crate) use secrets::{Place, PlacingPermit, References, is_reference};
 pub use secrets::{SecretsAnswer, SecretsCall};
 pub use state::{Entry, StateAnswer, StateCall};
@@ -194,10 +200,13 @@ impl Gate {
             Call::Secrets(call) => secrets::authorize(grants, call).map(|permit| permit.deed(self)),
             Call::Files(call) => files::authorize(grants, ceiling, call).and_then(|permit| permit.deed(self, call)),
             // HTTP calls come by `Gate::authorize_http`, whose permit is another.
-            Call::Http(_) | Call::HttpBegun | Call::Wait | Call::Refused { .. } => {
+            Call::Http(_) | Call::HttpBegun | Call::Wait | Call::Refused { .. } | Call::Redacted { .. } => {
                 return Err(Error::internal("a call that does not come this way"));
             }
         };
+        if let Some(matching) = self.matching() {
+            return Ok(self.answer_matched(matching, number, &call, deed));
+        }
         match deed {
             Ok(Deed::Read(reading)) => {
                 let answer = reading.await?;

@@ -42,8 +42,8 @@ pub use directories::{AgentDirectories, Directories};
 pub use egress::{Credentials, Egress, NoCredentials};
 pub use gate::{
     Answer, Call, Content, Entry, FileItem, FilePiece, FileStat, FilesAnswer, FilesCall, Header, HttpAnswer, HttpBody,
-    HttpCall, HttpFailure, JournalRow, Recording, SecretsAnswer, SecretsCall, StateAnswer, StateCall, Then,
-    check_grants,
+    HttpCall, HttpFailure, JournalRow, MadeCall, Matched, Matching, RecordedCall, Recording, SecretsAnswer,
+    SecretsCall, Source, StateAnswer, StateCall, Then, check_grants, redacted_answer, redacted_call,
 };
 pub use invocation::{Facts, Invocation, Outcome, Usage};
 pub use port::{Ledger, LogLevel, LogOrigin, LogRecord, NoLedger, Observer, StateOutcome, StateWrite};

@@ -8,6 +8,8 @@
 //! the host holds already, is ready or not by what the guest did before, so it needs no
 //! row. Those rows are all that a replay has to repeat.
 
+mod made_up;
+
 use std::collections::HashMap;
 
 use troupe_core::Timestamp;
@@ -131,6 +133,7 @@ impl Host for Context {
                 return Ok(vec![self.deliver_again(&handles, number, completion).await?]);
             }
             PastWait::Nothing(error) | PastWait::Ended(error) => return Err(wasmtime::Error::new(error)),
+            PastWait::MadeUp => return Ok(vec![self.made_up(number, &handles).await?]),
             PastWait::Live => {}
         }
         let ready = self.wait(number, &handles).await?;
@@ -156,6 +159,7 @@ impl HostPollable for Context {
                 return Ok(true);
             }
             PastWait::Nothing(_) | PastWait::Ended(_) => return Ok(false),
+            PastWait::MadeUp => return Ok(self.made_up_now(&[handle]).await?.is_some()),
             PastWait::Live => {}
         }
         let ready = self.is_ready(handle).await?;
@@ -176,6 +180,7 @@ impl HostPollable for Context {
                 return self.deliver_again(&[handle], number, completion).await.map(drop);
             }
             PastWait::Nothing(error) | PastWait::Ended(error) => return Err(wasmtime::Error::new(error)),
+            PastWait::MadeUp => return self.made_up(number, &[handle]).await.map(drop),
             PastWait::Live => {}
         }
         self.wait(number, &[handle]).await?;

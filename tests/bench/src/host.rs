@@ -10,7 +10,7 @@ use troupe_core::{Caller, SystemClock, SystemEntropy, limits};
 use troupe_package::{Manifest, Profile, Release, write_archive};
 use troupe_registry::Layout;
 use troupe_runtime::admission::ChildAdmission;
-use troupe_runtime::{Drain, GrantPolicy, Runtime, RuntimeConfig};
+use troupe_runtime::{Drain, GrantPolicy, JournalLimits, Runtime, RuntimeConfig};
 use troupe_sandbox::{CacheKey, Directories, Sandbox, SandboxConfig};
 use troupe_store::Store;
 
@@ -31,6 +31,7 @@ pub async fn start(dir: &Path) -> Result<Runtime, Failure> {
         entropy: Arc::new(SystemEntropy),
         grants: GrantPolicy::AsAsked,
         drain: Drain::Wait,
+        journals: JournalLimits { time: Duration::MAX, tenant_bytes: u64::MAX },
     };
     Ok(Runtime::start(config).await?)
 }

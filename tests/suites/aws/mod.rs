@@ -6,7 +6,7 @@
 
 mod account;
 mod inventory;
-mod moto;
+pub mod moto;
 mod role;
 mod services;
 
@@ -29,7 +29,7 @@ const STRANGER: (&str, &str) = ("AKIAIOSFODNN7EXAMPLE", "a-secret-that-opens-not
 const INVENTORY_TIME_MAX: Duration = Duration::from_secs(300);
 
 /// A host that has not been started, with the agent, for an account and a key.
-fn agent_host(moto: &Moto, (key, secret): (&str, &str)) -> Host {
+pub fn agent_host(moto: &Moto, (key, secret): (&str, &str)) -> Host {
     build_agent();
     let agent = root().join("plugins/aws");
     Host::new(PROGRAM, &["dev", agent.to_str().unwrap(), "--listen", "127.0.0.1:0"])

@@ -23,7 +23,7 @@ async fn the_help_lists_every_command_with_examples() {
       publish  Publish an agent's directory or archive to a host
       run      Ask an agent for a skill and wait for the answer
       agents   List agents, or show one with its skills and versions
-      tasks    List tasks, show one, or cancel one
+      tasks    List tasks; show one, cancel it, or forget what it did
       replay   Repeat a task from its journal, with no effect, and say whether it does the same
       swap     Make a published release serve
       tenants  List tenants, make one, disable or enable one; for the owner of the host

@@ -1,12 +1,12 @@
-//! `/api/v1/tasks/{task}/journal` and `…/replay`: what a task did, and whether it does the
-//! same again.
+//! `/api/v1/tasks/{task}/journal`, `…/journal/redact` and `…/replay`: what a task did, having
+//! that forgotten, and whether it does the same again.
 
 use axum::extract::State;
-use troupe_core::view::{JournalView, Problem, ReplayView};
+use troupe_core::view::{JournalView, Problem, RedactRequest, ReplayRequest, ReplayView, TaskView};
 
 use crate::Doors;
 use crate::auth::Authenticated;
-use crate::body::Path;
+use crate::body::{Json, Maybe, Path};
 use crate::problem::Answer;
 
 /// Returns the calls of a task's last attempt, in the order in which the agent made them.
@@ -21,15 +21,33 @@ pub(crate) async fn journal(
     Ok(axum::Json(doors.runtime.journal(&caller, task.parse()?).await?))
 }
 
+/// Forgets what the calls and answers of a task that has ended hold. What is left says which
+/// calls were made and when; the task cannot be replayed any more.
+#[utoipa::path(post, path = "/api/v1/tasks/{task}/journal/redact", tag = "tasks",
+    params(("task" = String, Path, description = "The task's id")),
+    request_body = RedactRequest,
+    responses((status = 200, body = TaskView), (status = "default", body = Problem)))]
+pub(crate) async fn redact(
+    State(doors): State<Doors>,
+    Authenticated(caller): Authenticated,
+    Path(task): Path<String>,
+    Json(request): Json<RedactRequest>,
+) -> Answer<axum::Json<TaskView>> {
+    Ok(axum::Json(doors.runtime.redact(&caller, task.parse()?, request.documents).await?))
+}
+
 /// Repeats a task that has ended, answered from its journal, with no effect anywhere, and
-/// says whether it did the same.
+/// says whether it did the same. With `release`, another release of its agent is tried: its
+/// calls are answered by what they mean, and what differs is told call by call.
 #[utoipa::path(post, path = "/api/v1/tasks/{task}/replay", tag = "tasks",
     params(("task" = String, Path, description = "The task's id")),
+    request_body = Option<ReplayRequest>,
     responses((status = 200, body = ReplayView), (status = "default", body = Problem)))]
 pub(crate) async fn replay(
     State(doors): State<Doors>,
     Authenticated(caller): Authenticated,
     Path(task): Path<String>,
+    Maybe(request): Maybe<ReplayRequest>,
 ) -> Answer<axum::Json<ReplayView>> {
-    Ok(axum::Json(doors.runtime.replay(&caller, task.parse()?).await?))
+    Ok(axum::Json(doors.runtime.replay(&caller, task.parse()?, request.unwrap_or_default()).await?))
 }

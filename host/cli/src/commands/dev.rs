@@ -30,7 +30,7 @@ const GRACE: Duration = Duration::from_secs(5);
 pub(crate) async fn run(args: &Args, command: &args::Dev) -> Result<ExitCode> {
     let agents = find(&command.dir)?;
     let manner = Manner { grants: GrantPolicy::AsAsked, drain: Drain::Expire };
-    let host = Host::start(&args.data_dir, &command.listen, &command.acts_with, manner).await?;
+    let host = Host::start(&args.data_dir, &command.listen, &command.acts_with, &command.journals, manner).await?;
     let dev = Dev { json: args.json, runtime: host.runtime.clone(), owner: host.owner.clone() };
     let url = host.url();
     let mut stop = std::pin::pin!(asked_to_stop()?);

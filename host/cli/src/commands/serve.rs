@@ -12,7 +12,7 @@ use crate::output::tell;
 
 pub(crate) async fn run(args: &Args, command: &Serve) -> Result<ExitCode> {
     let manner = Manner { grants: GrantPolicy::Approved, drain: Drain::Wait };
-    let host = Host::start(&args.data_dir, &command.listen, &command.acts_with, manner).await?;
+    let host = Host::start(&args.data_dir, &command.listen, &command.acts_with, &command.journals, manner).await?;
     let stop = asked_to_stop()?;
     let url = host.url();
     tell(args.json, &json!({ "event": "serving", "url": url }), &format!("serving on {url}"));

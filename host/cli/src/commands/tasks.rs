@@ -1,9 +1,9 @@
-//! `troupe tasks`: what was asked, and what came of it.
+//! `troupe tasks`: what was asked, what came of it, and forgetting it.
 
 use std::process::ExitCode;
 
 use troupe_core::Result;
-use troupe_core::view::{Page, TaskView};
+use troupe_core::view::{Page, RedactRequest, TaskView};
 
 use crate::args::{Args, Tasks};
 use crate::client::{Client, segment};
@@ -21,6 +21,12 @@ pub(crate) async fn run(args: &Args, command: &Tasks) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     let path = format!("/api/v1/tasks/{}", segment(task));
+    if command.redact {
+        let request = RedactRequest { documents: command.all };
+        let task: TaskView = client.post(&format!("{path}/journal/redact"), &request).await?;
+        output::answer(args.json, &task, |task| format!("redacted: task {}", task.id))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let task: TaskView =
         if command.cancel { client.post(&format!("{path}/cancel"), &()).await? } else { client.get(&path).await? };
     output::answer(args.json, &task, show)?;

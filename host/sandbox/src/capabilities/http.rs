@@ -39,6 +39,7 @@ use troupe_egress::Limits;
 use wasmtime_wasi_http::{RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
 pub(crate) use delivery::shadow;
+pub(crate) use wishes::idempotency_token;
 
 use crate::context::Context;
 use crate::egress::Egress;

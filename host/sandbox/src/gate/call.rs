@@ -35,6 +35,11 @@ pub enum Call {
         /// The length of the encoded call in bytes.
         bytes: u64,
     },
+    /// A call whose contents somebody had forgotten.
+    Redacted {
+        /// What names it.
+        name: String,
+    },
 }
 
 impl Call {
@@ -46,7 +51,7 @@ impl Call {
             Self::Files(call) => call.name(),
             Self::Http(_) | Self::HttpBegun => "http",
             Self::Wait => "wait",
-            Self::Refused { name, .. } => name,
+            Self::Refused { name, .. } | Self::Redacted { name } => name,
         }
     }
 
@@ -140,6 +145,8 @@ pub enum Answer {
         /// How long the wait took, in milliseconds; the deadline moves on by as much.
         suspended_ms: u64,
     },
+    /// An answer whose contents somebody had forgotten.
+    Redacted,
 }
 
 impl Answer {
@@ -187,6 +194,7 @@ impl Answer {
             Self::HttpFailed(failure) => format!("{}: {}", failure.code, failure.message),
             Self::Completed(call) => format!("call {call} was complete"),
             Self::Woken { call, suspended_ms } => format!("call {call} was complete after {suspended_ms} ms"),
+            Self::Redacted => "redacted".to_owned(),
         }
     }
 

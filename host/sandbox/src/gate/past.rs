@@ -20,6 +20,8 @@ pub(crate) enum PastWait {
     /// The record is over. A guest that only looked sees nothing; one that waits ends, with
     /// this error.
     Ended(Error),
+    /// Another release is tried on the record: what it waits for comes when it would have.
+    MadeUp,
     /// There is no record, or none any more.
     Live,
 }
@@ -43,6 +45,9 @@ impl Gate {
     /// [`Code::ReplayDiverged`], [`Code::ReplayEnded`]; the invocation ends with it.
     pub(super) fn past(&self, number: u64, call: &Call) -> Result<Option<Past>> {
         let Some(recording) = &self.0.recording else { return Ok(None) };
+        if recording.matched().is_some() {
+            return Ok(None);
+        }
         match (recording.look(number, call)?, recording.then()) {
             (Past::Over, Then::GoOn) => Ok(None),
             (Past::Over, Then::Stop) => Err(recording::ended(number, &call.describe())),
@@ -106,6 +111,9 @@ impl Gate {
     /// [`Code::ReplayDiverged`].
     pub(crate) fn past_wait(&self, number: u64) -> Result<PastWait> {
         let Some(recording) = &self.0.recording else { return Ok(PastWait::Live) };
+        if recording.matched().is_some() {
+            return Ok(PastWait::MadeUp);
+        }
         match (recording.look(number, &Call::Wait)?, recording.then()) {
             (Past::Answered(Answer::Completed(call), at), _) => {
                 Ok(PastWait::Completed(Completion { call, at, suspended: Duration::ZERO }))

@@ -14,12 +14,12 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use troupe_core::{Code, Error, Result, Timestamp};
 
-use super::{Answer, Call, HttpCall, JournalRow};
+use super::{Answer, Call, HttpCall, JournalRow, Matching};
 
 /// More bytes than the answer of a wait has.
 const WOKEN_BYTES_MAX: usize = 128;
@@ -46,6 +46,8 @@ pub struct Recording {
     suspended_in: Option<(u64, Timestamp)>,
     /// How long it was suspended before.
     suspended: Duration,
+    /// Where another release is answered from: by meaning, and not by number.
+    matching: Option<Arc<Matching>>,
 }
 
 #[derive(Debug, Default)]
@@ -85,7 +87,7 @@ impl Recording {
             is_open_wait.then_some((*number, row.at))
         });
         let rows = Mutex::new(Rows { ahead: rows, ..Rows::default() });
-        Self { rows, answered, last, then, bytes, suspended_in, suspended }
+        Self { rows, answered, last, then, bytes, suspended_in, suspended, matching: None }
     }
 
     /// How long the invocation was suspended in waits that have ended.
@@ -107,6 +109,16 @@ impl Recording {
     /// Bytes of the rows, if the invocation goes on after them.
     pub(crate) fn bytes_gone_on_from(&self) -> u64 {
         if self.then == Then::GoOn { self.bytes } else { 0 }
+    }
+
+    /// A recording that another release is tried on. It answers every call, and none is
+    /// performed.
+    pub fn matching(matching: Arc<Matching>) -> Self {
+        Self { matching: Some(matching), ..Self::new(Vec::new(), Then::Stop) }
+    }
+
+    pub(super) const fn matched(&self) -> Option<&Arc<Matching>> {
+        self.matching.as_ref()
     }
 
     pub(crate) const fn then(&self) -> Then {

@@ -9,6 +9,9 @@ mod send;
 
 use troupe_sdk::prelude::*;
 
+/// Which release this is, so that a test can have two that do different things.
+const VERSION: Option<&str> = option_env!("TROUPE_GUEST_VERSION");
+
 #[derive(Default)]
 struct Fetch;
 
@@ -66,6 +69,12 @@ struct Requests {
     /// What to print afterwards, as a line of the log.
     #[serde(default)]
     print: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Trade {
+    /// The service that has the stock and takes orders.
+    authority: String,
 }
 
 /// What came of one request.
@@ -154,6 +163,37 @@ impl Fetch {
         println!("{}", input.print);
         log::info!("said", text = input.print);
         Ok(came)
+    }
+
+    /// Looks at a stock, orders, keeps how much it ordered and reads that back; returns what it
+    /// was told. Its second release asks for the price first, orders more, and does not ask
+    /// for a receipt.
+    #[skill(effect = "destructive")]
+    fn trade(&self, input: Trade) -> Result<Vec<String>, Failure> {
+        let second = VERSION == Some("2.0.0");
+        let ask = |method: &str, path: &str, body: &str| {
+            let explain = ("troupe-explain".to_owned(), "true".to_owned());
+            let (method, scheme) = (method.to_owned(), "http".to_owned());
+            let (path, body) = (path.to_owned(), body.to_owned());
+            let (headers, authority) = (vec![explain], input.authority.clone());
+            let asked = Asked { method, scheme, authority, path, headers, body, body_bytes: 0, early_bytes: 0 };
+            let all = perform(Requests { requests: vec![asked], ..Requests::default() });
+            all.answers.into_iter().map(|came| came.sentence.unwrap_or(came.body)).collect::<String>()
+        };
+        let mut told = Vec::new();
+        if second {
+            told.push(ask("GET", "/v1/price", ""));
+        }
+        let count = if second { "2" } else { "1" };
+        told.push(ask("GET", "/v1/stock?of=nails&at=home", ""));
+        told.push(ask("POST", "/v1/orders", count));
+        state::set("ordered", count)?;
+        let kept = state::get("ordered")?.map(|entry| String::from_utf8_lossy(&entry.value).into_owned());
+        told.push(kept.unwrap_or_default());
+        if !second {
+            told.push(ask("GET", "/v1/receipt", ""));
+        }
+        Ok(told)
     }
 
     /// Begins requests and ends without waiting for the answer of any.

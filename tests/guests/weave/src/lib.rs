@@ -15,6 +15,9 @@ struct Asked {
     authority: String,
     /// How many steps to take.
     steps: u32,
+    /// Whether the service is asked without TLS.
+    #[serde(default)]
+    plain: bool,
     /// Takes other steps than without.
     #[serde(default)]
     other: bool,

@@ -75,7 +75,7 @@ fn request(asked: &Asked, open: &mut Vec<Open>, kind: usize) -> String {
     };
     let path = if kind == 0 { format!("/v1{path}") } else { path };
     let set = request.set_method(&method).is_ok()
-        && request.set_scheme(Some(&Scheme::Https)).is_ok()
+        && request.set_scheme(Some(if asked.plain { &Scheme::Http } else { &Scheme::Https })).is_ok()
         && request.set_authority(Some(&asked.authority)).is_ok()
         && request.set_path_with_query(Some(&path)).is_ok();
     let body = request.body();

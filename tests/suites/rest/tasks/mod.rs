@@ -6,8 +6,10 @@ mod durability;
 mod events;
 mod failures;
 mod idempotency;
+mod journal;
 mod list;
 mod replay;
+mod replay_release;
 mod suspend;
 mod timeouts;
 

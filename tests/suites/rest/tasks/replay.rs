@@ -106,6 +106,17 @@ async fn requests_are_not_sent_again() {
 }
 
 #[tokio::test]
+async fn a_replay_needs_no_body_and_takes_none_that_it_does_not_know() {
+    let host = host().await;
+    let client = host.client();
+    let task = client.run("echo", "echo", json!({ "text": "you" })).await.of(200);
+    let path = format!("/api/v1/tasks/{}/replay", task["id"].as_str().unwrap());
+    let bare = client.send(client.request(reqwest::Method::POST, &path)).await.of(200);
+    assert_eq!(bare["identical"], true);
+    client.post(&path, &json!({ "version": "1.0.0" })).await.problem(400, "request.invalid");
+}
+
+#[tokio::test]
 async fn what_cannot_be_replayed_says_why() {
     let host = host().await;
     let client = host.client();

@@ -93,6 +93,11 @@ async fn perform(
         drop(held);
         return again(shared, past).await;
     }
+    if shared.gate.is_tried() {
+        drop(held);
+        let past = tried(shared, number, &asked, readied).map_err(|error| Failed { error, again: true })?;
+        return again(shared, past).await;
+    }
     let judged = match readied {
         Ok(()) => judge(shared, &asked).await,
         Err(error) => Err(error),
@@ -215,6 +220,35 @@ fn ready(shared: &Shared, number: u64, asked: &mut Asked) -> Result<()> {
     asked.wishes.grant(&mut asked.headers, &shared.seed, number)
 }
 
+/// What a release that is tried on a record is answered: nothing is looked up, nothing sent.
+fn tried(shared: &Shared, number: u64, asked: &Asked, readied: Result<()>) -> Result<Past> {
+    match readied.and_then(|()| permit(shared, asked)) {
+        Ok(permit) => shared.gate.try_http(number, call(asked, Some(&permit)), &permit),
+        Err(error) => {
+            let error = error.with("sent", false);
+            shared.gate.denied_http(number, call(asked, None), &error);
+            Err(error)
+        }
+    }
+}
+
+/// A request as the gate judges it.
+fn ask(asked: &Asked) -> HttpAsk<'_> {
+    HttpAsk {
+        method: &asked.method,
+        uri: &asked.uri,
+        headers: &asked.headers,
+        body: &asked.body,
+        credential: asked.wishes.credential.as_deref(),
+    }
+}
+
+/// Whether the grants allow a request. Nothing is placed in it, since it is not sent.
+fn permit(shared: &Shared, asked: &Asked) -> Result<HttpPermit> {
+    placing::check_guest(&asked.headers)?;
+    shared.gate.authorize_http(&ask(asked))
+}
+
 /// What was decided about a request, and what it takes to send it.
 struct Judged {
     permit: HttpPermit,
@@ -226,13 +260,7 @@ struct Judged {
 /// Everything that is decided before anything is sent.
 async fn judge(shared: &Shared, asked: &Asked) -> Result<Judged> {
     placing::check_guest(&asked.headers)?;
-    let ask = HttpAsk {
-        method: &asked.method,
-        uri: &asked.uri,
-        headers: &asked.headers,
-        body: &asked.body,
-        credential: asked.wishes.credential.as_deref(),
-    };
+    let ask = ask(asked);
     let permit = shared.gate.authorize_http(&ask)?;
     let placing = shared.gate.authorize_placing(&ask)?;
     let Some(egress) = shared.egress.clone() else {

@@ -72,10 +72,7 @@ impl Wishes {
             let message = format!("the header `{name}` is there already, so `{IDEMPOTENCY}` cannot set it");
             return Err(Error::new(Code::RequestInvalid, message));
         }
-        let hash =
-            Sha256::new().chain_update(b"troupe-idempotency").chain_update(seed).chain_update(number.to_be_bytes());
-        let token: String = hex::encode(hash.finalize()).chars().take(32).collect();
-        let value = HeaderValue::try_from(token).map_err(Error::internal)?;
+        let value = HeaderValue::try_from(idempotency_token(seed, number)).map_err(Error::internal)?;
         headers.insert(name.clone(), value);
         Ok(())
     }
@@ -84,6 +81,12 @@ impl Wishes {
     pub(super) const fn repeatable(&self) -> bool {
         self.repeatable || self.idempotency.is_some()
     }
+}
+
+/// The token of a call, by which a service can tell that it is the same call again.
+pub(crate) fn idempotency_token(seed: &[u8; 32], number: u64) -> String {
+    let hash = Sha256::new().chain_update(b"troupe-idempotency").chain_update(seed).chain_update(number.to_be_bytes());
+    hex::encode(hash.finalize()).chars().take(32).collect()
 }
 
 #[cfg(test)]

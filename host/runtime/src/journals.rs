@@ -1,0 +1,108 @@
+//! How long journals are kept, and forgetting what one holds.
+//!
+//! Every few minutes what is not to be kept any longer is dropped. A redaction that the end
+//! of the host cut short goes on with the next start.
+
+use std::time::Duration;
+
+use troupe_core::view::TaskView;
+use troupe_core::{Caller, Code, Error, Result, Scope, TaskId, TenantId, limits};
+use troupe_sandbox::{redacted_answer, redacted_call};
+use troupe_store::{JournalLimits, Redact, TaskRow, Withheld};
+
+use crate::Runtime;
+use crate::tasks::view;
+
+impl Runtime {
+    /// Redacts the journals of a task that has ended: what is left says which calls were made
+    /// and when. With `documents`, the task's input and output and the words of its failure go
+    /// as well. The task cannot be replayed any more.
+    ///
+    /// # Errors
+    /// [`Code::TaskNotFound`]; [`Code::TaskNotEnded`].
+    pub async fn redact(&self, caller: &Caller, task: TaskId, documents: bool) -> Result<TaskView> {
+        caller.require(Scope::Operate)?;
+        self.require_ready()?;
+        let (runtime, caller) = (self.clone(), caller.clone());
+        // A client that goes away does not leave half of it done.
+        let redacting = tokio::spawn(async move {
+            let row = runtime.store.redact(&caller.tenant, task, redact(documents)).await?;
+            tracing::info!(tenant = %caller.tenant, %task, principal = caller.principal, documents, "a task was redacted");
+            Ok(view(&row))
+        });
+        redacting.await.map_err(Error::internal)?
+    }
+
+    /// Starts dropping what is not to be kept any longer, now and every few minutes.
+    pub(crate) fn keep_journals(&self) {
+        let runtime = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = runtime.finish_redactions().await {
+                tracing::warn!(cause = error.cause_chain(), "a redaction was not finished: {error}");
+            }
+            let mut ticks = tokio::time::interval(limits::JOURNAL_RETENTION_PAUSE);
+            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                if runtime.is_stopping() {
+                    return;
+                }
+                match runtime.store.drop_journals(&runtime.journals, runtime.clock.now()).await {
+                    Ok(dropped) if dropped.tasks > 0 => {
+                        tracing::info!(tasks = dropped.tasks, bytes = dropped.bytes, "journals were dropped");
+                    }
+                    Ok(_) => {}
+                    Err(error) => {
+                        tracing::warn!(cause = error.cause_chain(), "journals were not dropped: {error}");
+                    }
+                }
+            }
+        });
+    }
+
+    /// Goes on with redactions. The documents go first, so they are gone if they were to go.
+    async fn finish_redactions(&self) -> Result<()> {
+        for (tenant, task) in self.store.redacting().await? {
+            self.store.redact(&tenant, task, redact(false)).await?;
+            tracing::warn!(%tenant, %task, "a redaction that was cut short is finished");
+        }
+        Ok(())
+    }
+
+    /// Checks that a task's journal is what was recorded.
+    ///
+    /// # Errors
+    /// [`Code::ReplayImpossible`] with the reason why it is not.
+    pub(crate) async fn require_whole(&self, tenant: &TenantId, row: &TaskRow) -> Result<()> {
+        match self.store.journal_withheld(tenant, row.id, row.attempt).await? {
+            None => Ok(()),
+            Some(Withheld::Redacted) => Err(Error::new(
+                Code::ReplayImpossible,
+                format!("task {} was redacted, so its journal repeats nothing", row.id),
+            )),
+            Some(Withheld::Dropped) => Err(dropped(row.id, &self.journals)),
+        }
+    }
+}
+
+fn redact(documents: bool) -> Redact {
+    Redact { call: redacted_call, answer: redacted_answer, documents }
+}
+
+/// The error of a journal that was there and is not kept any longer.
+pub(crate) fn dropped(task: TaskId, limits: &JournalLimits) -> Error {
+    let message = format!(
+        "the journal of task {task} was dropped: this host keeps one for {} after its task has ended, and {} of \
+         them for a tenant",
+        days(limits.time),
+        limits::bytes(limits.tenant_bytes),
+    );
+    Error::new(Code::ReplayImpossible, message)
+}
+
+fn days(time: Duration) -> String {
+    match time.as_secs() / (24 * 60 * 60) {
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
+    }
+}

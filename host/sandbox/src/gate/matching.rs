@@ -1,0 +1,296 @@
+//! What another release is answered from the journal of an invocation.
+//!
+//! A candidate makes its calls in another order, leaves some out and makes new ones, so the
+//! number of a call finds nothing. A call is found by its *meaning* (`meaning.rs`): capability,
+//! function and arguments, without what differs between two runs of the same program. Of calls
+//! that mean the same, the first is answered as the first was, the second as the second.
+//!
+//! The attack: a release under trial deletes what the one before only listed. The rule: no
+//! call of it is performed, whatever it is; it is authorised as it would be if it served, and
+//! then answered by this table:
+//!
+//! | a call | is answered |
+//! |---|---|
+//! | that no grant of the candidate allows | with the denial |
+//! | that the record holds | as it was then |
+//! | of `state`, on a key of which the record tells what it held | from that picture, in which the candidate's own writes take effect |
+//! | that changes `state` otherwise | as if it took effect; the picture has it from then on |
+//! | else | with an error that says so: no read is made up, and no write is sent |
+//!
+//! Once the candidate has written a key that the release before did not write so, all it reads
+//! of that key comes from the picture. One of these serves one invocation; it knows nothing of
+//! the sandbox, so as many can be at work at once as there are invocations to try.
+
+mod meaning;
+mod picture;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use troupe_core::{Code, Error, Result, Timestamp};
+
+use self::meaning::Meaning;
+use self::picture::Picture;
+use super::recording::Past;
+use super::{Answer, Call, HttpCall, HttpFailure, JournalRow};
+use crate::seeds::seed_of;
+
+/// When an answer comes that took no time: a guest's clock does not go back.
+const AT_ONCE: Timestamp = Timestamp::from_millis(0);
+
+/// The journal of an invocation, to answer another release from.
+#[derive(Debug)]
+pub struct Matching {
+    /// What the idempotency tokens of the host's making come from.
+    tokens: [u8; 32],
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    recorded: Vec<(RecordedCall, bool)>,
+    /// The recorded calls that were not made again yet, by what they mean.
+    left: HashMap<Vec<u8>, VecDeque<usize>>,
+    picture: Picture,
+    made: Vec<MadeCall>,
+    /// When the answers of requests came, if they did.
+    came: HashMap<u64, Option<Timestamp>>,
+}
+
+/// What is known of the answer of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Came {
+    /// The request is not whole yet.
+    NotYet,
+    /// It came at this time.
+    At(Timestamp),
+    /// It never comes, as it did not then.
+    Never,
+}
+
+/// A call of the record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedCall {
+    /// Its number.
+    pub number: u64,
+    /// When it was answered.
+    pub at: Timestamp,
+    /// The call.
+    pub call: Call,
+    /// The answer, if one was seen.
+    pub answer: Option<Answer>,
+    /// Whether it may have changed something.
+    pub write: bool,
+}
+
+/// A call that the candidate made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MadeCall {
+    /// Its number.
+    pub number: u64,
+    /// The call.
+    pub call: Call,
+    /// The answer, if there was one.
+    pub answer: Option<Answer>,
+    /// The number of the recorded call that it is once more.
+    pub recorded: Option<u64>,
+    /// Where the answer came from.
+    pub source: Source,
+    /// Whether it would have changed something.
+    pub write: bool,
+}
+
+/// Where the answer of a call came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// From the record.
+    Record,
+    /// From what the record tells of the deployment's state, and the candidate wrote over it.
+    Picture,
+    /// From the candidate's grants, which do not allow it.
+    Denied,
+    /// From nowhere: the candidate was told an error.
+    Unmatched,
+}
+
+/// What a candidate did, beside what was recorded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Matched {
+    /// The calls it made, in the order in which it made them.
+    pub made: Vec<MadeCall>,
+    /// The recorded calls.
+    pub recorded: Vec<RecordedCall>,
+    /// The numbers of those that it did not make.
+    pub missing: Vec<u64>,
+}
+
+impl Matching {
+    /// Takes up the journal of an invocation that had this seed.
+    ///
+    /// # Errors
+    /// [`Code::Internal`] if a row is not of this or an earlier host.
+    pub fn new(rows: &[JournalRow], seed: &[u8; 32]) -> Result<Self> {
+        let tokens = seed_of(seed, "idempotency");
+        let mut recorded = Vec::new();
+        let mut left: HashMap<Vec<u8>, VecDeque<usize>> = HashMap::new();
+        for row in rows {
+            let call = Call::decode(&row.call)?;
+            // What a release waits for, and in which order, is its own affair.
+            if matches!(call, Call::Wait | Call::HttpBegun) {
+                continue;
+            }
+            let answer = if row.answer.is_empty() { None } else { Some(Answer::decode(&row.answer)?) };
+            left.entry(Meaning::of(&call, row.number, &tokens).key()).or_default().push_back(recorded.len());
+            recorded.push((RecordedCall { number: row.number, at: row.at, call, answer, write: row.write }, false));
+        }
+        let picture = Picture::of(recorded.iter().map(|(recorded, _)| recorded));
+        Ok(Self {
+            tokens,
+            inner: Mutex::new(Inner { recorded, left, picture, made: Vec::new(), came: HashMap::new() }),
+        })
+    }
+
+    /// Answers a call that the candidate may make, and says when it was answered; nothing if
+    /// nobody can tell when.
+    pub(super) fn answer(&self, number: u64, call: &Call, write: bool) -> (Answer, Option<Timestamp>) {
+        let mut inner = self.lock();
+        let then = inner.take(&self.meaning(number, call));
+        let recorded = then.as_ref().map(|then| then.number);
+        let has_parted = inner.picture.has_parted(call);
+        let (answer, at, source) = match then {
+            Some(RecordedCall { at, answer: Some(answer), .. }) if !has_parted => {
+                inner.picture.saw(call, &answer);
+                (answer, Some(at), Source::Record)
+            }
+            _ => match inner.picture.answer(call) {
+                Some(answer) => (answer, None, Source::Picture),
+                None => (unmatched(call, write), None, Source::Unmatched),
+            },
+        };
+        inner.made.push(MadeCall { number, call: call.clone(), answer: Some(answer.clone()), recorded, source, write });
+        (answer, at)
+    }
+
+    /// Answers a request that the candidate may send, as [`Past`] has it.
+    pub(super) fn answer_http(&self, number: u64, call: HttpCall, write: bool) -> Past {
+        let call = Call::Http(call);
+        let mut inner = self.lock();
+        let then = inner.take(&self.meaning(number, &call));
+        let recorded = then.as_ref().map(|then| then.number);
+        let (answer, at, source) = match then {
+            // Nobody saw an answer then, so nobody sees one now.
+            Some(RecordedCall { answer: None, .. }) => (None, None, Source::Record),
+            Some(RecordedCall { at, answer: Some(Answer::HttpStreamed(_)), .. }) => {
+                let why = format!("the answer of {} was too long to be kept", call.describe());
+                (Some(failure(&why)), Some(at), Source::Record)
+            }
+            Some(RecordedCall { at, answer, .. }) => (answer, Some(at), Source::Record),
+            None => (Some(failure(&sentence(&call, write))), None, Source::Unmatched),
+        };
+        inner.made.push(MadeCall { number, call, answer: answer.clone(), recorded, source, write });
+        let at = answer.as_ref().map(|_| at.unwrap_or(AT_ONCE));
+        inner.came.insert(number, at);
+        match (answer, at) {
+            (Some(answer), Some(at)) => Past::Answered(answer, at),
+            _ => Past::Unanswered { write },
+        }
+    }
+
+    /// What is known of the answer of a request.
+    pub(super) fn came(&self, number: u64) -> Came {
+        match self.lock().came.get(&number) {
+            None => Came::NotYet,
+            Some(None) => Came::Never,
+            Some(Some(at)) => Came::At(*at),
+        }
+    }
+
+    /// Notes a call that the candidate may not make.
+    pub(super) fn denied(&self, number: u64, call: Call, answer: &Answer, write: bool) {
+        let mut inner = self.lock();
+        // If it was denied then as well, it is the same call.
+        let then = inner.take_if(&self.meaning(number, &call), |then| same_denial(then, answer));
+        let recorded = then.map(|then| then.number);
+        let source = if recorded.is_some() { Source::Record } else { Source::Denied };
+        inner.came.insert(number, Some(AT_ONCE));
+        inner.made.push(MadeCall { number, call, answer: Some(answer.clone()), recorded, source, write });
+    }
+
+    /// What the candidate did, beside what was recorded.
+    pub fn matched(&self) -> Matched {
+        let inner = self.lock();
+        let missing = inner.recorded.iter().filter(|(_, made)| !made).map(|(recorded, _)| recorded.number).collect();
+        let mut made = inner.made.clone();
+        made.sort_by_key(|made| made.number);
+        Matched { made, recorded: inner.recorded.iter().map(|(recorded, _)| recorded.clone()).collect(), missing }
+    }
+
+    /// What a call works on, and how. Only calls for which it is the same can have changed into
+    /// each other.
+    pub fn target(call: &Call) -> String {
+        Meaning::target(call)
+    }
+
+    /// How two calls on the same thing differ, in short, or an empty text if they mean the same;
+    /// nothing if they are calls on different things.
+    pub fn changed(&self, recorded: &RecordedCall, made: &MadeCall) -> Option<String> {
+        let before = Meaning::of(&recorded.call, recorded.number, &self.tokens);
+        before.changes(&Meaning::of(&made.call, made.number, &self.tokens))
+    }
+
+    fn meaning(&self, number: u64, call: &Call) -> Vec<u8> {
+        Meaning::of(call, number, &self.tokens).key()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn take(&mut self, meaning: &[u8]) -> Option<RecordedCall> {
+        self.take_if(meaning, |_| true)
+    }
+
+    /// Takes the first recorded call that means this and was not made again yet.
+    fn take_if(&mut self, meaning: &[u8], wanted: impl FnOnce(&RecordedCall) -> bool) -> Option<RecordedCall> {
+        let left = self.left.get_mut(meaning)?;
+        let (recorded, made) = self.recorded.get_mut(*left.front()?)?;
+        if !wanted(recorded) {
+            return None;
+        }
+        left.pop_front();
+        *made = true;
+        Some(recorded.clone())
+    }
+}
+
+/// Whether a call was refused then as it is now.
+fn same_denial(recorded: &RecordedCall, now: &Answer) -> bool {
+    match (&recorded.answer, now) {
+        (Some(Answer::HttpFailed(then)), Answer::HttpFailed(now)) => then.code == now.code && !then.sent,
+        (Some(then), now) => std::mem::discriminant(then) == std::mem::discriminant(now),
+        (None, _) => false,
+    }
+}
+
+fn sentence(call: &Call, write: bool) -> String {
+    let call = call.describe();
+    if write {
+        format!("{call} is not on record, and a release that is tried changes nothing")
+    } else {
+        format!("{call} is not on record, so nobody knows its answer")
+    }
+}
+
+fn unmatched(call: &Call, write: bool) -> Answer {
+    Answer::Denied { code: Code::ReplayUnmatched.as_str().to_owned(), message: sentence(call, write) }
+}
+
+fn failure(why: &str) -> Answer {
+    Answer::HttpFailed(HttpFailure::new(&Error::new(Code::ReplayUnmatched, why).with("sent", false)))
+}
+
+#[cfg(test)]
+#[path = "matching/tests.rs"]
+mod tests;

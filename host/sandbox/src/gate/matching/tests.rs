@@ -1,0 +1,215 @@
+use serde_bytes::ByteBuf;
+
+use super::super::call::encode;
+use super::super::{Entry, HttpAnswer, HttpBody, StateAnswer, StateCall};
+use super::*;
+use crate::capabilities::http::idempotency_token;
+
+const SEED: [u8; 32] = [7; 32];
+
+fn request(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> HttpCall {
+    HttpCall {
+        method: method.to_owned(),
+        url: url.to_owned(),
+        headers: headers.iter().map(|(name, value)| ((*name).to_owned(), ByteBuf::from(*value))).collect(),
+        body: HttpBody::of(body.as_bytes()),
+        credential: None,
+        action: None,
+        repeatable: headers.iter().any(|(name, _)| *name == "x-token"),
+    }
+}
+
+fn get(url: &str) -> Call {
+    Call::Http(request("GET", url, &[], ""))
+}
+
+fn said(body: &str) -> Answer {
+    Answer::Http(HttpAnswer { status: 200, headers: Vec::new(), body: body.as_bytes().to_vec() })
+}
+
+fn state(call: StateCall) -> Call {
+    Call::State(call)
+}
+
+fn read(key: &str) -> Call {
+    state(StateCall::Get { key: key.to_owned() })
+}
+
+fn set(key: &str, value: &str) -> Call {
+    state(StateCall::Set { key: key.to_owned(), value: value.as_bytes().to_vec(), ttl_ms: None })
+}
+
+fn holds(value: &str, revision: u64) -> Answer {
+    Answer::State(StateAnswer::Entry(Some(Entry { value: value.as_bytes().to_vec(), revision })))
+}
+
+fn written(revision: u64) -> Answer {
+    Answer::State(StateAnswer::Revision(revision))
+}
+
+/// A record of calls and their answers, numbered from 1.
+fn record(calls: &[(Call, Answer)]) -> Matching {
+    let rows: Vec<JournalRow> = (1..)
+        .zip(calls)
+        .map(|(number, (call, answer))| JournalRow {
+            number,
+            at: Timestamp::from_millis(1_000 + number.cast_signed()),
+            call: encode(call),
+            answer: answer.encode(),
+            write: matches!(call, Call::State(StateCall::Set { .. })),
+        })
+        .collect();
+    Matching::new(&rows, &SEED).unwrap()
+}
+
+fn body(past: Past) -> String {
+    match past {
+        Past::Answered(Answer::Http(answer), _) => String::from_utf8(answer.body).unwrap(),
+        Past::Answered(Answer::HttpFailed(failure), _) => failure.code,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn asks(record: &Matching, number: u64, call: Call) -> String {
+    let Call::Http(call) = call else { panic!("{call:?}") };
+    body(record.answer_http(number, call, false))
+}
+
+#[test]
+fn calls_are_found_whatever_their_place_and_the_same_call_in_its_order() {
+    let record = record(&[
+        (get("https://a.example/1"), said("one")),
+        (get("https://a.example/2"), said("two, at first")),
+        (get("https://a.example/2"), said("two, then")),
+    ]);
+    assert_eq!(asks(&record, 40, get("https://a.example/2")), "two, at first");
+    assert_eq!(asks(&record, 41, get("https://a.example/2")), "two, then");
+    assert_eq!(asks(&record, 42, get("https://a.example/2")), "replay.unmatched");
+    assert_eq!(record.matched().missing, [1]);
+    let recorded: Vec<Option<u64>> = record.matched().made.iter().map(|made| made.recorded).collect();
+    assert_eq!(recorded, [Some(2), Some(3), None]);
+}
+
+#[test]
+fn what_differs_between_two_runs_of_one_program_is_no_difference() {
+    let token = |number| idempotency_token(&seed_of(&SEED, "idempotency"), number);
+    let json = [("content-type", "application/json")];
+    let pairs = [
+        (
+            request("GET", "https://a.example/?b=2&a=1&a=0", &[("accept", "*/*"), ("x-b", "1")], ""),
+            request("GET", "https://a.example/?a=1&a=0&b=2", &[("x-b", "1"), ("accept", "*/*"), ("date", "now")], ""),
+        ),
+        (
+            request("POST", "https://a.example/", &json, r#"{"a":{"x":1,"y":[1,2]},"ClientToken":"one"}"#),
+            request("POST", "https://a.example/", &json, r#"{ "ClientToken": "two", "a": {"y":[1,2],"x":1} }"#),
+        ),
+        (
+            request(
+                "POST",
+                "https://a.example/",
+                &[("content-type", "application/x-www-form-urlencoded")],
+                "Action=Run&ClientToken=1",
+            ),
+            request(
+                "POST",
+                "https://a.example/",
+                &[("content-type", "application/x-www-form-urlencoded")],
+                "ClientToken=2&Action=Run",
+            ),
+        ),
+        (
+            request("POST", "https://a.example/", &[("x-token", &token(1))], "body"),
+            request("POST", "https://a.example/", &[("x-token", &token(9))], "body"),
+        ),
+    ];
+    for (then, now) in pairs {
+        let record = record(&[(Call::Http(then), said("found"))]);
+        assert_eq!(body(record.answer_http(9, now, true)), "found");
+    }
+}
+
+#[test]
+fn what_means_something_else_is_not_taken_for_the_same() {
+    let json = [("content-type", "application/json")];
+    let then = request("POST", "https://a.example/x?a=1&a=2", &json, r#"{"ids":[1,2],"token":"one"}"#);
+    let others = [
+        request("PUT", "https://a.example/x?a=1&a=2", &json, r#"{"ids":[1,2],"token":"one"}"#),
+        request("POST", "https://a.example/y?a=1&a=2", &json, r#"{"ids":[1,2],"token":"one"}"#),
+        request("POST", "https://a.example/x?a=2&a=1", &json, r#"{"ids":[1,2],"token":"one"}"#),
+        request("POST", "https://a.example/x?a=1&a=2", &json, r#"{"ids":[2,1],"token":"one"}"#),
+        request("POST", "https://a.example/x?a=1&a=2", &json, r#"{"ids":[1,2],"token":"two"}"#),
+        request("POST", "https://a.example/x?a=1&a=2", &[], r#"{"ids":[1,2],"token":"one"}"#),
+    ];
+    for other in others {
+        let record = record(&[(Call::Http(then.clone()), said("found"))]);
+        assert_eq!(body(record.answer_http(1, other, true)), "replay.unmatched");
+    }
+}
+
+#[test]
+fn a_changed_call_is_held_against_the_recorded_one_on_the_same_thing() {
+    let then = Call::Http(request("POST", "https://a.example/x?a=1", &[("accept", "a")], "one"));
+    let record = record(&[(then, said("found")), (set("k", "1"), written(1))]);
+    let now = request("POST", "https://a.example/x", &[("accept", "b")], "two");
+    record.answer_http(5, now, true);
+    record.answer_http(6, request("POST", "https://b.example/x", &[], "two"), true);
+    record.answer(7, &set("k", "2"), true);
+    let Matched { made, recorded, missing } = record.matched();
+    assert_eq!(missing, [1, 2]);
+    assert_eq!(record.changed(&recorded[0], &made[0]).unwrap(), "other body, header accept, query");
+    assert_eq!(record.changed(&recorded[0], &made[1]), None);
+    assert_eq!(record.changed(&recorded[1], &made[2]).unwrap(), "other arguments");
+}
+
+#[test]
+fn a_write_that_is_not_on_record_takes_effect_in_the_picture_alone() {
+    let record = record(&[(read("k"), holds("1", 4)), (set("k", "2"), written(5))]);
+    assert_eq!(record.answer(1, &read("k"), false).0, holds("1", 4));
+    // The same read once more: the picture knows.
+    assert_eq!(record.answer(2, &read("k"), false).0, holds("1", 4));
+    assert_eq!(record.answer(3, &set("k", "3"), true).0, written(6));
+    assert_eq!(record.answer(4, &read("k"), false).0, holds("3", 6));
+    let compare = |expected| {
+        state(StateCall::CompareAndSet { key: "k".to_owned(), expected, value: b"4".to_vec(), ttl_ms: None })
+    };
+    assert_eq!(record.answer(5, &compare(Some(5)), true).0, Answer::State(StateAnswer::Conflict(Some(6))));
+    assert_eq!(record.answer(6, &compare(Some(6)), true).0, written(7));
+    assert_eq!(
+        record.answer(7, &state(StateCall::Delete { key: "k".to_owned() }), true).0,
+        Answer::State(StateAnswer::Existed(true))
+    );
+    assert_eq!(record.answer(8, &read("k"), false).0, Answer::State(StateAnswer::Entry(None)));
+    assert_eq!(record.matched().missing, [2]);
+}
+
+#[test]
+fn a_recorded_read_of_a_key_that_was_written_otherwise_comes_from_the_picture() {
+    let record = record(&[(set("k", "1"), written(5)), (read("k"), holds("1", 5))]);
+    assert_eq!(record.answer(1, &set("k", "2"), true).0, written(6));
+    assert_eq!(record.answer(2, &read("k"), false).0, holds("2", 6));
+    let Matched { made, missing, .. } = record.matched();
+    assert_eq!((made[1].recorded, made[1].source, missing), (Some(2), Source::Picture, vec![1]));
+}
+
+#[test]
+fn what_nobody_knows_is_not_made_up() {
+    let record = record(&[(set("k", "2"), written(5))]);
+    for call in [read("k"), read("other"), state(StateCall::List { prefix: String::new(), after: None, limit: 9 })] {
+        let (answer, at) = record.answer(1, &call, false);
+        assert!(matches!(&answer, Answer::Denied { code, .. } if code == "replay.unmatched"), "{answer:?}");
+        assert_eq!(at, None);
+    }
+    // Once the recorded write is made again, it is known what the key holds.
+    assert_eq!(record.answer(2, &set("k", "2"), true), (written(5), Some(Timestamp::from_millis(1_001))));
+    assert_eq!(record.answer(3, &read("k"), false).0, holds("2", 5));
+}
+
+#[test]
+fn a_denial_is_the_same_if_it_was_one_then() {
+    let denial = |message: &str| Answer::denied(message.to_owned());
+    let record = record(&[(read("k"), denial("no grant"))]);
+    record.denied(1, read("k"), &denial("no grant any more"), false);
+    record.denied(2, read("k"), &denial("no grant any more"), false);
+    let sources: Vec<_> = record.matched().made.iter().map(|made| (made.recorded, made.source)).collect();
+    assert_eq!(sources, [(Some(1), Source::Record), (None, Source::Denied)]);
+}
