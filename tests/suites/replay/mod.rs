@@ -1,5 +1,7 @@
-//! Recorded invocations, repeated.
+//! A recorded invocation, repeated: many of them at once, and those that an earlier build of
+//! the host recorded.
 
+mod golden;
 mod thousand;
 
 use serde_json::{Value, json};

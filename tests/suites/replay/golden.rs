@@ -1,0 +1,183 @@
+//! Journals that an earlier build of the host recorded, replayed by this one.
+//!
+//! ```text
+//!                     host of then      this host
+//!  journal of then    recorded          `a_journal_of_an_earlier_build_is_identical…`
+//!  journal of now     -                 `tests/suites/replay/thousand.rs`
+//! ```
+//!
+//! `tests/golden/NAME.json` holds all that a replay needs: skill, input, configuration, what
+//! the journal's head fixed, each row as bytes in hexadecimal with what it says beside it, and
+//! the end. A host that reads rows another way, numbers calls, draws random numbers or moves
+//! clocks another way, or changes what a guest is told, fails here. The guests are built from
+//! their sources by the toolchain that `rust-toolchain.toml` names; the digest is that of this
+//! build, and the behaviour is the sources'.
+//!
+//! `TROUPE_GOLDEN=write cargo test -p troupe-tests --test suites -- replay::golden` records
+//! them anew. That is right when a guest's sources or the toolchain changed, and wrong when
+//! the host did: then journals in the field would not replay either.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use troupe_core::view::{RanOn, TaskStatus};
+use troupe_core::{SystemClock, TaskId, TenantId, Timestamp};
+use troupe_store::{JournalHead, JournalRow, Store, TaskRow};
+use troupe_tests::server::Server;
+use troupe_tests::{Host, root};
+
+use super::{deploy_all, replay};
+use crate::empty_host;
+
+/// What is recorded: agent, skill, and input. Together they use every capability there is.
+fn asked(name: &str, server: &Server) -> (&'static str, &'static str, Value) {
+    let authority = format!("127.0.0.1:{}", server.port());
+    match name {
+        "shout" => ("echo", "shout", json!({ "text": "you" })),
+        "fetch" => {
+            let get = |path: &str| json!({ "scheme": "http", "authority": authority, "path": path });
+            ("fetch", "fetch", json!({ "requests": [get("/v1/bytes/40000"), get("/elsewhere"), get("/v1/a")] }))
+        }
+        _ => ("weave", "weave", json!({ "authority": authority, "steps": 150, "plain": true })),
+    }
+}
+
+const NAMES: [&str; 3] = ["weave", "shout", "fetch"];
+
+fn path(name: &str) -> PathBuf {
+    root().join("tests/golden").join(format!("{name}.json"))
+}
+
+async fn store(host: &Host) -> Store {
+    Store::open(&host.data_dir().join("troupe.db"), Arc::new(SystemClock)).await.unwrap()
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn bytes(text: &Value) -> Vec<u8> {
+    let digits = text.as_str().unwrap().as_bytes();
+    digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+}
+
+/// Records one invocation, as the document of the file.
+async fn record(host: &mut Host, server: &Server, name: &str) -> Value {
+    let (agent, skill, input) = asked(name, server);
+    let client = host.client();
+    let task = client.run(agent, skill, input.clone()).await.of(200);
+    assert_eq!(task["status"], "completed", "{task:#}");
+    let id = task["id"].as_str().unwrap();
+    let says = client.get(&format!("/api/v1/tasks/{id}/journal")).await.of(200)["calls"].clone();
+    let says = |number: u64| says.as_array().unwrap().iter().find(|call| call["number"] == number).cloned();
+    host.stop().await;
+    let store = store(host).await;
+    let (head, rows) = store.journal(&TenantId::default(), id.parse().unwrap(), 1).await.unwrap().unwrap();
+    store.close().await;
+    host.start().await;
+    let row = |row: JournalRow| {
+        let says = says(row.number).map(|call| format!("{} -> {}", call["call"], call["answer"]));
+        json!({
+            "number": row.number, "at_ms": row.at.as_millis(), "write": row.write, "says": says,
+            "call": hexadecimal(&row.call), "answer": row.answer.map(|answer| hexadecimal(&answer)),
+        })
+    };
+    json!({
+        "about": "an invocation as a host recorded it; tests/suites/replay/golden.rs replays it",
+        "agent": agent, "skill": skill, "input": input, "output": task["output"],
+        "configuration_revision": head.configuration_revision,
+        "started_at_ms": head.started_at.as_millis(), "deadline_ms": head.deadline.as_millis(),
+        "seed": hexadecimal(&head.seed), "rows": rows.into_iter().map(row).collect::<Vec<_>>(),
+    })
+}
+
+/// Puts a recorded invocation into a host's database, as a task that ran on what serves there.
+async fn insert(store: &Store, golden: &Value, ran_on: RanOn, number: u64) -> String {
+    let id: TaskId = format!("0199a2f0-6c1e-7d3a-9b52-{number:012x}").parse().unwrap();
+    let millis = |name: &str| Timestamp::from_millis(golden[name].as_i64().unwrap());
+    let (started_at, deadline) = (millis("started_at_ms"), millis("deadline_ms"));
+    let head = JournalHead {
+        release: ran_on.clone(),
+        configuration_revision: golden["configuration_revision"].as_u64().unwrap(),
+        grants_revision: 1,
+        deadline,
+        seed: bytes(&golden["seed"]).try_into().unwrap(),
+        started_at,
+    };
+    let row = |row: &Value| JournalRow {
+        number: row["number"].as_u64().unwrap(),
+        at: Timestamp::from_millis(row["at_ms"].as_i64().unwrap()),
+        call: bytes(&row["call"]),
+        answer: row["answer"].is_string().then(|| bytes(&row["answer"])),
+        write: row["write"].as_bool().unwrap(),
+    };
+    let task = TaskRow {
+        id,
+        tenant: TenantId::default(),
+        agent: golden["agent"].as_str().unwrap().parse().unwrap(),
+        skill: golden["skill"].as_str().unwrap().parse().unwrap(),
+        input: golden["input"].to_string(),
+        status: TaskStatus::Completed,
+        priority: 0,
+        attempt: 1,
+        principal: "owner".to_owned(),
+        idempotency_key: None,
+        caused_by: None,
+        timeout_ms: 60_000,
+        lifetime_ms: None,
+        release: Some(ran_on),
+        output: Some(golden["output"].to_string()),
+        failure: None,
+        lease: None,
+        wake_at: None,
+        created_at: started_at,
+        started_at: Some(started_at),
+        ended_at: Some(started_at),
+    };
+    store.record(task, &head, golden["rows"].as_array().unwrap().iter().map(row).collect()).await.unwrap();
+    id.to_string()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_journal_of_an_earlier_build_is_identical_when_this_one_replays_it() {
+    let server = Server::start().await;
+    let mut host = empty_host().await;
+    deploy_all(&host, &server).await;
+    if std::env::var_os("TROUPE_GOLDEN").is_some_and(|what| what == "write") {
+        for name in NAMES {
+            let recorded = record(&mut host, &server, name).await;
+            std::fs::write(path(name), format!("{recorded:#}\n")).unwrap();
+        }
+    }
+    let goldens = NAMES.map(|name| serde_json::from_slice::<Value>(&std::fs::read(path(name)).unwrap()).unwrap());
+    let mut ran_on = Vec::new();
+    for golden in &goldens {
+        let agent = golden["agent"].as_str().unwrap();
+        let deployment = host.client().get(&format!("/api/v1/deployments/{agent}")).await.of(200);
+        let (version, digest) = (&deployment["serving"], &deployment["digest"]);
+        let release = json!({ "version": version, "digest": digest, "epoch": 1 });
+        ran_on.push(serde_json::from_value::<RanOn>(release).unwrap());
+    }
+    host.stop().await;
+    let store = store(&host).await;
+    let mut tasks = Vec::new();
+    for (number, (golden, ran_on)) in (1..).zip(goldens.iter().zip(ran_on)) {
+        tasks.push(insert(&store, golden, ran_on, number).await);
+    }
+    store.close().await;
+    // Nobody is there who could answer.
+    drop(server);
+    host.start().await;
+    for (golden, task) in goldens.iter().zip(&tasks) {
+        replay(&host.client(), task).await;
+        let calls = host.client().get(&format!("/api/v1/tasks/{task}/journal")).await.of(200)["calls"].clone();
+        let said = |call: &Value| json!(format!("{} -> {}", call["call"], call["answer"]));
+        let rows = golden["rows"].as_array().unwrap().iter();
+        let says: Vec<&Value> = rows.map(|row| &row["says"]).filter(|says| !says.is_null()).collect();
+        assert_eq!(
+            calls.as_array().unwrap().iter().map(said).collect::<Vec<_>>(),
+            says.into_iter().cloned().collect::<Vec<_>>()
+        );
+    }
+}
