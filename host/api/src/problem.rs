@@ -11,6 +11,13 @@ use crate::guard;
 /// Seconds after which a client may try again what the host could not take.
 const RETRY_AFTER_SECONDS: u64 = 1;
 
+/// Seconds after which a client may try again: what the error says, in whole seconds, else
+/// [`RETRY_AFTER_SECONDS`].
+fn retry_after(error: &Error) -> u64 {
+    let said = error.details.get("retry_after_ms").and_then(serde_json::Value::as_u64);
+    said.map_or(RETRY_AFTER_SECONDS, |ms| ms.div_ceil(1000).max(1))
+}
+
 /// An error on its way out.
 #[derive(Debug)]
 pub(crate) struct Failed(Error);
@@ -76,7 +83,7 @@ impl IntoResponse for Failed {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if matches!(error.code.kind(), Kind::Exhausted | Kind::Unavailable) {
-            headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+            headers.insert(RETRY_AFTER, HeaderValue::from(retry_after(&error)));
         }
         if error.code.kind() == Kind::Unauthenticated {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

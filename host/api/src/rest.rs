@@ -3,6 +3,7 @@
 pub(crate) mod agents;
 pub(crate) mod deployments;
 pub(crate) mod feed;
+pub(crate) mod grants;
 pub(crate) mod host;
 pub(crate) mod keys;
 pub(crate) mod task_events;

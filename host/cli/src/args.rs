@@ -1,5 +1,7 @@
 //! The command line's grammar.
 
+mod grant;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,6 +9,8 @@ use std::time::Duration;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use troupe_core::limits;
 use troupe_runtime::JournalLimits;
+
+pub(crate) use grant::{Explained, Grant, GrantVerb};
 
 /// A host for agents packaged as WebAssembly components.
 #[derive(Debug, Parser)]
@@ -75,7 +79,8 @@ Exit status: 0 completed, 1 failed, 130 interrupted (the task is cancelled).")]
     /// List agents, or show one with its skills and versions.
     #[command(after_help = "Examples:
   troupe agents
-  troupe agents aws")]
+  troupe agents aws
+  troupe agents aws --lift    ends the quarantine of an agent that trapped again and again")]
     Agents(Agents),
     /// List tasks; show one, cancel it, or forget what it did.
     #[command(after_help = "Examples:
@@ -112,6 +117,12 @@ Exit status: 0 identical, 1 different.")]
   troupe keys create --name alice --scopes read,run,operate,admin --tenant acme
   troupe keys revoke 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b")]
     Keys(Keys),
+    /// See, change, compare and explain what an agent may do.
+    #[command(after_help = "Examples:
+  troupe grant show aws
+  troupe grant add aws http/ec2
+  troupe grant explain aws http GET https://s3.us-east-1.amazonaws.com/bucket?list-type=2")]
+    Grant(Grant),
     /// Print the contract, or that of a component, as WIT.
     #[command(after_help = "Examples:
   troupe wit
@@ -247,6 +258,10 @@ pub(crate) struct Run {
 pub(crate) struct Agents {
     /// The agent to show.
     pub(crate) agent: Option<String>,
+
+    /// End the agent's quarantine.
+    #[arg(long, requires = "agent")]
+    pub(crate) lift: bool,
 }
 
 #[derive(Debug, ClapArgs)]

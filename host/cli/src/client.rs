@@ -86,6 +86,11 @@ impl Client {
         self.document(self.request(Method::POST, path).json(body)).await
     }
 
+    /// Changes what is at a path and gets what it then is.
+    pub(crate) async fn patch<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T> {
+        self.document(self.request(Method::PATCH, path).json(body)).await
+    }
+
     /// Posts bytes and gets a document.
     pub(crate) async fn post_bytes<T: DeserializeOwned>(&self, path: &str, kind: &str, body: Vec<u8>) -> Result<T> {
         let request = self.request(Method::POST, path).header(reqwest::header::CONTENT_TYPE, kind).body(body);

@@ -3,6 +3,7 @@
 mod agents;
 mod build;
 mod dev;
+mod grant;
 mod keys;
 mod publish;
 mod replay;
@@ -35,6 +36,7 @@ pub(crate) async fn run(args: Args) -> ExitCode {
         Command::Swap(command) => swap::run(&args, command).await,
         Command::Tenants(command) => tenants::run(&args, command).await,
         Command::Keys(command) => keys::run(&args, command).await,
+        Command::Grant(command) => grant::run(&args, command).await,
         Command::Wit(command) => wit::run(&args, command),
     };
     match done {

@@ -93,6 +93,8 @@ codes! {
     AuthOrigin = "auth.origin", Denied;
     /// The tenant has no such agent.
     AgentNotFound = "agent.not_found", NotFound;
+    /// The agent trapped again and again and is not asked for a while.
+    AgentQuarantined = "agent.quarantined", Unavailable;
     /// The agent has no such release.
     ReleaseNotFound = "release.not_found", NotFound;
     /// The agent is not deployed.
@@ -111,6 +113,8 @@ codes! {
     KeyNotFound = "key.not_found", NotFound;
     /// The tenant has as many keys as it may have.
     LimitKeys = "limit.keys", Conflict;
+    /// The manifest asks for no such line, or the operator grants none.
+    GrantNotFound = "grant.not_found", NotFound;
     /// There is nothing at this path.
     RouteNotFound = "route.not_found", NotFound;
     /// What is at this path does not take this method.

@@ -3,19 +3,23 @@
 //!
 //! A capability is open only where two keys turn: the manifest asks for it and the
 //! operator grants it. The effective grant is the intersection of both. What neither
-//! names is denied.
+//! names is denied. Each line has an address, by which it is given and taken away.
 
 mod algebra;
+mod compare;
 mod files;
 mod http;
+mod line;
 mod path;
 mod secrets;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use compare::{Change, compare};
 pub use files::{Access, FilesGrant, Place, name as read_directory_name};
 pub use http::{HttpGrant, Scheme, is_credential, list as read_http_list, path_prefix as read_path_prefix};
+pub use line::GrantKey;
 pub use path::admits as admits_path;
 pub use secrets::{SECRET_NAME, SecretGrant, is_secret_name, list as read_secret_list};
 

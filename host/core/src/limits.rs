@@ -183,6 +183,21 @@ pub const TICK: Duration = Duration::from_millis(100);
 
 /// Invocations that run at once in one host. Each holds a pooled instance and a fibre.
 pub const INVOCATIONS_MAX: usize = 256;
+/// Invocations that run at once for one tenant: three quarters, so that whatever one does
+/// there are places for the others.
+pub const INVOCATIONS_PER_TENANT_MAX: usize = 192;
+/// Invocations that run at once of one agent of a tenant: half of the host, so that one that
+/// is slow leaves its tenant's other agents a third of what the tenant has.
+pub const INVOCATIONS_PER_AGENT_MAX: usize = 128;
+
+/// Awaited calls that wait for a place. Each holds its client's connection: with those that
+/// run, three quarters of [`CONNECTIONS_MAX`], so that there are some for everybody else.
+pub const CALLS_WAITING_MAX: usize = 128;
+/// Awaited calls that wait for a place for one tenant.
+pub const CALLS_WAITING_PER_TENANT_MAX: usize = 64;
+/// Awaited calls that wait for a place of one agent: a quarter of what runs of it, which
+/// smooths a burst; more would only learn later that there is none.
+pub const CALLS_WAITING_PER_AGENT_MAX: usize = 32;
 
 /// Components that are asked to describe themselves at once, beside the invocations, so
 /// that a host at its limit can still swap. Each takes milliseconds.
@@ -271,10 +286,31 @@ pub const FILES_SEEN_MAX: u64 = 10 * FILES_MAX;
 pub const FILES_RESERVE_BYTES: u64 = 256 * 1024 * 1024;
 /// Directories kept open beyond their use. Each is a descriptor.
 pub const FILES_OPEN_MAX: usize = 64;
+/// Traps among the newest [`QUARANTINE_ENDS`] ends of a release that quarantine it: enough
+/// that a few bad inputs do not, few enough that a release that always traps costs the host
+/// 20 instances and no more.
+pub const QUARANTINE_TRAPS: usize = 20;
+/// Ends that are looked at: a release of whose calls every third ends well is worth asking.
+pub const QUARANTINE_ENDS: usize = 32;
+/// How old a trap may be to count. At less than one trap in three seconds the host does not
+/// suffer.
+pub const QUARANTINE_WINDOW: Duration = Duration::from_secs(60);
+/// How long a release is quarantined at first, and at most: each probe that traps doubles it.
+/// A minute's outage of what the agent needs costs seconds; a release that never works is
+/// tried a dozen times an hour.
+pub const QUARANTINE_TIME_MIN: Duration = Duration::from_secs(5);
+/// See [`QUARANTINE_TIME_MIN`].
+pub const QUARANTINE_TIME_MAX: Duration = Duration::from_secs(300);
+/// When to come again while a probe is under way.
+pub const QUARANTINE_PROBE_TIME: Duration = Duration::from_secs(1);
 
 /// Tasks that may wait their turn at once, or for their agent to serve again. Each is a
 /// row; the bound keeps the order in memory small and tells clients early.
 pub const PENDING_MAX: usize = 10_000;
+/// Tasks of one tenant that may wait at once: half, so that another's are still accepted.
+pub const PENDING_PER_TENANT_MAX: usize = 5_000;
+/// Tasks of one agent that may wait at once: half of its tenant's.
+pub const PENDING_PER_AGENT_MAX: usize = 2_500;
 
 /// Longest idempotency key a client may send.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;

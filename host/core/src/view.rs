@@ -4,6 +4,7 @@
 mod agent;
 mod deployment;
 mod feed;
+mod grants;
 mod key;
 mod problem;
 mod replay;
@@ -11,8 +12,12 @@ mod task;
 mod tenant;
 
 pub use agent::{AgentDetail, AgentSummary, ReleaseView, SkillView};
-pub use deployment::{ConfigureRequest, DeploymentView, GrantRequest, SwapRequest, Swapped};
+pub use deployment::{ConfigureRequest, DeploymentView, GrantRequest, QuarantineView, SwapRequest, Swapped};
 pub use feed::FeedEvent;
+pub use grants::{
+    Authority, AuthorityLine, DiffRequest, ExplainRequest, ExplainedLine, Explanation, GrantChange, GrantLine,
+    GrantsDiff, GrantsView, KeyExplanation, LineDiff, Standing,
+};
 pub use key::{CreatedKey, KeyView, NewKey, WhoView};
 pub use problem::Problem;
 pub use replay::{

@@ -1,6 +1,6 @@
 //! What agents there are, and what they can do.
 
-use troupe_core::view::{AgentDetail, AgentSummary, ReleaseView, SkillView};
+use troupe_core::view::{AgentDetail, AgentSummary, QuarantineView, ReleaseView, SkillView};
 use troupe_core::{AgentName, Caller, Code, Error, Result, Scope};
 use troupe_package::{Manifest, Profile};
 use troupe_store::{ReleaseDigest, ReleaseRow};
@@ -20,7 +20,8 @@ impl Runtime {
             .iter()
             .map(|row| {
                 let serving = deployments.iter().find(|deployment| deployment.agent == row.release.agent);
-                summary(row, serving.map(|deployment| deployment.serving.clone()))
+                let quarantine = self.quarantine(&caller.tenant, &row.release.agent);
+                summary(row, serving.map(|deployment| deployment.serving.clone()), quarantine)
             })
             .collect()
     }
@@ -46,7 +47,7 @@ impl Runtime {
             input: skill.input,
             output: skill.output,
         };
-        let mut about = summary(&row, serving)?;
+        let mut about = summary(&row, serving, self.quarantine(&caller.tenant, &name))?;
         about.newest = newest.release.version.clone();
         Ok(AgentDetail {
             summary: about,
@@ -91,7 +92,11 @@ pub(crate) fn manifest(row: &ReleaseRow) -> Result<Manifest> {
     Manifest::from_json(row.manifest.as_bytes())
 }
 
-fn summary(row: &ReleaseRow, serving: Option<semver::Version>) -> Result<AgentSummary> {
+fn summary(
+    row: &ReleaseRow,
+    serving: Option<semver::Version>,
+    quarantine: Option<QuarantineView>,
+) -> Result<AgentSummary> {
     let (manifest, profile) = (manifest(row)?, profile(row)?);
     Ok(AgentSummary {
         name: row.release.agent.to_string(),
@@ -99,5 +104,6 @@ fn summary(row: &ReleaseRow, serving: Option<semver::Version>) -> Result<AgentSu
         serving,
         newest: row.release.version.clone(),
         skills: profile.skills.iter().map(|skill| skill.name.to_string()).collect(),
+        quarantine,
     })
 }

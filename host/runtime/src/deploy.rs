@@ -8,7 +8,7 @@
 //!
 //! A release takes traffic only after all of it has passed (ready before visible). The
 //! row is the truth and memory follows it; calls that start after the answer see the new
-//! epoch. What runs goes on on the route it began on.
+//! epoch. What runs goes on on the route it began on, with what of its grants is left.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,9 +21,10 @@ use troupe_core::{AgentName, Caller, Code, Error, Grants, ReleaseRef, Result, Sc
 use troupe_store::{DeploymentRow, ReleaseRow, RouteChange, check_epoch};
 
 use crate::components::Loaded;
+use crate::grants::check_granted;
 use crate::route::{Drain, Prepared, Route};
 use crate::routes::Entry;
-use crate::{Runtime, agents, publish};
+use crate::{Runtime, agents, publish, quarantine};
 
 /// Deployments loaded at once when the host starts: as many as admission compiles at once.
 const LOADED_AT_ONCE: usize = 2;
@@ -114,13 +115,14 @@ impl Runtime {
     }
 
     /// Changes what an operator grants a deployment. The effective grant is the
-    /// intersection with what the manifest asks for.
+    /// intersection with what the manifest asks for. What runs, on whatever route, is denied
+    /// at its next call what is no longer granted; what is added is for what begins later.
     ///
     /// # Errors
     /// [`Code::SwapConflict`]; [`Code::DeploymentNotFound`].
     pub async fn grant(&self, caller: &Caller, agent: &str, request: GrantRequest) -> Result<DeploymentView> {
         caller.require(Scope::Operate)?;
-        troupe_sandbox::check_grants(&request.grants)?;
+        check_granted(&request.grants)?;
         self.directories.check(&request.grants)?;
         let text = serde_json::to_string(&request.grants).map_err(Error::internal)?;
         let change = RouteChange { grants: Some(text), ..RouteChange::default() };
@@ -149,7 +151,7 @@ impl Runtime {
 
     /// Changes the row, then memory, and ends the turn: all of it also when the client goes
     /// away meanwhile, since the two must not part.
-    async fn put_in_force(
+    pub(crate) async fn put_in_force(
         &self,
         changing: OwnedMutexGuard<()>,
         prepared: Prepared,
@@ -159,10 +161,19 @@ impl Runtime {
         change: RouteChange,
     ) -> Result<Arc<Route>> {
         let (runtime, tenant, agent) = (self.clone(), tenant.clone(), agent.clone());
+        // A swap that brings its own grants, as in `dev`, says nothing of the release before.
+        let is_swap = change.serving.is_some();
+        let cut = change.grants.is_some() && !is_swap;
         let changed = tokio::spawn(async move {
             let row = runtime.store.change_route(&tenant, &agent, epoch, change).await?;
-            let route = Arc::new(prepared.route(row)?);
-            runtime.routes.put(Arc::clone(&route));
+            let mut route = prepared.route(row)?;
+            // What is known of a release stays with it, until a swap.
+            if !is_swap && let Some(Entry::Serving(before)) = runtime.routes.get(&tenant, &agent) {
+                route.quarantine = before.quarantine.clone();
+            }
+            let route = Arc::new(route);
+            quarantine::gauge(&route);
+            runtime.routes.put(Arc::clone(&route), cut);
             runtime.queue.resume(&tenant, &agent);
             drop(changing);
             Ok(route)
@@ -226,7 +237,7 @@ impl Runtime {
     async fn load_or_break(&self, row: DeploymentRow) {
         let (tenant, agent) = (row.tenant.clone(), row.agent.clone());
         match self.load_deployment(row).await {
-            Ok(route) => self.routes.put(Arc::new(route)),
+            Ok(route) => self.routes.put(Arc::new(route), false),
             Err(error) => {
                 let cause = error.cause_chain();
                 tracing::error!(%tenant, %agent, code = %error.code, cause, "a deployment cannot serve: {error}");
@@ -260,7 +271,7 @@ impl Runtime {
         row.ok_or_else(|| release_not_found(reference))
     }
 
-    async fn deployment_row(&self, caller: &Caller, agent: &str) -> Result<DeploymentRow> {
+    pub(crate) async fn deployment_row(&self, caller: &Caller, agent: &str) -> Result<DeploymentRow> {
         let name: AgentName = agent.parse().map_err(|_| agents::unknown(agent))?;
         let row = self.store.deployment(&caller.tenant, &name).await?;
         row.ok_or_else(|| {
@@ -285,6 +296,7 @@ impl Runtime {
             grants: Grants::default(),
             changed_at: row.changed_at,
             fault,
+            quarantine: None,
         }
     }
 }

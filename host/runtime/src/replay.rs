@@ -92,7 +92,7 @@ impl Runtime {
         route: &Arc<Route>,
         recording: Recording,
     ) -> Result<Again> {
-        let slot = self.slot(limits::WAIT_MAX).await?;
+        let slot = self.slot(row, limits::WAIT_MAX).await?;
         let invocation = Invocation {
             facts: facts(row, head, route),
             grants: route.grants.clone(),

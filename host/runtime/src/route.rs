@@ -1,6 +1,6 @@
 //! A route in memory: everything an invocation needs of its deployment, fixed at one
 //! epoch. An invocation holds the route it began on until it ends, so a swap cannot
-//! change anything under it.
+//! change anything under it. One thing reaches it: a grant that is taken away.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,10 +13,11 @@ use tokio::sync::Notify;
 use troupe_core::view::{DeploymentView, RanOn};
 use troupe_core::{Code, Effect, Error, Grants, Result, TaskId, limits};
 use troupe_package::{Manifest, Profile};
-use troupe_sandbox::{Agent, Stop, StopReason};
+use troupe_sandbox::{Agent, LiveGrants, Stop, StopReason};
 use troupe_store::{DeploymentRow, ReleaseRow};
 
 use crate::agents;
+use crate::quarantine::{Pass, Quarantine};
 
 /// What a swap does when a release before the last one still drains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,11 +32,16 @@ pub enum Drain {
 pub(crate) struct Route {
     pub(crate) row: DeploymentRow,
     pub(crate) agent: Agent,
-    pub(crate) grants: Grants,
+    /// What the operator grants, whatever the release asks for.
+    pub(crate) operator: Grants,
+    /// What is in force for what runs here.
+    pub(crate) grants: LiveGrants,
     pub(crate) configuration: Arc<RawValue>,
     pub(crate) memory_bytes: usize,
     pub(crate) output_bytes: usize,
     pub(crate) time: Duration,
+    /// Whether its release may be asked; shared by the routes of one release in force.
+    pub(crate) quarantine: Quarantine,
     skills: HashMap<String, Skill>,
     running: Mutex<Running>,
     drained: Notify,
@@ -129,13 +135,15 @@ impl Prepared {
         let asked = &self.manifest.limits;
         let bytes = |asked: Option<u64>, default: usize| asked.and_then(|b| usize::try_from(b).ok()).unwrap_or(default);
         Ok(Route {
-            grants: self.asked().intersect(&operator),
+            grants: LiveGrants::new(self.asked().intersect(&operator)),
+            operator,
             memory_bytes: bytes(asked.memory_bytes, limits::GUEST_MEMORY_BYTES_DEFAULT)
                 .min(limits::GUEST_MEMORY_BYTES_MAX),
             output_bytes: bytes(asked.output_bytes, limits::OUTPUT_BYTES_MAX).min(limits::OUTPUT_BYTES_MAX),
             time: asked.time_ms.map_or(limits::INVOCATION_TIME_DEFAULT, Duration::from_millis),
             configuration: Arc::from(configuration),
             agent: self.agent,
+            quarantine: Quarantine::default(),
             skills: self.skills,
             row,
             running: Mutex::default(),
@@ -164,6 +172,11 @@ fn merge_objects(base: &mut Map<String, Value>, over: Map<String, Value>) {
 }
 
 impl Route {
+    /// The release, for people.
+    pub(crate) fn release(&self) -> String {
+        format!("{}@{}", self.row.agent, self.row.serving)
+    }
+
     /// The release and epoch, as answers carry them.
     pub(crate) fn ran_on(&self) -> RanOn {
         RanOn { version: self.row.serving.clone(), digest: self.row.digest, epoch: self.row.epoch }
@@ -176,9 +189,10 @@ impl Route {
             serving: self.row.serving.clone(),
             digest: self.row.digest,
             configuration: serde_json::from_str(self.configuration.get()).unwrap_or_default(),
-            grants: self.grants.clone(),
+            grants: self.grants.begun().clone(),
             changed_at: self.row.changed_at,
             fault: None,
+            quarantine: self.quarantine.view(),
         }
     }
 
@@ -195,15 +209,15 @@ impl Route {
         })
     }
 
-    /// Notes that a task runs here; the guard's end notes that it no longer does. `None`
-    /// once the route is retired: then another is in force.
-    pub(crate) fn enter(self: &Arc<Self>, task: TaskId, stop: Stop) -> Option<Entered> {
+    /// Notes that a task with leave to run runs here; the guard's end notes that it no longer
+    /// does. `None` once the route is retired: then another is in force.
+    pub(crate) fn enter(self: &Arc<Self>, task: TaskId, stop: Stop, pass: Pass) -> Option<Entered> {
         let mut running = self.lock();
         if running.retired {
             return None;
         }
         running.tasks.insert(task, stop);
-        Some(Entered { route: Arc::clone(self), task })
+        Some(Entered { route: Arc::clone(self), task, pass: Some(pass) })
     }
 
     /// Lets nothing begin here any more.
@@ -244,6 +258,8 @@ impl Route {
 pub(crate) struct Entered {
     pub(crate) route: Arc<Route>,
     task: TaskId,
+    /// Until its end is told.
+    pub(crate) pass: Option<Pass>,
 }
 
 impl Drop for Entered {

@@ -1,7 +1,7 @@
 //! The routes in force, in memory: read by every task, changed by a swap.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
 use troupe_core::{AgentName, TenantId};
@@ -24,6 +24,9 @@ pub(crate) enum Entry {
 pub(crate) struct Routes {
     current: ArcSwap<HashMap<Key, Entry>>,
     draining: Mutex<HashMap<Key, Vec<Arc<Route>>>>,
+    /// Every earlier route on which something may still run, draining or parked: what a
+    /// grant that is taken away reaches.
+    earlier: Mutex<HashMap<Key, Vec<Weak<Route>>>>,
     turns: Mutex<HashMap<Key, Arc<tokio::sync::Mutex<()>>>>,
 }
 
@@ -41,8 +44,9 @@ impl Routes {
     }
 
     /// Puts a route in force; calls that look from now on see it. A route of a lower
-    /// epoch than the one in force is passed over.
-    pub(crate) fn put(&self, route: Arc<Route>) {
+    /// epoch than the one in force is passed over. With `cut`, what still runs on earlier
+    /// routes keeps no grant that this one's operator does not give.
+    pub(crate) fn put(&self, route: Arc<Route>, cut: bool) {
         let key = (route.row.tenant.clone(), route.row.agent.clone());
         let before = self.get(&key.0, &key.1);
         if let Some(Entry::Serving(before)) = &before
@@ -50,22 +54,50 @@ impl Routes {
         {
             return;
         }
-        self.set(key.clone(), Entry::Serving(route));
+        self.set(key.clone(), Entry::Serving(Arc::clone(&route)));
         if let Some(Entry::Serving(before)) = before {
             // From here on nothing enters it, so what runs on it is all that ever will.
             before.retire();
             let mut draining = self.lock();
             let old = draining.entry(key).or_default();
-            old.push(before);
+            old.push(Arc::clone(&before));
             old.retain(|route| route.running() > 0);
+            drop(draining);
+            let mut earlier = self.earlier();
+            let all = earlier.entry((route.row.tenant.clone(), route.row.agent.clone())).or_default();
+            all.push(Arc::downgrade(&before));
+            all.retain(|old| old.strong_count() > 0);
+            if cut {
+                all.iter().filter_map(Weak::upgrade).for_each(|old| old.grants.cut_to(&route.operator));
+            }
         }
     }
 
-    /// Takes in a route of the past, on which something goes on. It drains from the start.
+    /// Takes in a route of the past, on which something goes on under the grants of now. It
+    /// drains from the start.
     pub(crate) fn put_past(&self, route: &Arc<Route>) {
         route.retire();
         let key = (route.row.tenant.clone(), route.row.agent.clone());
         self.lock().entry(key).or_default().push(Arc::clone(route));
+        self.follow(route);
+    }
+
+    /// Lets nobody have more on a route of the past than is granted now and from now on.
+    pub(crate) fn follow(&self, route: &Arc<Route>) {
+        let key = (route.row.tenant.clone(), route.row.agent.clone());
+        // Whoever cuts grants waits for this lock after changing the route in force, so one of
+        // the two sees the other.
+        let mut earlier = self.earlier();
+        if let Some(Entry::Serving(now)) = self.get(&key.0, &key.1) {
+            route.grants.cut_to(&now.operator);
+        }
+        let all = earlier.entry(key).or_default();
+        all.retain(|old| old.strong_count() > 0);
+        all.push(Arc::downgrade(route));
+    }
+
+    fn earlier(&self) -> MutexGuard<'_, HashMap<Key, Vec<Weak<Route>>>> {
+        self.earlier.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn put_broken(&self, tenant: TenantId, agent: AgentName, reason: troupe_core::view::TaskFailure) {

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-use troupe_core::{Clock, Code, Entropy, Error, Result, limits};
+use troupe_core::{Clock, Code, Entropy, Error, Result};
 use troupe_registry::Layout;
 use troupe_sandbox::{Directories, Sandbox};
 use troupe_store::{JournalLimits, Store};
@@ -67,7 +66,6 @@ pub struct Inner {
     pub(crate) disabled: Disabled,
     /// This process, in leases.
     pub(crate) owner: String,
-    pub(crate) slots: Arc<Semaphore>,
     pub(crate) queue: Queue,
     pub(crate) workers: Workers,
     pub(crate) watchers: Watchers,
@@ -112,7 +110,6 @@ impl Runtime {
             keyring: Keyring::default(),
             disabled: Disabled::default(),
             owner,
-            slots: Arc::new(Semaphore::new(limits::INVOCATIONS_MAX)),
             queue: Queue::default(),
             workers: Workers::default(),
             watchers: Watchers::default(),

@@ -15,11 +15,13 @@
 mod accepted;
 mod leases;
 mod ledger;
+mod line;
 mod observe;
 mod query;
 mod queue;
 mod resume;
 mod run;
+mod shares;
 mod submit;
 mod suspend;
 mod watch;

@@ -24,9 +24,11 @@
 
 mod call;
 mod deed;
+mod explain;
 mod files;
 mod http;
 mod http_call;
+mod live;
 mod matched;
 mod matching;
 mod past;
@@ -42,14 +44,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use troupe_core::grant::StateGrant;
-use troupe_core::{Clock, Code, Effect, Error, Grants, Result, Timestamp, limits};
+use troupe_core::{Clock, Code, Effect, Error, Result, Timestamp, limits};
 
 pub use call::{Answer, Call, JournalRow};
+pub use explain::{Grounds, Question};
 pub use files::{Content, FileItem, FilePiece, FileStat, FilesAnswer, FilesCall};
 pub use http::check_grants;
 pub(crate) use http::{HttpAsk, HttpPermit};
 pub(crate) use http_call::kept;
 pub use http_call::{Header, HttpAnswer, HttpBody, HttpCall, HttpFailure};
+pub use live::LiveGrants;
 pub(crate) use matching::Came;
 pub use matching::{MadeCall, Matched, Matching, RecordedCall, Source};
 pub(crate) use past::{Completion, PastWait};
@@ -72,7 +76,7 @@ use waiting::{Rest, Waiting};
 pub(crate) struct Gate(Arc<Inner>);
 
 struct Inner {
-    grants: Grants,
+    grants: LiveGrants,
     ceiling: Effect,
     ledger: tokio::sync::Mutex<Box<dyn Ledger>>,
     host_clock: Arc<dyn Clock>,
@@ -93,7 +97,7 @@ struct Inner {
 
 impl Gate {
     pub(crate) fn new(
-        grants: Grants,
+        grants: LiveGrants,
         ceiling: Effect,
         ledger: Box<dyn Ledger>,
         host_clock: Arc<dyn Clock>,
@@ -196,9 +200,13 @@ impl Gate {
         self.relieve().await?;
         let (grants, ceiling) = (&self.0.grants, self.0.ceiling);
         let deed = match &call {
-            Call::State(call) => state::authorize(grants, ceiling, call).and_then(|permit| permit.deed(self, call)),
-            Call::Secrets(call) => secrets::authorize(grants, call).map(|permit| permit.deed(self)),
-            Call::Files(call) => files::authorize(grants, ceiling, call).and_then(|permit| permit.deed(self, call)),
+            Call::State(call) => {
+                state::authorize(&grants.now(), ceiling, call).and_then(|permit| permit.deed(self, call))
+            }
+            Call::Secrets(call) => secrets::authorize(&grants.now(), call).map(|permit| permit.deed(self)),
+            Call::Files(call) => {
+                files::authorize(&grants.now(), ceiling, call).and_then(|permit| permit.deed(self, call))
+            }
             // HTTP calls come by `Gate::authorize_http`, whose permit is another.
             Call::Http(_) | Call::HttpBegun | Call::Wait | Call::Refused { .. } | Call::Redacted { .. } => {
                 return Err(Error::internal("a call that does not come this way"));

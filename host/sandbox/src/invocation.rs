@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
-use troupe_core::{Effect, Grants, Result, TenantId, Timestamp};
+use troupe_core::{Effect, Result, TenantId, Timestamp};
 
 use crate::directories::AgentDirectories;
-use crate::gate::{JournalRow, Recording};
+use crate::gate::{JournalRow, LiveGrants, Recording};
 use crate::port::{Ledger, Observer};
 use crate::stop::Stop;
 
@@ -36,8 +36,8 @@ pub struct Facts {
 pub struct Invocation {
     /// What the guest may know.
     pub facts: Facts,
-    /// What the guest may do.
-    pub grants: Grants,
+    /// What the guest may do, as it stands at each call.
+    pub grants: LiveGrants,
     /// How far its calls may reach: the class that the skill claims for itself.
     pub ceiling: Effect,
     /// Its durable side.

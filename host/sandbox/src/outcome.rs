@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 use troupe_core::{Code, Error, json, limits};
-use wasmtime::Trap;
 use wasmtime::component::ResourceTableError;
+use wasmtime::{PoolConcurrencyLimitError, Trap};
 use wasmtime_wasi::I32Exit;
 
 use crate::bindings::troupe::agent::types::{Failure, Problem};
@@ -43,6 +43,10 @@ pub(crate) fn from_trap(error: wasmtime::Error, limiter: &Limiter) -> Error {
     }
     if let Some(exit) = error.downcast_ref::<I32Exit>() {
         return Error::new(Code::GuestTrap, format!("the agent exited with status {} instead of answering", exit.0));
+    }
+    if error.is::<PoolConcurrencyLimitError>() {
+        return Error::new(Code::LimitConcurrency, "no instance is free for the agent; try again later")
+            .with_cause(error.to_string());
     }
     if let Some(ResourceTableError::Full) = error.downcast_ref::<ResourceTableError>() {
         return handles();
@@ -151,6 +155,26 @@ mod tests {
         for text in [long.as_str(), deep.as_str(), "no JSON"] {
             assert_eq!(of(text), serde_json::json!({ "omitted": true, "details_bytes": text.len() }));
         }
+    }
+
+    #[test]
+    fn a_pool_without_an_instance_is_told_as_too_much_at_once() {
+        let engine = crate::engine::engine(1).unwrap();
+        let component = wasmtime::component::Component::new(
+            &engine,
+            "(component (core module $m (memory 1)) (core instance (instantiate $m)))",
+        )
+        .unwrap();
+        let linker = wasmtime::component::Linker::new(&engine);
+        let start = || {
+            let mut store = wasmtime::Store::new(&engine, ());
+            store.set_epoch_deadline(1);
+            linker.instantiate(&mut store, &component).map(|_| store)
+        };
+        let first = start().unwrap();
+        let error = from_trap(start().unwrap_err(), &Limiter::new(1 << 20));
+        assert_eq!((error.code, error.retryable), (Code::LimitConcurrency, true));
+        drop(first);
     }
 
     #[test]

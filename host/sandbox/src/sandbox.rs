@@ -266,7 +266,7 @@ fn describing(started_at: Timestamp) -> Invocation {
             latest: started_at.plus(limits::DESCRIBE_TIME_MAX),
             configuration: Arc::from(RawValue::NULL.to_owned()),
         },
-        grants: Grants::default(),
+        grants: Grants::default().into(),
         ceiling: Effect::Read,
         ledger: Box::new(NoLedger),
         directories: None,

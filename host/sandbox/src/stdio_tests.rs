@@ -29,7 +29,8 @@ fn stream() -> (LineStream, Arc<Seen>) {
     let start = Timestamp::from_millis(0);
     let clock = Arc::new(ManualClock::new(start));
     let (guest_clock, references) = (GuestClock::new(start), References::new([0; 32]));
-    let gate = Gate::new(Grants::default(), Effect::Read, Box::new(NoLedger), clock, guest_clock, references, None);
+    let gate =
+        Gate::new(Grants::default().into(), Effect::Read, Box::new(NoLedger), clock, guest_clock, references, None);
     let seen = Arc::new(Seen::default());
     (LineStream::new(LogLevel::Info, Log::new(gate, seen.clone())), seen)
 }

@@ -40,6 +40,15 @@ impl Tx {
 }
 
 impl Store {
+    /// Adds an event to the tenant's feed that no change of a row tells of.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn announce(&self, tenant: &TenantId, kind: &'static str, subject: &str, data: Value) -> Result<()> {
+        let (tenant, subject) = (tenant.clone(), subject.to_owned());
+        self.write(move |tx| Box::pin(async move { tx.announce(&tenant, kind, &subject, &data).await })).await
+    }
+
     /// Reads at most `limit` events of the tenant's feed after the one numbered `after`,
     /// oldest first.
     ///

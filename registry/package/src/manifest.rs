@@ -112,7 +112,7 @@ impl Manifest {
                 format!("agent.toml has {} bytes, the limit is {MANIFEST_BYTES_MAX}", toml.len()),
             ));
         }
-        read::from_toml(toml)
+        read::from_toml("agent.toml", toml)
     }
 
     /// Reads the JSON form that a release carries.

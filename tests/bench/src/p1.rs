@@ -123,7 +123,7 @@ pub async fn run(component: &[u8]) -> std::result::Result<Vec<Row>, Failure> {
                 latest: started_at.plus(Duration::from_secs(60)),
                 configuration: Arc::clone(&configuration),
             },
-            grants: Grants { state: Some(StateGrant { bytes: 1 << 20, keys: 10 }), ..Grants::default() },
+            grants: Grants { state: Some(StateGrant { bytes: 1 << 20, keys: 10 }), ..Grants::default() }.into(),
             ledger,
             directories: None,
             observer: Arc::new(()),

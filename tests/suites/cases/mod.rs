@@ -1,4 +1,5 @@
 //! What attackers do, each case by the letter and number under which it is known.
 
+mod control;
 mod files;
 mod tenancy;

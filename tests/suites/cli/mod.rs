@@ -3,6 +3,7 @@
 mod client;
 mod data_dir;
 mod dev;
+mod grant;
 mod help;
 mod interrupt;
 mod keys;

@@ -1,7 +1,7 @@
-//! `/api/v1/deployments`: get, swap, configure, grant.
+//! `/api/v1/deployments`: get, swap, configure.
 
 use axum::extract::State;
-use troupe_core::view::{ConfigureRequest, DeploymentView, GrantRequest, Page, Problem, SwapRequest, Swapped};
+use troupe_core::view::{ConfigureRequest, DeploymentView, Page, Problem, SwapRequest, Swapped};
 
 use crate::Doors;
 use crate::auth::Authenticated;
@@ -59,16 +59,14 @@ pub(crate) async fn configure(
     Ok(axum::Json(doors.runtime.configure(&caller, &agent, request).await?))
 }
 
-/// Replaces what the operator grants a deployment.
-#[utoipa::path(put, path = "/api/v1/deployments/{agent}/grants", tag = "deployments",
+/// Ends the quarantine of a deployment's release, if there is one.
+#[utoipa::path(post, path = "/api/v1/deployments/{agent}/quarantine/lift", tag = "deployments",
     params(("agent" = String, Path, description = "The agent's name")),
-    request_body = GrantRequest,
     responses((status = 200, body = DeploymentView), (status = "default", body = Problem)))]
-pub(crate) async fn grant(
+pub(crate) async fn lift_quarantine(
     State(doors): State<Doors>,
     Authenticated(caller): Authenticated,
     Path(agent): Path<String>,
-    Json(request): Json<GrantRequest>,
 ) -> Answer<axum::Json<DeploymentView>> {
-    Ok(axum::Json(doors.runtime.grant(&caller, &agent, request).await?))
+    Ok(axum::Json(doors.runtime.lift_quarantine(&caller, &agent).await?))
 }

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use troupe_core::Result;
-use troupe_core::view::{AgentDetail, AgentSummary, Page, ReleaseView};
+use troupe_core::view::{AgentDetail, AgentSummary, DeploymentView, Page, ReleaseView};
 
 use crate::args::{Agents, Args};
 use crate::client::{Client, segment};
@@ -23,6 +23,10 @@ pub(crate) async fn run(args: &Args, command: &Agents) -> Result<ExitCode> {
             output::answer(args.json, &page.items, |agents| list(agents))?;
         }
         Some(agent) => {
+            if command.lift {
+                let path = format!("/api/v1/deployments/{}/quarantine/lift", segment(agent));
+                let _: DeploymentView = client.post(&path, &Value::Null).await?;
+            }
             let path = format!("/api/v1/agents/{}", segment(agent));
             let detail: AgentDetail = client.get(&path).await?;
             let versions: Page<ReleaseView> = client.get(&format!("{path}/versions")).await?;
@@ -38,7 +42,10 @@ fn list(agents: &[AgentSummary]) -> String {
         return "no agents yet; `troupe publish DIR` publishes one".to_owned();
     }
     let row = |agent: &AgentSummary| {
-        let serving = agent.serving.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
+        let mut serving = agent.serving.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
+        if agent.quarantine.is_some() {
+            serving.push_str(" (quarantined)");
+        }
         vec![agent.name.clone(), serving, few(&agent.skills), agent.summary.clone()]
     };
     table(&["agent", "serving", "skills", "summary"], &agents.iter().map(row).collect::<Vec<_>>())
@@ -64,6 +71,12 @@ fn show(agent: &AgentDetail, versions: &[ReleaseView]) -> String {
     let mut out = format!("{}: {}\n", agent.summary.name, agent.summary.summary);
     for goal in &agent.goals {
         out.push_str(&format!("  - {goal}\n"));
+    }
+    if let Some(quarantine) = &agent.summary.quarantine {
+        let (since, until) = (quarantine.since, quarantine.until);
+        out.push_str(&format!(
+            "\nquarantined since {since}: it trapped again and again; tried again from {until} on\n"
+        ));
     }
     out.push_str(&format!("\nskills of {}\n", agent.release.version));
     let skill = |skill: &troupe_core::view::SkillView| {

@@ -142,6 +142,26 @@ proptest! {
     }
 
     #[test]
+    fn the_lines_of_a_set_make_up_the_set(a in grants(), b in grants()) {
+        let together = a.keys().iter().fold(Grants::default(), |all, key| all.with(&a.only(key)));
+        prop_assert!(same(&together, &a));
+        for key in a.keys() {
+            prop_assert!(!a.without(&key).keys().contains(&key));
+            prop_assert!(same(&a.without(&key).with(&a.only(&key)), &a));
+            prop_assert_eq!(&key.to_string().parse::<GrantKey>().unwrap(), &key);
+        }
+        prop_assert!(!b.is_wider_than(&a.with(&b)));
+    }
+
+    #[test]
+    fn a_comparison_tells_exactly_what_widens_and_what_narrows(a in grants(), b in grants()) {
+        let changes = compare(&a, &b);
+        prop_assert_eq!(changes.iter().any(|(_, change)| change.widens()), b.is_wider_than(&a));
+        prop_assert_eq!(changes.iter().any(|(_, change)| change.narrows()), a.is_wider_than(&b));
+        prop_assert!(compare(&a, &a).iter().all(|(_, change)| *change == Change::Same));
+    }
+
+    #[test]
     fn grants_read_back_as_they_are_written(a in grants()) {
         let text = serde_json::to_string(&a).unwrap();
         prop_assert_eq!(serde_json::from_str::<Grants>(&text).unwrap(), a);
@@ -245,4 +265,25 @@ fn an_operator_reads_one_line_for_each_grant() {
     files in: read, in /srv/in
     files out: read and write, up to 1 MiB and 10 files
     ");
+}
+
+#[test]
+fn a_comparison_goes_by_meaning_and_not_by_name() {
+    let named = |id: &str, methods: &[&str]| http(serde_json::json!({ "id": id, "host": "a.b", "methods": methods }));
+    let told = |before: Vec<HttpGrant>, after: Vec<HttpGrant>| {
+        let changes = compare(&granting(before), &granting(after));
+        changes.iter().map(|(key, change)| format!("{key} {change:?}")).collect::<Vec<_>>().join(", ")
+    };
+    assert_eq!(told(vec![named("a", &["GET"])], vec![named("b", &["GET"])]), "http/a Same, http/b Same");
+    assert_eq!(told(vec![named("a", &["GET"])], vec![named("a", &["GET", "PUT"])]), "http/a Wider");
+    assert_eq!(told(vec![named("a", &["GET"])], vec![named("a", &["PUT"])]), "http/a Other");
+    assert_eq!(told(vec![named("a", &["GET"])], Vec::new()), "http/a Narrower");
+}
+
+#[test]
+fn an_address_nobody_knows_is_refused_with_an_example() {
+    for wrong in ["", "http", "http/", "State", "everything", "state/x"] {
+        let error = wrong.parse::<GrantKey>().unwrap_err();
+        assert!(error.message.ends_with("is not the address of a grant, such as `state` or `http/ID`"), "{error}");
+    }
 }

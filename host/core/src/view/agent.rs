@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::QuarantineView;
 use crate::{Digest, Effect, Timestamp};
 
 /// An agent in a list.
@@ -22,6 +23,9 @@ pub struct AgentSummary {
     pub newest: semver::Version,
     /// The skills' names.
     pub skills: Vec<String>,
+    /// That the release that serves is quarantined, where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantine: Option<QuarantineView>,
 }
 
 /// A skill with all a caller needs to call it.

@@ -31,6 +31,23 @@ pub struct DeploymentView {
     /// started, and nothing of it runs or is granted until a swap.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<TaskFailure>,
+    /// That its release is quarantined, where it is: it trapped again and again, and new
+    /// tasks are refused with `agent.quarantined`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantine: Option<QuarantineView>,
+}
+
+/// A quarantine as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct QuarantineView {
+    /// When it began.
+    #[schema(value_type = String, format = DateTime)]
+    pub since: Timestamp,
+    /// When the next call is let through as a probe.
+    #[schema(value_type = String, format = DateTime)]
+    pub until: Timestamp,
+    /// Whether a probe is under way.
+    pub probing: bool,
 }
 
 /// A request to change which release serves.

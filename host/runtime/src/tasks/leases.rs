@@ -92,7 +92,7 @@ impl Runtime {
     /// Queues what is pending and not queued yet.
     pub(crate) async fn queue_pending(&self) -> Result<()> {
         for pending in self.store.pending().await? {
-            self.queue.push(pending.priority, pending.tenant, pending.task);
+            self.queue.push(pending.priority, pending.tenant, pending.agent, pending.task);
         }
         Ok(())
     }

@@ -1,14 +1,40 @@
-//! What is pending, in the order in which it shall run: higher priority first, then
-//! older first. The store is the record; this is the order in memory.
+//! The places to run in, and who waits for one. The store is the record of tasks; this is
+//! their order in memory.
+//!
+//! ```text
+//! an awaited call ──▶ a place at once, or in line for as long as its client waits ─┐
+//! a task on disk ───▶ in line until its turn, or aside while its agent cannot serve┴─▶ a place
+//! ```
+//!
+//! Places, tasks that wait and calls that wait are each shared out (`shares.rs`): what is
+//! beyond a share is refused at once. One task of the runtime hands places out
+//! ([`Queue::next`]); nobody overtakes in line.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use tokio::sync::Notify;
-use troupe_core::{AgentName, Code, Error, Result, TaskId, TenantId, limits};
+use tokio::sync::{Notify, oneshot};
+use troupe_core::{AgentName, Result, TaskId, TenantId, limits};
 
-type Item = (i32, Reverse<TaskId>, TenantId);
+use super::line::{Item, Line};
+use super::shares::{Key, Most, Shares};
+
+/// Places to run in.
+const PLACES: Most = Most {
+    all: limits::INVOCATIONS_MAX,
+    tenant: limits::INVOCATIONS_PER_TENANT_MAX,
+    agent: limits::INVOCATIONS_PER_AGENT_MAX,
+};
+/// Tasks that wait.
+const TASKS: Most =
+    Most { all: limits::PENDING_MAX, tenant: limits::PENDING_PER_TENANT_MAX, agent: limits::PENDING_PER_AGENT_MAX };
+/// Calls that wait with their clients.
+const CALLS: Most = Most {
+    all: limits::CALLS_WAITING_MAX,
+    tenant: limits::CALLS_WAITING_PER_TENANT_MAX,
+    agent: limits::CALLS_WAITING_PER_AGENT_MAX,
+};
 
 /// The queue.
 #[derive(Debug, Clone, Default)]
@@ -20,52 +46,126 @@ struct Inner {
     changed: Notify,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Waiting {
-    heap: BinaryHeap<Item>,
+    line: Line<What>,
     /// Tasks of agents that cannot serve, until they can.
-    parked: HashMap<(TenantId, AgentName), Vec<Item>>,
+    parked: HashMap<Key, Vec<(i32, TaskId)>>,
     /// Every task that is queued, parked, or about to begin: none is queued twice.
-    known: HashSet<TaskId>,
-    /// Places taken for tasks that are being made.
-    rooms: usize,
+    known: HashMap<TaskId, Key>,
+    places: Shares,
+    /// Known tasks and those that are being made.
+    tasks: Shares,
+    calls: Shares,
     closed: bool,
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self {
+            line: Line::default(),
+            parked: HashMap::new(),
+            known: HashMap::new(),
+            places: Shares::new(PLACES),
+            tasks: Shares::new(TASKS),
+            calls: Shares::new(CALLS),
+            closed: false,
+        }
+    }
+}
+
+/// What waits in line.
+#[derive(Debug)]
+enum What {
+    /// A task on disk.
+    Task,
+    /// A call; nobody waits at the other end any more once its wait is over.
+    Call(oneshot::Sender<Slot>),
+}
+
+/// A place to run in; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    queue: Queue,
+    key: Key,
 }
 
 /// A place in the queue for a task that is being made; given back when dropped.
 #[derive(Debug)]
-pub(crate) struct Room(Queue);
+pub(crate) struct Room {
+    queue: Queue,
+    key: Key,
+}
 
 /// A task whose turn it is. The queue takes it no second time until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Turn {
     queue: Queue,
     priority: i32,
-    pub(crate) tenant: TenantId,
+    pub(crate) key: Key,
     pub(crate) task: TaskId,
     parked: bool,
 }
 
+/// A call that stands in line; out of it when dropped.
+struct Standing<'a> {
+    queue: &'a Queue,
+    key: &'a Key,
+    task: TaskId,
+}
+
 impl Queue {
-    /// Takes a place for a task that is about to be made; refuses it while too many wait.
-    pub(crate) fn room(&self) -> Result<Room> {
+    /// A place for a call whose client waits, for no longer than `wait`; none if there was
+    /// none in time, or the host stops.
+    ///
+    /// # Errors
+    /// [`LimitConcurrency`](troupe_core::Code::LimitConcurrency) if too many wait already.
+    pub(crate) async fn slot(&self, key: &Key, priority: i32, task: TaskId, wait: Duration) -> Result<Option<Slot>> {
+        let placed = {
+            let mut waiting = self.lock();
+            let Waiting { line, places, calls, closed, .. } = &mut *waiting;
+            if *closed {
+                return Ok(None);
+            }
+            if places.full(key).is_none() && !line.any(|other| places.full(other).is_none()) {
+                places.take(key);
+                return Ok(Some(Slot { queue: self.clone(), key: key.clone() }));
+            }
+            if let Some(full) = calls.full(key) {
+                return Err(full.error(key, "calls wait for a place"));
+            }
+            calls.take(key);
+            let (place, placed) = oneshot::channel();
+            line.push(key, Item { priority, task, what: What::Call(place) });
+            placed
+        };
+        let _standing = Standing { queue: self, key, task };
+        self.0.changed.notify_one();
+        // A place that comes too late goes back when it is dropped with its channel.
+        Ok(tokio::time::timeout(wait, placed).await.ok().and_then(std::result::Result::ok))
+    }
+
+    /// Takes a place for a task that is about to be made.
+    ///
+    /// # Errors
+    /// [`LimitConcurrency`](troupe_core::Code::LimitConcurrency) while too many wait.
+    pub(crate) fn room(&self, key: &Key) -> Result<Room> {
         let mut waiting = self.lock();
-        let taken = waiting.known.len() + waiting.rooms;
-        if taken >= limits::PENDING_MAX {
-            return Err(Error::new(
-                Code::LimitConcurrency,
-                format!("{taken} tasks wait already, the most this host queues; try again later"),
-            ));
+        if let Some(full) = waiting.tasks.full(key) {
+            return Err(full.error(key, "tasks wait"));
         }
-        waiting.rooms += 1;
-        Ok(Room(self.clone()))
+        waiting.tasks.take(key);
+        Ok(Room { queue: self.clone(), key: key.clone() })
     }
 
     /// Queues a pending task, unless it is there already.
-    pub(crate) fn push(&self, priority: i32, tenant: TenantId, task: TaskId) {
+    pub(crate) fn push(&self, priority: i32, tenant: TenantId, agent: AgentName, task: TaskId) {
+        let key = (tenant, agent);
         let mut waiting = self.lock();
-        if waiting.known.insert(task) {
-            waiting.heap.push((priority, Reverse(task), tenant));
+        if !waiting.known.contains_key(&task) {
+            waiting.tasks.take(&key);
+            waiting.line.push(&key, Item { priority, task, what: What::Task });
+            waiting.known.insert(task, key);
             self.0.changed.notify_one();
         }
     }
@@ -73,52 +173,72 @@ impl Queue {
     /// Forgets a task that shall not run any more.
     pub(crate) fn remove(&self, task: TaskId) {
         let mut waiting = self.lock();
-        if waiting.known.remove(&task) {
-            let stays = |item: &Item| item.1.0 != task;
-            waiting.heap.retain(stays);
-            waiting.parked.values_mut().for_each(|items| items.retain(stays));
+        if let Some(key) = waiting.known.remove(&task) {
+            waiting.tasks.give(&key);
+            waiting.line.remove(&key, task);
+            if let Some(parked) = waiting.parked.get_mut(&key) {
+                parked.retain(|(_, parked)| *parked != task);
+            }
         }
     }
 
     /// Queues what was set aside for an agent.
     pub(crate) fn resume(&self, tenant: &TenantId, agent: &AgentName) {
         let mut waiting = self.lock();
-        let items = waiting.parked.remove(&(tenant.clone(), agent.clone())).unwrap_or_default();
-        waiting.heap.extend(items);
+        let key = (tenant.clone(), agent.clone());
+        for (priority, task) in waiting.parked.remove(&key).unwrap_or_default() {
+            waiting.line.push(&key, Item { priority, task, what: What::Task });
+        }
         self.0.changed.notify_one();
     }
 
     /// Queues what was set aside for any agent of a tenant.
     pub(crate) fn resume_tenant(&self, tenant: &TenantId) {
         let mut waiting = self.lock();
-        let parked = waiting.parked.extract_if(|(parked, _), _| parked == tenant);
-        let items: Vec<Item> = parked.flat_map(|(_, items)| items).collect();
-        waiting.heap.extend(items);
+        let Waiting { line, parked, .. } = &mut *waiting;
+        for (key, items) in parked.extract_if(|(of, _), _| of == tenant) {
+            for (priority, task) in items {
+                line.push(&key, Item { priority, task, what: What::Task });
+            }
+        }
         self.0.changed.notify_one();
     }
 
-    /// Waits until there is a task to run; `false` once closed.
-    pub(crate) async fn ready(&self) -> bool {
+    /// The next task to run and its place, once there are both; none once closed. Calls in
+    /// line get their places here.
+    pub(crate) async fn next(&self) -> Option<(Turn, Slot)> {
         loop {
             let changed = self.0.changed.notified();
-            {
-                let waiting = self.lock();
-                if waiting.closed || !waiting.heap.is_empty() {
-                    return !waiting.closed;
+            loop {
+                let (key, item) = {
+                    let mut waiting = self.lock();
+                    let Waiting { line, places, closed, .. } = &mut *waiting;
+                    if *closed {
+                        return None;
+                    }
+                    let Some((key, item)) = line.pop(|key| places.full(key).is_none()) else { break };
+                    places.take(&key);
+                    (key, item)
+                };
+                let slot = Slot { queue: self.clone(), key: key.clone() };
+                match item.what {
+                    What::Task => {
+                        let Item { priority, task, .. } = item;
+                        return Some((Turn { queue: self.clone(), priority, key, task, parked: false }, slot));
+                    }
+                    // If nobody waits for it any more, it comes back and is given back.
+                    What::Call(place) => drop(place.send(slot)),
                 }
             }
             changed.await;
         }
     }
 
-    /// The next task to run, if there is one.
-    pub(crate) fn pop(&self) -> Option<Turn> {
-        let (priority, Reverse(task), tenant) = self.lock().heap.pop()?;
-        Some(Turn { queue: self.clone(), priority, tenant, task, parked: false })
-    }
-
+    /// Hands out no more places. Whoever waits in line is told that there is none.
     pub(crate) fn close(&self) {
-        self.lock().closed = true;
+        let mut waiting = self.lock();
+        waiting.closed = true;
+        waiting.line.retain(|item| matches!(item.what, What::Task));
         self.0.changed.notify_one();
     }
 
@@ -129,73 +249,45 @@ impl Queue {
 
 impl Turn {
     /// Sets the task aside until [`Queue::resume`].
-    pub(crate) fn park(mut self, agent: AgentName) {
+    pub(crate) fn park(mut self) {
         self.parked = true;
         let mut waiting = self.queue.lock();
-        let items = waiting.parked.entry((self.tenant.clone(), agent)).or_default();
-        items.push((self.priority, Reverse(self.task), self.tenant.clone()));
+        waiting.parked.entry(self.key.clone()).or_default().push((self.priority, self.task));
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
         if !self.parked {
-            self.queue.lock().known.remove(&self.task);
+            let mut waiting = self.queue.lock();
+            if waiting.known.remove(&self.task).is_some() {
+                waiting.tasks.give(&self.key);
+            }
         }
     }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
-        self.0.lock().rooms -= 1;
+        self.queue.lock().tasks.give(&self.key);
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.queue.lock().places.give(&self.key);
+        self.queue.0.changed.notify_one();
+    }
+}
+
+impl Drop for Standing<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.queue.lock();
+        waiting.calls.give(self.key);
+        waiting.line.remove(self.key, self.task);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn task(number: u64) -> TaskId {
-        format!("0199a2f0-6c1e-7d3a-9b52-{number:012x}").parse().unwrap()
-    }
-
-    fn agent() -> AgentName {
-        "echo".parse().unwrap()
-    }
-
-    #[test]
-    fn a_task_is_queued_once_until_its_turn_is_over() {
-        let queue = Queue::default();
-        queue.push(0, TenantId::default(), task(1));
-        queue.push(0, TenantId::default(), task(1));
-        let turn = queue.pop().unwrap();
-        queue.push(0, TenantId::default(), task(1));
-        queue.push(0, TenantId::default(), task(2));
-        assert_eq!(queue.pop().unwrap().task, task(2));
-        drop(turn);
-        queue.push(0, TenantId::default(), task(1));
-        assert_eq!(queue.pop().unwrap().task, task(1));
-    }
-
-    #[test]
-    fn what_is_parked_and_what_is_being_made_take_room_too() {
-        let queue = Queue::default();
-        for number in 1..limits::PENDING_MAX as u64 {
-            queue.push(0, TenantId::default(), task(number));
-        }
-        queue.pop().unwrap().park(agent());
-        let room = queue.room().unwrap();
-        assert_eq!(queue.room().unwrap_err().code, Code::LimitConcurrency);
-        drop(room);
-        let room = queue.room().unwrap();
-        queue.push(0, TenantId::default(), task(0));
-        drop(room);
-        assert!(queue.room().is_err());
-        // The oldest went aside first.
-        queue.remove(task(1));
-        queue.room().unwrap();
-        queue.resume(&TenantId::default(), &agent());
-        assert_eq!(queue.pop().unwrap().task, task(0));
-        assert_eq!(queue.pop().unwrap().task, task(2));
-    }
-}
+#[path = "queue_tests.rs"]
+mod tests;

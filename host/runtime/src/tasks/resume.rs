@@ -8,7 +8,6 @@
 
 use std::sync::Arc;
 
-use tokio::sync::OwnedSemaphorePermit;
 use troupe_core::view::{TaskFailure, TaskStatus};
 use troupe_core::{Code, Error, Result};
 use troupe_sandbox::{Recording, Stop, Then};
@@ -17,13 +16,13 @@ use troupe_store::{JournalHead, Pin, TaskEnd, TaskRow};
 use super::accepted::Accepted;
 use super::ledger::recorded;
 use super::query::view;
-use super::queue::Turn;
+use super::queue::{Slot, Turn};
 use super::run::Seat;
 use crate::Runtime;
 use crate::route::Entered;
 
 impl Runtime {
-    pub(super) async fn resume_pending(&self, row: TaskRow, turn: Turn, slot: OwnedSemaphorePermit) -> Result<()> {
+    pub(super) async fn resume_pending(&self, row: TaskRow, turn: Turn, slot: Slot) -> Result<()> {
         let (tenant, task) = (row.tenant.clone(), row.id);
         let journal = self.store.journal(&tenant, task, row.attempt).await?;
         let (head, rows) = journal.ok_or_else(|| Error::internal("a task that began has no journal"))?;
@@ -82,14 +81,16 @@ impl Runtime {
         if let Ok(route) = self.route(&row.tenant, row.agent.as_str())
             && route.row.digest == head.release.digest
             && route.row.configuration_revision == head.configuration_revision
-            && let Some(entered) = route.enter(row.id, stop.clone())
+            && let Some(entered) = route.enter(row.id, stop.clone(), self.pass(&route)?)
         {
             return Ok(entered);
         }
         let route = self.past_route(&row.tenant, &row.agent, head, grants, generation).await?;
-        let entered = route.enter(row.id, stop.clone());
+        let entered = route.enter(row.id, stop.clone(), self.pass(&route)?);
         let entered = entered.ok_or_else(|| Error::internal("a route that was just made is retired"))?;
-        if !was_suspended {
+        if was_suspended {
+            self.routes.follow(&route);
+        } else {
             self.routes.put_past(&route);
         }
         Ok(entered)

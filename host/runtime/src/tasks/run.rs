@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use troupe_core::view::{TaskFailure, TaskStatus};
 use troupe_core::{Code, Digest, Error, Result, Timestamp, limits};
 use troupe_sandbox::{Facts, Invocation, Recording, Stop, StopReason};
@@ -13,20 +12,20 @@ use troupe_store::{JournalHead, JournalRow, Lease, Pin, TaskEnd, TaskRow};
 use super::accepted::Accepted;
 use super::ledger::{StoreLedger, journalled};
 use super::observe::TaskObserver;
-use super::queue::Turn;
+use super::queue::{Slot, Turn};
 use super::workers::Place;
-use crate::Runtime;
 use crate::blocking::checking;
 use crate::route::{Entered, Route};
+use crate::{Runtime, quarantine};
 
 /// Between two tries to keep the end of a task, at first and at most.
 const END_PAUSE_MIN: Duration = Duration::from_millis(100);
 const END_PAUSE_MAX: Duration = Duration::from_secs(2);
 
-/// What an attempt runs in: one of the host's slots, a place among the workers, a route.
+/// What an attempt runs in: one of the host's places to run in, a place among the workers, a route.
 #[derive(Debug)]
 pub(super) struct Seat {
-    pub(super) slot: OwnedSemaphorePermit,
+    pub(super) slot: Slot,
     pub(super) place: Place,
     pub(super) entered: Entered,
     pub(super) stop: Stop,
@@ -47,41 +46,39 @@ impl Seat {
 }
 
 impl Runtime {
-    /// A place to run in, waited for no longer than `wait`.
-    pub(crate) async fn slot(&self, wait: Duration) -> Result<OwnedSemaphorePermit> {
-        let slots = Arc::clone(&self.slots);
-        match tokio::time::timeout(wait, Semaphore::acquire_owned(slots)).await {
-            Ok(slot) => slot.map_err(Error::internal),
-            Err(_) => Err(Error::new(
-                Code::LimitConcurrency,
-                format!(
-                    "{} agents run already, the most this host runs at once; try again later",
-                    limits::INVOCATIONS_MAX
-                ),
-            )),
-        }
+    /// A place to run in for a call whose client waits, waited for no longer than `wait`.
+    ///
+    /// # Errors
+    /// [`Code::LimitConcurrency`].
+    pub(crate) async fn slot(&self, row: &TaskRow, wait: Duration) -> Result<Slot> {
+        let key = (row.tenant.clone(), row.agent.clone());
+        let slot = self.queue.slot(&key, row.priority, row.id, wait).await?;
+        slot.ok_or_else(|| {
+            let message = format!("no place for a call of agent `{}` became free in time; try again later", row.agent);
+            Error::new(Code::LimitConcurrency, message)
+        })
     }
 
     /// Starts working the queue off.
     pub(crate) fn dispatch(&self) {
         let runtime = self.clone();
         tokio::spawn(async move {
-            while runtime.queue.ready().await {
-                // The slot first: what is popped at the last moment is what matters most.
-                let Ok(slot) = Semaphore::acquire_owned(Arc::clone(&runtime.slots)).await else { return };
-                let Some(turn) = runtime.queue.pop() else { continue };
+            while let Some((turn, slot)) = runtime.queue.next().await {
                 let runtime = runtime.clone();
                 tokio::spawn(async move { runtime.run_pending(turn, slot).await });
             }
         });
     }
 
-    async fn run_pending(&self, turn: Turn, slot: OwnedSemaphorePermit) {
-        let (tenant, task) = (turn.tenant.clone(), turn.task);
+    async fn run_pending(&self, turn: Turn, slot: Slot) {
+        let (tenant, task) = (turn.key.0.clone(), turn.task);
         match self.try_pending(turn, slot).await {
             Ok(()) => {}
             // Cancelled while it waited.
             Err(error) if matches!(error.code, Code::TaskEnded | Code::StaleEpoch) => {}
+            Err(error) if error.code == Code::AgentQuarantined => {
+                tracing::debug!(%tenant, %task, "a task waits to be resumed: {error}");
+            }
             Err(error) => {
                 tracing::error!(%tenant, %task, cause = error.cause_chain(), "a task did not run to its end: {error}");
             }
@@ -90,14 +87,14 @@ impl Runtime {
 
     /// A task that cannot be begun stays pending on disk and is queued again with the next
     /// renewal of leases.
-    async fn try_pending(&self, turn: Turn, slot: OwnedSemaphorePermit) -> Result<()> {
-        let Some(row) = self.store.task(&turn.tenant, turn.task).await? else { return Ok(()) };
+    async fn try_pending(&self, turn: Turn, slot: Slot) -> Result<()> {
+        let Some(row) = self.store.task(&turn.key.0, turn.task).await? else { return Ok(()) };
         if row.status != TaskStatus::Pending {
             return Ok(());
         }
         let (tenant, agent) = (row.tenant.clone(), row.agent.clone());
         if self.disabled.check(&tenant).is_err() {
-            turn.park(agent);
+            turn.park();
             // It may have been enabled in this very moment.
             if self.disabled.check(&tenant).is_ok() {
                 self.queue.resume_tenant(&tenant);
@@ -109,14 +106,24 @@ impl Runtime {
         }
         if let Err(error) = self.route(&tenant, agent.as_str()) {
             tracing::warn!(%tenant, task = %row.id, "a task waits until its agent serves again: {error}");
-            turn.park(agent.clone());
+            turn.park();
             // It may have begun to serve in this very moment.
             if self.route(&tenant, agent.as_str()).is_ok() {
                 self.queue.resume(&tenant, &agent);
             }
             return Ok(());
         }
-        let seat = self.seat(&row, slot)?;
+        let seat = match self.seat(&row, slot) {
+            Err(error) if error.code == Code::AgentQuarantined => {
+                turn.park();
+                // The quarantine may have ended in this very moment.
+                if self.route(&tenant, agent.as_str()).is_ok_and(|route| self.check_quarantine(&route).is_ok()) {
+                    self.queue.resume(&tenant, &agent);
+                }
+                return Ok(());
+            }
+            seat => seat?,
+        };
         let (_, mut pin, head) = self.begin_attempt(row, seat.route())?;
         let row = self.store.claim(&tenant, turn.task, &self.owner, &head.release, &head).await?;
         drop(turn);
@@ -139,12 +146,13 @@ impl Runtime {
     }
 
     /// Seats a task on the route that is in force now.
-    pub(super) fn seat(&self, row: &TaskRow, slot: OwnedSemaphorePermit) -> Result<Seat> {
+    pub(super) fn seat(&self, row: &TaskRow, slot: Slot) -> Result<Seat> {
         let (place, stop) = self.place(row)?;
         loop {
             // A route that was retired since it was looked up takes no work; there is a newer
             // one by then.
-            if let Some(entered) = self.route(&row.tenant, row.agent.as_str())?.enter(row.id, stop.clone()) {
+            let route = self.route(&row.tenant, row.agent.as_str())?;
+            if let Some(entered) = route.enter(row.id, stop.clone(), self.pass(&route)?) {
                 return Ok(Seat { slot, place, entered, stop });
             }
         }
@@ -195,7 +203,7 @@ impl Runtime {
         seat: Seat,
         resumed: Option<(Recording, bool)>,
     ) -> Result<TaskRow> {
-        let Seat { slot, place, entered, stop } = seat;
+        let Seat { slot, place, mut entered, stop } = seat;
         let route = Arc::clone(&entered.route);
         let (recording, wrote) = resumed.unzip();
         let (time, life) = times(&row, &head, recording.as_ref(), self.clock.now());
@@ -231,6 +239,10 @@ impl Runtime {
             drop(place);
             self.queue_pending().await?;
             return Ok(row);
+        }
+        let pass = entered.pass.take().filter(|_| outcome.suspended.is_none());
+        if let Some(pass) = pass {
+            self.judge(&route, pass, quarantine::ending(outcome.result.as_ref().err()));
         }
         let last = match outcome.suspended {
             Some(until) => Last::Suspension(until.min(latest(&row, &head))),

@@ -54,6 +54,7 @@ impl Runtime {
             }
         }
         let route = self.route(&caller.tenant, &request.agent)?;
+        self.check_quarantine(&route)?;
         let row = self.task_row(caller, &route, &request, input, text).await?;
         match (request.durability, wait, &request.idempotency_key) {
             (Durability::None, wait, _) => self.run_fleeting(row, wait.unwrap_or_default()).await,
@@ -131,7 +132,7 @@ impl Runtime {
     /// An awaited call of which nothing is kept.
     async fn run_fleeting(&self, row: TaskRow, wait: Duration) -> Result<Submitted> {
         let until = Instant::now() + wait;
-        let seat = self.seat(&row, self.slot(wait).await?)?;
+        let seat = self.seat(&row, self.slot(&row, wait).await?)?;
         let (row, pin, head) = self.begin_attempt(row, seat.route())?;
         let accepted = Arc::new(Accepted::fleeting(self.store.clone(), pin, head.clone(), row.clone()));
         let run = self.run_attempt(accepted, row, head, seat, None);
@@ -144,8 +145,9 @@ impl Runtime {
     /// An awaited call: it is kept when it writes, when its wait ends, or with its end.
     async fn run_held(&self, row: TaskRow, wait: Duration) -> Result<Submitted> {
         let until = Instant::now() + wait;
-        let Ok(slot) = self.slot(wait).await else {
-            // Nothing is free: it waits its turn on disk.
+        let key = (row.tenant.clone(), row.agent.clone());
+        let Some(slot) = self.queue.slot(&key, row.priority, row.id, wait).await? else {
+            // Nothing became free: it waits its turn on disk.
             return self.queue_task(row, Some(Duration::ZERO)).await;
         };
         let seat = self.seat(&row, slot)?;
@@ -173,7 +175,7 @@ impl Runtime {
 
     /// A task that waits its turn on disk.
     async fn queue_task(&self, row: TaskRow, wait: Option<Duration>) -> Result<Submitted> {
-        let room = self.queue.room()?;
+        let room = self.queue.room(&(row.tenant.clone(), row.agent.clone()))?;
         let runtime = self.clone();
         // What gets on disk is queued, also when the client goes away meanwhile.
         let made = tokio::spawn(async move {
@@ -201,7 +203,7 @@ impl Runtime {
 
     fn push(&self, row: &TaskRow) {
         if row.status == TaskStatus::Pending {
-            self.queue.push(row.priority, row.tenant.clone(), row.id);
+            self.queue.push(row.priority, row.tenant.clone(), row.agent.clone(), row.id);
         }
     }
 

@@ -90,7 +90,7 @@ impl Runtime {
                 return Ok(limits::TICK);
             }
             for task in woken {
-                self.queue.push(task.priority, task.tenant, task.task);
+                self.queue.push(task.priority, task.tenant, task.agent, task.task);
             }
         }
     }

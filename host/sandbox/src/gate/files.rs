@@ -111,7 +111,7 @@ impl FilesCall {
         }
     }
 
-    fn place(&self) -> (&str, &str) {
+    pub(super) fn place(&self) -> (&str, &str) {
         match self {
             Self::Read { directory, path, .. }
             | Self::Write { directory, path, .. }
@@ -127,7 +127,8 @@ impl FilesCall {
         format!("{} {}: {}", self.name(), shown(directory), shown(path))
     }
 
-    const fn effect(&self) -> Effect {
+    /// How far the call reaches.
+    pub(super) const fn effect(&self) -> Effect {
         match self {
             Self::Read { .. } | Self::Stat { .. } | Self::List { .. } => Effect::Read,
             Self::Write { .. } => Effect::Write,

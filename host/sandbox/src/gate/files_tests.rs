@@ -62,7 +62,7 @@ fn gate(home: &Path, grants: Grants, commits_max: usize, recording: Option<Recor
     let clock = Arc::new(ManualClock::new(start));
     let references = References::new([0; 32]);
     let guest_clock = GuestClock::new(start);
-    let gate = Gate::new(grants, Effect::Destructive, ledger, clock, guest_clock, references, recording)
+    let gate = Gate::new(grants.into(), Effect::Destructive, ledger, clock, guest_clock, references, recording)
         .with_directories(Some(directories));
     (gate, commits)
 }

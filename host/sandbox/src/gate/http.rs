@@ -16,7 +16,7 @@ use troupe_core::{Code, Effect, Error, Grants, Result};
 use troupe_egress::{Authority, AwsAction, aws};
 
 /// The header value that asks for no credential.
-const NO_CREDENTIAL: &str = "none";
+pub(super) const NO_CREDENTIAL: &str = "none";
 
 /// A request whose body is whole, as the gate judges it.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub(crate) struct HttpAsk<'a> {
     pub(crate) credential: Option<&'a str>,
 }
 
-/// Leave to send one request; made by [`authorize`] alone.
+/// Leave to send one request; made by [`decide`] alone.
 #[derive(Debug)]
 pub(crate) struct HttpPermit {
     authority: Authority,
@@ -87,6 +87,18 @@ pub fn check_grants(grants: &Grants) -> Result<()> {
 /// the part that no grant has, [`Code::DeniedSecret`] if the guest names a credential that
 /// is granted for other places, and [`Code::RequestInvalid`] if it must name one.
 pub(super) fn authorize(grants: &Grants, ceiling: Effect, ask: &HttpAsk<'_>) -> Result<HttpPermit> {
+    decide(grants, ceiling, ask).map(|(permit, _)| permit)
+}
+
+/// Decides as [`authorize`] does, and names the grants that allow it.
+///
+/// # Errors
+/// Those of [`authorize`].
+pub(super) fn decide<'a>(
+    grants: &'a Grants,
+    ceiling: Effect,
+    ask: &HttpAsk<'_>,
+) -> Result<(HttpPermit, Vec<&'a HttpGrant>)> {
     let authority = Authority::of(ask.uri)?;
     let method = ask.method.as_str();
     let scheme = if authority.tls { "https" } else { "http" };
@@ -123,7 +135,7 @@ pub(super) fn authorize(grants: &Grants, ceiling: Effect, ask: &HttpAsk<'_>) -> 
         return Err(Error::new(Code::DeniedCapability, super::above_ceiling(&what, effect, ceiling)));
     }
     let private = granting.iter().any(|grant| grant.private || grant.host.address().is_some());
-    Ok(HttpPermit { authority, credential, action, effect, private })
+    Ok((HttpPermit { authority, credential, action, effect, private }, granting))
 }
 
 fn name(host: &str, ask: &HttpAsk<'_>) -> Option<AwsAction> {

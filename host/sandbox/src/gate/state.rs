@@ -118,7 +118,8 @@ impl StateCall {
         }
     }
 
-    const fn effect(&self) -> Effect {
+    /// How far the call reaches.
+    pub(super) const fn effect(&self) -> Effect {
         match self {
             Self::Get { .. } | Self::List { .. } => Effect::Read,
             Self::Set { .. }

@@ -1,4 +1,5 @@
 use async_trait::async_trait;
+use troupe_core::Grants;
 use troupe_core::clock::ManualClock;
 use troupe_core::grant::StateGrant;
 
@@ -33,7 +34,7 @@ impl Ledger for Taking {
 fn gate(grants: Grants, ceiling: Effect) -> Gate {
     let start = Timestamp::from_millis(0);
     let (clock, guest_clock) = (Arc::new(ManualClock::new(start)), GuestClock::new(start));
-    Gate::new(grants, ceiling, Box::new(Taking), clock, guest_clock, References::new([0; 32]), None)
+    Gate::new(grants.into(), ceiling, Box::new(Taking), clock, guest_clock, References::new([0; 32]), None)
 }
 
 fn all() -> Grants {

@@ -35,7 +35,7 @@ impl Gate {
     /// # Errors
     /// The codes of a refusal; the guest is told and goes on.
     pub(crate) fn authorize_http(&self, ask: &HttpAsk<'_>) -> Result<HttpPermit> {
-        http::authorize(&self.0.grants, self.0.ceiling, ask)
+        http::authorize(&self.0.grants.now(), self.0.ceiling, ask)
     }
 
     /// Decides whether the references to secrets in a request may be replaced.
@@ -43,7 +43,7 @@ impl Gate {
     /// # Errors
     /// The codes of a refusal; the guest is told and goes on.
     pub(crate) fn authorize_placing(&self, ask: &HttpAsk<'_>) -> Result<PlacingPermit> {
-        secrets::authorize_placing(&self.0.grants, &self.0.references, ask.uri, ask.headers, ask.body)
+        secrets::authorize_placing(&self.0.grants.now(), &self.0.references, ask.uri, ask.headers, ask.body)
     }
 
     /// Notes an HTTP call before it is performed. A write is in the journal, without an

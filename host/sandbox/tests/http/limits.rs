@@ -1,7 +1,7 @@
 //! How much is sent, kept and open at once.
 
 use serde_json::{Value, json};
-use troupe_core::{Code, limits};
+use troupe_core::{Code, Grants, limits};
 use troupe_sandbox::{Answer, LogOrigin};
 
 use super::support::{Bench, http_rows};
@@ -53,6 +53,28 @@ async fn many_requests_at_once_all_complete_and_take_turns() {
     assert!((2..=limits::HTTP_EXCHANGES_PER_INVOCATION_MAX).contains(&bench.server.open_most()));
     assert_eq!(http_rows(&outcome.rows).len(), 100);
     assert_eq!((outcome.usage.http_requests, outcome.usage.http_bytes_received), (100, 400));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_waits_for_its_turn_is_judged_by_the_grants_of_then() {
+    let bench = Bench::new().await;
+    let most = limits::HTTP_EXCHANGES_PER_INVOCATION_MAX;
+    let requests: Vec<Value> = (0..most + 8).map(|_| get("/slow/1000")).collect();
+    let invocation = bench.invocation(json!({ "http": api() }));
+    let live = invocation.grants.clone();
+    let cut = async {
+        while bench.server.requests().len() < most {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        live.cut_to(&Grants::default());
+    };
+    let (outcome, ()) = tokio::join!(bench.perform(invocation, "fetch", json!({ "requests": requests })), cut);
+    let output: Value = serde_json::from_str(&outcome.result.unwrap()).unwrap();
+    let answers = output["answers"].as_array().unwrap();
+    let count = |is: &dyn Fn(&Value) -> bool| answers.iter().filter(|answer| is(answer)).count();
+    assert_eq!(count(&|answer| answer["status"] == 200), most, "{answers:?}");
+    assert_eq!(count(&|answer| answer["error"] == "HttpRequestDenied"), 8, "{answers:?}");
+    assert_eq!(bench.server.requests().len(), most);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -156,7 +156,7 @@ impl Bench {
                 latest: now.plus(Duration::from_secs(30)),
                 configuration: Arc::from(RawValue::NULL.to_owned()),
             },
-            grants,
+            grants: grants.into(),
             ceiling: self.ceiling,
             ledger: Box::new(Remembering {
                 suspends: self.suspends,

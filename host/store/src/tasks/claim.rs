@@ -5,7 +5,7 @@
 
 use sqlx::sqlite::SqliteRow;
 use troupe_core::view::{RanOn, TaskStatus};
-use troupe_core::{Code, Error, Result, TaskId, TenantId, limits};
+use troupe_core::{AgentName, Code, Error, Result, TaskId, TenantId, limits};
 
 use super::{TaskRow, create, row};
 use crate::Store;
@@ -19,6 +19,8 @@ use crate::writer::Tx;
 pub struct Pending {
     /// The tenant.
     pub tenant: TenantId,
+    /// The agent that is asked.
+    pub agent: AgentName,
     /// The task.
     pub task: TaskId,
     /// Higher runs first.
@@ -74,7 +76,7 @@ impl Store {
     /// When the store is unavailable.
     pub async fn pending(&self) -> Result<Vec<Pending>> {
         let rows = sqlx::query(
-            "select tenant, id, priority from tasks where status = 'pending' order by priority desc, created_at, id",
+            "select tenant, agent, id, priority from tasks where status = 'pending' order by priority desc, created_at, id",
         )
         .fetch_all(&mut *self.reader().await?)
         .await
@@ -84,7 +86,12 @@ impl Store {
 }
 
 pub(super) fn read_pending(row: &SqliteRow) -> Done<Pending> {
-    Ok(Pending { tenant: row.parsed("tenant")?, task: row.parsed("id")?, priority: row::priority(row)? })
+    Ok(Pending {
+        tenant: row.parsed("tenant")?,
+        agent: row.parsed("agent")?,
+        task: row.parsed("id")?,
+        priority: row::priority(row)?,
+    })
 }
 
 async fn claim(

@@ -4,7 +4,7 @@ use troupe_core::view::TaskStatus;
 use troupe_core::{Clock as _, Code, limits};
 use troupe_store::{JournalRow, Pending, Pin, Recovered, Suspensions};
 
-use crate::support::{Home, OWNER, id, intent, name, pending, pin, ran_on, row, rows_only, set, tenant};
+use crate::support::{Home, OWNER, agent, id, intent, name, pending, pin, ran_on, row, rows_only, set, tenant};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -22,7 +22,7 @@ async fn suspended(home: &Home, number: u64) -> Pin {
 }
 
 fn woken(number: u64) -> Pending {
-    Pending { tenant: tenant(), task: id(number), priority: 0 }
+    Pending { tenant: tenant(), agent: agent(), task: id(number), priority: 0 }
 }
 
 #[tokio::test]

@@ -4,8 +4,9 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use troupe_core::grant::{self, Access, FilesGrant, HttpGrant, Place, SecretGrant, StateGrant};
 use troupe_core::list::{self, Keyed};
-use troupe_core::{Grants, limits};
+use troupe_core::{Grants, Result, limits};
 
+use super::read;
 use crate::units::BYTES;
 
 /// The capabilities an agent asks for.
@@ -26,7 +27,23 @@ pub struct Capabilities {
     pub files: Vec<FilesRequest>,
 }
 
+/// A file that holds nothing but capabilities.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Excerpt {
+    capabilities: Capabilities,
+}
+
 impl Capabilities {
+    /// Reads an excerpt of an `agent.toml`: the tables under `capabilities` and nothing else,
+    /// as an operator writes down what shall be granted.
+    ///
+    /// # Errors
+    /// [`ManifestInvalid`](troupe_core::Code::ManifestInvalid), naming line and field.
+    pub fn parse(toml: &str) -> Result<Self> {
+        read::from_toml::<Excerpt>("a file of grants,", toml).map(|excerpt| excerpt.capabilities)
+    }
+
     /// Returns what is asked for as grants, to be intersected with an operator's.
     pub fn grants(&self) -> Grants {
         Grants {

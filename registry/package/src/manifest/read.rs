@@ -14,11 +14,11 @@ use troupe_core::{Code, Error, Result};
 
 use crate::text;
 
-/// Reads `text` as a `T`.
-pub(super) fn from_toml<T: DeserializeOwned>(text: &str) -> Result<T> {
+/// Reads the text of the file `name` as a `T`.
+pub(super) fn from_toml<T: DeserializeOwned>(name: &str, text: &str) -> Result<T> {
     let deserializer = toml::Deserializer::parse(text).map_err(|fault| {
         let line = line_of(text, fault.span().map_or(0, |span| span.start));
-        refuse(format!("agent.toml line {line}: {}", fault.message()))
+        refuse(format!("{name} line {line}: {}", fault.message()))
     })?;
     serde_path_to_error::deserialize(deserializer).map_err(|fault| {
         let path = fault.path();
@@ -27,7 +27,7 @@ pub(super) fn from_toml<T: DeserializeOwned>(text: &str) -> Result<T> {
             (told, value) => told.or(value),
         };
         let line = line_of(text, span.map_or(0, |span| span.start));
-        refuse(format!("agent.toml line {line}: {}", text::at(path, fault.inner().message())))
+        refuse(format!("{name} line {line}: {}", text::at(path, fault.inner().message())))
     })
 }
 

@@ -18,10 +18,10 @@ use serde_json::json;
 use troupe_core::limits;
 use troupe_tests::Client;
 
-/// Starts as many tasks as run at once, so that the next has to wait its turn; returns
+/// Starts as many tasks as run at once of one agent, so that its next has to wait its turn; returns
 /// their ids. They sleep for most of the agent's ten seconds.
 pub async fn fill(client: &Client) -> Vec<String> {
-    let sleepers = futures::stream::iter(0..limits::INVOCATIONS_MAX)
+    let sleepers = futures::stream::iter(0..limits::INVOCATIONS_PER_AGENT_MAX)
         .map(|_| client.submit("echo", "sleep", json!({ "ms": 9_000 })))
         .buffer_unordered(32);
     sleepers.collect().await

@@ -98,17 +98,26 @@ async fn perform(
         let past = tried(shared, number, &asked, readied).map_err(|error| Failed { error, again: true })?;
         return again(shared, past).await;
     }
-    let judged = match readied {
-        Ok(()) => judge(shared, &asked).await,
-        Err(error) => Err(error),
-    };
-    let Judged { permit, egress, credential, placed } = judged.map_err(|error| {
+    let refused = |error: Error| {
         let error = error.with("sent", false);
         shared.gate.refuse_http(number, call(&asked, None), &error);
         error
-    })?;
-    // Whoever waits here has been judged already; grants do not change under an invocation.
-    let place = Arc::clone(&shared.exchanges).acquire_owned().await.map_err(Error::internal)?;
+    };
+    let mut judged = match readied {
+        Ok(()) => judge(shared, &asked).await,
+        Err(error) => Err(error),
+    }
+    .map_err(refused)?;
+    let place = match Arc::clone(&shared.exchanges).try_acquire_owned() {
+        Ok(place) => place,
+        Err(_) => {
+            let place = Arc::clone(&shared.exchanges).acquire_owned().await.map_err(Error::internal)?;
+            // What was granted when it came may have been taken away while it waited.
+            judged = judge(shared, &asked).await.map_err(refused)?;
+            place
+        }
+    };
+    let Judged { permit, egress, credential, placed } = judged;
     let write = permit.effect() > Effect::Read;
     let shared = Arc::clone(shared);
     let sending = Sending {

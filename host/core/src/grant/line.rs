@@ -1,0 +1,129 @@
+//! The lines of a set of grants, each at an address, so that an operator can give one, take
+//! one away, and be told of one.
+//!
+//! | address | line |
+//! |---|---|
+//! | `state` | the durable keys of the deployment |
+//! | `http/ID` | the services under that id; where an id repeats, all of them |
+//! | `files/NAME` | the directory of that name |
+//! | `secrets/NAME` | the places where that secret may be placed |
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+use super::Grants;
+use crate::{Code, Error, Result};
+
+/// The address of a line.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum GrantKey {
+    /// The deployment's durable keys.
+    State,
+    /// The services under an id.
+    Http(String),
+    /// A directory.
+    Files(String),
+    /// The places of a secret.
+    Secrets(String),
+}
+
+impl fmt::Display for GrantKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::State => f.write_str("state"),
+            Self::Http(id) => write!(f, "http/{id}"),
+            Self::Files(name) => write!(f, "files/{name}"),
+            Self::Secrets(name) => write!(f, "secrets/{name}"),
+        }
+    }
+}
+
+impl FromStr for GrantKey {
+    type Err = Error;
+
+    /// # Errors
+    /// [`Code::RequestInvalid`] telling what an address looks like.
+    fn from_str(text: &str) -> Result<Self> {
+        match text.split_once('/') {
+            None if text == "state" => Ok(Self::State),
+            Some(("http", id)) if !id.is_empty() => Ok(Self::Http(id.to_owned())),
+            Some(("files", name)) if !name.is_empty() => Ok(Self::Files(name.to_owned())),
+            Some(("secrets", name)) if !name.is_empty() => Ok(Self::Secrets(name.to_owned())),
+            _ => {
+                let shown: String = text.chars().take(100).flat_map(char::escape_default).collect();
+                let message = format!("`{shown}` is not the address of a grant, such as `state` or `http/ID`");
+                Err(Error::new(Code::RequestInvalid, message))
+            }
+        }
+    }
+}
+
+impl Serialize for GrantKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for GrantKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+impl Grants {
+    /// Returns the addresses, each once, in the order of the lines.
+    pub fn keys(&self) -> Vec<GrantKey> {
+        let mut keys: Vec<GrantKey> = self.state.iter().map(|_| GrantKey::State).collect();
+        keys.extend(self.http.iter().map(|grant| GrantKey::Http(grant.id.clone())));
+        keys.extend(self.files.iter().map(|grant| GrantKey::Files(grant.name.clone())));
+        keys.extend(self.secrets.iter().map(|grant| GrantKey::Secrets(grant.name.clone())));
+        let mut seen = std::collections::HashSet::new();
+        keys.retain(|key| seen.insert(key.clone()));
+        keys
+    }
+
+    /// Returns what stands at one address.
+    #[must_use]
+    pub fn only(&self, key: &GrantKey) -> Self {
+        self.filtered(|found| found == key)
+    }
+
+    /// Returns everything but what stands at one address.
+    #[must_use]
+    pub fn without(&self, key: &GrantKey) -> Self {
+        self.filtered(|found| found != key)
+    }
+
+    /// Returns `self` with the lines of `other`, which stand in place of those at the same
+    /// addresses.
+    #[must_use]
+    pub fn with(&self, other: &Self) -> Self {
+        let replaced = other.keys();
+        let mut all = self.filtered(|key| !replaced.contains(key));
+        all.state = other.state.or(all.state);
+        all.http.extend(other.http.iter().cloned());
+        all.files.extend(other.files.iter().cloned());
+        all.secrets.extend(other.secrets.iter().cloned());
+        all
+    }
+
+    /// Whether nothing is granted.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn filtered(&self, keep: impl Fn(&GrantKey) -> bool) -> Self {
+        let http = |grant: &&super::HttpGrant| keep(&GrantKey::Http(grant.id.clone()));
+        let files = |grant: &&super::FilesGrant| keep(&GrantKey::Files(grant.name.clone()));
+        let secret = |grant: &&super::SecretGrant| keep(&GrantKey::Secrets(grant.name.clone()));
+        Self {
+            state: self.state.filter(|_| keep(&GrantKey::State)),
+            http: self.http.iter().filter(http).cloned().collect(),
+            files: self.files.iter().filter(files).cloned().collect(),
+            secrets: self.secrets.iter().filter(secret).cloned().collect(),
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! A8 and A9: an agent that is slow, and one that traps, cost nobody else their turn.
+
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use serde_json::{Value, json};
+use troupe_core::limits;
+use troupe_tests::command::run_on;
+use troupe_tests::{Answer, Client};
+
+use crate::{PROGRAM, host};
+
+/// What runs and what waits in line of one agent's awaited calls.
+const ADMITTED: usize = limits::INVOCATIONS_PER_AGENT_MAX + limits::CALLS_WAITING_PER_AGENT_MAX;
+
+fn retry_after(answer: &Answer) -> u64 {
+    answer.header("retry-after").expect("a time to come again").parse().expect("seconds")
+}
+
+/// Waits until the feed tells of something.
+async fn told(client: &Client, kind: &str) {
+    let until = Instant::now() + Duration::from_secs(20);
+    while !kinds(client).await.iter().any(|told| told == kind) {
+        assert!(Instant::now() < until, "the feed does not tell of {kind}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn kinds(client: &Client) -> Vec<String> {
+    let feed = client.get("/api/v1/feed?limit=500").await.of(200);
+    feed["items"].as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Asks the agent that traps as often as quarantines it.
+async fn quarantined(client: &Client) {
+    for _ in 0..limits::QUARANTINE_TRAPS {
+        client.run("hostile", "trap", json!({})).await.failure("guest.trap");
+    }
+}
+
+#[tokio::test]
+async fn a8_calls_beyond_a_slow_agents_share_are_told_when_to_come_again_and_others_are_served() {
+    let host = host().await;
+    let client = host.client();
+    let calls = join_all((0..300).map(|_| client.run("echo", "sleep", json!({ "ms": 8_000 }))));
+    let others = async {
+        // Once the share is used up, and while it is.
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        let started = Instant::now();
+        client.run("hostile", "environment", json!({})).await.output();
+        assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+        let refused = client.run("echo", "version", json!({})).await;
+        assert_eq!(
+            refused.problem(429, "limit.concurrency")["detail"],
+            "32 calls wait for a place of agent `echo` already, its share of this host; try again later"
+        );
+    };
+    let (answers, ()) = tokio::join!(calls, others);
+    let completed = answers.iter().filter(|answer| answer.status == 200).count();
+    assert_eq!(completed, ADMITTED);
+    for answer in answers.iter().filter(|answer| answer.status != 200) {
+        answer.problem(429, "limit.concurrency");
+        assert_eq!(retry_after(answer), 1);
+    }
+    // It is as before: the agent answers the next call.
+    client.run("echo", "version", json!({})).await.output();
+}
+
+#[tokio::test]
+async fn a9_an_agent_that_traps_again_and_again_is_quarantined_and_probed_later() {
+    let host = host().await;
+    let client = host.client();
+    quarantined(&client).await;
+    let refused = client.run("hostile", "environment", json!({})).await;
+    let problem = refused.problem(503, "agent.quarantined");
+    assert_eq!(problem["retryable"], json!(true));
+    assert!((1..=limits::QUARANTINE_TIME_MIN.as_secs()).contains(&retry_after(&refused)), "{problem:#}");
+    told(&client, "agent.quarantined").await;
+    assert_eq!(client.get("/api/v1/deployments/hostile").await.of(200)["quarantine"]["probing"], json!(false));
+    let listed = run_on(PROGRAM, &host, &["agents"]).await;
+    assert!(listed.good().contains("hostile  1.0.0 (quarantined)"), "{listed:#?}");
+    assert!(client.get("/metrics").await.text.contains("troupe_quarantined{agent=\"hostile\"} 1"));
+    // Nobody else is.
+    client.run("echo", "version", json!({})).await.output();
+
+    // A probe that traps doubles the pause.
+    tokio::time::sleep(Duration::from_millis(problem["details"]["retry_after_ms"].as_u64().unwrap() + 50)).await;
+    client.run("hostile", "trap", json!({})).await.failure("guest.trap");
+    let refused = client.run("hostile", "environment", json!({})).await;
+    let wait = refused.problem(503, "agent.quarantined")["details"]["retry_after_ms"].as_u64().unwrap();
+    assert!((6_000..=10_000).contains(&wait), "{wait}");
+    // One that ends well restores the agent.
+    tokio::time::sleep(Duration::from_millis(wait + 50)).await;
+    client.run("hostile", "environment", json!({})).await.output();
+    assert_eq!(client.get("/api/v1/deployments/hostile").await.of(200)["quarantine"], Value::Null);
+    told(&client, "agent.restored").await;
+    client.run("hostile", "trap", json!({})).await.failure("guest.trap");
+    client.run("hostile", "environment", json!({})).await.output();
+}
+
+#[tokio::test]
+async fn a9_tasks_that_were_accepted_wait_out_a_quarantine_and_an_operator_may_lift_it() {
+    let host = host().await;
+    let client = host.client();
+    quarantined(&client).await;
+    tokio::time::sleep(limits::QUARANTINE_TIME_MIN + Duration::from_millis(100)).await;
+    // All are accepted until the first of them is the probe, which traps.
+    let task = json!({ "agent": "hostile", "skill": "trap" });
+    let answers = join_all((0..8).map(|_| client.post("/api/v1/tasks", &task))).await;
+    let accepted: Vec<String> = answers
+        .iter()
+        .filter(|answer| answer.status == 202)
+        .map(|answer| answer.json()["id"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(!accepted.is_empty());
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let mut statuses = Vec::new();
+    for id in &accepted {
+        statuses.push(client.get(&format!("/api/v1/tasks/{id}")).await.of(200)["status"].clone());
+    }
+    let count = |status: &str| statuses.iter().filter(|found| *found == status).count();
+    assert_eq!((count("failed"), count("pending")), (1, accepted.len() - 1), "{statuses:?}");
+
+    let lifted = run_on(PROGRAM, &host, &["agents", "hostile", "--lift"]).await;
+    assert!(!lifted.good().contains("quarantined"), "{lifted:#?}");
+    for id in &accepted {
+        assert_eq!(client.ended(id).await["failure"]["code"], "guest.trap");
+    }
+    client.run("hostile", "environment", json!({})).await.output();
+}
+
+#[tokio::test]
+async fn a9_a_swap_trusts_what_it_brings() {
+    let host = host().await;
+    let client = host.client();
+    quarantined(&client).await;
+    // Another configuration is no other release.
+    let configuration = json!({ "configuration": {} });
+    client.put("/api/v1/deployments/hostile/configuration", &configuration).await.of(200);
+    client.run("hostile", "environment", json!({})).await.problem(503, "agent.quarantined");
+    client.swap("hostile", "1.0.0").await.of(200);
+    client.run("hostile", "environment", json!({})).await.output();
+}
+
+#[tokio::test]
+async fn a9_an_agent_that_answers_as_often_as_it_traps_is_not_quarantined() {
+    let host = host().await;
+    let client = host.client();
+    for _ in 0..2 * limits::QUARANTINE_TRAPS {
+        client.run("hostile", "trap", json!({})).await.failure("guest.trap");
+        client.run("hostile", "environment", json!({})).await.output();
+    }
+}

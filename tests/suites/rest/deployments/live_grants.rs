@@ -1,0 +1,102 @@
+//! A change of grants reaches what runs: what is taken away is denied at the next call,
+//! what is added waits for the next invocation.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use troupe_tests::server::Server;
+use troupe_tests::{Client, Host, guests};
+
+use crate::{host_that_sends, may_send};
+
+const GRANTS: &str = "/api/v1/deployments/fetch/grants";
+
+/// Between the two requests of [`begin`]: what a change has to come in time.
+const PAUSE_MS: u64 = 2_000;
+
+fn request(server: &Server, path: &str) -> Value {
+    let authority = format!("127.0.0.1:{}", server.port());
+    json!({ "scheme": "http", "authority": authority, "path": path })
+}
+
+/// Begins a task that sends one request, waits, and sends the other; returns its id once the
+/// first was sent.
+async fn begin(host: &Host, first: (&Server, &str), second: (&Server, &str)) -> String {
+    let requests = [request(first.0, first.1), request(second.0, second.1)];
+    let input = json!({ "requests": requests, "pause_ms": PAUSE_MS });
+    let before = first.0.requests().len();
+    let task = host.client().submit("fetch", "one_by_one", input).await;
+    tokio::time::timeout(Duration::from_secs(20), first.0.came(before + 1)).await.unwrap();
+    task
+}
+
+async fn grant(client: &Client, grants: Value) {
+    client.put(GRANTS, &json!({ "grants": grants })).await.of(200);
+}
+
+/// What the journal says of the last request of a task.
+async fn last_answer(client: &Client, task: &str) -> String {
+    let journal = client.get(&format!("/api/v1/tasks/{task}/journal")).await.of(200);
+    journal["calls"].as_array().unwrap().last().unwrap()["answer"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_grant_that_is_taken_away_cuts_the_next_call_of_what_runs() {
+    let server = Server::start().await;
+    let host = host_that_sends(&server).await;
+    let task = begin(&host, (&server, "/first"), (&server, "/second")).await;
+    grant(&host.client(), json!({})).await;
+    let ended = host.client().ended(&task).await;
+    assert_eq!(ended["output"], json!([200, 0]), "{ended:#}");
+    assert_eq!(server.requests().len(), 1);
+    let answer = last_answer(&host.client(), &task).await;
+    assert!(answer.starts_with("denied.capability: no grant of `http` leads to http://127.0.0.1"), "{answer}");
+    // Its journal is answered again without asking whether it may.
+    let replay = host.client().post(&format!("/api/v1/tasks/{task}/replay"), &Value::Null).await.of(200);
+    assert_eq!((&replay["identical"], &replay["difference"]), (&json!(true), &Value::Null));
+}
+
+#[tokio::test]
+async fn a_grant_that_is_taken_away_cuts_what_runs_on_a_release_that_drains() {
+    let server = Server::start().await;
+    let host = host_that_sends(&server).await;
+    let client = host.client();
+    client.publish(guests().fetch.asking(may_send(&server)).archive("1.0.1")).await.of(201);
+    let task = begin(&host, (&server, "/first"), (&server, "/second")).await;
+    client.swap("fetch", "1.0.1").await.of(200);
+    grant(&client, json!({})).await;
+    let ended = client.ended(&task).await;
+    assert_eq!((&ended["output"], &ended["release"]["version"]), (&json!([200, 0]), &json!("1.0.0")), "{ended:#}");
+}
+
+#[tokio::test]
+async fn a_narrower_grant_cuts_what_is_not_in_it_and_leaves_the_rest() {
+    let server = Server::start().await;
+    let host = host_that_sends(&server).await;
+    let mut narrower = may_send(&server);
+    narrower["http"][0]["path_prefix"] = json!("/kept/");
+    let kept = begin(&host, (&server, "/kept/first"), (&server, "/kept/second")).await;
+    let cut = begin(&host, (&server, "/kept/third"), (&server, "/else")).await;
+    grant(&host.client(), narrower).await;
+    assert_eq!(host.client().ended(&kept).await["output"], json!([200, 200]));
+    assert_eq!(host.client().ended(&cut).await["output"], json!([200, 0]));
+}
+
+#[tokio::test]
+async fn a_grant_that_is_added_is_for_what_begins_later() {
+    let (granted, other) = (Server::start().await, Server::start().await);
+    let mut both = may_send(&granted);
+    let mut second = may_send(&other)["http"][0].clone();
+    second["id"] = json!("other");
+    both["http"].as_array_mut().unwrap().push(second);
+    let host = crate::empty_host().await;
+    let client = host.client();
+    client.publish(guests().fetch.asking(both.clone()).archive("1.0.0")).await.of(201);
+    client.swap("fetch", "1.0.0").await.of(200);
+    grant(&client, may_send(&granted)).await;
+    let task = begin(&host, (&granted, "/first"), (&other, "/second")).await;
+    grant(&client, both).await;
+    assert_eq!(client.ended(&task).await["output"], json!([200, 0]));
+    let later = begin(&host, (&granted, "/first"), (&other, "/second")).await;
+    assert_eq!(client.ended(&later).await["output"], json!([200, 200]));
+}
