@@ -13,11 +13,13 @@ mod performed;
 mod publish;
 mod task;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 use troupe_tests::Host;
+use troupe_tests::server::Server;
 
 /// Longest that a restart may take.
 const RESTART_TIME_MAX: Duration = Duration::from_secs(5);
@@ -34,4 +36,15 @@ async fn kill_after(host: &mut Host, after: Duration) {
     let took = host.start().await;
     assert!(took <= RESTART_TIME_MAX, "the restart took {took:?}");
     assert_eq!(host.client().get("/readyz").await.status, 200);
+}
+
+/// The requests that came, by path: how often, and with which tokens.
+fn came(server: &Server) -> BTreeMap<String, Vec<String>> {
+    let mut came: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for request in server.requests() {
+        let path = request.split(' ').nth(1).unwrap().to_owned();
+        let token = request.lines().find_map(|line| line.strip_prefix("idempotency-key: "));
+        came.entry(path).or_default().push(token.unwrap_or_default().to_owned());
+    }
+    came
 }

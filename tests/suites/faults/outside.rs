@@ -1,7 +1,6 @@
 //! Killed while agents write to a service outside, whose requests are counted: what was sent
 //! is not sent again, unless it carries a token by which the service can tell.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -9,7 +8,7 @@ use serde_json::{Value, json};
 use troupe_tests::server::Server;
 use troupe_tests::{Client, seed};
 
-use super::{instant, kill_after};
+use super::{came, instant, kill_after};
 use crate::host_that_sends;
 
 /// How long after the first request the host dies, at most.
@@ -36,17 +35,6 @@ async fn flood(client: Client, port: u16, label: String, tokens: bool) -> Vec<(S
         accepted.push((answer.of(202)["id"].as_str().unwrap().to_owned(), label));
     }
     accepted
-}
-
-/// The requests that came, by path: how often, and with which tokens.
-fn came(server: &Server) -> BTreeMap<String, Vec<String>> {
-    let mut came: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for request in server.requests() {
-        let path = request.split(' ').nth(1).unwrap().to_owned();
-        let token = request.lines().find_map(|line| line.strip_prefix("idempotency-key: "));
-        came.entry(path).or_default().push(token.unwrap_or_default().to_owned());
-    }
-    came
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

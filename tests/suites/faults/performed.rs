@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use troupe_tests::server::{Server, Trap};
 use troupe_tests::{Client, seed};
 
+use super::came;
 use crate::host_that_sends;
 
 /// Kills for each of `TROUPE_KILLS`: these take no longer than a restart.
@@ -49,17 +50,6 @@ async fn accepted(client: &Client, port: u16, kill: usize) -> Vec<Accepted> {
         accepted.push(Accepted { id: answer.of(202)["id"].as_str().unwrap().to_owned(), label, tokens });
     }
     accepted
-}
-
-/// The tokens of the requests that came, by path.
-fn came(server: &Server) -> BTreeMap<String, Vec<String>> {
-    let mut came: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for request in server.requests() {
-        let path = request.split(' ').nth(1).unwrap().to_owned();
-        let token = request.lines().find_map(|line| line.strip_prefix("idempotency-key: "));
-        came.entry(path).or_default().push(token.unwrap_or_default().to_owned());
-    }
-    came
 }
 
 /// Checks what became of a task; whether a request of it had come and was not on record.
