@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 use serde_json::json;
-use troupe_tests::{guests, redacted_json};
+use troupe_tests::{Client, guests, redacted_json};
 
 use crate::{empty_host, host};
 
@@ -53,18 +53,24 @@ async fn tenants_are_the_owners_alone() {
     key.post("/api/v1/tenants/default/disable", &json!({})).await.problem(403, "auth.scope");
 }
 
-#[tokio::test]
-async fn a_disabled_tenant_runs_nothing_until_it_is_enabled_again() {
-    let mut host = host().await;
-    let owner = host.client();
+/// The tenant `acme` with an agent, and a task of it that runs for so long.
+async fn acme_that_sleeps(owner: &Client, ms: u64) -> (Client, String) {
     owner.make_tenant("acme").await;
     let acme = owner.with_key("acme", &["read", "run", "operate"]).await;
     acme.publish(guests().echo.archive("1.0.0")).await.of(201);
     acme.swap("echo", "1.0.0").await.of(200);
-    let running = acme.submit("echo", "sleep", json!({ "ms": 9_000 })).await;
+    let running = acme.submit("echo", "sleep", json!({ "ms": ms })).await;
     while acme.get(&format!("/api/v1/tasks/{running}")).await.of(200)["status"] != "running" {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
+    (acme, running)
+}
+
+#[tokio::test]
+async fn a_disabled_tenant_runs_nothing_until_it_is_enabled_again() {
+    let mut host = host().await;
+    let owner = host.client();
+    let (acme, running) = acme_that_sleeps(&owner, 9_000).await;
 
     let disabled = owner.post("/api/v1/tenants/acme/disable", &json!({})).await.of(200);
     assert!(disabled["disabled_at"].is_string());
@@ -86,14 +92,7 @@ async fn a_disabled_tenant_runs_nothing_until_it_is_enabled_again() {
 async fn what_waits_in_a_disabled_tenant_runs_once_it_is_enabled() {
     let mut host = host().await;
     let owner = host.client();
-    owner.make_tenant("acme").await;
-    let acme = owner.with_key("acme", &["read", "run", "operate"]).await;
-    acme.publish(guests().echo.archive("1.0.0")).await.of(201);
-    acme.swap("echo", "1.0.0").await.of(200);
-    let running = acme.submit("echo", "sleep", json!({ "ms": 800 })).await;
-    while acme.get(&format!("/api/v1/tasks/{running}")).await.of(200)["status"] != "running" {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    let (acme, running) = acme_that_sleeps(&owner, 800).await;
     // The host dies while it runs, so it is pending when the tenant is disabled.
     host.kill().await;
     {
