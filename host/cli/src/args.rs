@@ -357,7 +357,8 @@ pub(crate) enum KeysCommand {
         #[arg(long)]
         name: String,
 
-        /// What its holder may do, separated by commas: read, run, operate, admin, metrics.
+        /// What its holder may do, separated by commas: read, run, operate, admin, metrics,
+        /// machine.
         #[arg(long, value_delimiter = ',', required = true, value_name = "SCOPES")]
         scopes: Vec<String>,
 

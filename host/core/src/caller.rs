@@ -8,12 +8,13 @@
 //! | `operate` | publish releases, swap, configure, grant |
 //! | `admin`   | give, see and revoke keys of its own tenant |
 //! | `metrics` | see the host's metrics, which tell of every tenant |
+//! | `machine` | grant, where it may `operate`, what leads into the host's machine and network |
 //! | `owner`   | make and disable tenants; do what `admin` may in any tenant |
 //!
-//! All of it holds within the caller's own tenant, but for the last two. Scopes do not
+//! All of it holds within the caller's own tenant, but for the last three. Scopes do not
 //! imply one another. Nobody gives a key a scope that it does not hold itself, so `metrics`
-//! comes from the owner alone, and `owner` belongs to the token of the data directory:
-//! no key has it.
+//! and `machine` come from the owner first, and `owner` belongs to the token of the data
+//! directory: no key has it.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -35,13 +36,16 @@ pub enum Scope {
     Admin,
     /// See the host's metrics.
     Metrics,
+    /// Grant directories of the host's machine and places in its network.
+    Machine,
     /// Manage tenants, and the keys of any. No key has it.
     Owner,
 }
 
 impl Scope {
     /// Every scope, from least to most powerful.
-    pub const ALL: [Self; 6] = [Self::Read, Self::Run, Self::Operate, Self::Admin, Self::Metrics, Self::Owner];
+    pub const ALL: [Self; 7] =
+        [Self::Read, Self::Run, Self::Operate, Self::Admin, Self::Metrics, Self::Machine, Self::Owner];
 
     /// The word used in documents and messages.
     pub const fn as_str(self) -> &'static str {
@@ -51,6 +55,7 @@ impl Scope {
             Self::Operate => "operate",
             Self::Admin => "admin",
             Self::Metrics => "metrics",
+            Self::Machine => "machine",
             Self::Owner => "owner",
         }
     }

@@ -10,6 +10,7 @@ mod compare;
 mod files;
 mod http;
 mod line;
+mod machine;
 mod path;
 mod secrets;
 

@@ -16,12 +16,11 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::OwnedMutexGuard;
 use tokio::task::JoinSet;
-use troupe_core::view::{ConfigureRequest, DeploymentView, GrantRequest, SwapRequest, Swapped, TaskFailure};
+use troupe_core::view::{ConfigureRequest, DeploymentView, SwapRequest, Swapped, TaskFailure};
 use troupe_core::{AgentName, Caller, Code, Error, Grants, ReleaseRef, Result, Scope, TenantId, limits};
 use troupe_store::{DeploymentRow, ReleaseRow, RouteChange, check_epoch};
 
 use crate::components::Loaded;
-use crate::grants::check_granted;
 use crate::route::{Drain, Prepared, Route};
 use crate::routes::Entry;
 use crate::{Runtime, agents, publish, quarantine};
@@ -112,21 +111,6 @@ impl Runtime {
         let check = |prepared: &Prepared| prepared.configuration(&text).map(drop);
         let change = RouteChange { configuration: Some(text.clone()), ..RouteChange::default() };
         self.change(caller, agent, request.epoch, change, check).await
-    }
-
-    /// Changes what an operator grants a deployment. The effective grant is the
-    /// intersection with what the manifest asks for. What runs, on whatever route, is denied
-    /// at its next call what is no longer granted; what is added is for what begins later.
-    ///
-    /// # Errors
-    /// [`Code::SwapConflict`]; [`Code::DeploymentNotFound`].
-    pub async fn grant(&self, caller: &Caller, agent: &str, request: GrantRequest) -> Result<DeploymentView> {
-        caller.require(Scope::Operate)?;
-        check_granted(&request.grants)?;
-        self.directories.check(&request.grants)?;
-        let text = serde_json::to_string(&request.grants).map_err(Error::internal)?;
-        let change = RouteChange { grants: Some(text), ..RouteChange::default() };
-        self.change(caller, agent, request.epoch, change, |_| Ok(())).await
     }
 
     async fn change(

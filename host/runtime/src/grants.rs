@@ -4,17 +4,22 @@
 //! in force. Everything told here is computed by the algebra of grants, and what a call may
 //! is decided by the gate's own functions. A change names lines by their addresses, is made
 //! under the deployment's turn and is a compare-and-set on its epoch, so of two operators at
-//! once neither undoes what the other did.
+//! once neither undoes what the other did. What leads into the host's machine is given by
+//! whom its owner lets: to operate a tenant is not enough.
 
+use std::sync::Arc;
+
+use tokio::sync::OwnedMutexGuard;
 use troupe_core::grant::{GrantKey, compare};
 use troupe_core::view::{
-    Authority, AuthorityLine, DiffRequest, ExplainRequest, ExplainedLine, Explanation, GrantChange, GrantLine,
-    GrantsDiff, GrantsView, KeyExplanation, LineDiff, Standing,
+    Authority, AuthorityLine, DeploymentView, DiffRequest, ExplainRequest, ExplainedLine, Explanation, GrantChange,
+    GrantLine, GrantRequest, GrantsDiff, GrantsView, KeyExplanation, LineDiff, Standing,
 };
 use troupe_core::{AgentName, Caller, Code, Effect, Error, Grants, ReleaseRef, Result, Scope, limits};
 use troupe_sandbox::{Question, check_grants};
 use troupe_store::{DeploymentRow, RouteChange, check_epoch};
 
+use crate::route::Route;
 use crate::{Runtime, agents};
 
 /// Both keys of a deployment.
@@ -77,8 +82,8 @@ impl Runtime {
     /// not even the epoch.
     ///
     /// # Errors
-    /// [`Code::GrantNotFound`] naming what there is; [`Code::SwapConflict`];
-    /// [`Code::DeploymentNotFound`].
+    /// [`Code::GrantNotFound`] naming what there is; [`Code::AuthScope`] naming a line that
+    /// leads into the host's machine; [`Code::SwapConflict`]; [`Code::DeploymentNotFound`].
     pub async fn change_grants(&self, caller: &Caller, agent: &str, change: GrantChange) -> Result<GrantsView> {
         caller.require(Scope::Operate)?;
         self.require_ready()?;
@@ -91,16 +96,55 @@ impl Runtime {
             return Ok(keys.view());
         }
         check_granted(&granted)?;
-        self.directories.check(&granted)?;
-        let text = serde_json::to_string(&granted).map_err(Error::internal)?;
-        let release = self.release_row(caller, &serving(&keys.row)).await?;
-        let prepared = self.prepare(&release).await?;
-        let route = RouteChange { grants: Some(text), ..RouteChange::default() };
-        let epoch = Some(keys.row.epoch);
-        let route = self.put_in_force(changing, prepared, &caller.tenant, &name, epoch, route).await?;
+        let route = self.put_granted(caller, changing, &keys.row, &granted).await?;
         keys.row = route.row.clone();
         keys.granted = granted;
         Ok(keys.view())
+    }
+
+    /// Replaces what an operator grants a deployment. The effective grant is the
+    /// intersection with what the manifest asks for. What runs, on whatever route, is denied
+    /// at its next call what is no longer granted; what is added is for what begins later.
+    ///
+    /// # Errors
+    /// [`Code::AuthScope`] naming a line that leads into the host's machine;
+    /// [`Code::SwapConflict`]; [`Code::DeploymentNotFound`].
+    pub async fn grant(&self, caller: &Caller, agent: &str, request: GrantRequest) -> Result<DeploymentView> {
+        caller.require(Scope::Operate)?;
+        check_granted(&request.grants)?;
+        self.require_ready()?;
+        let name: AgentName = agent.parse().map_err(|_| agents::unknown(agent))?;
+        let changing = self.routes.turn(&caller.tenant, &name).lock_owned().await;
+        let row = self.deployment_row(caller, agent).await?;
+        check_epoch(&name, row.epoch, request.epoch)?;
+        let route = self.put_granted(caller, changing, &row, &request.grants).await?;
+        Ok(route.view())
+    }
+
+    /// Puts what an operator grants in force, in the turn of the deployment whose row is `row`.
+    /// Whether the caller may grant it is asked before anything is looked up on the machine.
+    async fn put_granted(
+        &self,
+        caller: &Caller,
+        changing: OwnedMutexGuard<()>,
+        row: &DeploymentRow,
+        grants: &Grants,
+    ) -> Result<Arc<Route>> {
+        if let Some(line) = grants.reaches_beyond(&granted(row)?) {
+            let into = format_args!("the line `{line}` leads into the host's machine or network");
+            caller.require(Scope::Machine).map_err(|error| error.context(into))?;
+        }
+        self.check_directories(grants).await?;
+        let text = serde_json::to_string(grants).map_err(Error::internal)?;
+        let prepared = self.prepare(&self.release_row(caller, &serving(row)).await?).await?;
+        let change = RouteChange { grants: Some(text), ..RouteChange::default() };
+        self.put_in_force(changing, prepared, &caller.tenant, &row.agent, Some(row.epoch), change).await
+    }
+
+    /// Looks at the directories of the machine that are named, away from what must not block.
+    async fn check_directories(&self, grants: &Grants) -> Result<()> {
+        let (directories, grants) = (self.directories.clone(), grants.clone());
+        tokio::task::spawn_blocking(move || directories.check(&grants)).await.map_err(Error::internal)?
     }
 
     /// Compares what is in force with what something else would allow.
@@ -229,10 +273,7 @@ impl Runtime {
         let row = self.deployment_row(caller, agent).await?;
         let release = self.release_row(caller, &serving(&row)).await?;
         let asked = agents::manifest(&release)?.capabilities.grants();
-        let granted = match &row.grants {
-            Some(text) => serde_json::from_str(text).map_err(Error::internal)?,
-            None => Grants::default(),
-        };
+        let granted = granted(&row)?;
         Ok(Keys { row, asked, granted })
     }
 
@@ -250,11 +291,16 @@ fn serving(row: &DeploymentRow) -> ReleaseRef {
     ReleaseRef { agent: row.agent.clone(), version: row.serving.clone() }
 }
 
+/// What the operator of a deployment grants.
+fn granted(row: &DeploymentRow) -> Result<Grants> {
+    row.grants.as_deref().map_or_else(|| Ok(Grants::default()), serde_json::from_str).map_err(Error::internal)
+}
+
 /// Checks what an operator shall grant in all.
 ///
 /// # Errors
 /// [`Code::RequestInvalid`] if there are too many lines; those of [`check_grants`].
-pub(crate) fn check_granted(grants: &Grants) -> Result<()> {
+fn check_granted(grants: &Grants) -> Result<()> {
     let (lines, most) = (grants.http.len(), limits::HTTP_REQUESTS_MAX);
     if lines > most {
         let message = format!("{lines} lines of `http` are granted; a deployment has at most {most}");

@@ -13,7 +13,7 @@ use troupe_tests::{Answer, Client, Host, guests, redacted_json};
 use crate::{empty_host, host};
 
 /// Every scope that a key may have.
-const ALL: [&str; 5] = ["read", "run", "operate", "admin", "metrics"];
+const ALL: [&str; 6] = ["read", "run", "operate", "admin", "metrics", "machine"];
 
 /// A client of a tenant of its own, which may do everything there.
 async fn neighbour(host: &Host) -> Client {
@@ -226,4 +226,54 @@ async fn g80_a_scope_opens_what_it_names_and_nothing_else() {
         }
     }
     assert_eq!(owner.get("/api/v1/deployments/echo").await.of(200)["epoch"], 3, "two changes by `operate` alone");
+}
+
+#[tokio::test]
+async fn g80_who_operates_a_tenant_does_not_reach_into_the_machine_and_its_network() {
+    let host = empty_host().await;
+    let owner = host.client();
+    owner.publish(guests().files.archive("1.0.0")).await.of(201);
+    owner.swap("files", "1.0.0").await.of(200);
+    let operator = owner.with_key("default", &["read", "operate"]).await;
+    let trusted = owner.with_key("default", &["read", "operate", "machine"]).await;
+    let place = tempfile::TempDir::new().unwrap();
+    let place = place.path().canonicalize().unwrap();
+    let path = "/api/v1/deployments/files/grants";
+    let set = async |client: &Client, grants: &Value| client.put(path, &json!({ "grants": grants })).await;
+    let add = async |client: &Client, grants: &Value| {
+        client.send(client.request(Method::PATCH, path).json(&json!({ "set": grants }))).await
+    };
+
+    let directory = |access: &str| json!({ "files": [{ "name": "in", "path": place, "access": access }] });
+    let lines = [
+        (directory("read"), "files/in"),
+        (json!({ "files": [{ "name": "in", "path": "/nowhere" }] }), "files/in"),
+        (json!({ "http": [{ "id": "lan", "host": "db.example.com", "private": true }] }), "http/lan"),
+        (json!({ "http": [{ "id": "imds", "scheme": "http", "host": "169.254.169.254" }] }), "http/imds"),
+    ];
+    // A place that is anybody's to name is no leave to name one.
+    set(&operator, &json!({ "files": [{ "name": "in", "path": "*" }] })).await.of(200);
+    for (grants, line) in &lines {
+        for refused in [set(&operator, grants).await, add(&operator, grants).await] {
+            let told = format!(
+                "the line `{line}` leads into the host's machine or network: this token lacks the scope `machine`; \
+                 use one that has it"
+            );
+            assert_eq!(refused.problem(403, "auth.scope")["detail"], told);
+        }
+    }
+    let epoch = async || owner.get(path).await.of(200)["epoch"].clone();
+    assert_eq!(epoch().await, 2, "nothing but what is anybody's was granted");
+
+    // Whoever the owner lets do so grants it; then it is there, and to be narrowed and taken away.
+    add(&trusted, &directory("read-write")).await.of(200);
+    add(&operator, &json!({ "state": { "bytes": 1024, "keys": 1 } })).await.of(200);
+    set(&operator, &directory("read")).await.of(200);
+    set(&operator, &directory("read-write")).await.problem(403, "auth.scope");
+    set(&operator, &json!({})).await.of(200);
+    set(&operator, &directory("read")).await.problem(403, "auth.scope");
+    // Leave to reach the machine is none to operate.
+    let alone = owner.with_key("default", &["read", "machine"]).await;
+    let problem = set(&alone, &directory("read")).await.problem(403, "auth.scope");
+    assert!(problem["detail"].as_str().unwrap().contains("`operate`"), "{problem}");
 }

@@ -136,6 +136,14 @@ proptest! {
     }
 
     #[test]
+    fn what_is_narrower_reaches_no_further_into_the_machine(mut a in grants(), b in grants()) {
+        // Of what is anybody's to name, each name reaches further.
+        a.files.retain(|grant| grant.path != Place::Anywhere);
+        prop_assert_eq!(a.intersect(&b).reaches_beyond(&a), None);
+        prop_assert_eq!(a.reaches_beyond(&a), None);
+    }
+
+    #[test]
     fn nothing_is_granted_by_default(a in grants()) {
         prop_assert_eq!(Grants::default().intersect(&a), Grants::default());
         prop_assert!(!Grants::default().is_wider_than(&a));
@@ -286,4 +294,29 @@ fn an_address_nobody_knows_is_refused_with_an_example() {
         let error = wrong.parse::<GrantKey>().unwrap_err();
         assert!(error.message.ends_with("is not the address of a grant, such as `state` or `http/ID`"), "{error}");
     }
+}
+
+#[test]
+fn a_line_into_the_machine_is_told_from_those_that_a_tenant_has_to_itself() {
+    let read = |grants: serde_json::Value| serde_json::from_value::<Grants>(grants).unwrap();
+    let beyond = |after: serde_json::Value, before: serde_json::Value| {
+        read(after).reaches_beyond(&read(before)).map(|key| key.to_string())
+    };
+    let own = serde_json::json!({
+        "state": { "bytes": 10, "keys": 1 },
+        "http": [{ "id": "public", "host": "*.example.com" }],
+        "files": [{ "name": "work" }, { "name": "in", "path": "*" }],
+    });
+    assert_eq!(beyond(own.clone(), serde_json::json!({})), None);
+    let inside = serde_json::json!({ "http": [{ "id": "lan", "host": "db.example.com", "private": true }] });
+    let address = serde_json::json!({ "http": [{ "id": "imds", "host": "169.254.169.254", "scheme": "http" }] });
+    let place = serde_json::json!({ "files": [{ "name": "in", "path": "/srv/in" }] });
+    for (line, named) in [(&inside, "http/lan"), (&address, "http/imds"), (&place, "files/in")] {
+        // A directory that is anybody's to name is no leave to name one of the machine.
+        assert_eq!(beyond(line.clone(), own.clone()).as_deref(), Some(named));
+        assert_eq!(beyond(line.clone(), line.clone()), None);
+    }
+    let writable = serde_json::json!({ "files": [{ "name": "in", "path": "/srv/in", "access": "read-write" }] });
+    assert_eq!(beyond(writable.clone(), place.clone()).as_deref(), Some("files/in"));
+    assert_eq!(beyond(place, writable), None);
 }

@@ -44,7 +44,7 @@ async fn nobody_gives_more_than_it_has() {
     let admin = host.client().with_key("default", &["admin", "read"]).await;
     give(&admin, &["read"]).await.of(201);
     give(&admin, &["admin"]).await.of(201);
-    for wrong in [&["operate"][..], &["read", "run"], &["metrics"]] {
+    for wrong in [&["operate"][..], &["read", "run"], &["metrics"], &["machine"]] {
         let problem = give(&admin, wrong).await.problem(403, "auth.scope");
         assert!(problem["detail"].as_str().unwrap().contains(wrong[wrong.len() - 1]), "{problem}");
     }

@@ -46,7 +46,7 @@ async fn a_name_is_taken_once_and_follows_the_grammar() {
 #[tokio::test]
 async fn tenants_are_the_owners_alone() {
     let host = empty_host().await;
-    let key = host.client().with_key("default", &["read", "run", "operate", "admin", "metrics"]).await;
+    let key = host.client().with_key("default", &["read", "run", "operate", "admin", "metrics", "machine"]).await;
     key.get("/api/v1/tenants").await.problem(403, "auth.scope");
     key.get("/api/v1/tenants/nobody").await.problem(403, "auth.scope");
     key.post("/api/v1/tenants", &json!({ "name": "mine" })).await.problem(403, "auth.scope");
