@@ -91,6 +91,15 @@ async fn handles_that_are_never_given_back_are_counted() {
 }
 
 #[tokio::test]
+async fn headers_that_the_host_holds_for_the_guest_are_counted_wherever_they_are_kept() {
+    let mut host = host().await;
+    let answer = ask(&mut host, "hoard_answers", json!({})).await;
+    assert_snapshot!(answer.failure("limit.transfer")["message"].as_str().unwrap(), @"the agent holds more than 32 MiB of headers and addresses of requests and answers");
+    let told = ask(&mut host, "hoard_trailers", json!({})).await.output();
+    assert_snapshot!(told["text"].as_str().unwrap(), @r#"ErrorCode::InternalError(Some("trailers of a request are not sent; leave them out"))"#);
+}
+
+#[tokio::test]
 async fn an_answer_may_be_large_but_not_larger_than_the_limit() {
     let mut host = host().await;
     let small = ask(&mut host, "huge_output", json!({ "bytes": 1 << 20 })).await.output();

@@ -1,9 +1,11 @@
 //! Misbehaves in one way a skill, so that the tests can show that the host holds.
 //!
-//! `greed` takes time, memory, stack, handles and host calls without end; `reach` looks
-//! for what it should not see and says what it should not say.
+//! `greed` takes time, memory, stack, handles and host calls without end; `hoard` has the
+//! host hold things; `reach` looks for what it should not see and says what it should not
+//! say.
 
 mod greed;
+mod hoard;
 mod reach;
 
 use reach::{Clock, Environment, Text};
@@ -186,5 +188,18 @@ impl Hostile {
     #[skill(effect = "read")]
     fn clock(&self) -> Result<Clock, Failure> {
         Ok(reach::clock())
+    }
+
+    /// Makes answers with the longest headers for ever, though nobody asked it anything.
+    #[skill(effect = "read")]
+    fn hoard_answers(&self) -> Result<(), Failure> {
+        hoard::answers()
+    }
+
+    /// Ends the body of a request that it never sends with the longest trailers, and tells
+    /// what came of it.
+    #[skill(effect = "read")]
+    fn hoard_trailers(&self) -> Result<Text, Failure> {
+        Ok(Text::of(hoard::trailers()))
     }
 }

@@ -38,7 +38,7 @@ pub struct Clock {
 }
 
 impl Text {
-    fn of<E: Display>(result: Result<String, E>) -> Self {
+    pub fn of<E: Display>(result: Result<String, E>) -> Self {
         match result {
             Ok(text) => Self { ok: true, text },
             Err(error) => Self { ok: false, text: error.to_string() },

@@ -3,15 +3,19 @@
 //! The attack: ten thousand requests, each with a method of a megabyte, or as many copies
 //! of the longest headers there may be: gigabytes that count as nobody's memory. The rule:
 //! each part has its longest form, and all that the invocation's handles hold together is
-//! bounded. It is looked at anew whenever the guest may have added a quarter of the bound.
+//! bounded, also of answers that the guest makes though nobody asks it. It is looked at anew
+//! whenever the guest may have added a quarter of the bound.
 
 use http::HeaderMap;
 use troupe_core::{Code, Error, limits};
 use wasmtime::component::{LinkerInstance, Resource};
 use wasmtime::{Result, StoreContextMut};
 use wasmtime_wasi_http::p2::HeaderResult;
-use wasmtime_wasi_http::p2::bindings::http::types::{HeaderError, HostFields as _, HostOutgoingRequest as _, Method};
-use wasmtime_wasi_http::p2::types::{HostIncomingResponse, HostOutgoingRequest};
+use wasmtime_wasi_http::p2::bindings::http::types::{
+    ErrorCode, HeaderError, HostFields as _, HostOutgoingBody as Bodies, HostOutgoingRequest as _, Method,
+};
+use wasmtime_wasi_http::p2::body::HostOutgoingBody;
+use wasmtime_wasi_http::p2::types::{HostIncomingResponse, HostOutgoingRequest, HostOutgoingResponse};
 use wasmtime_wasi_http::{FieldMap, WasiHttpView as _};
 
 use crate::context::Context;
@@ -80,6 +84,12 @@ pub(super) fn shadow(types: &mut LinkerInstance<'_, Context>) -> Result<()> {
             let fits = bytes <= limits::HTTP_HEAD_BYTES_MAX;
             Ok((if fits { context.http().set_path_with_query(request, target)? } else { Err(()) },))
         },
+    )?;
+    types.func_wrap(
+        "[static]outgoing-body.finish",
+        |mut store: Store<'_>, (body, trailers): (Resource<HostOutgoingBody>, Option<Resource<FieldMap>>)| {
+            Ok((store.data_mut().finish(body, trailers)?,))
+        },
     )
 }
 
@@ -91,6 +101,26 @@ fn told<T>(result: HeaderResult<T>) -> Result<std::result::Result<T, HeaderError
 }
 
 impl Context {
+    /// Ends a body. Trailers are refused, since they are not sent: kept with a request that is
+    /// not sent either, nobody would count them.
+    fn finish(
+        &mut self,
+        body: Resource<HostOutgoingBody>,
+        trailers: Option<Resource<FieldMap>>,
+    ) -> Result<std::result::Result<(), ErrorCode>> {
+        self.count()?;
+        if let Some(trailers) = trailers {
+            self.table.delete(trailers)?;
+            Bodies::drop(&mut self.http(), body)?;
+            let why = "trailers of a request are not sent; leave them out".to_owned();
+            return Ok(Err(ErrorCode::InternalError(Some(why))));
+        }
+        match Bodies::finish(&mut self.http(), body, None) {
+            Ok(()) => Ok(Ok(())),
+            Err(error) => error.downcast().map(Err),
+        }
+    }
+
     /// Counts a call by which the guest has the host hold more bytes.
     pub(super) fn hold(&mut self, bytes: usize) -> Result<()> {
         self.count()?;
@@ -114,6 +144,9 @@ fn bytes_held(entry: &(dyn std::any::Any + Send)) -> usize {
         return bytes_of(fields);
     }
     if let Some(response) = entry.downcast_ref::<HostIncomingResponse>() {
+        return bytes_of(&response.headers);
+    }
+    if let Some(response) = entry.downcast_ref::<HostOutgoingResponse>() {
         return bytes_of(&response.headers);
     }
     let Some(request) = entry.downcast_ref::<HostOutgoingRequest>() else { return 0 };
