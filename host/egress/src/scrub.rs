@@ -19,16 +19,19 @@ mod forms;
 #[cfg(test)]
 mod tests;
 
-use aho_corasick::AhoCorasick;
-use troupe_core::{Code, Error, Result, limits};
+use std::fmt;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use troupe_core::{Code, Digest, Error, Result, limits};
+use zeroize::Zeroizing;
 
 /// Marks in order of preference. One is usable if no form of a secret can arise from it
 /// and the bytes around it.
 const MARKS: [&[u8]; 3] = [b"[redacted]", b"<redacted>", b"***"];
 
 /// Knows a set of secrets in all their forms.
-#[derive(Debug)]
 pub struct Scrubber {
+    id: Digest,
     search: AhoCorasick,
     /// The length of the longest form.
     longest: usize,
@@ -62,8 +65,28 @@ impl Scrubber {
             Error::new(Code::CredentialsInvalid, "the secrets hold every byte there is; none is left to mark them with")
         })?;
         let longest = forms.iter().map(Vec::len).max().unwrap_or(0);
-        let search = AhoCorasick::new(&forms).map_err(Error::internal)?;
-        Ok(Self { search, longest, mark })
+        let mut named = Vec::new();
+        for form in &forms {
+            named.extend_from_slice(&(form.len() as u64).to_le_bytes());
+            named.extend_from_slice(form);
+        }
+        let id = Digest::of(&Zeroizing::new(named));
+        // Chosen by itself, it would be the kind that is fastest and takes megabytes of memory
+        // for one long token.
+        let kind = Some(AhoCorasickKind::ContiguousNFA);
+        let search = AhoCorasick::builder().kind(kind).build(&forms).map_err(Error::internal)?;
+        Ok(Self { id, search, longest, mark })
+    }
+
+    /// The same for whoever knows the same secrets, and never told to anybody.
+    pub const fn id(&self) -> Digest {
+        self.id
+    }
+
+    /// The length of the longest form, in bytes. Of two that search one text, the longer goes
+    /// first: its secret may hold that of the other.
+    pub const fn longest(&self) -> usize {
+        self.longest
     }
 
     /// Scrubs a whole text.
@@ -77,6 +100,13 @@ impl Scrubber {
     /// Begins to scrub a text that comes in pieces.
     pub fn stream(&self) -> ScrubStream<'_> {
         ScrubStream { scrubber: self, held: Vec::new(), covered: 0, found: false }
+    }
+}
+
+impl fmt::Debug for Scrubber {
+    /// Neither the forms nor a digest of them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scrubber").finish_non_exhaustive()
     }
 }
 
@@ -154,5 +184,7 @@ fn mark_for(forms: &[Vec<u8>]) -> Option<Vec<u8>> {
     if let Some(mark) = MARKS.iter().copied().find(|mark| usable(mark)) {
         return Some(mark.to_vec());
     }
-    (0..=u8::MAX).find(|byte| forms.iter().all(|form| !form.contains(byte))).map(|byte| vec![byte])
+    // What can stand in a header, and in JSON as it is, before any other.
+    let plain = (b'!'..=b'~').filter(|byte| !b"\"\\".contains(byte));
+    plain.chain(0..=u8::MAX).find(|byte| forms.iter().all(|form| !form.contains(byte))).map(|byte| vec![byte])
 }

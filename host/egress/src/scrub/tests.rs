@@ -67,6 +67,29 @@ fn the_mark_never_becomes_part_of_a_secret() {
 }
 
 #[test]
+fn the_mark_can_stand_in_a_header_and_in_json() {
+    let secret = "[redacted]<redacted>***";
+    let clean = scrub(secret, &format!("a{secret}b"));
+    assert!(clean.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte)), "{clean:?}");
+    assert!(clean.starts_with('a') && clean.ends_with('b') && clean.len() == 3, "{clean:?}");
+}
+
+#[test]
+fn who_knows_the_same_secrets_is_the_same_and_shows_none() {
+    let of = |secrets: &[&[u8]]| Scrubber::new(secrets.iter().copied()).unwrap();
+    assert_eq!(of(&[b"abcdefgh", b"ijklmnop"]).id(), of(&[b"ijklmnop", b"abcdefgh", b"abcdefgh"]).id());
+    assert_ne!(of(&[b"abcdefgh", b"ijklmnop"]).id(), of(&[b"abcdefgh"]).id());
+    assert_eq!(format!("{:?}", of(&[b"abcdefgh"])), "Scrubber { .. }");
+}
+
+#[test]
+fn a_search_for_a_long_token_takes_little_memory() {
+    let token: Vec<u8> = (0..4096_u32).map(|n| b'a' + u8::try_from(n * n % 25).unwrap()).collect();
+    let scrubber = Scrubber::new([token.as_slice()]).unwrap();
+    assert!(scrubber.search.memory_usage() < 4 << 20, "{}", scrubber.search.memory_usage());
+}
+
+#[test]
 fn a_short_secret_is_refused_without_being_shown() {
     let error = Scrubber::new([&b"hunter2"[..]]).unwrap_err();
     assert_eq!(error.code, Code::CredentialsInvalid);
