@@ -3,8 +3,8 @@
 //! It is the same attempt: same release, configuration, seed and times. The guest runs from
 //! its beginning and is answered from the journal, so it comes to where it was without doing
 //! anything a second time, and goes on from there, under the grants of now. An attempt that
-//! cannot be resumed starts over if it wrote nothing; otherwise nobody can tell what is left
-//! to do, and it ends in doubt.
+//! cannot be resumed starts over if it wrote nothing, neither before nor since it was taken
+//! up again; otherwise nobody can tell what is left to do, and it ends in doubt.
 
 use std::sync::Arc;
 
@@ -28,7 +28,6 @@ impl Runtime {
         let (head, rows) = journal.ok_or_else(|| Error::internal("a task that began has no journal"))?;
         let deployment = self.store.deployment(&tenant, &row.agent).await?;
         let deployment = deployment.ok_or_else(|| Error::internal("a task that began has no deployment"))?;
-        let wrote = rows.iter().any(|row| row.write);
         let recording = Recording::new(rows.into_iter().map(recorded).collect(), Then::GoOn);
         let (place, stop) = self.place(&row)?;
         let was_suspended = recording.suspended_since().is_some();
@@ -57,10 +56,10 @@ impl Runtime {
         match entered {
             Ok(entered) => {
                 let seat = Seat { slot, place, entered, stop };
-                self.run_attempt(accepted, row, head, seat, Some((recording, wrote))).await.map(drop)
+                self.run_attempt(accepted, row, head, seat, Some(recording)).await.map(drop)
             }
             Err(error) => {
-                self.settle_unresumed(&accepted, wrote, &error).await?;
+                self.settle_unresumed(&accepted, &error).await?;
                 drop(place);
                 self.queue_pending().await
             }
@@ -98,11 +97,11 @@ impl Runtime {
 
     /// Settles an attempt that cannot be resumed, for the reason `why`. What starts over is to
     /// be queued once nothing of the attempt is left here.
-    pub(super) async fn settle_unresumed(&self, accepted: &Accepted, wrote: bool, why: &Error) -> Result<()> {
+    pub(super) async fn settle_unresumed(&self, accepted: &Accepted, why: &Error) -> Result<()> {
         let pin = &accepted.pin;
         tracing::warn!(tenant = %pin.tenant, task = %pin.task, cause = why.cause_chain(), "a task cannot be resumed: {why}");
-        if !wrote {
-            return self.store.start_over(pin).await;
+        if self.store.start_over(pin).await? {
+            return Ok(());
         }
         let message = format!(
             "the host stopped while the task ran, which had written by then, and it cannot be resumed ({why}); \

@@ -194,18 +194,18 @@ impl Runtime {
     }
 
     /// Runs an attempt to its end, or until it is suspended, and commits that. A resumed one
-    /// has its recording, and whether that holds a write.
+    /// has its recording.
     pub(super) async fn run_attempt(
         &self,
         accepted: Arc<Accepted>,
         row: TaskRow,
         head: JournalHead,
         seat: Seat,
-        resumed: Option<(Recording, bool)>,
+        recording: Option<Recording>,
     ) -> Result<TaskRow> {
         let Seat { slot, place, mut entered, stop } = seat;
         let route = Arc::clone(&entered.route);
-        let (recording, wrote) = resumed.unzip();
+        let resumed = recording.is_some();
         let (time, life) = times(&row, &head, recording.as_ref(), self.clock.now());
         let invocation = Invocation {
             facts: facts(&row, &head, &route),
@@ -231,11 +231,12 @@ impl Runtime {
         let running = Running::one();
         let outcome = self.sandbox.perform(&route.agent, invocation, row.skill.as_str(), &row.input).await;
         drop(running);
-        if let (Some(wrote), Err(error)) = (wrote, &outcome.result)
+        if resumed
+            && let Err(error) = &outcome.result
             && matches!(error.code, Code::ReplayDiverged | Code::ReplayImpossible)
         {
             drop((slot, entered));
-            self.settle_unresumed(&accepted, wrote, error).await?;
+            self.settle_unresumed(&accepted, error).await?;
             drop(place);
             self.queue_pending().await?;
             return Ok(row);

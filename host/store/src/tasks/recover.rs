@@ -51,12 +51,13 @@ impl Store {
         self.write(move |tx| Box::pin(recover(tx, owner, name))).await
     }
 
-    /// Gives up an attempt that cannot be resumed and has written nothing: the task is
-    /// pending, as if it had not been begun.
+    /// Gives up an attempt that cannot be resumed: the task is pending, as if it had not been
+    /// begun. One that has written anything by now is not given up; then nothing changes, and
+    /// the answer is no.
     ///
     /// # Errors
     /// Those of [`Store::commit`].
-    pub async fn start_over(&self, pin: &Pin) -> Result<()> {
+    pub async fn start_over(&self, pin: &Pin) -> Result<bool> {
         let pin = pin.clone();
         self.write(move |tx| Box::pin(start_over(tx, pin))).await
     }
@@ -237,8 +238,11 @@ async fn resume(tx: &mut Tx, tenant: &TenantId, task: TaskId) -> Done<()> {
 }
 
 /// The next claim makes a new attempt on the release that serves then.
-async fn start_over(tx: &mut Tx, pin: Pin) -> Done<()> {
+async fn start_over(tx: &mut Tx, pin: Pin) -> Done<bool> {
     commit::check(tx, &pin).await?;
+    if last_write(&mut tx.connection, &pin.tenant, pin.task, pin.attempt).await?.is_some() {
+        return Ok(false);
+    }
     pend(
         tx,
         &pin.tenant,
@@ -248,7 +252,8 @@ async fn start_over(tx: &mut Tx, pin: Pin) -> Done<()> {
          where tenant = $1 and id = $2
          returning *",
     )
-    .await
+    .await?;
+    Ok(true)
 }
 
 async fn pend(tx: &mut Tx, tenant: &TenantId, task: TaskId, statement: &'static str) -> Done<()> {
