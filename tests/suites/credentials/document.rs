@@ -63,6 +63,17 @@ async fn a_changed_document_is_in_force_without_a_restart_and_a_broken_one_is_no
     bench.get(&service, "/").await;
     assert_eq!(shown().as_deref(), Some("Bearer canary-number-two"));
 
+    // One that is open to others is not in force until it is closed, which is all it takes.
+    let (path, new) = (bench.host.data_dir().join("credentials.toml"), bench.host.data_dir().join("new.toml"));
+    let allow = |path: &Path, mode: u32| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    std::fs::write(&new, table("ONE")).unwrap();
+    allow(&new, 0o644);
+    let from = bench.host.said().len();
+    std::fs::rename(&new, &path).unwrap();
+    bench.host.says(from, |said| said.contains("credentials.toml is open to other users (mode 644)")).await;
+    allow(&path, 0o600);
+    bench.until(&service, "/", |_| shown().as_deref() == Some("Bearer canary-number-one")).await;
+
     let from = bench.host.said().len();
     std::fs::remove_file(bench.host.data_dir().join("credentials.toml")).unwrap();
     bench.host.says(from, |said| said.contains("the changed document of credentials is in force")).await;

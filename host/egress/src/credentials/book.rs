@@ -173,10 +173,11 @@ impl Book {
     }
 }
 
-/// What tells one state of a file from another; none if there is no file.
+/// What tells one state of a file from another, also where its mode alone differs; none if
+/// there is no file.
 fn mark(path: &Path) -> Option<(i64, i64, u64, u64)> {
     let found = std::fs::metadata(path).ok()?;
-    Some((found.mtime(), found.mtime_nsec(), found.len(), found.ino()))
+    Some((found.ctime(), found.ctime_nsec(), found.len(), found.ino()))
 }
 
 /// Reads a document; none if there is no file.
