@@ -81,7 +81,7 @@ impl Host {
             store,
             layout,
             sandbox,
-            directories: Directories::new(data_dir.path()),
+            directories: Directories::new(data_dir.path(), clock.clone()),
             admission: Box::new(ChildAdmission::new(program, ADMISSION_COMMAND)),
             clock,
             entropy,

@@ -29,7 +29,7 @@ use cap_fs_ext::DirExt as _;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use troupe_core::grant::{FilesGrant, Place};
-use troupe_core::{AgentName, Code, Error, Grants, Result, TenantId, limits};
+use troupe_core::{AgentName, Clock, Code, Error, Grants, Result, TenantId, limits};
 
 pub(crate) use directory::{Directory, Item, Kind};
 pub(crate) use fault::Fault;
@@ -50,6 +50,7 @@ pub struct Directories(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     data_dir: PathBuf,
+    clock: Arc<dyn Clock>,
     open: Mutex<HashMap<PathBuf, Arc<Directory>>>,
 }
 
@@ -63,8 +64,8 @@ pub struct AgentDirectories {
 
 impl Directories {
     /// The directories of a host whose data directory is `data_dir`.
-    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
-        Self(Arc::new(Inner { data_dir: data_dir.into(), open: Mutex::default() }))
+    pub fn new(data_dir: impl Into<PathBuf>, clock: Arc<dyn Clock>) -> Self {
+        Self(Arc::new(Inner { data_dir: data_dir.into(), clock, open: Mutex::default() }))
     }
 
     /// Those of one agent.
@@ -73,7 +74,8 @@ impl Directories {
     }
 
     /// Checks that grants can work: each directory of the host's machine that they name is
-    /// there, and apart from the data directory. Each is opened anew when it is next used.
+    /// there, and apart from the data directory. Each that is not in use is opened anew when
+    /// it is next used. This blocks.
     ///
     /// # Errors
     /// [`Code::ManifestInvalid`] naming the grant.
@@ -85,7 +87,11 @@ impl Directories {
                 let message = format!("files `{}`: `{}` {why}", grant.name, path.display());
                 Error::new(Code::ManifestInvalid, message)
             })?;
-            self.open().remove(path);
+            // Who writes there now and who comes later take turns, so they share it.
+            let mut known = self.open();
+            if known.get(path).is_some_and(|directory| Arc::strong_count(directory) == 1) {
+                known.remove(path);
+            }
         }
         Ok(())
     }
@@ -114,18 +120,19 @@ impl Directories {
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The open directory `at`, opened by `open` if it is not.
+    /// The open directory `at`, opened by `open` if it is not. A disk that does not answer
+    /// keeps nobody from another; of several who open one at once, all have what the first
+    /// opened.
     fn get(&self, at: PathBuf, open: impl FnOnce() -> Result<Dir, Fault>) -> Result<Arc<Directory>, Fault> {
-        let mut known = self.open();
-        if let Some(directory) = known.get(&at) {
+        if let Some(directory) = self.open().get(&at) {
             return Ok(Arc::clone(directory));
         }
+        let opened = Arc::new(Directory::new(open()?, Arc::clone(&self.0.clock))?);
+        let mut known = self.open();
         if known.len() >= limits::FILES_OPEN_MAX {
             known.retain(|_, directory| Arc::strong_count(directory) > 1);
         }
-        let directory = Arc::new(Directory::new(open()?)?);
-        known.insert(at, Arc::clone(&directory));
-        Ok(directory)
+        Ok(Arc::clone(known.entry(at).or_insert(opened)))
     }
 }
 

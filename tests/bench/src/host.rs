@@ -25,7 +25,7 @@ pub async fn start(dir: &Path) -> Result<Runtime, Failure> {
         store: store(dir).await?,
         layout: Layout::open(&dir.join("releases"))?,
         sandbox: sandbox(dir)?,
-        directories: Directories::new(dir),
+        directories: Directories::new(dir, Arc::new(SystemClock)),
         admission: Box::new(ChildAdmission::new(std::env::current_exe()?, ADMISSION)),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),

@@ -1,14 +1,15 @@
 //! One open directory: finding, reading and listing.
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
-use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 
 use cap_fs_ext::{DirExt as _, FollowSymlinks, OpenOptionsFollowExt as _};
 use cap_std::fs::{Dir, FileExt as _, Metadata, MetadataExt as _, OpenOptions, OpenOptionsExt as _};
 use rustix::fs::OFlags;
 use sha2::{Digest as _, Sha256};
-use troupe_core::limits;
+use troupe_core::{Clock, limits};
 
 use super::fault::Fault;
 use super::path::{self, FilePath};
@@ -18,6 +19,7 @@ use super::usage::Usage;
 #[derive(Debug)]
 pub(crate) struct Directory {
     pub(super) root: Dir,
+    pub(super) clock: Arc<dyn Clock>,
     /// The file system that it is on.
     device: u64,
     /// What it holds, once that was counted.
@@ -64,9 +66,10 @@ pub(crate) struct Item {
 }
 
 impl Directory {
-    pub(super) fn new(root: Dir) -> Result<Self, Fault> {
+    pub(super) fn new(root: Dir, clock: Arc<dyn Clock>) -> Result<Self, Fault> {
         let device = root.dir_metadata()?.dev();
-        Ok(Self { root, device, usage: Mutex::default(), next: AtomicU64::new(0), last: AtomicU64::new(0) })
+        let (usage, next, last) = (Mutex::default(), AtomicU64::new(0), AtomicU64::new(0));
+        Ok(Self { root, clock, device, usage, next, last })
     }
 
     /// Reads at most `length` bytes from `offset` on; none if there is no such file.
@@ -119,7 +122,7 @@ impl Directory {
         Ok(found.map(|found| Stat {
             kind: if found.is_dir() { Kind::Directory } else { Kind::File },
             size: size(&found),
-            modified_ms: found.mtime().saturating_mul(1_000).saturating_add(found.mtime_nsec() / 1_000_000),
+            modified_ms: modified_ms(&found),
             version: version(&found),
         }))
     }
@@ -128,42 +131,53 @@ impl Directory {
     /// bytes; none if there is no such directory. What no path can name is left out.
     pub(crate) fn list(&self, path: &FilePath, after: Option<&str>, limit: usize) -> Result<Option<Vec<Item>>, Fault> {
         let Some(dir) = self.walk(path.parts())? else { return Ok(None) };
-        let mut names = Vec::new();
+        let mut items: BTreeMap<String, Item> = BTreeMap::new();
         for (number, entry) in (1..).zip(dir.entries()?) {
             if number > limits::FILES_SEEN_MAX {
                 return Err(too_many());
             }
             let entry = entry?;
             let Ok(name) = entry.file_name().into_string() else { continue };
-            let kind = entry.file_type()?;
-            if (kind.is_file() || kind.is_dir()) && path::is_name(&name) && after.is_none_or(|after| *name > *after) {
-                names.push(name);
+            let is_full = items.len() >= limit;
+            let is_late = is_full && items.last_key_value().is_none_or(|(last, _)| name > *last);
+            if is_late || !path::is_name(&name) || after.is_some_and(|after| *name <= *after) {
+                continue;
+            }
+            let item = match dir.symlink_metadata(&name) {
+                Ok(found) if found.is_dir() => Item { name: name.clone(), kind: Kind::Directory, size: 0 },
+                Ok(found) if found.is_file() => Item { name: name.clone(), kind: Kind::File, size: found.len() },
+                // It is neither, or was removed a moment ago.
+                _ => continue,
+            };
+            items.insert(name, item);
+            // No more are held than are given.
+            if is_full {
+                items.pop_last();
             }
         }
-        names.sort_unstable();
-        let items = names.into_iter().filter_map(|name| match dir.symlink_metadata(&name) {
-            Ok(found) if found.is_dir() => Some(Item { name, kind: Kind::Directory, size: 0 }),
-            Ok(found) if found.is_file() => Some(Item { name, kind: Kind::File, size: found.len() }),
-            // It was replaced or removed a moment ago.
-            _ => None,
-        });
-        Ok(Some(items.take(limit).collect()))
+        Ok(Some(items.into_values().collect()))
     }
 
     /// Goes down from the granted directory; none if a part is not there, or is a file.
     pub(super) fn walk(&self, way: &[String]) -> Result<Option<Dir>, Fault> {
-        let mut dir = self.root.try_clone()?;
-        for part in way {
-            dir = match dir.open_dir_nofollow(part) {
-                Ok(next) => next,
+        let (dir, missing) = self.descend(way)?;
+        Ok(missing.is_empty().then_some(dir))
+    }
+
+    /// Goes down as far as there are directories; returns which parts of the way are left.
+    pub(super) fn descend<'a>(&self, way: &'a [String]) -> Result<(Dir, &'a [String]), Fault> {
+        let (mut dir, mut left) = (self.root.try_clone()?, way);
+        while let Some((part, below)) = left.split_first() {
+            match dir.open_dir_nofollow(part) {
+                Ok(next) => (dir, left) = (next, below),
                 Err(error) => {
                     let found = self.look(&dir, part)?;
-                    return if found.is_some_and(|found| found.is_dir()) { Err(error.into()) } else { Ok(None) };
+                    return if found.is_some_and(|found| found.is_dir()) { Err(error.into()) } else { Ok((dir, left)) };
                 }
-            };
+            }
             self.admit(&dir.dir_metadata()?)?;
         }
-        Ok(Some(dir))
+        Ok((dir, left))
     }
 
     /// What a name in a directory is; none if there is no such name.
@@ -208,6 +222,11 @@ pub(super) fn too_many() -> Fault {
 
 fn size(found: &Metadata) -> u64 {
     if found.is_dir() { 0 } else { found.len() }
+}
+
+/// When something was last changed, in milliseconds since the Unix epoch.
+pub(super) fn modified_ms(found: &Metadata) -> i64 {
+    found.mtime().saturating_mul(1_000).saturating_add(found.mtime_nsec() / 1_000_000)
 }
 
 /// A number that is another whenever the file was replaced or changed.

@@ -1,7 +1,9 @@
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
+use troupe_core::SystemClock;
 use troupe_core::grant::Access;
 
 use super::*;
@@ -15,7 +17,7 @@ impl Home {
     fn new() -> Self {
         let dir = TempDir::new().unwrap();
         fs::create_dir(dir.path().join("data")).unwrap();
-        let directories = Directories::new(dir.path().join("data"));
+        let directories = Directories::new(dir.path().join("data"), Arc::new(SystemClock));
         Self { dir, directories }
     }
 
@@ -58,19 +60,67 @@ fn what_a_dead_host_left_unfinished_is_removed_and_the_rest_is_counted() {
     let first = home.open("acme", Place::Own).unwrap();
     first.write(&at("a/b"), &[0; 10], WIDE).unwrap();
     let work = home.dir.path().join("data/files/acme/agent/work");
-    fs::write(work.join("a/.troupe-0"), [0; 1000]).unwrap();
+    for (name, minutes) in [("a/.troupe-0", 11), ("a/.troupe-1", 9)] {
+        fs::write(work.join(name), [0; 1000]).unwrap();
+        let now = Duration::from_millis(SystemClock.now().as_millis().unsigned_abs());
+        let then = SystemTime::UNIX_EPOCH + now - Duration::from_secs(minutes * 60);
+        fs::File::options().write(true).open(work.join(name)).unwrap().set_modified(then).unwrap();
+    }
     fs::write(work.join("c"), [0; 5]).unwrap();
     symlink("/", work.join("link")).unwrap();
-    let next = Directories::new(home.dir.path().join("data"));
+    let next = Directories::new(home.dir.path().join("data"), Arc::new(SystemClock));
     let home = Home { directories: next, ..home };
     let second = home.open("acme", Place::Own).unwrap();
     assert_eq!(second.count().unwrap(), usage::Usage { bytes: 15, files: 4 });
-    assert!(!work.join("a/.troupe-0").exists());
+    // What is younger may be what another host writes now.
+    assert!(!work.join("a/.troupe-0").exists() && work.join("a/.troupe-1").exists());
     // 15 bytes are there; the file of 10 may become one of 11, no more.
     let quota = Quota { bytes: 16, files: 4 };
     second.write(&at("a/b"), &[0; 11], quota).unwrap();
     assert!(matches!(second.write(&at("a/b"), &[0; 12], quota), Err(Fault::Full(16, _))));
     assert!(matches!(second.write(&at("d"), b"", quota), Err(Fault::Full(4, _))));
+}
+
+#[test]
+fn a_list_is_the_first_names_after_one_however_many_there_are() {
+    let home = Home::new();
+    let directory = home.open("acme", Place::Own).unwrap();
+    for name in ["d", "b", "e", "a", "c/x"] {
+        directory.write(&at(name), b"12", WIDE).unwrap();
+    }
+    symlink("/", home.dir.path().join("data/files/acme/agent/work/aa")).unwrap();
+    let list = |after: Option<&str>, limit: usize| {
+        let items = directory.list(&FilePath::directory("").unwrap(), after, limit).unwrap().unwrap();
+        items.into_iter().map(|item| format!("{} {}", item.name, item.size)).collect::<Vec<_>>().join(", ")
+    };
+    assert_eq!(list(None, 9), "a 2, b 2, c 0, d 2, e 2");
+    assert_eq!(list(None, 3), "a 2, b 2, c 0");
+    assert_eq!(
+        (list(Some("b"), 2), list(Some("e"), 2), list(None, 0)),
+        ("c 0, d 2".into(), String::new(), String::new())
+    );
+}
+
+#[test]
+fn a_directory_in_use_is_not_opened_a_second_time_when_it_is_granted_again() {
+    let home = Home::new();
+    let place = home.dir.path().canonicalize().unwrap().join("free");
+    fs::create_dir(&place).unwrap();
+    let path = || Place::At(place.display().to_string());
+    let granted = Grants {
+        files: vec![FilesGrant { name: "work".into(), access: Access::Read, bytes: 1, files: 1, path: path() }],
+        ..Grants::default()
+    };
+    let held = home.open("acme", path()).unwrap();
+    home.directories.check(&granted).unwrap();
+    assert!(Arc::ptr_eq(&held, &home.open("acme", path()).unwrap()));
+    // Once nobody uses it, what has come to lie there is opened.
+    drop(held);
+    fs::rename(&place, place.with_file_name("aside")).unwrap();
+    fs::create_dir(&place).unwrap();
+    fs::write(place.join("new"), b"").unwrap();
+    home.directories.check(&granted).unwrap();
+    assert_eq!(read(&home.open("acme", path()).unwrap(), "new").as_deref(), Some(&b""[..]));
 }
 
 #[test]

@@ -1,12 +1,18 @@
 //! What a directory holds, and may hold.
 
+use std::time::Duration;
+
 use cap_fs_ext::DirExt as _;
 use cap_std::fs::{Dir, MetadataExt as _, ReadDir};
-use troupe_core::limits;
+use troupe_core::{Timestamp, limits};
 
-use super::directory::{Directory, too_many};
+use super::directory::{Directory, modified_ms, too_many};
 use super::fault::Fault;
 use super::path::TEMPORARY;
+
+/// How old an unfinished file is when nobody writes it any more. A write of the largest file
+/// takes seconds, also on a slow disk, and another host may write in the same directory.
+const UNFINISHED_TIME_MAX: Duration = Duration::from_secs(10 * 60);
 
 /// What may be held.
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +48,8 @@ impl Usage {
 }
 
 impl Directory {
-    /// Counts what is there, and removes what a host that died left unfinished.
+    /// Counts what is there, and removes what a host that died left unfinished. What is being
+    /// written is its writer's to count.
     pub(super) fn count(&self) -> Result<Usage, Fault> {
         let device = self.root.dir_metadata()?.dev();
         let mut usage = Usage::default();
@@ -55,7 +62,10 @@ impl Directory {
             let name = entry?.file_name();
             let Ok(found) = dir.symlink_metadata(&name) else { continue };
             if found.is_file() && name.to_str().is_some_and(|name| name.starts_with(TEMPORARY)) {
-                dir.remove_file(&name)?;
+                let age = self.clock.now().since(Timestamp::from_millis(modified_ms(&found)));
+                if age > UNFINISHED_TIME_MAX {
+                    dir.remove_file(&name)?;
+                }
                 continue;
             }
             usage.files += 1;

@@ -44,7 +44,13 @@ impl Directory {
     pub(crate) fn write(&self, path: &FilePath, bytes: &[u8], quota: Quota) -> Result<(), Fault> {
         let Some((way, name)) = path.split() else { return Err(is_directory()) };
         let mut turn = self.turn()?;
-        let (mut dir, missing) = self.walk_far(way)?;
+        let (mut dir, missing) = self.descend(way)?;
+        // The first that is missing may be a file.
+        if let Some(first) = missing.first()
+            && self.look(&dir, first)?.is_some()
+        {
+            return Err(Fault::Invalid("it leads through a file".to_owned()));
+        }
         let old = if missing.is_empty() { self.look(&dir, name)? } else { None };
         if old.as_ref().is_some_and(Metadata::is_dir) {
             return Err(is_directory());
@@ -121,22 +127,6 @@ impl Directory {
             *usage = Some(self.count()?);
         }
         Ok(Turn(usage))
-    }
-
-    /// Goes down as far as there are directories; returns which are missing.
-    fn walk_far<'a>(&self, way: &'a [String]) -> Result<(Dir, &'a [String]), Fault> {
-        for there in (0..=way.len()).rev() {
-            let (way, missing) = way.split_at(there);
-            let Some(dir) = self.walk(way)? else { continue };
-            // The first that is missing may be a file.
-            if let Some(first) = missing.first()
-                && self.look(&dir, first)?.is_some()
-            {
-                return Err(Fault::Invalid("it leads through a file".to_owned()));
-            }
-            return Ok((dir, missing));
-        }
-        Ok((self.root.try_clone()?, way))
     }
 
     /// A new file with a name that no path can name.

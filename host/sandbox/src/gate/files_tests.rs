@@ -3,6 +3,7 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use tempfile::TempDir;
+use troupe_core::SystemClock;
 use troupe_core::clock::ManualClock;
 use troupe_core::grant::{Access, FilesGrant, Place, StateGrant};
 
@@ -58,7 +59,8 @@ fn gate(home: &Path, grants: Grants, commits_max: usize, recording: Option<Recor
     let start = troupe_core::Timestamp::from_millis(0);
     let commits = Commits::default();
     let ledger = Box::new(Keeping(Arc::clone(&commits), commits_max));
-    let directories = Directories::new(home).of("acme".parse().unwrap(), "agent".parse().unwrap());
+    let directories =
+        Directories::new(home, Arc::new(SystemClock)).of("acme".parse().unwrap(), "agent".parse().unwrap());
     let clock = Arc::new(ManualClock::new(start));
     let references = References::new([0; 32]);
     let guest_clock = GuestClock::new(start);
