@@ -17,11 +17,12 @@
 //!
 //! | exemption's host | opens |
 //! |---|---|
-//! | an address, `10.1.2.3` | exactly that address, unless it names no single machine |
+//! | an address, `10.1.2.3` | exactly that address, unless it names no single machine or is a metadata service |
 //! | a name, `db.internal` | the loopback, private, shared and unique-local addresses the name resolves to; never link-local or metadata addresses |
 //!
-//! The host's own listening sockets stay closed to a grant's exemption; an operator's
-//! mapping to exactly that host and port opens them.
+//! The host's own listening sockets and the metadata services of clouds stay closed to a
+//! grant's exemption; what the operator has written down, a mapping or a server of
+//! credentials, opens exactly that host and port.
 //!
 //! **The reason for the default.** Whoever grants a public name thinks of the public
 //! internet. Nobody who reads a manifest can see where a name will point tomorrow.

@@ -11,7 +11,8 @@ use super::AddressClass;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Exemption {
-    /// Named by a grant. The host's own listening sockets stay closed.
+    /// Named by a grant. The host's own listening sockets and the metadata services of clouds
+    /// stay closed.
     Granted {
         /// Name or address in lower case; an IPv6 address without brackets.
         host: String,
@@ -66,8 +67,14 @@ impl AddressPolicy {
             return refused(format!("`{host}` leads to {class}, which names no machine"));
         }
         let exemption = self.exemption(host, address, class);
-        if self.is_own(address) && !matches!(exemption, Some(Exemption::Mapped { .. })) {
+        let mapped = matches!(exemption, Some(Exemption::Mapped { .. }));
+        if self.is_own(address) && !mapped {
             return refused(format!("port {} of `{host}` is one of this host's own", address.port()));
+        }
+        if class == AddressClass::Metadata && !mapped {
+            return refused(format!(
+                "`{host}` leads to {class}, which no grant opens; what it hands out is the host's"
+            ));
         }
         if class != AddressClass::Public && exemption.is_none() {
             return refused(format!(

@@ -134,14 +134,27 @@ fn an_exempted_name_may_lie_inside_but_never_on_a_link_or_metadata_address() {
 #[test]
 fn an_exempted_address_opens_exactly_that_address() {
     let policy = AddressPolicy::default()
-        .with(Exemption::Granted { host: "169.254.169.254".into(), port: 80 })
+        .with(Exemption::Granted { host: "169.254.1.1".into(), port: 80 })
         .with(Exemption::Granted { host: "fd12::1".into(), port: 80 })
         .with(Exemption::Granted { host: "0.0.0.0".into(), port: 80 });
-    assert!(policy.check("169.254.169.254", socket("169.254.169.254:80")).is_ok());
+    assert!(policy.check("169.254.1.1", socket("169.254.1.1:80")).is_ok());
     assert!(policy.check("fd12::1", socket("[fd12::1]:80")).is_ok());
-    assert!(policy.check("169.254.169.254", socket("169.254.169.253:80")).is_err());
-    assert!(policy.check("169.254.169.254", socket("169.254.169.254:81")).is_err());
+    assert!(policy.check("169.254.1.1", socket("169.254.1.2:80")).is_err());
+    assert!(policy.check("169.254.1.1", socket("169.254.1.1:81")).is_err());
     assert!(policy.check("0.0.0.0", socket("0.0.0.0:80")).is_err());
+}
+
+#[test]
+fn a_metadata_service_is_closed_to_a_grant_and_open_to_what_the_operator_wrote_down() {
+    for address in ["169.254.169.254", "169.254.170.2", "168.63.129.16", "100.100.100.200", "fd00:ec2::254"] {
+        let dialled = SocketAddr::new(ip(address), 80);
+        let granted = AddressPolicy::default().with(Exemption::Granted { host: address.into(), port: 80 });
+        let error = granted.check(address, dialled).unwrap_err();
+        assert_eq!(error.code, Code::DeniedEgress, "{address}");
+        assert!(error.message.contains("leads to a cloud metadata address, which no grant opens"), "{}", error.message);
+        let mapped = granted.with(Exemption::Mapped { host: address.into(), port: 80 });
+        assert!(mapped.check(address, dialled).is_ok(), "{address}");
+    }
 }
 
 #[test]
