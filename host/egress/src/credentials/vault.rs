@@ -248,7 +248,7 @@ impl Vault {
         let now = self.exchanger.clock.now();
         let life = Duration::from_secs(seconds);
         let lives = !life.is_zero();
-        let renew_at = (lives && renewable).then(|| now.plus(life * 2 / 3));
+        let renew_at = (lives && renewable).then(|| now.plus(two_thirds(life)));
         Session { token, renewable, renew_at, ends_at: lives.then(|| now.plus(life)) }
     }
 
@@ -272,6 +272,12 @@ impl Vault {
     }
 }
 
+/// How much of a token's life is over when it is renewed. The life is for Vault to say, and
+/// may be as long as a number is.
+fn two_thirds(life: Duration) -> Duration {
+    life - life / 3
+}
+
 /// The answer as JSON; Vault's ways to say "not now" are told apart from a refusal.
 fn json<T: serde::de::DeserializeOwned>(told: &Told, sent: &[&str]) -> Result<T> {
     told.json(sent).map_err(|mut error| {
@@ -281,4 +287,15 @@ fn json<T: serde::de::DeserializeOwned>(told: &Told, sent: &[&str]) -> Result<T>
         }
         error
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_life_of_any_length_has_two_thirds() {
+        assert_eq!(two_thirds(Duration::from_secs(90)), Duration::from_secs(60));
+        assert_eq!(two_thirds(Duration::from_secs(u64::MAX)).as_secs(), 12_297_829_382_473_034_410);
+    }
 }
