@@ -60,7 +60,10 @@ impl Role {
         ];
         let mut sent = Vec::new();
         match &taker {
-            Taker::Keys(_) => form.extend(self.external_id.as_deref().map(|id| ("ExternalId", id))),
+            Taker::Keys(keys) => {
+                form.extend(self.external_id.as_deref().map(|id| ("ExternalId", id)));
+                sent.extend(keys.secrets().filter_map(|secret| std::str::from_utf8(secret).ok()));
+            }
             Taker::WebIdentity(token) => {
                 form.push(("WebIdentityToken", token.as_str()));
                 sent.push(token.as_str());
