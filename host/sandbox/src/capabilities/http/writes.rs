@@ -26,15 +26,19 @@ impl Writes {
     /// # Errors
     /// [`Code::Cancelled`] if the invocation has ended.
     pub(super) async fn perform<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Result<T> {
+        let ended = || Error::new(Code::Cancelled, "the invocation ended before the request was sent");
         let (tell, told) = oneshot::channel();
-        if let Some(under_way) = self.lock().as_mut() {
+        {
+            let mut writes = self.lock();
+            let under_way = writes.as_mut().ok_or_else(ended)?;
+            // Those that are over are let go of, so that the set does not grow with each write.
             while under_way.try_join_next().is_some() {}
             under_way.spawn(async move {
-                // Whoever let go of it is not told.
+                // Nobody may wait for it any more.
                 let _ = tell.send(work.await);
             });
         }
-        told.await.map_err(|_| Error::new(Code::Cancelled, "the invocation ended before the request was sent"))
+        told.await.map_err(|_| ended())
     }
 
     /// Waits for all that are under way; none begins from now on.
@@ -52,5 +56,29 @@ impl Writes {
 
     fn lock(&self) -> MutexGuard<'_, Option<JoinSet<()>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_write_goes_on_to_its_end_and_none_begins_after_the_invocation_s() {
+        let writes = Writes::default();
+        assert_eq!(writes.perform(async { 1 }).await.unwrap(), 1);
+        let (begin, begun) = oneshot::channel();
+        let (done, seen) = oneshot::channel();
+        {
+            let mut let_go = Box::pin(writes.perform(async move {
+                begun.await.unwrap();
+                done.send(()).unwrap();
+            }));
+            assert!(futures::poll!(&mut let_go).is_pending());
+        }
+        begin.send(()).unwrap();
+        writes.ended().await;
+        seen.await.unwrap();
+        assert_eq!(writes.perform(async { 2 }).await.unwrap_err().code, Code::Cancelled);
     }
 }
