@@ -4,10 +4,12 @@
 //! later answer, or by way of another service, and the guest hands it on by its log or its
 //! output. The rule: from the moment that a value goes out, every answer, log record,
 //! report and output of the invocation is searched for it, in all the spellings that
-//! [`Scrubber`] knows; what is found is replaced by a mark, counted and said. The default:
-//! an invocation whose requests carry nothing of the host's is not searched at all.
+//! [`Scrubber`] knows; what is found is replaced by a mark, counted and said. Once a value
+//! has gone out as it is, no later answer may come compressed or in ranges, where it would
+//! not be found. The default: an invocation whose requests carry nothing of the host's is
+//! not searched at all.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use troupe_egress::Scrubber;
@@ -19,19 +21,35 @@ pub(crate) struct Injected(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     scrubbers: Mutex<Vec<Arc<Scrubber>>>,
+    /// Whether a value itself went out, and not only a signature made with it.
+    exposed: AtomicBool,
     echoes: AtomicU64,
 }
 
 impl Injected {
-    /// Notes that a value is about to go out.
+    /// Notes that a value is about to go out as it is.
     pub(crate) fn add(&self, scrubber: &Arc<Scrubber>) {
+        self.0.exposed.store(true, Ordering::Relaxed);
+        self.add_signer(scrubber);
+    }
+
+    /// Whether a value has gone out as it is.
+    pub(crate) fn is_exposed(&self) -> bool {
+        self.0.exposed.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a request is about to go out signed. A value that was read anew and is the
+    /// same as before is known.
+    pub(crate) fn add_signer(&self, scrubber: &Arc<Scrubber>) {
         let mut scrubbers = self.lock();
-        if !scrubbers.iter().any(|known| Arc::ptr_eq(known, scrubber)) {
-            scrubbers.push(Arc::clone(scrubber));
+        if !scrubbers.iter().any(|known| known.id() == scrubber.id()) {
+            let at = scrubbers.partition_point(|known| known.longest() >= scrubber.longest());
+            scrubbers.insert(at, Arc::clone(scrubber));
         }
     }
 
-    /// Everything to search for from now on.
+    /// Everything to search for from now on, the longest first: it may hold a shorter one,
+    /// whose mark would hide it.
     pub(crate) fn all(&self) -> Vec<Arc<Scrubber>> {
         self.lock().clone()
     }
@@ -47,6 +65,28 @@ impl Injected {
             return text;
         }
         self.echoed();
+        String::from_utf8_lossy(&clean).into_owned()
+    }
+
+    /// How many bytes beyond its length a text that will be cut must have at least, so that
+    /// what begins in it is found whole.
+    pub(crate) fn overhang(&self) -> usize {
+        self.lock().iter().map(|scrubber| scrubber.longest()).sum()
+    }
+
+    /// Takes what was put in out of the first bytes of a text, at least `most` of them where
+    /// nothing is found. What would be cut through is left out.
+    pub(crate) fn scrub_start(&self, text: String, most: usize) -> String {
+        let scrubbers = self.all();
+        let room = most.saturating_add(self.overhang());
+        let Some(start) = text.as_bytes().get(..room).filter(|start| start.len() < text.len() && !scrubbers.is_empty())
+        else {
+            return self.scrub(text);
+        };
+        let clean = scrubbers.iter().fold(start.to_vec(), |clean, scrubber| scrubber.stream().push(&clean));
+        if !start.starts_with(&clean) {
+            self.echoed();
+        }
         String::from_utf8_lossy(&clean).into_owned()
     }
 
@@ -80,10 +120,33 @@ mod tests {
         assert_eq!(injected.scrub("the key is open-sesame".to_owned()), "the key is open-sesame");
         let scrubber = Arc::new(Scrubber::new([&b"open-sesame"[..]]).unwrap());
         injected.add(&scrubber);
-        injected.add(&scrubber);
+        injected.add(&Arc::new(Scrubber::new([&b"open-sesame"[..]]).unwrap()));
         assert_eq!(injected.all().len(), 1);
         assert_eq!(injected.scrub("the key is open-sesame".to_owned()), "the key is [redacted]");
         assert_eq!(injected.scrub("nothing here".to_owned()), "nothing here");
         assert_eq!(injected.echoes(), 1);
+    }
+
+    #[test]
+    fn of_a_text_that_is_cut_no_piece_of_a_secret_stays() {
+        let injected = Injected::default();
+        injected.add(&Arc::new(Scrubber::new([&b"open-sesame"[..]]).unwrap()));
+        let most = 40;
+        for at in 0..200 {
+            let text = format!("{}open-sesame{}open-sesame{}", "x".repeat(at % 50), "y".repeat(at), "z".repeat(200));
+            let clean = injected.scrub_start(text, most);
+            let rest = clean.replace("[redacted]", "");
+            assert!(rest.bytes().all(|byte| b"xyz".contains(&byte)), "{at}: {clean}");
+        }
+        assert_eq!(injected.scrub_start("z".repeat(200), most)[..most], "z".repeat(most));
+    }
+
+    #[test]
+    fn a_secret_that_holds_another_is_taken_out_whole() {
+        let injected = Injected::default();
+        for secret in ["open-sesame", "user:open-sesame:realm", "sesame-seed"] {
+            injected.add(&Arc::new(Scrubber::new([secret.as_bytes()]).unwrap()));
+        }
+        assert_eq!(injected.scrub("<user:open-sesame:realm>".to_owned()), "<[redacted]>");
     }
 }

@@ -17,6 +17,9 @@ use crate::gate::Gate;
 use crate::injected::Injected;
 use crate::port::{LogLevel, LogOrigin, LogRecord, Observer};
 
+/// Longest name of a field; the rest is cut with a mark.
+const FIELD_NAME_BYTES_MAX: usize = 64;
+
 /// The log of one invocation. Clones are the same log.
 #[derive(Clone)]
 pub(crate) struct Log(Arc<Inner>);
@@ -83,10 +86,19 @@ impl Log {
         fields: Vec<(String, String)>,
     ) {
         let at = self.0.gate.now();
+        // What a flood is dropped of costs nothing to search.
+        if !locked(bucket).has_room(at) {
+            return;
+        }
         // Before it is cut to its length, which could go through the middle of a secret.
-        let clean = |text| self.0.injected.scrub(text);
-        let fields = fields.into_iter().map(|(name, value)| (clean(name), clean(value))).collect();
-        let admitted = locked(bucket).admit(at, &clean(message.to_owned()), fields);
+        let clean = |text, most| self.0.injected.scrub_start(text, most);
+        let fields = fields
+            .into_iter()
+            .take(limits::LOG_FIELDS_MAX)
+            .map(|(name, value)| (clean(name, FIELD_NAME_BYTES_MAX), clean(value, limits::LOG_MESSAGE_BYTES_MAX)))
+            .collect();
+        let message = clean(message.to_owned(), limits::LOG_MESSAGE_BYTES_MAX);
+        let admitted = locked(bucket).admit(at, &message, fields);
         if let Some(Admitted { message, fields, dropped }) = admitted {
             self.0.observer.log(LogRecord { origin, level, at, message, fields, dropped });
         }
@@ -120,8 +132,8 @@ impl Bucket {
         Self { tokens: burst, burst, per_second, refilled: now, dropped: 0 }
     }
 
-    /// Bounds and cleans a record; `None` if the bucket does not hold enough for it.
-    fn admit(&mut self, now: Timestamp, message: &str, fields: Vec<(String, String)>) -> Option<Admitted> {
+    /// Whether anything passes now; a record that does not is counted.
+    fn has_room(&mut self, now: Timestamp) -> bool {
         let seconds = u32::try_from(now.since(self.refilled).as_secs()).unwrap_or(u32::MAX);
         if seconds > 0 {
             self.tokens = self.tokens.saturating_add(seconds.saturating_mul(self.per_second)).min(self.burst);
@@ -129,13 +141,20 @@ impl Bucket {
         }
         if self.tokens == 0 {
             self.dropped += 1;
+        }
+        self.tokens > 0
+    }
+
+    /// Bounds and cleans a record; `None` if the bucket does not hold enough for it.
+    fn admit(&mut self, now: Timestamp, message: &str, fields: Vec<(String, String)>) -> Option<Admitted> {
+        if !self.has_room(now) {
             return None;
         }
         let message = clean(message, limits::LOG_MESSAGE_BYTES_MAX);
         let fields: Vec<_> = fields
             .into_iter()
             .take(limits::LOG_FIELDS_MAX)
-            .map(|(name, value)| (clean(&name, 64), clean(&value, limits::LOG_MESSAGE_BYTES_MAX)))
+            .map(|(name, value)| (clean(&name, FIELD_NAME_BYTES_MAX), clean(&value, limits::LOG_MESSAGE_BYTES_MAX)))
             .collect();
         let bytes = message.len() + fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
         let tokens = u32::try_from(bytes / 1024).unwrap_or(u32::MAX).saturating_add(1);

@@ -2,7 +2,8 @@
 //!
 //! The stock streams buffer without a bound when a guest writes nothing, many times
 //! (GHSA-5m8g-xhq4-4h93), so this one is ours: it holds one unfinished line, and what is
-//! finished goes to the log at once.
+//! finished goes to the log at once. Of a long line it holds a little more than the log
+//! takes, so that a secret in it is not cut in two before it is searched for.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -57,9 +58,10 @@ impl LineStream {
         }
         let bytes = bytes.get(..left).unwrap_or(bytes);
         state.printed += bytes.len();
+        let most = limits::LOG_MESSAGE_BYTES_MAX.saturating_add(self.log.injected().overhang()).saturating_add(1);
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let text = piece.strip_suffix(b"\n").unwrap_or(piece);
-            let room = limits::LOG_MESSAGE_BYTES_MAX.saturating_sub(state.line.len());
+            let room = most.saturating_sub(state.line.len());
             state.line.extend(text.iter().take(room));
             if text.len() < piece.len() {
                 let line = std::mem::take(&mut state.line);

@@ -52,9 +52,23 @@ fn a_flood_without_an_end_of_line_holds_one_bounded_line() {
     for _ in 0..200 {
         stream.write(vec![b'x'; WRITE_BYTES_MAX].into()).unwrap();
     }
-    assert!(stream.state.lock().unwrap().line.len() <= limits::LOG_MESSAGE_BYTES_MAX);
+    assert!(stream.state.lock().unwrap().line.len() <= limits::LOG_MESSAGE_BYTES_MAX + 1);
     assert_eq!(seen.messages(LogOrigin::Guest).len(), 0);
     assert_eq!(seen.messages(LogOrigin::Host), ["the agent has printed 4 MiB; what it prints from here on is dropped"]);
+}
+
+#[test]
+fn a_secret_that_lies_across_the_end_of_a_long_line_is_not_cut_in_two() {
+    let (mut stream, seen) = stream();
+    stream.log.injected().add(&Arc::new(troupe_egress::Scrubber::new([&b"open-sesame"[..]]).unwrap()));
+    for before in [limits::LOG_MESSAGE_BYTES_MAX - 5, limits::LOG_MESSAGE_BYTES_MAX, 100] {
+        let line = format!("{}open-sesame{}\n", "x".repeat(before), "y".repeat(100));
+        stream.write(line.into()).unwrap();
+    }
+    let lines = seen.messages(LogOrigin::Guest);
+    assert_eq!(lines.len(), 3);
+    assert!(lines.iter().all(|line| !line.contains("open")), "{lines:?}");
+    assert!(lines[2].ends_with(&format!("[redacted]{}", "y".repeat(100))));
 }
 
 #[test]

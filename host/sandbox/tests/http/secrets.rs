@@ -154,6 +154,41 @@ async fn an_answer_cannot_be_asked_for_in_ranges_that_cut_a_secret() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn after_a_credential_went_out_no_answer_comes_in_ranges_or_compressed() {
+    let bench = Bench::new().await;
+    let grants = json!([
+        { "id": "wiki", "host": "api.example.com", "path_prefix": "/in/", "credential": "token:wiki" },
+        { "id": "open", "host": "api.example.com", "path_prefix": "/open/" },
+        { "id": "zip", "host": "api.example.com", "path_prefix": "/encoded" },
+    ]);
+    let ask = |path: &str, header: (&str, &str)| {
+        let headers = json!([["troupe-explain", "true"], [header.0, header.1]]);
+        json!({ "authority": "api.example.com", "path": path, "headers": headers })
+    };
+    let open = [
+        ask("/open/", ("range", "bytes=0-9")),
+        ask("/encoded", ("accept", "*/*")),
+        ask("/open/", ("accept-encoding", "gzip")),
+    ];
+    let one_by_one = async |requests: Vec<Value>| {
+        let outcome = bench.outcome(grants.clone(), "one_by_one_whole", json!({ "requests": requests })).await;
+        serde_json::from_str::<Vec<Value>>(&outcome.result.unwrap()).unwrap()
+    };
+    // Nothing has gone out yet, so nothing could hide.
+    let free = one_by_one(open.to_vec()).await;
+    assert!(free.iter().all(|answer| answer["status"] == 200), "{free:?}");
+    let mut after = vec![ask("/in/", ("accept", "*/*"))];
+    after.extend(open);
+    let told = one_by_one(after).await;
+    assert_eq!(told[0]["status"], 200);
+    assert!(sentence(&told[1]).starts_with("denied.header: an agent may not set the header `range` here: an earlier"));
+    assert!(sentence(&told[2]).contains("is compressed"), "{told:?}");
+    let asked = |request: &String| request.contains("accept-encoding: gzip\r\n");
+    let seen = bench.server.requests();
+    assert_eq!((asked(&seen[2]), asked(seen.last().unwrap())), (true, false), "{seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_credential_that_cannot_be_used_says_why() {
     let bench = Bench::new().await;
     let grants = json!([{ "id": "a", "host": "api.example.com", "credential": "token:broken" }]);

@@ -35,19 +35,21 @@ pub(super) struct Read {
 pub(super) struct Scrubbing {
     scrubbers: Vec<Arc<Scrubber>>,
     injected: Injected,
-    /// Whether a value went out as it is, so that it could hide in a compressed answer.
+    /// Whether a value has gone out as it is, now or before, so that it could hide in a
+    /// compressed answer.
     must_be_plain: bool,
 }
 
 impl Scrubbing {
     /// Prepares the search of an answer to a request with these headers; none if there is
     /// nothing to search for.
-    pub(super) fn new(injected: &Injected, sent: &HeaderMap, must_be_plain: bool) -> Result<Option<Self>> {
+    pub(super) fn new(injected: &Injected, sent: &HeaderMap) -> Result<Option<Self>> {
         let mut scrubbers = injected.all();
         let header = sent.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
         if let Some((_, signature)) = header.strip_prefix("AWS4-").and_then(|rest| rest.rsplit_once("Signature=")) {
             scrubbers.push(Arc::new(Scrubber::new([signature.as_bytes()])?));
         }
+        let must_be_plain = injected.is_exposed();
         let scrubbing = Self { scrubbers, injected: injected.clone(), must_be_plain };
         Ok((!scrubbing.scrubbers.is_empty()).then_some(scrubbing))
     }
@@ -69,8 +71,9 @@ impl Scrubbing {
         Streams(self.scrubbers.iter().map(|scrubber| scrubber.stream()).collect())
     }
 
-    /// Refuses an answer in which an injected secret could hide. AWS is exempt: its
-    /// secrets never leave, save a session token that only AWS itself is sent.
+    /// Refuses an answer in which an injected secret could hide, its own request's or an
+    /// earlier one's. AWS alone is no reason to: its secrets never leave, save a session token
+    /// that only AWS itself is sent.
     fn check_encoding(&self, headers: &HeaderMap) -> Result<()> {
         let is_plain = headers.get(CONTENT_ENCODING).is_none_or(|encoding| encoding == "identity");
         if is_plain || !self.must_be_plain {

@@ -289,8 +289,13 @@ async fn judge(shared: &Shared, asked: &Asked) -> Result<Judged> {
     };
     let placed = Placed::get(shared, &egress, placing, &asked.uri).await?;
     let is_header = |credential: &Arc<Credential>| matches!(credential.kind(), CredentialKind::Header { .. });
-    if asked.headers.contains_key(RANGE) && (credential.as_ref().is_some_and(is_header) || !placed.is_empty()) {
-        let why = "the host adds a credential, and an answer in ranges cannot be searched for it";
+    let adds = credential.as_ref().is_some_and(is_header) || !placed.is_empty();
+    if asked.headers.contains_key(RANGE) && (adds || shared.injected.is_exposed()) {
+        let why = if adds {
+            "the host adds a credential, and an answer in ranges cannot be searched for it"
+        } else {
+            "an earlier request carried what the host keeps, and an answer in ranges cannot be searched for it"
+        };
         return Err(Error::new(Code::DeniedHeader, format!("an agent may not set the header `range` here: {why}")));
     }
     if asked.headers.contains_key(AUTHORIZATION) && credential.is_some() {
@@ -334,8 +339,7 @@ fn outgoing(
         policy = policy.with(endpoint.exemption());
         request.uri = endpoint.apply(&request.uri)?;
     }
-    let mut must_be_plain = !placed.is_empty();
-    if must_be_plain || credential.is_some() {
+    if !placed.is_empty() || credential.is_some() || shared.injected.is_exposed() {
         // A compressed answer would hide from the scrubber what it echoes.
         request.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
@@ -344,20 +348,20 @@ fn outgoing(
     }
     placed.put_into(&mut request)?;
     if let Some(credential) = credential {
-        shared.injected.add(credential.scrubber());
         match (credential.kind(), permit.action()) {
             (CredentialKind::Aws(key), Some(action)) => {
+                shared.injected.add_signer(credential.scrubber());
                 sigv4::sign(&mut request, &action.region, action.signing_name, shared.gate.now(), key)?;
             }
             (CredentialKind::Header { name, value }, None) => {
-                must_be_plain = true;
+                shared.injected.add(credential.scrubber());
                 request.prepare()?;
                 request.headers.insert(name.clone(), value.clone());
             }
             _ => return Err(Error::internal("a grant's credential is of another kind than its actions")),
         }
     }
-    let scrubbing = answer::Scrubbing::new(&shared.injected, &request.headers, must_be_plain)?;
+    let scrubbing = answer::Scrubbing::new(&shared.injected, &request.headers)?;
     let options = SendOptions { partition: Arc::clone(&shared.partition), policy, limits };
     Ok((request, options, scrubbing))
 }
