@@ -249,8 +249,13 @@ impl Runtime {
             Err(_) => (false, described),
         };
         let within = question.judge(&effective, Effect::Destructive).ok();
-        let next = (!allowed).then(|| next(&keys.row, &manifest, &operator, within.is_some()));
         let refusal = judged.as_ref().err();
+        let next = refusal.map(|error| match error.code {
+            Code::DeniedHeader | Code::DeniedPath | Code::RequestInvalid => {
+                "no grant changes this: the call itself has to be another".to_owned()
+            }
+            _ => next(&keys.row, &manifest, &operator, within.is_some()),
+        });
         let grounds = judged.as_ref().ok().or(within.as_ref());
         Ok(Explanation {
             agent: keys.row.agent.to_string(),

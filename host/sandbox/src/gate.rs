@@ -60,7 +60,7 @@ pub(crate) use past::{Completion, PastWait};
 pub(crate) use recording::{Past, diverged, ended};
 pub use recording::{Recording, Then};
 pub use redacted::{redacted_answer, redacted_call};
-pub(crate) use secrets::{Place, PlacingPermit, References, is_reference};
+pub(crate) use secrets::{Place, PlacingPermit, References};
 pub use secrets::{SecretsAnswer, SecretsCall};
 pub use state::{Entry, StateAnswer, StateCall};
 
@@ -200,9 +200,7 @@ impl Gate {
         self.relieve().await?;
         let (grants, ceiling) = (&self.0.grants, self.0.ceiling);
         let deed = match &call {
-            Call::State(call) => {
-                state::authorize(&grants.now(), ceiling, call).and_then(|permit| permit.deed(self, call))
-            }
+            Call::State(call) => state::authorize(&grants.now(), ceiling, call).map(|permit| permit.deed(self, call)),
             Call::Secrets(call) => secrets::authorize(&grants.now(), call).map(|permit| permit.deed(self)),
             Call::Files(call) => {
                 files::authorize(&grants.now(), ceiling, call).and_then(|permit| permit.deed(self, call))

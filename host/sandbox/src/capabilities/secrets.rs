@@ -1,5 +1,5 @@
-//! `secrets`: references to what the guest may use and never sees. What a reference may be
-//! placed in is decided when a request is sent (`http/placing.rs`).
+//! `secrets`: references to what the guest may use and never sees. Where the secret itself may
+//! go is decided by the gate when a request is sent; `http/placing.rs` then puts it there.
 
 use wasmtime::Result;
 

@@ -7,7 +7,7 @@
 //!
 //! | question | call |
 //! |---|---|
-//! | `state get KEY`, `set`, `delete`, `compare-and-set`, `increment`, `list PREFIX` | of state; the key may be left out |
+//! | `state get KEY`, `set`, `delete`, `compare-and-set`, `increment`, `expire`, `list PREFIX` | of state; the key may be left out |
 //! | `files read DIRECTORY/PATH`, `write`, `stat`, `list`, `delete` | of files; the path may be left out |
 //! | `secrets reference NAME` | of secrets |
 //! | `http METHOD URL` | a request, with the headers, body and credential that come with it |
@@ -17,7 +17,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use troupe_core::grant::GrantKey;
 use troupe_core::view::ExplainRequest;
 use troupe_core::{Code, Effect, Error, Grants, Result, limits};
-use troupe_egress::headers;
 
 use super::Answer;
 use super::files::{self, Content, FilesCall};
@@ -113,27 +112,23 @@ impl Question {
     pub fn judge(&self, grants: &Grants, ceiling: Effect) -> Result<Grounds> {
         match &self.0 {
             Asked::State(call) => {
-                let denied = |answer: Answer| Error::new(Code::DeniedCapability, answer.describe());
-                state::authorize(grants, ceiling, call).map_err(denied)?;
+                state::authorize(grants, ceiling, call).map_err(|answer| refused(&answer))?;
                 let effect = call.effect();
                 Ok(Grounds { lines: vec![GrantKey::State], effect, credential: None, action: None })
             }
             Asked::Files(call) => {
-                let denied = |answer: Answer| Error::new(Code::DeniedCapability, answer.describe());
-                files::authorize(grants, ceiling, call).map_err(denied)?;
+                files::authorize(grants, ceiling, call).map_err(|answer| refused(&answer))?;
                 let lines = vec![GrantKey::Files(call.place().0.to_owned())];
                 Ok(Grounds { lines, effect: call.effect(), credential: None, action: None })
             }
             Asked::Secrets(call) => {
-                let denied = |answer: Answer| Error::new(Code::DeniedCapability, answer.describe());
-                secrets::authorize(grants, call).map_err(denied)?;
+                secrets::authorize(grants, call).map_err(|answer| refused(&answer))?;
                 let SecretsCall::Reference { name } = call;
                 let lines = vec![GrantKey::Secrets(name.clone())];
                 // A reference by itself reaches nothing; the request that carries it is judged too.
                 Ok(Grounds { lines, effect: Effect::Read, credential: None, action: None })
             }
             Asked::Http { method, uri, headers, body, credential } => {
-                headers::check_guest(headers)?;
                 let ask = HttpAsk { method, uri, headers, body, credential: credential.as_deref() };
                 let (permit, granting) = http_gate::decide(grants, ceiling, &ask)?;
                 let mut lines: Vec<GrantKey> = granting.iter().map(|grant| GrantKey::Http(grant.id.clone())).collect();
@@ -150,6 +145,16 @@ impl Question {
     }
 }
 
+/// A refusal, under the code that it has or, where the call itself is wrong, that of a wrong
+/// request.
+fn refused(answer: &Answer) -> Error {
+    let code = match answer {
+        Answer::Denied { code, .. } | Answer::Limit { code, .. } => Code::parse(code),
+        _ => None,
+    };
+    Error::new(code.unwrap_or(Code::RequestInvalid), answer.describe())
+}
+
 fn state_call(verb: &str, key: String) -> Option<StateCall> {
     Some(match verb {
         "get" => StateCall::Get { key },
@@ -157,6 +162,7 @@ fn state_call(verb: &str, key: String) -> Option<StateCall> {
         "delete" => StateCall::Delete { key },
         "compare-and-set" => StateCall::CompareAndSet { key, expected: None, value: Vec::new(), ttl_ms: None },
         "increment" => StateCall::Increment { key, delta: 1 },
+        "expire" => StateCall::Expire { key, ttl_ms: None },
         "list" => StateCall::List { prefix: key, after: None, limit: 1 },
         _ => return None,
     })

@@ -136,6 +136,36 @@ fn a_question_of_aws_is_named_by_its_body() {
 }
 
 #[test]
+fn a_call_whose_arguments_the_gate_refuses_is_not_said_to_be_allowed() {
+    let granted = json!({ "state": { "bytes": 10, "keys": 1 }, "files": [{ "name": "in" }] });
+    let grants: Grants = serde_json::from_value(granted).unwrap();
+    let told = |text: &str| read(text).judge(&grants, Effect::Destructive).map_err(|error| error.code);
+    for (text, code) in [
+        (format!("state get {}", "k".repeat(limits::STATE_KEY_BYTES_MAX + 1)), Code::RequestInvalid),
+        ("files read in/../out".to_owned(), Code::DeniedPath),
+        ("files read in".to_owned(), Code::DeniedPath),
+        ("secrets reference No-Name".to_owned(), Code::RequestInvalid),
+    ] {
+        assert_eq!(told(&text).unwrap_err(), code, "{text}");
+    }
+    for text in ["state expire k", "files list in", "files read in/a"] {
+        assert!(told(text).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn a_reference_may_stand_where_the_host_alone_sets_a_header() {
+    let grants: Grants = serde_json::from_value(json!({ "http": [{ "id": "a", "host": "api.example.com" }] })).unwrap();
+    let ask = |value: &str| {
+        let headers = vec![("authorization".to_owned(), value.to_owned())];
+        let request = ExplainRequest { headers, ..question("http GET https://api.example.com/") };
+        Question::read(&request).unwrap().judge(&grants, Effect::Read).map_err(|error| error.code)
+    };
+    assert!(ask(&format!("Bearer troupe-secret-{}", "a".repeat(32))).is_ok());
+    assert_eq!(ask("Bearer mine").unwrap_err(), Code::DeniedHeader);
+}
+
+#[test]
 fn a_header_that_no_agent_may_set_is_denied_in_the_answer() {
     let request = ExplainRequest {
         headers: vec![("authorization".to_owned(), "x".to_owned())],

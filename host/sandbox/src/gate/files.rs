@@ -231,9 +231,10 @@ impl FilesAnswer {
 
 /// Leave to perform one call; made by [`authorize`] alone.
 #[derive(Debug)]
-pub(super) struct Permit(FilesGrant);
+pub(super) struct Permit(FilesGrant, FilePath);
 
-/// Decides whether `grants` allow `call` to a skill whose class is `ceiling`.
+/// Decides whether `grants` allow `call` to a skill whose class is `ceiling`, and whether its
+/// arguments are acceptable.
 pub(super) fn authorize(grants: &Grants, ceiling: Effect, call: &FilesCall) -> Result<Permit, Answer> {
     let (name, (directory, _), effect) = (call.name(), call.place(), call.effect());
     let what = format!("`{name}` in `{}`", shown(directory));
@@ -248,18 +249,18 @@ pub(super) fn authorize(grants: &Grants, ceiling: Effect, call: &FilesCall) -> R
     if effect > ceiling {
         return Err(Answer::denied(above_ceiling(&what, effect, ceiling)));
     }
-    Ok(Permit(grant.clone()))
+    Ok(Permit(grant.clone(), call.check()?))
 }
 
 impl Permit {
-    /// What performing the permitted call means, if its arguments are acceptable. A write
-    /// replaces the whole file and a delete leaves nothing, so each may be repeated.
+    /// What performing the permitted call means, if this host keeps files. A write replaces the
+    /// whole file and a delete leaves nothing, so each may be repeated.
     pub(super) fn deed<'a>(self, gate: &Gate, call: &FilesCall) -> Result<Deed<'a>, Answer> {
-        let path = call.check()?;
+        let Self(grant, path) = self;
         let Some(directories) = gate.directories().cloned() else {
             return Err(Answer::Unavailable("this host keeps no files for agents".to_owned()));
         };
-        let (grant, shown) = (self.0, shown(call.place().1));
+        let shown = shown(call.place().1);
         let quota = Quota { bytes: grant.bytes, files: grant.files };
         let doing = |act: Act| -> Doing<'static> { Box::pin(perform(directories, grant, path, shown, act)) };
         Ok(match call.clone() {

@@ -10,10 +10,13 @@
 //! is not sent, and the guest is told which part was missing.
 
 use bytes::Bytes;
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method, Uri};
 use troupe_core::grant::HttpGrant;
 use troupe_core::{Code, Effect, Error, Grants, Result};
-use troupe_egress::{Authority, AwsAction, aws};
+use troupe_egress::{Authority, AwsAction, aws, headers};
+
+use super::secrets::is_reference;
 
 /// The header value that asks for no credential.
 pub(super) const NO_CREDENTIAL: &str = "none";
@@ -80,9 +83,24 @@ pub fn check_grants(grants: &Grants) -> Result<()> {
     Ok(())
 }
 
+/// Checks the headers that a guest wants to send. What the host alone sets, the guest may
+/// set where it holds nothing but a reference to a secret.
+fn check_headers(given: &HeaderMap) -> Result<()> {
+    let mut values = given.get_all(AUTHORIZATION).iter();
+    match (values.next(), values.next()) {
+        (Some(only), None) if is_reference(only.as_bytes()) => {
+            let mut others = given.clone();
+            others.remove(AUTHORIZATION);
+            headers::check_guest(&others)
+        }
+        _ => headers::check_guest(given),
+    }
+}
+
 /// Decides whether `grants` allow a request of a skill whose class is `ceiling`.
 ///
 /// # Errors
+/// [`Code::DeniedHeader`] naming a header that only the host may set,
 /// [`Code::DeniedEgress`] for a URL that is never sent, [`Code::DeniedCapability`] naming
 /// the part that no grant has, [`Code::DeniedSecret`] if the guest names a credential that
 /// is granted for other places, and [`Code::RequestInvalid`] if it must name one.
@@ -99,6 +117,7 @@ pub(super) fn decide<'a>(
     ceiling: Effect,
     ask: &HttpAsk<'_>,
 ) -> Result<(HttpPermit, Vec<&'a HttpGrant>)> {
+    check_headers(ask.headers)?;
     let authority = Authority::of(ask.uri)?;
     let method = ask.method.as_str();
     let scheme = if authority.tls { "https" } else { "http" };

@@ -174,7 +174,7 @@ fn denied(why: &str) -> Error {
 
 /// Whether a text is one reference, with perhaps a word and a space before it: a value that
 /// holds nothing of the guest's own making.
-pub(crate) fn is_reference(text: &[u8]) -> bool {
+pub(super) fn is_reference(text: &[u8]) -> bool {
     let space = text.iter().position(|byte| *byte == b' ');
     let (word, rest) = match space.map(|at| text.split_at(at)) {
         Some((word, rest)) => (word, rest.get(1..).unwrap_or_default()),

@@ -247,7 +247,8 @@ impl From<&StateOutcome> for Answer {
 #[derive(Debug)]
 pub(super) struct Permit(StateGrant);
 
-/// Decides whether `grants` allow `call` to a skill whose class is `ceiling`.
+/// Decides whether `grants` allow `call` to a skill whose class is `ceiling`, and whether its
+/// arguments are acceptable.
 pub(super) fn authorize(grants: &Grants, ceiling: Effect, call: &StateCall) -> Result<Permit, Answer> {
     let name = call.name();
     let Some(grant) = grants.state else {
@@ -259,26 +260,26 @@ pub(super) fn authorize(grants: &Grants, ceiling: Effect, call: &StateCall) -> R
     if effect > ceiling {
         return Err(Answer::denied(above_ceiling(&format!("`{name}`"), effect, ceiling)));
     }
+    call.check()?;
     Ok(Permit(grant))
 }
 
 impl Permit {
-    /// What performing the permitted call means, if its arguments are acceptable.
-    pub(super) fn deed<'a>(self, gate: &'a Gate, call: &'a StateCall) -> Result<Deed<'a>, Answer> {
-        call.check()?;
+    /// What performing the permitted call means.
+    pub(super) fn deed<'a>(self, gate: &'a Gate, call: &'a StateCall) -> Deed<'a> {
         let write = match call {
             StateCall::Get { key } => {
-                return Ok(Deed::Read(Box::pin(async move {
+                return Deed::Read(Box::pin(async move {
                     let found = gate.ledger().await?.get(key).await?;
                     Ok(Answer::State(StateAnswer::Entry(found)))
-                })));
+                }));
             }
             StateCall::List { prefix, after, limit } => {
                 let limit = (*limit).min(limits::STATE_LIST_MAX);
-                return Ok(Deed::Read(Box::pin(async move {
+                return Deed::Read(Box::pin(async move {
                     let keys = gate.ledger().await?.list(prefix, after.as_deref(), limit).await?;
                     Ok(Answer::State(StateAnswer::Keys(keys)))
-                })));
+                }));
             }
             StateCall::Set { key, value, ttl_ms } => {
                 StateWrite::Set { key: key.clone(), value: value.clone(), ttl: ttl_ms.map(Duration::from_millis) }
@@ -295,6 +296,6 @@ impl Permit {
             }
             StateCall::Delete { key } => StateWrite::Delete { key: key.clone() },
         };
-        Ok(Deed::Own(write, self.0))
+        Deed::Own(write, self.0)
     }
 }

@@ -14,7 +14,7 @@ use troupe_egress::credentials::{Credential, CredentialKind};
 use troupe_egress::{AddressPolicy, Exemption, Limits, Request, SendOptions, sigv4};
 use wasmtime_wasi_http::WasiBody;
 
-use super::placing::{self, Placed};
+use super::placing::Placed;
 use super::wishes::{self, Wishes};
 use super::{Answered, Share, Shared, answer, fault};
 use crate::egress::Egress;
@@ -254,7 +254,6 @@ fn ask(asked: &Asked) -> HttpAsk<'_> {
 
 /// Whether the grants allow a request. Nothing is placed in it, since it is not sent.
 fn permit(shared: &Shared, asked: &Asked) -> Result<HttpPermit> {
-    placing::check_guest(&asked.headers)?;
     shared.gate.authorize_http(&ask(asked))
 }
 
@@ -268,7 +267,6 @@ struct Judged {
 
 /// Everything that is decided before anything is sent.
 async fn judge(shared: &Shared, asked: &Asked) -> Result<Judged> {
-    placing::check_guest(&asked.headers)?;
     let ask = ask(asked);
     let permit = shared.gate.authorize_http(&ask)?;
     let placing = shared.gate.authorize_placing(&ask)?;

@@ -9,36 +9,19 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use troupe_core::{Code, Error, Result};
+use troupe_egress::Request;
 use troupe_egress::credentials::Secret;
-use troupe_egress::{Request, headers};
 
 use super::Shared;
 use crate::egress::Egress;
-use crate::gate::{Place, PlacingPermit, is_reference};
+use crate::gate::{Place, PlacingPermit};
 
 /// Secrets that one request carries.
 #[derive(Debug, Default)]
 pub(super) struct Placed(Vec<(Place, Arc<Secret>)>);
-
-/// Checks the headers that a guest wants to send. What the host alone sets, the guest may
-/// set where it holds nothing but a reference.
-///
-/// # Errors
-/// [`Code::DeniedHeader`].
-pub(super) fn check_guest(given: &HeaderMap) -> Result<()> {
-    let mut values = given.get_all(AUTHORIZATION).iter();
-    match (values.next(), values.next()) {
-        (Some(only), None) if is_reference(only.as_bytes()) => {
-            let mut others = given.clone();
-            others.remove(AUTHORIZATION);
-            headers::check_guest(&others)
-        }
-        _ => headers::check_guest(given),
-    }
-}
 
 impl Placed {
     /// Gets the secrets that a permit names, and holds each against where its keeper lets
