@@ -101,14 +101,6 @@ impl HostPattern {
         }
     }
 
-    /// Returns the one name that the pattern covers, if it is a name without a star.
-    pub fn name(&self) -> Option<&str> {
-        match &self.0 {
-            Form::Name(name) if !name.split('.').any(|label| label == STAR) => Some(name),
-            _ => None,
-        }
-    }
-
     /// Whether the pattern covers every host that `other` covers.
     pub fn covers(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {

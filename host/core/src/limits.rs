@@ -436,8 +436,6 @@ pub const HTTP_UNDELIVERED_BYTES_MAX: usize = 2 * HTTP_UNREAD_BYTES_MAX;
 pub const HTTP_METHOD_BYTES_MAX: usize = 64;
 /// Longest host with its port: a name has at most 253 characters.
 pub const HTTP_AUTHORITY_BYTES_MAX: usize = 300;
-/// Sentences of the host's that wait for a task's next log record.
-pub const LOG_NOTES_MAX: usize = 100;
 /// Bytes of journal rows that wait in memory for the next commit.
 pub const JOURNAL_WAITING_BYTES_MAX: usize = 4 * 1024 * 1024;
 

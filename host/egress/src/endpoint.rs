@@ -45,7 +45,7 @@ impl Endpoint {
     /// [`Code::Internal`] if the two do not make a URI.
     pub fn apply(&self, uri: &Uri) -> Result<Uri> {
         Uri::builder()
-            .scheme(if self.0.tls { "https" } else { "http" })
+            .scheme(self.0.scheme())
             .authority(self.0.to_string())
             .path_and_query(uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/")))
             .build()

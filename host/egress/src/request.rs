@@ -116,6 +116,11 @@ impl Authority {
         Ok(Self { tls, host: bare.to_owned(), port })
     }
 
+    /// Returns the scheme as a URL writes it.
+    pub const fn scheme(&self) -> &'static str {
+        if self.tls { "https" } else { "http" }
+    }
+
     const fn default_port(tls: bool) -> u16 {
         if tls { 443 } else { 80 }
     }

@@ -13,11 +13,6 @@ impl HttpGrant {
         if self.scheme != other.scheme || self.port() != other.port() || self.credential != other.credential {
             return None;
         }
-        let path_prefix = match (&self.path_prefix, &other.path_prefix) {
-            (wide, narrow) if path::covers(wide, narrow) => narrow,
-            (narrow, wide) if path::covers(wide, narrow) => narrow,
-            _ => return None,
-        };
         let mut methods: Vec<String> =
             self.methods.iter().filter(|method| other.admits_method(method)).cloned().collect();
         methods.sort();
@@ -31,7 +26,7 @@ impl HttpGrant {
             host: self.host.intersect(&other.host)?,
             port: self.port,
             methods,
-            path_prefix: path_prefix.clone(),
+            path_prefix: path::shared(&self.path_prefix, &other.path_prefix)?.to_owned(),
             credential: self.credential.clone(),
             actions,
             effect: stricter(self.effect, other.effect),

@@ -26,6 +26,17 @@ pub(super) fn covers(wide: &str, narrow: &str) -> bool {
     wide == "/" || within(&canonical(wide), &canonical(narrow))
 }
 
+/// The prefix that admits what both admit; none if that is nothing. Of one meaning in two
+/// spellings it is always the same.
+pub(super) fn shared<'a>(one: &'a str, two: &'a str) -> Option<&'a str> {
+    match (covers(one, two), covers(two, one)) {
+        (true, true) => Some(one.min(two)),
+        (true, false) => Some(two),
+        (false, true) => Some(one),
+        (false, false) => None,
+    }
+}
+
 /// Whether `path` is `prefix` or goes on behind it at a `/`.
 fn within(prefix: &str, path: &str) -> bool {
     path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || prefix.ends_with('/') || rest.starts_with('/'))

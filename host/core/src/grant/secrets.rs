@@ -72,20 +72,12 @@ impl SecretGrant {
         if self.name != other.name || self.scheme != other.scheme || self.port() != other.port() {
             return None;
         }
-        let (one, two) = (&self.path_prefix, &other.path_prefix);
-        let path_prefix = match (path::covers(one, two), path::covers(two, one)) {
-            // One meaning in two spellings.
-            (true, true) => one.min(two),
-            (true, false) => two,
-            (false, true) => one,
-            (false, false) => return None,
-        };
         Some(Self {
             name: self.name.clone(),
             scheme: self.scheme,
             host: self.host.intersect(&other.host)?,
             port: Some(self.port()).filter(|port| *port != self.scheme.default_port()),
-            path_prefix: path_prefix.clone(),
+            path_prefix: path::shared(&self.path_prefix, &other.path_prefix)?.to_owned(),
         })
     }
 

@@ -48,7 +48,7 @@ impl Reach {
     /// [`Code::DeniedSecret`] naming the value by `what` and the part that does not fit.
     pub fn check(&self, what: &str, uri: &Uri) -> Result<()> {
         let authority = Authority::of(uri)?;
-        let place = format!("{}://{authority}", if authority.tls { "https" } else { "http" });
+        let place = format!("{}://{authority}", authority.scheme());
         let part = if authority.tls != (self.scheme == Scheme::Https) {
             "by another scheme"
         } else if self.hosts.as_ref().is_some_and(|hosts| !hosts.iter().any(|host| host.matches(&authority.host))) {

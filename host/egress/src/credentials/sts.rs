@@ -94,7 +94,7 @@ impl Role {
         match endpoints.find(&host, Some("sts")) {
             Some(endpoint) => {
                 let authority = endpoint.authority();
-                Server::named(&format!("{}://{authority}/", if authority.tls { "https" } else { "http" }))
+                Server::named(&format!("{}://{authority}/", authority.scheme()))
             }
             None => Server::public(&format!("https://{host}/")),
         }

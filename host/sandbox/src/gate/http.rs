@@ -120,8 +120,7 @@ pub(super) fn decide<'a>(
     check_headers(ask.headers)?;
     let authority = Authority::of(ask.uri)?;
     let method = ask.method.as_str();
-    let scheme = if authority.tls { "https" } else { "http" };
-    let place = format!("{scheme}://{authority}");
+    let place = format!("{}://{authority}", authority.scheme());
     let (host, port) = (authority.host.as_str(), authority.port);
 
     let named_elsewhere = ask.credential.is_some_and(|named| is_granted(grants, named));

@@ -159,8 +159,7 @@ pub(super) fn authorize_placing(
             grant.name == name && grant.leads_to(authority.tls, &authority.host, authority.port, uri.path())
         };
         if !grants.secrets.iter().any(leads) {
-            let scheme = if authority.tls { "https" } else { "http" };
-            let path = shown(uri.path());
+            let (scheme, path) = (authority.scheme(), shown(uri.path()));
             return Err(denied(&format!("no grant lets the secret `{name}` go to {scheme}://{authority}{path}")));
         }
         places.push(Place { reference, name });
