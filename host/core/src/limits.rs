@@ -414,6 +414,10 @@ pub const HTTP_UNSENT_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Journal of one invocation. Five thousand answers of 200 KiB fit, more than an inventory
 /// of a large account reads; without a bound a million writes of state would fill any disk.
 pub const JOURNAL_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// Journals that are loaded whole at once, to resume a task or to replay it. While it is
+/// unpacked a long one is in memory twice, and each takes a connection that reads: half of
+/// [`STORE_READERS`] are left to everybody else.
+pub const JOURNALS_LOADING_MAX: usize = 2;
 /// What the journal keeps whole of a call that was refused. Of a longer one its digest
 /// tells whether another release would make the same.
 pub const JOURNAL_REFUSED_BYTES_MAX: usize = 64 * 1024;
@@ -467,8 +471,8 @@ pub const STORE_BUSY_TIME_MAX: Duration = Duration::from_secs(2);
 pub const STORE_READ_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Connections that read. Each is a thread; reads are short and mostly from memory.
 pub const STORE_READERS: u32 = 4;
-/// Inputs and outputs that one page of tasks may hold together. A full page of largest
-/// outputs would be gigabytes.
+/// Inputs and outputs that one page of tasks may hold together, and calls and answers one of
+/// a journal. A full page of the largest would be gigabytes.
 pub const STORE_PAGE_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// What the write-ahead log is cut back to once a checkpoint has emptied it.
 pub const STORE_LOG_BYTES_KEPT: u64 = 64 * 1024 * 1024;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use troupe_core::{Clock, Code, Entropy, Error, Result};
+use tokio::sync::Semaphore;
+use troupe_core::{Clock, Code, Entropy, Error, Result, limits};
 use troupe_registry::Layout;
 use troupe_sandbox::{Directories, Sandbox};
 use troupe_store::{JournalLimits, Store};
@@ -70,6 +71,8 @@ pub struct Inner {
     pub(crate) workers: Workers,
     pub(crate) watchers: Watchers,
     pub(crate) suspended: Suspended,
+    /// Leave to load a whole journal.
+    pub(crate) journals_loading: Semaphore,
     stopping: AtomicBool,
 }
 
@@ -114,6 +117,7 @@ impl Runtime {
             workers: Workers::default(),
             watchers: Watchers::default(),
             suspended: Suspended::default(),
+            journals_loading: Semaphore::new(limits::JOURNALS_LOADING_MAX),
             stopping: AtomicBool::new(false),
         }));
         runtime.sweep().await?;

@@ -33,8 +33,8 @@ pub use watch::{TaskEvent, TaskEvents};
 
 pub(crate) use ledger::recorded;
 pub(crate) use query::{not_found, view};
-pub(crate) use queue::Queue;
+pub(crate) use queue::{Queue, Slot};
 pub(crate) use run::{ended_as, facts};
 pub(crate) use suspend::Suspended;
 pub(crate) use watch::Watchers;
-pub(crate) use workers::Workers;
+pub(crate) use workers::{Place, Workers};

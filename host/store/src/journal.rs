@@ -8,17 +8,19 @@
 mod bodies;
 mod cut;
 mod pack;
+mod page;
 mod redact;
 mod retain;
 
 use std::collections::HashSet;
 
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Connection as _, QueryBuilder, Sqlite, SqliteConnection};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use troupe_core::view::RanOn;
 use troupe_core::{Error, Result, TaskId, TenantId, Timestamp};
 
 pub(crate) use pack::{Packed, pack};
+pub use page::JournalPage;
 pub use redact::Redact;
 pub use retain::{DroppedJournals, JournalLimits};
 
@@ -118,19 +120,6 @@ pub(crate) async fn packed(rows: Vec<JournalRow>) -> Result<Vec<Kept>> {
 }
 
 impl Store {
-    /// Reads the journal of one attempt of a task, in the order of the calls.
-    ///
-    /// # Errors
-    /// When the store is unavailable.
-    pub async fn journal(
-        &self,
-        tenant: &TenantId,
-        task: TaskId,
-        attempt: u32,
-    ) -> Result<Option<(JournalHead, Vec<JournalRow>)>> {
-        Ok(read(&mut *self.reader().await?, tenant, task, attempt).await?)
-    }
-
     /// Says why the rows of a task's attempt are not what was recorded; nothing if they are,
     /// or the attempt has none. Whoever reads a journal to repeat it asks afterwards.
     ///
@@ -265,38 +254,6 @@ async fn account(tx: &mut Tx, tenant: &TenantId, bytes: i64) -> Done<()> {
     .execute(&mut tx.connection)
     .await?;
     Ok(())
-}
-
-async fn read(
-    connection: &mut SqliteConnection,
-    tenant: &TenantId,
-    task: TaskId,
-    attempt: u32,
-) -> Done<Option<(JournalHead, Vec<JournalRow>)>> {
-    // One transaction, so that rows cannot appear between the two reads.
-    let mut snapshot = connection.begin().await?;
-    let head = sqlx::query("select * from journal_heads where tenant = $1 and task = $2 and attempt = $3")
-        .bind(tenant.as_str())
-        .bind(task.to_string())
-        .bind(i64::from(attempt))
-        .fetch_optional(&mut *snapshot)
-        .await?;
-    let Some(head) = head else { return Ok(None) };
-    let rows = sqlx::query(
-        "select number, at, call, call_body, calls.bytes as call_bytes,
-            answer, answer_body, answers.bytes as answer_bytes, writes
-         from journal
-            left join journal_bodies calls on calls.tenant = journal.tenant and calls.digest = call_body
-            left join journal_bodies answers on answers.tenant = journal.tenant and answers.digest = answer_body
-         where journal.tenant = $1 and task = $2 and attempt = $3 order by number",
-    )
-    .bind(tenant.as_str())
-    .bind(task.to_string())
-    .bind(i64::from(attempt))
-    .fetch_all(&mut *snapshot)
-    .await?;
-    snapshot.commit().await?;
-    Ok(Some((read_head(&head)?, rows.iter().map(read_row).collect::<Done<_>>()?)))
 }
 
 fn read_head(row: &SqliteRow) -> Done<JournalHead> {

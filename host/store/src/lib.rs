@@ -23,7 +23,7 @@ mod tenants;
 mod writer;
 
 pub use deployments::{DeploymentRow, RouteChange, check_epoch};
-pub use journal::{DroppedJournals, JournalHead, JournalLimits, JournalRow, Redact, Withheld};
+pub use journal::{DroppedJournals, JournalHead, JournalLimits, JournalPage, JournalRow, Redact, Withheld};
 pub use keys::{KeyRow, NewKeyRow};
 pub use open::Store;
 pub use releases::{NewRelease, Published, ReleaseDigest, ReleaseRow};

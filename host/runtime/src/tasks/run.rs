@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use troupe_core::view::{TaskFailure, TaskStatus};
-use troupe_core::{Code, Digest, Error, Result, Timestamp, limits};
+use troupe_core::{Code, Digest, Error, Result, TaskId, TenantId, Timestamp, limits};
 use troupe_sandbox::{Facts, Invocation, Recording, Stop, StopReason};
 use troupe_store::{JournalHead, JournalRow, Lease, Pin, TaskEnd, TaskRow};
 
@@ -52,7 +52,10 @@ impl Runtime {
     /// [`Code::LimitConcurrency`].
     pub(crate) async fn slot(&self, row: &TaskRow, wait: Duration) -> Result<Slot> {
         let key = (row.tenant.clone(), row.agent.clone());
-        let slot = self.queue.slot(&key, row.priority, row.id, wait).await?;
+        // Under a name of its own: a task may be replayed by several at once, and whoever
+        // leaves the line takes nobody else out of it.
+        let name = TaskId::generate(&*self.clock, &*self.entropy);
+        let slot = self.queue.slot(&key, row.priority, name, wait).await?;
         slot.ok_or_else(|| {
             let message = format!("no place for a call of agent `{}` became free in time; try again later", row.agent);
             Error::new(Code::LimitConcurrency, message)
@@ -135,19 +138,20 @@ impl Runtime {
     }
 
     /// A place among the workers for a task that does not run here, and its switch.
-    pub(super) fn place(&self, row: &TaskRow) -> Result<(Place, Stop)> {
+    pub(crate) fn place(&self, tenant: &TenantId, task: TaskId) -> Result<(Place, Stop)> {
         let stop = Stop::default();
-        let place = self.workers.enter(row.tenant.clone(), row.id, stop.clone()).ok_or_else(|| {
-            Error::new(Code::StaleEpoch, format!("task {} runs already, so it cannot be begun", row.id))
-        })?;
+        let place = self
+            .workers
+            .enter(tenant.clone(), task, stop.clone())
+            .ok_or_else(|| Error::new(Code::StaleEpoch, format!("task {task} runs already, so it cannot be begun")))?;
         // Whoever disables a tenant does so first and then stops what it finds here.
-        self.disabled.check(&row.tenant)?;
+        self.disabled.check(tenant)?;
         Ok((place, stop))
     }
 
     /// Seats a task on the route that is in force now.
     pub(super) fn seat(&self, row: &TaskRow, slot: Slot) -> Result<Seat> {
-        let (place, stop) = self.place(row)?;
+        let (place, stop) = self.place(&row.tenant, row.id)?;
         loop {
             // A route that was retired since it was looked up takes no work; there is a newer
             // one by then.

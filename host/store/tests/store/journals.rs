@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use sqlx::{Connection as _, SqliteConnection};
-use troupe_core::{Clock as _, Code, TaskId};
+use troupe_core::{Clock as _, Code, Digest, TaskId};
 use troupe_store::{Commit, DroppedJournals, JournalLimits, JournalRow, Redact, Withheld};
 
 use crate::support::{Home, begun, completed, ended, id, intent, pin, row, rows_only, set, tenant, wide};
@@ -57,6 +57,34 @@ async fn a_body_is_kept_once_however_often_it_comes_and_small_rows_are_left_alon
     assert!(bytes < body.len() as u64 / 2, "{bytes} bytes for 40 bodies of {}", body.len());
     let stored = count(&home, "select count(*) from journal where call = cast('call-1' as blob)").await;
     assert_eq!(stored, 2, "a short call lies in the database as it is");
+}
+
+#[tokio::test]
+async fn a_journal_is_read_page_by_page_and_no_page_holds_more_than_fits() {
+    let home = Home::open().await;
+    // What does not compress.
+    let noise = |seed: u32| -> Vec<u8> {
+        (0..300_000_u32).flat_map(|at| *Digest::of(&[seed.to_le_bytes(), at.to_le_bytes()].concat()).as_bytes()).collect()
+    };
+    let long = (1..=4).map(|number| answered(number, "x", &noise(u32::try_from(number).unwrap())));
+    let rows: Vec<_> = long.chain((5..=9).map(|number| row(number, false))).collect();
+    home.store.record(ended(1), &home.head(), rows.clone()).await.unwrap();
+    let (mut pages, mut after) = (Vec::new(), None);
+    loop {
+        let page = home.store.journal_page(&tenant(), id(1), 1, (after, 4), |row| row).await.unwrap().unwrap();
+        assert_eq!(page.head, home.head());
+        pages.push(page.rows);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    // Each long one takes 9.6 MB, and a page holds 32 MiB.
+    assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [3, 4, 2]);
+    assert_eq!(pages.concat(), rows);
+    let beyond = home.store.journal_page(&tenant(), id(1), 1, (Some(u64::MAX), 4), |row| row).await.unwrap().unwrap();
+    assert_eq!((beyond.rows, beyond.next), (Vec::new(), None));
+    assert_eq!(home.store.journal_page(&tenant(), id(1), 2, (None, 4), |row| row).await.unwrap(), None);
 }
 
 #[tokio::test]
