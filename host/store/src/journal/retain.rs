@@ -15,7 +15,7 @@ use troupe_core::{Result, TaskId, TenantId, Timestamp};
 use super::{ROW_BYTES, account, bodies};
 use crate::Store;
 use crate::fault::{Done, Failed};
-use crate::rows::{Columns as _, number};
+use crate::rows::{ABOVE_ALL_IDS, Columns as _, number};
 use crate::writer::Tx;
 
 /// Rows that one commit drops at most, and what they may take.
@@ -106,7 +106,7 @@ impl Store {
     /// Tasks of a tenant that have ended, before `until` if that is said, and have a journal;
     /// those that came first come first, which the order of their ids is.
     async fn journals_due(&self, tenant: &TenantId, until: Option<Timestamp>) -> Result<Vec<TaskId>> {
-        let ids_below = until.map_or_else(|| "g".to_owned(), first_id);
+        let ids_below = until.map_or_else(|| ABOVE_ALL_IDS.to_owned(), first_id);
         let rows = sqlx::query(
             "select distinct journal_heads.task as task from journal_heads
                 join tasks on tasks.tenant = journal_heads.tenant and tasks.id = journal_heads.task
@@ -209,6 +209,6 @@ mod tests {
         let first = first_id(at);
         assert!(first.as_str() <= id && id.starts_with(&first), "{first}");
         assert!(first_id(Timestamp::from_millis(at.as_millis() + 1)).as_str() > id);
-        assert!("ffffffff-ffff" < "g");
+        assert!("ffffffff-ffff" < ABOVE_ALL_IDS);
     }
 }
