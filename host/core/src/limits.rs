@@ -467,6 +467,9 @@ pub const STORE_QUEUE_MAX: usize = 1024;
 /// How long a statement waits for a lock that another process holds on the database,
 /// such as a backup's.
 pub const STORE_BUSY_TIME_MAX: Duration = Duration::from_secs(2);
+/// How long emptying the write-ahead log waits for those who read an older state. Every write
+/// waits for it; reads take milliseconds, and after a long one it is tried again.
+pub const STORE_FOLD_TIME_MAX: Duration = Duration::from_millis(250);
 /// How long a read waits for a free connection.
 pub const STORE_READ_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Connections that read. Each is a thread; reads are short and mostly from memory.

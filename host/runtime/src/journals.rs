@@ -47,6 +47,9 @@ impl Runtime {
                 if runtime.is_stopping() {
                     return;
                 }
+                if let Err(error) = runtime.store.fold_redacted().await {
+                    tracing::warn!(cause = error.cause_chain(), "the write-ahead log was not emptied: {error}");
+                }
                 match runtime.store.drop_journals(&runtime.journals, runtime.clock.now()).await {
                     Ok(dropped) if dropped.tasks > 0 => {
                         tracing::info!(tasks = dropped.tasks, bytes = dropped.bytes, "journals were dropped");

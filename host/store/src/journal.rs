@@ -39,6 +39,28 @@ const ROW_BYTES: u64 = 96;
 /// milliseconds; more is packed on a thread of its own.
 const PACK_INLINE_BYTES_MAX: usize = 512 * 1024;
 
+/// Rows that one commit drops or redacts at most: every other write waits for it.
+const ROWS_PER_COMMIT: i64 = 500;
+
+/// What they may take together.
+const BYTES_PER_COMMIT: u64 = 16 * 1024 * 1024;
+
+/// What one commit takes away.
+#[derive(Debug, Default)]
+struct Load(u64);
+
+impl Load {
+    /// Adds a row of so many bytes, which names so many bodies. Of a body only its digest is
+    /// known here; it may be this long and longer.
+    fn add(&mut self, bytes: u64, bodies: usize) {
+        self.0 += bytes + bodies as u64 * (1 << 20);
+    }
+
+    const fn is_full(&self) -> bool {
+        self.0 >= BYTES_PER_COMMIT
+    }
+}
+
 /// What an invocation is fixed to before its guest runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JournalHead {
@@ -287,6 +309,15 @@ fn unpacked(bytes: Vec<u8>, digest: Option<Vec<u8>>, body: Option<Vec<u8>>) -> D
         _ => None,
     };
     pack::unpack(bytes, body)
+}
+
+/// The digests of the bodies that a row names.
+fn bodies_of(row: &SqliteRow) -> Done<Vec<Vec<u8>>> {
+    let mut apart = Vec::new();
+    for column in ["call_body", "answer_body"] {
+        apart.extend(row.get_as::<Option<Vec<u8>>>(column)?);
+    }
+    Ok(apart)
 }
 
 /// Reads the call of a row that was selected with `call` and `call_body`.

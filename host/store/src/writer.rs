@@ -21,6 +21,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
@@ -101,6 +102,8 @@ where
 
 enum Message {
     Job(Box<dyn Job>),
+    /// To empty the write-ahead log; the answer is whether it is empty.
+    Fold(oneshot::Sender<Result<bool>>),
     Close,
 }
 
@@ -149,6 +152,17 @@ impl Writer {
         answered.await.unwrap_or_else(|_| Err(self.gone()))
     }
 
+    /// Copies all that was committed into the database and empties the write-ahead log, in
+    /// which what was overwritten may still be read. Returns whether that was possible: not
+    /// while somebody reads an older state, who is waited for a moment.
+    pub(crate) async fn fold(&self) -> Result<bool> {
+        let (answer, answered) = oneshot::channel();
+        if self.closing.load(Ordering::Acquire) || self.queue.send(Message::Fold(answer)).await.is_err() {
+            return Err(self.gone());
+        }
+        answered.await.unwrap_or_else(|_| Err(self.gone()))
+    }
+
     /// Whether writes are taken.
     ///
     /// # Errors
@@ -190,10 +204,12 @@ impl Loop {
     async fn run(mut self, mut waiting: mpsc::Receiver<Message>) {
         let mut messages = Vec::with_capacity(limits::STORE_BATCH_MAX);
         let mut jobs = Vec::with_capacity(limits::STORE_BATCH_MAX);
+        let mut folds = Vec::new();
         while waiting.recv_many(&mut messages, limits::STORE_BATCH_MAX).await > 0 {
             for message in messages.drain(..) {
                 match message {
                     Message::Job(job) => jobs.push(job),
+                    Message::Fold(answer) => folds.push(answer),
                     // What was handed over before is still received; then the loop ends.
                     Message::Close => waiting.close(),
                 }
@@ -205,10 +221,46 @@ impl Loop {
             for job in jobs.drain(..) {
                 job.answer(lost);
             }
+            if !folds.is_empty() {
+                let folded = self.fold().await;
+                for answer in folds.drain(..) {
+                    drop(answer.send(folded.map_err(Fault::error)));
+                }
+            }
         }
         if let Err(error) = self.tx.connection.close().await {
             tracing::warn!(%error, "the database was not closed cleanly; its log is recovered at the next start");
         }
+    }
+
+    /// Empties the write-ahead log, between two batches. Whoever reads is waited for a shorter
+    /// time than otherwise, since every write waits as well.
+    async fn fold(&mut self) -> Result<bool, Fault> {
+        if self.failed.load(Ordering::Acquire) {
+            return Err(Fault::Sync);
+        }
+        let folded = match self.wait_for_locks(limits::STORE_FOLD_TIME_MAX).await {
+            Ok(()) => sqlx::query_scalar::<_, i64>("pragma wal_checkpoint(truncate)")
+                .fetch_one(&mut self.tx.connection)
+                .await
+                .map(|busy| busy == 0),
+            Err(error) => Err(error),
+        };
+        let patient = self.wait_for_locks(limits::STORE_BUSY_TIME_MAX).await;
+        folded.and_then(|folded| patient.map(|()| folded)).map_err(|error| {
+            let fault = Fault::of(&error);
+            tracing::error!(%error, "the write-ahead log was not folded into the database");
+            if fault == Fault::Sync {
+                self.failed.store(true, Ordering::Release);
+            }
+            fault
+        })
+    }
+
+    /// How long a statement waits for a lock from now on.
+    async fn wait_for_locks(&mut self, time: Duration) -> Result<(), sqlx::Error> {
+        let statement = sqlx::AssertSqlSafe(format!("pragma busy_timeout = {}", time.as_millis()));
+        sqlx::query(statement).execute(&mut self.tx.connection).await.map(drop)
     }
 
     /// Runs a batch to its commit. An error means that nothing of it is known to be kept.
