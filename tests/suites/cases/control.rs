@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
+use reqwest::Method;
 use serde_json::{Value, json};
 use troupe_core::limits;
 use troupe_tests::command::run_on;
@@ -64,6 +65,31 @@ async fn a8_calls_beyond_a_slow_agents_share_are_told_when_to_come_again_and_oth
     }
     // It is as before: the agent answers the next call.
     client.run("echo", "version", json!({})).await.output();
+}
+
+#[tokio::test]
+async fn a8_replays_of_one_task_stand_in_line_each_for_itself() {
+    let host = host().await;
+    let client = host.client();
+    let task = client.run("echo", "version", json!({})).await.of(200);
+    let path = format!("/api/v1/tasks/{}/replay", task["id"].as_str().unwrap());
+    // What is not kept is not suspended either, so these keep their places.
+    let sleep = json!({ "agent": "echo", "skill": "sleep", "input": { "ms": 9_000 }, "durability": "none" });
+    let sleepers = join_all((0..limits::INVOCATIONS_PER_AGENT_MAX).map(|_| client.post("/api/v1/tasks?wait=30", &sleep)));
+    let full = format!("troupe_invocations_running {}", limits::INVOCATIONS_PER_AGENT_MAX);
+    let line = async |patience: Duration| {
+        let request = client.request(Method::POST, &path).json(&Value::Null).timeout(patience);
+        client.try_send(request).await
+    };
+    let replays = async {
+        while !client.get("/metrics").await.text.contains(&full) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        tokio::join!(line(Duration::from_secs(1)), line(Duration::from_secs(60)))
+    };
+    let (_, (left, stayed)) = tokio::join!(sleepers, replays);
+    assert!(left.unwrap_err().is_timeout());
+    assert_eq!(stayed.unwrap().of(200)["identical"], json!(true));
 }
 
 #[tokio::test]

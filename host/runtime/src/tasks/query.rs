@@ -51,6 +51,12 @@ pub(crate) fn not_found(task: TaskId) -> Error {
     Error::new(Code::TaskNotFound, format!("there is no task {task}"))
 }
 
+/// A task as `caller` may see it: what it was asked and what it answered is for readers.
+pub(crate) fn view_for(caller: &Caller, row: &TaskRow) -> TaskView {
+    let seen = view(row);
+    if caller.require(Scope::Read).is_ok() { seen } else { TaskView { input: Value::Null, output: None, ..seen } }
+}
+
 /// A task's row as clients see it.
 pub(crate) fn view(row: &TaskRow) -> TaskView {
     let document = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();

@@ -12,7 +12,7 @@ use troupe_store::{Creation, TaskRow};
 
 use super::accepted::Accepted;
 use super::leases::call_name;
-use super::query::{not_found, view};
+use super::query::{not_found, view, view_for};
 use super::watch::TaskEvent;
 use crate::Runtime;
 use crate::blocking::checking;
@@ -75,7 +75,7 @@ impl Runtime {
             self.queue.remove(task);
             self.watchers.end(task, || view(&row));
         }
-        Ok(view(&row))
+        Ok(view_for(caller, &row))
     }
 
     async fn task_row(
