@@ -191,13 +191,20 @@ pub const INVOCATIONS_PER_TENANT_MAX: usize = 192;
 pub const INVOCATIONS_PER_AGENT_MAX: usize = 128;
 
 /// Awaited calls that wait for a place. Each holds its client's connection: with those that
-/// run, three quarters of [`CONNECTIONS_MAX`], so that there are some for everybody else.
+/// run, three quarters of [`CONNECTIONS_MAX`].
 pub const CALLS_WAITING_MAX: usize = 128;
 /// Awaited calls that wait for a place for one tenant.
 pub const CALLS_WAITING_PER_TENANT_MAX: usize = 64;
 /// Awaited calls that wait for a place of one agent: a quarter of what runs of it, which
 /// smooths a burst; more would only learn later that there is none.
 pub const CALLS_WAITING_PER_AGENT_MAX: usize = 32;
+
+/// Requests that wait for the end of a task, for the feed or on a stream of events, each with
+/// its client's connection: half of [`CONNECTIONS_MAX`].
+pub const WAITS_MAX: usize = 256;
+/// Requests of one tenant that wait: with its calls that run and that wait for a place, three
+/// quarters of [`CONNECTIONS_MAX`], so that others get in.
+pub const WAITS_PER_TENANT_MAX: usize = 128;
 
 /// Components that are asked to describe themselves at once, beside the invocations, so
 /// that a host at its limit can still swap. Each takes milliseconds.

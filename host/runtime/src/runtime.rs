@@ -16,7 +16,7 @@ use crate::deploy::GrantPolicy;
 use crate::keyring::Keyring;
 use crate::route::Drain;
 use crate::routes::Routes;
-use crate::tasks::{Queue, Suspended, Watchers, Workers};
+use crate::tasks::{Queue, Suspended, Waits, Watchers, Workers};
 use crate::tenants::Disabled;
 
 /// The parts a runtime is made of.
@@ -70,6 +70,7 @@ pub struct Inner {
     pub(crate) queue: Queue,
     pub(crate) workers: Workers,
     pub(crate) watchers: Watchers,
+    pub(crate) waits: Waits,
     pub(crate) suspended: Suspended,
     /// Leave to load a whole journal.
     pub(crate) journals_loading: Semaphore,
@@ -116,6 +117,7 @@ impl Runtime {
             queue: Queue::default(),
             workers: Workers::default(),
             watchers: Watchers::default(),
+            waits: Waits::default(),
             suspended: Suspended::default(),
             journals_loading: Semaphore::new(limits::JOURNALS_LOADING_MAX),
             stopping: AtomicBool::new(false),

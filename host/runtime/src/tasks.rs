@@ -24,6 +24,7 @@ mod run;
 mod shares;
 mod submit;
 mod suspend;
+mod waits;
 mod watch;
 mod workers;
 
@@ -36,5 +37,6 @@ pub(crate) use query::{not_found, view_for};
 pub(crate) use queue::{Queue, Slot};
 pub(crate) use run::{ended_as, facts};
 pub(crate) use suspend::Suspended;
+pub(crate) use waits::Waits;
 pub(crate) use watch::Watchers;
 pub(crate) use workers::{Place, Workers};

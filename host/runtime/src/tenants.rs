@@ -16,16 +16,20 @@ use crate::Runtime;
 
 /// The tenants that are disabled, in memory: asked before anything of a tenant runs.
 #[derive(Debug, Default)]
-pub(crate) struct Disabled(ArcSwap<HashSet<TenantId>>);
+pub(crate) struct Disabled {
+    all: ArcSwap<HashSet<TenantId>>,
+    /// Held while row and memory change, so that two changes at once do not part them.
+    changing: tokio::sync::Mutex<()>,
+}
 
 impl Disabled {
     /// Refuses what is asked of a disabled tenant.
     pub(crate) fn check(&self, tenant: &TenantId) -> Result<()> {
-        if self.0.load().contains(tenant) { Err(disabled()) } else { Ok(()) }
+        if self.all.load().contains(tenant) { Err(disabled()) } else { Ok(()) }
     }
 
     fn set(&self, tenant: &TenantId, disabled: bool) {
-        self.0.rcu(|all| {
+        self.all.rcu(|all| {
             let mut all = HashSet::clone(all);
             if disabled {
                 all.insert(tenant.clone());
@@ -95,6 +99,7 @@ impl Runtime {
         let runtime = self.clone();
         // Row and memory change together, also when the client goes away meanwhile.
         let changed = tokio::spawn(async move {
+            let _changing = runtime.disabled.changing.lock().await;
             let row = runtime.store.set_disabled(&name, disable).await?;
             runtime.disabled.set(&name, disable);
             runtime.keyring.forget(|known| known.tenant == name);

@@ -8,7 +8,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Sqlite};
 use tokio::sync::watch;
-use troupe_core::{Clock, Code, Error, Result, Timestamp, limits};
+use troupe_core::{Clock, Code, Error, Result, TenantId, Timestamp, limits};
 
 use crate::fault::{Done, Failed};
 use crate::migrate;
@@ -123,10 +123,10 @@ impl Store {
         if self.0.unfolded.load(Ordering::Acquire) { self.fold().await } else { Ok(()) }
     }
 
-    /// Ticks after every commit that added to a feed, whichever tenant's. The value is the
-    /// number of events since the store was opened.
-    pub fn watch(&self) -> watch::Receiver<u64> {
-        self.0.writer.events()
+    /// Ticks after every commit that added to the tenant's feed, and ends with the store. The
+    /// value counts events.
+    pub fn watch(&self, tenant: &TenantId) -> watch::Receiver<u64> {
+        self.0.writer.listeners().listen(tenant)
     }
 
     /// Has `work` done by the writer and waits until it is durable.

@@ -16,6 +16,8 @@
 //! refuses all work until the host is restarted and SQLite has recovered its log. What
 //! that batch wrote may turn up then or not.
 
+mod listeners;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -24,11 +26,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::{Connection as _, SqliteConnection};
-use tokio::sync::{Mutex, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
-use troupe_core::{Clock, Result, Timestamp, limits};
+use troupe_core::{Clock, Result, TenantId, Timestamp, limits};
 
 use crate::fault::{Done, Failed, Fault};
+pub(crate) use listeners::Listeners;
 
 /// The future of a job's work.
 pub(crate) type Work<'c, T> = Pin<Box<dyn Future<Output = Done<T>> + Send + 'c>>;
@@ -40,8 +43,8 @@ pub(crate) struct Tx {
     pub(crate) connection: SqliteConnection,
     /// The time of the commit.
     pub(crate) now: Timestamp,
-    /// Events that the jobs so far have added to feeds.
-    pub(crate) events: u64,
+    /// The tenants of the events that the jobs so far have added to feeds.
+    pub(crate) events: Vec<TenantId>,
 }
 
 impl Tx {
@@ -110,7 +113,7 @@ enum Message {
 /// The way to the writer.
 pub(crate) struct Writer {
     queue: mpsc::Sender<Message>,
-    events: watch::Receiver<u64>,
+    listeners: Listeners,
     closing: AtomicBool,
     /// Set once a sync has failed.
     failed: Arc<AtomicBool>,
@@ -128,15 +131,16 @@ impl Writer {
     /// dropped and what they handed over is done.
     pub(crate) fn start(connection: SqliteConnection, clock: Arc<dyn Clock>) -> Self {
         let (queue, waiting) = mpsc::channel(limits::STORE_QUEUE_MAX);
-        let (announce, events) = watch::channel(0);
-        let tx = Tx { connection, now: clock.now(), events: 0 };
+        let listeners = Listeners::default();
+        let tx = Tx { connection, now: clock.now(), events: Vec::new() };
         let failed = Arc::new(AtomicBool::new(false));
-        let task = tokio::spawn(Loop { tx, clock, announce, failed: Arc::clone(&failed) }.run(waiting));
-        Self { queue, events, closing: AtomicBool::new(false), failed, task: Mutex::new(Some(task)) }
+        let task =
+            tokio::spawn(Loop { tx, clock, listeners: listeners.clone(), failed: Arc::clone(&failed) }.run(waiting));
+        Self { queue, listeners, closing: AtomicBool::new(false), failed, task: Mutex::new(Some(task)) }
     }
 
-    pub(crate) fn events(&self) -> watch::Receiver<u64> {
-        self.events.clone()
+    pub(crate) const fn listeners(&self) -> &Listeners {
+        &self.listeners
     }
 
     pub(crate) async fn write<T, W>(&self, work: W) -> Result<T>
@@ -195,7 +199,7 @@ impl Writer {
 struct Loop {
     tx: Tx,
     clock: Arc<dyn Clock>,
-    announce: watch::Sender<u64>,
+    listeners: Listeners,
     /// Whether no work is taken any more, since a sync has failed.
     failed: Arc<AtomicBool>,
 }
@@ -215,8 +219,8 @@ impl Loop {
                 }
             }
             let lost = self.settle(&mut jobs).await.err();
-            if lost.is_none() && self.tx.events > 0 {
-                self.announce.send_modify(|count| *count += self.tx.events);
+            if lost.is_none() {
+                self.listeners.tell(&self.tx.events);
             }
             for job in jobs.drain(..) {
                 job.answer(lost);
@@ -228,6 +232,7 @@ impl Loop {
                 }
             }
         }
+        self.listeners.close();
         if let Err(error) = self.tx.connection.close().await {
             tracing::warn!(%error, "the database was not closed cleanly; its log is recovered at the next start");
         }
@@ -269,7 +274,7 @@ impl Loop {
             return Err(Fault::Sync);
         }
         self.tx.now = self.clock.now();
-        self.tx.events = 0;
+        self.tx.events.clear();
         let count = jobs.len();
         let settled = match jobs {
             [] => Ok(()),
@@ -293,7 +298,7 @@ impl Loop {
             Ran::Kept => self.step("commit").await,
             Ran::Undone(Some(Fault::Sync)) => Err(Fault::Sync),
             Ran::Undone(_) => {
-                self.tx.events = 0;
+                self.tx.events.clear();
                 drop(self.tx.execute("rollback").await);
                 Ok(())
             }
@@ -307,12 +312,12 @@ impl Loop {
             if !std::mem::take(&mut first) {
                 self.step("release job; savepoint job").await?;
             }
-            let events = self.tx.events;
+            let events = self.tx.events.len();
             if let Ran::Undone(fault) = job.run(&mut self.tx).await {
                 if fault == Some(Fault::Sync) {
                     return Err(Fault::Sync);
                 }
-                self.tx.events = events;
+                self.tx.events.truncate(events);
                 // A grave fault has ended the whole transaction; then the savepoint is gone.
                 self.tx.execute("rollback to job").await.map_err(|error| fault.unwrap_or(Fault::of(&error)))?;
             }

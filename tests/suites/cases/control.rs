@@ -68,6 +68,36 @@ async fn a8_calls_beyond_a_slow_agents_share_are_told_when_to_come_again_and_oth
 }
 
 #[tokio::test]
+async fn a8_requests_that_wait_have_a_share_and_leave_connections_to_others() {
+    let host = host().await;
+    let client = host.client();
+    client.make_tenant("acme").await;
+    let acme = client.with_key("acme", &["read"]).await;
+    let task = client.submit("echo", "sleep", json!({ "ms": 9_000 })).await;
+    let events = format!("/api/v1/tasks/{task}/events");
+    let streams = join_all((0..limits::WAITS_PER_TENANT_MAX).map(|_| client.open(&events))).await;
+    assert!(streams.iter().all(|stream| stream.status() == 200));
+    let refused = client.get(&format!("/api/v1/tasks/{task}?wait=5")).await;
+    assert_eq!(
+        refused.problem(429, "limit.concurrency")["detail"],
+        "128 requests wait of tenant `default` already, its share of this host; try again later"
+    );
+    client.get(&events).await.problem(429, "limit.concurrency");
+    client.get("/api/v1/feed?after=1000000&wait=5").await.problem(429, "limit.concurrency");
+    let keyed = json!({ "agent": "echo", "skill": "version", "idempotency_key": "one" });
+    client.post("/api/v1/tasks?wait=5", &keyed).await.problem(429, "limit.concurrency");
+    // Others wait, and who does not wait is served.
+    acme.get("/api/v1/feed?after=1000000&wait=1").await.of(200);
+    assert_eq!(client.get("/api/v1/tasks").await.of(200)["items"].as_array().unwrap().len(), 1);
+    client.run("echo", "version", json!({})).await.output();
+    drop(streams);
+    let until = Instant::now() + Duration::from_secs(20);
+    while client.post("/api/v1/tasks?wait=5", &keyed).await.status == 429 {
+        assert!(Instant::now() < until, "the share is not given back");
+    }
+}
+
+#[tokio::test]
 async fn a8_replays_of_one_task_stand_in_line_each_for_itself() {
     let host = host().await;
     let client = host.client();

@@ -171,6 +171,26 @@ async fn g78_a_revoked_key_opens_nothing_from_the_answer_on() {
 }
 
 #[tokio::test]
+async fn g78_a_stream_of_events_ends_once_its_key_is_revoked() {
+    let host = host().await;
+    let owner = host.client();
+    let key = owner.post("/api/v1/keys", &json!({ "name": "ci", "scopes": ["read"] })).await.of(201);
+    let task = owner.submit("echo", "sleep", json!({ "ms": 9_000 })).await;
+    let path = format!("/api/v1/tasks/{task}/events");
+    let (mut revoked, mut kept) = (owner.with_token(key["token"].as_str()).open(&path).await, owner.open(&path).await);
+    revoked.chunk().await.unwrap().expect("a first event");
+    kept.chunk().await.unwrap().expect("a first event");
+    owner.post(&format!("/api/v1/keys/{}/revoke", key["id"].as_str().unwrap()), &json!({})).await.of(200);
+    let end = async { while revoked.chunk().await.expect("an end by its protocol").is_some() {} };
+    tokio::time::timeout(Duration::from_secs(5), end).await.expect("an end before the task's");
+    let mut rest = Vec::new();
+    while let Some(piece) = kept.chunk().await.unwrap() {
+        rest.extend(piece);
+    }
+    assert!(String::from_utf8(rest).unwrap().contains("\"status\":\"completed\""));
+}
+
+#[tokio::test]
 async fn g78_a_key_that_is_used_all_the_time_is_refused_once_it_is_revoked() {
     let host = empty_host().await;
     let owner = host.client();

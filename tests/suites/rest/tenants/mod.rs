@@ -112,3 +112,20 @@ async fn what_waits_in_a_disabled_tenant_runs_once_it_is_enabled() {
     let acme = host.client().with_token(acme.token.as_deref());
     assert_eq!(acme.ended(&running).await["status"], "completed");
 }
+
+#[tokio::test]
+async fn what_is_said_of_a_tenant_that_is_disabled_and_enabled_at_once_is_so() {
+    let host = empty_host().await;
+    let owner = host.client();
+    owner.make_tenant("acme").await;
+    let acme = owner.with_key("acme", &["read"]).await;
+    let set = |verb: &'static str| {
+        let (owner, nothing) = (owner.clone(), json!({}));
+        async move { owner.post(&format!("/api/v1/tenants/acme/{verb}"), &nothing).await.of(200) }
+    };
+    for _ in 0..20 {
+        tokio::join!(set("disable"), set("enable"), set("disable"), set("enable"));
+        let is_enabled = owner.get("/api/v1/tenants/acme").await.of(200).get("disabled_at").is_none();
+        assert_eq!(acme.get("/api/v1/agents").await.status == 200, is_enabled);
+    }
+}
