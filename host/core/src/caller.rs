@@ -4,8 +4,8 @@
 //! | scope     | what its holder may do |
 //! |-----------|------------------------|
 //! | `read`    | see agents, deployments, tasks, their journals and the feed |
-//! | `run`     | create and cancel tasks |
-//! | `operate` | publish releases, swap, configure, grant |
+//! | `run`     | create and cancel tasks; with `read`, replay them |
+//! | `operate` | publish releases, swap, configure, grant, lift a quarantine, redact tasks |
 //! | `admin`   | give, see and revoke keys of its own tenant |
 //! | `metrics` | see the host's metrics, which tell of every tenant |
 //! | `machine` | grant, where it may `operate`, what leads into the host's machine and network |
@@ -28,9 +28,9 @@ use crate::{Code, Error, Result, TenantId};
 pub enum Scope {
     /// See agents, deployments, tasks and the feed.
     Read,
-    /// Create and cancel tasks.
+    /// Create and cancel tasks; with [`Scope::Read`], replay them.
     Run,
-    /// Publish releases, configure and swap deployments.
+    /// Publish releases, configure and swap deployments, redact tasks.
     Operate,
     /// Manage the keys of one's own tenant.
     Admin,

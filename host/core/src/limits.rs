@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 /// Largest component accepted. Python agents are about 18 MB, so there is room for
-/// twice that, while a flood of uploads cannot fill the disk.
+/// twice that; it is held in memory up to three times while it is published.
 pub const COMPONENT_BYTES_MAX: u64 = 40 * 1024 * 1024;
 
 /// Largest `agent.toml`. The longest we ship is 3 KiB.
@@ -169,6 +169,8 @@ pub const SUSPENDED_JOURNAL_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Tasks that are suspended at once in one host. Each is a few rows; all of them are counted
 /// whenever one is due, which takes milliseconds up to here. Further ones wait in their place.
 pub const SUSPENDED_TASKS_MAX: u64 = 100_000;
+/// Tasks of one tenant that are suspended at once: half, so that another's are, too.
+pub const SUSPENDED_TASKS_PER_TENANT_MAX: u64 = 50_000;
 /// Suspended tasks that one commit queues again when they are due.
 pub const WOKEN_AT_ONCE: u32 = 256;
 /// Longest lifetime of a task, suspended or not: a month's wait for a person or a date.
@@ -191,13 +193,20 @@ pub const INVOCATIONS_PER_TENANT_MAX: usize = 192;
 pub const INVOCATIONS_PER_AGENT_MAX: usize = 128;
 
 /// Awaited calls that wait for a place. Each holds its client's connection: with those that
-/// run, three quarters of [`CONNECTIONS_MAX`], so that there are some for everybody else.
+/// run, three quarters of [`CONNECTIONS_MAX`].
 pub const CALLS_WAITING_MAX: usize = 128;
 /// Awaited calls that wait for a place for one tenant.
 pub const CALLS_WAITING_PER_TENANT_MAX: usize = 64;
 /// Awaited calls that wait for a place of one agent: a quarter of what runs of it, which
 /// smooths a burst; more would only learn later that there is none.
 pub const CALLS_WAITING_PER_AGENT_MAX: usize = 32;
+
+/// Requests that wait for the end of a task, for the feed or on a stream of events, each with
+/// its client's connection: half of [`CONNECTIONS_MAX`].
+pub const WAITS_MAX: usize = 256;
+/// Requests of one tenant that wait: with its calls that run and that wait for a place, three
+/// quarters of [`CONNECTIONS_MAX`], so that others get in.
+pub const WAITS_PER_TENANT_MAX: usize = 128;
 
 /// Components that are asked to describe themselves at once, beside the invocations, so
 /// that a host at its limit can still swap. Each takes milliseconds.
@@ -414,6 +423,10 @@ pub const HTTP_UNSENT_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Journal of one invocation. Five thousand answers of 200 KiB fit, more than an inventory
 /// of a large account reads; without a bound a million writes of state would fill any disk.
 pub const JOURNAL_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// Journals that are loaded whole at once, to resume a task or to replay it. While it is
+/// unpacked a long one is in memory twice, and each takes a connection that reads: half of
+/// [`STORE_READERS`] are left to everybody else.
+pub const JOURNALS_LOADING_MAX: usize = 2;
 /// What the journal keeps whole of a call that was refused. Of a longer one its digest
 /// tells whether another release would make the same.
 pub const JOURNAL_REFUSED_BYTES_MAX: usize = 64 * 1024;
@@ -461,12 +474,15 @@ pub const STORE_QUEUE_MAX: usize = 1024;
 /// How long a statement waits for a lock that another process holds on the database,
 /// such as a backup's.
 pub const STORE_BUSY_TIME_MAX: Duration = Duration::from_secs(2);
+/// How long emptying the write-ahead log waits for those who read an older state. Every write
+/// waits for it; reads take milliseconds, and after a long one it is tried again.
+pub const STORE_FOLD_TIME_MAX: Duration = Duration::from_millis(250);
 /// How long a read waits for a free connection.
 pub const STORE_READ_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Connections that read. Each is a thread; reads are short and mostly from memory.
 pub const STORE_READERS: u32 = 4;
-/// Inputs and outputs that one page of tasks may hold together. A full page of largest
-/// outputs would be gigabytes.
+/// Inputs and outputs that one page of tasks may hold together, and calls and answers one of
+/// a journal. A full page of the largest would be gigabytes.
 pub const STORE_PAGE_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// What the write-ahead log is cut back to once a checkpoint has emptied it.
 pub const STORE_LOG_BYTES_KEPT: u64 = 64 * 1024 * 1024;

@@ -11,7 +11,7 @@ use troupe_sandbox::{redacted_answer, redacted_call};
 use troupe_store::{JournalLimits, Redact, TaskRow, Withheld};
 
 use crate::Runtime;
-use crate::tasks::view;
+use crate::tasks::view_for;
 
 impl Runtime {
     /// Redacts the journals of a task that has ended: what is left says which calls were made
@@ -28,7 +28,7 @@ impl Runtime {
         let redacting = tokio::spawn(async move {
             let row = runtime.store.redact(&caller.tenant, task, redact(documents)).await?;
             tracing::info!(tenant = %caller.tenant, %task, principal = caller.principal, documents, "a task was redacted");
-            Ok(view(&row))
+            Ok(view_for(&caller, &row))
         });
         redacting.await.map_err(Error::internal)?
     }
@@ -46,6 +46,9 @@ impl Runtime {
                 ticks.tick().await;
                 if runtime.is_stopping() {
                     return;
+                }
+                if let Err(error) = runtime.store.fold_redacted().await {
+                    tracing::warn!(cause = error.cause_chain(), "the write-ahead log was not emptied: {error}");
                 }
                 match runtime.store.drop_journals(&runtime.journals, runtime.clock.now()).await {
                     Ok(dropped) if dropped.tasks > 0 => {

@@ -10,6 +10,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 use troupe_core::{Caller, Code, Digest, Error, KeyId, Result, TenantId, Timestamp, Token, limits};
 use troupe_store::KeyRow;
@@ -19,15 +20,15 @@ use crate::tenants::disabled;
 
 /// The keys that were used a moment ago.
 #[derive(Debug, Default)]
-pub(crate) struct Keyring(Mutex<Inner>);
-
-#[derive(Debug, Default)]
-struct Inner {
-    known: HashMap<Digest, Known>,
+pub(crate) struct Keyring {
+    known: Mutex<HashMap<Digest, Known>>,
     /// Rises whenever something is forgotten: what was read from the store before is not
-    /// taken in after.
-    forgotten: u64,
+    /// taken in after, and who was let in is looked at again.
+    forgotten: watch::Sender<u64>,
 }
+
+/// What the name of a caller begins with that shows a key.
+const KEY: &str = "key/";
 
 /// A key as it was read.
 #[derive(Debug, Clone)]
@@ -43,7 +44,7 @@ pub(crate) struct Known {
 impl Known {
     fn new(row: KeyRow, read_at: Instant) -> Self {
         let KeyRow { tenant, id, scopes, expires_at, used_at, .. } = row;
-        let caller = Caller { tenant: tenant.clone(), principal: format!("key/{id}"), scopes };
+        let caller = Caller { tenant: tenant.clone(), principal: format!("{KEY}{id}"), scopes };
         Self { tenant, id, caller, expires_at, used_at, read_at }
     }
 
@@ -54,38 +55,43 @@ impl Known {
 
 impl Keyring {
     fn get(&self, digest: &Digest, at: Instant) -> Option<Known> {
-        self.lock().known.get(digest).filter(|known| known.is_fresh(at)).cloned()
+        self.lock().get(digest).filter(|known| known.is_fresh(at)).cloned()
     }
 
     fn forgotten(&self) -> u64 {
-        self.lock().forgotten
+        *self.forgotten.borrow()
+    }
+
+    /// Changes whenever something is forgotten.
+    pub(crate) fn watch(&self) -> watch::Receiver<u64> {
+        self.forgotten.subscribe()
     }
 
     /// Takes a key in that was read when `forgotten` was what it is now.
     fn put(&self, digest: Digest, known: Known, forgotten: u64) {
-        let mut inner = self.lock();
-        if inner.forgotten != forgotten {
+        let mut all = self.lock();
+        if self.forgotten() != forgotten {
             return;
         }
-        if inner.known.len() >= limits::KEYS_CACHED_MAX {
-            inner.known.retain(|_, kept| kept.is_fresh(known.read_at));
+        if all.len() >= limits::KEYS_CACHED_MAX {
+            all.retain(|_, kept| kept.is_fresh(known.read_at));
         }
-        if inner.known.len() < limits::KEYS_CACHED_MAX {
-            inner.known.insert(digest, known);
+        if all.len() < limits::KEYS_CACHED_MAX {
+            all.insert(digest, known);
         }
     }
 
     /// Forgets the keys that `which` names.
     pub(crate) fn forget(&self, which: impl Fn(&Known) -> bool) {
-        let mut inner = self.lock();
-        inner.forgotten += 1;
-        inner.known.retain(|_, known| !which(known));
+        let mut all = self.lock();
+        self.forgotten.send_modify(|forgotten| *forgotten += 1);
+        all.retain(|_, known| !which(known));
     }
 
     /// Whether it is time to note that the key is used; true once a minute.
     fn note_use(&self, digest: &Digest, now: Timestamp) -> bool {
-        let mut inner = self.lock();
-        let Some(known) = inner.known.get_mut(digest) else { return false };
+        let mut all = self.lock();
+        let Some(known) = all.get_mut(digest) else { return false };
         let is_due = known.used_at.is_none_or(|used_at| now.since(used_at) >= limits::KEY_USE_STEP);
         if is_due {
             known.used_at = Some(now);
@@ -93,8 +99,8 @@ impl Keyring {
         is_due
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<Digest, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -110,6 +116,18 @@ impl Runtime {
             metrics::counter!("troupe_refused_tokens_total", "code" => error.code.as_str()).increment(1);
         }
         caller
+    }
+
+    /// Checks that a caller who was let in a while ago would be let in now.
+    ///
+    /// # Errors
+    /// Those of [`Runtime::authenticate`].
+    pub(crate) async fn check_caller(&self, caller: &Caller) -> Result<()> {
+        self.disabled.check(&caller.tenant)?;
+        let Some(id) = caller.principal.strip_prefix(KEY) else { return Ok(()) };
+        let row = self.store.key(&caller.tenant, id.parse()?).await?;
+        let row = row.filter(|row| row.revoked_at.is_none()).ok_or_else(invalid)?;
+        in_time(row.expires_at, self.clock.now())
     }
 
     async fn known_caller(&self, token: &str) -> Result<Caller> {

@@ -25,14 +25,22 @@ use crate::components::Loaded;
 use crate::{Runtime, agents, route};
 
 impl Runtime {
+    /// Checks that the caller may publish now, before an archive is read.
+    ///
+    /// # Errors
+    /// [`Code::AuthScope`], and those of [`Runtime::require_ready`].
+    pub fn may_publish(&self, caller: &Caller) -> Result<()> {
+        caller.require(Scope::Operate)?;
+        self.require_ready()
+    }
+
     /// Publishes the release in an archive; says whether it is new.
     ///
     /// # Errors
     /// The codes `artifact.*`, `manifest.invalid` and `profile.invalid`, each naming what
     /// is wrong; [`Code::ArtifactImmutable`] if the version exists with other bytes.
     pub async fn publish(&self, caller: &Caller, archive: Vec<u8>) -> Result<(ReleaseView, bool)> {
-        caller.require(Scope::Operate)?;
-        self.require_ready()?;
+        self.may_publish(caller)?;
         let read = move || {
             let (digest, release) = read_archive(archive.as_slice())?;
             Ok((digest, Digest::of(&release.component), release))

@@ -23,7 +23,7 @@ use troupe_store::{JournalHead, TaskRow};
 
 use crate::Runtime;
 use crate::deploy::release_not_found;
-use crate::replay::{Again, document, told};
+use crate::replay::{Again, ReplaySeat, document, told};
 use crate::route::Route;
 use crate::tasks::ended_as;
 
@@ -35,6 +35,7 @@ impl Runtime {
     /// configuration of then.
     pub(crate) async fn rehearse(
         &self,
+        seat: &ReplaySeat,
         row: &TaskRow,
         head: JournalHead,
         rows: Vec<JournalRow>,
@@ -52,9 +53,12 @@ impl Runtime {
         let route = self.past_route(&row.tenant, &row.agent, &then, grants, 0).await?;
 
         let matching = Arc::new(Matching::new(&rows, &head.seed)?);
-        let ended = self.try_on(row, &head, &route, &matching).await?;
+        let ended = self.try_on(seat, row, &head, &route, &matching).await?;
         let before = match self.past_route(&row.tenant, &row.agent, &head, None, 0).await {
-            Ok(route) => Some(self.again(row, &head, &route, Recording::new(rows, troupe_sandbox::Then::Stop)).await?),
+            Ok(route) => {
+                let recording = Recording::new(rows, troupe_sandbox::Then::Stop);
+                Some(self.again(seat, row, &head, &route, recording).await?)
+            }
             Err(error) if error.code == Code::ReleaseNotFound => None,
             Err(error) => return Err(error),
         };
@@ -64,6 +68,7 @@ impl Runtime {
     /// Runs the candidate; a release that does not take the input ends as it would.
     async fn try_on(
         &self,
+        seat: &ReplaySeat,
         row: &TaskRow,
         head: &JournalHead,
         route: &Arc<Route>,
@@ -75,7 +80,8 @@ impl Runtime {
             let outcome = ReplayOutcome { status: TaskStatus::Failed, output: None, failure };
             return Ok((outcome, Usage::default(), Duration::ZERO));
         }
-        let Again { outcome, took } = self.again(row, head, route, Recording::matching(Arc::clone(matching))).await?;
+        let recording = Recording::matching(Arc::clone(matching));
+        let Again { outcome, took } = self.again(seat, row, head, route, recording).await?;
         let (status, output, failure) = ended_as(route, row.skill.as_str(), outcome.result).await;
         Ok((ReplayOutcome { status, output: output.as_deref().map(document), failure }, outcome.usage, took))
     }

@@ -16,35 +16,47 @@ use troupe_core::view::{
 };
 use troupe_core::{AgentName, Caller, Code, Effect, Error, ReleaseRef, Result, Scope, TaskId, TenantId, limits};
 use troupe_sandbox::{Answer, Call, Invocation, JournalRow, NoLedger, Outcome, Recording, Stop, Then};
-use troupe_store::{DeploymentRow, JournalHead, TaskRow, Withheld};
+use troupe_store::{DeploymentRow, JournalHead, TaskRow, Withheld, task_not_found};
 
 use crate::Runtime;
 use crate::deploy::release_not_found;
 use crate::journals::dropped;
 use crate::route::Route;
-use crate::tasks::{ended_as, facts, not_found, recorded};
+use crate::tasks::{Place, Slot, ended_as, facts, recorded};
 
 /// The ends that come from outside: a replay compares up to them.
 const CUT_SHORT: [Code; 5] =
     [Code::LimitDeadline, Code::Cancelled, Code::SwapDrained, Code::InDoubt, Code::UnavailableHost];
 
+/// Where a replay runs: one of the host's places to run in, a place among the workers, and the
+/// switch that ends it. It holds them from before it reads the journal to its end.
+#[derive(Debug)]
+pub(crate) struct ReplaySeat {
+    _slot: Slot,
+    _place: Place,
+    stop: Stop,
+}
+
 impl Runtime {
-    /// The journal of a task's last attempt.
+    /// Some of the journal of a task's last attempt: at most `limit` rows after the one
+    /// numbered `after`.
     ///
     /// # Errors
-    /// [`Code::TaskNotFound`]; [`Code::ReplayImpossible`] if the task has no journal.
-    pub async fn journal(&self, caller: &Caller, task: TaskId) -> Result<JournalView> {
+    /// [`Code::TaskNotFound`]; [`Code::ReplayImpossible`] if there is none, or none any more.
+    pub async fn journal(
+        &self,
+        caller: &Caller,
+        task: TaskId,
+        after: Option<u64>,
+        limit: Option<u32>,
+    ) -> Result<JournalView> {
         caller.require(Scope::Read)?;
         let row = self.store.task(&caller.tenant, task).await?;
-        self.journal_view(&row.ok_or_else(|| not_found(task))?).await
-    }
-
-    /// The journal of a task's last attempt, as clients see it.
-    ///
-    /// # Errors
-    /// [`Code::ReplayImpossible`] if there is none, or none any more.
-    pub(crate) async fn journal_view(&self, row: &TaskRow) -> Result<JournalView> {
-        let (head, rows) = self.recorded(row).await?;
+        let row = row.ok_or_else(|| task_not_found(task))?;
+        let limit = limit.unwrap_or(limits::PAGE_DEFAULT).clamp(1, limits::PAGE_MAX);
+        let read = |row| told_call(&recorded(row));
+        let page = self.store.journal_page(&row.tenant, row.id, row.attempt, (after, limit), read).await?;
+        let page = page.ok_or_else(|| self.no_journal(&row))?;
         let withheld = self.store.journal_withheld(&row.tenant, row.id, row.attempt).await?;
         if withheld == Some(Withheld::Dropped) {
             return Err(dropped(row.id, &self.journals));
@@ -52,10 +64,11 @@ impl Runtime {
         Ok(JournalView {
             task: row.id,
             attempt: row.attempt,
-            release: head.release,
-            started_at: head.started_at,
+            release: page.head.release,
+            started_at: page.head.started_at,
             redacted: withheld.is_some(),
-            calls: calls(&rows).collect(),
+            calls: page.rows.into_iter().flatten().collect(),
+            next: page.next,
         })
     }
 
@@ -67,32 +80,47 @@ impl Runtime {
     /// what is missing; [`Code::LimitConcurrency`].
     pub async fn replay(&self, caller: &Caller, task: TaskId, request: ReplayRequest) -> Result<ReplayView> {
         caller.require(Scope::Run)?;
+        // It tells what the task was asked and answered.
+        caller.require(Scope::Read)?;
         self.require_ready()?;
         let row = self.store.task(&caller.tenant, task).await?;
-        let row = row.ok_or_else(|| not_found(task))?;
-        let (head, rows) = self.recorded(&row).await?;
-        self.require_whole(&caller.tenant, &row).await?;
+        let row = row.ok_or_else(|| task_not_found(task))?;
         if !row.status.is_final() {
             return Err(impossible(format!("task {task} is {}; replay it when it has ended", row.status.as_str())));
         }
+        // What stands in line holds no journal in memory.
+        let seat = self.replay_seat(&row).await?;
+        let (head, rows) = self.recorded(&row).await?;
+        self.require_whole(&caller.tenant, &row).await?;
         if let Some(release) = &request.release {
-            return self.rehearse(&row, head, rows, release).await;
+            return self.rehearse(&seat, &row, head, rows, release).await;
         }
         let route = self.past_route(&row.tenant, &row.agent, &head, None, 0).await?;
-        let again = self.again(&row, &head, &route, Recording::new(rows.clone(), Then::Stop)).await?;
-        Ok(compared(&row, head, &route, &rows, again.outcome).await)
+        let calls = rows.iter().filter_map(told_call).collect();
+        let again = self.again(&seat, &row, &head, &route, Recording::new(rows, Then::Stop)).await?;
+        Ok(compared(&row, head, &route, calls, again.outcome).await)
+    }
+
+    /// Where to replay a task. It is a worker like any other, so disabling its tenant ends it
+    /// and a host that stops waits for it; not under the task's id, so that any number of
+    /// replays of one task go on side by side.
+    async fn replay_seat(&self, row: &TaskRow) -> Result<ReplaySeat> {
+        let slot = self.slot(row, limits::WAIT_MAX).await?;
+        let name = TaskId::generate(&*self.clock, &*self.entropy);
+        let (place, stop) = self.place(&row.tenant, name)?;
+        Ok(ReplaySeat { _slot: slot, _place: place, stop })
     }
 
     /// Performs a recorded task once more, with no effect: every call is answered from the
     /// recording.
     pub(crate) async fn again(
         &self,
+        seat: &ReplaySeat,
         row: &TaskRow,
         head: &JournalHead,
         route: &Arc<Route>,
         recording: Recording,
     ) -> Result<Again> {
-        let slot = self.slot(row, limits::WAIT_MAX).await?;
         let invocation = Invocation {
             facts: facts(row, head, route),
             grants: route.grants.clone(),
@@ -100,7 +128,7 @@ impl Runtime {
             ledger: Box::new(NoLedger),
             directories: None,
             observer: Arc::new(()),
-            stop: Stop::default(),
+            stop: seat.stop.clone(),
             time: Duration::from_millis(row.timeout_ms),
             life: Duration::from_millis(row.timeout_ms),
             memory_bytes: route.memory_bytes,
@@ -112,17 +140,25 @@ impl Runtime {
         let began = tokio::time::Instant::now();
         let outcome = self.sandbox.perform(&route.agent, invocation, row.skill.as_str(), &row.input).await;
         let took = began.elapsed();
-        drop(slot);
+        if let Some(reason) = seat.stop.reason() {
+            self.disabled.check(&row.tenant)?;
+            return Err(reason.error());
+        }
         Ok(Again { outcome, took })
     }
 
     async fn recorded(&self, row: &TaskRow) -> Result<(JournalHead, Vec<JournalRow>)> {
+        let _loading = self.journals_loading.acquire().await.map_err(Error::internal)?;
         let journal = self.store.journal(&row.tenant, row.id, row.attempt).await?;
-        let (head, rows) = journal.ok_or_else(|| match row.attempt {
+        let (head, rows) = journal.ok_or_else(|| self.no_journal(row))?;
+        Ok((head, rows.into_iter().map(recorded).collect()))
+    }
+
+    fn no_journal(&self, row: &TaskRow) -> Error {
+        match row.attempt {
             0 => impossible(format!("task {} has not run, so it has no journal", row.id)),
             _ => dropped(row.id, &self.journals),
-        })?;
-        Ok((head, rows.into_iter().map(recorded).collect()))
+        }
     }
 
     /// The route as it was when an attempt began, with the operator's grants and the copy of
@@ -177,21 +213,19 @@ fn impossible(message: String) -> Error {
     Error::new(Code::ReplayImpossible, message)
 }
 
-/// The calls of a journal; waits are not calls of their own.
-fn calls(rows: &[JournalRow]) -> impl Iterator<Item = JournalCall> {
-    rows.iter().filter_map(|row| {
-        let call = Call::decode(&row.call).ok()?;
-        if call == Call::Wait {
-            return None;
-        }
-        let answer = Answer::decode(&row.answer).ok();
-        Some(JournalCall {
-            number: row.number,
-            at: row.at,
-            call: call.describe(),
-            write: row.write,
-            answer: answer.map(|answer| answer.describe()),
-        })
+/// The call of a journal's row; a wait is not a call of its own.
+fn told_call(row: &JournalRow) -> Option<JournalCall> {
+    let call = Call::decode(&row.call).ok()?;
+    if call == Call::Wait {
+        return None;
+    }
+    let answer = Answer::decode(&row.answer).ok();
+    Some(JournalCall {
+        number: row.number,
+        at: row.at,
+        call: call.describe(),
+        write: row.write,
+        answer: answer.map(|answer| answer.describe()),
     })
 }
 
@@ -199,7 +233,7 @@ async fn compared(
     row: &TaskRow,
     head: JournalHead,
     route: &Arc<Route>,
-    rows: &[JournalRow],
+    calls: Vec<JournalCall>,
     outcome: Outcome,
 ) -> ReplayView {
     let unmade: HashSet<u64> = outcome.unmade.iter().map(|row| row.number).collect();
@@ -223,7 +257,8 @@ async fn compared(
             (Some(replayed), difference)
         }
     };
-    let calls: Vec<ReplayCall> = calls(rows)
+    let calls: Vec<ReplayCall> = calls
+        .into_iter()
         .map(|recorded| {
             let repeated = match recorded.number {
                 number if parted == Some(number) => Repeated::Other,

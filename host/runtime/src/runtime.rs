@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use troupe_core::{Clock, Code, Entropy, Error, Result};
+use tokio::sync::Semaphore;
+use troupe_core::{Clock, Code, Entropy, Error, Result, limits};
 use troupe_registry::Layout;
 use troupe_sandbox::{Directories, Sandbox};
 use troupe_store::{JournalLimits, Store};
@@ -15,7 +16,7 @@ use crate::deploy::GrantPolicy;
 use crate::keyring::Keyring;
 use crate::route::Drain;
 use crate::routes::Routes;
-use crate::tasks::{Queue, Suspended, Watchers, Workers};
+use crate::tasks::{Queue, Suspended, Waits, Watchers, Workers};
 use crate::tenants::Disabled;
 
 /// The parts a runtime is made of.
@@ -69,7 +70,10 @@ pub struct Inner {
     pub(crate) queue: Queue,
     pub(crate) workers: Workers,
     pub(crate) watchers: Watchers,
+    pub(crate) waits: Waits,
     pub(crate) suspended: Suspended,
+    /// Leave to load a whole journal.
+    pub(crate) journals_loading: Semaphore,
     stopping: AtomicBool,
 }
 
@@ -113,7 +117,9 @@ impl Runtime {
             queue: Queue::default(),
             workers: Workers::default(),
             watchers: Watchers::default(),
+            waits: Waits::default(),
             suspended: Suspended::default(),
+            journals_loading: Semaphore::new(limits::JOURNALS_LOADING_MAX),
             stopping: AtomicBool::new(false),
         }));
         runtime.sweep().await?;

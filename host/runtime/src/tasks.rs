@@ -24,6 +24,7 @@ mod run;
 mod shares;
 mod submit;
 mod suspend;
+mod waits;
 mod watch;
 mod workers;
 
@@ -32,9 +33,10 @@ pub use submit::Submitted;
 pub use watch::{TaskEvent, TaskEvents};
 
 pub(crate) use ledger::recorded;
-pub(crate) use query::{not_found, view};
-pub(crate) use queue::Queue;
+pub(crate) use query::view_for;
+pub(crate) use queue::{Queue, Slot};
 pub(crate) use run::{ended_as, facts};
 pub(crate) use suspend::Suspended;
+pub(crate) use waits::Waits;
 pub(crate) use watch::Watchers;
-pub(crate) use workers::Workers;
+pub(crate) use workers::{Place, Workers};

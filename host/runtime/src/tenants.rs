@@ -10,22 +10,26 @@ use arc_swap::ArcSwap;
 use troupe_core::view::{NewTenant, Page, TenantView};
 use troupe_core::{Caller, Code, Error, Result, Scope, TenantId, limits};
 use troupe_sandbox::StopReason;
-use troupe_store::TenantRow;
+use troupe_store::{TenantRow, tenant_not_found};
 
 use crate::Runtime;
 
 /// The tenants that are disabled, in memory: asked before anything of a tenant runs.
 #[derive(Debug, Default)]
-pub(crate) struct Disabled(ArcSwap<HashSet<TenantId>>);
+pub(crate) struct Disabled {
+    all: ArcSwap<HashSet<TenantId>>,
+    /// Held while row and memory change, so that two changes at once do not part them.
+    changing: tokio::sync::Mutex<()>,
+}
 
 impl Disabled {
     /// Refuses what is asked of a disabled tenant.
     pub(crate) fn check(&self, tenant: &TenantId) -> Result<()> {
-        if self.0.load().contains(tenant) { Err(disabled()) } else { Ok(()) }
+        if self.all.load().contains(tenant) { Err(disabled()) } else { Ok(()) }
     }
 
     fn set(&self, tenant: &TenantId, disabled: bool) {
-        self.0.rcu(|all| {
+        self.all.rcu(|all| {
             let mut all = HashSet::clone(all);
             if disabled {
                 all.insert(tenant.clone());
@@ -95,6 +99,7 @@ impl Runtime {
         let runtime = self.clone();
         // Row and memory change together, also when the client goes away meanwhile.
         let changed = tokio::spawn(async move {
+            let _changing = runtime.disabled.changing.lock().await;
             let row = runtime.store.set_disabled(&name, disable).await?;
             runtime.disabled.set(&name, disable);
             runtime.keyring.forget(|known| known.tenant == name);
@@ -122,13 +127,8 @@ impl Runtime {
     }
 
     pub(crate) async fn tenant_named(&self, name: &str) -> Result<TenantRow> {
-        let unknown = || {
-            let shown: String = name.chars().take(63).flat_map(char::escape_default).collect();
-            let message = format!("there is no tenant `{shown}`; `troupe tenants` lists those there are");
-            Error::new(Code::TenantNotFound, message)
-        };
-        let parsed: TenantId = name.parse().map_err(|_| unknown())?;
-        self.store.tenant(&parsed).await?.ok_or_else(unknown)
+        let parsed: TenantId = name.parse().map_err(|_| tenant_not_found(name))?;
+        self.store.tenant(&parsed).await?.ok_or_else(|| tenant_not_found(name))
     }
 }
 

@@ -34,7 +34,7 @@ impl Tx {
             .bind(data.to_string())
             .execute(&mut self.connection)
             .await?;
-        self.events += 1;
+        self.events.push(tenant.clone());
         Ok(())
     }
 }
@@ -59,14 +59,6 @@ impl Store {
         let after = i64::try_from(after).unwrap_or(i64::MAX);
         Ok(read(&mut *self.reader().await?, tenant, after, limit).await?)
     }
-
-    /// Returns the number of the newest event of the tenant's feed; 0 if there is none.
-    ///
-    /// # Errors
-    /// When the store is unavailable.
-    pub async fn feed_head(&self, tenant: &TenantId) -> Result<u64> {
-        Ok(head(&mut *self.reader().await?, tenant).await?)
-    }
 }
 
 async fn read(connection: &mut SqliteConnection, tenant: &TenantId, after: i64, limit: u32) -> Done<Vec<FeedEvent>> {
@@ -89,12 +81,4 @@ async fn read(connection: &mut SqliteConnection, tenant: &TenantId, after: i64, 
             })
         })
         .collect()
-}
-
-async fn head(connection: &mut SqliteConnection, tenant: &TenantId) -> Done<u64> {
-    let row = sqlx::query("select seq from feed_heads where tenant = $1")
-        .bind(tenant.as_str())
-        .fetch_optional(connection)
-        .await?;
-    row.map_or(Ok(0), |row| row.number("seq"))
 }

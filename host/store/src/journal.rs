@@ -8,17 +8,19 @@
 mod bodies;
 mod cut;
 mod pack;
+mod page;
 mod redact;
 mod retain;
 
 use std::collections::HashSet;
 
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Connection as _, QueryBuilder, Sqlite, SqliteConnection};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use troupe_core::view::RanOn;
 use troupe_core::{Error, Result, TaskId, TenantId, Timestamp};
 
 pub(crate) use pack::{Packed, pack};
+pub use page::JournalPage;
 pub use redact::Redact;
 pub use retain::{DroppedJournals, JournalLimits};
 
@@ -36,6 +38,28 @@ const ROW_BYTES: u64 = 96;
 /// Rows that are packed right where they are handed over. This much is packed in a few
 /// milliseconds; more is packed on a thread of its own.
 const PACK_INLINE_BYTES_MAX: usize = 512 * 1024;
+
+/// Rows that one commit drops or redacts at most: every other write waits for it.
+const ROWS_PER_COMMIT: i64 = 500;
+
+/// What they may take together.
+const BYTES_PER_COMMIT: u64 = 16 * 1024 * 1024;
+
+/// What one commit takes away.
+#[derive(Debug, Default)]
+struct Load(u64);
+
+impl Load {
+    /// Adds a row of so many bytes, which names so many bodies. Of a body only its digest is
+    /// known here; it may be this long and longer.
+    fn add(&mut self, bytes: u64, bodies: usize) {
+        self.0 += bytes + bodies as u64 * (1 << 20);
+    }
+
+    const fn is_full(&self) -> bool {
+        self.0 >= BYTES_PER_COMMIT
+    }
+}
 
 /// What an invocation is fixed to before its guest runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,19 +142,6 @@ pub(crate) async fn packed(rows: Vec<JournalRow>) -> Result<Vec<Kept>> {
 }
 
 impl Store {
-    /// Reads the journal of one attempt of a task, in the order of the calls.
-    ///
-    /// # Errors
-    /// When the store is unavailable.
-    pub async fn journal(
-        &self,
-        tenant: &TenantId,
-        task: TaskId,
-        attempt: u32,
-    ) -> Result<Option<(JournalHead, Vec<JournalRow>)>> {
-        Ok(read(&mut *self.reader().await?, tenant, task, attempt).await?)
-    }
-
     /// Says why the rows of a task's attempt are not what was recorded; nothing if they are,
     /// or the attempt has none. Whoever reads a journal to repeat it asks afterwards.
     ///
@@ -267,38 +278,6 @@ async fn account(tx: &mut Tx, tenant: &TenantId, bytes: i64) -> Done<()> {
     Ok(())
 }
 
-async fn read(
-    connection: &mut SqliteConnection,
-    tenant: &TenantId,
-    task: TaskId,
-    attempt: u32,
-) -> Done<Option<(JournalHead, Vec<JournalRow>)>> {
-    // One transaction, so that rows cannot appear between the two reads.
-    let mut snapshot = connection.begin().await?;
-    let head = sqlx::query("select * from journal_heads where tenant = $1 and task = $2 and attempt = $3")
-        .bind(tenant.as_str())
-        .bind(task.to_string())
-        .bind(i64::from(attempt))
-        .fetch_optional(&mut *snapshot)
-        .await?;
-    let Some(head) = head else { return Ok(None) };
-    let rows = sqlx::query(
-        "select number, at, call, call_body, calls.bytes as call_bytes,
-            answer, answer_body, answers.bytes as answer_bytes, writes
-         from journal
-            left join journal_bodies calls on calls.tenant = journal.tenant and calls.digest = call_body
-            left join journal_bodies answers on answers.tenant = journal.tenant and answers.digest = answer_body
-         where journal.tenant = $1 and task = $2 and attempt = $3 order by number",
-    )
-    .bind(tenant.as_str())
-    .bind(task.to_string())
-    .bind(i64::from(attempt))
-    .fetch_all(&mut *snapshot)
-    .await?;
-    snapshot.commit().await?;
-    Ok(Some((read_head(&head)?, rows.iter().map(read_row).collect::<Done<_>>()?)))
-}
-
 fn read_head(row: &SqliteRow) -> Done<JournalHead> {
     Ok(JournalHead {
         release: RanOn { version: row.parsed("version")?, digest: row.parsed("digest")?, epoch: row.number("epoch")? },
@@ -330,6 +309,15 @@ fn unpacked(bytes: Vec<u8>, digest: Option<Vec<u8>>, body: Option<Vec<u8>>) -> D
         _ => None,
     };
     pack::unpack(bytes, body)
+}
+
+/// The digests of the bodies that a row names.
+fn bodies_of(row: &SqliteRow) -> Done<Vec<Vec<u8>>> {
+    let mut apart = Vec::new();
+    for column in ["call_body", "answer_body"] {
+        apart.extend(row.get_as::<Option<Vec<u8>>>(column)?);
+    }
+    Ok(apart)
 }
 
 /// Reads the call of a row that was selected with `call` and `call_body`.

@@ -9,9 +9,13 @@ use sqlx::sqlite::SqliteRow;
 use troupe_core::{Code, Digest, Error, KeyId, KeyName, Result, Scope, TenantId, Timestamp, limits};
 
 use crate::fault::{Done, Failed};
-use crate::rows::{Columns as _, broken, number};
+use crate::rows::{ABOVE_ALL_IDS, Columns as _, broken, number};
 use crate::writer::Tx;
 use crate::{Store, tenants};
+
+const LIST: &str = "select * from keys where tenant = $1 and id < $2 order by id desc limit $3";
+
+const COUNT_LIVE: &str = "select count(*) from keys where tenant = $1 and revoked_at is null";
 
 /// A key to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,26 +114,22 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn keys(&self, tenant: &TenantId, after: Option<KeyId>, limit: u32) -> Result<Vec<KeyRow>> {
-        let rows =
-            sqlx::query("select * from keys where tenant = $1 and ($2 is null or id < $2) order by id desc limit $3")
-                .bind(tenant.as_str())
-                .bind(after.map(|id| id.to_string()))
-                .bind(number(limit.into())?)
-                .fetch_all(&mut *self.reader().await?)
-                .await
-                .map_err(Failed::from)?;
+        let rows = sqlx::query(LIST)
+            .bind(tenant.as_str())
+            .bind(after.map_or_else(|| ABOVE_ALL_IDS.to_owned(), |id| id.to_string()))
+            .bind(number(limit.into())?)
+            .fetch_all(&mut *self.reader().await?)
+            .await
+            .map_err(Failed::from)?;
         Ok(rows.iter().map(read).collect::<Done<_>>()?)
     }
 }
 
 async fn create(tx: &mut Tx, tenant: TenantId, key: NewKeyRow) -> Done<KeyRow> {
     if tenants::find(&mut tx.connection, &tenant).await?.is_none() {
-        return Err(tenants::not_found(&tenant).into());
+        return Err(tenants::not_found(tenant.as_str()).into());
     }
-    let live: i64 = sqlx::query_scalar("select count(*) from keys where tenant = $1 and revoked_at is null")
-        .bind(tenant.as_str())
-        .fetch_one(&mut tx.connection)
-        .await?;
+    let live: i64 = sqlx::query_scalar(COUNT_LIVE).bind(tenant.as_str()).fetch_one(&mut tx.connection).await?;
     if u64::try_from(live).unwrap_or(u64::MAX) >= limits::KEYS_MAX {
         let message = format!("the tenant has {live} keys, as many as it may have; revoke one that nobody uses");
         return Err(Error::new(Code::LimitKeys, message).into());
@@ -182,7 +182,8 @@ fn subject(id: KeyId) -> String {
     format!("key/{id}")
 }
 
-fn not_found(id: KeyId) -> Error {
+/// The error for a key that is not there.
+pub fn not_found(id: KeyId) -> Error {
     Error::new(Code::KeyNotFound, format!("there is no key {id}"))
 }
 
@@ -211,4 +212,16 @@ fn read(row: &SqliteRow) -> Done<KeyRow> {
         revoked_at: row.at_option("revoked_at")?,
         used_at: row.at_option("used_at")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::plan;
+
+    #[tokio::test]
+    async fn keys_are_counted_and_listed_by_an_index() {
+        assert_eq!(plan(COUNT_LIVE).await, ["SEARCH keys USING INDEX keys_live (tenant=?)"]);
+        assert_eq!(plan(LIST).await, ["SEARCH keys USING INDEX sqlite_autoindex_keys_1 (tenant=? AND id<?)"]);
+    }
 }

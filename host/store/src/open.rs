@@ -2,12 +2,13 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Sqlite};
 use tokio::sync::watch;
-use troupe_core::{Clock, Code, Error, Result, Timestamp, limits};
+use troupe_core::{Clock, Code, Error, Result, TenantId, Timestamp, limits};
 
 use crate::fault::{Done, Failed};
 use crate::migrate;
@@ -33,6 +34,8 @@ struct Inner {
     clock: Arc<dyn Clock>,
     writer: Writer,
     readers: SqlitePool,
+    /// Whether the write-ahead log may hold what was redacted.
+    unfolded: AtomicBool,
 }
 
 impl Store {
@@ -77,7 +80,9 @@ impl Store {
             .await
             .map_err(Failed::from)?;
         let writer = Writer::start(connection, Arc::clone(&clock));
-        Ok(Self(Arc::new(Inner { clock, writer, readers })))
+        // A host may have died between a redaction and emptying the log.
+        let unfolded = AtomicBool::new(true);
+        Ok(Self(Arc::new(Inner { clock, writer, readers, unfolded })))
     }
 
     /// Whether the store takes writes.
@@ -95,10 +100,33 @@ impl Store {
         self.0.writer.close().await;
     }
 
-    /// Ticks after every commit that added to a feed, whichever tenant's. The value is the
-    /// number of events since the store was opened.
-    pub fn watch(&self) -> watch::Receiver<u64> {
-        self.0.writer.events()
+    /// Empties the write-ahead log, so that what was overwritten is nowhere in the database's
+    /// files.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub(crate) async fn fold(&self) -> Result<()> {
+        // Whoever fails after this says so after this.
+        self.0.unfolded.store(false, Ordering::Release);
+        let folded = self.0.writer.fold().await;
+        if !matches!(folded, Ok(true)) {
+            self.0.unfolded.store(true, Ordering::Release);
+        }
+        folded.map(drop)
+    }
+
+    /// Empties the write-ahead log if it may still hold what was redacted.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub async fn fold_redacted(&self) -> Result<()> {
+        if self.0.unfolded.load(Ordering::Acquire) { self.fold().await } else { Ok(()) }
+    }
+
+    /// Ticks after every commit that added to the tenant's feed, and ends with the store. The
+    /// value counts events.
+    pub fn watch(&self, tenant: &TenantId) -> watch::Receiver<u64> {
+        self.0.writer.listeners().listen(tenant)
     }
 
     /// Has `work` done by the writer and waits until it is durable.

@@ -12,6 +12,9 @@ use troupe_core::{Error, Timestamp};
 
 use crate::fault::{Done, Failed};
 
+/// A text above every id: those are hexadecimal digits and hyphens.
+pub(crate) const ABOVE_ALL_IDS: &str = "g";
+
 /// The number as the database holds it.
 ///
 /// # Errors
@@ -87,4 +90,16 @@ impl Columns for SqliteRow {
     {
         Ok(self.try_get(column)?)
     }
+}
+
+/// How a statement is carried out on a database of this host's schema, step by step.
+#[cfg(test)]
+pub(crate) async fn plan(statement: &str) -> Vec<String> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("test.db");
+    let store = crate::Store::open(&path, std::sync::Arc::new(troupe_core::SystemClock)).await.unwrap();
+    let mut reader = store.reader().await.unwrap();
+    let explain = sqlx::AssertSqlSafe(format!("explain query plan {statement}"));
+    let steps = sqlx::query(explain).fetch_all(&mut *reader).await.unwrap();
+    steps.iter().map(|step| step.get_as("detail").unwrap()).collect()
 }

@@ -16,18 +16,22 @@
 //! refuses all work until the host is restarted and SQLite has recovered its log. What
 //! that batch wrote may turn up then or not.
 
+mod listeners;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use sqlx::{Connection as _, SqliteConnection};
-use tokio::sync::{Mutex, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
-use troupe_core::{Clock, Result, Timestamp, limits};
+use troupe_core::{Clock, Result, TenantId, Timestamp, limits};
 
 use crate::fault::{Done, Failed, Fault};
+pub(crate) use listeners::Listeners;
 
 /// The future of a job's work.
 pub(crate) type Work<'c, T> = Pin<Box<dyn Future<Output = Done<T>> + Send + 'c>>;
@@ -39,8 +43,8 @@ pub(crate) struct Tx {
     pub(crate) connection: SqliteConnection,
     /// The time of the commit.
     pub(crate) now: Timestamp,
-    /// Events that the jobs so far have added to feeds.
-    pub(crate) events: u64,
+    /// The tenants of the events that the jobs so far have added to feeds.
+    pub(crate) events: Vec<TenantId>,
 }
 
 impl Tx {
@@ -101,13 +105,15 @@ where
 
 enum Message {
     Job(Box<dyn Job>),
+    /// To empty the write-ahead log; the answer is whether it is empty.
+    Fold(oneshot::Sender<Result<bool>>),
     Close,
 }
 
 /// The way to the writer.
 pub(crate) struct Writer {
     queue: mpsc::Sender<Message>,
-    events: watch::Receiver<u64>,
+    listeners: Listeners,
     closing: AtomicBool,
     /// Set once a sync has failed.
     failed: Arc<AtomicBool>,
@@ -125,15 +131,16 @@ impl Writer {
     /// dropped and what they handed over is done.
     pub(crate) fn start(connection: SqliteConnection, clock: Arc<dyn Clock>) -> Self {
         let (queue, waiting) = mpsc::channel(limits::STORE_QUEUE_MAX);
-        let (announce, events) = watch::channel(0);
-        let tx = Tx { connection, now: clock.now(), events: 0 };
+        let listeners = Listeners::default();
+        let tx = Tx { connection, now: clock.now(), events: Vec::new() };
         let failed = Arc::new(AtomicBool::new(false));
-        let task = tokio::spawn(Loop { tx, clock, announce, failed: Arc::clone(&failed) }.run(waiting));
-        Self { queue, events, closing: AtomicBool::new(false), failed, task: Mutex::new(Some(task)) }
+        let task =
+            tokio::spawn(Loop { tx, clock, listeners: listeners.clone(), failed: Arc::clone(&failed) }.run(waiting));
+        Self { queue, listeners, closing: AtomicBool::new(false), failed, task: Mutex::new(Some(task)) }
     }
 
-    pub(crate) fn events(&self) -> watch::Receiver<u64> {
-        self.events.clone()
+    pub(crate) const fn listeners(&self) -> &Listeners {
+        &self.listeners
     }
 
     pub(crate) async fn write<T, W>(&self, work: W) -> Result<T>
@@ -144,6 +151,17 @@ impl Writer {
         let (answer, answered) = oneshot::channel();
         let job = Message::Job(Box::new(Typed { work: Some(work), outcome: None, answer }));
         if self.closing.load(Ordering::Acquire) || self.queue.send(job).await.is_err() {
+            return Err(self.gone());
+        }
+        answered.await.unwrap_or_else(|_| Err(self.gone()))
+    }
+
+    /// Copies all that was committed into the database and empties the write-ahead log, in
+    /// which what was overwritten may still be read. Returns whether that was possible: not
+    /// while somebody reads an older state, who is waited for a moment.
+    pub(crate) async fn fold(&self) -> Result<bool> {
+        let (answer, answered) = oneshot::channel();
+        if self.closing.load(Ordering::Acquire) || self.queue.send(Message::Fold(answer)).await.is_err() {
             return Err(self.gone());
         }
         answered.await.unwrap_or_else(|_| Err(self.gone()))
@@ -181,7 +199,7 @@ impl Writer {
 struct Loop {
     tx: Tx,
     clock: Arc<dyn Clock>,
-    announce: watch::Sender<u64>,
+    listeners: Listeners,
     /// Whether no work is taken any more, since a sync has failed.
     failed: Arc<AtomicBool>,
 }
@@ -190,25 +208,64 @@ impl Loop {
     async fn run(mut self, mut waiting: mpsc::Receiver<Message>) {
         let mut messages = Vec::with_capacity(limits::STORE_BATCH_MAX);
         let mut jobs = Vec::with_capacity(limits::STORE_BATCH_MAX);
+        let mut folds = Vec::new();
         while waiting.recv_many(&mut messages, limits::STORE_BATCH_MAX).await > 0 {
             for message in messages.drain(..) {
                 match message {
                     Message::Job(job) => jobs.push(job),
+                    Message::Fold(answer) => folds.push(answer),
                     // What was handed over before is still received; then the loop ends.
                     Message::Close => waiting.close(),
                 }
             }
             let lost = self.settle(&mut jobs).await.err();
-            if lost.is_none() && self.tx.events > 0 {
-                self.announce.send_modify(|count| *count += self.tx.events);
+            if lost.is_none() {
+                self.listeners.tell(&self.tx.events);
             }
             for job in jobs.drain(..) {
                 job.answer(lost);
             }
+            if !folds.is_empty() {
+                let folded = self.fold().await;
+                for answer in folds.drain(..) {
+                    drop(answer.send(folded.map_err(Fault::error)));
+                }
+            }
         }
+        self.listeners.close();
         if let Err(error) = self.tx.connection.close().await {
             tracing::warn!(%error, "the database was not closed cleanly; its log is recovered at the next start");
         }
+    }
+
+    /// Empties the write-ahead log, between two batches. Whoever reads is waited for a shorter
+    /// time than otherwise, since every write waits as well.
+    async fn fold(&mut self) -> Result<bool, Fault> {
+        if self.failed.load(Ordering::Acquire) {
+            return Err(Fault::Sync);
+        }
+        let folded = match self.wait_for_locks(limits::STORE_FOLD_TIME_MAX).await {
+            Ok(()) => sqlx::query_scalar::<_, i64>("pragma wal_checkpoint(truncate)")
+                .fetch_one(&mut self.tx.connection)
+                .await
+                .map(|busy| busy == 0),
+            Err(error) => Err(error),
+        };
+        let patient = self.wait_for_locks(limits::STORE_BUSY_TIME_MAX).await;
+        folded.and_then(|folded| patient.map(|()| folded)).map_err(|error| {
+            let fault = Fault::of(&error);
+            tracing::error!(%error, "the write-ahead log was not folded into the database");
+            if fault == Fault::Sync {
+                self.failed.store(true, Ordering::Release);
+            }
+            fault
+        })
+    }
+
+    /// How long a statement waits for a lock from now on.
+    async fn wait_for_locks(&mut self, time: Duration) -> Result<(), sqlx::Error> {
+        let statement = sqlx::AssertSqlSafe(format!("pragma busy_timeout = {}", time.as_millis()));
+        sqlx::query(statement).execute(&mut self.tx.connection).await.map(drop)
     }
 
     /// Runs a batch to its commit. An error means that nothing of it is known to be kept.
@@ -217,7 +274,7 @@ impl Loop {
             return Err(Fault::Sync);
         }
         self.tx.now = self.clock.now();
-        self.tx.events = 0;
+        self.tx.events.clear();
         let count = jobs.len();
         let settled = match jobs {
             [] => Ok(()),
@@ -241,7 +298,7 @@ impl Loop {
             Ran::Kept => self.step("commit").await,
             Ran::Undone(Some(Fault::Sync)) => Err(Fault::Sync),
             Ran::Undone(_) => {
-                self.tx.events = 0;
+                self.tx.events.clear();
                 drop(self.tx.execute("rollback").await);
                 Ok(())
             }
@@ -255,12 +312,12 @@ impl Loop {
             if !std::mem::take(&mut first) {
                 self.step("release job; savepoint job").await?;
             }
-            let events = self.tx.events;
+            let events = self.tx.events.len();
             if let Ran::Undone(fault) = job.run(&mut self.tx).await {
                 if fault == Some(Fault::Sync) {
                     return Err(Fault::Sync);
                 }
-                self.tx.events = events;
+                self.tx.events.truncate(events);
                 // A grave fault has ended the whole transaction; then the savepoint is gone.
                 self.tx.execute("rollback to job").await.map_err(|error| fault.unwrap_or(Fault::of(&error)))?;
             }

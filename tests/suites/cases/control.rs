@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
+use reqwest::Method;
 use serde_json::{Value, json};
 use troupe_core::limits;
 use troupe_tests::command::run_on;
@@ -67,6 +68,62 @@ async fn a8_calls_beyond_a_slow_agents_share_are_told_when_to_come_again_and_oth
 }
 
 #[tokio::test]
+async fn a8_requests_that_wait_have_a_share_and_leave_connections_to_others() {
+    let host = host().await;
+    let client = host.client();
+    client.make_tenant("acme").await;
+    let acme = client.with_key("acme", &["read"]).await;
+    let task = client.submit("echo", "sleep", json!({ "ms": 9_000 })).await;
+    let events = format!("/api/v1/tasks/{task}/events");
+    let streams = join_all((0..limits::WAITS_PER_TENANT_MAX).map(|_| client.open(&events))).await;
+    assert!(streams.iter().all(|stream| stream.status() == 200));
+    let refused = client.get(&format!("/api/v1/tasks/{task}?wait=5")).await;
+    assert_eq!(
+        refused.problem(429, "limit.concurrency")["detail"],
+        "128 requests wait of tenant `default` already, its share of this host; try again later"
+    );
+    client.get(&events).await.problem(429, "limit.concurrency");
+    client.get("/api/v1/feed?after=1000000&wait=5").await.problem(429, "limit.concurrency");
+    let keyed = json!({ "agent": "echo", "skill": "version", "idempotency_key": "one" });
+    client.post("/api/v1/tasks?wait=5", &keyed).await.problem(429, "limit.concurrency");
+    // Others wait, and who does not wait is served.
+    acme.get("/api/v1/feed?after=1000000&wait=1").await.of(200);
+    assert_eq!(client.get("/api/v1/tasks").await.of(200)["items"].as_array().unwrap().len(), 1);
+    client.run("echo", "version", json!({})).await.output();
+    drop(streams);
+    let until = Instant::now() + Duration::from_secs(20);
+    while client.post("/api/v1/tasks?wait=5", &keyed).await.status == 429 {
+        assert!(Instant::now() < until, "the share is not given back");
+    }
+}
+
+#[tokio::test]
+async fn a8_replays_of_one_task_stand_in_line_each_for_itself() {
+    let host = host().await;
+    let client = host.client();
+    let task = client.run("echo", "version", json!({})).await.of(200);
+    let path = format!("/api/v1/tasks/{}/replay", task["id"].as_str().unwrap());
+    // What is not kept is not suspended either, so these keep their places.
+    let sleep = json!({ "agent": "echo", "skill": "sleep", "input": { "ms": 9_000 }, "durability": "none" });
+    let sleepers =
+        join_all((0..limits::INVOCATIONS_PER_AGENT_MAX).map(|_| client.post("/api/v1/tasks?wait=30", &sleep)));
+    let full = format!("troupe_invocations_running {}", limits::INVOCATIONS_PER_AGENT_MAX);
+    let line = async |patience: Duration| {
+        let request = client.request(Method::POST, &path).json(&Value::Null).timeout(patience);
+        client.try_send(request).await
+    };
+    let replays = async {
+        while !client.get("/metrics").await.text.contains(&full) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        tokio::join!(line(Duration::from_secs(1)), line(Duration::from_secs(60)))
+    };
+    let (_, (left, stayed)) = tokio::join!(sleepers, replays);
+    assert!(left.unwrap_err().is_timeout());
+    assert_eq!(stayed.unwrap().of(200)["identical"], json!(true));
+}
+
+#[tokio::test]
 async fn a9_an_agent_that_traps_again_and_again_is_quarantined_and_probed_later() {
     let host = host().await;
     let client = host.client();
@@ -79,7 +136,7 @@ async fn a9_an_agent_that_traps_again_and_again_is_quarantined_and_probed_later(
     assert_eq!(client.get("/api/v1/deployments/hostile").await.of(200)["quarantine"]["probing"], json!(false));
     let listed = run_on(PROGRAM, &host, &["agents"]).await;
     assert!(listed.good().contains("hostile  1.0.0 (quarantined)"), "{listed:#?}");
-    assert!(client.get("/metrics").await.text.contains("troupe_quarantined{agent=\"hostile\"} 1"));
+    assert!(client.get("/metrics").await.text.contains("troupe_quarantined{tenant=\"default\",agent=\"hostile\"} 1"));
     // Nobody else is.
     client.run("echo", "version", json!({})).await.output();
 

@@ -171,6 +171,26 @@ async fn g78_a_revoked_key_opens_nothing_from_the_answer_on() {
 }
 
 #[tokio::test]
+async fn g78_a_stream_of_events_ends_once_its_key_is_revoked() {
+    let host = host().await;
+    let owner = host.client();
+    let key = owner.post("/api/v1/keys", &json!({ "name": "ci", "scopes": ["read"] })).await.of(201);
+    let task = owner.submit("echo", "sleep", json!({ "ms": 9_000 })).await;
+    let path = format!("/api/v1/tasks/{task}/events");
+    let (mut revoked, mut kept) = (owner.with_token(key["token"].as_str()).open(&path).await, owner.open(&path).await);
+    revoked.chunk().await.unwrap().expect("a first event");
+    kept.chunk().await.unwrap().expect("a first event");
+    owner.post(&format!("/api/v1/keys/{}/revoke", key["id"].as_str().unwrap()), &json!({})).await.of(200);
+    let end = async { while revoked.chunk().await.expect("an end by its protocol").is_some() {} };
+    tokio::time::timeout(Duration::from_secs(5), end).await.expect("an end before the task's");
+    let mut rest = Vec::new();
+    while let Some(piece) = kept.chunk().await.unwrap() {
+        rest.extend(piece);
+    }
+    assert!(String::from_utf8(rest).unwrap().contains("\"status\":\"completed\""));
+}
+
+#[tokio::test]
 async fn g78_a_key_that_is_used_all_the_time_is_refused_once_it_is_revoked() {
     let host = empty_host().await;
     let owner = host.client();
@@ -198,7 +218,7 @@ async fn g80_a_scope_opens_what_it_names_and_nothing_else() {
     let owner = host.client();
     let task = json!({ "agent": "echo", "skill": "echo", "input": { "text": "x" } });
     let id = "0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b";
-    let asks: [(&str, Method, String, Value); 12] = [
+    let asks: [(&str, Method, String, Value); 15] = [
         ("read", Method::GET, "/api/v1/agents".to_owned(), json!({})),
         ("read", Method::GET, "/api/v1/feed".to_owned(), json!({})),
         ("read", Method::GET, format!("/api/v1/tasks/{id}/journal"), json!({})),
@@ -206,6 +226,9 @@ async fn g80_a_scope_opens_what_it_names_and_nothing_else() {
         ("run", Method::POST, format!("/api/v1/tasks/{id}/cancel"), json!({})),
         ("operate", Method::POST, "/api/v1/deployments/echo/swap".to_owned(), json!({ "version": "1.0.0" })),
         ("operate", Method::PUT, "/api/v1/deployments/echo/grants".to_owned(), json!({ "grants": {} })),
+        ("operate", Method::POST, "/api/v1/agents/publish".to_owned(), json!({})),
+        ("operate", Method::POST, "/api/v1/deployments/echo/quarantine/lift".to_owned(), json!({})),
+        ("operate", Method::POST, format!("/api/v1/tasks/{id}/journal/redact"), json!({})),
         ("admin", Method::GET, "/api/v1/keys".to_owned(), json!({})),
         ("admin", Method::POST, format!("/api/v1/keys/{id}/revoke"), json!({})),
         ("metrics", Method::GET, "/metrics".to_owned(), json!({})),
@@ -276,4 +299,30 @@ async fn g80_who_operates_a_tenant_does_not_reach_into_the_machine_and_its_netwo
     let alone = owner.with_key("default", &["read", "machine"]).await;
     let problem = set(&alone, &directory("read")).await.problem(403, "auth.scope");
     assert!(problem["detail"].as_str().unwrap().contains("`operate`"), "{problem}");
+}
+
+#[tokio::test]
+async fn g80_what_a_task_was_asked_and_answered_is_for_readers() {
+    let host = host().await;
+    let owner = host.client();
+    let with = async |scopes: &[&str]| owner.with_key("default", scopes).await;
+    let (read, run, operate) = (with(&["read"]).await, with(&["run"]).await, with(&["operate"]).await);
+    let task = owner.run("echo", "echo", json!({ "text": "mine" })).await.of(200);
+    let path = format!("/api/v1/tasks/{}", task["id"].as_str().unwrap());
+    // A replay tells both, so it wants both scopes.
+    let replay = async |client: &Client| client.post(&format!("{path}/replay"), &json!({})).await;
+    let lacks = |answer: Answer| answer.problem(403, "auth.scope")["detail"].to_string();
+    assert!(lacks(replay(&run).await).contains("`read`"));
+    assert!(lacks(replay(&read).await).contains("`run`"));
+    replay(&with(&["read", "run"]).await).await.of(200);
+
+    let untold = (Value::Null, Value::Null);
+    let told = |task: Value| (task["input"].clone(), task["output"].clone());
+    let redact = format!("{path}/journal/redact");
+    assert_eq!(told(operate.post(&redact, &json!({})).await.of(200)), untold);
+    let both = with(&["operate", "read"]).await.post(&redact, &json!({})).await.of(200);
+    assert_eq!(told(both), (json!({ "text": "mine" }), task["output"].clone()));
+    let sleeps = owner.submit("echo", "sleep", json!({ "ms": 9_000 })).await;
+    let cancelled = run.post(&format!("/api/v1/tasks/{sleeps}/cancel"), &Value::Null).await.of(200);
+    assert_eq!(told(cancelled), untold);
 }

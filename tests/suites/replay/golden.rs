@@ -69,7 +69,7 @@ async fn record(host: &mut Host, server: &Server, name: &str) -> Value {
     let task = client.run(agent, skill, input.clone()).await.of(200);
     assert_eq!(task["status"], "completed", "{task:#}");
     let id = task["id"].as_str().unwrap();
-    let says = client.get(&format!("/api/v1/tasks/{id}/journal")).await.of(200)["calls"].clone();
+    let says = client.get(&format!("/api/v1/tasks/{id}/journal?limit=500")).await.of(200)["calls"].clone();
     let says = |number: u64| says.as_array().unwrap().iter().find(|call| call["number"] == number).cloned();
     host.stop().await;
     let store = store(host).await;
@@ -171,7 +171,8 @@ async fn a_journal_of_an_earlier_build_is_identical_when_this_one_replays_it() {
     host.start().await;
     for (golden, task) in goldens.iter().zip(&tasks) {
         replay(&host.client(), task).await;
-        let calls = host.client().get(&format!("/api/v1/tasks/{task}/journal")).await.of(200)["calls"].clone();
+        let calls =
+            host.client().get(&format!("/api/v1/tasks/{task}/journal?limit=500")).await.of(200)["calls"].clone();
         let said = |call: &Value| json!(format!("{} -> {}", call["call"], call["answer"]));
         let rows = golden["rows"].as_array().unwrap().iter();
         let says: Vec<&Value> = rows.map(|row| &row["says"]).filter(|says| !says.is_null()).collect();

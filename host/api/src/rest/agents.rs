@@ -77,7 +77,8 @@ pub(crate) async fn publish(
     Authenticated(caller): Authenticated,
     archive: Body,
 ) -> Answer<(StatusCode, axum::Json<ReleaseView>)> {
-    let _room = match room(&archive) {
+    let room = doors.runtime.may_publish(&caller).and_then(|()| room(&archive));
+    let _room = match room {
         Ok(room) => room,
         Err(error) => {
             body::discard(archive).await;

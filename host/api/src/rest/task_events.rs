@@ -20,7 +20,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Streams a task: `task` with its state now, `progress` and `partial` while it runs, `task`
 /// whenever it is suspended or taken up again, and when it has ended, after which the stream
-/// ends. A reader too slow for the parts gets `missed` with how many it did not get.
+/// ends. It ends before that if the caller's key is revoked or its tenant disabled. A reader too slow for the parts gets `missed` with how many it did not get.
 #[utoipa::path(get, path = "/api/v1/tasks/{task}/events", tag = "tasks",
     params(("task" = String, Path, description = "The task's id")),
     responses(

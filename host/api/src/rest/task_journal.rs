@@ -2,23 +2,36 @@
 //! that forgotten, and whether it does the same again.
 
 use axum::extract::State;
+use serde::Deserialize;
 use troupe_core::view::{JournalView, Problem, RedactRequest, ReplayRequest, ReplayView, TaskView};
+use utoipa::IntoParams;
 
 use crate::Doors;
 use crate::auth::Authenticated;
-use crate::body::{Json, Maybe, Path};
+use crate::body::{Json, Maybe, Path, Query};
 use crate::problem::Answer;
 
-/// Returns the calls of a task's last attempt, in the order in which the agent made them.
+/// Which rows of a journal.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Which {
+    /// Those after this number: `next` of the page before.
+    after: Option<u64>,
+    /// How many on a page; 50 when absent, at most 500.
+    limit: Option<u32>,
+}
+
+/// Returns calls of a task's last attempt, in the order in which the agent made them.
 #[utoipa::path(get, path = "/api/v1/tasks/{task}/journal", tag = "tasks",
-    params(("task" = String, Path, description = "The task's id")),
+    params(("task" = String, Path, description = "The task's id"), Which),
     responses((status = 200, body = JournalView), (status = "default", body = Problem)))]
 pub(crate) async fn journal(
     State(doors): State<Doors>,
     Authenticated(caller): Authenticated,
     Path(task): Path<String>,
+    Query(which): Query<Which>,
 ) -> Answer<axum::Json<JournalView>> {
-    Ok(axum::Json(doors.runtime.journal(&caller, task.parse()?).await?))
+    Ok(axum::Json(doors.runtime.journal(&caller, task.parse()?, which.after, which.limit).await?))
 }
 
 /// Forgets what the calls and answers of a task that has ended hold. What is left says which

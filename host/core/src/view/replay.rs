@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::{RanOn, TaskFailure, TaskStatus};
 use crate::{Digest, TaskId, Timestamp};
 
-/// The journal of a task's last attempt.
+/// A page of the journal of a task's last attempt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct JournalView {
     /// The task.
@@ -25,8 +25,12 @@ pub struct JournalView {
     /// cannot be replayed.
     #[serde(default)]
     pub redacted: bool,
-    /// The calls, in the order in which the agent made them.
+    /// The calls, in the order in which the agent made them. A page may hold fewer than its
+    /// limit, since waits are rows of the journal and no calls.
     pub calls: Vec<JournalCall>,
+    /// Give this as `after` to get the next page; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<u64>,
 }
 
 /// What to forget of a task.

@@ -175,7 +175,7 @@ pub struct TaskView {
     pub skill: String,
     /// Where it is in its life.
     pub status: TaskStatus,
-    /// The input.
+    /// The input; null for whoever may not read tasks, and once it is redacted.
     pub input: Value,
     /// The output, once completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -24,12 +24,14 @@ use crate::route::Entered;
 impl Runtime {
     pub(super) async fn resume_pending(&self, row: TaskRow, turn: Turn, slot: Slot) -> Result<()> {
         let (tenant, task) = (row.tenant.clone(), row.id);
+        let loading = self.journals_loading.acquire().await.map_err(Error::internal)?;
         let journal = self.store.journal(&tenant, task, row.attempt).await?;
         let (head, rows) = journal.ok_or_else(|| Error::internal("a task that began has no journal"))?;
         let deployment = self.store.deployment(&tenant, &row.agent).await?;
         let deployment = deployment.ok_or_else(|| Error::internal("a task that began has no deployment"))?;
         let recording = Recording::new(rows.into_iter().map(recorded).collect(), Then::GoOn);
-        let (place, stop) = self.place(&row)?;
+        drop(loading);
+        let (place, stop) = self.place(&tenant, task)?;
         let was_suspended = recording.suspended_since().is_some();
         let operator = (deployment.grants, deployment.state_generation);
         let entered = self.enter_past(&row, &head, operator, &stop, was_suspended).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use troupe_core::view::{TaskFailure, TaskStatus};
-use troupe_core::{Code, Digest, Error, Result, Timestamp, limits};
+use troupe_core::{Code, Digest, Error, Result, TaskId, TenantId, Timestamp, limits};
 use troupe_sandbox::{Facts, Invocation, Recording, Stop, StopReason};
 use troupe_store::{JournalHead, JournalRow, Lease, Pin, TaskEnd, TaskRow};
 
@@ -52,7 +52,10 @@ impl Runtime {
     /// [`Code::LimitConcurrency`].
     pub(crate) async fn slot(&self, row: &TaskRow, wait: Duration) -> Result<Slot> {
         let key = (row.tenant.clone(), row.agent.clone());
-        let slot = self.queue.slot(&key, row.priority, row.id, wait).await?;
+        // Under a name of its own: a task may be replayed by several at once, and whoever
+        // leaves the line takes nobody else out of it.
+        let name = TaskId::generate(&*self.clock, &*self.entropy);
+        let slot = self.queue.slot(&key, row.priority, name, wait).await?;
         slot.ok_or_else(|| {
             let message = format!("no place for a call of agent `{}` became free in time; try again later", row.agent);
             Error::new(Code::LimitConcurrency, message)
@@ -93,33 +96,32 @@ impl Runtime {
             return Ok(());
         }
         let (tenant, agent) = (row.tenant.clone(), row.agent.clone());
-        if self.disabled.check(&tenant).is_err() {
-            turn.park();
-            // It may have been enabled in this very moment.
-            if self.disabled.check(&tenant).is_ok() {
-                self.queue.resume_tenant(&tenant);
-            }
+        let is_enabled = || self.disabled.check(&tenant).is_ok();
+        if !is_enabled() {
+            self.park(turn, is_enabled);
             return Ok(());
         }
-        if row.release.is_some() {
+        let route = || self.route(&tenant, agent.as_str());
+        if let Some(ran_on) = &row.release {
+            // Of a release that is not in force no quarantine is known.
+            let may_go_on = || {
+                let now = route().ok().filter(|route| route.row.digest == ran_on.digest);
+                now.is_none_or(|route| self.check_quarantine(&route).is_ok())
+            };
+            if !may_go_on() {
+                self.park(turn, may_go_on);
+                return Ok(());
+            }
             return self.resume_pending(row, turn, slot).await;
         }
-        if let Err(error) = self.route(&tenant, agent.as_str()) {
+        if let Err(error) = route() {
             tracing::warn!(%tenant, task = %row.id, "a task waits until its agent serves again: {error}");
-            turn.park();
-            // It may have begun to serve in this very moment.
-            if self.route(&tenant, agent.as_str()).is_ok() {
-                self.queue.resume(&tenant, &agent);
-            }
+            self.park(turn, || route().is_ok());
             return Ok(());
         }
         let seat = match self.seat(&row, slot) {
             Err(error) if error.code == Code::AgentQuarantined => {
-                turn.park();
-                // The quarantine may have ended in this very moment.
-                if self.route(&tenant, agent.as_str()).is_ok_and(|route| self.check_quarantine(&route).is_ok()) {
-                    self.queue.resume(&tenant, &agent);
-                }
+                self.park(turn, || route().is_ok_and(|route| self.check_quarantine(&route).is_ok()));
                 return Ok(());
             }
             seat => seat?,
@@ -134,20 +136,31 @@ impl Runtime {
         self.run_attempt(accepted, row, head, seat, None).await.map(drop)
     }
 
+    /// Sets a task aside until its agent can serve; `may_begin` says whether that has come to
+    /// pass in this very moment.
+    fn park(&self, turn: Turn, may_begin: impl Fn() -> bool) {
+        let (tenant, agent) = turn.key.clone();
+        turn.park();
+        if may_begin() {
+            self.queue.resume(&tenant, &agent);
+        }
+    }
+
     /// A place among the workers for a task that does not run here, and its switch.
-    pub(super) fn place(&self, row: &TaskRow) -> Result<(Place, Stop)> {
+    pub(crate) fn place(&self, tenant: &TenantId, task: TaskId) -> Result<(Place, Stop)> {
         let stop = Stop::default();
-        let place = self.workers.enter(row.tenant.clone(), row.id, stop.clone()).ok_or_else(|| {
-            Error::new(Code::StaleEpoch, format!("task {} runs already, so it cannot be begun", row.id))
-        })?;
+        let place = self
+            .workers
+            .enter(tenant.clone(), task, stop.clone())
+            .ok_or_else(|| Error::new(Code::StaleEpoch, format!("task {task} runs already, so it cannot be begun")))?;
         // Whoever disables a tenant does so first and then stops what it finds here.
-        self.disabled.check(&row.tenant)?;
+        self.disabled.check(tenant)?;
         Ok((place, stop))
     }
 
     /// Seats a task on the route that is in force now.
     pub(super) fn seat(&self, row: &TaskRow, slot: Slot) -> Result<Seat> {
-        let (place, stop) = self.place(row)?;
+        let (place, stop) = self.place(&row.tenant, row.id)?;
         loop {
             // A route that was retired since it was looked up takes no work; there is a newer
             // one by then.

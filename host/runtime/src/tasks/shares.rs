@@ -47,28 +47,40 @@ impl Shares {
 
     /// Whose share keeps `key` from having one more.
     pub(super) fn full(&self, key: &Key) -> Option<Full> {
-        let has = |count: Option<&usize>| count.copied().unwrap_or(0);
+        let of_agent = self.agents.get(key).copied().unwrap_or(0);
+        self.full_for(&key.0).or_else(|| (of_agent >= self.most.agent).then_some(Full::Agent(self.most.agent)))
+    }
+
+    pub(super) fn take(&mut self, key: &Key) {
+        self.take_for(&key.0);
+        *self.agents.entry(key.clone()).or_default() += 1;
+    }
+
+    pub(super) fn give(&mut self, key: &Key) {
+        self.give_for(&key.0);
+        less(&mut self.agents, key);
+    }
+
+    /// Whose share keeps a tenant from having one more that is no agent's.
+    pub(super) fn full_for(&self, tenant: &TenantId) -> Option<Full> {
+        let of_tenant = self.tenants.get(tenant).copied().unwrap_or(0);
         if self.all >= self.most.all {
             Some(Full::Host(self.most.all))
-        } else if has(self.tenants.get(&key.0)) >= self.most.tenant {
+        } else if of_tenant >= self.most.tenant {
             Some(Full::Tenant(self.most.tenant))
-        } else if has(self.agents.get(key)) >= self.most.agent {
-            Some(Full::Agent(self.most.agent))
         } else {
             None
         }
     }
 
-    pub(super) fn take(&mut self, key: &Key) {
+    pub(super) fn take_for(&mut self, tenant: &TenantId) {
         self.all += 1;
-        *self.tenants.entry(key.0.clone()).or_default() += 1;
-        *self.agents.entry(key.clone()).or_default() += 1;
+        *self.tenants.entry(tenant.clone()).or_default() += 1;
     }
 
-    pub(super) fn give(&mut self, key: &Key) {
+    pub(super) fn give_for(&mut self, tenant: &TenantId) {
         self.all = self.all.saturating_sub(1);
-        less(&mut self.tenants, &key.0);
-        less(&mut self.agents, key);
+        less(&mut self.tenants, tenant);
     }
 }
 
@@ -85,11 +97,21 @@ fn less<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
 impl Full {
     /// The refusal, of what `doing` so many are counted, such as `calls run`.
     pub(super) fn error(self, key: &Key, doing: impl fmt::Display) -> Error {
-        let (most, whose) = match self {
-            Self::Host(most) => (most, "this host".to_owned()),
-            Self::Tenant(most) => (most, format!("tenant `{}`", key.0)),
-            Self::Agent(most) => (most, format!("agent `{}`", key.1)),
-        };
+        match self {
+            Self::Agent(most) => self.told(most, format!("agent `{}`", key.1), doing),
+            Self::Host(_) | Self::Tenant(_) => self.error_for(&key.0, doing),
+        }
+    }
+
+    /// The refusal of what is no agent's.
+    pub(super) fn error_for(self, tenant: &TenantId, doing: impl fmt::Display) -> Error {
+        match self {
+            Self::Host(most) => self.told(most, "this host".to_owned(), doing),
+            Self::Tenant(most) | Self::Agent(most) => self.told(most, format!("tenant `{tenant}`"), doing),
+        }
+    }
+
+    fn told(self, most: usize, whose: String, doing: impl fmt::Display) -> Error {
         let share = match self {
             Self::Host(_) => "all that this host takes",
             Self::Tenant(_) | Self::Agent(_) => "its share of this host",

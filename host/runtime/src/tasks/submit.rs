@@ -8,11 +8,12 @@ use tokio::time::Instant;
 use troupe_core::view::{Durability, NewTask, TaskStatus, TaskView};
 use troupe_core::{Caller, Code, Effect, Error, Result, Scope, SkillName, TaskId, TenantId, limits};
 use troupe_sandbox::StopReason;
-use troupe_store::{Creation, TaskRow};
+use troupe_store::{Creation, TaskRow, task_not_found};
 
 use super::accepted::Accepted;
 use super::leases::call_name;
-use super::query::{not_found, view};
+use super::query::{view, view_for};
+use super::waits::Wait;
 use super::watch::TaskEvent;
 use crate::Runtime;
 use crate::blocking::checking;
@@ -31,8 +32,8 @@ impl Runtime {
     /// Accepts a task; with `wait`, answers when it has ended or the wait is over.
     ///
     /// # Errors
-    /// [`Code::AgentNotFound`], [`Code::SkillNotFound`], [`Code::InputInvalid`] naming the
-    /// place, [`Code::ConflictIdempotency`], [`Code::LimitConcurrency`]. A task that was
+    /// [`Code::AgentNotFound`], [`Code::DeploymentNotFound`] if none of its releases serves,
+    /// [`Code::SkillNotFound`], [`Code::InputInvalid`] naming the place, [`Code::ConflictIdempotency`], [`Code::LimitConcurrency`]. A task that was
     /// accepted and failed is not an error: its failure is in the task.
     pub async fn submit(&self, caller: &Caller, mut request: NewTask, wait: Option<Duration>) -> Result<Submitted> {
         caller.require(Scope::Run)?;
@@ -50,16 +51,22 @@ impl Runtime {
             // Before all else, so that what was accepted once is found whatever has changed.
             let asked = (request.agent.as_str(), request.skill.as_str(), text.as_str());
             if let Some(row) = self.store.task_by_key(&caller.tenant, key, asked).await? {
-                return self.queued(row, false, wait).await;
+                let wait = wait.filter(|_| !row.status.is_final());
+                let counted = wait.map(|_| self.waits.enter(&caller.tenant)).transpose()?;
+                return self.queued(row, false, wait.zip(counted)).await;
             }
         }
-        let route = self.route(&caller.tenant, &request.agent)?;
+        let route = self.serving(&caller.tenant, &request.agent).await?;
         self.check_quarantine(&route)?;
         let row = self.task_row(caller, &route, &request, input, text).await?;
         match (request.durability, wait, &request.idempotency_key) {
             (Durability::None, wait, _) => self.run_fleeting(row, wait.unwrap_or_default()).await,
             (Durability::Full, Some(wait), None) => self.run_held(row, wait).await,
-            (Durability::Full, wait, _) => self.queue_task(row, wait).await,
+            (Durability::Full, wait, _) => {
+                // Before it is accepted: who is refused has not been heard.
+                let counted = wait.map(|_| self.waits.enter(&caller.tenant)).transpose()?;
+                self.queue_task(row, wait.zip(counted)).await
+            }
         }
     }
 
@@ -75,7 +82,7 @@ impl Runtime {
             self.queue.remove(task);
             self.watchers.end(task, || view(&row));
         }
-        Ok(view(&row))
+        Ok(view_for(caller, &row))
     }
 
     async fn task_row(
@@ -148,7 +155,7 @@ impl Runtime {
         let key = (row.tenant.clone(), row.agent.clone());
         let Some(slot) = self.queue.slot(&key, row.priority, row.id, wait).await? else {
             // Nothing became free: it waits its turn on disk.
-            return self.queue_task(row, Some(Duration::ZERO)).await;
+            return self.queue_task(row, None).await;
         };
         let seat = self.seat(&row, slot)?;
         let (row, pin, head) = self.begin_attempt(row, seat.route())?;
@@ -161,9 +168,12 @@ impl Runtime {
         let row = match tokio::time::timeout_at(until, run).await {
             Ok(run) => {
                 let row = run.map_err(Error::internal)??;
-                if !row.status.is_final() {
-                    // It was suspended, or starts over.
-                    let task = self.ended(&row.tenant, row.id, until.saturating_duration_since(Instant::now())).await?;
+                // It was suspended, or starts over. Who is one too many waits no longer.
+                if !row.status.is_final()
+                    && let Ok(counted) = self.waits.enter(&row.tenant)
+                {
+                    let left = until.saturating_duration_since(Instant::now());
+                    let task = self.ended(&row.tenant, row.id, left, Some(counted)).await?;
                     return Ok(Submitted { task, is_new: true });
                 }
                 row
@@ -174,7 +184,7 @@ impl Runtime {
     }
 
     /// A task that waits its turn on disk.
-    async fn queue_task(&self, row: TaskRow, wait: Option<Duration>) -> Result<Submitted> {
+    async fn queue_task(&self, row: TaskRow, wait: Option<(Duration, Wait)>) -> Result<Submitted> {
         let room = self.queue.room(&(row.tenant.clone(), row.agent.clone()))?;
         let runtime = self.clone();
         // What gets on disk is queued, also when the client goes away meanwhile.
@@ -192,10 +202,12 @@ impl Runtime {
     }
 
     /// What came of a task that has a row, after a wait for its end.
-    async fn queued(&self, row: TaskRow, is_new: bool, wait: Option<Duration>) -> Result<Submitted> {
+    async fn queued(&self, row: TaskRow, is_new: bool, wait: Option<(Duration, Wait)>) -> Result<Submitted> {
         self.push(&row);
         let task = match wait {
-            Some(wait) if !row.status.is_final() => self.ended(&row.tenant, row.id, wait).await?,
+            Some((wait, counted)) if !row.status.is_final() => {
+                self.ended(&row.tenant, row.id, wait, Some(counted)).await?
+            }
             _ => view(&row),
         };
         Ok(Submitted { task, is_new })
@@ -208,9 +220,9 @@ impl Runtime {
     }
 
     /// Waits for a task's end, or for the time to pass; returns the task as it then is.
-    async fn ended(&self, tenant: &TenantId, task: TaskId, wait: Duration) -> Result<TaskView> {
+    async fn ended(&self, tenant: &TenantId, task: TaskId, wait: Duration, counted: Option<Wait>) -> Result<TaskView> {
         let until = Instant::now() + wait;
-        let mut events = self.watch(tenant, task).await?;
+        let mut events = self.watch(tenant, task, counted).await?;
         while let Ok(Some(event)) = tokio::time::timeout_at(until, events.next()).await {
             if let TaskEvent::Task(task) = event
                 && task.status.is_final()
@@ -219,16 +231,22 @@ impl Runtime {
             }
         }
         let row = self.store.task(tenant, task).await?;
-        row.as_ref().map(view).ok_or_else(|| not_found(task))
+        row.as_ref().map(view).ok_or_else(|| task_not_found(task))
     }
 
     /// Waits for a task, as a door's `GET …?wait=` does.
     ///
     /// # Errors
-    /// [`Code::TaskNotFound`].
+    /// [`Code::TaskNotFound`]; [`Code::LimitConcurrency`] if it has not ended and too many
+    /// wait already.
     pub async fn wait_for_task(&self, caller: &Caller, task: TaskId, wait: Duration) -> Result<TaskView> {
+        if wait.is_zero() {
+            return self.task(caller, task).await;
+        }
         caller.require(Scope::Read)?;
-        self.ended(&caller.tenant, task, wait.min(limits::WAIT_MAX)).await
+        let task = self.ended(&caller.tenant, task, wait.min(limits::WAIT_MAX), None).await?;
+        self.check_caller(caller).await?;
+        Ok(task)
     }
 }
 

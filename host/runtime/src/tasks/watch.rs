@@ -13,8 +13,10 @@ use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 use troupe_core::view::{Progress, TaskView};
 use troupe_core::{Caller, Result, Scope, TaskId, TenantId, limits};
+use troupe_store::task_not_found;
 
-use super::query::{not_found, view};
+use super::query::view;
+use super::waits::Wait;
 use crate::Runtime;
 
 /// Parts that a slow watcher may be behind before it misses some.
@@ -118,6 +120,38 @@ pub struct TaskEvents {
     first: Option<TaskView>,
     channel: Option<Channel>,
     watchers: Watchers,
+    /// Who reads them, if that is a client that may be let in no more.
+    reader: Option<Reader>,
+    counted: Option<Wait>,
+}
+
+/// Somebody who was let in, and may be let in no more: by a key that is revoked, or a tenant
+/// that is disabled.
+#[derive(Debug)]
+struct Reader {
+    runtime: Runtime,
+    caller: Caller,
+    forgotten: watch::Receiver<u64>,
+    /// What was forgotten when the caller was last looked at.
+    seen: u64,
+}
+
+impl Reader {
+    /// Returns once the caller is let in no more.
+    async fn refused(&mut self) {
+        loop {
+            let seen = self.seen;
+            let Ok(now) = self.forgotten.wait_for(|now| *now != seen).await.map(|now| *now) else {
+                // There is nobody left who could forget.
+                return std::future::pending().await;
+            };
+            match self.runtime.check_caller(&self.caller).await {
+                Ok(()) => self.seen = now,
+                Err(error) if error.retryable => tokio::time::sleep(limits::TICK).await,
+                Err(_) => return,
+            }
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -133,7 +167,7 @@ struct Channel {
 }
 
 impl TaskEvents {
-    /// The next event; `None` after the end.
+    /// The next event; `None` after the end, and once whoever reads is let in no more.
     pub async fn next(&mut self) -> Option<TaskEvent> {
         if let Some(view) = self.first.take() {
             if view.status.is_final() {
@@ -141,7 +175,15 @@ impl TaskEvents {
             }
             return Some(TaskEvent::Task(Box::new(view)));
         }
-        let event = self.channel.as_mut()?.next().await;
+        let channel = self.channel.as_mut()?;
+        let event = match &mut self.reader {
+            None => channel.next().await,
+            Some(reader) => tokio::select! {
+                biased;
+                () = reader.refused() => None,
+                event = channel.next() => event,
+            },
+        };
         let goes_on = match &event {
             Some(TaskEvent::Task(task)) => !task.status.is_final(),
             event => event.is_some(),
@@ -208,23 +250,37 @@ impl Drop for TaskEvents {
 }
 
 impl Runtime {
-    /// Watches a task: its state now, then what happens until it ends.
+    /// Watches a task: its state now, then what happens until it ends, or until the caller is
+    /// let in no more.
     ///
     /// # Errors
-    /// [`Code::TaskNotFound`]; [`Code::UnavailableHost`] when the host stops.
+    /// [`Code::TaskNotFound`]; [`Code::LimitConcurrency`] if it has not ended and too many
+    /// wait already; [`Code::UnavailableHost`] when the host stops.
     pub async fn watch_task(&self, caller: &Caller, task: TaskId) -> Result<TaskEvents> {
         caller.require(Scope::Read)?;
-        self.watch(&caller.tenant, task).await
+        let mut forgotten = self.keyring.watch();
+        let seen = *forgotten.borrow_and_update();
+        let mut watched = self.watch(&caller.tenant, task, None).await?;
+        // It may have been refused since it was let in.
+        self.check_caller(caller).await?;
+        watched.reader = Some(Reader { runtime: self.clone(), caller: caller.clone(), forgotten, seen });
+        Ok(watched)
     }
 
-    pub(super) async fn watch(&self, tenant: &TenantId, task: TaskId) -> Result<TaskEvents> {
+    /// Watches a task for somebody who waits, and is counted already or here.
+    pub(super) async fn watch(&self, tenant: &TenantId, task: TaskId, counted: Option<Wait>) -> Result<TaskEvents> {
         // Watching begins before reading, so an end in between is not missed.
-        let channel = self.watchers.watch(task);
-        let mut watched = TaskEvents { task, first: None, channel: Some(channel), watchers: self.watchers.clone() };
+        let channel = Some(self.watchers.watch(task));
+        let watchers = self.watchers.clone();
+        let mut watched = TaskEvents { task, first: None, channel, watchers, reader: None, counted };
         // Nor is a stop in between, which ends all watching.
         self.require_ready()?;
         let row = self.store.task(tenant, task).await?;
-        watched.first = Some(row.as_ref().map(view).ok_or_else(|| not_found(task))?);
+        let first = row.as_ref().map(view).ok_or_else(|| task_not_found(task))?;
+        if watched.counted.is_none() && !first.status.is_final() {
+            watched.counted = Some(self.waits.enter(tenant)?);
+        }
+        watched.first = Some(first);
         Ok(watched)
     }
 }
@@ -245,7 +301,14 @@ mod tests {
     }
 
     fn watching(watchers: &Watchers, task: TaskId, first: Option<TaskView>) -> TaskEvents {
-        TaskEvents { task, first, channel: Some(watchers.watch(task)), watchers: watchers.clone() }
+        TaskEvents {
+            task,
+            first,
+            channel: Some(watchers.watch(task)),
+            watchers: watchers.clone(),
+            reader: None,
+            counted: None,
+        }
     }
 
     #[tokio::test]

@@ -2,25 +2,24 @@
 //!
 //! A journal may hold what must not be kept: somebody's data, a secret that a service gave
 //! away. Redacting leaves which calls were made and when, and no contents: not in the rows,
-//! not in bodies that no other row names, and the database overwrites what it frees. It is for
-//! tasks that have ended, and such a journal repeats nothing any more.
+//! not in bodies that no other row names; the database overwrites what it frees, and its
+//! write-ahead log, in which older pages would lie, is emptied. It is for tasks that have ended,
+//! and such a journal repeats nothing any more.
 //!
 //! It takes as many commits as it needs. The heads are marked with the first, so that nobody
 //! repeats half a journal, and a redaction that the end of the host cut short is found again.
+//! A long read keeps the log from being emptied: whoever drops journals tries again.
 
 use sqlx::sqlite::SqliteRow;
 use troupe_core::view::TaskFailure;
 use troupe_core::{Code, Error, Result, TaskId, TenantId};
 
-use super::{account, bodies, call_of, pack};
+use super::{Load, ROWS_PER_COMMIT, account, bodies, bodies_of, call_of, pack};
 use crate::Store;
 use crate::fault::{Done, Failed};
 use crate::rows::{Columns as _, json, number};
-use crate::tasks::{TaskRow, find_task, task_not_found, task_subject};
+use crate::tasks::{REDACTED, TaskRow, find_task, task_not_found, task_subject};
 use crate::writer::Tx;
-
-/// Rows that one commit redacts at most.
-const ROWS_PER_COMMIT: i64 = 500;
 
 /// What is left of calls and answers, and whether the task's own documents go, too.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +50,12 @@ impl Store {
             place = self.write(move |tx| Box::pin(rows(tx, of, task, after, redact))).await?;
         }
         let of = tenant.clone();
-        self.write(move |tx| Box::pin(end(tx, of, task))).await
+        let row = self.write(move |tx| Box::pin(end(tx, of, task))).await?;
+        // It is redacted already. What the log still holds is tried again.
+        if let Err(error) = self.fold().await {
+            tracing::warn!(%tenant, %task, "the write-ahead log still holds what was redacted: {error}");
+        }
+        Ok(row)
     }
 
     /// Lists tasks whose redaction was begun and has not come to its end.
@@ -89,7 +93,7 @@ async fn begin(tx: &mut Tx, tenant: TenantId, task: TaskId, documents: bool) -> 
 /// Redacts the next rows; returns where it has come to, or nothing after the last.
 async fn rows(tx: &mut Tx, tenant: TenantId, task: TaskId, after: Place, redact: Redact) -> Done<Option<Place>> {
     let rows = sqlx::query(
-        "select attempt, number, call, call_body, octet_length(call) + coalesce(octet_length(answer), 0) as bytes,
+        "select attempt, number, call_body, octet_length(call) + coalesce(octet_length(answer), 0) as bytes,
             case when answer is null then 0 else 1 end as answered, answer_body
          from journal where tenant = $1 and task = $2 and (attempt, number) > ($3, $4)
          order by attempt, number limit $5",
@@ -101,11 +105,16 @@ async fn rows(tx: &mut Tx, tenant: TenantId, task: TaskId, after: Place, redact:
     .bind(ROWS_PER_COMMIT)
     .fetch_all(&mut tx.connection)
     .await?;
-    let (mut freed, mut last) = (0, None);
+    let (mut freed, mut last, mut load) = (0, None, Load::default());
     for row in &rows {
         let place = (row.get_as::<i64>("attempt")?, row.get_as::<i64>("number")?);
-        freed += forget(tx, &tenant, task, place, row, redact).await?;
+        let apart = bodies_of(row)?;
+        load.add(row.number("bytes")?, apart.len());
+        freed += forget(tx, (&tenant, task), place, row, apart, redact).await?;
         last = Some(place);
+        if load.is_full() {
+            break;
+        }
     }
     account(tx, &tenant, -freed).await?;
     Ok(last)
@@ -114,14 +123,23 @@ async fn rows(tx: &mut Tx, tenant: TenantId, task: TaskId, after: Place, redact:
 /// Redacts one row; returns how many bytes that frees.
 async fn forget(
     tx: &mut Tx,
-    tenant: &TenantId,
-    task: TaskId,
+    (tenant, task): (&TenantId, TaskId),
     place: Place,
     row: &SqliteRow,
+    apart: Vec<Vec<u8>>,
     redact: Redact,
 ) -> Done<i64> {
+    let call = sqlx::query(
+        "select call, call_body from journal where tenant = $1 and task = $2 and attempt = $3 and number = $4",
+    )
+    .bind(tenant.as_str())
+    .bind(task.to_string())
+    .bind(place.0)
+    .bind(place.1)
+    .fetch_one(&mut tx.connection)
+    .await?;
     // Of bytes that nobody can read nothing is kept either.
-    let call = call_of(&mut tx.connection, tenant, row).await.unwrap_or_default();
+    let call = call_of(&mut tx.connection, tenant, &call).await.unwrap_or_default();
     let call = pack((redact.call)(&call)).bytes;
     let answer = row.truth("answered")?.then(redact.answer);
     let taken = call.len() + answer.as_ref().map_or(0, Vec::len);
@@ -137,10 +155,6 @@ async fn forget(
     .bind(answer)
     .execute(&mut tx.connection)
     .await?;
-    let mut apart = Vec::new();
-    for column in ["call_body", "answer_body"] {
-        apart.extend(row.get_as::<Option<Vec<u8>>>(column)?);
-    }
     let freed = bodies::release(tx, tenant, &apart).await? + row.number::<u64>("bytes")?;
     Ok(number(freed)? - number(taken as u64)?)
 }
@@ -161,7 +175,7 @@ async fn end(tx: &mut Tx, tenant: TenantId, task: TaskId) -> Done<TaskRow> {
     Ok(row)
 }
 
-/// The fingerprint goes with the input it was made of: a short input could be guessed.
+/// The fingerprint goes with the input it was made of.
 async fn forget_documents(tx: &mut Tx, row: TaskRow) -> Done<()> {
     let failure = row.failure.map(|failure| TaskFailure {
         message: "redacted".to_owned(),
@@ -169,13 +183,14 @@ async fn forget_documents(tx: &mut Tx, row: TaskRow) -> Done<()> {
         ..failure
     });
     sqlx::query(
-        "update tasks set input = 'null', request = 'redacted', failure = $3,
+        "update tasks set input = 'null', request = $4, failure = $3,
             output = case when output is null then null else 'null' end
          where tenant = $1 and id = $2",
     )
     .bind(row.tenant.as_str())
     .bind(row.id.to_string())
     .bind(failure.as_ref().map(json).transpose()?)
+    .bind(REDACTED)
     .execute(&mut tx.connection)
     .await?;
     Ok(())

@@ -12,16 +12,11 @@ use std::time::Duration;
 
 use troupe_core::{Result, TaskId, TenantId, Timestamp};
 
-use super::{ROW_BYTES, account, bodies};
+use super::{Load, ROW_BYTES, ROWS_PER_COMMIT, account, bodies, bodies_of};
 use crate::Store;
 use crate::fault::{Done, Failed};
-use crate::rows::{Columns as _, number};
+use crate::rows::{ABOVE_ALL_IDS, Columns as _, number};
 use crate::writer::Tx;
-
-/// Rows that one commit drops at most, and what they may take.
-const ROWS_PER_COMMIT: i64 = 1_000;
-/// See [`ROWS_PER_COMMIT`].
-const BYTES_PER_COMMIT: u64 = 16 * 1024 * 1024;
 
 /// Tasks that are looked up at once.
 const TASKS_PER_LOOK: i64 = 100;
@@ -106,7 +101,7 @@ impl Store {
     /// Tasks of a tenant that have ended, before `until` if that is said, and have a journal;
     /// those that came first come first, which the order of their ids is.
     async fn journals_due(&self, tenant: &TenantId, until: Option<Timestamp>) -> Result<Vec<TaskId>> {
-        let ids_below = until.map_or_else(|| "g".to_owned(), first_id);
+        let ids_below = until.map_or_else(|| ABOVE_ALL_IDS.to_owned(), first_id);
         let rows = sqlx::query(
             "select distinct journal_heads.task as task from journal_heads
                 join tasks on tasks.tenant = journal_heads.tenant and tasks.id = journal_heads.task
@@ -166,15 +161,15 @@ async fn step(tx: &mut Tx, tenant: TenantId, task: TaskId) -> Done<Step> {
     .bind(ROWS_PER_COMMIT)
     .fetch_all(&mut tx.connection)
     .await?;
-    let (mut bytes, mut apart, mut last) = (0, Vec::new(), None);
+    let (mut bytes, mut apart, mut last, mut load) = (0, Vec::new(), None, Load::default());
     for row in &rows {
-        bytes += ROW_BYTES + row.number::<u64>("bytes")?;
-        for column in ["call_body", "answer_body"] {
-            apart.extend(row.get_as::<Option<Vec<u8>>>(column)?);
-        }
+        let taken = ROW_BYTES + row.number::<u64>("bytes")?;
+        let of_row = bodies_of(row)?;
+        load.add(taken, of_row.len());
+        bytes += taken;
+        apart.extend(of_row);
         last = Some((row.get_as::<i64>("attempt")?, row.get_as::<i64>("number")?));
-        // Of a body only its digest is known here; it may be this long and longer.
-        if bytes + apart.len() as u64 * (1 << 20) >= BYTES_PER_COMMIT {
+        if load.is_full() {
             break;
         }
     }
@@ -209,6 +204,6 @@ mod tests {
         let first = first_id(at);
         assert!(first.as_str() <= id && id.starts_with(&first), "{first}");
         assert!(first_id(Timestamp::from_millis(at.as_millis() + 1)).as_str() > id);
-        assert!("ffffffff-ffff" < "g");
+        assert!("ffffffff-ffff" < ABOVE_ALL_IDS);
     }
 }

@@ -11,6 +11,12 @@ use crate::fault::Done;
 use crate::rows::{Columns as _, number};
 use crate::writer::Tx;
 
+/// A write that finds its space full makes it, so it reads what has ended and nothing else.
+const OF_SPACE: &str = "delete from state where (tenant, agent, generation, key) in
+        (select tenant, agent, generation, key from state
+         where tenant = $1 and agent = $2 and generation = $3 and key <> $4 and expires_at <= $5 limit $6)
+     returning octet_length(key) + octet_length(value) as bytes";
+
 impl Store {
     /// Takes away some of the keys that have ended, of whatever tenant, and returns how many.
     /// Where nothing has ended nothing is written.
@@ -60,14 +66,8 @@ async fn everywhere(tx: &mut Tx) -> Done<u64> {
 
 /// Takes away some of the ended keys of one space, but for `except`, and returns how many.
 pub(super) async fn of_space(tx: &mut Tx, space: Space<'_>, except: &str) -> Done<u64> {
-    let statement = sqlx::query(
-        "delete from state where (tenant, agent, generation, key) in
-            (select tenant, agent, generation, key from state
-             where tenant = $1 and agent = $2 and generation = $3 and key <> $4 and expires_at <= $5 limit $6)
-         returning octet_length(key) + octet_length(value) as bytes",
-    );
     let swept = space
-        .bind(statement)?
+        .bind(sqlx::query(OF_SPACE))?
         .bind(except.as_bytes())
         .bind(tx.now.as_millis())
         .bind(i64::from(limits::STATE_SWEEP_MAX))
@@ -81,4 +81,16 @@ pub(super) async fn of_space(tx: &mut Tx, space: Space<'_>, except: &str) -> Don
     );
     space.bind(statement)?.bind(number(keys)?).bind(number(bytes)?).execute(&mut tx.connection).await?;
     Ok(keys)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::plan;
+
+    #[tokio::test]
+    async fn a_full_space_is_not_searched_for_what_has_ended() {
+        let search = "SEARCH state USING INDEX state_ending (tenant=? AND agent=? AND generation=? AND expires_at<?)";
+        assert!(plan(OF_SPACE).await.iter().any(|step| step == search));
+    }
 }

@@ -165,7 +165,6 @@ async fn another_tenants_rows_are_as_if_they_did_not_exist() {
     assert_eq!(store.journal(&other, id(1), 1).await.unwrap(), None);
     assert_eq!(store.state_get(&other, &agent(), 1, "k").await.unwrap(), None);
     assert!(store.feed(&other, 0, 10).await.unwrap().is_empty());
-    assert_eq!(store.feed_head(&other).await.unwrap(), 0);
     assert!(store.releases(&other, &agent()).await.unwrap().is_empty());
     let claimed = store.claim(&other, id(1), OWNER, &ran_on(), &home.head()).await;
     assert_eq!(claimed.unwrap_err().code, Code::TaskNotFound);
@@ -176,6 +175,6 @@ async fn another_tenants_rows_are_as_if_they_did_not_exist() {
 
     // The same ids and names are free for the other tenant.
     store.create_task(TaskRow { tenant: other.clone(), ..pending(1) }).await.unwrap();
-    assert_eq!(store.feed_head(&other).await.unwrap(), 1);
+    assert_eq!(store.feed(&other, 0, 10).await.unwrap().len(), 1);
     assert_eq!(store.task(&tenant(), id(1)).await.unwrap().unwrap().attempt, 1);
 }

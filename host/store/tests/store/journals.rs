@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use sqlx::{Connection as _, SqliteConnection};
-use troupe_core::{Clock as _, Code, TaskId};
+use troupe_core::{Clock as _, Code, Digest, TaskId};
 use troupe_store::{Commit, DroppedJournals, JournalLimits, JournalRow, Redact, Withheld};
 
 use crate::support::{Home, begun, completed, ended, id, intent, pin, row, rows_only, set, tenant, wide};
@@ -57,6 +57,36 @@ async fn a_body_is_kept_once_however_often_it_comes_and_small_rows_are_left_alon
     assert!(bytes < body.len() as u64 / 2, "{bytes} bytes for 40 bodies of {}", body.len());
     let stored = count(&home, "select count(*) from journal where call = cast('call-1' as blob)").await;
     assert_eq!(stored, 2, "a short call lies in the database as it is");
+}
+
+#[tokio::test]
+async fn a_journal_is_read_page_by_page_and_no_page_holds_more_than_fits() {
+    let home = Home::open().await;
+    // What does not compress.
+    let noise = |seed: u32| -> Vec<u8> {
+        (0..300_000_u32)
+            .flat_map(|at| *Digest::of(&[seed.to_le_bytes(), at.to_le_bytes()].concat()).as_bytes())
+            .collect()
+    };
+    let long = (1..=4).map(|number| answered(number, "x", &noise(u32::try_from(number).unwrap())));
+    let rows: Vec<_> = long.chain((5..=9).map(|number| row(number, false))).collect();
+    home.store.record(ended(1), &home.head(), rows.clone()).await.unwrap();
+    let (mut pages, mut after) = (Vec::new(), None);
+    loop {
+        let page = home.store.journal_page(&tenant(), id(1), 1, (after, 4), |row| row).await.unwrap().unwrap();
+        assert_eq!(page.head, home.head());
+        pages.push(page.rows);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    // Each long one takes 9.6 MB, and a page holds 32 MiB.
+    assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [3, 4, 2]);
+    assert_eq!(pages.concat(), rows);
+    let beyond = home.store.journal_page(&tenant(), id(1), 1, (Some(u64::MAX), 4), |row| row).await.unwrap().unwrap();
+    assert_eq!((beyond.rows, beyond.next), (Vec::new(), None));
+    assert_eq!(home.store.journal_page(&tenant(), id(1), 2, (None, 4), |row| row).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -163,6 +193,18 @@ async fn a_redacted_journal_names_its_calls_and_holds_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_redaction_of_more_bytes_than_one_commit_takes_reaches_every_row() {
+    let home = Home::open().await;
+    let bodies_of_16_mib = (1..=20).map(|number| answered(number, "canary", &text(number.try_into().unwrap())));
+    let rows: Vec<_> = bodies_of_16_mib.chain((21..=30).map(|number| row(number, false))).collect();
+    home.store.record(ended(1), &home.head(), rows).await.unwrap();
+    home.store.redact(&tenant(), id(1), REDACT).await.unwrap();
+    let rows = read(&home, id(1)).await;
+    assert!(rows.len() == 30 && rows.iter().all(|row| row.answer.as_deref() == Some(b"gone")));
+    assert_eq!(bodies(&home).await, 0);
+}
+
+#[tokio::test]
 async fn what_was_redacted_is_not_in_the_file_any_more() {
     let home = Home::open().await;
     let rows = (1..=50).map(|number| answered(number, "canary", &[b'y'; 300])).chain([answered(51, "x", &text(1))]);
@@ -178,6 +220,26 @@ async fn what_was_redacted_is_not_in_the_file_any_more() {
         let bytes = std::fs::read(&path).unwrap();
         assert!(!bytes.windows(6).any(|window| window == b"canary"), "{} holds it", path.display());
     }
+}
+
+#[tokio::test]
+async fn a_log_that_somebody_reads_is_emptied_of_what_was_redacted_later() {
+    let home = Home::open().await;
+    home.store.record(ended(1), &home.head(), vec![answered(1, "canary", &text(1))]).await.unwrap();
+    let holds = || {
+        let log = std::fs::read(home.path().with_extension("db-wal")).unwrap();
+        log.windows(6).any(|window| window == b"canary")
+    };
+    let mut reader = SqliteConnection::connect(&format!("sqlite://{}", home.path().display())).await.unwrap();
+    let mut reading = reader.begin().await.unwrap();
+    sqlx::query("select * from tasks").fetch_all(&mut *reading).await.unwrap();
+    home.store.redact(&tenant(), id(1), REDACT).await.unwrap();
+    assert!(holds());
+    reading.rollback().await.unwrap();
+    home.store.fold_redacted().await.unwrap();
+    assert!(!holds());
+    // Writes wait for locks as long as before.
+    home.store.record(ended(2), &home.head(), vec![row(1, false)]).await.unwrap();
 }
 
 #[tokio::test]

@@ -41,14 +41,28 @@ async fn a_connection_that_says_nothing_is_closed() {
     }
 }
 
+/// The head of a request that publishes, and no archive yet.
+fn publishing(token: &str) -> String {
+    format!(
+        "POST /api/v1/agents/publish HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {token}\r\ntransfer-encoding: chunked\r\n\r\n"
+    )
+}
+
+#[tokio::test]
+async fn no_archive_is_awaited_of_somebody_who_may_not_publish() {
+    let host = empty_host().await;
+    let reader = host.client().with_key("default", &["read"]).await;
+    let mut slow = connection(&host, &publishing(reader.token.as_deref().unwrap())).await;
+    let mut first = [0; 12];
+    timeout(limits::REQUEST_BODY_TIME_MAX / 2, slow.read_exact(&mut first)).await.unwrap().unwrap();
+    assert_eq!(&first, b"HTTP/1.1 403");
+}
+
 #[tokio::test]
 async fn archives_on_their_way_have_a_bound() {
     let host = empty_host().await;
     let client = host.client();
-    let token = client.token.clone().unwrap();
-    let begin = format!(
-        "POST /api/v1/agents/publish HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {token}\r\ntransfer-encoding: chunked\r\n\r\n"
-    );
+    let begin = publishing(client.token.as_deref().unwrap());
     let room = limits::PUBLISHES_BYTES_MAX / limits::ARCHIVE_BYTES_MAX;
     // One more than there is room for: one of them is refused, the others wait.
     let mut slow = Vec::new();

@@ -60,9 +60,7 @@ async fn acme_that_sleeps(owner: &Client, ms: u64) -> (Client, String) {
     acme.publish(guests().echo.archive("1.0.0")).await.of(201);
     acme.swap("echo", "1.0.0").await.of(200);
     let running = acme.submit("echo", "sleep", json!({ "ms": ms })).await;
-    while acme.get(&format!("/api/v1/tasks/{running}")).await.of(200)["status"] != "running" {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    acme.runs(&running).await;
     (acme, running)
 }
 
@@ -111,4 +109,21 @@ async fn what_waits_in_a_disabled_tenant_runs_once_it_is_enabled() {
     host.client().post("/api/v1/tenants/acme/enable", &json!({})).await.of(200);
     let acme = host.client().with_token(acme.token.as_deref());
     assert_eq!(acme.ended(&running).await["status"], "completed");
+}
+
+#[tokio::test]
+async fn what_is_said_of_a_tenant_that_is_disabled_and_enabled_at_once_is_so() {
+    let host = empty_host().await;
+    let owner = host.client();
+    owner.make_tenant("acme").await;
+    let acme = owner.with_key("acme", &["read"]).await;
+    let set = |verb: &'static str| {
+        let (owner, nothing) = (owner.clone(), json!({}));
+        async move { owner.post(&format!("/api/v1/tenants/acme/{verb}"), &nothing).await.of(200) }
+    };
+    for _ in 0..20 {
+        tokio::join!(set("disable"), set("enable"), set("disable"), set("enable"));
+        let is_enabled = owner.get("/api/v1/tenants/acme").await.of(200).get("disabled_at").is_none();
+        assert_eq!(acme.get("/api/v1/agents").await.status == 200, is_enabled);
+    }
 }

@@ -1,0 +1,149 @@
+//! Reading journals: whole, or page by page.
+//!
+//! A journal may be a gigabyte, and whoever looks at one needs a line of each row. So a page
+//! is bounded by what its rows take in the database, and a row is unpacked, read and let go
+//! of before the next.
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Connection as _, QueryBuilder, Sqlite, SqliteConnection};
+use troupe_core::{Result, TaskId, TenantId, limits};
+
+use super::{JournalHead, JournalRow, read_head, read_row};
+use crate::Store;
+use crate::fault::Done;
+use crate::rows::Columns as _;
+
+/// What a row is read from.
+const ROW: &str = "number, at, call, call_body, calls.bytes as call_bytes,
+    answer, answer_body, answers.bytes as answer_bytes, writes";
+
+/// What a row takes.
+const BYTES: &str = "octet_length(call) + coalesce(octet_length(calls.bytes), 0)
+    + coalesce(octet_length(answer), 0) + coalesce(octet_length(answers.bytes), 0) as bytes";
+
+/// Some rows of a journal, as `T`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalPage<T> {
+    /// What the invocation was fixed to.
+    pub head: JournalHead,
+    /// The rows, in the order of the calls.
+    pub rows: Vec<T>,
+    /// The number of the last of them, if there are more after it. A page may be shorter than
+    /// its limit: its rows together stay below [`limits::STORE_PAGE_BYTES_MAX`], except a
+    /// single one.
+    pub next: Option<u64>,
+}
+
+impl Store {
+    /// Reads the journal of one attempt of a task, in the order of the calls.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn journal(
+        &self,
+        tenant: &TenantId,
+        task: TaskId,
+        attempt: u32,
+    ) -> Result<Option<(JournalHead, Vec<JournalRow>)>> {
+        let found = whole(&mut *self.reader().await?, tenant, task, attempt).await?;
+        let Some((head, rows)) = found else { return Ok(None) };
+        // Each row is let go of as it is unpacked: no journal is in memory twice.
+        Ok(Some((head, rows.into_iter().map(|row| read_row(&row)).collect::<Done<_>>()?)))
+    }
+
+    /// Reads at most `limit` rows of an attempt's journal that come after the one numbered
+    /// `after`, each by `read`.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn journal_page<T>(
+        &self,
+        tenant: &TenantId,
+        task: TaskId,
+        attempt: u32,
+        (after, limit): (Option<u64>, u32),
+        read: impl Fn(JournalRow) -> T,
+    ) -> Result<Option<JournalPage<T>>> {
+        // No number is above this, so nothing comes after it.
+        let after = after.map_or(-1, |after| i64::try_from(after).unwrap_or(i64::MAX));
+        let found = page(&mut *self.reader().await?, (tenant, task, attempt), after, limit).await?;
+        let Some((head, rows, next)) = found else { return Ok(None) };
+        let rows = rows.into_iter().map(|row| read_row(&row).map(&read)).collect::<Done<_>>()?;
+        Ok(Some(JournalPage { head, rows, next }))
+    }
+}
+
+type Attempt<'a> = (&'a TenantId, TaskId, u32);
+
+async fn whole(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    task: TaskId,
+    attempt: u32,
+) -> Done<Option<(JournalHead, Vec<SqliteRow>)>> {
+    let of = (tenant, task, attempt);
+    // One transaction, so that rows cannot appear between the two reads.
+    let mut snapshot = connection.begin().await?;
+    let Some(head) = head(&mut snapshot, of).await? else { return Ok(None) };
+    let rows = select(ROW, of, -1, i64::MAX).build().fetch_all(&mut *snapshot).await?;
+    snapshot.commit().await?;
+    Ok(Some((head, rows)))
+}
+
+/// First measures the rows, which does not read them, then reads as many as fit.
+async fn page(
+    connection: &mut SqliteConnection,
+    of: Attempt<'_>,
+    after: i64,
+    limit: u32,
+) -> Done<Option<(JournalHead, Vec<SqliteRow>, Option<u64>)>> {
+    let mut snapshot = connection.begin().await?;
+    let Some(head) = head(&mut snapshot, of).await? else { return Ok(None) };
+    let columns = format!("number, {BYTES}");
+    let measured = select(&columns, of, after, i64::from(limit) + 1).build().fetch_all(&mut *snapshot).await?;
+    let (mut bytes, mut count, mut last) = (0, 0, None);
+    for row in measured.iter().take(usize::try_from(limit).unwrap_or(usize::MAX)) {
+        bytes += row.number::<u64>("bytes")?;
+        if last.is_some() && bytes > limits::STORE_PAGE_BYTES_MAX {
+            break;
+        }
+        count += 1;
+        last = Some(row.number("number")?);
+    }
+    let rows = select(ROW, of, after, count).build().fetch_all(&mut *snapshot).await?;
+    snapshot.commit().await?;
+    let next = last.filter(|_| measured.len() > rows.len());
+    Ok(Some((head, rows, next)))
+}
+
+async fn head(connection: &mut SqliteConnection, (tenant, task, attempt): Attempt<'_>) -> Done<Option<JournalHead>> {
+    let head = sqlx::query("select * from journal_heads where tenant = $1 and task = $2 and attempt = $3")
+        .bind(tenant.as_str())
+        .bind(task.to_string())
+        .bind(i64::from(attempt))
+        .fetch_optional(connection)
+        .await?;
+    head.as_ref().map(read_head).transpose()
+}
+
+fn select(columns: &str, (tenant, task, attempt): Attempt<'_>, after: i64, limit: i64) -> QueryBuilder<Sqlite> {
+    let mut query = QueryBuilder::new("select ");
+    query
+        .push(columns)
+        .push(
+            " from journal
+                left join journal_bodies calls on calls.tenant = journal.tenant and calls.digest = call_body
+                left join journal_bodies answers on answers.tenant = journal.tenant and answers.digest = answer_body
+              where journal.tenant = ",
+        )
+        .push_bind(tenant.as_str().to_owned())
+        .push(" and task = ")
+        .push_bind(task.to_string())
+        .push(" and attempt = ")
+        .push_bind(i64::from(attempt))
+        .push(" and number > ")
+        .push_bind(after)
+        .push(" order by number limit ")
+        .push_bind(limit);
+    query
+}
