@@ -8,6 +8,7 @@
 //! *Tested by:* the unit tests beside each module, and every suite in `tests/`.
 
 pub mod action_pattern;
+pub mod breaker;
 pub mod caller;
 pub mod clock;
 pub mod difference;

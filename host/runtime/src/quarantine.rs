@@ -20,30 +20,42 @@
 //!
 //! It is kept in memory: a host that starts trusts everybody.
 
-mod machine;
-
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::json;
+use troupe_core::breaker::{Breaker, Change, Ending, Leave, Settings};
 use troupe_core::view::{DeploymentView, QuarantineView};
-use troupe_core::{AgentName, Caller, Code, Error, Result, Scope, TenantId, Timestamp};
-
-pub(crate) use machine::{Change, Ending};
+use troupe_core::{AgentName, Caller, Code, Error, Result, Scope, TenantId, Timestamp, limits};
 
 use crate::Runtime;
 use crate::route::Route;
 use crate::routes::Entry;
 use crate::tasks::Queue;
-use machine::{Leave, Machine};
+
+/// When a release is quarantined; a failure is a trap.
+static SETTINGS: Settings = Settings {
+    failures: limits::QUARANTINE_TRAPS,
+    ends: limits::QUARANTINE_ENDS,
+    window: limits::QUARANTINE_WINDOW,
+    pause_min: limits::QUARANTINE_TIME_MIN,
+    pause_max: limits::QUARANTINE_TIME_MAX,
+    probe_time: limits::QUARANTINE_PROBE_TIME,
+};
 
 /// How much later than a quarantine ends those who wait are told, so that a clock that counts
 /// whole milliseconds has reached its end.
 const SLACK: Duration = Duration::from_millis(2);
 
 /// What is known of a release in a deployment. Clones are the same.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Quarantine(Arc<Mutex<Machine>>);
+#[derive(Debug, Clone)]
+pub(crate) struct Quarantine(Arc<Mutex<Breaker>>);
+
+impl Default for Quarantine {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Breaker::new(&SETTINGS))))
+    }
+}
 
 /// Leave to run; if its end is not told, it says nothing.
 #[derive(Debug)]
@@ -75,7 +87,7 @@ impl Quarantine {
 
     /// How it stands, if the release is quarantined.
     pub(crate) fn view(&self) -> Option<QuarantineView> {
-        let (since, until, probing) = self.lock().quarantined()?;
+        let (since, until, probing) = self.lock().opened()?;
         Some(QuarantineView { since, until, probing })
     }
 
@@ -83,7 +95,7 @@ impl Quarantine {
         self.lock().lift()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Machine> {
+    fn lock(&self) -> MutexGuard<'_, Breaker> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -130,7 +142,7 @@ pub(crate) fn ending(error: Option<&Error>) -> Ending {
         | Code::LimitHandles
         | Code::LimitHostCalls
         | Code::LimitTransfer
-        | Code::LimitJournal => Ending::Trapped,
+        | Code::LimitJournal => Ending::Failed,
         Code::GuestFailed
         | Code::GuestUnavailable
         | Code::InputInvalid
@@ -239,15 +251,13 @@ impl Runtime {
 
 #[cfg(test)]
 mod tests {
-    use troupe_core::limits;
-
     use super::*;
 
     #[test]
     fn what_others_decide_does_not_count_against_an_agent() {
         let of = |code: Code| ending(Some(&Error::new(code, "x")));
         for code in [Code::GuestTrap, Code::GuestStack, Code::LimitMemory, Code::LimitHostCalls] {
-            assert_eq!(of(code), Ending::Trapped);
+            assert_eq!(of(code), Ending::Failed);
         }
         for code in [Code::LimitDeadline, Code::Cancelled, Code::SwapDrained, Code::UnavailableStore, Code::Internal] {
             assert_eq!(of(code), Ending::Unknown);
@@ -258,7 +268,7 @@ mod tests {
         assert_eq!(ending(None), Ending::Well);
         let doubt = Error::new(Code::InDoubt, "x");
         assert_eq!(ending(Some(&doubt)), Ending::Unknown);
-        assert_eq!(ending(Some(&doubt.with("ended_by", "guest.trap"))), Ending::Trapped);
+        assert_eq!(ending(Some(&doubt.with("ended_by", "guest.trap"))), Ending::Failed);
     }
 
     #[test]
@@ -268,7 +278,7 @@ mod tests {
         let admit = |now| quarantine.admit(&tenant, &agent, now, &queue).unwrap();
         let now = Timestamp::from_millis(0);
         for _ in 0..limits::QUARANTINE_TRAPS {
-            admit(now).ended(Ending::Trapped, now);
+            admit(now).ended(Ending::Failed, now);
         }
         let error = quarantine.check(&agent, now).unwrap_err();
         assert_eq!((error.code, error.retryable), (Code::AgentQuarantined, true));
