@@ -169,6 +169,8 @@ pub const SUSPENDED_JOURNAL_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Tasks that are suspended at once in one host. Each is a few rows; all of them are counted
 /// whenever one is due, which takes milliseconds up to here. Further ones wait in their place.
 pub const SUSPENDED_TASKS_MAX: u64 = 100_000;
+/// Tasks of one tenant that are suspended at once: half, so that another's are, too.
+pub const SUSPENDED_TASKS_PER_TENANT_MAX: u64 = 50_000;
 /// Suspended tasks that one commit queues again when they are due.
 pub const WOKEN_AT_ONCE: u32 = 256;
 /// Longest lifetime of a task, suspended or not: a month's wait for a person or a date.

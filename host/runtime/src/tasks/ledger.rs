@@ -48,7 +48,7 @@ impl Ledger for StoreLedger {
     }
 
     fn may_suspend(&self) -> bool {
-        self.0.is_kept() && self.1.has_room()
+        self.0.is_kept() && self.1.has_room(&self.0.pin.tenant)
     }
 }
 

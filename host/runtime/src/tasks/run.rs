@@ -96,33 +96,32 @@ impl Runtime {
             return Ok(());
         }
         let (tenant, agent) = (row.tenant.clone(), row.agent.clone());
-        if self.disabled.check(&tenant).is_err() {
-            turn.park();
-            // It may have been enabled in this very moment.
-            if self.disabled.check(&tenant).is_ok() {
-                self.queue.resume_tenant(&tenant);
-            }
+        let is_enabled = || self.disabled.check(&tenant).is_ok();
+        if !is_enabled() {
+            self.park(turn, is_enabled);
             return Ok(());
         }
-        if row.release.is_some() {
+        let route = || self.route(&tenant, agent.as_str());
+        if let Some(ran_on) = &row.release {
+            // Of a release that is not in force no quarantine is known.
+            let may_go_on = || {
+                let now = route().ok().filter(|route| route.row.digest == ran_on.digest);
+                now.is_none_or(|route| self.check_quarantine(&route).is_ok())
+            };
+            if !may_go_on() {
+                self.park(turn, may_go_on);
+                return Ok(());
+            }
             return self.resume_pending(row, turn, slot).await;
         }
-        if let Err(error) = self.route(&tenant, agent.as_str()) {
+        if let Err(error) = route() {
             tracing::warn!(%tenant, task = %row.id, "a task waits until its agent serves again: {error}");
-            turn.park();
-            // It may have begun to serve in this very moment.
-            if self.route(&tenant, agent.as_str()).is_ok() {
-                self.queue.resume(&tenant, &agent);
-            }
+            self.park(turn, || route().is_ok());
             return Ok(());
         }
         let seat = match self.seat(&row, slot) {
             Err(error) if error.code == Code::AgentQuarantined => {
-                turn.park();
-                // The quarantine may have ended in this very moment.
-                if self.route(&tenant, agent.as_str()).is_ok_and(|route| self.check_quarantine(&route).is_ok()) {
-                    self.queue.resume(&tenant, &agent);
-                }
+                self.park(turn, || route().is_ok_and(|route| self.check_quarantine(&route).is_ok()));
                 return Ok(());
             }
             seat => seat?,
@@ -135,6 +134,16 @@ impl Runtime {
         seat.place.holds(pin.lease_number);
         let accepted = Arc::new(Accepted::claimed(self.store.clone(), pin, head.clone(), row.clone()));
         self.run_attempt(accepted, row, head, seat, None).await.map(drop)
+    }
+
+    /// Sets a task aside until its agent can serve; `may_begin` says whether that has come to
+    /// pass in this very moment.
+    fn park(&self, turn: Turn, may_begin: impl Fn() -> bool) {
+        let (tenant, agent) = turn.key.clone();
+        turn.park();
+        if may_begin() {
+            self.queue.resume(&tenant, &agent);
+        }
     }
 
     /// A place among the workers for a task that does not run here, and its switch.

@@ -4,12 +4,14 @@
 //! to. A crash changes nothing about it: it is taken up again when its time has come, by
 //! whoever looks. Then it is pending, as one that was interrupted, and is resumed like it.
 
+use std::collections::HashMap;
+
 use sqlx::SqliteConnection;
 use troupe_core::{Code, Error, Result, TaskId, TenantId, Timestamp};
 
 use super::{Pending, Pin, TaskRow, claim, commit, create, row};
 use crate::Store;
-use crate::fault::Done;
+use crate::fault::{Done, Failed};
 use crate::journal::{self, JournalRow, Kept};
 use crate::rows::Columns as _;
 use crate::writer::Tx;
@@ -22,6 +24,12 @@ pub struct Suspensions {
     /// When the first of them is due.
     pub next: Option<Timestamp>,
 }
+
+/// The order of the inner rows is that of the index of suspended tasks, and with a limit it
+/// matters: so the search does not go through all tasks that there ever were.
+const BY_TENANT: &str = "select tenant, count(*) as count
+     from (select tenant from tasks where status = 'suspended' order by wake_at, tenant, id limit $1) as suspended
+     group by tenant";
 
 impl Store {
     /// Suspends a running task until `until`, with the rows that its invocation leaves, and
@@ -51,6 +59,16 @@ impl Store {
     /// When the store is unavailable.
     pub async fn suspensions(&self) -> Result<Suspensions> {
         Ok(suspensions(&mut *self.reader().await?).await?)
+    }
+
+    /// Counts the suspended tasks of each tenant that has some.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn suspended_by_tenant(&self) -> Result<HashMap<TenantId, u64>> {
+        let rows =
+            sqlx::query(BY_TENANT).bind(i64::MAX).fetch_all(&mut *self.reader().await?).await.map_err(Failed::from)?;
+        Ok(rows.iter().map(|row| Ok((row.parsed("tenant")?, row.number("count")?))).collect::<Done<_>>()?)
     }
 }
 
@@ -108,4 +126,16 @@ async fn suspensions(connection: &mut SqliteConnection) -> Done<Suspensions> {
         .fetch_one(connection)
         .await?;
     Ok(Suspensions { count: found.number("count")?, next: found.at_option("next")? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::plan;
+
+    #[tokio::test]
+    async fn suspended_tasks_are_counted_without_looking_at_others() {
+        let plan = plan(BY_TENANT).await;
+        assert!(plan.iter().any(|step| step.contains("INDEX tasks_suspended")), "{plan:?}");
+    }
 }

@@ -75,6 +75,7 @@ async fn what_is_due_is_taken_up_in_order_and_in_bounded_numbers() {
     home.clock.advance(HOUR);
     assert_eq!(home.store.wake(2).await.unwrap(), [woken(5), woken(4)]);
     assert_eq!(home.store.suspensions().await.unwrap().count, 3);
+    assert_eq!(home.store.suspended_by_tenant().await.unwrap(), [(tenant(), 3)].into());
     assert_eq!(home.store.wake(10).await.unwrap(), [woken(3), woken(2), woken(1)]);
     assert_eq!(home.store.suspensions().await.unwrap(), Suspensions::default());
 }
