@@ -29,5 +29,6 @@ pub use end::TaskEnd;
 pub use query::{TaskFilter, TaskPage};
 pub use recover::Recovered;
 pub use row::{Lease, TaskRow};
+pub(crate) use fingerprint::REDACTED;
 pub(crate) use row::{find as find_task, not_found as task_not_found, subject as task_subject};
 pub use suspend::Suspensions;

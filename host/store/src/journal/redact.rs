@@ -18,7 +18,7 @@ use super::{Load, ROWS_PER_COMMIT, account, bodies, bodies_of, call_of, pack};
 use crate::Store;
 use crate::fault::{Done, Failed};
 use crate::rows::{Columns as _, json, number};
-use crate::tasks::{TaskRow, find_task, task_not_found, task_subject};
+use crate::tasks::{REDACTED, TaskRow, find_task, task_not_found, task_subject};
 use crate::writer::Tx;
 
 /// What is left of calls and answers, and whether the task's own documents go, too.
@@ -175,7 +175,7 @@ async fn end(tx: &mut Tx, tenant: TenantId, task: TaskId) -> Done<TaskRow> {
     Ok(row)
 }
 
-/// The fingerprint goes with the input it was made of: a short input could be guessed.
+/// The fingerprint goes with the input it was made of.
 async fn forget_documents(tx: &mut Tx, row: TaskRow) -> Done<()> {
     let failure = row.failure.map(|failure| TaskFailure {
         message: "redacted".to_owned(),
@@ -183,13 +183,14 @@ async fn forget_documents(tx: &mut Tx, row: TaskRow) -> Done<()> {
         ..failure
     });
     sqlx::query(
-        "update tasks set input = 'null', request = 'redacted', failure = $3,
+        "update tasks set input = 'null', request = $4, failure = $3,
             output = case when output is null then null else 'null' end
          where tenant = $1 and id = $2",
     )
     .bind(row.tenant.as_str())
     .bind(row.id.to_string())
     .bind(failure.as_ref().map(json).transpose()?)
+    .bind(REDACTED)
     .execute(&mut tx.connection)
     .await?;
     Ok(())

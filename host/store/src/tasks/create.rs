@@ -135,10 +135,17 @@ async fn by_key(
         .fetch_optional(connection)
         .await?;
     let Some(found) = found else { return Ok(None) };
-    if found.get_as::<&str>("request")? == request {
+    let before = found.get_as::<&str>("request")?;
+    if before == request {
         return Ok(Some(row::read(&found)?));
     }
-    let message = "this idempotency key came with another request before; use a new key for a new request";
+    let message = match before {
+        fingerprint::REDACTED => {
+            "the task that this idempotency key came with was redacted, so nobody can tell whether this is the same \
+             request; look at the task, and use a new key if you want another"
+        }
+        _ => "this idempotency key came with another request before; use a new key for a new request",
+    };
     Err(Error::new(Code::ConflictIdempotency, message).with("task", found.get_as::<String>("id")?).into())
 }
 

@@ -5,6 +5,9 @@ use troupe_core::{Code, Digest, Error};
 
 use crate::fault::Done;
 
+/// Stands for the fingerprint of a request that was redacted: a short input could be guessed.
+pub(crate) const REDACTED: &str = "redacted";
+
 /// The fingerprint of a request: of agent, skill and input. The order of an object's fields
 /// and the space between them do not count.
 pub(crate) fn of(agent: &str, skill: &str, input: &str) -> Done<String> {

@@ -27,6 +27,18 @@ async fn another_request_under_the_same_key_is_refused() {
 }
 
 #[tokio::test]
+async fn the_same_request_again_is_told_that_its_task_was_redacted() {
+    let host = host().await;
+    let first = host.client().post("/api/v1/tasks?wait=30", &keyed("k", "a")).await.of(200);
+    let redact = format!("/api/v1/tasks/{}/journal/redact", first["id"].as_str().unwrap());
+    host.client().post(&redact, &json!({ "documents": true })).await.of(200);
+    let again = host.client().post("/api/v1/tasks?wait=30", &keyed("k", "a")).await;
+    let problem = again.problem(409, "conflict.idempotency");
+    assert_eq!(problem["details"]["task"], first["id"]);
+    insta::assert_snapshot!(problem["detail"].as_str().unwrap(), @"the task that this idempotency key came with was redacted, so nobody can tell whether this is the same request; look at the task, and use a new key if you want another");
+}
+
+#[tokio::test]
 async fn many_requests_at_once_under_one_key_are_one_task() {
     let host = host().await;
     let client = host.client();
