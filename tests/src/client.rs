@@ -1,6 +1,6 @@
 //! A client of the API that hides nothing of an answer.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder};
@@ -137,6 +137,24 @@ impl Client {
     pub async fn submit(&self, agent: &str, skill: &str, input: Value) -> String {
         let task = json!({ "agent": agent, "skill": skill, "input": input });
         self.post("/api/v1/tasks", &task).await.of(202)["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Waits until a task has a status, for a minute at most, and returns the task.
+    pub async fn becomes(&self, task: &str, status: &str) -> Value {
+        let until = Instant::now() + Duration::from_secs(60);
+        loop {
+            let found = self.get(&format!("/api/v1/tasks/{task}")).await.of(200);
+            if found["status"] == status {
+                return found;
+            }
+            assert!(Instant::now() < until, "never {status}: {found:#}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Waits until a task runs.
+    pub async fn runs(&self, task: &str) {
+        self.becomes(task, "running").await;
     }
 
     /// Waits up to half a minute for a task's end and returns the task.

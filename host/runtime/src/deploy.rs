@@ -72,12 +72,29 @@ impl Runtime {
         let release = self.release_row(caller, &reference).await?;
         let prepared = self.prepare(&release).await?;
 
-        let changing = self.routes.turn(&caller.tenant, &agent).lock_owned().await;
-        let row = self.store.deployment(&caller.tenant, &agent).await?;
-        // Before any call is ended to make room for a swap that is refused.
-        check_epoch(&agent, row.as_ref().map_or(0, |row| row.epoch), request.epoch)?;
-        let operator = row.as_ref().map_or("{}", |row| row.configuration.as_str());
-        prepared.configuration(operator)?;
+        let until = tokio::time::Instant::now() + self.patience();
+        let (changing, row, expired) = loop {
+            let changing = self.routes.turn(&caller.tenant, &agent).lock_owned().await;
+            let row = self.store.deployment(&caller.tenant, &agent).await?;
+            // Before any call is ended to make room for a swap that is refused.
+            check_epoch(&agent, row.as_ref().map_or(0, |row| row.epoch), request.epoch)?;
+            let operator = row.as_ref().map_or("{}", |row| row.configuration.as_str());
+            prepared.configuration(operator)?;
+            let draining = self.routes.draining(&caller.tenant, &agent);
+            if draining.is_empty() || tokio::time::Instant::now() >= until {
+                let expired = end_all(draining).await;
+                break (changing, row, expired);
+            }
+            // Nobody else who would change the deployment waits for what drains.
+            drop(changing);
+            let drained = async {
+                for old in &draining {
+                    old.drained().await;
+                }
+            };
+            // Whether it came to pass is seen under the next turn.
+            let _ = tokio::time::timeout_at(until, drained).await;
+        };
         let grants = match self.grants {
             GrantPolicy::AsAsked => {
                 let asked = serde_json::to_string(&prepared.asked()).map_err(Error::internal)?;
@@ -86,7 +103,6 @@ impl Runtime {
             }
             GrantPolicy::Approved => None,
         };
-        let expired = self.make_room(caller, &agent).await;
         let change = RouteChange { serving: Some((reference.version, release.digest)), configuration: None, grants };
         let route = self.put_in_force(changing, prepared, &caller.tenant, &agent, request.epoch, change).await?;
         tracing::info!(tenant = %caller.tenant, release = %release.release, epoch = route.row.epoch, "in force");
@@ -181,23 +197,13 @@ impl Runtime {
         changed.await.map_err(Error::internal)?
     }
 
-    /// At most two releases live at once: sees to it that those before the current have
-    /// drained, all by one deadline. Returns how many calls were ended.
-    async fn make_room(&self, caller: &Caller, agent: &AgentName) -> usize {
-        let patience = match self.drain {
+    /// At most two releases live at once: how long a swap waits for those before the current
+    /// to drain.
+    fn patience(&self) -> Duration {
+        match self.drain {
             Drain::Wait => limits::DRAIN_TIME_MAX,
             Drain::Expire => Duration::ZERO,
-        };
-        let until = tokio::time::Instant::now() + patience;
-        let mut ended = 0;
-        for old in self.routes.draining(&caller.tenant, agent) {
-            if tokio::time::timeout_at(until, old.drained()).await.is_err() {
-                ended += old.running();
-                old.expire();
-                old.drained().await;
-            }
         }
-        ended
     }
 
     /// Loads a release's component and checks it against what was published. The blob is
@@ -266,6 +272,23 @@ impl Runtime {
         }
     }
 
+    /// The route that serves an agent now.
+    ///
+    /// # Errors
+    /// Those of [`Runtime::route`]; [`Code::DeploymentNotFound`] if it has releases and none
+    /// of them serves.
+    pub(crate) async fn serving(&self, tenant: &TenantId, agent: &str) -> Result<Arc<Route>> {
+        let route = self.route(tenant, agent);
+        if let Err(error) = &route
+            && error.code == Code::AgentNotFound
+            && let Ok(name) = agent.parse()
+            && !self.store.releases(tenant, &name).await?.is_empty()
+        {
+            return Err(not_deployed(&name));
+        }
+        route
+    }
+
     pub(crate) async fn release_row(&self, caller: &Caller, reference: &ReleaseRef) -> Result<ReleaseRow> {
         let row = self.store.release(&caller.tenant, reference).await?;
         row.ok_or_else(|| release_not_found(reference))
@@ -274,10 +297,7 @@ impl Runtime {
     pub(crate) async fn deployment_row(&self, caller: &Caller, agent: &str) -> Result<DeploymentRow> {
         let name: AgentName = agent.parse().map_err(|_| agents::unknown(agent))?;
         let row = self.store.deployment(&caller.tenant, &name).await?;
-        row.ok_or_else(|| {
-            let message = format!("agent `{name}` is not deployed; `troupe swap {name}@VERSION` deploys a release");
-            Error::new(Code::DeploymentNotFound, message)
-        })
+        row.ok_or_else(|| not_deployed(&name))
     }
 
     fn deployment_view(&self, row: &DeploymentRow) -> DeploymentView {
@@ -299,6 +319,21 @@ impl Runtime {
             quarantine: None,
         }
     }
+}
+
+fn not_deployed(agent: &AgentName) -> Error {
+    let message = format!("agent `{agent}` is not deployed; `troupe swap {agent}@VERSION` deploys a release");
+    Error::new(Code::DeploymentNotFound, message)
+}
+
+/// Ends what still runs on routes of the past; returns how many calls that were.
+async fn end_all(routes: Vec<Arc<Route>>) -> usize {
+    let ended = routes.iter().map(|route| route.running()).sum();
+    routes.iter().for_each(|route| route.expire());
+    for route in routes {
+        route.drained().await;
+    }
+    ended
 }
 
 pub(crate) fn release_not_found(reference: &ReleaseRef) -> Error {

@@ -144,7 +144,8 @@ pub(crate) fn ending(error: Option<&Error>) -> Ending {
 /// Shows the metrics how a route stands.
 pub(crate) fn gauge(route: &Route) {
     let value = if route.quarantine.view().is_some() { 1.0 } else { 0.0 };
-    metrics::gauge!("troupe_quarantined", "agent" => route.row.agent.to_string()).set(value);
+    let (tenant, agent) = (route.row.tenant.to_string(), route.row.agent.to_string());
+    metrics::gauge!("troupe_quarantined", "tenant" => tenant, "agent" => agent).set(value);
 }
 
 impl Runtime {
@@ -176,10 +177,11 @@ impl Runtime {
     /// Ends a quarantine before its time.
     ///
     /// # Errors
-    /// [`Code::AgentNotFound`].
+    /// [`Code::DeploymentNotFound`].
     pub async fn lift_quarantine(&self, caller: &Caller, agent: &str) -> Result<DeploymentView> {
         caller.require(Scope::Operate)?;
         self.require_ready()?;
+        self.deployment_row(caller, agent).await?;
         let route = self.route(&caller.tenant, agent)?;
         if route.quarantine.lift() {
             tracing::info!(tenant = %caller.tenant, agent, "an operator has lifted the quarantine");

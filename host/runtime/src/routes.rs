@@ -55,22 +55,27 @@ impl Routes {
             return;
         }
         self.set(key.clone(), Entry::Serving(Arc::clone(&route)));
+        // A broken one has none before it, and yet something may go on on routes of the past.
+        let mut earlier = self.earlier();
+        let all = earlier.entry(key.clone()).or_default();
+        all.retain(|old| old.strong_count() > 0);
         if let Some(Entry::Serving(before)) = before {
             // From here on nothing enters it, so what runs on it is all that ever will.
             before.retire();
-            let mut draining = self.lock();
-            let old = draining.entry(key).or_default();
-            old.push(Arc::clone(&before));
-            old.retain(|route| route.running() > 0);
-            drop(draining);
-            let mut earlier = self.earlier();
-            let all = earlier.entry((route.row.tenant.clone(), route.row.agent.clone())).or_default();
             all.push(Arc::downgrade(&before));
-            all.retain(|old| old.strong_count() > 0);
-            if cut {
-                all.iter().filter_map(Weak::upgrade).for_each(|old| old.grants.cut_to(&route.operator));
-            }
+            self.drain(key, before);
         }
+        if cut {
+            all.iter().filter_map(Weak::upgrade).for_each(|old| old.grants.cut_to(&route.operator));
+        }
+    }
+
+    /// Notes a route on which something may still run, and forgets those on which nothing does.
+    fn drain(&self, key: Key, route: Arc<Route>) {
+        let mut draining = self.lock();
+        let old = draining.entry(key).or_default();
+        old.push(route);
+        old.retain(|route| route.running() > 0);
     }
 
     /// Takes in a route of the past, on which something goes on under the grants of now. It
@@ -78,7 +83,7 @@ impl Routes {
     pub(crate) fn put_past(&self, route: &Arc<Route>) {
         route.retire();
         let key = (route.row.tenant.clone(), route.row.agent.clone());
-        self.lock().entry(key).or_default().push(Arc::clone(route));
+        self.drain(key, Arc::clone(route));
         self.follow(route);
     }
 

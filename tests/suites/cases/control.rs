@@ -105,7 +105,8 @@ async fn a8_replays_of_one_task_stand_in_line_each_for_itself() {
     let path = format!("/api/v1/tasks/{}/replay", task["id"].as_str().unwrap());
     // What is not kept is not suspended either, so these keep their places.
     let sleep = json!({ "agent": "echo", "skill": "sleep", "input": { "ms": 9_000 }, "durability": "none" });
-    let sleepers = join_all((0..limits::INVOCATIONS_PER_AGENT_MAX).map(|_| client.post("/api/v1/tasks?wait=30", &sleep)));
+    let sleepers =
+        join_all((0..limits::INVOCATIONS_PER_AGENT_MAX).map(|_| client.post("/api/v1/tasks?wait=30", &sleep)));
     let full = format!("troupe_invocations_running {}", limits::INVOCATIONS_PER_AGENT_MAX);
     let line = async |patience: Duration| {
         let request = client.request(Method::POST, &path).json(&Value::Null).timeout(patience);
@@ -135,7 +136,7 @@ async fn a9_an_agent_that_traps_again_and_again_is_quarantined_and_probed_later(
     assert_eq!(client.get("/api/v1/deployments/hostile").await.of(200)["quarantine"]["probing"], json!(false));
     let listed = run_on(PROGRAM, &host, &["agents"]).await;
     assert!(listed.good().contains("hostile  1.0.0 (quarantined)"), "{listed:#?}");
-    assert!(client.get("/metrics").await.text.contains("troupe_quarantined{agent=\"hostile\"} 1"));
+    assert!(client.get("/metrics").await.text.contains("troupe_quarantined{tenant=\"default\",agent=\"hostile\"} 1"));
     // Nobody else is.
     client.run("echo", "version", json!({})).await.output();
 

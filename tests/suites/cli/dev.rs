@@ -143,9 +143,7 @@ async fn a_second_save_ends_what_still_runs_on_the_oldest_release_and_says_so() 
     host.start().await;
     let client = host.client();
     let running = client.submit("mine", "echo", json!({ "text": "hello" })).await;
-    while client.get(&format!("/api/v1/tasks/{running}")).await.of(200)["status"] != "running" {
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+    client.runs(&running).await;
 
     let said = edit(&host, "0..50", "0..1");
     host.says(said, |said| said.contains("deployed mine@0.1.0-dev.2")).await;

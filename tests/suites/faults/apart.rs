@@ -109,9 +109,7 @@ async fn a_cancel_that_only_the_store_knows_of_reaches_the_task() {
     let host = host().await;
     let client = host.client();
     let task = client.submit("echo", "sleep", json!({ "ms": 9_500 })).await;
-    while client.get(&format!("/api/v1/tasks/{task}")).await.of(200)["status"] != "running" {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    client.runs(&task).await;
     let task: TaskId = task.parse().unwrap();
     store(&host).await.cancel(&TenantId::default(), task, |_| String::new()).await.unwrap();
     let ended = ended(&host, task, limits::LEASE_RENEWAL + Duration::from_secs(2)).await;

@@ -10,9 +10,7 @@ use crate::PROGRAM;
 /// Begins a call that sleeps, and returns its id once it runs.
 async fn sleeping(client: &Client, ms: u64) -> String {
     let task = client.submit("echo", "sleep", json!({ "ms": ms })).await;
-    while client.get(&format!("/api/v1/tasks/{task}")).await.of(200)["status"] != "running" {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    client.runs(&task).await;
     task
 }
 

@@ -12,15 +12,8 @@ use crate::rest::tasks::{cancel, fill};
 /// Begins a call that takes a while, and returns its id once it runs.
 async fn start_sleeping(client: &Client) -> String {
     let task = client.submit("echo", "sleep", json!({ "ms": 1_500 })).await;
-    runs(client, &task).await;
+    client.runs(&task).await;
     task
-}
-
-/// Waits until a task runs.
-async fn runs(client: &Client, task: &str) {
-    while client.get(&format!("/api/v1/tasks/{task}")).await.of(200)["status"] != "running" {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }
 
 #[tokio::test]
@@ -33,6 +26,32 @@ async fn a_call_that_runs_during_a_swap_ends_on_the_old_release() {
     let ended = client.ended(&running).await;
     assert_eq!(ended["output"], json!({ "ms": 1_500, "version": "1.0.0" }));
     assert_eq!((&ended["release"]["version"], &ended["release"]["epoch"]), (&json!("1.0.0"), &json!(1)));
+}
+
+#[tokio::test]
+async fn grants_change_at_once_while_a_swap_waits_for_what_drains() {
+    let host = host().await;
+    let client = host.client();
+    // What is not kept is not suspended, and so keeps its route.
+    let sleep = json!({ "agent": "echo", "skill": "sleep", "input": { "ms": 9_000 }, "durability": "none" });
+    let sleeper = tokio::spawn({
+        let client = client.clone();
+        async move { client.post("/api/v1/tasks?wait=30", &sleep).await }
+    });
+    while !client.get("/metrics").await.text.contains("troupe_invocations_running 1") {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    client.swap("echo", "2.0.0").await.of(200);
+    let third = tokio::spawn({
+        let client = client.clone();
+        async move { client.swap("echo", "1.0.0").await }
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let granted = client.put("/api/v1/deployments/echo/grants", &json!({ "grants": {} })).await.of(200);
+    assert_eq!(granted["epoch"], 3);
+    assert!(!third.is_finished() && !sleeper.is_finished());
+    assert_eq!(third.await.unwrap().of(200)["deployment"]["epoch"], 4);
+    assert_eq!(sleeper.await.unwrap().output()["version"], "1.0.0");
 }
 
 #[tokio::test]
@@ -86,7 +105,7 @@ async fn a_drain_has_a_deadline_after_which_what_still_runs_ends_with_a_code() {
         .map(|answer| answer.of(202)["id"].clone())
         .into();
     for task in &running {
-        runs(&client, task.as_str().unwrap()).await;
+        client.runs(task.as_str().unwrap()).await;
     }
     client.swap("echo", "2.0.0").await.of(200);
     let asked = Instant::now();

@@ -32,8 +32,8 @@ impl Runtime {
     /// Accepts a task; with `wait`, answers when it has ended or the wait is over.
     ///
     /// # Errors
-    /// [`Code::AgentNotFound`], [`Code::SkillNotFound`], [`Code::InputInvalid`] naming the
-    /// place, [`Code::ConflictIdempotency`], [`Code::LimitConcurrency`]. A task that was
+    /// [`Code::AgentNotFound`], [`Code::DeploymentNotFound`] if none of its releases serves,
+    /// [`Code::SkillNotFound`], [`Code::InputInvalid`] naming the place, [`Code::ConflictIdempotency`], [`Code::LimitConcurrency`]. A task that was
     /// accepted and failed is not an error: its failure is in the task.
     pub async fn submit(&self, caller: &Caller, mut request: NewTask, wait: Option<Duration>) -> Result<Submitted> {
         caller.require(Scope::Run)?;
@@ -56,7 +56,7 @@ impl Runtime {
                 return self.queued(row, false, wait.zip(counted)).await;
             }
         }
-        let route = self.route(&caller.tenant, &request.agent)?;
+        let route = self.serving(&caller.tenant, &request.agent).await?;
         self.check_quarantine(&route)?;
         let row = self.task_row(caller, &route, &request, input, text).await?;
         match (request.durability, wait, &request.idempotency_key) {

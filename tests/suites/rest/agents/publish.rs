@@ -39,7 +39,10 @@ async fn a_published_release_does_not_serve_before_a_swap() {
     let host = empty_host().await;
     host.client().publish(guests().echo.archive("1.0.0")).await.of(201);
     host.client().get("/api/v1/deployments/echo").await.problem(404, "deployment.not_found");
-    host.client().run("echo", "version", json!({})).await.problem(404, "agent.not_found");
+    let problem = host.client().run("echo", "version", json!({})).await.problem(404, "deployment.not_found");
+    assert_snapshot!(problem["detail"].as_str().unwrap(), @"agent `echo` is not deployed; `troupe swap echo@VERSION` deploys a release");
+    let lift = "/api/v1/deployments/echo/quarantine/lift";
+    host.client().post(lift, &json!({})).await.problem(404, "deployment.not_found");
     host.client().swap("echo", "1.0.0").await.of(200);
     assert_eq!(host.client().run("echo", "version", json!({})).await.output(), json!({ "version": "1.0.0" }));
 }

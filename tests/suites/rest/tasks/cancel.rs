@@ -3,24 +3,16 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use troupe_tests::Client;
 
 use super::{cancel, fill};
 use crate::host;
-
-/// Waits until a task runs.
-async fn runs(client: &Client, task: &str) {
-    while client.get(&format!("/api/v1/tasks/{task}")).await.of(200)["status"] != "running" {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
 
 #[tokio::test]
 async fn a_task_that_computes_is_cancelled_within_ticks() {
     let host = host().await;
     let task = json!({ "agent": "hostile", "skill": "spin", "timeout_ms": 60_000 });
     let task = host.client().post("/api/v1/tasks", &task).await.of(202)["id"].as_str().unwrap().to_owned();
-    runs(&host.client(), &task).await;
+    host.client().runs(&task).await;
     let asked = Instant::now();
     cancel(&host.client(), &task).await.of(200);
     let ended = host.client().ended(&task).await;
@@ -32,7 +24,7 @@ async fn a_task_that_computes_is_cancelled_within_ticks() {
 async fn a_task_that_sleeps_is_cancelled() {
     let host = host().await;
     let task = host.client().submit("echo", "sleep", json!({ "ms": 9_000 })).await;
-    runs(&host.client(), &task).await;
+    host.client().runs(&task).await;
     cancel(&host.client(), &task).await.of(200);
     assert_eq!(host.client().ended(&task).await["status"], "cancelled");
 }

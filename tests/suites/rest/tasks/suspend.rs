@@ -42,19 +42,6 @@ async fn submit(client: &Client, task: &Value) -> String {
     client.post("/api/v1/tasks", task).await.of(202)["id"].as_str().unwrap().to_owned()
 }
 
-/// Waits until a task is in a status; the task.
-async fn becomes(client: &Client, task: &str, status: &str) -> Value {
-    let until = Instant::now() + PATIENCE;
-    loop {
-        let found = client.get(&format!("/api/v1/tasks/{task}")).await.of(200);
-        if found["status"] == status {
-            return found;
-        }
-        assert!(Instant::now() < until, "never {status}: {found:#}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
 /// What a gauge shows.
 async fn gauge(client: &Client, name: &str) -> u64 {
     let text = client.get("/metrics").await.text;
@@ -82,7 +69,7 @@ async fn a_task_that_sleeps_twice_holds_nothing_meanwhile_and_counts_each_evenin
     let host = host_that_counts().await;
     let client = host.client();
     let task = submit(&client, &nights("n", 2, NIGHT_MS)).await;
-    let suspended = becomes(&client, &task, "suspended").await;
+    let suspended = client.becomes(&task, "suspended").await;
     assert!(suspended["wake_at"].is_string(), "{suspended:#}");
     shows(&client, "troupe_tasks_suspended", 1).await;
     assert_eq!(gauge(&client, "troupe_invocations_running").await, 0);
@@ -138,15 +125,15 @@ async fn more_tasks_sleep_than_there_are_places_and_others_run() {
 async fn a_host_that_dies_while_a_task_is_suspended_and_while_it_wakes_repeats_nothing() {
     let mut host = host_that_counts().await;
     let task = submit(&host.client(), &nights("n", 3, NIGHT_MS)).await;
-    becomes(&host.client(), &task, "suspended").await;
+    host.client().becomes(&task, "suspended").await;
     host.kill().await;
     host.start().await;
-    assert_eq!(becomes(&host.client(), &task, "suspended").await["attempt"], 1);
-    becomes(&host.client(), &task, "running").await;
+    assert_eq!(host.client().becomes(&task, "suspended").await["attempt"], 1);
+    host.client().becomes(&task, "running").await;
     host.kill().await;
     // Its time comes while no host is there.
     host.start().await;
-    becomes(&host.client(), &task, "suspended").await;
+    host.client().becomes(&task, "suspended").await;
     host.kill().await;
     tokio::time::sleep(Duration::from_millis(NIGHT_MS)).await;
     host.start().await;
@@ -162,7 +149,7 @@ async fn swaps_do_not_wait_for_a_suspended_task_which_ends_on_the_release_it_beg
     let mut host = host_that_counts().await;
     let client = host.client();
     let task = submit(&client, &nights("n", 2, NIGHT_MS)).await;
-    becomes(&client, &task, "suspended").await;
+    client.becomes(&task, "suspended").await;
     let asked = Instant::now();
     for (mark, version) in [(2, "2.0.0"), (3, "3.0.0"), (4, "4.0.0")] {
         client.publish(guests().sleeper.marked(mark).archive(version)).await.of(201);
@@ -185,7 +172,7 @@ async fn a_suspended_task_is_cancelled_at_once_and_replays_up_to_there() {
     let host = host_that_counts().await;
     let client = host.client();
     let task = submit(&client, &nights("n", 2, 60_000)).await;
-    becomes(&client, &task, "suspended").await;
+    client.becomes(&task, "suspended").await;
     let cancelled = cancel(&client, &task).await.of(200);
     assert_eq!((&cancelled["status"], &cancelled["failure"]["code"]), (&json!("cancelled"), &json!("cancelled")));
     assert_eq!(client.ended(&task).await["status"], "cancelled");

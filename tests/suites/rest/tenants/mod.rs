@@ -60,9 +60,7 @@ async fn acme_that_sleeps(owner: &Client, ms: u64) -> (Client, String) {
     acme.publish(guests().echo.archive("1.0.0")).await.of(201);
     acme.swap("echo", "1.0.0").await.of(200);
     let running = acme.submit("echo", "sleep", json!({ "ms": ms })).await;
-    while acme.get(&format!("/api/v1/tasks/{running}")).await.of(200)["status"] != "running" {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    acme.runs(&running).await;
     (acme, running)
 }
 
