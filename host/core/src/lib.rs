@@ -23,6 +23,7 @@ pub mod limits;
 pub mod list;
 pub mod name;
 mod readings;
+mod shown;
 pub mod token;
 pub mod view;
 
@@ -38,4 +39,5 @@ pub use host_pattern::HostPattern;
 pub use id::{KeyId, TaskId};
 pub use name::{AgentName, KeyName, ReleaseRef, SkillName, TenantId};
 pub use readings::readings;
+pub use shown::shown;
 pub use token::Token;

@@ -1,7 +1,7 @@
 //! What agents there are, and what they can do.
 
 use troupe_core::view::{AgentDetail, AgentSummary, QuarantineView, ReleaseView, SkillView};
-use troupe_core::{AgentName, Caller, Code, Error, Result, Scope};
+use troupe_core::{AgentName, Caller, Code, Error, Result, Scope, shown};
 use troupe_package::{Manifest, Profile};
 use troupe_store::{ReleaseDigest, ReleaseRow};
 
@@ -80,8 +80,8 @@ impl Runtime {
 
 /// The error for an agent that is not there.
 pub(crate) fn unknown(name: &str) -> Error {
-    let shown: String = name.chars().take(63).flat_map(char::escape_default).collect();
-    Error::new(Code::AgentNotFound, format!("there is no agent `{shown}`; `troupe agents` lists those there are"))
+    let message = format!("there is no agent `{}`; `troupe agents` lists those there are", shown(name));
+    Error::new(Code::AgentNotFound, message)
 }
 
 pub(crate) fn profile(row: &ReleaseRow) -> Result<Profile> {

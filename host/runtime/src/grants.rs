@@ -11,7 +11,7 @@ use troupe_core::view::{
     Authority, AuthorityLine, DiffRequest, ExplainRequest, ExplainedLine, Explanation, GrantChange, GrantLine,
     GrantsDiff, GrantsView, KeyExplanation, LineDiff, Standing,
 };
-use troupe_core::{AgentName, Caller, Code, Effect, Error, Grants, ReleaseRef, Result, Scope, limits};
+use troupe_core::{AgentName, Caller, Code, Effect, Error, Grants, ReleaseRef, Result, Scope, limits, shown};
 use troupe_sandbox::{Question, check_grants};
 use troupe_store::{DeploymentRow, RouteChange, check_epoch};
 
@@ -240,8 +240,7 @@ impl Runtime {
         let profile = agents::profile(&self.release_row(caller, &serving(row)).await?)?;
         let found = profile.skills.iter().find(|found| found.name.as_str() == skill);
         found.map(|found| found.effect).ok_or_else(|| {
-            let shown: String = skill.chars().take(64).flat_map(char::escape_default).collect();
-            Error::new(Code::SkillNotFound, format!("agent `{}` has no skill `{shown}`", row.agent))
+            Error::new(Code::SkillNotFound, format!("agent `{}` has no skill `{}`", row.agent, shown(skill)))
         })
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use troupe_core::view::{CreatedKey, KeyView, NewKey, Page};
 use troupe_core::{Caller, Code, Error, KeyId, Result, Scope, TenantId, Token, limits};
-use troupe_store::{KeyRow, NewKeyRow};
+use troupe_store::{KeyRow, NewKeyRow, key_not_found};
 
 use crate::Runtime;
 
@@ -61,7 +61,7 @@ impl Runtime {
     pub async fn key(&self, caller: &Caller, tenant: Option<&str>, id: &str) -> Result<KeyView> {
         let tenant = self.tenant_of_keys(caller, tenant).await?;
         let id: KeyId = id.parse()?;
-        self.store.key(&tenant, id).await?.map(view).ok_or_else(|| not_found(id))
+        self.store.key(&tenant, id).await?.map(view).ok_or_else(|| key_not_found(id))
     }
 
     /// Revokes a key: here it opens nothing from the answer on.
@@ -118,10 +118,6 @@ fn lifetime(seconds: Option<u64>) -> Result<Option<Duration>> {
         return Ok(Some(Duration::from_secs(seconds)));
     }
     Err(Error::new(Code::RequestInvalid, format!("`expires_in_s` is 1 to {most}; leave it out for a key without end")))
-}
-
-fn not_found(id: KeyId) -> Error {
-    Error::new(Code::KeyNotFound, format!("there is no key {id}"))
 }
 
 fn view(row: KeyRow) -> KeyView {

@@ -16,13 +16,13 @@ use troupe_core::view::{
 };
 use troupe_core::{AgentName, Caller, Code, Effect, Error, ReleaseRef, Result, Scope, TaskId, TenantId, limits};
 use troupe_sandbox::{Answer, Call, Invocation, JournalRow, NoLedger, Outcome, Recording, Stop, Then};
-use troupe_store::{DeploymentRow, JournalHead, TaskRow, Withheld};
+use troupe_store::{DeploymentRow, JournalHead, TaskRow, Withheld, task_not_found};
 
 use crate::Runtime;
 use crate::deploy::release_not_found;
 use crate::journals::dropped;
 use crate::route::Route;
-use crate::tasks::{Place, Slot, ended_as, facts, not_found, recorded};
+use crate::tasks::{Place, Slot, ended_as, facts, recorded};
 
 /// The ends that come from outside: a replay compares up to them.
 const CUT_SHORT: [Code; 5] =
@@ -52,7 +52,7 @@ impl Runtime {
     ) -> Result<JournalView> {
         caller.require(Scope::Read)?;
         let row = self.store.task(&caller.tenant, task).await?;
-        let row = row.ok_or_else(|| not_found(task))?;
+        let row = row.ok_or_else(|| task_not_found(task))?;
         let limit = limit.unwrap_or(limits::PAGE_DEFAULT).clamp(1, limits::PAGE_MAX);
         let read = |row| told_call(&recorded(row));
         let page = self.store.journal_page(&row.tenant, row.id, row.attempt, (after, limit), read).await?;
@@ -84,7 +84,7 @@ impl Runtime {
         caller.require(Scope::Read)?;
         self.require_ready()?;
         let row = self.store.task(&caller.tenant, task).await?;
-        let row = row.ok_or_else(|| not_found(task))?;
+        let row = row.ok_or_else(|| task_not_found(task))?;
         if !row.status.is_final() {
             return Err(impossible(format!("task {task} is {}; replay it when it has ended", row.status.as_str())));
         }

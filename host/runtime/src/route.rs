@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use tokio::sync::Notify;
 use troupe_core::view::{DeploymentView, RanOn};
-use troupe_core::{Code, Effect, Error, Grants, Result, TaskId, limits};
+use troupe_core::{Code, Effect, Error, Grants, Result, TaskId, limits, shown};
 use troupe_package::{Manifest, Profile};
 use troupe_sandbox::{Agent, LiveGrants, Stop, StopReason};
 use troupe_store::{DeploymentRow, ReleaseRow};
@@ -201,10 +201,9 @@ impl Route {
         self.skills.get(name).ok_or_else(|| {
             let mut known: Vec<_> = self.skills.keys().map(String::as_str).collect();
             known.sort_unstable();
-            let shown: String = name.chars().take(64).flat_map(char::escape_default).collect();
             Error::new(
                 Code::SkillNotFound,
-                format!("agent `{}` has no skill `{shown}`; it has {}", self.row.agent, list(&known)),
+                format!("agent `{}` has no skill `{}`; it has {}", self.row.agent, shown(name), list(&known)),
             )
         })
     }

@@ -33,7 +33,7 @@ pub use submit::Submitted;
 pub use watch::{TaskEvent, TaskEvents};
 
 pub(crate) use ledger::recorded;
-pub(crate) use query::{not_found, view_for};
+pub(crate) use query::view_for;
 pub(crate) use queue::{Queue, Slot};
 pub(crate) use run::{ended_as, facts};
 pub(crate) use suspend::Suspended;

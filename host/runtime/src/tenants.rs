@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use troupe_core::view::{NewTenant, Page, TenantView};
 use troupe_core::{Caller, Code, Error, Result, Scope, TenantId, limits};
 use troupe_sandbox::StopReason;
-use troupe_store::TenantRow;
+use troupe_store::{TenantRow, tenant_not_found};
 
 use crate::Runtime;
 
@@ -127,13 +127,8 @@ impl Runtime {
     }
 
     pub(crate) async fn tenant_named(&self, name: &str) -> Result<TenantRow> {
-        let unknown = || {
-            let shown: String = name.chars().take(63).flat_map(char::escape_default).collect();
-            let message = format!("there is no tenant `{shown}`; `troupe tenants` lists those there are");
-            Error::new(Code::TenantNotFound, message)
-        };
-        let parsed: TenantId = name.parse().map_err(|_| unknown())?;
-        self.store.tenant(&parsed).await?.ok_or_else(unknown)
+        let parsed: TenantId = name.parse().map_err(|_| tenant_not_found(name))?;
+        self.store.tenant(&parsed).await?.ok_or_else(|| tenant_not_found(name))
     }
 }
 

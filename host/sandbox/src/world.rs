@@ -112,5 +112,5 @@ fn too_much(what: &str, found: u64, maximum: u64) -> Error {
 
 /// Names come from the component's bytes: cut and escaped before they are shown.
 fn printable(name: &str) -> String {
-    name.chars().take(100).flat_map(char::escape_default).collect()
+    troupe_core::shown(name)
 }

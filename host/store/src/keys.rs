@@ -127,12 +127,9 @@ impl Store {
 
 async fn create(tx: &mut Tx, tenant: TenantId, key: NewKeyRow) -> Done<KeyRow> {
     if tenants::find(&mut tx.connection, &tenant).await?.is_none() {
-        return Err(tenants::not_found(&tenant).into());
+        return Err(tenants::not_found(tenant.as_str()).into());
     }
-    let live: i64 = sqlx::query_scalar(COUNT_LIVE)
-        .bind(tenant.as_str())
-        .fetch_one(&mut tx.connection)
-        .await?;
+    let live: i64 = sqlx::query_scalar(COUNT_LIVE).bind(tenant.as_str()).fetch_one(&mut tx.connection).await?;
     if u64::try_from(live).unwrap_or(u64::MAX) >= limits::KEYS_MAX {
         let message = format!("the tenant has {live} keys, as many as it may have; revoke one that nobody uses");
         return Err(Error::new(Code::LimitKeys, message).into());
@@ -185,7 +182,8 @@ fn subject(id: KeyId) -> String {
     format!("key/{id}")
 }
 
-fn not_found(id: KeyId) -> Error {
+/// The error for a key that is not there.
+pub fn not_found(id: KeyId) -> Error {
     Error::new(Code::KeyNotFound, format!("there is no key {id}"))
 }
 

@@ -24,11 +24,12 @@ mod writer;
 
 pub use deployments::{DeploymentRow, RouteChange, check_epoch};
 pub use journal::{DroppedJournals, JournalHead, JournalLimits, JournalPage, JournalRow, Redact, Withheld};
-pub use keys::{KeyRow, NewKeyRow};
+pub use keys::{KeyRow, NewKeyRow, not_found as key_not_found};
 pub use open::Store;
 pub use releases::{NewRelease, Published, ReleaseDigest, ReleaseRow};
 pub use state::{Quota, StateChange, StateOutcome, StateWrite};
 pub use tasks::{
-    Commit, CommitAnswer, Creation, Lease, Pending, Pin, Recovered, Suspensions, TaskEnd, TaskFilter, TaskPage, TaskRow,
+    Commit, CommitAnswer, Creation, Lease, Pending, Pin, Recovered, Suspensions, TaskEnd, TaskFilter, TaskPage,
+    TaskRow, task_not_found,
 };
-pub use tenants::TenantRow;
+pub use tenants::{TenantRow, not_found as tenant_not_found};

@@ -2,7 +2,7 @@
 
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
-use troupe_core::{Code, Error, Result, TenantId, Timestamp};
+use troupe_core::{Code, Error, Result, TenantId, Timestamp, shown};
 
 use crate::Store;
 use crate::fault::{Done, Failed};
@@ -91,7 +91,7 @@ async fn create(tx: &mut Tx, name: TenantId) -> Done<TenantRow> {
 }
 
 async fn set_disabled(tx: &mut Tx, name: TenantId, disabled: bool) -> Done<TenantRow> {
-    let mut row = find(&mut tx.connection, &name).await?.ok_or_else(|| not_found(&name))?;
+    let mut row = find(&mut tx.connection, &name).await?.ok_or_else(|| not_found(name.as_str()))?;
     if row.disabled_at.is_some() == disabled {
         return Ok(row);
     }
@@ -115,9 +115,10 @@ async fn tell(tx: &mut Tx, name: &TenantId, kind: &str) -> Done<()> {
     tx.announce(name, kind, &format!("tenant/{name}"), &serde_json::json!({})).await
 }
 
-/// There is no such tenant.
-pub(crate) fn not_found(name: &TenantId) -> Error {
-    Error::new(Code::TenantNotFound, format!("there is no tenant `{name}`; `troupe tenants` lists those there are"))
+/// The error for a tenant that is not there.
+pub fn not_found(name: &str) -> Error {
+    let message = format!("there is no tenant `{}`; `troupe tenants` lists those there are", shown(name));
+    Error::new(Code::TenantNotFound, message)
 }
 
 /// Reads one tenant, in or outside a transaction.

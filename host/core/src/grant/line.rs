@@ -14,7 +14,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::Grants;
-use crate::{Code, Error, Result};
+use crate::{Code, Error, Result, shown};
 
 /// The address of a line.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,8 +53,7 @@ impl FromStr for GrantKey {
             Some(("files", name)) if !name.is_empty() => Ok(Self::Files(name.to_owned())),
             Some(("secrets", name)) if !name.is_empty() => Ok(Self::Secrets(name.to_owned())),
             _ => {
-                let shown: String = text.chars().take(100).flat_map(char::escape_default).collect();
-                let message = format!("`{shown}` is not the address of a grant, such as `state` or `http/ID`");
+                let message = format!("`{}` is not the address of a grant, such as `state` or `http/ID`", shown(text));
                 Err(Error::new(Code::RequestInvalid, message))
             }
         }

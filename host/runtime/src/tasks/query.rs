@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 use troupe_core::view::{Page, TaskStatus, TaskView};
-use troupe_core::{AgentName, Caller, Code, Error, Result, Scope, TaskId, limits};
-use troupe_store::{TaskFilter, TaskRow};
+use troupe_core::{AgentName, Caller, Result, Scope, TaskId, limits};
+use troupe_store::{TaskFilter, TaskRow, task_not_found};
 
 use crate::{Runtime, agents};
 
@@ -24,7 +24,7 @@ impl Runtime {
     /// Lists tasks, newest first.
     ///
     /// # Errors
-    /// [`Code::AuthScope`], or a store that cannot be read.
+    /// [`troupe_core::Code::AuthScope`], or a store that cannot be read.
     pub async fn tasks(&self, caller: &Caller, query: TaskQuery) -> Result<Page<TaskView>> {
         caller.require(Scope::Read)?;
         let agent =
@@ -39,16 +39,12 @@ impl Runtime {
     /// One task.
     ///
     /// # Errors
-    /// [`Code::TaskNotFound`].
+    /// [`troupe_core::Code::TaskNotFound`].
     pub async fn task(&self, caller: &Caller, task: TaskId) -> Result<TaskView> {
         caller.require(Scope::Read)?;
         let row = self.store.task(&caller.tenant, task).await?;
-        row.as_ref().map(view).ok_or_else(|| not_found(task))
+        row.as_ref().map(view).ok_or_else(|| task_not_found(task))
     }
-}
-
-pub(crate) fn not_found(task: TaskId) -> Error {
-    Error::new(Code::TaskNotFound, format!("there is no task {task}"))
 }
 
 /// A task as `caller` may see it: what it was asked and what it answered is for readers.

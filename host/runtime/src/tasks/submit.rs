@@ -8,11 +8,11 @@ use tokio::time::Instant;
 use troupe_core::view::{Durability, NewTask, TaskStatus, TaskView};
 use troupe_core::{Caller, Code, Effect, Error, Result, Scope, SkillName, TaskId, TenantId, limits};
 use troupe_sandbox::StopReason;
-use troupe_store::{Creation, TaskRow};
+use troupe_store::{Creation, TaskRow, task_not_found};
 
 use super::accepted::Accepted;
 use super::leases::call_name;
-use super::query::{not_found, view, view_for};
+use super::query::{view, view_for};
 use super::waits::Wait;
 use super::watch::TaskEvent;
 use crate::Runtime;
@@ -220,13 +220,7 @@ impl Runtime {
     }
 
     /// Waits for a task's end, or for the time to pass; returns the task as it then is.
-    async fn ended(
-        &self,
-        tenant: &TenantId,
-        task: TaskId,
-        wait: Duration,
-        counted: Option<Wait>,
-    ) -> Result<TaskView> {
+    async fn ended(&self, tenant: &TenantId, task: TaskId, wait: Duration, counted: Option<Wait>) -> Result<TaskView> {
         let until = Instant::now() + wait;
         let mut events = self.watch(tenant, task, counted).await?;
         while let Ok(Some(event)) = tokio::time::timeout_at(until, events.next()).await {
@@ -237,7 +231,7 @@ impl Runtime {
             }
         }
         let row = self.store.task(tenant, task).await?;
-        row.as_ref().map(view).ok_or_else(|| not_found(task))
+        row.as_ref().map(view).ok_or_else(|| task_not_found(task))
     }
 
     /// Waits for a task, as a door's `GET …?wait=` does.

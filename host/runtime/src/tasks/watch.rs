@@ -13,8 +13,9 @@ use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 use troupe_core::view::{Progress, TaskView};
 use troupe_core::{Caller, Result, Scope, TaskId, TenantId, limits};
+use troupe_store::task_not_found;
 
-use super::query::{not_found, view};
+use super::query::view;
 use super::waits::Wait;
 use crate::Runtime;
 
@@ -275,7 +276,7 @@ impl Runtime {
         // Nor is a stop in between, which ends all watching.
         self.require_ready()?;
         let row = self.store.task(tenant, task).await?;
-        let first = row.as_ref().map(view).ok_or_else(|| not_found(task))?;
+        let first = row.as_ref().map(view).ok_or_else(|| task_not_found(task))?;
         if watched.counted.is_none() && !first.status.is_final() {
             watched.counted = Some(self.waits.enter(tenant)?);
         }

@@ -12,6 +12,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, Method, Uri};
 use troupe_core::grant::HttpGrant;
+pub(super) use troupe_core::shown;
 use troupe_core::{Code, Effect, Error, Grants, Result};
 use troupe_egress::{Authority, AwsAction, aws};
 
@@ -195,11 +196,6 @@ fn astray(credential: Option<&str>, why: &str) -> Error {
 
 fn denied(why: &str) -> Error {
     Error::new(Code::DeniedCapability, format!("{why}; the manifest must ask for it and the operator grant it"))
-}
-
-/// A guest's text, bounded and escaped.
-pub(super) fn shown(text: &str) -> String {
-    text.chars().take(100).flat_map(char::escape_default).collect()
 }
 
 #[cfg(test)]

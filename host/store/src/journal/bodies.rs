@@ -13,8 +13,7 @@ use crate::writer::Tx;
 
 /// The digest that a column holds.
 pub(super) fn digest(bytes: &[u8]) -> Done<Digest> {
-    let text = bytes.iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"));
-    text.parse().map_err(|error: troupe_core::Error| broken("digest", error))
+    bytes.try_into().map(Digest::from_bytes).map_err(|error: std::array::TryFromSliceError| broken("digest", error))
 }
 
 /// Keeps a body, unless the tenant has it; returns how many bytes that takes.

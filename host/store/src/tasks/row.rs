@@ -80,8 +80,8 @@ pub(crate) fn subject(id: TaskId) -> String {
     format!("task/{id}")
 }
 
-/// The tenant has no such task.
-pub(crate) fn not_found(id: TaskId) -> Error {
+/// The error for a task that the tenant does not have.
+pub fn not_found(id: TaskId) -> Error {
     Error::new(Code::TaskNotFound, format!("there is no task {id}"))
 }
 
