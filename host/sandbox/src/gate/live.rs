@@ -32,9 +32,10 @@ impl LiveGrants {
         &self.0.begun
     }
 
-    /// Leaves what was in force at first and `operator` grants as well.
+    /// Leaves what is in force and `operator` grants as well. What was taken away once is not
+    /// given back to what runs.
     pub fn cut_to(&self, operator: &Grants) {
-        self.0.now.store(Arc::new(self.0.begun.intersect(operator)));
+        self.0.now.rcu(|now| now.intersect(operator));
     }
 
     /// What is in force now.
@@ -64,8 +65,12 @@ mod tests {
         let live = LiveGrants::new(state(10));
         let same = live.clone();
         assert_eq!(**live.now(), state(10));
-        for (operator, left) in [(state(100), state(10)), (Grants::default(), Grants::default()), (state(5), state(5))]
-        {
+        for (operator, left) in [
+            (state(100), state(10)),
+            (state(5), state(5)),
+            (state(100), state(5)),
+            (Grants::default(), Grants::default()),
+        ] {
             live.cut_to(&operator);
             assert_eq!((&**same.now(), same.begun()), (&left, &state(10)));
         }

@@ -57,6 +57,16 @@ async fn a_grant_that_is_taken_away_cuts_the_next_call_of_what_runs() {
 }
 
 #[tokio::test]
+async fn a_grant_that_is_taken_away_and_given_back_is_for_what_begins_later() {
+    let server = Server::start().await;
+    let host = host_that_sends(&server).await;
+    let task = begin(&host, (&server, "/first"), (&server, "/second")).await;
+    grant(&host.client(), json!({})).await;
+    grant(&host.client(), may_send(&server)).await;
+    assert_eq!(host.client().ended(&task).await["output"], json!([200, 0]));
+}
+
+#[tokio::test]
 async fn a_grant_that_is_taken_away_cuts_what_runs_on_a_release_that_drains() {
     let server = Server::start().await;
     let host = host_that_sends(&server).await;
