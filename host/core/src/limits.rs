@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 /// Largest component accepted. Python agents are about 18 MB, so there is room for
-/// twice that, while a flood of uploads cannot fill the disk.
+/// twice that; it is held in memory up to three times while it is published.
 pub const COMPONENT_BYTES_MAX: u64 = 40 * 1024 * 1024;
 
 /// Largest `agent.toml`. The longest we ship is 3 KiB.
