@@ -154,6 +154,25 @@ async fn an_answer_cannot_be_asked_for_in_ranges_that_cut_a_secret() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_was_on_its_way_when_a_credential_went_out_is_searched_for_it() {
+    let bench = Bench::new().await;
+    let grants = json!([
+        { "id": "open", "host": "api.example.com", "path_prefix": "/newest" },
+        { "id": "wiki", "host": "api.example.com", "path_prefix": "/in/", "credential": "token:wiki" },
+    ]);
+    // Begun together: the first is answered when the second has been sent, with what that carried.
+    let requests = json!([
+        { "authority": "api.example.com", "path": "/newest" },
+        { "authority": "api.example.com", "path": "/in/" },
+    ]);
+    let answers = bench.fetch(grants, requests).await;
+    for answer in &answers {
+        let seen = answer.to_string();
+        assert!(seen.contains("GET /in/") && seen.contains("Bearer [redacted]") && !seen.contains(BEARER), "{seen}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn after_a_credential_went_out_no_answer_comes_in_ranges_or_compressed() {
     let bench = Bench::new().await;
     let grants = json!([

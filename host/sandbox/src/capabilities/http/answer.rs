@@ -32,10 +32,11 @@ pub(super) struct Read {
     pub(super) given: Given,
 }
 
-/// What one answer is searched for: all that this invocation's requests carried so far, and
-/// the signature of the request itself.
+/// What one answer is searched for: all that this invocation's requests carried so far, also
+/// those that were sent while it was on its way, and the signature of the request itself.
 pub(super) struct Scrubbing {
     scrubbers: Vec<Arc<Scrubber>>,
+    signature: Option<Arc<Scrubber>>,
     injected: Injected,
     /// Whether a value has gone out as it is, now or before, so that it could hide in a
     /// compressed answer.
@@ -46,14 +47,27 @@ impl Scrubbing {
     /// Prepares the search of an answer to a request with these headers; none if there is
     /// nothing to search for.
     pub(super) fn new(injected: &Injected, sent: &HeaderMap) -> Result<Option<Self>> {
-        let mut scrubbers = injected.all();
         let header = sent.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        if let Some((_, signature)) = header.strip_prefix("AWS4-").and_then(|rest| rest.rsplit_once("Signature=")) {
-            scrubbers.push(Arc::new(Scrubber::new([signature.as_bytes()])?));
+        let signature = match header.strip_prefix("AWS4-").and_then(|rest| rest.rsplit_once("Signature=")) {
+            Some((_, signature)) => Some(Arc::new(Scrubber::new([signature.as_bytes()])?)),
+            None => None,
+        };
+        Ok(Self::of(injected, signature, injected.is_exposed()))
+    }
+
+    /// The search with what has gone out since it was prepared.
+    fn renewed(before: Option<Self>, injected: &Injected) -> Option<Self> {
+        match before {
+            Some(Self { signature, must_be_plain, .. }) => Self::of(injected, signature, must_be_plain),
+            None => Self::of(injected, None, false),
         }
-        let must_be_plain = injected.is_exposed();
-        let scrubbing = Self { scrubbers, injected: injected.clone(), must_be_plain };
-        Ok((!scrubbing.scrubbers.is_empty()).then_some(scrubbing))
+    }
+
+    fn of(injected: &Injected, signature: Option<Arc<Scrubber>>, must_be_plain: bool) -> Option<Self> {
+        let mut scrubbers = injected.all();
+        scrubbers.extend(signature.clone());
+        let scrubbing = Self { scrubbers, signature, injected: injected.clone(), must_be_plain };
+        (!scrubbing.scrubbers.is_empty()).then_some(scrubbing)
     }
 
     /// Cleans the headers; tells whether something was found.
@@ -131,10 +145,8 @@ pub(super) async fn read(
     let Arrived { response, scrubbing, drawn, pass, way, patient } = arrived;
     let troupe_egress::Response { status, mut headers, mut body } = response;
     let place = Place { _exchange: exchange, drawn };
-    let mut found = false;
     if let Some(scrubbing) = &scrubbing {
         scrubbing.check_encoding(&headers)?;
-        found = scrubbing.headers(&mut headers);
     }
     let mut whole = Vec::new();
     let mut unread = shared.unread();
@@ -153,8 +165,9 @@ pub(super) async fn read(
         place.drawn.charge(piece.len(), &shared.gate)?;
         whole.extend_from_slice(&piece);
         if whole.len() > limits::HTTP_KEPT_BODY_BYTES_MAX || !unread.add(piece.len()) {
+            let scrubbing = Scrubbing::renewed(scrubbing, &shared.injected);
             if let Some(scrubbing) = &scrubbing {
-                if found {
+                if scrubbing.headers(&mut headers) {
                     scrubbing.echoed(shared);
                 }
                 // Nobody knows how long it is without what is taken out.
@@ -170,7 +183,8 @@ pub(super) async fn read(
         }
     }
     served(shared, pass);
-    if let Some(scrubbing) = &scrubbing {
+    if let Some(scrubbing) = Scrubbing::renewed(scrubbing, &shared.injected) {
+        let found = scrubbing.headers(&mut headers);
         let clean = scrub_all(&scrubbing.scrubbers, &whole);
         if clean.len() != whole.len() && headers.contains_key(CONTENT_LENGTH) {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(clean.len()));
