@@ -43,8 +43,8 @@ pub use egress::{Credentials, Egress, NoCredentials};
 pub use gate::{
     Answer, Call, Content, Entry, FileItem, FilePiece, FileStat, FilesAnswer, FilesCall, Grounds, Header, HttpAnswer,
     HttpBody, HttpCall, HttpFailure, JournalRow, LiveGrants, MadeCall, Matched, Matching, Question, RecordedCall,
-    Recording, SecretsAnswer, SecretsCall, Source, StateAnswer, StateCall, Then, check_grants, redacted_answer,
-    redacted_call,
+    Recording, SecretsAnswer, SecretsCall, Source, StateAnswer, StateCall, Then, check_grants, decisions,
+    redacted_answer, redacted_call,
 };
 pub use invocation::{Facts, Invocation, Outcome, Usage};
 pub use port::{Ledger, LogLevel, LogOrigin, LogRecord, NoLedger, Observer, StateOutcome, StateWrite};

@@ -249,7 +249,14 @@ impl Sandbox {
             http_bytes_received: counted(&http.meters.bytes_received),
             secret_echoes: injected.echoes(),
         };
-        Outcome { result, suspended, rows: finished.rows, unmade: finished.unmade, usage }
+        Outcome {
+            result,
+            suspended,
+            rows: finished.rows,
+            unmade: finished.unmade,
+            decisions: finished.decisions,
+            usage,
+        }
     }
 }
 

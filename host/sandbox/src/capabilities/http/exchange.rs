@@ -155,7 +155,8 @@ struct Sending {
 impl Sending {
     async fn perform(self, write: bool) -> Result<answer::Given> {
         let Self { shared, number, asked, permit, egress, credential, placed, limits, explain, held, place } = self;
-        let begun = shared.gate.begin_http(number, call(&asked, Some(&permit)), write).await;
+        let call = HttpCall { secrets: placed.names(), ..call(&asked, Some(&permit)) };
+        let begun = shared.gate.begin_http(number, call, write).await;
         if !begun.map_err(|error| fatal(&shared, error))? {
             return Err(Error::new(Code::Cancelled, "the agent let go of the request before it was sent"));
         }
@@ -310,6 +311,7 @@ fn call(asked: &Asked, permit: Option<&HttpPermit>) -> HttpCall {
         credential: permit.and_then(|permit| permit.credential().map(str::to_owned)),
         action: permit.and_then(|permit| permit.action().map(ToString::to_string)),
         repeatable: asked.wishes.repeatable(),
+        secrets: Vec::new(),
     }
 }
 
