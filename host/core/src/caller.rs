@@ -6,9 +6,10 @@
 //! | `read`    | see agents, deployments, tasks, their journals and the feed |
 //! | `run`     | create and cancel tasks |
 //! | `operate` | publish releases, swap, configure, grant |
+//! | `audit`   | see the audit of its own tenant |
 //! | `admin`   | give, see and revoke keys of its own tenant |
 //! | `metrics` | see the host's metrics, which tell of every tenant |
-//! | `owner`   | make and disable tenants; do what `admin` may in any tenant |
+//! | `owner`   | make and disable tenants; do what `audit` and `admin` may in any tenant |
 //!
 //! All of it holds within the caller's own tenant, but for the last two. Scopes do not
 //! imply one another. Nobody gives a key a scope that it does not hold itself, so `metrics`
@@ -31,17 +32,20 @@ pub enum Scope {
     Run,
     /// Publish releases, configure and swap deployments.
     Operate,
+    /// See the audit of one's own tenant.
+    Audit,
     /// Manage the keys of one's own tenant.
     Admin,
     /// See the host's metrics.
     Metrics,
-    /// Manage tenants, and the keys of any. No key has it.
+    /// Manage tenants, see the audit and manage the keys of any. No key has it.
     Owner,
 }
 
 impl Scope {
     /// Every scope, from least to most powerful.
-    pub const ALL: [Self; 6] = [Self::Read, Self::Run, Self::Operate, Self::Admin, Self::Metrics, Self::Owner];
+    pub const ALL: [Self; 7] =
+        [Self::Read, Self::Run, Self::Operate, Self::Audit, Self::Admin, Self::Metrics, Self::Owner];
 
     /// The word used in documents and messages.
     pub const fn as_str(self) -> &'static str {
@@ -49,6 +53,7 @@ impl Scope {
             Self::Read => "read",
             Self::Run => "run",
             Self::Operate => "operate",
+            Self::Audit => "audit",
             Self::Admin => "admin",
             Self::Metrics => "metrics",
             Self::Owner => "owner",

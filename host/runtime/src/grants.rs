@@ -97,7 +97,7 @@ impl Runtime {
         let prepared = self.prepare(&release).await?;
         let route = RouteChange { grants: Some(text), ..RouteChange::default() };
         let epoch = Some(keys.row.epoch);
-        let route = self.put_in_force(changing, prepared, &caller.tenant, &name, epoch, route).await?;
+        let route = self.put_in_force(changing, prepared, caller, &name, epoch, route).await?;
         keys.row = route.row.clone();
         keys.granted = granted;
         Ok(keys.view())

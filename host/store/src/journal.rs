@@ -7,6 +7,7 @@
 
 mod bodies;
 mod cut;
+mod digest;
 mod pack;
 mod redact;
 mod retain;
@@ -18,6 +19,7 @@ use sqlx::{Connection as _, QueryBuilder, Sqlite, SqliteConnection};
 use troupe_core::view::RanOn;
 use troupe_core::{Error, Result, TaskId, TenantId, Timestamp};
 
+pub(crate) use digest::digest;
 pub(crate) use pack::{Packed, pack};
 pub use redact::Redact;
 pub use retain::{DroppedJournals, JournalLimits};
@@ -282,21 +284,36 @@ async fn read(
         .fetch_optional(&mut *snapshot)
         .await?;
     let Some(head) = head else { return Ok(None) };
+    let rows = page(&mut snapshot, tenant, task, attempt, 0, i64::MAX).await?;
+    snapshot.commit().await?;
+    Ok(Some((read_head(&head)?, rows)))
+}
+
+/// Reads at most `limit` rows after the one numbered `after`, by number.
+pub(crate) async fn page(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    task: TaskId,
+    attempt: u32,
+    after: u64,
+    limit: i64,
+) -> Done<Vec<JournalRow>> {
     let rows = sqlx::query(
         "select number, at, call, call_body, calls.bytes as call_bytes,
             answer, answer_body, answers.bytes as answer_bytes, writes
          from journal
             left join journal_bodies calls on calls.tenant = journal.tenant and calls.digest = call_body
             left join journal_bodies answers on answers.tenant = journal.tenant and answers.digest = answer_body
-         where journal.tenant = $1 and task = $2 and attempt = $3 order by number",
+         where journal.tenant = $1 and task = $2 and attempt = $3 and number > $4 order by number limit $5",
     )
     .bind(tenant.as_str())
     .bind(task.to_string())
     .bind(i64::from(attempt))
-    .fetch_all(&mut *snapshot)
+    .bind(number(after)?)
+    .bind(limit)
+    .fetch_all(connection)
     .await?;
-    snapshot.commit().await?;
-    Ok(Some((read_head(&head)?, rows.iter().map(read_row).collect::<Done<_>>()?)))
+    rows.iter().map(read_row).collect()
 }
 
 fn read_head(row: &SqliteRow) -> Done<JournalHead> {

@@ -66,7 +66,7 @@ fn list(keys: &[KeyView]) -> String {
 
 fn scope(word: &str) -> Result<Scope> {
     Scope::parse(word.trim()).ok_or_else(|| {
-        let message = format!("there is no scope `{word}`; there are read, run, operate, admin and metrics");
+        let message = format!("there is no scope `{word}`; there are read, run, operate, audit, admin and metrics");
         Error::new(Code::RequestInvalid, message)
     })
 }

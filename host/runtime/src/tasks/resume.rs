@@ -101,8 +101,9 @@ impl Runtime {
     pub(super) async fn settle_unresumed(&self, accepted: &Accepted, wrote: bool, why: &Error) -> Result<()> {
         let pin = &accepted.pin;
         tracing::warn!(tenant = %pin.tenant, task = %pin.task, cause = why.cause_chain(), "a task cannot be resumed: {why}");
+        let decided = self.decided_before(accepted).await?;
         if !wrote {
-            return self.store.start_over(pin).await;
+            return self.store.start_over(pin, decided).await;
         }
         let message = format!(
             "the host stopped while the task ran, which had written by then, and it cannot be resumed ({why}); \
@@ -114,6 +115,7 @@ impl Runtime {
             output: None,
             failure: Some(TaskFailure::from(&error)),
             ended_at: self.clock.now(),
+            decided,
         };
         let row = accepted.end(Vec::new(), end).await?;
         self.watchers.end(row.id, || view(&row));

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use sqlx::{Connection as _, SqliteConnection};
 use troupe_core::{Clock as _, Code, TaskId};
-use troupe_store::{Commit, DroppedJournals, JournalLimits, JournalRow, Redact, Withheld};
+use troupe_store::{Commit, Decided, DroppedJournals, JournalLimits, JournalRow, Redact, Withheld};
 
 use crate::support::{Home, begun, completed, ended, id, intent, pin, row, rows_only, set, tenant, wide};
 
@@ -49,8 +49,8 @@ async fn a_body_is_kept_once_however_often_it_comes_and_small_rows_are_left_alon
     let home = Home::open().await;
     let body = text(1);
     let rows: Vec<_> = (1..=20).map(|number| answered(number, &format!("answer {number}"), &body)).collect();
-    home.store.record(ended(1), &home.head(), rows.clone()).await.unwrap();
-    home.store.record(ended(2), &home.head(), rows.clone()).await.unwrap();
+    home.store.record(ended(1), &home.head(), rows.clone(), Decided::default()).await.unwrap();
+    home.store.record(ended(2), &home.head(), rows.clone(), Decided::default()).await.unwrap();
     assert_eq!((read(&home, id(1)).await, read(&home, id(2)).await), (rows.clone(), rows));
     assert_eq!(bodies(&home).await, 1);
     let bytes = home.store.journal_bytes(&tenant()).await.unwrap();
@@ -78,7 +78,7 @@ async fn a_long_write_and_its_answer_read_back_with_their_bodies() {
 #[tokio::test]
 async fn what_lies_in_the_database_is_held_against_its_digest() {
     let home = Home::open().await;
-    home.store.record(ended(1), &home.head(), vec![answered(1, "x", &text(1))]).await.unwrap();
+    home.store.record(ended(1), &home.head(), vec![answered(1, "x", &text(1))], Decided::default()).await.unwrap();
     let mut connection = SqliteConnection::connect(&format!("sqlite://{}", home.path().display())).await.unwrap();
     sqlx::query("update journal_bodies set bytes = cast('another' as blob)").execute(&mut connection).await.unwrap();
     assert_eq!(home.store.journal(&tenant(), id(1), 1).await.unwrap_err().code, Code::Internal);
@@ -89,7 +89,12 @@ async fn journals_are_dropped_when_their_time_is_over_and_never_of_a_task_that_m
     let home = Home::open().await;
     let shared = text(1);
     home.store
-        .record(ended(1), &home.head(), vec![answered(1, "one", &shared), answered(2, "two", &text(2))])
+        .record(
+            ended(1),
+            &home.head(),
+            vec![answered(1, "one", &shared), answered(2, "two", &text(2))],
+            Decided::default(),
+        )
         .await
         .unwrap();
     home.store.begin(begun(2), &home.head()).await.unwrap();
@@ -121,7 +126,7 @@ async fn the_oldest_go_first_while_a_tenant_has_too_much() {
     let home = Home::open().await;
     for number in 1..=20 {
         let rows = (1..=30).map(|row| answered(row, &format!("{number} {row}"), &[b'x'; 900])).collect();
-        home.store.record(ended(number), &home.head(), rows).await.unwrap();
+        home.store.record(ended(number), &home.head(), rows, Decided::default()).await.unwrap();
     }
     let each = home.store.journal_bytes(&tenant()).await.unwrap() / 20;
     let limits = kept(30, each * 5 + each / 2);
@@ -136,7 +141,10 @@ async fn the_oldest_go_first_while_a_tenant_has_too_much() {
 #[tokio::test]
 async fn a_journal_of_many_rows_goes_in_steps_and_leaves_no_account() {
     let home = Home::open().await;
-    home.store.record(ended(1), &home.head(), (1..=2_500).map(|number| row(number, false)).collect()).await.unwrap();
+    home.store
+        .record(ended(1), &home.head(), (1..=2_500).map(|number| row(number, false)).collect(), Decided::default())
+        .await
+        .unwrap();
     let before = home.store.journal_bytes(&tenant()).await.unwrap();
     let dropped = home.store.drop_journals(&kept(30, 0), home.clock.now()).await.unwrap();
     assert_eq!(dropped, DroppedJournals { tasks: 1, bytes: before });
@@ -148,8 +156,8 @@ async fn a_redacted_journal_names_its_calls_and_holds_nothing_else() {
     let home = Home::open().await;
     let rows = (1..=1_200).map(|number| answered(number, "canary", &[b'x'; 300]));
     let rows: Vec<_> = rows.chain([answered(1_201, "x", &text(1)), intent(1_202)]).collect();
-    home.store.record(ended(1), &home.head(), rows).await.unwrap();
-    let task = home.store.redact(&tenant(), id(1), REDACT).await.unwrap();
+    home.store.record(ended(1), &home.head(), rows, Decided::default()).await.unwrap();
+    let task = home.store.redact(&tenant(), id(1), REDACT, Some("owner")).await.unwrap();
     assert_eq!((task.input, task.output), (ended(1).input, ended(1).output));
     let rows = read(&home, id(1)).await;
     assert_eq!(rows.len(), 1_202);
@@ -169,8 +177,8 @@ async fn what_was_redacted_is_not_in_the_file_any_more() {
     let mut task = ended(1);
     task.input = r#"{"who":"canary"}"#.to_owned();
     task.output = Some(r#"{"found":"canary"}"#.to_owned());
-    home.store.record(task, &home.head(), rows.collect()).await.unwrap();
-    let task = home.store.redact(&tenant(), id(1), Redact { documents: true, ..REDACT }).await.unwrap();
+    home.store.record(task, &home.head(), rows.collect(), Decided::default()).await.unwrap();
+    let task = home.store.redact(&tenant(), id(1), Redact { documents: true, ..REDACT }, Some("owner")).await.unwrap();
     assert_eq!((task.input.as_str(), task.output.as_deref()), ("null", Some("null")));
     home.store.close().await;
     for entry in std::fs::read_dir(home.dir.path()).unwrap() {
@@ -184,10 +192,13 @@ async fn what_was_redacted_is_not_in_the_file_any_more() {
 async fn only_what_has_ended_is_redacted_and_what_was_begun_is_found_again() {
     let home = Home::open().await;
     home.running(1).await;
-    assert_eq!(home.store.redact(&tenant(), id(1), REDACT).await.unwrap_err().code, Code::TaskNotEnded);
-    assert_eq!(home.store.redact(&tenant(), id(9), REDACT).await.unwrap_err().code, Code::TaskNotFound);
-    assert_eq!(home.store.redact(&"other".parse().unwrap(), id(1), REDACT).await.unwrap_err().code, Code::TaskNotFound);
-    home.store.record(ended(2), &home.head(), vec![row(1, false)]).await.unwrap();
+    assert_eq!(home.store.redact(&tenant(), id(1), REDACT, Some("owner")).await.unwrap_err().code, Code::TaskNotEnded);
+    assert_eq!(home.store.redact(&tenant(), id(9), REDACT, Some("owner")).await.unwrap_err().code, Code::TaskNotFound);
+    assert_eq!(
+        home.store.redact(&"other".parse().unwrap(), id(1), REDACT, Some("owner")).await.unwrap_err().code,
+        Code::TaskNotFound
+    );
+    home.store.record(ended(2), &home.head(), vec![row(1, false)], Decided::default()).await.unwrap();
     let mut connection = SqliteConnection::connect(&format!("sqlite://{}", home.path().display())).await.unwrap();
     sqlx::query("update journal_heads set withheld = 'redacting' where task = $1")
         .bind(id(2).to_string())
