@@ -3,6 +3,7 @@
 //! sentence. One binary, since linking the house once is enough.
 
 mod artifact;
+mod audit;
 mod aws;
 mod cases;
 mod cli;
@@ -17,8 +18,12 @@ mod state;
 mod swap;
 
 use serde_json::{Value, json};
+use troupe_store::Reading;
 use troupe_tests::server::Server;
 use troupe_tests::{Host, guests};
+
+/// For a store whose journals nobody reads.
+const NOTHING_READ: Reading = Reading { name: |_| String::new(), decided: |_| Vec::new() };
 
 /// The program under test, built by the run that tests it.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_troupe-under-test");

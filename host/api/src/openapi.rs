@@ -23,6 +23,7 @@ use crate::{Doors, rest};
         (name = "tasks", description = "Ask an agent for a skill, and watch it work."),
         (name = "tenants", description = "Who is kept apart from whom; for the owner of the host."),
         (name = "keys", description = "Tokens for people and programs, and what each may do."),
+        (name = "audit", description = "What was decided, in a chain that shows when it was altered."),
         (name = "feed", description = "Everything that changed, numbered."),
         (name = "host", description = "Health and metrics."),
     )
@@ -68,6 +69,9 @@ pub(crate) fn routes() -> OpenApiRouter<Doors> {
         .routes(routes!(rest::keys::get))
         .routes(routes!(rest::keys::revoke))
         .routes(routes!(rest::keys::whoami))
+        .routes(routes!(rest::audit::list))
+        .routes(routes!(rest::audit::head))
+        .routes(routes!(rest::audit::journal))
         .routes(routes!(rest::feed::feed))
         .routes(routes!(rest::host::healthz))
         .routes(routes!(rest::host::readyz))

@@ -1,6 +1,7 @@
 //! REST, one file for each resource.
 
 pub(crate) mod agents;
+pub(crate) mod audit;
 pub(crate) mod deployments;
 pub(crate) mod feed;
 pub(crate) mod grants;

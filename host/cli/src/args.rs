@@ -1,5 +1,6 @@
 //! The command line's grammar.
 
+mod audit;
 mod grant;
 
 use std::net::SocketAddr;
@@ -10,6 +11,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 use troupe_core::limits;
 use troupe_runtime::JournalLimits;
 
+pub(crate) use audit::{Audit, AuditOf, AuditVerb};
 pub(crate) use grant::{Explained, Grant, GrantVerb};
 
 /// A host for agents packaged as WebAssembly components.
@@ -123,6 +125,15 @@ Exit status: 0 identical, 1 different.")]
   troupe grant add aws http/ec2
   troupe grant explain aws http GET https://s3.us-east-1.amazonaws.com/bucket?list-type=2")]
     Grant(Grant),
+    /// See what was decided, and verify that nobody has altered it.
+    #[command(after_help = "Examples:
+  troupe audit                                  the newest decisions
+  troupe audit --kind denied --agent aws
+  troupe audit head                             prints SEQ:HASH; keep it elsewhere
+  troupe audit verify --head SEQ:HASH           also sees a tail that was cut off
+
+Exit status of verify: 0 whole, 1 broken.")]
+    Audit(Audit),
     /// Print the contract, or that of a component, as WIT.
     #[command(after_help = "Examples:
   troupe wit
@@ -357,8 +368,8 @@ pub(crate) enum KeysCommand {
         #[arg(long)]
         name: String,
 
-        /// What its holder may do, separated by commas: read, run, operate, admin, metrics,
-        /// machine.
+        /// What its holder may do, separated by commas: read, run, operate, audit, admin,
+        /// metrics, machine.
         #[arg(long, value_delimiter = ',', required = true, value_name = "SCOPES")]
         scopes: Vec<String>,
 

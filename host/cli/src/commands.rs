@@ -1,6 +1,7 @@
 //! One file for each command.
 
 mod agents;
+mod audit;
 mod build;
 mod dev;
 mod grant;
@@ -37,6 +38,7 @@ pub(crate) async fn run(args: Args) -> ExitCode {
         Command::Tenants(command) => tenants::run(&args, command).await,
         Command::Keys(command) => keys::run(&args, command).await,
         Command::Grant(command) => grant::run(&args, command).await,
+        Command::Audit(command) => audit::run(&args, command).await,
         Command::Wit(command) => wit::run(&args, command),
     };
     match done {

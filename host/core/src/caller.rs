@@ -6,10 +6,11 @@
 //! | `read`    | see agents, deployments, tasks, their journals and the feed |
 //! | `run`     | create and cancel tasks; with `read`, replay them |
 //! | `operate` | publish releases, swap, configure, grant, lift a quarantine, redact tasks |
+//! | `audit`   | see the audit of its own tenant |
 //! | `admin`   | give, see and revoke keys of its own tenant |
 //! | `metrics` | see the host's metrics, which tell of every tenant |
 //! | `machine` | grant, where it may `operate`, what leads into the host's machine and network |
-//! | `owner`   | make and disable tenants; do what `admin` may in any tenant |
+//! | `owner`   | make and disable tenants; do what `audit` and `admin` may in any tenant |
 //!
 //! All of it holds within the caller's own tenant, but for the last three. Scopes do not
 //! imply one another. Nobody gives a key a scope that it does not hold itself, so `metrics`
@@ -32,20 +33,22 @@ pub enum Scope {
     Run,
     /// Publish releases, configure and swap deployments, redact tasks.
     Operate,
+    /// See the audit of one's own tenant.
+    Audit,
     /// Manage the keys of one's own tenant.
     Admin,
     /// See the host's metrics.
     Metrics,
     /// Grant directories of the host's machine and places in its network.
     Machine,
-    /// Manage tenants, and the keys of any. No key has it.
+    /// Manage tenants, see the audit and manage the keys of any. No key has it.
     Owner,
 }
 
 impl Scope {
     /// Every scope, from least to most powerful.
-    pub const ALL: [Self; 7] =
-        [Self::Read, Self::Run, Self::Operate, Self::Admin, Self::Metrics, Self::Machine, Self::Owner];
+    pub const ALL: [Self; 8] =
+        [Self::Read, Self::Run, Self::Operate, Self::Audit, Self::Admin, Self::Metrics, Self::Machine, Self::Owner];
 
     /// The word used in documents and messages.
     pub const fn as_str(self) -> &'static str {
@@ -53,6 +56,7 @@ impl Scope {
             Self::Read => "read",
             Self::Run => "run",
             Self::Operate => "operate",
+            Self::Audit => "audit",
             Self::Admin => "admin",
             Self::Metrics => "metrics",
             Self::Machine => "machine",

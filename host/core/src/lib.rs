@@ -1,13 +1,14 @@
 //! The vocabulary that every room of the house shares.
 //!
 //! *Holds:* ids, names, digests, callers, effect classes, error codes, limits, clock and
-//! randomness as seams, and the documents that people and programs meet.
+//! randomness as seams, the audit's chain, and the documents that people and programs meet.
 //! *Never holds:* I/O, tokio, wasmtime, SQL or HTTP.
 //! *Start at:* [`error`] for what can go wrong, [`limits`] for what is bounded, [`view`]
 //! for the documents.
 //! *Tested by:* the unit tests beside each module, and every suite in `tests/`.
 
 pub mod action_pattern;
+pub mod audit;
 pub mod breaker;
 pub mod caller;
 pub mod clock;

@@ -405,6 +405,12 @@ pub const SECRETS_MAX: usize = 64;
 /// Largest document of an operator's credentials: room for thousands.
 pub const CREDENTIALS_BYTES_MAX: usize = 1024 * 1024;
 
+/// Different decisions of one invocation that the audit records each by itself; the rest is
+/// counted. An inventory of a large account meets half as many hosts and credentials.
+pub const AUDIT_DECISIONS_MAX: usize = 64;
+/// Lines of grants that a record of the audit names; the rest is counted.
+pub const AUDIT_LINES_MAX: usize = 32;
+
 /// Writes that share one commit of the store at most. A commit costs one sync of the
 /// disk, so more sharing is cheaper, until the first of the batch waits for the last.
 pub const STORE_BATCH_MAX: usize = 256;

@@ -2,6 +2,7 @@
 //! command line reads back. One type serves both ends, so they cannot drift apart.
 
 mod agent;
+mod audit;
 mod deployment;
 mod feed;
 mod grants;
@@ -12,6 +13,7 @@ mod task;
 mod tenant;
 
 pub use agent::{AgentDetail, AgentSummary, ReleaseView, SkillView};
+pub use audit::{AuditHead, AuditJournal, AuditRecord, JournalState};
 pub use deployment::{ConfigureRequest, DeploymentView, GrantRequest, QuarantineView, SwapRequest, Swapped};
 pub use feed::FeedEvent;
 pub use grants::{

@@ -103,7 +103,7 @@ impl Runtime {
             GrantPolicy::Approved => None,
         };
         let change = RouteChange { serving: Some((reference.version, release.digest)), configuration: None, grants };
-        let route = self.put_in_force(changing, prepared, &caller.tenant, &agent, request.epoch, change).await?;
+        let route = self.put_in_force(changing, prepared, caller, &agent, request.epoch, change).await?;
         tracing::info!(tenant = %caller.tenant, release = %release.release, epoch = route.row.epoch, "in force");
         Ok(Swapped { deployment: route.view(), expired })
     }
@@ -145,7 +145,7 @@ impl Runtime {
         let release = self.release_row(caller, &reference).await?;
         let prepared = self.prepare(&release).await?;
         check(&prepared)?;
-        let route = self.put_in_force(changing, prepared, &caller.tenant, &name, epoch, change).await?;
+        let route = self.put_in_force(changing, prepared, caller, &name, epoch, change).await?;
         Ok(route.view())
     }
 
@@ -155,19 +155,20 @@ impl Runtime {
         &self,
         changing: OwnedMutexGuard<()>,
         prepared: Prepared,
-        tenant: &TenantId,
+        caller: &Caller,
         agent: &AgentName,
         epoch: Option<u64>,
         change: RouteChange,
     ) -> Result<Arc<Route>> {
-        let (runtime, tenant, agent) = (self.clone(), tenant.clone(), agent.clone());
+        let (runtime, caller, agent) = (self.clone(), caller.clone(), agent.clone());
         // A swap that brings its own grants, as in `dev`, says nothing of the release before.
         let is_swap = change.serving.is_some();
         let cut = change.grants.is_some() && !is_swap;
         let changed = tokio::spawn(async move {
-            let row = runtime.store.change_route(&tenant, &agent, epoch, change).await?;
+            let (tenant, by) = (&caller.tenant, Some(caller.principal.as_str()));
+            let row = runtime.store.change_route(tenant, &agent, epoch, change, by).await?;
             let mut route = prepared.route(row)?;
-            if let Some(Entry::Serving(before)) = runtime.routes.get(&tenant, &agent) {
+            if let Some(Entry::Serving(before)) = runtime.routes.get(tenant, &agent) {
                 // What an agent has used is used, whatever serves.
                 route.draw_on(before.grants.budgets());
                 // What is known of a release stays with it, until a swap.
@@ -178,7 +179,7 @@ impl Runtime {
             let route = Arc::new(route);
             quarantine::gauge(&route);
             runtime.routes.put(Arc::clone(&route), cut);
-            runtime.queue.resume(&tenant, &agent);
+            runtime.queue.resume(tenant, &agent);
             drop(changing);
             Ok(route)
         });

@@ -138,7 +138,7 @@ impl Runtime {
         let text = serde_json::to_string(grants).map_err(Error::internal)?;
         let prepared = self.prepare(&self.release_row(caller, &serving(row)).await?).await?;
         let change = RouteChange { grants: Some(text), ..RouteChange::default() };
-        self.put_in_force(changing, prepared, &caller.tenant, &row.agent, Some(row.epoch), change).await
+        self.put_in_force(changing, prepared, caller, &row.agent, Some(row.epoch), change).await
     }
 
     /// Looks at the directories of the machine that are named, away from what must not block.

@@ -26,7 +26,7 @@ impl Runtime {
         let (runtime, caller) = (self.clone(), caller.clone());
         // A client that goes away does not leave half of it done.
         let redacting = tokio::spawn(async move {
-            let row = runtime.store.redact(&caller.tenant, task, redact(documents)).await?;
+            let row = runtime.store.redact(&caller.tenant, task, redact(documents), Some(&caller.principal)).await?;
             tracing::info!(tenant = %caller.tenant, %task, principal = caller.principal, documents, "a task was redacted");
             Ok(view_for(&caller, &row))
         });
@@ -66,7 +66,7 @@ impl Runtime {
     /// Goes on with redactions. The documents go first, so they are gone if they were to go.
     async fn finish_redactions(&self) -> Result<()> {
         for (tenant, task) in self.store.redacting().await? {
-            self.store.redact(&tenant, task, redact(false)).await?;
+            self.store.redact(&tenant, task, redact(false), None).await?;
             tracing::warn!(%tenant, %task, "a redaction that was cut short is finished");
         }
         Ok(())

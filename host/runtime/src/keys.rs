@@ -29,7 +29,7 @@ impl Runtime {
             token: token.digest(),
             expires_at: lifetime(request.expires_in_s)?.map(|time| self.clock.now().plus(time)),
         };
-        let row = self.store.create_key(&tenant, key).await?;
+        let row = self.store.create_key(&tenant, key, Some(&caller.principal)).await?;
         tracing::info!(%tenant, key = %row.id, name = %row.name, by = caller.principal, "a key was made");
         Ok(CreatedKey { key: view(row), token: token.reveal().to_owned() })
     }
@@ -75,7 +75,7 @@ impl Runtime {
         let (runtime, by) = (self.clone(), caller.principal.clone());
         // What is on disk is forgotten in memory, also when the client goes away meanwhile.
         let revoked = tokio::spawn(async move {
-            let row = runtime.store.revoke_key(&tenant, id).await?;
+            let row = runtime.store.revoke_key(&tenant, id, Some(&by)).await?;
             runtime.keyring.forget(|known| known.id == id);
             tracing::info!(%tenant, key = %id, by, "a key was revoked");
             Ok(view(row))
@@ -83,14 +83,8 @@ impl Runtime {
         revoked.await.map_err(Error::internal)?
     }
 
-    /// The tenant whose keys are meant: the caller's own, or the one that the owner names.
     async fn tenant_of_keys(&self, caller: &Caller, named: Option<&str>) -> Result<TenantId> {
-        let Some(name) = named else {
-            caller.require(Scope::Admin)?;
-            return Ok(caller.tenant.clone());
-        };
-        caller.require(Scope::Owner)?;
-        self.tenant_named(name).await.map(|row| row.name)
+        self.tenant_meant(caller, named, Scope::Admin).await
     }
 }
 

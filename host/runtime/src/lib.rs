@@ -10,6 +10,7 @@
 
 pub mod admission;
 mod agents;
+mod audit;
 mod blocking;
 mod components;
 mod deploy;
@@ -29,6 +30,7 @@ mod state;
 mod tasks;
 mod tenants;
 
+pub use audit::AuditQuery;
 pub use deploy::GrantPolicy;
 pub use route::Drain;
 pub use runtime::{Runtime, RuntimeConfig};

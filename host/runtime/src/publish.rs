@@ -13,6 +13,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde_json::Value;
+use troupe_core::audit::{AuditEntry, AuditKind};
 use troupe_core::view::ReleaseView;
 use troupe_core::{Caller, Code, Digest, Error, ReleaseRef, Result, Scope};
 use troupe_package::{Manifest, Profile, read_archive};
@@ -41,12 +42,38 @@ impl Runtime {
     /// is wrong; [`Code::ArtifactImmutable`] if the version exists with other bytes.
     pub async fn publish(&self, caller: &Caller, archive: Vec<u8>) -> Result<(ReleaseView, bool)> {
         self.may_publish(caller)?;
+        let (sent, archive) = blocking(move || Ok((Digest::of(&archive), archive))).await?;
+        let (bytes, mut named) = (archive.len(), None);
+        let published = self.try_publish(caller, archive, &mut named).await;
+        if let Err(error) = &published
+            && is_refusal(error.code)
+        {
+            // Which release it says it is, if it got so far, and what was sent.
+            let entry = AuditEntry::new(AuditKind::PublishRefused).by(Some(&caller.principal));
+            let entry = match named {
+                Some((release, digest)) => entry.of(&release.agent).on(&release.version, digest),
+                None => entry,
+            };
+            let entry = entry.with("archive", sent.to_string()).with("bytes", bytes);
+            let entry = AuditEntry { code: Some(error.code), ..entry };
+            self.store.audit(&caller.tenant, vec![entry]).await?;
+        }
+        published
+    }
+
+    async fn try_publish(
+        &self,
+        caller: &Caller,
+        archive: Vec<u8>,
+        named: &mut Option<(ReleaseRef, Digest)>,
+    ) -> Result<(ReleaseView, bool)> {
         let read = move || {
             let (digest, release) = read_archive(archive.as_slice())?;
             Ok((digest, Digest::of(&release.component), release))
         };
         let (digest, component, release) = blocking(read).await?;
         let reference = release.manifest.release();
+        *named = Some((reference.clone(), digest));
         if let Some(row) = self.store.release(&caller.tenant, &reference).await? {
             if row.digest != digest {
                 return Err(immutable(&reference));
@@ -78,7 +105,7 @@ impl Runtime {
             manifest: text(manifest)?,
             profile: text(profile)?,
         };
-        let (row, is_new) = match self.store.publish(&caller.tenant, new).await? {
+        let (row, is_new) = match self.store.publish(&caller.tenant, new, Some(&caller.principal)).await? {
             Published::New(row) => (row, true),
             Published::Same(row) => (row, false),
         };
@@ -204,6 +231,11 @@ impl Runtime {
         })
         .await
     }
+}
+
+/// Whether a release was understood and refused; anything else says nothing about it.
+fn is_refusal(code: Code) -> bool {
+    code.as_str().starts_with("artifact.") || matches!(code, Code::ManifestInvalid | Code::ProfileInvalid)
 }
 
 /// Checks that a component says of itself what its release says of it.

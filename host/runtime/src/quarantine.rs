@@ -24,6 +24,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::task::JoinHandle;
+use troupe_core::audit::{AuditEntry, AuditKind};
 use troupe_core::breaker::{Breaker, Change, Ending, Leave, Settings};
 use troupe_core::view::{DeploymentView, QuarantineView};
 use troupe_core::{AgentName, Caller, Code, Error, Result, Scope, TenantId, Timestamp, limits};
@@ -197,7 +199,8 @@ impl Runtime {
         let route = self.route(&caller.tenant, agent)?;
         if route.quarantine.lift() {
             tracing::info!(tenant = %caller.tenant, agent, "an operator has lifted the quarantine");
-            self.restored(&route);
+            let told = self.restored(&route, AuditEntry::new(AuditKind::Lifted).by(Some(&caller.principal)));
+            told.await.map_err(Error::internal)?;
         }
         Ok(route.view())
     }
@@ -207,7 +210,7 @@ impl Runtime {
         match pass.ended(ending, self.clock.now()) {
             Change::None => {}
             Change::Opened(pause) => self.quarantined(route, pause),
-            Change::Closed => self.restored(route),
+            Change::Closed => drop(self.restored(route, AuditEntry::new(AuditKind::Restored))),
             Change::Free => self.queue.resume(&route.row.tenant, &route.row.agent),
         }
     }
@@ -217,7 +220,8 @@ impl Runtime {
         tracing::warn!(%tenant, release = %route.release(), seconds = pause.as_secs(), "quarantined: it trapped again and again");
         metrics::counter!("troupe_quarantines_total", "agent" => agent.to_string()).increment(1);
         gauge(route);
-        self.tell_feed(route, "agent.quarantined", Some(pause));
+        let entry = AuditEntry::new(AuditKind::Quarantined).with("seconds", pause.as_secs());
+        drop(self.announce(route, "agent.quarantined", Some(pause), entry));
         let queue = self.queue.clone();
         tokio::spawn(async move {
             // Somewhat later, so that a clock in whole milliseconds has reached it.
@@ -226,26 +230,35 @@ impl Runtime {
         });
     }
 
-    fn restored(&self, route: &Route) {
+    fn restored(&self, route: &Route, decided: AuditEntry) -> JoinHandle<()> {
         let (tenant, agent) = (&route.row.tenant, &route.row.agent);
         tracing::info!(%tenant, release = %route.release(), "no longer quarantined");
         gauge(route);
-        self.tell_feed(route, "agent.restored", None);
+        let told = self.announce(route, "agent.restored", None, decided);
         self.queue.resume(tenant, agent);
+        told
     }
 
-    /// Tells the feed, as far as the store takes it: the quarantine stands without.
-    fn tell_feed(&self, route: &Route, kind: &'static str, pause: Option<Duration>) {
+    /// Tells the feed and the audit, as far as the store takes it: the quarantine stands without.
+    fn announce(
+        &self,
+        route: &Route,
+        kind: &'static str,
+        pause: Option<Duration>,
+        decided: AuditEntry,
+    ) -> JoinHandle<()> {
         let (store, tenant, agent) = (self.store.clone(), route.row.tenant.clone(), route.row.agent.clone());
         let data = json!({
             "agent": agent.as_str(), "epoch": route.row.epoch, "version": route.row.serving.to_string(),
             "digest": route.row.digest.to_string(), "seconds": pause.map(|pause| pause.as_secs()),
         });
+        let decided = decided.of(&agent).on(&route.row.serving, route.row.digest);
         tokio::spawn(async move {
-            if let Err(error) = store.announce(&tenant, kind, &format!("deployment/{agent}"), data).await {
-                tracing::warn!(%tenant, %agent, cause = error.cause_chain(), "the feed was not told of {kind}: {error}");
+            let subject = format!("deployment/{agent}");
+            if let Err(error) = store.announce(&tenant, kind, &subject, data, Some(decided)).await {
+                tracing::warn!(%tenant, %agent, cause = error.cause_chain(), "the feed and the audit were not told of {kind}: {error}");
             }
-        });
+        })
     }
 }
 

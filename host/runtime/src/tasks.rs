@@ -13,6 +13,7 @@
 //! Accepted means that the client holds an id or an answer; what is accepted is on disk.
 
 mod accepted;
+mod decided;
 mod leases;
 mod ledger;
 mod line;

@@ -78,7 +78,7 @@ impl Runtime {
     pub async fn create_tenant(&self, caller: &Caller, request: NewTenant) -> Result<TenantView> {
         caller.require(Scope::Owner)?;
         self.require_ready()?;
-        let row = self.store.create_tenant(&request.name).await?;
+        let row = self.store.create_tenant(&request.name, Some(&caller.principal)).await?;
         tracing::info!(tenant = %row.name, "a tenant was made");
         Ok(view(row))
     }
@@ -96,11 +96,11 @@ impl Runtime {
             let message = format!("`{name}` is the tenant of the host's owner, which cannot be disabled");
             return Err(Error::new(Code::RequestInvalid, message));
         }
-        let runtime = self.clone();
+        let (runtime, by) = (self.clone(), caller.principal.clone());
         // Row and memory change together, also when the client goes away meanwhile.
         let changed = tokio::spawn(async move {
             let _changing = runtime.disabled.changing.lock().await;
-            let row = runtime.store.set_disabled(&name, disable).await?;
+            let row = runtime.store.set_disabled(&name, disable, Some(&by)).await?;
             runtime.disabled.set(&name, disable);
             runtime.keyring.forget(|known| known.tenant == name);
             if disable {
@@ -118,12 +118,23 @@ impl Runtime {
     pub(crate) async fn load_tenants(&self) -> Result<()> {
         let owners = TenantId::default();
         if self.store.tenant(&owners).await?.is_none() {
-            self.store.create_tenant(&owners).await?;
+            self.store.create_tenant(&owners, None).await?;
         }
         for name in self.store.disabled_tenants().await? {
             self.disabled.set(&name, true);
         }
         Ok(())
+    }
+
+    /// The tenant that is meant: the caller's own, for which it needs `scope`, or the one that
+    /// the owner names.
+    pub(crate) async fn tenant_meant(&self, caller: &Caller, named: Option<&str>, scope: Scope) -> Result<TenantId> {
+        let Some(name) = named else {
+            caller.require(scope)?;
+            return Ok(caller.tenant.clone());
+        };
+        caller.require(Scope::Owner)?;
+        self.tenant_named(name).await.map(|row| row.name)
     }
 
     pub(crate) async fn tenant_named(&self, name: &str) -> Result<TenantRow> {

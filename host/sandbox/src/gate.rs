@@ -24,6 +24,7 @@
 
 mod budget;
 mod call;
+mod decisions;
 mod deed;
 mod explain;
 mod files;
@@ -44,11 +45,13 @@ mod waiting;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use troupe_core::audit::AuditEntry;
 use troupe_core::grant::StateGrant;
 use troupe_core::{Clock, Code, Effect, Error, Result, Timestamp, limits};
 
 pub use budget::Budgets;
 pub use call::{Answer, Call, JournalRow};
+pub use decisions::decisions;
 pub use explain::{Grounds, Question};
 pub use files::{Content, FileItem, FilePiece, FileStat, FilesAnswer, FilesCall};
 pub use http::check_grants;
@@ -71,6 +74,7 @@ use crate::clock::GuestClock;
 use crate::directories::AgentDirectories;
 use crate::port::{Ledger, StateWrite};
 use call::encode;
+use decisions::Decisions;
 use deed::{Deed, Doing};
 use waiting::{Rest, Waiting};
 
@@ -88,6 +92,7 @@ struct Inner {
     waiting: Mutex<Waiting>,
     calls: AtomicU64,
     denied: AtomicU64,
+    decisions: Mutex<Decisions>,
     /// Bytes of the rows so far.
     journalled: AtomicU64,
     fatal: Mutex<Option<Error>>,
@@ -110,6 +115,7 @@ impl Gate {
     ) -> Self {
         // What was journalled before an interruption counts as well.
         let journalled = recording.as_ref().map_or(0, Recording::bytes_gone_on_from);
+        let decisions = recording.as_ref().map(Recording::decisions).unwrap_or_default();
         Self(Arc::new(Inner {
             grants,
             ceiling,
@@ -120,6 +126,7 @@ impl Gate {
             waiting: Mutex::default(),
             calls: AtomicU64::new(0),
             denied: AtomicU64::new(0),
+            decisions: Mutex::new(decisions),
             journalled: AtomicU64::new(journalled),
             fatal: Mutex::default(),
             closed: AtomicBool::new(false),
@@ -219,27 +226,32 @@ impl Gate {
         match deed {
             Ok(Deed::Read(reading)) => {
                 let answer = reading.await?;
-                Ok(self.answered(number, encode(&call), answer))
+                Ok(self.answered(number, &call, encode(&call), answer))
             }
             Ok(Deed::Own(write, quota)) => self.change(number, &call, write, quota).await,
             Ok(Deed::Outside(doing)) => self.act(number, &call, doing).await,
-            Err(refusal) => Ok(self.answered(number, call.refused(), refusal)),
+            Err(refusal) => Ok(self.answered(number, &call, call.refused(), refusal)),
         }
     }
 
     /// Answers a call whose row waits for the next commit.
-    fn answered(&self, number: u64, call: Vec<u8>, answer: Answer) -> Answer {
-        self.tell_denied(&answer);
-        let row = JournalRow { number, at: self.deliver(), call, answer: answer.encode(), write: false };
+    fn answered(&self, number: u64, call: &Call, kept: Vec<u8>, answer: Answer) -> Answer {
+        self.tell_denied(call, &answer);
+        let row = JournalRow { number, at: self.deliver(), call: kept, answer: answer.encode(), write: false };
         self.meter(&row);
         self.waiting().push(row);
         answer
     }
 
-    fn tell_denied(&self, answer: &Answer) {
-        if matches!(answer, Answer::Denied { .. }) {
+    /// Counts a denial, if the answer of the call is one.
+    fn tell_denied(&self, call: &Call, answer: &Answer) {
+        if self.decisions().answered(call, answer) {
             self.0.denied.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    fn decisions(&self) -> MutexGuard<'_, Decisions> {
+        self.0.decisions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes our own database, in the transaction that keeps the call's row.
@@ -286,7 +298,7 @@ impl Gate {
             Ok((answer, at))
         });
         let (answer, at) = acted.await?;
-        self.tell_denied(&answer);
+        self.tell_denied(call, &answer);
         self.0.guest_clock.deliver(at);
         Ok(answer)
     }
@@ -327,7 +339,8 @@ impl Gate {
             recording.keep_new(&mut rows);
             unmade = recording.left();
         }
-        Finished { rows, in_doubt, unmade, calls: counted(&self.0.calls), denied: counted(&self.0.denied) }
+        let decisions = self.decisions().entries();
+        Finished { rows, in_doubt, unmade, calls: counted(&self.0.calls), denied: counted(&self.0.denied), decisions }
     }
 
     /// Commits all rows that wait, and one more after them.
@@ -389,6 +402,8 @@ pub(crate) struct Finished {
     pub(crate) calls: u64,
     /// How many of them were denied.
     pub(crate) denied: u64,
+    /// What was decided, before it was resumed too.
+    pub(crate) decisions: Vec<AuditEntry>,
 }
 
 /// Lets a commit go on to its end even if whoever asked for it is gone, so that no row is

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
+use troupe_core::audit::AuditEntry;
 use troupe_core::{Effect, Result, TenantId, Timestamp};
 
 use crate::directories::AgentDirectories;
@@ -103,6 +104,8 @@ pub struct Outcome {
     pub rows: Vec<JournalRow>,
     /// Recorded rows that it did not come to.
     pub unmade: Vec<JournalRow>,
+    /// What was decided in it, since its beginning; nothing of what a replay repeats.
+    pub decisions: Vec<AuditEntry>,
     /// What it used.
     pub usage: Usage,
 }

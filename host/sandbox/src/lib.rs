@@ -44,7 +44,7 @@ pub use gate::{
     Answer, Budgets, Call, Content, Entry, FileItem, FilePiece, FileStat, FilesAnswer, FilesCall, Grounds, Header,
     HttpAnswer, HttpBody, HttpCall, HttpFailure, JournalRow, LiveGrants, MadeCall, Matched, Matching, Question,
     RecordedCall, Recording, SecretsAnswer, SecretsCall, Source, StateAnswer, StateCall, Then, Way, check_grants,
-    redacted_answer, redacted_call,
+    decisions, redacted_answer, redacted_call,
 };
 pub use invocation::{Facts, Invocation, Outcome, Usage};
 pub use port::{Ledger, LogLevel, LogOrigin, LogRecord, NoLedger, Observer, StateOutcome, StateWrite};

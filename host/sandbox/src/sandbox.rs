@@ -252,7 +252,14 @@ impl Sandbox {
             http_left_alone: meters.left_alone.count(),
             secret_echoes: injected.echoes(),
         };
-        Outcome { result, suspended, rows: finished.rows, unmade: finished.unmade, usage }
+        Outcome {
+            result,
+            suspended,
+            rows: finished.rows,
+            unmade: finished.unmade,
+            decisions: finished.decisions,
+            usage,
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Deployments: one row is one route, changed by compare-and-set on its epoch.
 
+mod changes;
+
 use serde_json::json;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
@@ -56,7 +58,7 @@ impl Store {
     /// Changes a route, and makes it at epoch 1 if there is none. With `expected`, only if
     /// the epoch is still that one; 0 stands for no deployment. Tells the feed
     /// `deployment.created`, `.swapped`, `.configured` or `.granted`, by the first of them
-    /// that applies.
+    /// that applies, and the audit of each of them, as `by` asked.
     ///
     /// # Errors
     /// [`Code::SwapConflict`] with the detail `epoch` when the route has moved on;
@@ -68,9 +70,10 @@ impl Store {
         agent: &AgentName,
         expected: Option<u64>,
         change: RouteChange,
+        by: Option<&str>,
     ) -> Result<DeploymentRow> {
-        let (tenant, agent) = (tenant.clone(), agent.clone());
-        self.write(move |tx| Box::pin(change_route(tx, tenant, agent, expected, change))).await
+        let (tenant, agent, by) = (tenant.clone(), agent.clone(), by.map(str::to_owned));
+        self.write(move |tx| Box::pin(change_route(tx, tenant, agent, expected, change, by))).await
     }
 
     /// Reads one deployment.
@@ -136,6 +139,7 @@ async fn change_route(
     agent: AgentName,
     expected: Option<u64>,
     change: RouteChange,
+    by: Option<String>,
 ) -> Done<DeploymentRow> {
     let current = find(&mut tx.connection, &tenant, &agent).await?;
     let now = tx.now;
@@ -157,6 +161,7 @@ async fn change_route(
     }
     let event = event(current.is_some(), &change);
     let previous = current.as_ref().map(|row| row.serving.to_string());
+    let decided = changes::decided(current.as_ref(), &change);
     row.epoch = epoch + 1;
     row.changed_at = now;
     if let Some((version, digest)) = change.serving {
@@ -183,6 +188,10 @@ async fn change_route(
         "configuration_revision": row.configuration_revision, "grants_revision": row.grants_revision,
     });
     tx.announce(&tenant, event, &format!("deployment/{agent}"), &data).await?;
+    for entry in decided {
+        let entry = entry.by(by.as_deref()).of(&agent).on(&row.serving, row.digest).with("epoch", row.epoch);
+        tx.audit(&tenant, entry).await?;
+    }
     Ok(row)
 }
 

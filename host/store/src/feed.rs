@@ -6,6 +6,7 @@
 
 use serde_json::Value;
 use sqlx::SqliteConnection;
+use troupe_core::audit::AuditEntry;
 use troupe_core::view::FeedEvent;
 use troupe_core::{Result, TenantId};
 
@@ -40,13 +41,30 @@ impl Tx {
 }
 
 impl Store {
-    /// Adds an event to the tenant's feed that no change of a row tells of.
+    /// Adds an event to the tenant's feed that no change of a row tells of, and a record to its
+    /// audit, if it was decided.
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn announce(&self, tenant: &TenantId, kind: &'static str, subject: &str, data: Value) -> Result<()> {
+    pub async fn announce(
+        &self,
+        tenant: &TenantId,
+        kind: &'static str,
+        subject: &str,
+        data: Value,
+        decided: Option<AuditEntry>,
+    ) -> Result<()> {
         let (tenant, subject) = (tenant.clone(), subject.to_owned());
-        self.write(move |tx| Box::pin(async move { tx.announce(&tenant, kind, &subject, &data).await })).await
+        self.write(move |tx| {
+            Box::pin(async move {
+                tx.announce(&tenant, kind, &subject, &data).await?;
+                match decided {
+                    Some(entry) => tx.audit(&tenant, entry).await,
+                    None => Ok(()),
+                }
+            })
+        })
+        .await
     }
 
     /// Reads at most `limit` events of the tenant's feed after the one numbered `after`,

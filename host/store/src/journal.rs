@@ -7,6 +7,7 @@
 
 mod bodies;
 mod cut;
+mod digest;
 mod pack;
 mod page;
 mod redact;
@@ -19,8 +20,10 @@ use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use troupe_core::view::RanOn;
 use troupe_core::{Error, Result, TaskId, TenantId, Timestamp};
 
+pub(crate) use digest::digest;
 pub(crate) use pack::{Packed, pack};
 pub use page::JournalPage;
+pub(crate) use page::rows;
 pub use redact::Redact;
 pub use retain::{DroppedJournals, JournalLimits};
 

@@ -6,6 +6,7 @@
 use serde_json::json;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
+use troupe_core::audit::{AuditEntry, AuditKind};
 use troupe_core::{Code, Digest, Error, KeyId, KeyName, Result, Scope, TenantId, Timestamp, limits};
 
 use crate::fault::{Done, Failed};
@@ -54,24 +55,24 @@ pub struct KeyRow {
 }
 
 impl Store {
-    /// Makes a key of a tenant. Tells the feed `key.created`.
+    /// Makes a key of a tenant, as `by` asked. Tells the feed `key.created`.
     ///
     /// # Errors
     /// [`Code::TenantNotFound`]; [`Code::LimitKeys`] when the tenant has as many keys that
     /// are not revoked as it may have.
-    pub async fn create_key(&self, tenant: &TenantId, key: NewKeyRow) -> Result<KeyRow> {
-        let tenant = tenant.clone();
-        self.write(move |tx| Box::pin(create(tx, tenant, key))).await
+    pub async fn create_key(&self, tenant: &TenantId, key: NewKeyRow, by: Option<&str>) -> Result<KeyRow> {
+        let (tenant, by) = (tenant.clone(), by.map(str::to_owned));
+        self.write(move |tx| Box::pin(create(tx, tenant, key, by))).await
     }
 
-    /// Revokes a key, for good; one that is revoked stays as it is. Tells the feed
+    /// Revokes a key, as `by` asked, for good; one that is revoked stays as it is. Tells the feed
     /// `key.revoked`.
     ///
     /// # Errors
     /// [`Code::KeyNotFound`].
-    pub async fn revoke_key(&self, tenant: &TenantId, id: KeyId) -> Result<KeyRow> {
-        let tenant = tenant.clone();
-        self.write(move |tx| Box::pin(revoke(tx, tenant, id))).await
+    pub async fn revoke_key(&self, tenant: &TenantId, id: KeyId, by: Option<&str>) -> Result<KeyRow> {
+        let (tenant, by) = (tenant.clone(), by.map(str::to_owned));
+        self.write(move |tx| Box::pin(revoke(tx, tenant, id, by))).await
     }
 
     /// Notes that a key was used.
@@ -125,7 +126,7 @@ impl Store {
     }
 }
 
-async fn create(tx: &mut Tx, tenant: TenantId, key: NewKeyRow) -> Done<KeyRow> {
+async fn create(tx: &mut Tx, tenant: TenantId, key: NewKeyRow, by: Option<String>) -> Done<KeyRow> {
     if tenants::find(&mut tx.connection, &tenant).await?.is_none() {
         return Err(tenants::not_found(tenant.as_str()).into());
     }
@@ -148,10 +149,15 @@ async fn create(tx: &mut Tx, tenant: TenantId, key: NewKeyRow) -> Done<KeyRow> {
     .execute(&mut tx.connection)
     .await?;
     tx.announce(&tenant, "key.created", &subject(id), &json!({})).await?;
+    let mut entry = about(AuditKind::KeyCreated, id, &name, by).with("scopes", written(&scopes));
+    if let Some(expires_at) = expires_at {
+        entry = entry.with("expires_at", expires_at.to_string());
+    }
+    tx.audit(&tenant, entry).await?;
     Ok(KeyRow { tenant, id, name, scopes, created_at: tx.now, expires_at, revoked_at: None, used_at: None })
 }
 
-async fn revoke(tx: &mut Tx, tenant: TenantId, id: KeyId) -> Done<KeyRow> {
+async fn revoke(tx: &mut Tx, tenant: TenantId, id: KeyId, by: Option<String>) -> Done<KeyRow> {
     let mut row = find(&mut tx.connection, &tenant, id).await?.ok_or_else(|| not_found(id))?;
     if row.revoked_at.is_some() {
         return Ok(row);
@@ -164,7 +170,13 @@ async fn revoke(tx: &mut Tx, tenant: TenantId, id: KeyId) -> Done<KeyRow> {
         .execute(&mut tx.connection)
         .await?;
     tx.announce(&tenant, "key.revoked", &subject(id), &json!({})).await?;
+    tx.audit(&tenant, about(AuditKind::KeyRevoked, id, &row.name, by)).await?;
     Ok(row)
+}
+
+/// What the audit is told of a key.
+fn about(kind: AuditKind, id: KeyId, name: &KeyName, by: Option<String>) -> AuditEntry {
+    AuditEntry::new(kind).by(by.as_deref()).with("key", id.to_string()).with("name", name.as_str())
 }
 
 async fn note_use(tx: &mut Tx, tenant: TenantId, id: KeyId) -> Done<()> {

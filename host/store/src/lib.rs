@@ -1,4 +1,4 @@
-//! What a host must not forget: releases, deployments, tasks, journals, state and feed.
+//! What a host must not forget: releases, deployments, tasks, journals, state, feed and audit.
 //!
 //! *Holds:* one concrete [`Store`] on SQLite, its migrations, the one writer that commits
 //! for everybody at once, and the rows that go in and out.
@@ -8,6 +8,7 @@
 //! `tasks/commit.rs` for the one write of a running invocation.
 //! *Tested by:* `tests/store/`, on real files.
 
+mod audit;
 mod deployments;
 mod fault;
 mod feed;
@@ -22,6 +23,7 @@ mod tasks;
 mod tenants;
 mod writer;
 
+pub use audit::{AuditFilter, Decided};
 pub use deployments::{DeploymentRow, RouteChange, check_epoch};
 pub use journal::{DroppedJournals, JournalHead, JournalLimits, JournalPage, JournalRow, Redact, Withheld};
 pub use keys::{KeyRow, NewKeyRow, not_found as key_not_found};
@@ -29,7 +31,7 @@ pub use open::Store;
 pub use releases::{NewRelease, Published, ReleaseDigest, ReleaseRow};
 pub use state::{Quota, StateChange, StateOutcome, StateWrite};
 pub use tasks::{
-    Commit, CommitAnswer, Creation, Lease, Pending, Pin, Recovered, Suspensions, TaskEnd, TaskFilter, TaskPage,
-    TaskRow, task_not_found,
+    Commit, CommitAnswer, Creation, Lease, Pending, Pin, Reading, Recovered, Suspensions, TaskEnd, TaskFilter,
+    TaskPage, TaskRow, task_not_found,
 };
 pub use tenants::{TenantRow, not_found as tenant_not_found};

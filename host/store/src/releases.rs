@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
+use troupe_core::audit::{AuditEntry, AuditKind};
 use troupe_core::{AgentName, Code, Digest, Error, ReleaseRef, Result, TenantId, Timestamp};
 
 use crate::Store;
@@ -84,13 +85,13 @@ pub enum Published {
 }
 
 impl Store {
-    /// Publishes a release; the row is the publish. Tells the feed `release.published`.
+    /// Publishes a release, as `by` asked; the row is the publish. Tells the feed `release.published`.
     ///
     /// # Errors
     /// [`Code::ArtifactImmutable`] when the version is published with another digest.
-    pub async fn publish(&self, tenant: &TenantId, new: NewRelease) -> Result<Published> {
-        let tenant = tenant.clone();
-        self.write(move |tx| Box::pin(publish(tx, tenant, new))).await
+    pub async fn publish(&self, tenant: &TenantId, new: NewRelease, by: Option<&str>) -> Result<Published> {
+        let (tenant, by) = (tenant.clone(), by.map(str::to_owned));
+        self.write(move |tx| Box::pin(publish(tx, tenant, new, by))).await
     }
 
     /// Reads one release.
@@ -127,7 +128,7 @@ impl Store {
     }
 }
 
-async fn publish(tx: &mut Tx, tenant: TenantId, new: NewRelease) -> Done<Published> {
+async fn publish(tx: &mut Tx, tenant: TenantId, new: NewRelease, by: Option<String>) -> Done<Published> {
     let NewRelease { release, digest, component, manifest, profile } = new;
     if let Some(row) = find(&mut tx.connection, &tenant, &release).await? {
         if row.digest == digest {
@@ -161,6 +162,9 @@ async fn publish(tx: &mut Tx, tenant: TenantId, new: NewRelease) -> Done<Publish
         "digest": digest.to_string(), "component": component.to_string(),
     });
     tx.announce(&tenant, "release.published", &format!("release/{release}"), &data).await?;
+    let entry = AuditEntry::new(AuditKind::Published).by(by.as_deref());
+    let entry = entry.of(&release.agent).on(&release.version, digest).with("component", component.to_string());
+    tx.audit(&tenant, entry).await?;
     let published_at = tx.now;
     Ok(Published::New(ReleaseRow { tenant, release, digest, component, manifest, profile, published_at }))
 }

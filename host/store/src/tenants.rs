@@ -2,6 +2,7 @@
 
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
+use troupe_core::audit::{AuditEntry, AuditKind};
 use troupe_core::{Code, Error, Result, TenantId, Timestamp, shown};
 
 use crate::Store;
@@ -21,24 +22,24 @@ pub struct TenantRow {
 }
 
 impl Store {
-    /// Makes a tenant. Tells its feed `tenant.created`.
+    /// Makes a tenant, as `by` asked. Tells its feed `tenant.created`.
     ///
     /// # Errors
     /// [`Code::TenantExists`].
-    pub async fn create_tenant(&self, name: &TenantId) -> Result<TenantRow> {
-        let name = name.clone();
-        self.write(move |tx| Box::pin(create(tx, name))).await
+    pub async fn create_tenant(&self, name: &TenantId, by: Option<&str>) -> Result<TenantRow> {
+        let (name, by) = (name.clone(), by.map(str::to_owned));
+        self.write(move |tx| Box::pin(create(tx, name, by))).await
     }
 
-    /// Disables a tenant, or enables it again; nothing changes if it is so already. Tells
+    /// Disables a tenant, or enables it again, as `by` asked; nothing changes if it is so already. Tells
     /// its feed `tenant.disabled` or `tenant.enabled`. Whoever runs a task of a disabled
     /// tenant is asked to cancel it.
     ///
     /// # Errors
     /// [`Code::TenantNotFound`].
-    pub async fn set_disabled(&self, name: &TenantId, disabled: bool) -> Result<TenantRow> {
-        let name = name.clone();
-        self.write(move |tx| Box::pin(set_disabled(tx, name, disabled))).await
+    pub async fn set_disabled(&self, name: &TenantId, disabled: bool, by: Option<&str>) -> Result<TenantRow> {
+        let (name, by) = (name.clone(), by.map(str::to_owned));
+        self.write(move |tx| Box::pin(set_disabled(tx, name, disabled, by))).await
     }
 
     /// Reads one tenant.
@@ -76,7 +77,7 @@ impl Store {
     }
 }
 
-async fn create(tx: &mut Tx, name: TenantId) -> Done<TenantRow> {
+async fn create(tx: &mut Tx, name: TenantId, by: Option<String>) -> Done<TenantRow> {
     let row = TenantRow { name, created_at: tx.now, disabled_at: None };
     let made = sqlx::query("insert into tenants (name, created_at) values ($1, $2) on conflict do nothing")
         .bind(row.name.as_str())
@@ -87,10 +88,11 @@ async fn create(tx: &mut Tx, name: TenantId) -> Done<TenantRow> {
         return Err(Error::new(Code::TenantExists, format!("there is a tenant `{}` already", row.name)).into());
     }
     tell(tx, &row.name, "tenant.created").await?;
+    tx.audit(&row.name, AuditEntry::new(AuditKind::TenantCreated).by(by.as_deref())).await?;
     Ok(row)
 }
 
-async fn set_disabled(tx: &mut Tx, name: TenantId, disabled: bool) -> Done<TenantRow> {
+async fn set_disabled(tx: &mut Tx, name: TenantId, disabled: bool, by: Option<String>) -> Done<TenantRow> {
     let mut row = find(&mut tx.connection, &name).await?.ok_or_else(|| not_found(name.as_str()))?;
     if row.disabled_at.is_some() == disabled {
         return Ok(row);
@@ -108,6 +110,8 @@ async fn set_disabled(tx: &mut Tx, name: TenantId, disabled: bool) -> Done<Tenan
             .await?;
     }
     tell(tx, &name, if disabled { "tenant.disabled" } else { "tenant.enabled" }).await?;
+    let kind = if disabled { AuditKind::TenantDisabled } else { AuditKind::TenantEnabled };
+    tx.audit(&name, AuditEntry::new(kind).by(by.as_deref())).await?;
     Ok(row)
 }
 

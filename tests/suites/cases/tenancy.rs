@@ -13,7 +13,7 @@ use troupe_tests::{Answer, Client, Host, guests, redacted_json};
 use crate::{empty_host, host};
 
 /// Every scope that a key may have.
-const ALL: [&str; 6] = ["read", "run", "operate", "admin", "metrics", "machine"];
+const ALL: [&str; 7] = ["read", "run", "operate", "audit", "admin", "metrics", "machine"];
 
 /// A client of a tenant of its own, which may do everything there.
 async fn neighbour(host: &Host) -> Client {
@@ -137,7 +137,7 @@ async fn key_that_expired(host: &Host, ago: Duration) -> Token {
         token: Digest::of(token.reveal().as_bytes()),
         expires_at: Some(Timestamp::from_millis(now.as_millis() - i64::try_from(ago.as_millis()).unwrap())),
     };
-    store.create_key(&TenantId::default(), key).await.unwrap();
+    store.create_key(&TenantId::default(), key, None).await.unwrap();
     store.close().await;
     token
 }
@@ -229,6 +229,9 @@ async fn g80_a_scope_opens_what_it_names_and_nothing_else() {
         ("operate", Method::POST, "/api/v1/agents/publish".to_owned(), json!({})),
         ("operate", Method::POST, "/api/v1/deployments/echo/quarantine/lift".to_owned(), json!({})),
         ("operate", Method::POST, format!("/api/v1/tasks/{id}/journal/redact"), json!({})),
+        ("audit", Method::GET, "/api/v1/audit".to_owned(), json!({})),
+        ("audit", Method::GET, "/api/v1/audit/head".to_owned(), json!({})),
+        ("audit", Method::GET, format!("/api/v1/audit/journals/{id}"), json!({})),
         ("admin", Method::GET, "/api/v1/keys".to_owned(), json!({})),
         ("admin", Method::POST, format!("/api/v1/keys/{id}/revoke"), json!({})),
         ("metrics", Method::GET, "/metrics".to_owned(), json!({})),

@@ -29,6 +29,7 @@ async fn the_help_lists_every_command_with_examples() {
       tenants  List tenants, make one, disable or enable one; for the owner of the host
       keys     List API keys, make one, or revoke one
       grant    See, change, compare and explain what an agent may do
+      audit    See what was decided, and verify that nobody has altered it
       wit      Print the contract, or that of a component, as WIT
       help     Print this message or the help of the given subcommand(s)
 

@@ -11,7 +11,7 @@ use troupe_core::{Clock as _, SystemClock, SystemEntropy, TaskId, TenantId, limi
 use troupe_store::{JournalHead, Store, TaskRow};
 use troupe_tests::Host;
 
-use crate::host;
+use crate::{NOTHING_READ, host};
 
 /// Longest until the host looks again, with time to act.
 const FOUND_TIME_MAX: Duration = limits::LEASE_RENEWAL.saturating_add(Duration::from_secs(5));
@@ -111,7 +111,7 @@ async fn a_cancel_that_only_the_store_knows_of_reaches_the_task() {
     let task = client.submit("echo", "sleep", json!({ "ms": 9_500 })).await;
     client.runs(&task).await;
     let task: TaskId = task.parse().unwrap();
-    store(&host).await.cancel(&TenantId::default(), task, |_| String::new()).await.unwrap();
+    store(&host).await.cancel(&TenantId::default(), task, NOTHING_READ).await.unwrap();
     let ended = ended(&host, task, limits::LEASE_RENEWAL + Duration::from_secs(2)).await;
     assert_eq!(ended["status"], "cancelled");
 }

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use troupe_core::view::{RanOn, TaskStatus};
 use troupe_core::{SystemClock, TaskId, TenantId, Timestamp};
-use troupe_store::{JournalHead, JournalRow, Store, TaskRow};
+use troupe_store::{Decided, JournalHead, JournalRow, Store, TaskRow};
 use troupe_tests::server::Server;
 use troupe_tests::{Host, root};
 
@@ -135,7 +135,8 @@ async fn insert(store: &Store, golden: &Value, ran_on: RanOn, number: u64) -> St
         started_at: Some(started_at),
         ended_at: Some(started_at),
     };
-    store.record(task, &head, golden["rows"].as_array().unwrap().iter().map(row).collect()).await.unwrap();
+    let rows = golden["rows"].as_array().unwrap().iter().map(row).collect();
+    store.record(task, &head, rows, Decided::default()).await.unwrap();
     id.to_string()
 }
 

@@ -66,7 +66,8 @@ fn list(keys: &[KeyView]) -> String {
 
 fn scope(word: &str) -> Result<Scope> {
     Scope::parse(word.trim()).ok_or_else(|| {
-        let message = format!("there is no scope `{word}`; there are read, run, operate, admin, metrics and machine");
+        let message =
+            format!("there is no scope `{word}`; there are read, run, operate, audit, admin, metrics and machine");
         Error::new(Code::RequestInvalid, message)
     })
 }

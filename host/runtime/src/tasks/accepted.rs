@@ -13,8 +13,9 @@
 //! dropped in the middle runs it in a task of its own.
 
 use tokio::sync::{Mutex, MutexGuard};
+use troupe_core::audit::limit_of;
 use troupe_core::{Code, Error, Result, Timestamp};
-use troupe_store::{Commit, CommitAnswer, JournalHead, JournalRow, Pin, StateChange, Store, TaskEnd, TaskRow};
+use troupe_store::{Commit, CommitAnswer, Decided, JournalHead, JournalRow, Pin, StateChange, Store, TaskEnd, TaskRow};
 
 /// One attempt of a task, and how far the store knows of it.
 #[derive(Debug)]
@@ -112,10 +113,16 @@ impl Accepted {
             ..row.clone()
         };
         let row = match &*state {
-            Kept::Never(row) => ended(row),
+            Kept::Never(row) => {
+                let row = ended(row);
+                if tells(&row, &end.decided) {
+                    self.store.audit_task(&row, end.decided).await?;
+                }
+                row
+            }
             Kept::NotYet(row) => {
                 let row = ended(row);
-                self.store.record(row.clone(), &self.head, journal).await?;
+                self.store.record(row.clone(), &self.head, journal, end.decided).await?;
                 row
             }
             Kept::Yes(row) => {
@@ -132,14 +139,20 @@ impl Accepted {
 
     /// Suspends the task with the rows that no commit has taken yet: this run of the attempt
     /// is over. After an error that may pass, the same may be tried again.
-    pub(crate) async fn suspend(&self, journal: Vec<JournalRow>, until: Timestamp) -> Result<TaskRow> {
+    pub(crate) async fn suspend(
+        &self,
+        journal: Vec<JournalRow>,
+        until: Timestamp,
+        decided: Decided,
+    ) -> Result<TaskRow> {
         let mut state = self.state.lock().await;
         let row = match &*state {
-            Kept::Yes(_) => self.store.suspend(&self.pin, journal, until).await?,
+            Kept::Yes(_) => self.store.suspend(&self.pin, journal, until, decided).await?,
             Kept::NotYet(row) => {
                 // Handed over together, so that both share one sync of the disk.
                 let begin = self.store.begin(row.clone(), &self.head);
-                let (begun, suspended) = tokio::join!(begin, self.store.suspend(&self.pin, journal, until));
+                let suspend = self.store.suspend(&self.pin, journal, until, decided);
+                let (begun, suspended) = tokio::join!(begin, suspend);
                 *state = Kept::Yes(begun?);
                 suspended?
             }
@@ -164,6 +177,11 @@ impl Accepted {
             format!("the end of task {} could not be kept; look at the task before asking again", self.pin.task);
         Error::new(Code::UnavailableStore, message)
     }
+}
+
+/// Whether the audit is told anything of a task that ended so.
+fn tells(row: &TaskRow, decided: &Decided) -> bool {
+    !decided.entries.is_empty() || row.failure.as_ref().and_then(limit_of).is_some()
 }
 
 fn keeps_nothing() -> Error {

@@ -13,6 +13,7 @@
 use troupe_core::{Result, TaskId, TenantId, limits};
 use troupe_sandbox::{Call, StopReason};
 
+use super::decided::READING;
 use super::query::view;
 use crate::Runtime;
 
@@ -63,7 +64,7 @@ impl Runtime {
         let mut left = self.store.expired(&self.owner, self.clock.now()).await?;
         left.retain(|(_, task)| !self.workers.has(*task));
         if !left.is_empty() {
-            let settled = self.store.settle(&self.owner, left, call_name).await?;
+            let settled = self.store.settle(&self.owner, left, READING).await?;
             tracing::warn!(?settled, "tasks whose end was not kept were settled");
             for (tenant, task) in settled.ended() {
                 if let Some(row) = self.store.task(tenant, *task).await? {
@@ -76,7 +77,7 @@ impl Runtime {
 
     /// Settles the tasks of a dead host.
     pub(crate) async fn recover(&self) -> Result<()> {
-        let recovered = self.store.recover(&self.owner, call_name).await?;
+        let recovered = self.store.recover(&self.owner, READING).await?;
         for (tenant, task) in &recovered.in_doubt {
             tracing::warn!(%tenant, %task, "a task that was interrupted ended in doubt");
         }

@@ -102,7 +102,8 @@ impl Runtime {
     pub(super) async fn settle_unresumed(&self, accepted: &Accepted, why: &Error) -> Result<()> {
         let pin = &accepted.pin;
         tracing::warn!(tenant = %pin.tenant, task = %pin.task, cause = why.cause_chain(), "a task cannot be resumed: {why}");
-        if self.store.start_over(pin).await? {
+        let decided = self.decided_before(accepted).await?;
+        if self.store.start_over(pin, decided.clone()).await? {
             return Ok(());
         }
         let message = format!(
@@ -115,6 +116,7 @@ impl Runtime {
             output: None,
             failure: Some(TaskFailure::from(&error)),
             ended_at: self.clock.now(),
+            decided,
         };
         let row = accepted.end(Vec::new(), end).await?;
         self.watchers.end(row.id, || view(&row));

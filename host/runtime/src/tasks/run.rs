@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use troupe_core::audit::AuditEntry;
 use troupe_core::view::{TaskFailure, TaskStatus};
 use troupe_core::{Code, Digest, Error, Result, TaskId, TenantId, Timestamp, limits};
 use troupe_sandbox::{Facts, Invocation, Recording, Stop, StopReason};
-use troupe_store::{JournalHead, JournalRow, Lease, Pin, TaskEnd, TaskRow};
+use troupe_store::{Decided, JournalHead, JournalRow, Lease, Pin, TaskEnd, TaskRow};
 
 use super::accepted::Accepted;
 use super::ledger::{StoreLedger, journalled};
@@ -33,7 +34,8 @@ pub(super) struct Seat {
 
 /// The last commit of a run.
 #[derive(Debug, Clone)]
-enum Last {
+#[expect(clippy::large_enum_variant, reason = "there is one for a run, and most are ends")]
+pub(super) enum Last {
     End(TaskEnd),
     /// The task is taken up again at this time.
     Suspension(Timestamp),
@@ -262,7 +264,8 @@ impl Runtime {
             Some(until) => Last::Suspension(until.min(latest(&row, &head))),
             None => {
                 let (status, output, failure) = ended_as(&route, row.skill.as_str(), outcome.result).await;
-                Last::End(TaskEnd { status, output, failure, ended_at: self.clock.now() })
+                let ended_at = self.clock.now();
+                Last::End(TaskEnd { status, output, failure, ended_at, decided: Decided::default() })
             }
         };
         drop(slot);
@@ -272,8 +275,9 @@ impl Runtime {
             accepted.give_up().await;
             Err(StopReason::Lost.error())
         } else {
-            let journal = outcome.rows.into_iter().map(journalled).collect();
-            self.keep_last(&accepted, journal, last, entered).await
+            let journal: Vec<JournalRow> = outcome.rows.into_iter().map(journalled).collect();
+            let decisions = (outcome.decisions, outcome.usage.secret_echoes);
+            self.keep_last(&accepted, journal, last, decisions, entered).await
         };
         drop(place);
         if let Ok(row) = &kept {
@@ -282,7 +286,8 @@ impl Runtime {
         kept
     }
 
-    /// Makes the last commit of a run. A disk that is full and a store that is busy are
+    /// Makes the last commit of a run, in which `decisions` were made and so many secrets came
+    /// back. A disk that is full and a store that is busy are
     /// waited out for a while; what is on disk of a task whose last commit is not kept even
     /// then is settled when its lease is over.
     async fn keep_last(
@@ -290,15 +295,20 @@ impl Runtime {
         accepted: &Accepted,
         journal: Vec<JournalRow>,
         mut last: Last,
+        decisions: (Vec<AuditEntry>, u64),
         entered: Entered,
     ) -> Result<TaskRow> {
         let until = tokio::time::Instant::now() + limits::TASK_END_TIME_MAX;
         let mut entered = Some(entered);
         let mut pause = END_PAUSE_MIN;
+        let mut decided = self.decided(accepted, &last, &decisions, &journal).await;
         loop {
             let kept = match last.clone() {
-                Last::End(end) => accepted.end(journal.clone(), end).await,
-                Last::Suspension(until) => accepted.suspend(journal.clone(), until).await,
+                Last::End(end) => {
+                    let decided = decided.clone();
+                    accepted.end(journal.clone(), TaskEnd { decided, ..end }).await
+                }
+                Last::Suspension(until) => accepted.suspend(journal.clone(), until, decided.clone()).await,
             };
             let error = match kept {
                 Ok(row) => return Ok(row),
@@ -310,7 +320,14 @@ impl Runtime {
                 // Somebody asked for its end in the moment in which it left off.
                 let failure = Some(TaskFailure::from(&error));
                 let ended_at = self.clock.now();
-                last = Last::End(TaskEnd { status: TaskStatus::Cancelled, output: None, failure, ended_at });
+                last = Last::End(TaskEnd {
+                    status: TaskStatus::Cancelled,
+                    output: None,
+                    failure,
+                    ended_at,
+                    decided: Decided::default(),
+                });
+                decided = self.decided(accepted, &last, &decisions, &journal).await;
                 continue;
             }
             let (tenant, task) = (&accepted.pin.tenant, accepted.pin.task);

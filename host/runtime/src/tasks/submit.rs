@@ -7,11 +7,11 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 use troupe_core::view::{Durability, NewTask, TaskStatus, TaskView};
 use troupe_core::{Caller, Code, Effect, Error, Result, Scope, SkillName, TaskId, TenantId, limits};
-use troupe_sandbox::StopReason;
+use troupe_sandbox::{Stop, StopReason};
 use troupe_store::{Creation, TaskRow, task_not_found};
 
 use super::accepted::Accepted;
-use super::leases::call_name;
+use super::decided::READING;
 use super::query::{view, view_for};
 use super::waits::Wait;
 use super::watch::TaskEvent;
@@ -76,7 +76,7 @@ impl Runtime {
     /// [`Code::TaskNotFound`]; [`Code::TaskEnded`] if there is nothing left to cancel.
     pub async fn cancel(&self, caller: &Caller, task: TaskId) -> Result<TaskView> {
         caller.require(Scope::Run)?;
-        let row = self.store.cancel(&caller.tenant, task, call_name).await?;
+        let row = self.store.cancel(&caller.tenant, task, READING).await?;
         self.workers.stop(&caller.tenant, task, StopReason::Cancelled);
         if row.status.is_final() {
             self.queue.remove(task);
@@ -142,11 +142,15 @@ impl Runtime {
         let seat = self.seat(&row, self.slot(&row, wait).await?)?;
         let (row, pin, head) = self.begin_attempt(row, seat.route())?;
         let accepted = Arc::new(Accepted::fleeting(self.store.clone(), pin, head.clone(), row.clone()));
-        let run = self.run_attempt(accepted, row, head, seat, None);
+        // Dropped with this future: whoever goes away or waits no longer ends the task, and what was
+        // decided in it is told the audit all the same.
+        let _ended = StopOnDrop(seat.stop.clone());
+        let runtime = self.clone();
+        let run = tokio::spawn(async move { runtime.run_attempt(accepted, row, head, seat, None).await });
         let row = tokio::time::timeout_at(until, run).await.map_err(|_| {
             Error::new(Code::LimitDeadline, "the task did not end within its wait, and nothing of it is kept")
         })?;
-        Ok(Submitted { task: view(&row?), is_new: true })
+        Ok(Submitted { task: view(&row.map_err(Error::internal)??), is_new: true })
     }
 
     /// An awaited call: it is kept when it writes, when its wait ends, or with its end.
@@ -247,6 +251,15 @@ impl Runtime {
         let task = self.ended(&caller.tenant, task, wait.min(limits::WAIT_MAX), None).await?;
         self.check_caller(caller).await?;
         Ok(task)
+    }
+}
+
+/// Ends an invocation when it is dropped, unless it has ended.
+struct StopOnDrop(Stop);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.now(StopReason::Cancelled);
     }
 }
 

@@ -35,6 +35,9 @@ pub struct HttpCall {
     /// Whether sending it again is the same as sending it once: a header carries a token
     /// that stays the same when the invocation resumes.
     pub repeatable: bool,
+    /// The secrets that the host placed in it, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<String>,
 }
 
 /// A request's body.

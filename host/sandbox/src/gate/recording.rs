@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use troupe_core::{Code, Error, Result, Timestamp};
 
+use super::decisions::Decisions;
 use super::{Answer, Call, HttpCall, JournalRow, Matching};
 
 /// More bytes than the answer of a wait has.
@@ -109,6 +110,11 @@ impl Recording {
     /// Bytes of the rows, if the invocation goes on after them.
     pub(crate) fn bytes_gone_on_from(&self) -> u64 {
         if self.then == Then::GoOn { self.bytes } else { 0 }
+    }
+
+    /// What was decided before, if the invocation goes on after it.
+    pub(super) fn decisions(&self) -> Decisions {
+        if self.then == Then::GoOn { Decisions::of(self.lock().ahead.values()) } else { Decisions::default() }
     }
 
     /// A recording that another release is tried on. It answers every call, and none is

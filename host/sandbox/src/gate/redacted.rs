@@ -51,6 +51,7 @@ mod tests {
                 credential: Some("aws:secret".to_owned()),
                 action: action.map(str::to_owned),
                 repeatable: false,
+                secrets: Vec::new(),
             })
         };
         assert_eq!(left(&http("POST", Some("ec2:StopInstances"))), "http POST (ec2:StopInstances)");

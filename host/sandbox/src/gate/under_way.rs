@@ -5,7 +5,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use troupe_core::{Code, Error, Kind, Result, Timestamp, limits};
+use troupe_core::{Code, Error, Result, Timestamp, limits};
 
 use super::budget::Seats;
 use super::call::encode;
@@ -105,10 +105,14 @@ impl Gate {
     /// # Errors
     /// A store that cannot go on.
     pub(crate) async fn begin_http(&self, number: u64, call: HttpCall, write: bool) -> Result<bool> {
-        let row = JournalRow { number, at: self.now(), call: encode(&Call::Http(call)), answer: Vec::new(), write };
+        let call = Call::Http(call);
+        let row = JournalRow { number, at: self.now(), call: encode(&call), answer: Vec::new(), write };
         self.meter(&row);
         if !self.waiting().know(row.clone()) {
             return Ok(false);
+        }
+        if let Call::Http(call) = &call {
+            self.decisions().used(call);
         }
         self.bound_undelivered();
         if write {
@@ -126,11 +130,11 @@ impl Gate {
         if matches!(answer, Answer::HttpStreamed(_)) {
             self.0.streamed.store(true, Ordering::Relaxed);
         }
-        if let Answer::HttpFailed(failure) = answer
-            && failure.error().code.kind() == Kind::Denied
+        if matches!(answer, Answer::HttpFailed(_))
+            && let Some(call) = self.waiting().call_of(number)
+            && let Ok(call) = Call::decode(&call)
         {
-            // Where it leads was known only on the way.
-            self.0.denied.fetch_add(1, Ordering::Relaxed);
+            self.tell_denied(&call, answer);
         }
         let answer = answer.encode();
         self.0.journalled.fetch_add(answer.len() as u64, Ordering::Relaxed);
@@ -145,12 +149,9 @@ impl Gate {
 
     /// Notes that a request was not sent.
     pub(crate) fn refuse_http(&self, number: u64, call: HttpCall, why: &Error) {
-        if why.code.kind() == Kind::Denied {
-            self.0.denied.fetch_add(1, Ordering::Relaxed);
-        }
-        let answer = Answer::HttpFailed(HttpFailure::new(why));
-        let call = encode(&Call::Http(call));
-        let row = JournalRow { number, at: self.now(), call, answer: answer.encode(), write: false };
+        let (call, answer) = (Call::Http(call), Answer::HttpFailed(HttpFailure::new(why)));
+        self.tell_denied(&call, &answer);
+        let row = JournalRow { number, at: self.now(), call: encode(&call), answer: answer.encode(), write: false };
         self.meter(&row);
         self.waiting().know(row);
         self.bound_undelivered();

@@ -111,6 +111,11 @@ impl Waiting {
         }
     }
 
+    /// The encoded call that was made under a number, if it is open.
+    pub(super) fn call_of(&self, number: u64) -> Option<Vec<u8>> {
+        self.open.get(&number).map(|open| open.row.call.clone())
+    }
+
     /// Notes that a commit took the call's row: its intent, and the second time its answer.
     pub(super) fn committed(&mut self, number: u64) {
         let Some(open) = self.open.get_mut(&number) else { return };

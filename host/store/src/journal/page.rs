@@ -11,7 +11,7 @@ use troupe_core::{Result, TaskId, TenantId, limits};
 use super::{JournalHead, JournalRow, read_head, read_row};
 use crate::Store;
 use crate::fault::Done;
-use crate::rows::Columns as _;
+use crate::rows::{Columns as _, number};
 
 /// What a row is read from.
 const ROW: &str = "number, at, call, call_body, calls.bytes as call_bytes,
@@ -73,7 +73,8 @@ impl Store {
     }
 }
 
-type Attempt<'a> = (&'a TenantId, TaskId, u32);
+/// An attempt of a task: whose, which, and its number.
+pub(crate) type Attempt<'a> = (&'a TenantId, TaskId, u32);
 
 async fn whole(
     connection: &mut SqliteConnection,
@@ -114,6 +115,19 @@ async fn page(
     snapshot.commit().await?;
     let next = last.filter(|_| measured.len() > rows.len());
     Ok(Some((head, rows, next)))
+}
+
+/// Reads at most `limit` rows after the one numbered `after`, by number, in the caller's
+/// transaction.
+pub(crate) async fn rows(
+    connection: &mut SqliteConnection,
+    of: Attempt<'_>,
+    after: Option<u64>,
+    limit: i64,
+) -> Done<Vec<JournalRow>> {
+    let after = after.map(number).transpose()?.unwrap_or(-1);
+    let rows = select(ROW, of, after, limit).build().fetch_all(connection).await?;
+    rows.iter().map(read_row).collect()
 }
 
 async fn head(connection: &mut SqliteConnection, (tenant, task, attempt): Attempt<'_>) -> Done<Option<JournalHead>> {

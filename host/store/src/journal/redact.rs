@@ -11,6 +11,7 @@
 //! A long read keeps the log from being emptied: whoever drops journals tries again.
 
 use sqlx::sqlite::SqliteRow;
+use troupe_core::audit::{AuditEntry, AuditKind};
 use troupe_core::view::TaskFailure;
 use troupe_core::{Code, Error, Result, TaskId, TenantId};
 
@@ -37,13 +38,14 @@ type Place = (i64, i64);
 
 impl Store {
     /// Redacts the journals of a task that has ended, and returns the task. Tells the feed
-    /// `task.redacted`.
+    /// `task.redacted`, and the audit who asked for it; one that goes on with what was asked
+    /// before names nobody.
     ///
     /// # Errors
     /// [`Code::TaskNotFound`]; [`Code::TaskNotEnded`].
-    pub async fn redact(&self, tenant: &TenantId, task: TaskId, redact: Redact) -> Result<TaskRow> {
-        let of = tenant.clone();
-        self.write(move |tx| Box::pin(begin(tx, of, task, redact.documents))).await?;
+    pub async fn redact(&self, tenant: &TenantId, task: TaskId, redact: Redact, by: Option<&str>) -> Result<TaskRow> {
+        let (of, by) = (tenant.clone(), by.map(str::to_owned));
+        self.write(move |tx| Box::pin(begin(tx, of, task, redact.documents, by))).await?;
         let mut place = Some((0, 0));
         while let Some(after) = place {
             let of = tenant.clone();
@@ -71,7 +73,7 @@ impl Store {
     }
 }
 
-async fn begin(tx: &mut Tx, tenant: TenantId, task: TaskId, documents: bool) -> Done<()> {
+async fn begin(tx: &mut Tx, tenant: TenantId, task: TaskId, documents: bool, by: Option<String>) -> Done<()> {
     let Some(row) = find_task(&mut tx.connection, &tenant, task).await? else {
         return Err(task_not_found(task).into());
     };
@@ -87,6 +89,10 @@ async fn begin(tx: &mut Tx, tenant: TenantId, task: TaskId, documents: bool) -> 
     .bind(task.to_string())
     .execute(&mut tx.connection)
     .await?;
+    if by.is_some() {
+        let entry = AuditEntry::new(AuditKind::Redacted).by(by.as_deref()).of(&row.agent).with("documents", documents);
+        tx.audit(&tenant, AuditEntry { invocation: Some((task, row.attempt)), ..entry }).await?;
+    }
     if documents { forget_documents(tx, row).await } else { Ok(()) }
 }
 

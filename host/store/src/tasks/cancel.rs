@@ -3,22 +3,22 @@
 use troupe_core::view::{TaskFailure, TaskStatus};
 use troupe_core::{Code, Error, Result, TaskId, TenantId};
 
-use super::{TaskEnd, TaskRow, claim, end, recover, row};
+use super::{Reading, TaskEnd, TaskRow, claim, end, recover, row};
 use crate::Store;
+use crate::audit::Decided;
 use crate::fault::{Done, Failed};
 use crate::rows::Columns as _;
 use crate::writer::Tx;
 
 impl Store {
     /// Cancels a task. One that does not run ends at once; of one that runs, the wish is
-    /// noted for whoever runs it, and its row is returned as it stands. `name` says what a
-    /// journalled call is called.
+    /// noted for whoever runs it, and its row is returned as it stands.
     ///
     /// # Errors
     /// [`Code::TaskEnded`] when it has ended, [`Code::TaskNotFound`].
-    pub async fn cancel(&self, tenant: &TenantId, task: TaskId, name: fn(&[u8]) -> String) -> Result<TaskRow> {
+    pub async fn cancel(&self, tenant: &TenantId, task: TaskId, reading: Reading) -> Result<TaskRow> {
         let tenant = tenant.clone();
-        self.write(move |tx| Box::pin(cancel(tx, tenant, task, name))).await
+        self.write(move |tx| Box::pin(cancel(tx, tenant, task, reading))).await
     }
 
     /// Lists the tasks that `owner` runs and somebody has cancelled.
@@ -37,7 +37,7 @@ impl Store {
     }
 }
 
-async fn cancel(tx: &mut Tx, tenant: TenantId, task: TaskId, name: fn(&[u8]) -> String) -> Done<TaskRow> {
+async fn cancel(tx: &mut Tx, tenant: TenantId, task: TaskId, reading: Reading) -> Done<TaskRow> {
     let Some(found) = row::find(&mut tx.connection, &tenant, task).await? else {
         return Err(row::not_found(task).into());
     };
@@ -45,7 +45,7 @@ async fn cancel(tx: &mut Tx, tenant: TenantId, task: TaskId, name: fn(&[u8]) -> 
         return Err(claim::ended(task, found.status).into());
     }
     if found.status != TaskStatus::Running {
-        return recover::cancel_interrupted(tx, &found, name).await;
+        return recover::cancel_interrupted(tx, &found, reading).await;
     }
     sqlx::query("update tasks set cancel_requested = 1 where tenant = $1 and id = $2")
         .bind(tenant.as_str())
@@ -56,14 +56,9 @@ async fn cancel(tx: &mut Tx, tenant: TenantId, task: TaskId, name: fn(&[u8]) -> 
 }
 
 /// Ends a task that nobody runs as cancelled.
-pub(super) async fn cancelled(tx: &mut Tx, tenant: &TenantId, task: TaskId) -> Done<TaskRow> {
+pub(super) async fn cancelled(tx: &mut Tx, tenant: &TenantId, task: TaskId, decided: Decided) -> Done<TaskRow> {
     let failure = TaskFailure::from(&Error::new(Code::Cancelled, "the task was cancelled while it did not run"));
     let ended_at = tx.now;
-    end::end(
-        tx,
-        tenant,
-        task,
-        TaskEnd { status: TaskStatus::Cancelled, output: None, failure: Some(failure), ended_at },
-    )
-    .await
+    let end = TaskEnd { status: TaskStatus::Cancelled, output: None, failure: Some(failure), ended_at, decided };
+    end::end(tx, tenant, task, end).await
 }

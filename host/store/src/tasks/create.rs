@@ -12,6 +12,7 @@ use troupe_core::{Code, Error, Result, TenantId, limits};
 
 use super::{TaskRow, fingerprint, row};
 use crate::Store;
+use crate::audit::{self, Decided};
 use crate::fault::Done;
 use crate::journal::{self, JournalHead, JournalRow, Kept};
 use crate::rows::Columns as _;
@@ -65,17 +66,23 @@ impl Store {
         self.write(move |tx| Box::pin(begin(tx, task, head))).await
     }
 
-    /// Accepts an awaited call that has ended, with its journal. Tells the feed
-    /// `task.created` and its end.
+    /// Accepts an awaited call that has ended, with its journal and what was decided in it. Tells
+    /// the feed `task.created` and its end.
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn record(&self, task: TaskRow, head: &JournalHead, journal: Vec<JournalRow>) -> Result<()> {
+    pub async fn record(
+        &self,
+        task: TaskRow,
+        head: &JournalHead,
+        journal: Vec<JournalRow>,
+        decided: Decided,
+    ) -> Result<()> {
         let fits = task.status.is_final() && task.lease.is_none();
         expect(&task, fits && task.idempotency_key.is_none())?;
         let head = head.clone();
         let journal = journal::packed(journal).await?.into_iter().map(Kept::fresh).collect();
-        self.write(move |tx| Box::pin(record(tx, task, head, journal))).await
+        self.write(move |tx| Box::pin(record(tx, task, head, journal, decided))).await
     }
 }
 
@@ -109,12 +116,13 @@ async fn begin(tx: &mut Tx, mut task: TaskRow, head: JournalHead) -> Done<TaskRo
     Ok(task)
 }
 
-async fn record(tx: &mut Tx, task: TaskRow, head: JournalHead, rows: Vec<Kept>) -> Done<()> {
+async fn record(tx: &mut Tx, task: TaskRow, head: JournalHead, rows: Vec<Kept>, decided: Decided) -> Done<()> {
     let request = fingerprint::of(task.agent.as_str(), task.skill.as_str(), &task.input)?;
     accept(tx, &task, &request).await?;
     journal::begin(tx, &task.tenant, task.id, task.attempt, &head).await?;
     journal::append(tx, &task.tenant, task.id, task.attempt, &rows).await?;
-    tell(tx, &task).await
+    tell(tx, &task).await?;
+    audit::attempt(tx, &task, decided).await
 }
 
 async fn accept(tx: &mut Tx, task: &TaskRow, request: &str) -> Done<()> {

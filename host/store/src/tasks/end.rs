@@ -4,6 +4,7 @@ use troupe_core::view::{TaskFailure, TaskStatus};
 use troupe_core::{Error, TaskId, TenantId, Timestamp};
 
 use super::{TaskRow, create, row};
+use crate::audit::{self, Decided};
 use crate::fault::Done;
 use crate::rows::json;
 use crate::writer::Tx;
@@ -19,9 +20,12 @@ pub struct TaskEnd {
     pub failure: Option<TaskFailure>,
     /// When.
     pub ended_at: Timestamp,
+    /// What was decided in its last attempt.
+    pub decided: Decided,
 }
 
-/// Ends a task that has not ended: writes the outcome, gives up the lease, tells the feed.
+/// Ends a task that has not ended: writes the outcome, gives up the lease, tells the feed and
+/// the audit.
 pub(super) async fn end(tx: &mut Tx, tenant: &TenantId, task: TaskId, end: TaskEnd) -> Done<TaskRow> {
     if !end.status.is_final() {
         return Err(Error::internal(format!("task {task}: {} is not an end", end.status.as_str())).into());
@@ -42,5 +46,6 @@ pub(super) async fn end(tx: &mut Tx, tenant: &TenantId, task: TaskId, end: TaskE
     .await?;
     let task = row::read(&ended)?;
     create::tell(tx, &task).await?;
+    audit::attempt(tx, &task, end.decided).await?;
     Ok(task)
 }

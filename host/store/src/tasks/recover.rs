@@ -13,8 +13,9 @@ use sqlx::sqlite::SqliteRow;
 use troupe_core::view::{TaskFailure, TaskStatus};
 use troupe_core::{Code, Error, Result, TaskId, TenantId, Timestamp, limits};
 
-use super::{Pin, TaskEnd, TaskRow, cancel, commit, create, end, row};
+use super::{Pin, Reading, TaskEnd, TaskRow, cancel, commit, create, end, row};
 use crate::Store;
+use crate::audit::{self, Decided};
 use crate::fault::{Done, Failed};
 use crate::journal;
 use crate::rows::Columns as _;
@@ -42,24 +43,24 @@ impl Recovered {
 
 impl Store {
     /// Settles every running task of another owner than `owner`, in one commit. The caller
-    /// knows that the other owners are dead. `name` says what a journalled call is called.
+    /// knows that the other owners are dead.
     ///
     /// # Errors
     /// When the store is unavailable; then nothing has changed.
-    pub async fn recover(&self, owner: &str, name: fn(&[u8]) -> String) -> Result<Recovered> {
+    pub async fn recover(&self, owner: &str, reading: Reading) -> Result<Recovered> {
         let owner = owner.to_owned();
-        self.write(move |tx| Box::pin(recover(tx, owner, name))).await
+        self.write(move |tx| Box::pin(recover(tx, owner, reading))).await
     }
 
     /// Gives up an attempt that cannot be resumed: the task is pending, as if it had not been
-    /// begun. One that has written anything by now is not given up; then nothing changes, and
-    /// the answer is no.
+    /// begun, and the audit is told what was decided in it. One that has written anything by now
+    /// is not given up; then nothing changes, and the answer is no.
     ///
     /// # Errors
     /// Those of [`Store::commit`].
-    pub async fn start_over(&self, pin: &Pin) -> Result<bool> {
+    pub async fn start_over(&self, pin: &Pin, decided: Decided) -> Result<bool> {
         let pin = pin.clone();
-        self.write(move |tx| Box::pin(start_over(tx, pin))).await
+        self.write(move |tx| Box::pin(start_over(tx, pin, decided))).await
     }
 
     /// Lists the tasks that `owner` is said to run and whose lease ended before now.
@@ -79,22 +80,17 @@ impl Store {
     }
 
     /// Settles those of `tasks` whose lease of `owner` has ended, in one commit. The caller
-    /// knows that nothing of them runs. `name` says what a journalled call is called.
+    /// knows that nothing of them runs.
     ///
     /// # Errors
     /// When the store is unavailable; then nothing has changed.
-    pub async fn settle(
-        &self,
-        owner: &str,
-        tasks: Vec<(TenantId, TaskId)>,
-        name: fn(&[u8]) -> String,
-    ) -> Result<Recovered> {
+    pub async fn settle(&self, owner: &str, tasks: Vec<(TenantId, TaskId)>, reading: Reading) -> Result<Recovered> {
         let owner = owner.to_owned();
-        self.write(move |tx| Box::pin(settle(tx, owner, tasks, name))).await
+        self.write(move |tx| Box::pin(settle(tx, owner, tasks, reading))).await
     }
 }
 
-async fn recover(tx: &mut Tx, owner: String, name: fn(&[u8]) -> String) -> Done<Recovered> {
+async fn recover(tx: &mut Tx, owner: String, reading: Reading) -> Done<Recovered> {
     let orphans = sqlx::query(
         "select tenant, id, attempt, lease_number - suspended_lease as times, cancel_requested from tasks
          where status = 'running' and (lease_owner is null or lease_owner <> $1)
@@ -103,15 +99,10 @@ async fn recover(tx: &mut Tx, owner: String, name: fn(&[u8]) -> String) -> Done<
     .bind(owner)
     .fetch_all(&mut tx.connection)
     .await?;
-    settle_rows(tx, &orphans, name).await
+    settle_rows(tx, &orphans, reading).await
 }
 
-async fn settle(
-    tx: &mut Tx,
-    owner: String,
-    tasks: Vec<(TenantId, TaskId)>,
-    name: fn(&[u8]) -> String,
-) -> Done<Recovered> {
+async fn settle(tx: &mut Tx, owner: String, tasks: Vec<(TenantId, TaskId)>, reading: Reading) -> Done<Recovered> {
     let mut orphans = Vec::with_capacity(tasks.len());
     for (tenant, task) in tasks {
         let orphan = sqlx::query(
@@ -126,10 +117,10 @@ async fn settle(
         .await?;
         orphans.extend(orphan);
     }
-    settle_rows(tx, &orphans, name).await
+    settle_rows(tx, &orphans, reading).await
 }
 
-async fn settle_rows(tx: &mut Tx, orphans: &[SqliteRow], name: fn(&[u8]) -> String) -> Done<Recovered> {
+async fn settle_rows(tx: &mut Tx, orphans: &[SqliteRow], reading: Reading) -> Done<Recovered> {
     let mut recovered = Recovered::default();
     for orphan in orphans {
         let (tenant, task): (TenantId, TaskId) = (orphan.parsed("tenant")?, orphan.parsed("id")?);
@@ -140,17 +131,18 @@ async fn settle_rows(tx: &mut Tx, orphans: &[SqliteRow], name: fn(&[u8]) -> Stri
             recovered.resume.push((tenant, task));
             continue;
         }
+        let decided = reading.decided(&mut tx.connection, &tenant, task, attempt).await?;
         match last_write(&mut tx.connection, &tenant, task, attempt).await? {
             Some(write) if !cancelled || !write.answered => {
-                doubt(tx, &tenant, task, &write, name).await?;
+                doubt(tx, &tenant, task, &write, reading, decided).await?;
                 recovered.in_doubt.push((tenant, task));
             }
             _ if cancelled => {
-                cancel::cancelled(tx, &tenant, task).await?;
+                cancel::cancelled(tx, &tenant, task, decided).await?;
                 recovered.cancelled.push((tenant, task));
             }
             _ => {
-                give_up(tx, &tenant, task, times).await?;
+                give_up(tx, &tenant, task, times, decided).await?;
                 recovered.failed.push((tenant, task));
             }
         }
@@ -160,10 +152,11 @@ async fn settle_rows(tx: &mut Tx, orphans: &[SqliteRow], name: fn(&[u8]) -> Stri
 
 /// Cancels an interrupted task, unless a write of it may have taken effect: then it ends in
 /// doubt.
-pub(super) async fn cancel_interrupted(tx: &mut Tx, task: &TaskRow, name: fn(&[u8]) -> String) -> Done<TaskRow> {
+pub(super) async fn cancel_interrupted(tx: &mut Tx, task: &TaskRow, reading: Reading) -> Done<TaskRow> {
+    let decided = reading.decided(&mut tx.connection, &task.tenant, task.id, task.attempt).await?;
     match last_write(&mut tx.connection, &task.tenant, task.id, task.attempt).await? {
-        Some(write) if !write.answered => doubt(tx, &task.tenant, task.id, &write, name).await,
-        _ => cancel::cancelled(tx, &task.tenant, task.id).await,
+        Some(write) if !write.answered => doubt(tx, &task.tenant, task.id, &write, reading, decided).await,
+        _ => cancel::cancelled(tx, &task.tenant, task.id, decided).await,
     }
 }
 
@@ -200,9 +193,10 @@ async fn doubt(
     tenant: &TenantId,
     task: TaskId,
     write: &Write,
-    name: fn(&[u8]) -> String,
+    reading: Reading,
+    decided: Decided,
 ) -> Done<TaskRow> {
-    let call = name(&write.call);
+    let call = (reading.name)(&write.call);
     let message = if write.answered {
         format!("the host stopped after {call} had taken effect; check what is left to do before it is asked for again")
     } else {
@@ -210,17 +204,23 @@ async fn doubt(
     };
     let error = Error::new(Code::InDoubt, message).with("call", call).with("number", write.number);
     let ended_at = tx.now;
-    let end = TaskEnd { status: TaskStatus::InDoubt, output: None, failure: Some(TaskFailure::from(&error)), ended_at };
+    let end = TaskEnd {
+        status: TaskStatus::InDoubt,
+        output: None,
+        failure: Some(TaskFailure::from(&error)),
+        ended_at,
+        decided,
+    };
     end::end(tx, tenant, task, end).await
 }
 
-async fn give_up(tx: &mut Tx, tenant: &TenantId, task: TaskId, times: u64) -> Done<TaskRow> {
+async fn give_up(tx: &mut Tx, tenant: &TenantId, task: TaskId, times: u64, decided: Decided) -> Done<TaskRow> {
     let message = format!(
         "the task was interrupted {times} times, so it is not taken up again; \
          if it may be what stops the host, look into its agent, else ask for it once more"
     );
     let failure = TaskFailure::from(&Error::new(Code::LimitAttempts, message).with("times", times));
-    let end = TaskEnd { status: TaskStatus::Failed, output: None, failure: Some(failure), ended_at: tx.now };
+    let end = TaskEnd { status: TaskStatus::Failed, output: None, failure: Some(failure), ended_at: tx.now, decided };
     end::end(tx, tenant, task, end).await
 }
 
@@ -238,10 +238,13 @@ async fn resume(tx: &mut Tx, tenant: &TenantId, task: TaskId) -> Done<()> {
 }
 
 /// The next claim makes a new attempt on the release that serves then.
-async fn start_over(tx: &mut Tx, pin: Pin) -> Done<bool> {
+async fn start_over(tx: &mut Tx, pin: Pin, decided: Decided) -> Done<bool> {
     commit::check(tx, &pin).await?;
     if last_write(&mut tx.connection, &pin.tenant, pin.task, pin.attempt).await?.is_some() {
         return Ok(false);
+    }
+    if let Some(task) = row::find(&mut tx.connection, &pin.tenant, pin.task).await? {
+        audit::attempt(tx, &task, decided).await?;
     }
     pend(
         tx,

@@ -11,6 +11,7 @@ use troupe_core::{Code, Error, Result, TaskId, TenantId, Timestamp};
 
 use super::{Pending, Pin, TaskRow, claim, commit, create, row};
 use crate::Store;
+use crate::audit::{self, Decided};
 use crate::fault::{Done, Failed};
 use crate::journal::{self, JournalRow, Kept};
 use crate::rows::Columns as _;
@@ -32,16 +33,22 @@ const BY_TENANT: &str = "select tenant, count(*) as count
      group by tenant";
 
 impl Store {
-    /// Suspends a running task until `until`, with the rows that its invocation leaves, and
-    /// gives its lease up; returns it as it then is. Tells the feed `task.suspended`.
+    /// Suspends a running task until `until`, with the rows that its invocation leaves and what
+    /// of its decisions they do not tell, and gives its lease up; returns it as it then is. Tells the feed `task.suspended`.
     ///
     /// # Errors
     /// Nothing is written on any of them. Those of [`Store::commit`]; [`Code::Cancelled`] also
     /// when somebody has asked for the task's end.
-    pub async fn suspend(&self, pin: &Pin, journal: Vec<JournalRow>, until: Timestamp) -> Result<TaskRow> {
+    pub async fn suspend(
+        &self,
+        pin: &Pin,
+        journal: Vec<JournalRow>,
+        until: Timestamp,
+        decided: Decided,
+    ) -> Result<TaskRow> {
         let pin = pin.clone();
         let journal = journal::packed(journal).await?;
-        self.write(move |tx| Box::pin(suspend(tx, pin, journal, until))).await
+        self.write(move |tx| Box::pin(suspend(tx, pin, journal, until, decided))).await
     }
 
     /// Makes at most `limit` suspended tasks whose time has come pending, the longest due
@@ -72,7 +79,7 @@ impl Store {
     }
 }
 
-async fn suspend(tx: &mut Tx, pin: Pin, journal: Vec<Kept>, until: Timestamp) -> Done<TaskRow> {
+async fn suspend(tx: &mut Tx, pin: Pin, journal: Vec<Kept>, until: Timestamp, decided: Decided) -> Done<TaskRow> {
     commit::check(tx, &pin).await?;
     let suspended = sqlx::query(
         "update tasks set status = 'suspended', wake_at = $3, suspended_lease = lease_number,
@@ -91,6 +98,7 @@ async fn suspend(tx: &mut Tx, pin: Pin, journal: Vec<Kept>, until: Timestamp) ->
     journal::append(tx, &pin.tenant, pin.task, pin.attempt, &journal).await?;
     let task = row::read(&suspended)?;
     create::tell(tx, &task).await?;
+    audit::attempt(tx, &task, decided).await?;
     Ok(task)
 }
 

@@ -14,10 +14,10 @@ fn configure(json: &str) -> RouteChange {
 #[tokio::test]
 async fn every_change_is_a_new_epoch_and_every_document_a_new_revision() {
     let home = Home::open().await;
-    home.store.publish(&tenant(), release("aws@1.0.0", "one")).await.unwrap();
-    home.store.publish(&tenant(), release("aws@2.0.0", "two")).await.unwrap();
+    home.store.publish(&tenant(), release("aws@1.0.0", "one"), None).await.unwrap();
+    home.store.publish(&tenant(), release("aws@2.0.0", "two"), None).await.unwrap();
     let (tenant, agent) = (tenant(), agent());
-    let change = |expected, change| home.store.change_route(&tenant, &agent, expected, change);
+    let change = |expected, change| home.store.change_route(&tenant, &agent, expected, change, None);
 
     let first = change(Some(0), serve("1.0.0", "one")).await.unwrap();
     assert_eq!((first.epoch, first.configuration_revision, first.grants_revision), (1, 0, 0));
@@ -53,11 +53,11 @@ async fn every_change_is_a_new_epoch_and_every_document_a_new_revision() {
 async fn a_change_that_looked_at_an_older_epoch_changes_nothing() {
     let home = Home::open().await;
     home.deploy().await;
-    home.store.change_route(&tenant(), &agent(), Some(1), configure("{}")).await.unwrap();
+    home.store.change_route(&tenant(), &agent(), Some(1), configure("{}"), None).await.unwrap();
     let events = home.kinds().await;
     for stale in [0, 1, 3] {
         let error =
-            home.store.change_route(&tenant(), &agent(), Some(stale), configure(r#"{"x":1}"#)).await.unwrap_err();
+            home.store.change_route(&tenant(), &agent(), Some(stale), configure(r#"{"x":1}"#), None).await.unwrap_err();
         assert_eq!(error.code, Code::SwapConflict);
         assert_eq!(error.details["epoch"], 2);
         insta::allow_duplicates! { insta::assert_snapshot!(error, @"the deployment of aws is at epoch 2 now; look at it again, then repeat"); }
@@ -75,7 +75,7 @@ async fn of_many_changes_that_looked_at_the_same_epoch_exactly_one_is_made() {
     for n in 0..16 {
         let store = home.store.clone();
         let change = configure(&format!(r#"{{"n":{n}}}"#));
-        attempts.spawn(async move { store.change_route(&tenant(), &agent(), Some(1), change).await });
+        attempts.spawn(async move { store.change_route(&tenant(), &agent(), Some(1), change, None).await });
     }
     assert_eq!(attempts.join_all().await.iter().filter(|result| result.is_ok()).count(), 1);
     assert_eq!(home.store.deployment(&tenant(), &agent()).await.unwrap().unwrap().epoch, 2);
@@ -86,7 +86,7 @@ async fn only_what_is_published_with_that_digest_can_serve() {
     let home = Home::open().await;
     home.deploy().await;
     for change in [serve("9.9.9", "one"), serve("1.0.0", "other bytes")] {
-        let error = home.store.change_route(&tenant(), &agent(), None, change).await.unwrap_err();
+        let error = home.store.change_route(&tenant(), &agent(), None, change, None).await.unwrap_err();
         assert_eq!(error.code, Code::ReleaseNotFound);
     }
     assert_eq!(home.store.deployment(&tenant(), &agent()).await.unwrap().unwrap().epoch, 1);
@@ -95,11 +95,11 @@ async fn only_what_is_published_with_that_digest_can_serve() {
 #[tokio::test]
 async fn what_is_not_deployed_cannot_be_configured() {
     let home = Home::open().await;
-    let error = home.store.change_route(&tenant(), &agent(), None, configure("{}")).await.unwrap_err();
+    let error = home.store.change_route(&tenant(), &agent(), None, configure("{}"), None).await.unwrap_err();
     assert_eq!(error.code, Code::DeploymentNotFound);
     insta::assert_snapshot!(error, @"agent aws is not deployed; deploy it first");
-    home.store.publish(&tenant(), release("aws@1.0.0", "one")).await.unwrap();
-    let error = home.store.change_route(&tenant(), &agent(), Some(4), serve("1.0.0", "one")).await.unwrap_err();
+    home.store.publish(&tenant(), release("aws@1.0.0", "one"), None).await.unwrap();
+    let error = home.store.change_route(&tenant(), &agent(), Some(4), serve("1.0.0", "one"), None).await.unwrap_err();
     assert_eq!((error.code, error.details["epoch"].as_u64()), (Code::SwapConflict, Some(0)));
 }
 
@@ -107,7 +107,7 @@ async fn what_is_not_deployed_cannot_be_configured() {
 async fn a_change_of_nothing_is_no_new_epoch() {
     let home = Home::open().await;
     home.deploy().await;
-    let row = home.store.change_route(&tenant(), &agent(), Some(1), RouteChange::default()).await.unwrap();
+    let row = home.store.change_route(&tenant(), &agent(), Some(1), RouteChange::default(), None).await.unwrap();
     assert_eq!(row.epoch, 1);
     assert_eq!(home.kinds().await, ["release.published", "deployment.created"]);
 }

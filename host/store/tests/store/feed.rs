@@ -10,7 +10,7 @@ use crate::support::{Home, agent, id, pending, release, row, rows_only, set, ten
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn numbers_have_no_gaps_under_many_writers_some_of_which_fail() {
     let home = Home::open().await;
-    home.store.publish(&tenant(), release("aws@1.0.0", "one")).await.unwrap();
+    home.store.publish(&tenant(), release("aws@1.0.0", "one"), None).await.unwrap();
     let broken = home.running(9_999).await;
     home.store.commit(rows_only(&broken, vec![row(1, false)])).await.unwrap();
     let mut writers = tokio::task::JoinSet::new();
@@ -19,7 +19,7 @@ async fn numbers_have_no_gaps_under_many_writers_some_of_which_fail() {
         writers.spawn(async move {
             for n in 0..8 {
                 let tenant = tenant();
-                let other = store.publish(&tenant, release("aws@1.0.0", "two"));
+                let other = store.publish(&tenant, release("aws@1.0.0", "two"), None);
                 // Writes state, then fails at a journal row that has its answer.
                 let doomed = Commit {
                     write: Some((wide(set(&format!("k{writer}-{n}"), b"v")), row(2 + writer * 8 + n, true))),

@@ -1,6 +1,6 @@
 use troupe_core::Code;
 use troupe_core::view::{RanOn, TaskFailure, TaskStatus};
-use troupe_store::{Commit, JournalRow, Pin, StateOutcome, TaskEnd};
+use troupe_store::{Commit, Decided, JournalRow, Pin, StateOutcome, TaskEnd};
 
 use crate::support::{
     Home, OWNER, agent, begun, completed, each_write, ended, id, intent, pin, ran_on, row, rows_only, set, tenant, wide,
@@ -124,7 +124,7 @@ async fn a_long_journal_keeps_its_order() {
 async fn an_awaited_call_is_recorded_whole_in_one_commit() {
     let home = Home::open().await;
     let task = ended(1);
-    home.store.record(task.clone(), &home.head(), vec![row(1, false)]).await.unwrap();
+    home.store.record(task.clone(), &home.head(), vec![row(1, false)], Decided::default()).await.unwrap();
     assert_eq!(home.store.task(&tenant(), id(1)).await.unwrap(), Some(task));
     let (head, rows) = home.store.journal(&tenant(), id(1), 1).await.unwrap().unwrap();
     assert_eq!((head, rows), (home.head(), vec![row(1, false)]));
@@ -164,7 +164,7 @@ async fn a_later_epoch_of_the_route_leaves_what_runs_alone() {
     home.deploy().await;
     let pin = home.running(1).await;
     let change = troupe_store::RouteChange { configuration: Some("{}".into()), ..<_>::default() };
-    home.store.change_route(&tenant(), &agent(), Some(1), change).await.unwrap();
+    home.store.change_route(&tenant(), &agent(), Some(1), change, None).await.unwrap();
     home.store.commit(rows_only(&pin, vec![row(1, false)])).await.unwrap();
     let next = RanOn { epoch: 2, ..ran_on() };
     home.store.create_task(crate::support::pending(2)).await.unwrap();

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use troupe_core::{AgentName, Code, TenantId};
 use troupe_store::{StateOutcome, TaskFilter, TaskRow};
 
-use crate::support::{Home, OWNER, agent, each_write, id, name, pending, pin, ran_on, rows_only, set, tenant};
+use crate::support::{Home, OWNER, READING, agent, each_write, id, pending, pin, ran_on, rows_only, set, tenant};
 
 /// Keys made of what could mean something to a database.
 fn key() -> impl Strategy<Value = String> {
@@ -168,7 +168,7 @@ async fn another_tenants_rows_are_as_if_they_did_not_exist() {
     assert!(store.releases(&other, &agent()).await.unwrap().is_empty());
     let claimed = store.claim(&other, id(1), OWNER, &ran_on(), &home.head()).await;
     assert_eq!(claimed.unwrap_err().code, Code::TaskNotFound);
-    assert_eq!(store.cancel(&other, id(1), name).await.unwrap_err().code, Code::TaskNotFound);
+    assert_eq!(store.cancel(&other, id(1), READING).await.unwrap_err().code, Code::TaskNotFound);
     assert_eq!(store.renew(OWNER, &[(other.clone(), id(1), 1)]).await.unwrap(), [(other.clone(), id(1))]);
     let foreign = troupe_store::Pin { tenant: other.clone(), ..pin };
     assert_eq!(store.commit(rows_only(&foreign, Vec::new())).await.unwrap_err().code, Code::TaskNotFound);

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use sqlx::{Connection as _, SqliteConnection};
 use troupe_core::{Clock as _, Code, Digest, TaskId};
-use troupe_store::{Commit, DroppedJournals, JournalLimits, JournalRow, Redact, Withheld};
+use troupe_store::{Commit, Decided, DroppedJournals, JournalLimits, JournalRow, Redact, Withheld};
 
 use crate::support::{Home, begun, completed, ended, id, intent, pin, row, rows_only, set, tenant, wide};
 
@@ -49,8 +49,8 @@ async fn a_body_is_kept_once_however_often_it_comes_and_small_rows_are_left_alon
     let home = Home::open().await;
     let body = text(1);
     let rows: Vec<_> = (1..=20).map(|number| answered(number, &format!("answer {number}"), &body)).collect();
-    home.store.record(ended(1), &home.head(), rows.clone()).await.unwrap();
-    home.store.record(ended(2), &home.head(), rows.clone()).await.unwrap();
+    home.store.record(ended(1), &home.head(), rows.clone(), Decided::default(), Decided::default()).await.unwrap();
+    home.store.record(ended(2), &home.head(), rows.clone(), Decided::default(), Decided::default()).await.unwrap();
     assert_eq!((read(&home, id(1)).await, read(&home, id(2)).await), (rows.clone(), rows));
     assert_eq!(bodies(&home).await, 1);
     let bytes = home.store.journal_bytes(&tenant()).await.unwrap();
@@ -70,7 +70,7 @@ async fn a_journal_is_read_page_by_page_and_no_page_holds_more_than_fits() {
     };
     let long = (1..=4).map(|number| answered(number, "x", &noise(u32::try_from(number).unwrap())));
     let rows: Vec<_> = long.chain((5..=9).map(|number| row(number, false))).collect();
-    home.store.record(ended(1), &home.head(), rows.clone()).await.unwrap();
+    home.store.record(ended(1), &home.head(), rows.clone(), Decided::default()).await.unwrap();
     let (mut pages, mut after) = (Vec::new(), None);
     loop {
         let page = home.store.journal_page(&tenant(), id(1), 1, (after, 4), |row| row).await.unwrap().unwrap();
@@ -108,7 +108,10 @@ async fn a_long_write_and_its_answer_read_back_with_their_bodies() {
 #[tokio::test]
 async fn what_lies_in_the_database_is_held_against_its_digest() {
     let home = Home::open().await;
-    home.store.record(ended(1), &home.head(), vec![answered(1, "x", &text(1))]).await.unwrap();
+    home.store
+        .record(ended(1), &home.head(), vec![answered(1, "x", &text(1))], Decided::default(), Decided::default())
+        .await
+        .unwrap();
     let mut connection = SqliteConnection::connect(&format!("sqlite://{}", home.path().display())).await.unwrap();
     sqlx::query("update journal_bodies set bytes = cast('another' as blob)").execute(&mut connection).await.unwrap();
     assert_eq!(home.store.journal(&tenant(), id(1), 1).await.unwrap_err().code, Code::Internal);
@@ -119,7 +122,12 @@ async fn journals_are_dropped_when_their_time_is_over_and_never_of_a_task_that_m
     let home = Home::open().await;
     let shared = text(1);
     home.store
-        .record(ended(1), &home.head(), vec![answered(1, "one", &shared), answered(2, "two", &text(2))])
+        .record(
+            ended(1),
+            &home.head(),
+            vec![answered(1, "one", &shared), answered(2, "two", &text(2))],
+            Decided::default(),
+        )
         .await
         .unwrap();
     home.store.begin(begun(2), &home.head()).await.unwrap();
@@ -151,7 +159,7 @@ async fn the_oldest_go_first_while_a_tenant_has_too_much() {
     let home = Home::open().await;
     for number in 1..=20 {
         let rows = (1..=30).map(|row| answered(row, &format!("{number} {row}"), &[b'x'; 900])).collect();
-        home.store.record(ended(number), &home.head(), rows).await.unwrap();
+        home.store.record(ended(number), &home.head(), rows, Decided::default()).await.unwrap();
     }
     let each = home.store.journal_bytes(&tenant()).await.unwrap() / 20;
     let limits = kept(30, each * 5 + each / 2);
@@ -166,7 +174,10 @@ async fn the_oldest_go_first_while_a_tenant_has_too_much() {
 #[tokio::test]
 async fn a_journal_of_many_rows_goes_in_steps_and_leaves_no_account() {
     let home = Home::open().await;
-    home.store.record(ended(1), &home.head(), (1..=2_500).map(|number| row(number, false)).collect()).await.unwrap();
+    home.store
+        .record(ended(1), &home.head(), (1..=2_500).map(|number| row(number, false)).collect(), Decided::default())
+        .await
+        .unwrap();
     let before = home.store.journal_bytes(&tenant()).await.unwrap();
     let dropped = home.store.drop_journals(&kept(30, 0), home.clock.now()).await.unwrap();
     assert_eq!(dropped, DroppedJournals { tasks: 1, bytes: before });
@@ -178,8 +189,8 @@ async fn a_redacted_journal_names_its_calls_and_holds_nothing_else() {
     let home = Home::open().await;
     let rows = (1..=1_200).map(|number| answered(number, "canary", &[b'x'; 300]));
     let rows: Vec<_> = rows.chain([answered(1_201, "x", &text(1)), intent(1_202)]).collect();
-    home.store.record(ended(1), &home.head(), rows).await.unwrap();
-    let task = home.store.redact(&tenant(), id(1), REDACT).await.unwrap();
+    home.store.record(ended(1), &home.head(), rows, Decided::default(), Decided::default()).await.unwrap();
+    let task = home.store.redact(&tenant(), id(1), REDACT, Some("owner")).await.unwrap();
     assert_eq!((task.input, task.output), (ended(1).input, ended(1).output));
     let rows = read(&home, id(1)).await;
     assert_eq!(rows.len(), 1_202);
@@ -197,8 +208,8 @@ async fn a_redaction_of_more_bytes_than_one_commit_takes_reaches_every_row() {
     let home = Home::open().await;
     let bodies_of_16_mib = (1..=20).map(|number| answered(number, "canary", &text(number.try_into().unwrap())));
     let rows: Vec<_> = bodies_of_16_mib.chain((21..=30).map(|number| row(number, false))).collect();
-    home.store.record(ended(1), &home.head(), rows).await.unwrap();
-    home.store.redact(&tenant(), id(1), REDACT).await.unwrap();
+    home.store.record(ended(1), &home.head(), rows, Decided::default()).await.unwrap();
+    home.store.redact(&tenant(), id(1), REDACT, None).await.unwrap();
     let rows = read(&home, id(1)).await;
     assert!(rows.len() == 30 && rows.iter().all(|row| row.answer.as_deref() == Some(b"gone")));
     assert_eq!(bodies(&home).await, 0);
@@ -211,8 +222,8 @@ async fn what_was_redacted_is_not_in_the_file_any_more() {
     let mut task = ended(1);
     task.input = r#"{"who":"canary"}"#.to_owned();
     task.output = Some(r#"{"found":"canary"}"#.to_owned());
-    home.store.record(task, &home.head(), rows.collect()).await.unwrap();
-    let task = home.store.redact(&tenant(), id(1), Redact { documents: true, ..REDACT }).await.unwrap();
+    home.store.record(task, &home.head(), rows.collect(), Decided::default()).await.unwrap();
+    let task = home.store.redact(&tenant(), id(1), Redact { documents: true, ..REDACT }, Some("owner")).await.unwrap();
     assert_eq!((task.input.as_str(), task.output.as_deref()), ("null", Some("null")));
     home.store.close().await;
     for entry in std::fs::read_dir(home.dir.path()).unwrap() {
@@ -225,7 +236,7 @@ async fn what_was_redacted_is_not_in_the_file_any_more() {
 #[tokio::test]
 async fn a_log_that_somebody_reads_is_emptied_of_what_was_redacted_later() {
     let home = Home::open().await;
-    home.store.record(ended(1), &home.head(), vec![answered(1, "canary", &text(1))]).await.unwrap();
+    home.store.record(ended(1), &home.head(), vec![answered(1, "canary", &text(1))], Decided::default()).await.unwrap();
     let holds = || {
         let log = std::fs::read(home.path().with_extension("db-wal")).unwrap();
         log.windows(6).any(|window| window == b"canary")
@@ -233,23 +244,29 @@ async fn a_log_that_somebody_reads_is_emptied_of_what_was_redacted_later() {
     let mut reader = SqliteConnection::connect(&format!("sqlite://{}", home.path().display())).await.unwrap();
     let mut reading = reader.begin().await.unwrap();
     sqlx::query("select * from tasks").fetch_all(&mut *reading).await.unwrap();
-    home.store.redact(&tenant(), id(1), REDACT).await.unwrap();
+    home.store.redact(&tenant(), id(1), REDACT, None).await.unwrap();
     assert!(holds());
     reading.rollback().await.unwrap();
     home.store.fold_redacted().await.unwrap();
     assert!(!holds());
     // Writes wait for locks as long as before.
-    home.store.record(ended(2), &home.head(), vec![row(1, false)]).await.unwrap();
+    home.store.record(ended(2), &home.head(), vec![row(1, false)], Decided::default()).await.unwrap();
 }
 
 #[tokio::test]
 async fn only_what_has_ended_is_redacted_and_what_was_begun_is_found_again() {
     let home = Home::open().await;
     home.running(1).await;
-    assert_eq!(home.store.redact(&tenant(), id(1), REDACT).await.unwrap_err().code, Code::TaskNotEnded);
-    assert_eq!(home.store.redact(&tenant(), id(9), REDACT).await.unwrap_err().code, Code::TaskNotFound);
-    assert_eq!(home.store.redact(&"other".parse().unwrap(), id(1), REDACT).await.unwrap_err().code, Code::TaskNotFound);
-    home.store.record(ended(2), &home.head(), vec![row(1, false)]).await.unwrap();
+    assert_eq!(home.store.redact(&tenant(), id(1), REDACT, Some("owner")).await.unwrap_err().code, Code::TaskNotEnded);
+    assert_eq!(home.store.redact(&tenant(), id(9), REDACT, Some("owner")).await.unwrap_err().code, Code::TaskNotFound);
+    assert_eq!(
+        home.store.redact(&"other".parse().unwrap(), id(1), REDACT, Some("owner")).await.unwrap_err().code,
+        Code::TaskNotFound
+    );
+    home.store
+        .record(ended(2), &home.head(), vec![row(1, false)], Decided::default(), Decided::default())
+        .await
+        .unwrap();
     let mut connection = SqliteConnection::connect(&format!("sqlite://{}", home.path().display())).await.unwrap();
     sqlx::query("update journal_heads set withheld = 'redacting' where task = $1")
         .bind(id(2).to_string())

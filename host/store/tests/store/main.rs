@@ -2,6 +2,8 @@
 
 // `cfg(test)` tells the lints that helpers may fail loudly too.
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod deployments;
 #[cfg(test)]
 mod durability;

@@ -2,9 +2,9 @@ use std::time::Duration;
 
 use troupe_core::view::TaskStatus;
 use troupe_core::{Clock as _, Code, limits};
-use troupe_store::Recovered;
+use troupe_store::{Decided, Recovered};
 
-use crate::support::{Home, OWNER, begun, id, intent, name, pending, ran_on, row, rows_only, set, tenant};
+use crate::support::{Home, OWNER, READING, begun, id, intent, pending, ran_on, row, rows_only, set, tenant};
 
 #[tokio::test]
 async fn what_was_interrupted_is_to_be_resumed_whatever_it_has_done() {
@@ -17,7 +17,7 @@ async fn what_was_interrupted_is_to_be_resumed_whatever_it_has_done() {
     home.store.commit(rows_only(&was_writing, vec![intent(1), row(2, true)])).await.unwrap();
     home.store.create_task(pending(4)).await.unwrap();
 
-    let recovered = home.store.recover("owner-2", name).await.unwrap();
+    let recovered = home.store.recover("owner-2", READING).await.unwrap();
     let all: Vec<_> = (1..=3).map(|number| (tenant(), id(number))).collect();
     assert_eq!(recovered, Recovered { resume: all, ..Recovered::default() });
     for number in 1..=3 {
@@ -34,17 +34,17 @@ async fn what_was_interrupted_is_to_be_resumed_whatever_it_has_done() {
         ["task.pending", "task.pending", "task.pending", "task.running", "task.running", "task.running"]
     );
     assert_eq!(home.store.resume(&tenant(), id(4), "owner-2").await.unwrap_err().code, Code::StaleEpoch);
-    assert_eq!(home.store.recover("owner-2", name).await.unwrap(), Recovered::default());
+    assert_eq!(home.store.recover("owner-2", READING).await.unwrap(), Recovered::default());
 }
 
 #[tokio::test]
 async fn what_cannot_be_resumed_and_wrote_nothing_starts_over() {
     let home = Home::open().await;
     let pin = home.running(1).await;
-    assert!(home.store.start_over(&pin).await.unwrap());
+    assert!(home.store.start_over(&pin, Decided::default()).await.unwrap());
     let again = home.store.task(&tenant(), id(1)).await.unwrap().unwrap();
     assert_eq!((again.status, again.attempt, again.lease, again.release), (TaskStatus::Pending, 1, None, None));
-    assert_eq!(home.store.start_over(&pin).await.unwrap_err().code, Code::StaleEpoch);
+    assert_eq!(home.store.start_over(&pin, Decided::default()).await.unwrap_err().code, Code::StaleEpoch);
     let second = home.store.claim(&tenant(), id(1), OWNER, &ran_on(), &home.head()).await.unwrap();
     assert_eq!((second.attempt, second.lease.unwrap().number), (2, 2));
     assert!(home.store.journal(&tenant(), id(1), 1).await.unwrap().unwrap().1.is_empty());
@@ -57,7 +57,7 @@ async fn what_has_written_by_the_time_it_cannot_go_on_does_not_start_over() {
     let pin = home.running(1).await;
     home.store.commit(rows_only(&pin, vec![row(1, false)])).await.unwrap();
     home.store.commit(rows_only(&pin, vec![row(2, true)])).await.unwrap();
-    assert!(!home.store.start_over(&pin).await.unwrap());
+    assert!(!home.store.start_over(&pin, Decided::default()).await.unwrap());
     let still = home.store.task(&tenant(), id(1)).await.unwrap().unwrap();
     assert_eq!((still.status, still.attempt), (TaskStatus::Running, 1));
     // It is its holder's to end.
@@ -69,7 +69,7 @@ async fn whoever_resumes_has_a_higher_lease_and_the_dead_one_is_fenced_off() {
     let home = Home::open().await;
     let first = home.running(1).await;
     let refused = async || home.store.commit(rows_only(&first, vec![row(1, false)])).await.unwrap_err().code;
-    home.store.recover("owner-2", name).await.unwrap();
+    home.store.recover("owner-2", READING).await.unwrap();
     assert_eq!(refused().await, Code::StaleEpoch);
     home.store.resume(&tenant(), id(1), "owner-2").await.unwrap();
     assert_eq!(refused().await, Code::StaleEpoch);
@@ -84,9 +84,9 @@ async fn what_was_asked_to_stop_is_cancelled_unless_a_write_is_in_doubt() {
     let was_writing = home.running(3).await;
     home.store.commit(rows_only(&was_writing, vec![intent(1), row(2, true)])).await.unwrap();
     for number in 1..=3 {
-        home.store.cancel(&tenant(), id(number), name).await.unwrap();
+        home.store.cancel(&tenant(), id(number), READING).await.unwrap();
     }
-    let recovered = home.store.recover("owner-2", name).await.unwrap();
+    let recovered = home.store.recover("owner-2", READING).await.unwrap();
     assert_eq!(recovered.cancelled, [(tenant(), id(1)), (tenant(), id(2))]);
     assert_eq!(recovered.in_doubt, [(tenant(), id(3))]);
     let failure = home.store.task(&tenant(), id(3)).await.unwrap().unwrap().failure.unwrap();
@@ -94,15 +94,15 @@ async fn what_was_asked_to_stop_is_cancelled_unless_a_write_is_in_doubt() {
     // The same when it is asked only now.
     let was_writing = home.running(4).await;
     home.store.commit(rows_only(&was_writing, vec![intent(1)])).await.unwrap();
-    home.store.recover("owner-2", name).await.unwrap();
-    assert_eq!(home.store.cancel(&tenant(), id(4), name).await.unwrap().status, TaskStatus::InDoubt);
+    home.store.recover("owner-2", READING).await.unwrap();
+    assert_eq!(home.store.cancel(&tenant(), id(4), READING).await.unwrap().status, TaskStatus::InDoubt);
 }
 
 #[tokio::test]
 async fn the_owners_own_tasks_are_left_alone() {
     let home = Home::open().await;
     home.running(1).await;
-    assert_eq!(home.store.recover(OWNER, name).await.unwrap(), Recovered::default());
+    assert_eq!(home.store.recover(OWNER, READING).await.unwrap(), Recovered::default());
     assert_eq!(home.store.task(&tenant(), id(1)).await.unwrap().unwrap().status, TaskStatus::Running);
 }
 
@@ -115,12 +115,12 @@ async fn a_task_that_is_interrupted_again_and_again_is_taken_up_no_more() {
     home.change(&wrote, 1, set("k", b"v")).await.unwrap();
     for time in 1..most {
         let owner = format!("owner-{time}");
-        assert_eq!(home.store.recover("nobody", name).await.unwrap().resume.len(), 2, "{time}");
+        assert_eq!(home.store.recover("nobody", READING).await.unwrap().resume.len(), 2, "{time}");
         for number in 1..=2 {
             home.store.resume(&tenant(), id(number), &owner).await.unwrap();
         }
     }
-    let recovered = home.store.recover("nobody", name).await.unwrap();
+    let recovered = home.store.recover("nobody", READING).await.unwrap();
     assert_eq!((recovered.failed, recovered.in_doubt), (vec![(tenant(), id(1))], vec![(tenant(), id(2))]));
     let mut told = Vec::new();
     for (number, code) in [(1, "limit.attempts"), (2, "in_doubt")] {
@@ -143,14 +143,14 @@ async fn tasks_whose_lease_has_run_out_are_settled_as_after_a_crash() {
     home.running(3).await;
     let all = || (1..=3).map(|number| (tenant(), id(number))).collect::<Vec<_>>();
     assert!(home.store.expired(OWNER, home.clock.now()).await.unwrap().is_empty());
-    assert_eq!(home.store.settle(OWNER, all(), name).await.unwrap(), Recovered::default());
+    assert_eq!(home.store.settle(OWNER, all(), READING).await.unwrap(), Recovered::default());
 
     home.clock.advance(limits::LEASE_TIME + Duration::from_millis(1));
     home.store.renew(OWNER, &[(tenant(), id(3), 1)]).await.unwrap();
     assert_eq!(home.store.expired(OWNER, home.clock.now()).await.unwrap(), all()[..2]);
     assert!(home.store.expired("owner-2", home.clock.now()).await.unwrap().is_empty());
-    assert_eq!(home.store.settle("owner-2", all(), name).await.unwrap(), Recovered::default());
-    let settled = home.store.settle(OWNER, all(), name).await.unwrap();
+    assert_eq!(home.store.settle("owner-2", all(), READING).await.unwrap(), Recovered::default());
+    let settled = home.store.settle(OWNER, all(), READING).await.unwrap();
     assert_eq!(settled.resume, all()[..2]);
     assert_eq!(home.store.task(&tenant(), id(3)).await.unwrap().unwrap().status, TaskStatus::Running);
 }

@@ -7,10 +7,12 @@ use crate::support::{Home, agent, release, tenant};
 async fn a_published_version_never_changes() {
     let home = Home::open().await;
     let new = release("aws@1.0.0", "one");
-    let Published::New(row) = home.store.publish(&tenant(), new.clone()).await.unwrap() else { panic!("not new") };
-    assert_eq!(home.store.publish(&tenant(), new).await.unwrap(), Published::Same(row.clone()));
+    let Published::New(row) = home.store.publish(&tenant(), new.clone(), None).await.unwrap() else {
+        panic!("not new")
+    };
+    assert_eq!(home.store.publish(&tenant(), new, None).await.unwrap(), Published::Same(row.clone()));
 
-    let error = home.store.publish(&tenant(), release("aws@1.0.0", "two")).await.unwrap_err();
+    let error = home.store.publish(&tenant(), release("aws@1.0.0", "two"), None).await.unwrap_err();
     assert_eq!(error.code, Code::ArtifactImmutable);
     insta::assert_snapshot!(error, @"aws@1.0.0 is published with other content, and a published version never changes; publish this under a new version");
     assert_eq!(error.details["digest"], row.digest.to_string());
@@ -26,7 +28,8 @@ async fn of_many_hosts_that_publish_one_version_with_different_bytes_exactly_one
     let mut attempts = tokio::task::JoinSet::new();
     for n in 0..16 {
         let store = home.store.clone();
-        attempts.spawn(async move { store.publish(&tenant(), release("aws@1.0.0", &format!("bytes {n}"))).await });
+        attempts
+            .spawn(async move { store.publish(&tenant(), release("aws@1.0.0", &format!("bytes {n}")), None).await });
     }
     let results = attempts.join_all().await;
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
@@ -38,7 +41,7 @@ async fn of_many_hosts_that_publish_one_version_with_different_bytes_exactly_one
 async fn versions_are_ordered_by_precedence_and_not_by_their_text() {
     let home = Home::open().await;
     for name in ["aws@1.9.0", "aws@1.10.0", "aws@1.10.0-dev.9", "aws@1.10.0-dev.10", "k8s@0.1.0"] {
-        home.store.publish(&tenant(), release(name, name)).await.unwrap();
+        home.store.publish(&tenant(), release(name, name), None).await.unwrap();
     }
     let releases = home.store.releases(&tenant(), &agent()).await.unwrap();
     let versions: Vec<_> = releases.iter().map(|row| row.release.version.to_string()).collect();
@@ -52,8 +55,8 @@ async fn versions_are_ordered_by_precedence_and_not_by_their_text() {
 async fn two_tenants_publish_the_same_version_with_different_bytes() {
     let home = Home::open().await;
     let other: TenantId = "other".parse().unwrap();
-    home.store.publish(&tenant(), release("aws@1.0.0", "one")).await.unwrap();
-    home.store.publish(&other, release("aws@1.0.0", "two")).await.unwrap();
+    home.store.publish(&tenant(), release("aws@1.0.0", "one"), None).await.unwrap();
+    home.store.publish(&other, release("aws@1.0.0", "two"), None).await.unwrap();
     let all = home.store.all_releases().await.unwrap();
     let all: Vec<_> = all.iter().map(|row| (row.tenant.as_str(), row.digest)).collect();
     assert_eq!(all, [("acme", release("aws@1.0.0", "one").digest), ("other", release("aws@1.0.0", "two").digest)]);

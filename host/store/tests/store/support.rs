@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tempfile::TempDir;
+use troupe_core::audit::{AuditEntry, AuditKind};
 use troupe_core::clock::ManualClock;
 use troupe_core::view::{RanOn, TaskStatus};
 use troupe_core::{AgentName, Clock as _, Digest, ReleaseRef, TaskId, TenantId, Timestamp};
 use troupe_store::{
-    Commit, Creation, JournalHead, JournalRow, Lease, NewRelease, Pin, Quota, RouteChange, StateChange, StateOutcome,
-    StateWrite, Store, TaskEnd, TaskRow,
+    Commit, Creation, Decided, JournalHead, JournalRow, Lease, NewRelease, Pin, Quota, Reading, RouteChange,
+    StateChange, StateOutcome, StateWrite, Store, TaskEnd, TaskRow,
 };
 
 pub const OWNER: &str = "owner-1";
@@ -37,9 +38,9 @@ impl Home {
     pub async fn deploy(&self) -> Digest {
         let new = release("aws@1.0.0", "one");
         let digest = new.digest;
-        self.store.publish(&tenant(), new).await.unwrap();
+        self.store.publish(&tenant(), new, None).await.unwrap();
         let change = RouteChange { serving: Some((version("1.0.0"), digest)), ..RouteChange::default() };
-        self.store.change_route(&tenant(), &agent(), None, change).await.unwrap();
+        self.store.change_route(&tenant(), &agent(), None, change, None).await.unwrap();
         digest
     }
 
@@ -230,6 +231,7 @@ pub fn completed() -> TaskEnd {
         output: Some(r#"{"ok":true}"#.to_owned()),
         failure: None,
         ended_at: Timestamp::from_millis(1_763_600_001_000),
+        decided: Decided::default(),
     }
 }
 
@@ -241,7 +243,19 @@ pub fn is_new(creation: &Creation) -> bool {
     matches!(creation, Creation::New(_))
 }
 
-/// What a journalled call is called.
-pub fn name(call: &[u8]) -> String {
+/// A journalled call is called what its bytes say, and one that says `denied` was.
+pub const READING: Reading = Reading { name, decided };
+
+fn name(call: &[u8]) -> String {
     String::from_utf8_lossy(call).into_owned()
+}
+
+fn decided(rows: &[JournalRow]) -> Vec<AuditEntry> {
+    let times = rows.iter().filter(|row| row.call.starts_with(b"denied")).count() as u64;
+    if times == 0 { Vec::new() } else { vec![denied(times)] }
+}
+
+pub fn denied(times: u64) -> AuditEntry {
+    let code = Some(troupe_core::Code::DeniedCapability);
+    AuditEntry { code, times, ..AuditEntry::new(AuditKind::Denied).with("call", "state.get") }
 }

@@ -2,9 +2,9 @@ use std::time::Duration;
 
 use troupe_core::view::TaskStatus;
 use troupe_core::{Clock as _, Code, limits};
-use troupe_store::{JournalRow, Pending, Pin, Recovered, Suspensions};
+use troupe_store::{Decided, JournalRow, Pending, Pin, Recovered, Suspensions};
 
-use crate::support::{Home, OWNER, agent, id, intent, name, pending, pin, ran_on, row, rows_only, set, tenant};
+use crate::support::{Home, OWNER, READING, agent, id, intent, pending, pin, ran_on, row, rows_only, set, tenant};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -17,7 +17,7 @@ fn open_wait(number: u64) -> JournalRow {
 async fn suspended(home: &Home, number: u64) -> Pin {
     let pin = home.running(number).await;
     let until = home.clock.now().plus(HOUR);
-    home.store.suspend(&pin, vec![row(1, false), open_wait(2)], until).await.unwrap();
+    home.store.suspend(&pin, vec![row(1, false), open_wait(2)], until, Decided::default()).await.unwrap();
     pin
 }
 
@@ -84,7 +84,7 @@ async fn what_is_due_is_taken_up_in_order_and_in_bounded_numbers() {
 async fn a_suspended_task_is_cancelled_at_once() {
     let home = Home::open().await;
     suspended(&home, 1).await;
-    let cancelled = home.store.cancel(&tenant(), id(1), name).await.unwrap();
+    let cancelled = home.store.cancel(&tenant(), id(1), READING).await.unwrap();
     assert_eq!((cancelled.status, cancelled.wake_at), (TaskStatus::Cancelled, None));
     home.clock.advance(HOUR);
     assert!(home.store.wake(10).await.unwrap().is_empty());
@@ -94,25 +94,31 @@ async fn a_suspended_task_is_cancelled_at_once() {
 async fn who_was_asked_to_end_is_not_suspended() {
     let home = Home::open().await;
     let pin = home.running(1).await;
-    home.store.cancel(&tenant(), id(1), name).await.unwrap();
+    home.store.cancel(&tenant(), id(1), READING).await.unwrap();
     let until = home.clock.now().plus(HOUR);
-    assert_eq!(home.store.suspend(&pin, vec![row(1, false)], until).await.unwrap_err().code, Code::Cancelled);
+    assert_eq!(
+        home.store.suspend(&pin, vec![row(1, false)], until, Decided::default()).await.unwrap_err().code,
+        Code::Cancelled
+    );
     assert!(home.store.journal(&tenant(), id(1), 1).await.unwrap().unwrap().1.is_empty());
     let stale = Pin { lease_number: 2, ..home.running(2).await };
-    assert_eq!(home.store.suspend(&stale, Vec::new(), until).await.unwrap_err().code, Code::StaleEpoch);
+    assert_eq!(
+        home.store.suspend(&stale, Vec::new(), until, Decided::default()).await.unwrap_err().code,
+        Code::StaleEpoch
+    );
 }
 
 #[tokio::test]
 async fn the_end_of_a_host_changes_nothing_about_what_is_suspended() {
     let home = Home::open().await;
     suspended(&home, 1).await;
-    assert_eq!(home.store.recover("owner-2", name).await.unwrap(), Recovered::default());
+    assert_eq!(home.store.recover("owner-2", READING).await.unwrap(), Recovered::default());
     home.clock.advance(HOUR);
     assert_eq!(home.store.wake(10).await.unwrap(), [woken(1)]);
     // Pending or running by then, it is taken up as every other.
-    assert_eq!(home.store.recover("owner-3", name).await.unwrap(), Recovered::default());
+    assert_eq!(home.store.recover("owner-3", READING).await.unwrap(), Recovered::default());
     home.store.resume(&tenant(), id(1), "owner-3").await.unwrap();
-    assert_eq!(home.store.recover("owner-4", name).await.unwrap().resume, [(tenant(), id(1))]);
+    assert_eq!(home.store.recover("owner-4", READING).await.unwrap().resume, [(tenant(), id(1))]);
 }
 
 #[tokio::test]
@@ -122,20 +128,20 @@ async fn suspensions_are_no_interruptions_and_begin_their_count_anew() {
     home.change(&held, 1, set("k", b"v")).await.unwrap();
     let most = limits::TASK_INTERRUPTIONS_MAX;
     for round in 0..3 * most {
-        home.store.suspend(&held, Vec::new(), home.clock.now()).await.unwrap();
+        home.store.suspend(&held, Vec::new(), home.clock.now(), Decided::default()).await.unwrap();
         assert_eq!(home.store.wake(1).await.unwrap(), [woken(1)], "{round}");
         held = pin(&home.store.resume(&tenant(), id(1), OWNER).await.unwrap());
         if round % 2 == 0 {
-            assert_eq!(home.store.recover("nobody", name).await.unwrap().resume, [(tenant(), id(1))], "{round}");
+            assert_eq!(home.store.recover("nobody", READING).await.unwrap().resume, [(tenant(), id(1))], "{round}");
             held = pin(&home.store.resume(&tenant(), id(1), OWNER).await.unwrap());
         }
     }
     // One interruption follows the last suspension already.
     for _ in 2..most {
-        home.store.recover("nobody", name).await.unwrap();
+        home.store.recover("nobody", READING).await.unwrap();
         home.store.resume(&tenant(), id(1), OWNER).await.unwrap();
     }
-    home.store.recover("nobody", name).await.unwrap();
+    home.store.recover("nobody", READING).await.unwrap();
     assert_eq!(home.store.task(&tenant(), id(1)).await.unwrap().unwrap().status, TaskStatus::InDoubt);
 }
 

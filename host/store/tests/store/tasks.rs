@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use troupe_core::view::TaskStatus;
 use troupe_core::{Code, limits};
-use troupe_store::{Creation, TaskFilter, TaskRow};
+use troupe_store::{Creation, Decided, TaskFilter, TaskRow};
 
 use crate::support::{
-    Home, OWNER, agent, begun, completed, ended, id, is_new, name, pending, ran_on, rows_only, tenant,
+    Home, OWNER, READING, agent, begun, completed, ended, id, is_new, pending, ran_on, rows_only, tenant,
 };
 
 fn keyed(number: u64, input: &str) -> TaskRow {
@@ -59,10 +59,16 @@ async fn a_task_enters_only_in_the_status_that_fits() {
     let home = Home::open().await;
     assert_eq!(home.store.create_task(begun(1)).await.unwrap_err().code, Code::Internal);
     assert_eq!(home.store.begin(pending(1), &home.head()).await.unwrap_err().code, Code::Internal);
-    assert_eq!(home.store.record(begun(1), &home.head(), Vec::new()).await.unwrap_err().code, Code::Internal);
+    assert_eq!(
+        home.store.record(begun(1), &home.head(), Vec::new(), Decided::default()).await.unwrap_err().code,
+        Code::Internal
+    );
     let keyed = |task| TaskRow { idempotency_key: Some("key".to_owned()), ..task };
     assert_eq!(home.store.begin(keyed(begun(1)), &home.head()).await.unwrap_err().code, Code::Internal);
-    assert_eq!(home.store.record(keyed(ended(1)), &home.head(), Vec::new()).await.unwrap_err().code, Code::Internal);
+    assert_eq!(
+        home.store.record(keyed(ended(1)), &home.head(), Vec::new(), Decided::default()).await.unwrap_err().code,
+        Code::Internal
+    );
     assert_eq!(home.store.task(&tenant(), id(1)).await.unwrap(), None);
 }
 
@@ -83,9 +89,9 @@ async fn a_claim_pins_attempt_release_and_lease_and_succeeds_once() {
     assert_eq!(again.code, Code::StaleEpoch);
     let missing = home.store.claim(&tenant(), id(2), OWNER, &ran_on(), &home.head()).await.unwrap_err();
     assert_eq!(missing.code, Code::TaskNotFound);
-    home.store.cancel(&tenant(), id(1), name).await.unwrap();
+    home.store.cancel(&tenant(), id(1), READING).await.unwrap();
     home.store.create_task(pending(3)).await.unwrap();
-    home.store.cancel(&tenant(), id(3), name).await.unwrap();
+    home.store.cancel(&tenant(), id(3), READING).await.unwrap();
     let ended = home.store.claim(&tenant(), id(3), OWNER, &ran_on(), &home.head()).await.unwrap_err();
     assert_eq!(ended.code, Code::TaskEnded);
 }
@@ -122,13 +128,13 @@ async fn pending_tasks_come_by_priority_and_then_by_age() {
 async fn a_pending_task_is_cancelled_at_once_and_a_running_one_by_whoever_runs_it() {
     let home = Home::open().await;
     home.store.create_task(pending(1)).await.unwrap();
-    let row = home.store.cancel(&tenant(), id(1), name).await.unwrap();
+    let row = home.store.cancel(&tenant(), id(1), READING).await.unwrap();
     assert_eq!((row.status, row.failure.as_ref().unwrap().code.as_str()), (TaskStatus::Cancelled, "cancelled"));
     assert!(row.ended_at.is_some());
 
     let pin = home.running(2).await;
     assert!(home.store.cancel_requested(OWNER).await.unwrap().is_empty());
-    assert_eq!(home.store.cancel(&tenant(), id(2), name).await.unwrap().status, TaskStatus::Running);
+    assert_eq!(home.store.cancel(&tenant(), id(2), READING).await.unwrap().status, TaskStatus::Running);
     assert_eq!(home.store.cancel_requested(OWNER).await.unwrap(), [(tenant(), id(2))]);
     assert!(home.store.cancel_requested("owner-2").await.unwrap().is_empty());
     let mut commit = rows_only(&pin, Vec::new());
@@ -137,9 +143,9 @@ async fn a_pending_task_is_cancelled_at_once_and_a_running_one_by_whoever_runs_i
     assert!(home.store.cancel_requested(OWNER).await.unwrap().is_empty());
 
     for task in [id(1), id(2)] {
-        assert_eq!(home.store.cancel(&tenant(), task, name).await.unwrap_err().code, Code::TaskEnded);
+        assert_eq!(home.store.cancel(&tenant(), task, READING).await.unwrap_err().code, Code::TaskEnded);
     }
-    assert_eq!(home.store.cancel(&tenant(), id(3), name).await.unwrap_err().code, Code::TaskNotFound);
+    assert_eq!(home.store.cancel(&tenant(), id(3), READING).await.unwrap_err().code, Code::TaskNotFound);
 }
 
 #[tokio::test]
@@ -152,7 +158,7 @@ async fn pages_walk_from_newest_to_oldest_and_filters_narrow_them() {
         }
         home.store.create_task(task).await.unwrap();
     }
-    home.store.cancel(&tenant(), id(3), name).await.unwrap();
+    home.store.cancel(&tenant(), id(3), READING).await.unwrap();
     let mut seen = Vec::new();
     let mut after = None;
     loop {
@@ -179,7 +185,7 @@ async fn a_page_stops_before_its_documents_grow_too_large() {
     let output = format!("\"{}\"", "x".repeat(limits::OUTPUT_BYTES_MAX - 2));
     for number in 1..=4 {
         let task = TaskRow { output: Some(output.clone()), ..ended(number) };
-        home.store.record(task, &home.head(), Vec::new()).await.unwrap();
+        home.store.record(task, &home.head(), Vec::new(), Decided::default()).await.unwrap();
     }
     let page = home.store.tasks(&tenant(), TaskFilter::default(), None, 50).await.unwrap();
     assert_eq!((page.tasks.len(), page.more), (1, true));

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use serde_json::json;
 use troupe_tests::{Client, guests, redacted_json};
 
-use crate::{empty_host, host};
+use crate::{NOTHING_READ, empty_host, host};
 
 #[tokio::test]
 async fn a_tenant_is_made_listed_and_shown() {
@@ -100,8 +100,8 @@ async fn what_waits_in_a_disabled_tenant_runs_once_it_is_enabled() {
         )
         .await
         .unwrap();
-        store.recover("nobody", |_| String::new()).await.unwrap();
-        store.set_disabled(&"acme".parse().unwrap(), true).await.unwrap();
+        store.recover("nobody", NOTHING_READ).await.unwrap();
+        store.set_disabled(&"acme".parse().unwrap(), true, None).await.unwrap();
         store.close().await;
     }
     host.start().await;

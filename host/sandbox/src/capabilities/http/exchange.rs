@@ -16,7 +16,7 @@ use super::journey::Journey;
 use super::judge::{self, Asked, Leg};
 use super::wishes::{self, Wishes};
 use super::{Answered, Share, Shared, answer, fault};
-use crate::gate::{Answer, HttpFailure, Past};
+use crate::gate::{Answer, HttpCall, HttpFailure, Past};
 
 /// Performs one request. The future is the guest's to drop; a write that was begun goes
 /// on all the same.
@@ -157,7 +157,9 @@ struct Sending {
 impl Sending {
     async fn perform(self, write: bool) -> Result<answer::Given> {
         let Self { shared, number, asked, leg, limits, explain, held, place } = self;
-        let begun = shared.gate.begin_http(number, asked.call(Some(&leg.judged.permit)), write).await;
+        let judged = &leg.judged;
+        let call = HttpCall { secrets: judged.placed.names(), ..asked.call(Some(&judged.permit)) };
+        let begun = shared.gate.begin_http(number, call, write).await;
         if !begun.map_err(|error| fatal(&shared, error))? {
             return Err(Error::new(Code::Cancelled, "the agent let go of the request before it was sent"));
         }

@@ -54,6 +54,7 @@ impl Asked {
             credential: permit.and_then(|permit| permit.credential().map(str::to_owned)),
             action: permit.and_then(|permit| permit.action().map(ToString::to_string)),
             repeatable: self.wishes.repeatable(),
+            secrets: Vec::new(),
         }
     }
 }

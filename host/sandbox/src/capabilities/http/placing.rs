@@ -49,6 +49,11 @@ impl Placed {
         self.0.is_empty()
     }
 
+    /// What they are called.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.0.iter().map(|(place, _)| place.name.clone()).collect()
+    }
+
     /// The secrets themselves.
     pub(super) fn secrets(&self) -> impl Iterator<Item = &Arc<Secret>> {
         self.0.iter().map(|(_, secret)| secret)

@@ -16,6 +16,7 @@ fn request(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> Htt
         credential: None,
         action: None,
         repeatable: headers.iter().any(|(name, _)| *name == "x-token"),
+        secrets: Vec::new(),
     }
 }
 

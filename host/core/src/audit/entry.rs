@@ -1,0 +1,207 @@
+//! What is recorded: the kinds of decisions, and one decision.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::view::{AuditRecord, TaskFailure};
+use crate::{AgentName, Code, Digest, TaskId, TenantId, Timestamp};
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
+        /// The kind of a decision.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum AuditKind { $($(#[$doc])* $name,)* }
+
+        impl AuditKind {
+            /// Every kind.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The kind as documents carry it.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// The kind that `text` spells.
+            pub fn parse(text: &str) -> Option<Self> {
+                match text { $($text => Some(Self::$name),)* _ => None }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// The gate refused a capability call, with a code `denied.…`.
+    Denied = "denied";
+    /// The gate let a credential or a secret go into a request.
+    Credential = "credential";
+    /// What the host had put into a request came back and was taken out.
+    SecretEcho = "secret_echo";
+    /// The host ended an invocation, or took a task up no more, at a limit.
+    Limit = "limit";
+    /// What an operator grants was changed.
+    Grants = "grants";
+    /// A release was made to serve.
+    Swap = "swap";
+    /// A deployment was configured.
+    Configured = "configured";
+    /// A release was published.
+    Published = "published";
+    /// A release was refused when it was published.
+    PublishRefused = "publish_refused";
+    /// A tenant was made.
+    TenantCreated = "tenant_created";
+    /// A tenant was disabled.
+    TenantDisabled = "tenant_disabled";
+    /// A tenant was enabled again.
+    TenantEnabled = "tenant_enabled";
+    /// A key was made.
+    KeyCreated = "key_created";
+    /// A key was revoked.
+    KeyRevoked = "key_revoked";
+    /// The host quarantined a release.
+    Quarantined = "quarantined";
+    /// The host trusts a release again that was quarantined.
+    Restored = "restored";
+    /// An operator ended a quarantine.
+    Lifted = "lifted";
+    /// Somebody had a task's journal forgotten.
+    Redacted = "redacted";
+}
+
+/// A decision that has no place in a chain yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// The kind.
+    pub kind: AuditKind,
+    /// The code that went with it.
+    pub code: Option<Code>,
+    /// Who asked for it; absent if the host decided by itself.
+    pub principal: Option<String>,
+    /// The agent it is about.
+    pub agent: Option<AgentName>,
+    /// The version and the digest of the release it is about.
+    pub release: Option<(semver::Version, Digest)>,
+    /// The task and the attempt it was made in.
+    pub invocation: Option<(TaskId, u32)>,
+    /// How many times.
+    pub times: u64,
+    /// Facts: texts, numbers and lists of them.
+    pub details: BTreeMap<String, Value>,
+    /// The digest of the invocation's journal.
+    pub journal: Option<Digest>,
+}
+
+impl AuditEntry {
+    /// A decision that was made once, and by the host.
+    pub const fn new(kind: AuditKind) -> Self {
+        Self {
+            kind,
+            code: None,
+            principal: None,
+            agent: None,
+            release: None,
+            invocation: None,
+            times: 1,
+            details: BTreeMap::new(),
+            journal: None,
+        }
+    }
+
+    /// Says who asked for it.
+    #[must_use]
+    pub fn by(self, principal: Option<&str>) -> Self {
+        Self { principal: principal.map(str::to_owned), ..self }
+    }
+
+    /// Says which agent it is about.
+    #[must_use]
+    pub fn of(self, agent: &AgentName) -> Self {
+        Self { agent: Some(agent.clone()), ..self }
+    }
+
+    /// Says which release of the agent it is about.
+    #[must_use]
+    pub fn on(self, version: &semver::Version, digest: Digest) -> Self {
+        Self { release: Some((version.clone(), digest)), ..self }
+    }
+
+    /// Adds a fact.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.details.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// The record of this decision, as the one after the record `seq` with the hash `previous`.
+    pub fn record(self, tenant: &TenantId, seq: u64, at: Timestamp, previous: String) -> AuditRecord {
+        let (version, digest) = self.release.unzip();
+        let (task, attempt) = self.invocation.unzip();
+        let mut record = AuditRecord {
+            tenant: tenant.to_string(),
+            seq,
+            at,
+            kind: self.kind.as_str().to_owned(),
+            code: self.code.map(|code| code.as_str().to_owned()),
+            principal: self.principal,
+            agent: self.agent.map(|agent| agent.to_string()),
+            version: version.map(|version| version.to_string()),
+            digest: digest.map(|digest| digest.to_string()),
+            task: task.map(|task| task.to_string()),
+            attempt: attempt.map(u64::from),
+            times: self.times,
+            details: self.details,
+            journal: self.journal.map(|digest| digest.to_string()),
+            previous,
+            hash: String::new(),
+        };
+        record.hash = record.right_hash().to_string();
+        record
+    }
+}
+
+/// The code of the limit at which the host ended a task; nothing if something else ended it,
+/// such as the agent itself or whoever cancelled it.
+pub fn limit_of(failure: &TaskFailure) -> Option<Code> {
+    let code = Code::parse(&failure.code)?;
+    // A write that was under way tells what ended the invocation in its details.
+    let code = match failure.details.get("ended_by").and_then(Value::as_str) {
+        Some(ended_by) if code == Code::InDoubt => Code::parse(ended_by)?,
+        _ => code,
+    };
+    let is_limit = match code {
+        // There was no room: nothing was decided about the agent.
+        Code::LimitConcurrency => false,
+        Code::GuestStack | Code::SwapDrained => true,
+        _ => code.as_str().starts_with("limit."),
+    };
+    is_limit.then_some(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Error;
+
+    #[test]
+    fn kinds_are_distinct_and_read_back() {
+        for kind in AuditKind::ALL {
+            assert_eq!(AuditKind::parse(kind.as_str()), Some(*kind));
+        }
+    }
+
+    #[test]
+    fn a_limit_is_what_the_host_ended_a_task_at() {
+        let of = |error: Error| limit_of(&TaskFailure::from(&error));
+        for code in [Code::LimitDeadline, Code::LimitMemory, Code::LimitAttempts, Code::GuestStack, Code::SwapDrained] {
+            assert_eq!(of(Error::new(code, "x")), Some(code));
+        }
+        for code in [Code::GuestTrap, Code::GuestFailed, Code::Cancelled, Code::LimitConcurrency, Code::InDoubt] {
+            assert_eq!(of(Error::new(code, "x")), None);
+        }
+        let doubt = Error::new(Code::InDoubt, "x").with("ended_by", "limit.deadline");
+        assert_eq!(of(doubt), Some(Code::LimitDeadline));
+        assert_eq!(of(Error::new(Code::GuestFailed, "x").with("ended_by", "limit.deadline")), None);
+    }
+}
