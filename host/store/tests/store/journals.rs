@@ -49,8 +49,8 @@ async fn a_body_is_kept_once_however_often_it_comes_and_small_rows_are_left_alon
     let home = Home::open().await;
     let body = text(1);
     let rows: Vec<_> = (1..=20).map(|number| answered(number, &format!("answer {number}"), &body)).collect();
-    home.store.record(ended(1), &home.head(), rows.clone(), Decided::default(), Decided::default()).await.unwrap();
-    home.store.record(ended(2), &home.head(), rows.clone(), Decided::default(), Decided::default()).await.unwrap();
+    home.store.record(ended(1), &home.head(), rows.clone(), Decided::default()).await.unwrap();
+    home.store.record(ended(2), &home.head(), rows.clone(), Decided::default()).await.unwrap();
     assert_eq!((read(&home, id(1)).await, read(&home, id(2)).await), (rows.clone(), rows));
     assert_eq!(bodies(&home).await, 1);
     let bytes = home.store.journal_bytes(&tenant()).await.unwrap();
@@ -108,10 +108,7 @@ async fn a_long_write_and_its_answer_read_back_with_their_bodies() {
 #[tokio::test]
 async fn what_lies_in_the_database_is_held_against_its_digest() {
     let home = Home::open().await;
-    home.store
-        .record(ended(1), &home.head(), vec![answered(1, "x", &text(1))], Decided::default(), Decided::default())
-        .await
-        .unwrap();
+    home.store.record(ended(1), &home.head(), vec![answered(1, "x", &text(1))], Decided::default()).await.unwrap();
     let mut connection = SqliteConnection::connect(&format!("sqlite://{}", home.path().display())).await.unwrap();
     sqlx::query("update journal_bodies set bytes = cast('another' as blob)").execute(&mut connection).await.unwrap();
     assert_eq!(home.store.journal(&tenant(), id(1), 1).await.unwrap_err().code, Code::Internal);
@@ -189,7 +186,7 @@ async fn a_redacted_journal_names_its_calls_and_holds_nothing_else() {
     let home = Home::open().await;
     let rows = (1..=1_200).map(|number| answered(number, "canary", &[b'x'; 300]));
     let rows: Vec<_> = rows.chain([answered(1_201, "x", &text(1)), intent(1_202)]).collect();
-    home.store.record(ended(1), &home.head(), rows, Decided::default(), Decided::default()).await.unwrap();
+    home.store.record(ended(1), &home.head(), rows, Decided::default()).await.unwrap();
     let task = home.store.redact(&tenant(), id(1), REDACT, Some("owner")).await.unwrap();
     assert_eq!((task.input, task.output), (ended(1).input, ended(1).output));
     let rows = read(&home, id(1)).await;
@@ -263,10 +260,7 @@ async fn only_what_has_ended_is_redacted_and_what_was_begun_is_found_again() {
         home.store.redact(&"other".parse().unwrap(), id(1), REDACT, Some("owner")).await.unwrap_err().code,
         Code::TaskNotFound
     );
-    home.store
-        .record(ended(2), &home.head(), vec![row(1, false)], Decided::default(), Decided::default())
-        .await
-        .unwrap();
+    home.store.record(ended(2), &home.head(), vec![row(1, false)], Decided::default()).await.unwrap();
     let mut connection = SqliteConnection::connect(&format!("sqlite://{}", home.path().display())).await.unwrap();
     sqlx::query("update journal_heads set withheld = 'redacting' where task = $1")
         .bind(id(2).to_string())
