@@ -30,6 +30,12 @@ impl Timestamp {
         }
     }
 
+    /// Reads a date as HTTP headers have it: `Wed, 21 Oct 2015 07:28:00 GMT`.
+    pub fn from_http_date(text: &str) -> Option<Self> {
+        let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+        Some(Self::from_millis(at.as_millisecond()))
+    }
+
     /// Milliseconds since the Unix epoch.
     pub const fn as_millis(self) -> i64 {
         self.0

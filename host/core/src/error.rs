@@ -183,6 +183,8 @@ codes! {
     LimitIdle = "limit.idle", TimedOut;
     /// As many outgoing requests are open as may be open at once.
     LimitConnections = "limit.connections", Exhausted;
+    /// The budget of a grant of `http` is used up for now.
+    LimitBudget = "limit.budget", Exhausted;
     /// A request's or an answer's body was larger than allowed.
     LimitBody = "limit.body", Guest;
     /// As many invocations run as may run at once.
@@ -217,6 +219,8 @@ codes! {
     UnavailableDns = "unavailable.dns", Unavailable;
     /// The server that was called cannot be reached, or broke off.
     UnavailableUpstream = "unavailable.upstream", Unavailable;
+    /// A destination failed again and again and is not asked for a while.
+    UnavailableCircuit = "unavailable.circuit", Unavailable;
     /// A replayed invocation did something else than the recorded one.
     ReplayDiverged = "replay.diverged", Conflict;
     /// A replayed invocation has come to the end of what is recorded.

@@ -6,6 +6,7 @@
 //! names is denied. Each line has an address, by which it is given and taken away.
 
 mod algebra;
+mod budget;
 mod compare;
 mod files;
 mod http;
@@ -16,6 +17,7 @@ mod secrets;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use budget::{HttpBudget, LineBudget};
 pub use compare::{Change, compare};
 pub use files::{Access, FilesGrant, Place, name as read_directory_name};
 pub use http::{HttpGrant, Scheme, is_credential, list as read_http_list, path_prefix as read_path_prefix};

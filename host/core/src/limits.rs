@@ -2,7 +2,11 @@
 //!
 //! A manifest may ask for less than a maximum here, never for more.
 
+mod http;
+
 use std::time::Duration;
+
+pub use http::*;
 
 /// Largest component accepted. Python agents are about 18 MB, so there is room for
 /// twice that, while a flood of uploads cannot fill the disk.
@@ -356,61 +360,6 @@ pub fn bytes(count: u64) -> String {
     format!("{count} bytes")
 }
 
-/// Longest that a name may take to resolve. A healthy resolver answers in
-/// milliseconds; getaddrinfo's own timeout is 5 s per server.
-pub const DNS_TIME_MAX: Duration = Duration::from_secs(5);
-/// Names being resolved at once. Each holds a thread that cannot be interrupted, of
-/// the 512 that tokio keeps for blocking work.
-pub const DNS_LOOKUPS_MAX: usize = 32;
-/// Names being resolved at once for one tenant: a quarter, so that one whose names nobody
-/// answers for leaves room for others.
-pub const DNS_LOOKUPS_PER_TENANT_MAX: usize = 8;
-/// Addresses of one name that are considered. Public names have a handful.
-pub const DNS_ADDRESSES_MAX: usize = 16;
-
-/// How long connecting may take, all addresses and the TLS handshake together. A lost
-/// SYN is sent again after 1 and 3 s, so this survives two.
-pub const HTTP_CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
-/// How long a server may take to begin its answer. Cloud APIs compute for up to a
-/// minute before the first byte.
-pub const HTTP_FIRST_BYTE_TIME_MAX: Duration = Duration::from_secs(60);
-/// Longest silence in the middle of a body.
-pub const HTTP_IDLE_TIME_MAX: Duration = Duration::from_secs(20);
-/// Longest that one exchange may take from first to last byte.
-pub const HTTP_TOTAL_TIME_MAX: Duration = Duration::from_secs(300);
-/// Largest request body. It is held whole for signing.
-pub const HTTP_REQUEST_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// Largest response body that a guest may read.
-pub const HTTP_RESPONSE_BODY_BYTES_MAX: u64 = 256 * 1024 * 1024;
-/// Largest head of a request or response. Servers refuse 8 to 64 KiB.
-pub const HTTP_HEAD_BYTES_MAX: usize = 64 * 1024;
-/// Most header lines in a request or response. AWS sends about 20.
-pub const HTTP_HEADERS_MAX: usize = 128;
-/// Largest piece in which a response body is handed on.
-pub const HTTP_PIECE_BYTES_MAX: usize = 64 * 1024;
-/// Outgoing exchanges open at once in the host: with [`CONNECTIONS_MAX`] and the idle
-/// connections this stays below the usual descriptor limit of 1,024.
-pub const HTTP_EXCHANGES_MAX: usize = 256;
-/// Outgoing exchanges open at once for one tenant, so that one cannot starve the rest.
-pub const HTTP_EXCHANGES_PER_TENANT_MAX: usize = 64;
-/// Idle outgoing connections kept for reuse.
-pub const HTTP_IDLE_CONNECTIONS_MAX: usize = 64;
-/// How long an idle connection is kept. AWS closes its ends after about 20 s; a
-/// connection closed under a request makes a write's outcome unknown.
-pub const HTTP_KEEP_ALIVE_TIME_MAX: Duration = Duration::from_secs(10);
-
-/// HTTP exchanges that one invocation has open at once; further ones wait their turn, and
-/// an answer that streams is open until it is read to its end. A browser opens 6 to a host
-/// and up to 32 in all; a quarter of a tenant's share leaves room for others.
-pub const HTTP_EXCHANGES_PER_INVOCATION_MAX: usize = 16;
-/// Longest response body that is whole in memory and in the journal before the guest sees
-/// it. A page of a cloud's API is a few hundred kilobytes at most.
-pub const HTTP_KEPT_BODY_BYTES_MAX: usize = 1024 * 1024;
-/// Response bodies that one invocation may leave unread in the host's memory. What comes
-/// beyond that is streamed, however short.
-pub const HTTP_UNREAD_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// Requests that one invocation may have begun and not yet sent, heads and bodies.
-pub const HTTP_UNSENT_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Journal of one invocation. Five thousand answers of 200 KiB fit, more than an inventory
 /// of a large account reads; without a bound a million writes of state would fill any disk.
 pub const JOURNAL_BYTES_MAX: u64 = 1024 * 1024 * 1024;
@@ -426,16 +375,6 @@ pub const JOURNAL_DAYS_DEFAULT: u32 = 30;
 pub const JOURNAL_TENANT_BYTES_DEFAULT: u64 = 8 * 1024 * 1024 * 1024;
 /// How often journals that are not to be kept any longer are looked for.
 pub const JOURNAL_RETENTION_PAUSE: Duration = Duration::from_secs(600);
-/// Headers, methods, hosts and paths that one invocation may hold in the host's memory.
-/// Ten thousand requests and answers of the usual size fit.
-pub const HTTP_HELD_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// Calls and answers that one invocation has not been given: twice what may lie unread,
-/// since an answer is there once for the guest and once for the journal.
-pub const HTTP_UNDELIVERED_BYTES_MAX: usize = 2 * HTTP_UNREAD_BYTES_MAX;
-/// Longest method. The longest that is registered has 17 letters.
-pub const HTTP_METHOD_BYTES_MAX: usize = 64;
-/// Longest host with its port: a name has at most 253 characters.
-pub const HTTP_AUTHORITY_BYTES_MAX: usize = 300;
 /// Sentences of the host's that wait for a task's next log record.
 pub const LOG_NOTES_MAX: usize = 100;
 /// Bytes of journal rows that wait in memory for the next commit.

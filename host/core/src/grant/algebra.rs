@@ -3,6 +3,7 @@
 //! Meaning counts, not ids: an id is a name for people.
 
 use super::HttpGrant;
+use super::budget::LineBudget;
 use super::path;
 use crate::{ActionPattern, Effect};
 
@@ -36,6 +37,10 @@ impl HttpGrant {
             actions,
             effect: stricter(self.effect, other.effect),
             private: self.private && other.private,
+            budget: self.budget.intersect(&other.budget),
+            redirects: self.redirects.min(other.redirects),
+            retries: self.retries.min(other.retries),
+            made_of: both(self.budgets(), other.budgets()),
         })
     }
 
@@ -47,6 +52,9 @@ impl HttpGrant {
             && self.host.covers(&other.host)
             && path::covers(&self.path_prefix, &other.path_prefix)
             && (self.private || !other.private)
+            && self.budget.covers(&other.budget)
+            && self.redirects >= other.redirects
+            && self.retries >= other.retries
             && other.methods.iter().all(|method| {
                 let no_stricter = self.effect_of(method) <= other.effect_of(method);
                 self.admits_method(method) && (no_stricter || !other.actions.is_empty())
@@ -85,6 +93,14 @@ pub(super) fn intersect(one: &[HttpGrant], two: &[HttpGrant]) -> Vec<HttpGrant> 
 /// Whether every call that `narrow` allows is allowed by one of `wide`.
 pub(super) fn covers(wide: &[HttpGrant], narrow: &[HttpGrant]) -> bool {
     narrow.iter().flat_map(HttpGrant::atoms).all(|atom| wide.iter().any(|wide| wide.covers(&atom)))
+}
+
+/// The budgets of both lines, each once.
+fn both(mut one: Vec<LineBudget>, two: Vec<LineBudget>) -> Vec<LineBudget> {
+    one.extend(two);
+    one.sort();
+    one.dedup();
+    one
 }
 
 fn shared_actions(one: &[ActionPattern], two: &[ActionPattern]) -> Vec<ActionPattern> {

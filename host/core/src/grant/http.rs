@@ -13,11 +13,18 @@
 //! | `actions` | `service:Operation` as AWS's API models name them, `*` at the end | none |
 //! | `effect` | `read`, `write` or `destructive` | from action or method |
 //! | `private` | whether the host may lie in the operator's own network | `false` |
+//! | `budget` | see [`HttpBudget`] | what bounds every agent |
+//! | `redirects` | 0 to 3: how many redirects of one request the host follows | 0 |
+//! | `retries` | 0 to 3: how often the host tries one request again, where that is safe | 0 |
 //!
 //! The effect class of a call is that of its AWS action, else the grant's `effect`, else
 //! the method's: GET, HEAD and OPTIONS read, the rest write. An address written as `host`
 //! names its machine, so it needs no `private`; a name does, since whoever owns the name
 //! decides where it points.
+//!
+//! A redirect is followed for GET and HEAD without a body, and only to where a line admits the
+//! next request as if the guest had made it. A request is tried again if it only reads or
+//! carries a token of the host's by which the server can tell a repetition.
 //!
 //! Actions are what an `aws` credential signs for: with one, the list must not be empty;
 //! without one, it must be.
@@ -28,6 +35,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use utoipa::ToSchema;
 
+use super::budget::{HttpBudget, LineBudget};
 use super::path;
 use crate::list::{self, Keyed};
 use crate::{ActionPattern, Effect, HostPattern, limits};
@@ -101,9 +109,31 @@ pub struct HttpGrant {
     /// Whether a host that is a name may lie in the operator's own network.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub private: bool,
+    /// What may go through the line.
+    #[serde(default, skip_serializing_if = "HttpBudget::is_empty")]
+    pub budget: HttpBudget,
+    /// How many redirects of one request the host follows, 0 to 3.
+    #[serde(default, skip_serializing_if = "is_zero", deserialize_with = "redirects")]
+    pub redirects: u8,
+    /// How often the host tries one request again where that is safe, 0 to 3.
+    #[serde(default, skip_serializing_if = "is_zero", deserialize_with = "retries")]
+    pub retries: u8,
+    /// The budgets of the lines that this one was made of, in order; none of a line that was
+    /// read.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub(super) made_of: Vec<LineBudget>,
 }
 
 impl HttpGrant {
+    /// Returns the budgets that a request by this line draws on, in order.
+    pub fn budgets(&self) -> Vec<LineBudget> {
+        if self.made_of.is_empty() && !self.budget.is_empty() {
+            return vec![LineBudget { line: self.id.clone(), budget: self.budget }];
+        }
+        self.made_of.clone()
+    }
+
     /// Returns the port, whether written or the scheme's.
     pub fn port(&self) -> u16 {
         self.port.unwrap_or(self.scheme.default_port())
@@ -170,6 +200,16 @@ impl fmt::Display for HttpGrant {
         }
         if self.private {
             f.write_str(", also in the private network")?;
+        }
+        if !self.budget.is_empty() {
+            write!(f, ", at most {}", self.budget)?;
+        }
+        let times = |count: u8| if count == 1 { "once".to_owned() } else { format!("{count} times") };
+        if self.redirects > 0 {
+            write!(f, ", redirected up to {}", times(self.redirects))?;
+        }
+        if self.retries > 0 {
+            write!(f, ", tried again up to {}", times(self.retries))?;
         }
         Ok(())
     }
@@ -309,6 +349,26 @@ pub fn is_credential(text: &str) -> bool {
 
 fn actions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ActionPattern>, D::Error> {
     list::read(deserializer, limits::HTTP_LIST_MAX, |_: &ActionPattern| Ok(()))
+}
+
+fn redirects<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+    few(deserializer, "redirects", limits::HTTP_REDIRECTS_MAX)
+}
+
+fn retries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+    few(deserializer, "retries", limits::HTTP_RETRIES_MAX)
+}
+
+fn few<'de, D: Deserializer<'de>>(deserializer: D, what: &str, most: u8) -> Result<u8, D::Error> {
+    match u8::deserialize(deserializer)? {
+        count if count <= most => Ok(count),
+        count => Err(D::Error::custom(format_args!("{count} {what} are more than {most}, the most there are"))),
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+const fn is_zero(count: &u8) -> bool {
+    *count == 0
 }
 
 /// Lower-case letters, digits and single hyphens between them, beginning with a letter.

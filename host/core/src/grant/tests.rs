@@ -29,23 +29,36 @@ fn an_http_grant() -> impl Strategy<Value = HttpGrant> {
         proptest::option::of(actions),
         proptest::option::of(one_of(&["read", "write", "destructive"])),
         any::<bool>(),
+        (a_budget(), 0..4_u8, 0..4_u8),
     )
-        .prop_map(|(id, host, port, methods, path_prefix, actions, effect, private)| {
-            let mut grant = serde_json::json!({
-                "id": id, "host": host, "methods": methods, "path_prefix": path_prefix, "private": private,
-            });
-            if let Some(port) = port {
-                grant["port"] = port.parse::<u16>().unwrap().into();
-            }
-            if let Some(effect) = effect {
-                grant["effect"] = effect.into();
-            }
-            if let Some(actions) = actions {
-                grant["credential"] = "aws:default".into();
-                grant["actions"] = actions.into();
-            }
-            http(grant)
-        })
+        .prop_map(
+            |(id, host, port, methods, path_prefix, actions, effect, private, (budget, redirects, retries))| {
+                let mut grant = serde_json::json!({
+                    "id": id, "host": host, "methods": methods, "path_prefix": path_prefix, "private": private,
+                    "budget": budget, "redirects": redirects, "retries": retries,
+                });
+                if let Some(port) = port {
+                    grant["port"] = port.parse::<u16>().unwrap().into();
+                }
+                if let Some(effect) = effect {
+                    grant["effect"] = effect.into();
+                }
+                if let Some(actions) = actions {
+                    grant["credential"] = "aws:default".into();
+                    grant["actions"] = actions.into();
+                }
+                http(grant)
+            },
+        )
+}
+
+fn a_budget() -> impl Strategy<Value = HttpBudget> {
+    let small = || proptest::option::of(1..4_u32);
+    (small(), small(), small()).prop_map(|(requests_per_minute, concurrent, kib)| HttpBudget {
+        requests_per_minute,
+        concurrent,
+        bytes_per_minute: kib.map(|kib| u64::from(kib) * 1024),
+    })
 }
 
 fn a_secret_grant() -> impl Strategy<Value = SecretGrant> {
@@ -133,6 +146,20 @@ proptest! {
                 prop_assert_eq!(allows(&both), allows(&a) && allows(&b));
             }
         }
+    }
+
+    #[test]
+    fn a_line_in_force_draws_on_the_budget_of_either_key(a in an_http_grant(), b in an_http_grant(), c in an_http_grant()) {
+        let Some(both) = a.intersect(&b) else { return Ok(()) };
+        let (drawn, whole) = (both.budgets(), HttpBudget::default());
+        for key in [&a, &b] {
+            prop_assert!(key.budgets().iter().all(|budget| drawn.contains(budget)));
+        }
+        prop_assert_eq!(drawn.iter().fold(whole, |all, line| all.intersect(&line.budget)), both.budget);
+        // However often it is cut, it draws on what it drew on.
+        let Some(cut) = both.intersect(&c) else { return Ok(()) };
+        prop_assert!(drawn.iter().all(|budget| cut.budgets().contains(budget)));
+        prop_assert!(cut.redirects <= both.redirects && cut.retries <= both.retries);
     }
 
     #[test]
@@ -231,6 +258,49 @@ fn claiming_a_lower_effect_is_asking_for_more() {
 }
 
 #[test]
+fn a_manifest_that_splits_a_line_draws_on_the_operator_s_one_budget() {
+    let line = |id: &str, method: &str| {
+        http(serde_json::json!({ "id": id, "host": "a.b", "methods": [method], "budget": { "concurrent": 9 } }))
+    };
+    let operator = http(serde_json::json!({
+        "id": "wiki", "host": "a.b", "methods": ["GET", "HEAD"], "budget": { "requests_per_minute": 5 },
+    }));
+    let asked = granting(vec![line("a", "GET"), line("b", "HEAD")]);
+    let both = asked.intersect(&granting(vec![operator.clone()]));
+    assert_eq!(both.http.len(), 2);
+    for line in &both.http {
+        assert!(line.budgets().contains(&operator.budgets()[0]), "{line:?}");
+        assert_eq!(line.budgets().len(), 2);
+    }
+}
+
+#[test]
+fn a_budget_is_of_whole_numbers_within_what_a_host_can_do() {
+    let read = |budget: serde_json::Value| {
+        let grant = serde_json::json!({ "id": "a", "host": "a.b", "budget": budget });
+        serde_json::from_value::<HttpGrant>(grant).map_err(|error| error.to_string())
+    };
+    assert!(read(serde_json::json!({})).unwrap().budget.is_empty());
+    // As many at once as a tenant may have is no bound of the line's own.
+    assert!(read(serde_json::json!({ "concurrent": 64 })).unwrap().budget.is_empty());
+    for (wrong, why) in [
+        (serde_json::json!({ "requests_per_minute": 0 }), "0 requests a minute are not between 1 and 1000000"),
+        (serde_json::json!({ "concurrent": 65 }), "65 requests at once are not between 1 and 64"),
+        (serde_json::json!({ "bytes_per_minute": 10 }), "10 bytes a minute are not between 1024 and"),
+        (serde_json::json!({ "per_second": 1 }), "unknown field `per_second`"),
+    ] {
+        let said = read(wrong).unwrap_err();
+        assert!(said.contains(why), "{said}");
+    }
+    for field in ["redirects", "retries"] {
+        let mut grant = serde_json::json!({ "id": "a", "host": "a.b" });
+        grant[field] = 4.into();
+        let said = serde_json::from_value::<HttpGrant>(grant).unwrap_err().to_string();
+        assert!(said.contains(&format!("4 {field} are more than 3")), "{said}");
+    }
+}
+
+#[test]
 fn the_scheme_s_port_is_one_meaning_however_it_is_written() {
     let written = http(serde_json::json!({ "id": "a", "host": "a.b", "port": 443 }));
     let absent = http(serde_json::json!({ "id": "a", "host": "a.b" }));
@@ -243,7 +313,8 @@ fn the_scheme_s_port_is_one_meaning_however_it_is_written() {
 fn an_operator_reads_one_line_for_each_grant() {
     let local = http(serde_json::json!({
         "id": "wiki", "scheme": "http", "host": "::1", "port": 8080, "path_prefix": "/api", "effect": "read",
-        "private": true,
+        "private": true, "budget": { "requests_per_minute": 60, "concurrent": 2, "bytes_per_minute": 10 << 20 },
+        "redirects": 1, "retries": 3,
     }));
     let files: Vec<FilesGrant> = serde_json::from_value(serde_json::json!([
         { "name": "in", "path": "/srv/in" },
@@ -260,7 +331,7 @@ fn an_operator_reads_one_line_for_each_grant() {
     insta::assert_snapshot!(grants.lines().join("\n"), @r"
     state: up to 1 KiB and 2 keys
     http ec2: POST https://ec2.*.amazonaws.com/* as aws:default for ec2:Describe*
-    http wiki: GET, HEAD http://[::1]:8080/api[/*], each call a read, also in the private network
+    http wiki: GET, HEAD http://[::1]:8080/api[/*], each call a read, also in the private network, at most 60 requests a minute and 2 at once and 10 MiB a minute, redirected up to once, tried again up to 3 times
     secret wiki: to https://*.example.com/api/*
     files in: read, in /srv/in
     files out: read and write, up to 1 MiB and 10 files

@@ -158,7 +158,9 @@ fn refusals_of_http_capabilities_name_the_one() {
     insta::assert_snapshot!(http("id = \"b\"\nhost = \"a.b\"\ncredential = \"secret\""), @"agent.toml line 11: capabilities.http[1].credential: `secret` is not a credential's KIND:NAME in lower case, such as `aws:default`");
     insta::assert_snapshot!(http("id = \"b\"\nhost = \"a.b\"\nport = 0"), @"agent.toml line 11: capabilities.http[1].port: a port is 1 to 65535");
     insta::assert_snapshot!(http("id = \"b\"\nhost = \"a.b\"\nscheme = \"ftp\""), @"agent.toml line 11: capabilities.http[1].scheme: unknown variant `ftp`, expected `https` or `http`");
-    insta::assert_snapshot!(http("id = \"b\"\nhost = \"a.b\"\nlimits = {}"), @"agent.toml line 11: unknown field `limits` in [capabilities.http[1]], expected one of `id`, `scheme`, `host`, `port`, `methods`, `path_prefix`, `credential`, `actions`, `effect`, `private`");
+    insta::assert_snapshot!(http("id = \"b\"\nhost = \"a.b\"\nlimits = {}"), @"agent.toml line 11: unknown field `limits` in [capabilities.http[1]], expected one of `id`, `scheme`, `host`, `port`, `methods`, `path_prefix`, `credential`, `actions`, `effect`, `private`, `budget`, `redirects`, `retries`");
+    insta::assert_snapshot!(http("id = \"b\"\nhost = \"a.b\"\nbudget = { requests_per_minute = 0 }"), @"agent.toml line 11: capabilities.http[1].budget.requests_per_minute: 0 requests a minute are not between 1 and 1000000");
+    insta::assert_snapshot!(http("id = \"b\"\nhost = \"a.b\"\nredirects = 4"), @"agent.toml line 11: capabilities.http[1].redirects: 4 redirects are more than 3, the most there are");
 }
 
 #[test]
