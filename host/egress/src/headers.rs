@@ -139,7 +139,7 @@ pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
 }
 
 /// Bytes that the headers take on the wire.
-pub(crate) fn wire_bytes(headers: &HeaderMap) -> usize {
+pub fn wire_bytes(headers: &HeaderMap) -> usize {
     headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len()).sum()
 }
 
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn line_breaks_and_bad_names_are_refused() {
+    fn e53_line_breaks_and_bad_names_are_refused() {
         for (name, value) in
             [("x", "a\r\nhost: b"), ("x", "a\nb"), ("x", "a\0b"), ("x y", "a"), ("x\r\n", "a"), ("", "a")]
         {
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_or_wrong_content_length_is_refused() {
+    fn e53_a_second_or_wrong_content_length_is_refused() {
         check_length(&map(&[("content-length", "4")]), 4).unwrap();
         for lengths in [
             &[("content-length", "4"), ("content-length", "4")][..],

@@ -1,8 +1,9 @@
 //! The one way out of the house.
 //!
-//! *Holds:* which addresses may be dialled, the HTTP/1.1 client, AWS signatures, the
-//! name of what an AWS request does, the scrubber of answers, and the operator's
-//! credentials and secrets: where they are found and where they may go.
+//! *Holds:* which addresses may be dialled, the HTTP/1.1 client, which destinations are
+//! left alone for a while, AWS signatures, the name of what an AWS request does, the
+//! scrubber of answers, and the operator's credentials and secrets: where they are found
+//! and where they may go.
 //! *Never holds:* grants (the sandbox's gate decides, this crate carries out), wasmtime,
 //! SQL, or a server.
 //! *Start at:* [`Client`] for sending, [`address`] for the rule that keeps guests out of
@@ -12,6 +13,7 @@
 pub mod address;
 pub mod aws;
 mod body;
+pub mod circuit;
 mod client;
 pub mod credentials;
 mod dial;
@@ -28,6 +30,7 @@ mod tls;
 pub use address::{AddressPolicy, Exemption};
 pub use aws::AwsAction;
 pub use body::Body;
+pub use circuit::Circuits;
 pub use client::{Client, ClientConfig, Limits, Response, SendOptions};
 pub use endpoint::{Endpoint, EndpointMap};
 pub use request::{Authority, Request};

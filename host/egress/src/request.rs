@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_header_is_the_uri_s_whatever_was_set() {
+    fn e52_the_host_header_is_the_uri_s_whatever_was_set() {
         for (uri, host) in [
             ("https://API.example.com/x", "api.example.com"),
             ("https://api.example.com:443/x", "api.example.com"),
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn uris_that_two_readers_could_read_differently_are_refused() {
+    fn e51_uris_that_two_readers_could_read_differently_are_refused() {
         for uri in [
             "http://user@example.com/",
             "http://example.com:80@evil.example/",

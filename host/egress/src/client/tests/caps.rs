@@ -11,7 +11,7 @@ use super::server::{SHORT, Server, client, get};
 use crate::{Client, ClientConfig, Request};
 
 #[tokio::test]
-async fn a_body_that_stops_is_given_up_after_the_idle_time() {
+async fn e56_a_body_that_stops_is_given_up_after_the_idle_time() {
     let server = Server::scripted(|mut peer| async move {
         peer.read_request().await;
         peer.write("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc").await;
@@ -29,7 +29,7 @@ async fn a_body_that_stops_is_given_up_after_the_idle_time() {
 }
 
 #[tokio::test]
-async fn a_body_that_trickles_is_given_up_after_the_total_time() {
+async fn e56_a_body_that_trickles_is_given_up_after_the_total_time() {
     let server = Server::scripted(|mut peer| async move {
         peer.read_request().await;
         peer.write("HTTP/1.1 200 OK\r\ncontent-length: 99999\r\n\r\n").await;
@@ -76,7 +76,7 @@ async fn a_server_that_does_not_shake_hands_is_given_up() {
 }
 
 #[tokio::test]
-async fn an_endless_body_ends_at_the_cap() {
+async fn e58_an_endless_body_ends_at_the_cap() {
     let server = Server::scripted(|mut peer| async move {
         peer.read_request().await;
         peer.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await;
