@@ -9,6 +9,7 @@
 
 mod auth;
 mod body;
+mod crowd;
 mod guard;
 mod metrics;
 mod openapi;

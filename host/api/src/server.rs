@@ -2,11 +2,12 @@
 //!
 //! The attack: connections that are opened and left silent, until no other is taken. The
 //! rule: HTTP/1.1 alone, whose one timer runs from the connection, and from each answer,
-//! to the end of the next request's head.
+//! to the end of the next request's head; and when all are taken, whoever has not asked
+//! anything yet makes room (`crowd.rs`).
 
-use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use axum::Router;
@@ -14,9 +15,11 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use troupe_core::{Code, Error, Result, limits};
+
+use crate::crowd::{Asked, Crowd};
 
 /// A listening socket that does not serve yet.
 #[derive(Debug)]
@@ -82,44 +85,48 @@ impl Server {
             .timer(TokioTimer::new())
             .header_read_timeout(limits::REQUEST_HEAD_TIME_MAX)
             .max_buf_size(limits::REQUEST_HEAD_BYTES_MAX);
+        let mut crowd = Crowd::default();
         loop {
             let connection = tokio::select! {
                 _ = stopped.wait_for(|stopped| *stopped) => break,
-                connection = self.accept(&slots) => connection,
+                connection = self.accept(&slots, &mut crowd) => connection,
             };
             let Some((stream, slot)) = connection else { continue };
+            let has_asked = Arc::new(AtomicBool::new(false));
             let service = TowerToHyperService::new(router.clone());
+            let service = Asked { service, has_asked: Arc::clone(&has_asked) };
             let connection = open.watch(builder.serve_connection(TokioIo::new(stream), service));
-            tokio::spawn(async move {
+            let served = tokio::spawn(async move {
                 // What a client breaks off is the client's business.
                 let _ = connection.await;
                 drop(slot);
             });
+            crowd.enter(has_asked, served.abort_handle());
         }
         drop(self.listener);
         let _ = tokio::time::timeout(grace, open.shutdown()).await;
     }
 
-    /// The next connection; a full house is waited out, with nobody turned away.
-    fn accept(
-        &self,
-        slots: &Arc<Semaphore>,
-    ) -> impl Future<Output = Option<(tokio::net::TcpStream, tokio::sync::OwnedSemaphorePermit)>> {
-        let slots = Arc::clone(slots);
-        async move {
-            let slot = slots.acquire_owned().await.ok()?;
-            match self.listener.accept().await {
-                Ok((stream, _)) => {
-                    let _ = stream.set_nodelay(true);
-                    Some((stream, slot))
-                }
-                Err(error) => {
-                    // Out of descriptors: others will be closed in a moment.
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    None
-                }
+    /// The next connection and its place. In a full house one that has asked nothing makes
+    /// room; where all have, that is waited out.
+    async fn accept(&self, slots: &Arc<Semaphore>, crowd: &mut Crowd) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+        let stream = match self.listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of descriptors: others will be closed in a moment.
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                return None;
             }
-        }
+        };
+        let _ = stream.set_nodelay(true);
+        let slot = match Arc::clone(slots).try_acquire_owned() {
+            Ok(slot) => slot,
+            Err(_) => {
+                crowd.make_room();
+                Arc::clone(slots).acquire_owned().await.ok()?
+            }
+        };
+        Some((stream, slot))
     }
 }

@@ -22,7 +22,7 @@ async fn connection(host: &Host, begin: &str) -> TcpStream {
 }
 
 #[tokio::test]
-async fn a_connection_that_says_nothing_is_closed() {
+async fn e57_a_connection_that_says_nothing_is_closed() {
     let host = empty_host().await;
     let whole = "GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n";
     let closed = async |begin: &str| {
@@ -39,6 +39,29 @@ async fn a_connection_that_says_nothing_is_closed() {
     for (_, took) in [silent, half, idle, other] {
         assert!(took < limits::REQUEST_HEAD_TIME_MAX + Duration::from_secs(5), "{took:?}");
     }
+}
+
+#[tokio::test]
+async fn e57_heads_that_never_end_keep_nobody_out() {
+    let host = host().await;
+    let client = host.client();
+    // Who has asked something stays, whoever comes.
+    let call = tokio::spawn(async move { client.run("echo", "sleep", json!({ "ms": 8_000 })).await });
+    let (mut slow, flood) = (Vec::new(), limits::CONNECTIONS_MAX + limits::CONNECTIONS_MAX / 4);
+    let started = Instant::now();
+    while slow.len() < flood {
+        slow.push(connection(&host, "GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\nx-slow: ").await);
+    }
+    for _ in 0..20 {
+        let mut new = connection(&host, "GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n").await;
+        let mut answer = String::new();
+        timeout(Duration::from_secs(5), new.read_to_string(&mut answer)).await.expect("an answer in time").unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    }
+    // None of them had run into its time by then, or there was no flood any more.
+    assert!(started.elapsed() < limits::REQUEST_HEAD_TIME_MAX, "{:?}", started.elapsed());
+    call.await.unwrap().output();
+    drop(slow);
 }
 
 #[tokio::test]
