@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use troupe_core::{Clock, Code, Error, Result, TenantId};
 use troupe_egress::credentials::aws::{Sources, find, read_file, region};
 use troupe_egress::credentials::{Book, BookConfig, Credential, Secret};
-use troupe_egress::{Client, ClientConfig, EndpointMap};
+use troupe_egress::{Circuits, Client, ClientConfig, EndpointMap};
 use troupe_package::Manifest;
 use troupe_sandbox::{Credentials, Egress};
 
@@ -99,7 +99,7 @@ pub(crate) fn egress(own: SocketAddr, document: PathBuf, clock: Arc<dyn Clock>) 
     let book = Arc::new(Book::open(document, config)?);
     book.keep();
     let credentials = Arc::new(Operator { book, environment: aws.map(|found| found.map(Arc::new)) });
-    Ok(Egress { client, endpoints, own_addresses, credentials })
+    Ok(Egress { client, circuits: Circuits::default(), endpoints, own_addresses, credentials })
 }
 
 fn variable(name: &str) -> Option<String> {

@@ -167,9 +167,13 @@ impl Runtime {
         let changed = tokio::spawn(async move {
             let row = runtime.store.change_route(&tenant, &agent, epoch, change).await?;
             let mut route = prepared.route(row)?;
-            // What is known of a release stays with it, until a swap.
-            if !is_swap && let Some(Entry::Serving(before)) = runtime.routes.get(&tenant, &agent) {
-                route.quarantine = before.quarantine.clone();
+            if let Some(Entry::Serving(before)) = runtime.routes.get(&tenant, &agent) {
+                // What an agent has used is used, whatever serves.
+                route.draw_on(before.grants.budgets());
+                // What is known of a release stays with it, until a swap.
+                if !is_swap {
+                    route.quarantine = before.quarantine.clone();
+                }
             }
             let route = Arc::new(route);
             quarantine::gauge(&route);

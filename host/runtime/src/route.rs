@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use troupe_core::view::{DeploymentView, RanOn};
 use troupe_core::{Code, Effect, Error, Grants, Result, TaskId, limits};
 use troupe_package::{Manifest, Profile};
-use troupe_sandbox::{Agent, LiveGrants, Stop, StopReason};
+use troupe_sandbox::{Agent, Budgets, LiveGrants, Stop, StopReason};
 use troupe_store::{DeploymentRow, ReleaseRow};
 
 use crate::agents;
@@ -172,6 +172,11 @@ fn merge_objects(base: &mut Map<String, Value>, over: Map<String, Value>) {
 }
 
 impl Route {
+    /// Has what will run here draw on what is left of the agent's budgets.
+    pub(crate) fn draw_on(&mut self, budgets: &Budgets) {
+        self.grants = LiveGrants::drawing_on(self.grants.begun().clone(), budgets.clone());
+    }
+
     /// The release, for people.
     pub(crate) fn release(&self) -> String {
         format!("{}@{}", self.row.agent, self.row.serving)

@@ -8,13 +8,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use troupe_core::{Result, TenantId};
 use troupe_egress::credentials::{Credential, Secret};
-use troupe_egress::{Client, ClientConfig, EndpointMap};
+use troupe_egress::{Circuits, Client, ClientConfig, EndpointMap};
 
 /// Everything that requests of guests leave with.
 #[derive(Debug, Clone)]
 pub struct Egress {
     /// The client. Its clones share connections and limits.
     pub client: Client,
+    /// Which destinations are left alone for a while.
+    pub circuits: Circuits,
     /// The operator's replacements of the places that guests address.
     pub endpoints: EndpointMap,
     /// The sockets this host listens on, which no grant opens.
@@ -28,6 +30,7 @@ impl Default for Egress {
     fn default() -> Self {
         Self {
             client: Client::new(ClientConfig::default()),
+            circuits: Circuits::default(),
             endpoints: EndpointMap::default(),
             own_addresses: Arc::default(),
             credentials: Arc::new(NoCredentials),

@@ -22,6 +22,7 @@
 //! tasks. What goes wrong in one of them and must end the invocation is kept, and the
 //! guest's next call to the host ends it.
 
+mod budget;
 mod call;
 mod deed;
 mod explain;
@@ -46,13 +47,14 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use troupe_core::grant::StateGrant;
 use troupe_core::{Clock, Code, Effect, Error, Result, Timestamp, limits};
 
+pub use budget::Budgets;
 pub use call::{Answer, Call, JournalRow};
 pub use explain::{Grounds, Question};
 pub use files::{Content, FileItem, FilePiece, FileStat, FilesAnswer, FilesCall};
 pub use http::check_grants;
-pub(crate) use http::{HttpAsk, HttpPermit};
+pub(crate) use http::{HttpAsk, HttpPermit, NO_CREDENTIAL, Terms, shown};
 pub(crate) use http_call::kept;
-pub use http_call::{Header, HttpAnswer, HttpBody, HttpCall, HttpFailure};
+pub use http_call::{Header, HttpAnswer, HttpBody, HttpCall, HttpFailure, Way};
 pub use live::LiveGrants;
 pub(crate) use matching::Came;
 pub use matching::{MadeCall, Matched, Matching, RecordedCall, Source};
@@ -63,6 +65,7 @@ pub use redacted::{redacted_answer, redacted_call};
 pub(crate) use secrets::{Place, PlacingPermit, References, is_reference};
 pub use secrets::{SecretsAnswer, SecretsCall};
 pub use state::{Entry, StateAnswer, StateCall};
+pub(crate) use under_way::Drawn;
 
 use crate::clock::GuestClock;
 use crate::directories::AgentDirectories;

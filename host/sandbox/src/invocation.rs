@@ -79,6 +79,14 @@ pub struct Usage {
     pub http_bytes_sent: u64,
     /// Bytes of the bodies that came back.
     pub http_bytes_received: u64,
+    /// HTTP requests that were tried again by the host.
+    pub http_retries: u64,
+    /// Redirects that the host followed.
+    pub http_redirects: u64,
+    /// HTTP requests that a budget refused.
+    pub http_over_budget: u64,
+    /// HTTP requests to destinations that are left alone.
+    pub http_left_alone: u64,
     /// Answers, records and outputs that held what the host had added to a request, before it
     /// was taken out.
     pub secret_echoes: u64,

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::value::RawValue;
@@ -239,14 +238,18 @@ impl Sandbox {
             Some(write) => outcome::in_doubt(error, write),
             None => error,
         });
-        let counted = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let meters = &http.meters;
         let usage = Usage {
             memory_bytes_peak,
             host_calls: finished.calls,
             denied: finished.denied,
-            http_requests: counted(&http.meters.requests),
-            http_bytes_sent: counted(&http.meters.bytes_sent),
-            http_bytes_received: counted(&http.meters.bytes_received),
+            http_requests: meters.requests.count(),
+            http_bytes_sent: meters.bytes_sent.count(),
+            http_bytes_received: meters.bytes_received.count(),
+            http_retries: meters.retries.count(),
+            http_redirects: meters.redirects.count(),
+            http_over_budget: meters.over_budget.count(),
+            http_left_alone: meters.left_alone.count(),
             secret_echoes: injected.echoes(),
         };
         Outcome { result, suspended, rows: finished.rows, unmade: finished.unmade, usage }

@@ -20,6 +20,7 @@ fn a_request_is_sent_as_it_was_built() {
         .json(&json!({ "size": 1 }))
         .credential("token:shop")
         .idempotency("idempotency-key")
+        .retries(0)
         .send()
         .wait()
         .unwrap();
@@ -36,6 +37,7 @@ fn a_request_is_sent_as_it_was_built() {
             ("content-type", "application/json"),
             ("troupe-credential", "token:shop"),
             ("troupe-idempotency", "idempotency-key"),
+            ("troupe-retries", "0"),
         ]
     );
 }

@@ -428,5 +428,13 @@ fn meter(row: &TaskRow, last: &Last, usage: troupe_sandbox::Usage, now: Timestam
     metrics::counter!("troupe_http_sent_bytes_total", "agent" => agent.clone()).increment(usage.http_bytes_sent);
     metrics::counter!("troupe_http_received_bytes_total", "agent" => agent.clone())
         .increment(usage.http_bytes_received);
+    for (name, count) in [
+        ("troupe_http_retries_total", usage.http_retries),
+        ("troupe_http_redirects_total", usage.http_redirects),
+        ("troupe_http_over_budget_total", usage.http_over_budget),
+        ("troupe_http_left_alone_total", usage.http_left_alone),
+    ] {
+        metrics::counter!(name, "agent" => agent.clone()).increment(count);
+    }
     metrics::counter!("troupe_secret_echoes_total", "agent" => agent).increment(usage.secret_echoes);
 }

@@ -11,6 +11,7 @@
 //! | `troupe-credential: NAME` | the credential to use, where grants offer more than one; `none` for none |
 //! | `troupe-idempotency: HEADER` | set HEADER to a token that is this call's own and the same when the invocation resumes |
 //! | `troupe-repeatable: true` | the request carries such a token of the guest's own making |
+//! | `troupe-retries: N` | the host tries again N times at most, where the grant allows more |
 //! | `troupe-explain: true` | tell failures as `internal-error` with the text `CODE: sentence` |
 //!
 //! Without `troupe-explain` a failure is the nearest of the standard error codes, which
@@ -23,14 +24,19 @@ mod delivery;
 mod exchange;
 mod fault;
 mod holding;
+mod journey;
+mod judge;
+mod outgoing;
 mod placing;
+mod redirect;
+mod retry;
 mod share;
 mod wishes;
 mod writes;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -64,6 +70,8 @@ pub(crate) struct Shared {
     pub(crate) partition: Arc<str>,
     pub(crate) seed: [u8; 32],
     pub(crate) exchanges: Arc<Semaphore>,
+    /// How many requests wait for a place.
+    turns: AtomicUsize,
     pub(crate) meters: HttpMeters,
     pub(crate) injected: Injected,
     /// Where what went wrong is told.
@@ -78,9 +86,29 @@ pub(crate) struct Shared {
 /// What the requests of one invocation used.
 #[derive(Debug, Default)]
 pub(crate) struct HttpMeters {
-    pub(crate) requests: AtomicU64,
-    pub(crate) bytes_sent: AtomicU64,
-    pub(crate) bytes_received: AtomicU64,
+    pub(crate) requests: Meter,
+    pub(crate) bytes_sent: Meter,
+    pub(crate) bytes_received: Meter,
+    pub(crate) retries: Meter,
+    pub(crate) redirects: Meter,
+    /// Requests that a budget refused.
+    pub(crate) over_budget: Meter,
+    /// Requests to destinations that are left alone.
+    pub(crate) left_alone: Meter,
+}
+
+/// A count.
+#[derive(Debug, Default)]
+pub(crate) struct Meter(AtomicU64);
+
+impl Meter {
+    fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl Shared {
@@ -92,6 +120,7 @@ impl Shared {
             tenant,
             seed,
             exchanges: Arc::new(Semaphore::new(limits::HTTP_EXCHANGES_PER_INVOCATION_MAX)),
+            turns: AtomicUsize::new(0),
             meters: HttpMeters::default(),
             injected: log.injected().clone(),
             log,

@@ -189,8 +189,8 @@ impl Answer {
             | Self::Invalid(message)
             | Self::Unavailable(message)
             | Self::Limit { message, .. } => message.clone(),
-            Self::Http(answer) => format!("{}, {} bytes", answer.status, answer.body.len()),
-            Self::HttpStreamed(answer) => format!("{}, streamed", answer.status),
+            Self::Http(answer) => format!("{}, {} bytes{}", answer.status, answer.body.len(), answer.way),
+            Self::HttpStreamed(answer) => format!("{}, streamed{}", answer.status, answer.way),
             Self::HttpFailed(failure) => format!("{}: {}", failure.code, failure.message),
             Self::Completed(call) => format!("call {call} was complete"),
             Self::Woken { call, suspended_ms } => format!("call {call} was complete after {suspended_ms} ms"),

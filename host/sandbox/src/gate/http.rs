@@ -11,12 +11,12 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Uri};
-use troupe_core::grant::HttpGrant;
+use troupe_core::grant::{HttpGrant, LineBudget};
 use troupe_core::{Code, Effect, Error, Grants, Result};
 use troupe_egress::{Authority, AwsAction, aws};
 
 /// The header value that asks for no credential.
-pub(super) const NO_CREDENTIAL: &str = "none";
+pub(crate) const NO_CREDENTIAL: &str = "none";
 
 /// A request whose body is whole, as the gate judges it.
 #[derive(Debug)]
@@ -37,9 +37,42 @@ pub(crate) struct HttpPermit {
     action: Option<AwsAction>,
     effect: Effect,
     private: bool,
+    terms: Vec<Terms>,
+}
+
+/// What a line says of requests that go by it. The default is that of a line that says
+/// nothing.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Terms {
+    /// How many redirects are followed.
+    pub(crate) redirects: u8,
+    /// How often a request is tried again.
+    pub(crate) retries: u8,
+    /// The budgets that a request draws on.
+    pub(super) budgets: Vec<LineBudget>,
+    /// The line, where redirects are followed.
+    line: Option<Box<HttpGrant>>,
+}
+
+impl Terms {
+    fn of(line: &HttpGrant) -> Self {
+        let kept = (line.redirects > 0).then(|| Box::new(line.clone()));
+        Self { redirects: line.redirects, retries: line.retries, budgets: line.budgets(), line: kept }
+    }
+
+    /// Whether the line admits another path at its own place, where a redirect leads.
+    pub(crate) fn admits_path(&self, path: &str) -> bool {
+        self.line.as_ref().is_some_and(|line| line.admits_path(path))
+    }
 }
 
 impl HttpPermit {
+    /// What each line that allows the request says of it, the one that offers most first;
+    /// none if no line says anything.
+    pub(crate) fn terms(&self) -> &[Terms] {
+        &self.terms
+    }
+
     /// Where the grant leads.
     pub(crate) const fn authority(&self) -> &Authority {
         &self.authority
@@ -135,7 +168,19 @@ pub(super) fn decide<'a>(
         return Err(Error::new(Code::DeniedCapability, super::above_ceiling(&what, effect, ceiling)));
     }
     let private = granting.iter().any(|grant| grant.private || grant.host.address().is_some());
-    Ok((HttpPermit { authority, credential, action, effect, private }, granting))
+    let terms = terms(&granting);
+    Ok((HttpPermit { authority, credential, action, effect, private, terms }, granting))
+}
+
+/// A request goes by one line: what another says of it is not mixed in.
+fn terms(granting: &[&HttpGrant]) -> Vec<Terms> {
+    let says_nothing = |line: &&HttpGrant| line.redirects == 0 && line.retries == 0 && line.budget.is_empty();
+    if granting.iter().all(says_nothing) {
+        return Vec::new();
+    }
+    let mut terms: Vec<Terms> = granting.iter().map(|line| Terms::of(line)).collect();
+    terms.sort_by_key(|terms| (std::cmp::Reverse((terms.redirects, terms.retries)), terms.budgets.len()));
+    terms
 }
 
 fn name(host: &str, ask: &HttpAsk<'_>) -> Option<AwsAction> {
@@ -197,8 +242,8 @@ fn denied(why: &str) -> Error {
     Error::new(Code::DeniedCapability, format!("{why}; the manifest must ask for it and the operator grant it"))
 }
 
-/// A guest's text, bounded and escaped.
-pub(super) fn shown(text: &str) -> String {
+/// A text of others, bounded and escaped.
+pub(crate) fn shown(text: &str) -> String {
     text.chars().take(100).flat_map(char::escape_default).collect()
 }
 

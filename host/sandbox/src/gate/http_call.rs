@@ -1,6 +1,8 @@
 //! An HTTP request as the journal keeps it: what the guest asked, never what the host
 //! added to it.
 
+use std::fmt;
+
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -66,11 +68,46 @@ pub struct HttpAnswer {
     /// The body; empty if it was streamed.
     #[serde(with = "serde_bytes")]
     pub body: Vec<u8>,
+    /// How the host came by it.
+    #[serde(default, skip_serializing_if = "Way::is_straight")]
+    pub way: Way,
+}
+
+/// How the host came by an answer. The default is the straight way: one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Way {
+    /// How often it tried again.
+    #[serde(default)]
+    pub retries: u8,
+    /// How many redirects it followed.
+    #[serde(default)]
+    pub redirects: u8,
+}
+
+impl Way {
+    /// Whether it was one request.
+    pub fn is_straight(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl fmt::Display for Way {
+    /// What it says behind a status: nothing of the straight way.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (count, what) in [(self.retries, "tried again"), (self.redirects, "redirected")] {
+            match count {
+                0 => {}
+                1 => write!(f, ", {what} once")?,
+                count => write!(f, ", {what} {count} times")?,
+            }
+        }
+        Ok(())
+    }
 }
 
 impl HttpAnswer {
-    pub(crate) fn new(status: StatusCode, headers: &HeaderMap, body: &Bytes) -> Self {
-        Self { status: status.as_u16(), headers: kept(headers), body: body.to_vec() }
+    pub(crate) fn new(status: StatusCode, headers: &HeaderMap, body: &Bytes, way: Way) -> Self {
+        Self { status: status.as_u16(), headers: kept(headers), body: body.to_vec(), way }
     }
 }
 

@@ -11,6 +11,8 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 use troupe_core::Grants;
 
+use super::Budgets;
+
 /// What invocations of one route may do. Clones are the same.
 #[derive(Debug, Clone)]
 pub struct LiveGrants(Arc<Inner>);
@@ -19,12 +21,23 @@ pub struct LiveGrants(Arc<Inner>);
 struct Inner {
     begun: Grants,
     now: ArcSwap<Grants>,
+    budgets: Budgets,
 }
 
 impl LiveGrants {
-    /// Grants that are in force as they are, until they are cut.
+    /// Grants that are in force as they are, until they are cut, with whole budgets.
     pub fn new(grants: Grants) -> Self {
-        Self(Arc::new(Inner { now: ArcSwap::from_pointee(grants.clone()), begun: grants }))
+        Self::drawing_on(grants, Budgets::default())
+    }
+
+    /// The same, with what is left of the agent's budgets.
+    pub fn drawing_on(grants: Grants, budgets: Budgets) -> Self {
+        Self(Arc::new(Inner { now: ArcSwap::from_pointee(grants.clone()), begun: grants, budgets }))
+    }
+
+    /// What is left of the agent's budgets.
+    pub fn budgets(&self) -> &Budgets {
+        &self.0.budgets
     }
 
     /// What was in force at first.

@@ -7,8 +7,44 @@ use std::time::Duration;
 
 use troupe_core::{Code, Error, Kind, Result, Timestamp, limits};
 
+use super::budget::Seats;
 use super::call::encode;
-use super::{Answer, Call, Gate, HttpAsk, HttpCall, HttpFailure, HttpPermit, JournalRow, PlacingPermit, http, secrets};
+use super::{
+    Answer, Call, Gate, HttpAsk, HttpCall, HttpFailure, HttpPermit, JournalRow, PlacingPermit, Terms, http, secrets,
+};
+
+/// What one try of a request draws on, until its answer has been read, and on which terms.
+#[derive(Debug, Default)]
+pub(crate) struct Drawn {
+    seats: Seats,
+    terms: Terms,
+}
+
+impl Drawn {
+    /// What the line that the request goes by says of it.
+    pub(crate) const fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// Draws on the same budgets for another try of so many bytes.
+    ///
+    /// # Errors
+    /// [`Code::LimitBudget`].
+    pub(crate) fn again(&self, bytes: usize, gate: &Gate) -> Result<()> {
+        self.seats.again(bytes as u64, gate.now())
+    }
+
+    /// Charges bytes that came.
+    ///
+    /// # Errors
+    /// [`Code::LimitBudget`] if they are more than the budget has.
+    pub(crate) fn charge(&self, bytes: usize, gate: &Gate) -> Result<()> {
+        if self.terms.budgets.is_empty() {
+            return Ok(());
+        }
+        self.seats.charge(bytes, gate.now())
+    }
+}
 
 impl Gate {
     /// Numbers an HTTP call that the guest makes. It is open until its answer is delivered.
@@ -46,6 +82,21 @@ impl Gate {
         secrets::authorize_placing(&self.0.grants.now(), &self.0.references, ask.uri, ask.headers, ask.body)
     }
 
+    /// Draws on the budget of the first line that has room for a request of so many bytes.
+    ///
+    /// # Errors
+    /// [`Code::LimitBudget`] naming the line that offers most.
+    pub(crate) fn draw(&self, permit: &HttpPermit, bytes: impl Fn() -> usize) -> Result<Drawn> {
+        let mut refusal = None;
+        for terms in permit.terms() {
+            match self.0.grants.budgets().draw(&terms.budgets, bytes() as u64, self.now()) {
+                Ok(seats) => return Ok(Drawn { seats, terms: terms.clone() }),
+                Err(error) => refusal = refusal.or(Some(error)),
+            }
+        }
+        refusal.map_or_else(|| Ok(Drawn::default()), Err)
+    }
+
     /// Notes an HTTP call before it is performed. A write is in the journal, without an
     /// answer, when this returns.
     ///
@@ -74,6 +125,12 @@ impl Gate {
     pub(crate) async fn end_http(&self, number: u64, answer: &Answer, write: bool) -> Result<()> {
         if matches!(answer, Answer::HttpStreamed(_)) {
             self.0.streamed.store(true, Ordering::Relaxed);
+        }
+        if let Answer::HttpFailed(failure) = answer
+            && failure.error().code.kind() == Kind::Denied
+        {
+            // Where it leads was known only on the way.
+            self.0.denied.fetch_add(1, Ordering::Relaxed);
         }
         let answer = answer.encode();
         self.0.journalled.fetch_add(answer.len() as u64, Ordering::Relaxed);

@@ -7,10 +7,13 @@
 )]
 
 mod aws;
+mod budget;
 mod journal;
 mod limits;
 mod reach;
+mod redirect;
 mod replay;
+mod retry;
 mod secrets;
 mod server;
 mod support;

@@ -64,9 +64,12 @@ async fn other_people_s_libraries_get_the_standard_codes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_spelling_slips_past_a_grant() {
+async fn e51_no_spelling_slips_past_a_grant() {
     let bench = Bench::new().await;
     for (authority, path) in [
+        ("api.example.com.evil.example", "/v1/a"),
+        ("evil-api.example.com", "/v1/a"),
+        ("àpi.example.com", "/v1/a"),
         ("user@api.example.com", "/v1/a"),
         ("api.example.com@evil.example", "/v1/a"),
         ("api.example.com.", "/v1/a"),
@@ -95,18 +98,7 @@ async fn no_spelling_slips_past_a_grant() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_redirect_is_an_answer_and_not_followed() {
-    let bench = Bench::new().await;
-    let grants = json!([{ "id": "api", "host": "api.example.com" }]);
-    let answer = bench.one(grants, get("api.example.com", "/redirect")).await;
-    assert_eq!(answer["status"], 302);
-    let headers = answer["headers"].to_string();
-    assert!(headers.contains("169.254.169.254"), "{headers}");
-    assert_eq!(bench.server.requests().len(), 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_name_that_leads_inside_needs_a_grant_that_says_so() {
+async fn e49_a_name_that_leads_inside_needs_a_grant_that_says_so() {
     let bench = Bench::new().await;
     let port = bench.server.port;
     let grant = |host: &str, private: bool| json!([{ "id": "in", "scheme": "http", "host": host, "port": port, "private": private }]);
@@ -139,7 +131,7 @@ impl Resolve for ToMetadata {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn metadata_services_stay_closed_even_to_a_name_granted_inside() {
+async fn e49_metadata_services_stay_closed_even_to_a_name_granted_inside() {
     let client = Client::new(ClientConfig { resolver: Arc::new(ToMetadata), ..ClientConfig::default() });
     let bench = Bench::with(|egress| Egress { client, ..egress }).await;
     let grants = json!([{ "id": "in", "scheme": "http", "host": "files.internal", "private": true }]);
@@ -180,7 +172,7 @@ async fn no_part_of_an_address_is_longer_than_any_server_takes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_host_s_own_doors_stay_closed_to_any_grant() {
+async fn e61_the_host_s_own_doors_stay_closed_to_any_grant() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let own = listener.local_addr().unwrap();
     let bench = Bench::with(|mut egress| {
@@ -195,7 +187,7 @@ async fn the_host_s_own_doors_stay_closed_to_any_grant() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_guest_may_not_say_who_it_is_nor_speak_about_the_connection() {
+async fn e53_a_guest_may_not_say_who_it_is_nor_speak_about_the_connection() {
     let bench = Bench::new().await;
     for name in [
         "authorization",

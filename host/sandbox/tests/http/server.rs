@@ -54,7 +54,7 @@ impl Server {
             let open = self.open.fetch_add(1, Ordering::SeqCst) + 1;
             self.open_most.fetch_max(open, Ordering::SeqCst);
             self.requests.lock().unwrap().push(request.clone());
-            let answer = answer(&request).await;
+            let answer = self.answer(&request).await;
             let written = stream.write_all(&answer).await;
             self.open.fetch_sub(1, Ordering::SeqCst);
             if written.is_err() {
@@ -64,7 +64,26 @@ impl Server {
     }
 }
 
-/// `/redirect`, `/slow`, `/slow/MS`, `/bytes/COUNT`, `/encoded`, `/secret/AT` (a megabyte
+impl Server {
+    /// `/busy/TIMES/STATUS?HEADER` (the first so many requests of a target are answered with that
+    /// status), and all that needs no memory.
+    async fn answer(&self, request: &str) -> Vec<u8> {
+        let first = request.lines().next().unwrap_or_default();
+        let Some(asked) = first.split(' ').nth(1).and_then(|target| target.strip_prefix("/busy/")) else {
+            return answer(request).await;
+        };
+        let (path, header) = asked.split_once('?').unwrap_or((asked, "x-none=1"));
+        let (times, status) = path.split_once('/').unwrap();
+        let seen = self.requests().iter().filter(|seen| seen.lines().next() == Some(first)).count();
+        if seen > times.parse().unwrap() {
+            return b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nhere".to_vec();
+        }
+        let header = header.replacen('=', ": ", 1);
+        format!("HTTP/1.1 {status} Busy\r\ncontent-length: 4\r\n{header}\r\n\r\nbusy").into_bytes()
+    }
+}
+
+/// `/to?LOCATION`, `/redirect`, `/slow`, `/slow/MS`, `/bytes/COUNT`, `/encoded`, `/secret/AT` (a megabyte
 /// behind the credential, and so many bytes before it); everything else is an echo of the whole
 /// request, in the body and in a header.
 async fn answer(request: &str) -> Vec<u8> {
@@ -74,6 +93,9 @@ async fn answer(request: &str) -> Vec<u8> {
         answer.extend(body);
         answer
     };
+    if let Some((_, location)) = target.split_once("/to?") {
+        return plain("302 Found", &format!("location: {location}\r\n"), b"over there");
+    }
     if target.starts_with("/redirect") {
         return plain("302 Found", "location: http://169.254.169.254/latest/meta-data/\r\n", b"");
     }

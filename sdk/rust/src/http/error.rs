@@ -15,7 +15,9 @@ pub enum HttpError {
     Invalid(String),
     /// No answer came in time. The request may have been served all the same.
     Timeout(String),
-    /// The server could not be reached, or broke off.
+    /// The server could not be reached or broke off, or a bound of the host's was met that
+    /// passes: as many requests as may are under way, a grant's budget is used up for now, or
+    /// the server failed so often that it is left alone for a while.
     Unreachable(String),
     /// The request or its answer is larger than a limit.
     TooLarge(String),
@@ -41,7 +43,7 @@ impl HttpError {
         match code {
             "limit.body" | "limit.headers" => Self::TooLarge(sentence),
             "limit.idle" | "limit.deadline" => Self::Timeout(sentence),
-            "limit.connections" => Self::Unreachable(sentence),
+            "limit.connections" | "limit.budget" => Self::Unreachable(sentence),
             _ if code.starts_with("denied.") || code.starts_with("credentials.") => Self::Denied(sentence),
             _ if code.starts_with("unavailable.") => Self::Unreachable(sentence),
             _ if code.starts_with("request.") => Self::Invalid(sentence),
@@ -122,7 +124,10 @@ mod tests {
         let told = |why: &str| HttpError::explained(why);
         assert_eq!(told("denied.capability: no grant: ask"), HttpError::Denied("no grant: ask".into()));
         assert_eq!(told("limit.body: too large"), HttpError::TooLarge("too large".into()));
-        assert_eq!(told("unavailable.dns: no name"), HttpError::Unreachable("no name".into()));
+        for code in ["unavailable.dns", "unavailable.circuit", "limit.budget", "limit.connections"] {
+            let error = told(&format!("{code}: not now"));
+            assert!(error.is_temporary() && error == HttpError::Unreachable("not now".into()), "{code}");
+        }
         assert_eq!(told("something else"), HttpError::Failed("something else".into()));
     }
 }

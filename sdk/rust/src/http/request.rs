@@ -113,6 +113,13 @@ impl Request {
         self
     }
 
+    /// Has the host try again so many times at most, where the grant would have it do so more
+    /// often; 0 for an agent that tries again itself.
+    pub fn retries(mut self, most: u8) -> Self {
+        self.headers.set("troupe-retries", most.to_string());
+        self
+    }
+
     /// Sends the request and takes the whole answer.
     ///
     /// # Errors

@@ -3,7 +3,6 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -13,12 +12,15 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, timeout_at};
+use troupe_core::breaker::Ending;
 use troupe_core::{Code, Error, Result, limits};
+use troupe_egress::circuit::{self, Pass};
 use troupe_egress::{Scrubber, scrub::ScrubStream};
 use wasmtime_wasi_http::WasiBody;
 
+use super::journey::Arrived;
 use super::{Share, Shared, WasiError, Worker, fault};
-use crate::gate::{Answer, HttpAnswer};
+use crate::gate::{Answer, Drawn, HttpAnswer};
 use crate::injected::{Injected, scrub_all};
 
 /// What the guest is given: the response, and the work that its body needs.
@@ -110,15 +112,22 @@ impl Streams<'_> {
     }
 }
 
+/// What an exchange takes up until its answer has been read.
+struct Place {
+    _exchange: OwnedSemaphorePermit,
+    drawn: Drawn,
+}
+
 /// Reads an answer as far as it is kept.
 pub(super) async fn read(
     shared: &Arc<Shared>,
-    response: troupe_egress::Response,
-    scrubbing: Option<Scrubbing>,
+    arrived: Arrived,
     explain: bool,
-    place: OwnedSemaphorePermit,
+    exchange: OwnedSemaphorePermit,
 ) -> Result<Read> {
+    let Arrived { response, scrubbing, drawn, pass, way, patient } = arrived;
     let troupe_egress::Response { status, mut headers, mut body } = response;
+    let place = Place { _exchange: exchange, drawn };
     let mut found = false;
     if let Some(scrubbing) = &scrubbing {
         scrubbing.check_encoding(&headers)?;
@@ -128,8 +137,17 @@ pub(super) async fn read(
     let mut unread = shared.unread();
     loop {
         let Some(piece) = body.next().await else { break };
-        let piece = piece.map_err(|error| error.with("sent", true))?;
-        shared.meters.bytes_received.fetch_add(piece.len() as u64, Ordering::Relaxed);
+        let piece = match piece {
+            Ok(piece) => piece,
+            Err(error) => {
+                if let Some(pass) = pass {
+                    pass.ended(circuit::ending(Err(&error), patient), shared.gate.now());
+                }
+                return Err(error.with("sent", true));
+            }
+        };
+        shared.meters.bytes_received.add(piece.len() as u64);
+        place.drawn.charge(piece.len(), &shared.gate)?;
         whole.extend_from_slice(&piece);
         if whole.len() > limits::HTTP_KEPT_BODY_BYTES_MAX || !unread.add(piece.len()) {
             if let Some(scrubbing) = &scrubbing {
@@ -139,7 +157,8 @@ pub(super) async fn read(
                 // Nobody knows how long it is without what is taken out.
                 headers.remove(CONTENT_LENGTH);
             }
-            let journalled = Answer::HttpStreamed(HttpAnswer::new(status, &headers, &Bytes::new()));
+            served(shared, pass);
+            let journalled = Answer::HttpStreamed(HttpAnswer::new(status, &headers, &Bytes::new(), way));
             let (sender, receiver) = mpsc::channel(1);
             let begun = (whole, unread);
             let work = pump(Arc::clone(shared), begun, body, scrubbing, sender, explain, place);
@@ -147,6 +166,7 @@ pub(super) async fn read(
             return Ok(Read { journalled, given: (response, Box::new(work)) });
         }
     }
+    served(shared, pass);
     if let Some(scrubbing) = &scrubbing {
         let clean = scrub_all(&scrubbing.scrubbers, &whole);
         if clean.len() != whole.len() && headers.contains_key(CONTENT_LENGTH) {
@@ -158,14 +178,21 @@ pub(super) async fn read(
         whole = clean;
     }
     let whole = Bytes::from(whole);
-    let journalled = Answer::Http(HttpAnswer::new(status, &headers, &whole));
+    let journalled = Answer::Http(HttpAnswer::new(status, &headers, &whole, way));
     let response = respond(status, headers, Whole { rest: whole, _unread: unread }.boxed_unsync());
     Ok(Read { journalled, given: (response, Box::new(std::future::ready(Ok(())))) })
 }
 
+/// Notes that a destination has answered.
+fn served(shared: &Shared, pass: Option<Pass>) {
+    if let Some(pass) = pass {
+        pass.ended(Ending::Well, shared.gate.now());
+    }
+}
+
 /// A recorded answer, as it was given before.
 pub(super) fn again(shared: &Shared, answer: HttpAnswer) -> Result<Given> {
-    let HttpAnswer { status, headers, body } = answer;
+    let HttpAnswer { status, headers, body, way: _ } = answer;
     let status = http::StatusCode::from_u16(status).map_err(Error::internal)?;
     let mut map = HeaderMap::with_capacity(headers.len());
     for (name, value) in headers {
@@ -194,7 +221,7 @@ async fn pump(
     scrubbing: Option<Scrubbing>,
     sender: mpsc::Sender<Result<Bytes, WasiError>>,
     explain: bool,
-    place: OwnedSemaphorePermit,
+    place: Place,
 ) -> Result<(), WasiError> {
     let until = body.deadline();
     let mut streams = scrubbing.as_ref().map(Scrubbing::stream);
@@ -217,7 +244,10 @@ async fn pump(
         unread.take();
         next = body.next().await;
         if let Some(Ok(piece)) = &next {
-            shared.meters.bytes_received.fetch_add(piece.len() as u64, Ordering::Relaxed);
+            shared.meters.bytes_received.add(piece.len() as u64);
+            if let Err(error) = place.drawn.charge(piece.len(), &shared.gate) {
+                next = Some(Err(error));
+            }
         }
     }
     let rest = streams.as_mut().map(Streams::finish).unwrap_or_default();

@@ -2,32 +2,21 @@
 //! journalled before the guest sees it.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, AUTHORIZATION, HOST, RANGE};
-use http::{HeaderMap, HeaderValue, Method, Uri};
+use http::header::HOST;
 use http_body_util::BodyExt as _;
 use tokio::sync::OwnedSemaphorePermit;
 use troupe_core::{Code, Effect, Error, Result, limits};
-use troupe_egress::credentials::{Credential, CredentialKind};
-use troupe_egress::{AddressPolicy, Exemption, Limits, Request, SendOptions, sigv4};
+use troupe_egress::Limits;
 use wasmtime_wasi_http::WasiBody;
 
-use super::placing::{self, Placed};
+use super::journey::Journey;
+use super::judge::{self, Asked, Leg};
 use super::wishes::{self, Wishes};
 use super::{Answered, Share, Shared, answer, fault};
-use crate::egress::Egress;
-use crate::gate::{Answer, HttpAsk, HttpBody, HttpCall, HttpFailure, HttpPermit, Past, kept};
-
-/// A request as the guest made it, without its wishes.
-struct Asked {
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-    wishes: Wishes,
-}
+use crate::gate::{Answer, HttpFailure, Past};
 
 /// Performs one request. The future is the guest's to drop; a write that was begun goes
 /// on all the same.
@@ -88,7 +77,7 @@ async fn perform(
         }
         Err(error) => Err(error),
     };
-    let past = shared.gate.past_http(number, call(&asked, None)).map_err(|error| fatal(shared, error))?;
+    let past = shared.gate.past_http(number, asked.call(None)).map_err(|error| fatal(shared, error))?;
     if let Some(past) = past {
         drop(held);
         return again(shared, past).await;
@@ -100,41 +89,57 @@ async fn perform(
     }
     let refused = |error: Error| {
         let error = error.with("sent", false);
-        shared.gate.refuse_http(number, call(&asked, None), &error);
+        shared.gate.refuse_http(number, asked.call(None), &error);
         error
     };
     let mut judged = match readied {
-        Ok(()) => judge(shared, &asked).await,
+        Ok(()) => judge::judge(shared, &asked).await,
         Err(error) => Err(error),
     }
     .map_err(refused)?;
     let place = match Arc::clone(&shared.exchanges).try_acquire_owned() {
         Ok(place) => place,
         Err(_) => {
+            let _turn = Turn::wait(&shared.turns).map_err(refused)?;
             let place = Arc::clone(&shared.exchanges).acquire_owned().await.map_err(Error::internal)?;
             // What was granted when it came may have been taken away while it waited.
-            judged = judge(shared, &asked).await.map_err(refused)?;
+            judged = judge::judge(shared, &asked).await.map_err(refused)?;
             place
         }
     };
-    let Judged { permit, egress, credential, placed } = judged;
-    let write = permit.effect() > Effect::Read;
+    let leg = Leg::begin(shared, &asked, judged).map_err(refused)?;
+    let write = leg.judged.permit.effect() > Effect::Read;
     let shared = Arc::clone(shared);
-    let sending = Sending {
-        shared: Arc::clone(&shared),
-        number,
-        asked,
-        permit,
-        egress,
-        credential,
-        placed,
-        limits,
-        explain,
-        held,
-        place,
-    };
+    let sending = Sending { shared: Arc::clone(&shared), number, asked, leg, limits, explain, held, place };
     let given = if write { shared.writes.perform(sending.perform(write)).await? } else { sending.perform(write).await };
     Ok(given?)
+}
+
+/// A request's turn among those that wait for a place of their invocation.
+struct Turn<'a>(&'a AtomicUsize);
+
+impl<'a> Turn<'a> {
+    /// # Errors
+    /// [`Code::LimitConnections`] if as many wait as may.
+    fn wait(turns: &'a AtomicUsize) -> Result<Self> {
+        let turn = Self(turns);
+        if turns.fetch_add(1, Ordering::Relaxed) < limits::HTTP_WAITING_PER_INVOCATION_MAX {
+            return Ok(turn);
+        }
+        let message = format!(
+            "{} HTTP requests of this invocation are open and {} wait for their turn, as many as may; wait for some \
+             first",
+            limits::HTTP_EXCHANGES_PER_INVOCATION_MAX,
+            limits::HTTP_WAITING_PER_INVOCATION_MAX
+        );
+        Err(Error::new(Code::LimitConnections, message))
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// A request that may be sent and has its place.
@@ -142,10 +147,7 @@ struct Sending {
     shared: Arc<Shared>,
     number: u64,
     asked: Asked,
-    permit: HttpPermit,
-    egress: Arc<Egress>,
-    credential: Option<Arc<Credential>>,
-    placed: Placed,
+    leg: Leg,
     limits: Limits,
     explain: bool,
     held: Share,
@@ -154,18 +156,14 @@ struct Sending {
 
 impl Sending {
     async fn perform(self, write: bool) -> Result<answer::Given> {
-        let Self { shared, number, asked, permit, egress, credential, placed, limits, explain, held, place } = self;
-        let begun = shared.gate.begin_http(number, call(&asked, Some(&permit)), write).await;
+        let Self { shared, number, asked, leg, limits, explain, held, place } = self;
+        let begun = shared.gate.begin_http(number, asked.call(Some(&leg.judged.permit)), write).await;
         if !begun.map_err(|error| fatal(&shared, error))? {
             return Err(Error::new(Code::Cancelled, "the agent let go of the request before it was sent"));
         }
         let result = async {
-            let (request, options, scrubbing) = outgoing(&shared, &egress, asked, &permit, credential, &placed, limits)
-                .map_err(|error| error.with("sent", false))?;
-            shared.meters.requests.fetch_add(1, Ordering::Relaxed);
-            shared.meters.bytes_sent.fetch_add(request.body.len() as u64, Ordering::Relaxed);
-            let response = egress.client.send(request, &options).await?;
-            answer::read(&shared, response, scrubbing, explain, place).await
+            let arrived = Journey::new(&shared, number, asked, limits, &leg).arrive(leg).await?;
+            answer::read(&shared, arrived, explain, place).await
         }
         .await;
         drop(held);
@@ -231,133 +229,12 @@ fn ready(shared: &Shared, number: u64, asked: &mut Asked) -> Result<()> {
 
 /// What a release that is tried on a record is answered: nothing is looked up, nothing sent.
 fn tried(shared: &Shared, number: u64, asked: &Asked, readied: Result<()>) -> Result<Past> {
-    match readied.and_then(|()| permit(shared, asked)) {
-        Ok(permit) => shared.gate.try_http(number, call(asked, Some(&permit)), &permit),
+    match readied.and_then(|()| judge::permit(shared, asked)) {
+        Ok(permit) => shared.gate.try_http(number, asked.call(Some(&permit)), &permit),
         Err(error) => {
             let error = error.with("sent", false);
-            shared.gate.denied_http(number, call(asked, None), &error);
+            shared.gate.denied_http(number, asked.call(None), &error);
             Err(error)
         }
     }
-}
-
-/// A request as the gate judges it.
-fn ask(asked: &Asked) -> HttpAsk<'_> {
-    HttpAsk {
-        method: &asked.method,
-        uri: &asked.uri,
-        headers: &asked.headers,
-        body: &asked.body,
-        credential: asked.wishes.credential.as_deref(),
-    }
-}
-
-/// Whether the grants allow a request. Nothing is placed in it, since it is not sent.
-fn permit(shared: &Shared, asked: &Asked) -> Result<HttpPermit> {
-    placing::check_guest(&asked.headers)?;
-    shared.gate.authorize_http(&ask(asked))
-}
-
-/// What was decided about a request, and what it takes to send it.
-struct Judged {
-    permit: HttpPermit,
-    egress: Arc<Egress>,
-    credential: Option<Arc<Credential>>,
-    placed: Placed,
-}
-
-/// Everything that is decided before anything is sent.
-async fn judge(shared: &Shared, asked: &Asked) -> Result<Judged> {
-    placing::check_guest(&asked.headers)?;
-    let ask = ask(asked);
-    let permit = shared.gate.authorize_http(&ask)?;
-    let placing = shared.gate.authorize_placing(&ask)?;
-    let Some(egress) = shared.egress.clone() else {
-        return Err(Error::new(Code::DeniedCapability, "this host sends no requests for agents"));
-    };
-    let credential = match permit.credential() {
-        None => None,
-        Some(name) => {
-            let found = egress.credentials.credential(&shared.tenant, name).await?.filter(|found| found.is_of(name));
-            let found = found.ok_or_else(|| {
-                let message = format!("the operator has set up no credential `{name}`, which the grant names");
-                Error::new(Code::CredentialsInvalid, message)
-            })?;
-            found.check(name, &asked.uri)?;
-            Some(found)
-        }
-    };
-    let placed = Placed::get(shared, &egress, placing, &asked.uri).await?;
-    let is_header = |credential: &Arc<Credential>| matches!(credential.kind(), CredentialKind::Header { .. });
-    if asked.headers.contains_key(RANGE) && (credential.as_ref().is_some_and(is_header) || !placed.is_empty()) {
-        let why = "the host adds a credential, and an answer in ranges cannot be searched for it";
-        return Err(Error::new(Code::DeniedHeader, format!("an agent may not set the header `range` here: {why}")));
-    }
-    if asked.headers.contains_key(AUTHORIZATION) && credential.is_some() {
-        let why = "the host adds a credential; ask for none by `troupe-credential: none`";
-        let message = format!("a reference cannot stand in `authorization` here: {why}");
-        return Err(Error::new(Code::DeniedHeader, message));
-    }
-    Ok(Judged { permit, egress, credential, placed })
-}
-
-fn call(asked: &Asked, permit: Option<&HttpPermit>) -> HttpCall {
-    HttpCall {
-        method: asked.method.to_string(),
-        url: asked.uri.to_string(),
-        headers: kept(&asked.headers),
-        body: HttpBody::of(&asked.body),
-        credential: permit.and_then(|permit| permit.credential().map(str::to_owned)),
-        action: permit.and_then(|permit| permit.action().map(ToString::to_string)),
-        repeatable: asked.wishes.repeatable(),
-    }
-}
-
-/// The request as it leaves: mapped, prepared, signed; and the rules it is sent under.
-fn outgoing(
-    shared: &Shared,
-    egress: &Egress,
-    asked: Asked,
-    permit: &HttpPermit,
-    credential: Option<Arc<Credential>>,
-    placed: &Placed,
-    limits: Limits,
-) -> Result<(Request, SendOptions, Option<answer::Scrubbing>)> {
-    let mut request = Request { method: asked.method, uri: asked.uri, headers: asked.headers, body: asked.body };
-    let authority = permit.authority();
-    let mut policy = AddressPolicy::new(Arc::clone(&egress.own_addresses));
-    if permit.private() {
-        policy = policy.with(Exemption::Granted { host: authority.host.clone(), port: authority.port });
-    }
-    let service = permit.action().map(|action| action.service);
-    if let Some(endpoint) = egress.endpoints.find(&authority.host, service) {
-        policy = policy.with(endpoint.exemption());
-        request.uri = endpoint.apply(&request.uri)?;
-    }
-    let mut must_be_plain = !placed.is_empty();
-    if must_be_plain || credential.is_some() {
-        // A compressed answer would hide from the scrubber what it echoes.
-        request.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    }
-    for secret in placed.secrets() {
-        shared.injected.add(secret.scrubber());
-    }
-    placed.put_into(&mut request)?;
-    if let Some(credential) = credential {
-        shared.injected.add(credential.scrubber());
-        match (credential.kind(), permit.action()) {
-            (CredentialKind::Aws(key), Some(action)) => {
-                sigv4::sign(&mut request, &action.region, action.signing_name, shared.gate.now(), key)?;
-            }
-            (CredentialKind::Header { name, value }, None) => {
-                must_be_plain = true;
-                request.prepare()?;
-                request.headers.insert(name.clone(), value.clone());
-            }
-            _ => return Err(Error::internal("a grant's credential is of another kind than its actions")),
-        }
-    }
-    let scrubbing = answer::Scrubbing::new(&shared.injected, &request.headers, must_be_plain)?;
-    let options = SendOptions { partition: Arc::clone(&shared.partition), policy, limits };
-    Ok((request, options, scrubbing))
 }

@@ -22,10 +22,11 @@ pub(super) fn told(error: &Error, explain: bool) -> WasiError {
             WasiError::HttpResponseBodySize(Some(limits::HTTP_RESPONSE_BODY_BYTES_MAX))
         }
         Code::LimitBody => WasiError::HttpRequestBodySize(Some(limits::HTTP_REQUEST_BODY_BYTES_MAX as u64)),
-        Code::LimitConnections => WasiError::ConnectionLimitReached,
+        Code::LimitConnections | Code::LimitBudget => WasiError::ConnectionLimitReached,
         Code::LimitIdle | Code::LimitDeadline if was_sent(error) => WasiError::HttpResponseTimeout,
         Code::LimitIdle | Code::LimitDeadline => WasiError::ConnectionTimeout,
         Code::UnavailableDns => WasiError::DnsError { rcode: None, info_code: None },
+        Code::UnavailableCircuit => WasiError::DestinationUnavailable,
         Code::UnavailableUpstream if was_sent(error) => WasiError::ConnectionTerminated,
         Code::UnavailableUpstream => WasiError::ConnectionRefused,
         _ => WasiError::InternalError(Some(error.message.clone())),

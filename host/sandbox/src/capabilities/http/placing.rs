@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use troupe_core::{Code, Error, Result};
 use troupe_egress::credentials::Secret;
 use troupe_egress::{Request, headers};
@@ -69,6 +69,17 @@ impl Placed {
     /// The secrets themselves.
     pub(super) fn secrets(&self) -> impl Iterator<Item = &Arc<Secret>> {
         self.0.iter().map(|(_, secret)| secret)
+    }
+
+    /// The names of headers that hold a reference.
+    pub(super) fn headers(&self, headers: &HeaderMap) -> Vec<HeaderName> {
+        let holds = |value: &HeaderValue| {
+            let mut places = self.0.iter();
+            places.any(|(place, _)| {
+                value.as_bytes().windows(place.reference.len()).any(|at| at == place.reference.as_bytes())
+            })
+        };
+        headers.iter().filter(|(_, value)| holds(value)).map(|(name, _)| name.clone()).collect()
     }
 
     /// Replaces every reference in a request by its secret.

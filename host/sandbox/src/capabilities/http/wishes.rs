@@ -8,10 +8,11 @@ const PREFIX: &str = "troupe-";
 const CREDENTIAL: &str = "troupe-credential";
 const IDEMPOTENCY: &str = "troupe-idempotency";
 const REPEATABLE: &str = "troupe-repeatable";
+const RETRIES: &str = "troupe-retries";
 const EXPLAIN: &str = "troupe-explain";
 
 /// What a guest wishes of the host for one request.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Wishes {
     /// The credential to use.
     pub(super) credential: Option<String>,
@@ -19,6 +20,8 @@ pub(super) struct Wishes {
     idempotency: Option<HeaderName>,
     /// Whether the guest sends a token of its own.
     repeatable: bool,
+    /// How often the host shall try again at most.
+    pub(super) retries: Option<u8>,
 }
 
 /// Whether failures shall be told in words.
@@ -53,6 +56,7 @@ impl Wishes {
                     wishes.idempotency = Some(header);
                 }
                 REPEATABLE => wishes.repeatable = flag()?,
+                RETRIES => wishes.retries = Some(value.parse().map_err(|_| invalid("is not a number from 0 to 255"))?),
                 EXPLAIN => drop(flag()?),
                 _ => return Err(invalid("means nothing to this host")),
             }
@@ -75,6 +79,11 @@ impl Wishes {
         let value = HeaderValue::try_from(idempotency_token(seed, number)).map_err(Error::internal)?;
         headers.insert(name.clone(), value);
         Ok(())
+    }
+
+    /// Whether the request carries a token of the host's, which is the same at each try.
+    pub(super) const fn carries_token(&self) -> bool {
+        self.idempotency.is_some()
     }
 
     /// Whether sending the request again is the same as sending it once.
@@ -102,21 +111,26 @@ mod tests {
         let mut sent = headers(&[
             ("troupe-credential", "aws:default"),
             ("troupe-repeatable", "true"),
+            ("troupe-retries", "2"),
             ("troupe-explain", "true"),
             ("accept", "*/*"),
         ]);
         assert!(explain(&sent));
         let wishes = Wishes::take(&mut sent).unwrap();
         assert_eq!(wishes.credential.as_deref(), Some("aws:default"));
-        assert!(wishes.repeatable());
+        assert!(wishes.repeatable() && !wishes.carries_token());
+        assert_eq!(wishes.retries, Some(2));
         assert_eq!(sent, headers(&[("accept", "*/*")]));
     }
 
     #[test]
     fn a_wish_that_nobody_knows_is_refused_rather_than_ignored() {
-        for (name, value) in
-            [("troupe-credentials", "x"), ("troupe-repeatable", "yes"), ("troupe-idempotency", "no header")]
-        {
+        for (name, value) in [
+            ("troupe-credentials", "x"),
+            ("troupe-repeatable", "yes"),
+            ("troupe-idempotency", "no header"),
+            ("troupe-retries", "many"),
+        ] {
             let error = Wishes::take(&mut headers(&[(name, value)])).unwrap_err();
             assert_eq!(error.code, Code::RequestInvalid);
             assert!(error.message.contains(name), "{}", error.message);

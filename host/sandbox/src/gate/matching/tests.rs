@@ -1,7 +1,7 @@
 use serde_bytes::ByteBuf;
 
 use super::super::call::encode;
-use super::super::{Entry, HttpAnswer, HttpBody, StateAnswer, StateCall};
+use super::super::{Entry, HttpAnswer, HttpBody, StateAnswer, StateCall, Way};
 use super::*;
 use crate::capabilities::http::idempotency_token;
 
@@ -24,7 +24,7 @@ fn get(url: &str) -> Call {
 }
 
 fn said(body: &str) -> Answer {
-    Answer::Http(HttpAnswer { status: 200, headers: Vec::new(), body: body.as_bytes().to_vec() })
+    Answer::Http(HttpAnswer { status: 200, headers: Vec::new(), body: body.as_bytes().to_vec(), way: Way::default() })
 }
 
 fn state(call: StateCall) -> Call {
