@@ -1,5 +1,6 @@
 //! What attackers do, each case by the letter and number under which it is known.
 
 mod control;
+mod egress;
 mod files;
 mod tenancy;
