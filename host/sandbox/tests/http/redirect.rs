@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use troupe_sandbox::{Answer, Outcome};
 
 use super::server::Server;
-use super::support::{BEARER, Bench, http_rows, sentence};
+use super::support::{BEARER, Bench, CHAT, http_rows, sentence};
 
 /// A line of the service that redirects, and others.
 fn granting(redirects: u8, others: Value) -> Value {
@@ -151,6 +151,33 @@ async fn e47_a_credential_goes_to_no_other_origin_and_to_no_other_line() {
     assert_eq!((seen, said.unwrap().contains("from https to http")), (vec![true], true));
     assert_eq!(other.requests().len(), 0);
     assert_ne!(port, other.port);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e47_a_secret_and_an_authorization_stay_with_the_line_they_were_sent_by() {
+    let bench = Bench::new().await;
+    let grants = json!({
+        "http": [
+            { "id": "in", "host": "api.example.com", "path_prefix": "/in/", "redirects": 1 },
+            { "id": "open", "host": "api.example.com", "path_prefix": "/open/" },
+        ],
+        "secrets": [{ "name": "chat", "host": "api.example.com" }],
+    });
+    for (location, goes) in [("/in/there", true), ("/open/there", false)] {
+        let before = bench.server.requests().len();
+        let mut request = to(location);
+        request["headers"] =
+            json!([["authorization", "Bearer {chat}"], ["x-key", "k={chat}"], ["x-mine", "1"], ["accept", "*/*"]]);
+        let input = json!({ "requests": [request], "secrets": ["chat"] });
+        let output = output(bench.perform(bench.invocation(grants.clone()), "fetch", input).await);
+        assert_eq!(output["answers"][0]["status"], 200, "{output}");
+        assert!(!output.to_string().contains(CHAT), "{output}");
+        let [first, hop] = bench.server.requests()[before..].to_vec().try_into().unwrap();
+        assert_eq!(first.matches(CHAT).count(), 2, "{first}");
+        assert_eq!(hop.matches(CHAT).count(), if goes { 2 } else { 0 }, "{hop}");
+        assert_eq!(hop.contains("authorization") && hop.contains("x-key"), goes, "{hop}");
+        assert!(hop.contains("x-mine: 1\r\n") && !hop.contains("troupe-secret"), "{hop}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
