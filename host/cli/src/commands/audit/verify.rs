@@ -125,7 +125,8 @@ impl Checker<'_> {
         query.push(("attempt", attempt.clone()));
         let found: Result<AuditJournal> =
             self.client.query(&format!("{PATH}/journals/{}", segment(task)), &query).await;
-        let journals = &mut self.journals;
+        // A chain that was made anew may say anything.
+        let (journals, shown) = (&mut self.journals, task.escape_default());
         match found {
             Ok(found) => match found.state {
                 JournalState::Dropped => journals.dropped += 1,
@@ -135,13 +136,13 @@ impl Checker<'_> {
                 }
                 JournalState::Whole | JournalState::Damaged => {
                     journals.differs += 1;
-                    journals.different.push(format!("record {}: task {task}, attempt {attempt}", record.seq));
+                    journals.different.push(format!("record {}: task {shown}, attempt {attempt}", record.seq));
                 }
             },
             // Tasks are never removed.
             Err(error) if error.code == Code::TaskNotFound => {
                 journals.differs += 1;
-                journals.different.push(format!("record {}: there is no task {task}", record.seq));
+                journals.different.push(format!("record {}: there is no task {shown}", record.seq));
             }
             Err(error) => return Err(Error::context(error, format!("the journal of task {task}"))),
         }
