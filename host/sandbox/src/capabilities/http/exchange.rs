@@ -252,10 +252,14 @@ fn ask(asked: &Asked) -> HttpAsk<'_> {
     }
 }
 
-/// Whether the grants allow a request. Nothing is placed in it, since it is not sent.
+/// Whether the grants allow a request, and the secrets that it asks for. Nothing is placed in
+/// it, since it is not sent.
 fn permit(shared: &Shared, asked: &Asked) -> Result<HttpPermit> {
     placing::check_guest(&asked.headers)?;
-    shared.gate.authorize_http(&ask(asked))
+    let ask = ask(asked);
+    let permit = shared.gate.authorize_http(&ask)?;
+    shared.gate.authorize_placing(&ask)?;
+    Ok(permit)
 }
 
 /// What was decided about a request, and what it takes to send it.
