@@ -1,15 +1,20 @@
 //! `just bench`: figures of PROMISES.md, each measured beside its reference in one run.
 //!
-//! A figure is a ratio to something that does the same work without Troupe, measured
+//! A figure is held against something that does the same work without Troupe, measured
 //! alternately in the same process, so that the machine's mood cancels out. Nothing here
 //! fails because of time; the table and `target/bench/summary.json` say what was met.
 
 mod bare;
 mod guest;
 mod host;
+mod invocation;
 mod p1;
+mod p10;
 mod p3;
+mod parts;
 mod report;
+mod server;
+mod through;
 
 use report::Row;
 
@@ -22,10 +27,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let counter = guest::build("counter", None)?;
     let old = guest::build("echo", Some("1.0.0"))?;
     let new = guest::build("echo", Some("2.0.0"))?;
+    let fetch = guest::build("fetch", None)?;
     let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let mut rows: Vec<Row> = Vec::new();
     rows.extend(tokio.block_on(p1::run(&counter))?);
     rows.extend(tokio.block_on(p3::run(&old, &new))?);
+    rows.extend(tokio.block_on(p10::run(&fetch))?);
+    rows.extend(tokio.block_on(parts::run())?);
     report::print(&rows);
     report::write(&rows)?;
     Ok(())
