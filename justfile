@@ -48,6 +48,11 @@ fmt:
 bench:
     cargo run --release -p troupe-bench
 
+# Measure them on the dependencies that tests have built: rougher, and there in a few minutes.
+bench-quick:
+    cargo --config tests/bench/quick.toml build --workspace --bin bench
+    target/debug/bench
+
 # Print the contract between host and agent.
 wit:
     cargo run --quiet -- wit

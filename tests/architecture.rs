@@ -41,7 +41,18 @@ const MAY_NAME: [(&str, &[&str]); 14] = [
     // Plugins are programs of their own; this is what each of them may name.
     (PLUGIN, &["troupe-sdk"]),
     ("troupe-tests", &["troupe", "troupe-core", "troupe-package", "troupe-runtime", "troupe-store"]),
-    (BENCH, &["troupe-core", "troupe-package", "troupe-registry", "troupe-runtime", "troupe-sandbox", "troupe-store"]),
+    (
+        BENCH,
+        &[
+            "troupe-core",
+            "troupe-package",
+            "troupe-egress",
+            "troupe-sandbox",
+            "troupe-store",
+            "troupe-registry",
+            "troupe-runtime",
+        ],
+    ),
 ];
 
 const PLUGIN: &str = "plugins/*";

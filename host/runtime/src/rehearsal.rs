@@ -195,6 +195,7 @@ fn answered_from(made: &MadeCall) -> AnsweredFrom {
     match made.source {
         Source::Record => AnsweredFrom::Record,
         Source::Picture => AnsweredFrom::Picture,
+        Source::Seed => AnsweredFrom::Seed,
         Source::Denied => AnsweredFrom::Grants,
         Source::Unmatched => AnsweredFrom::Nothing,
     }

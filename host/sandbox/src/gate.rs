@@ -33,6 +33,7 @@ mod http_call;
 mod live;
 mod matched;
 mod matching;
+mod parts;
 mod past;
 mod recording;
 mod redacted;
@@ -61,6 +62,7 @@ pub use http_call::{Header, HttpAnswer, HttpBody, HttpCall, HttpFailure, Way};
 pub use live::LiveGrants;
 pub(crate) use matching::Came;
 pub use matching::{MadeCall, Matched, Matching, RecordedCall, Source};
+pub use parts::{Parts, PartsRequest};
 pub(crate) use past::{Completion, PastWait};
 pub(crate) use recording::{Past, diverged, ended};
 pub use recording::{Recording, Then};
@@ -224,6 +226,7 @@ impl Gate {
             return Ok(self.answer_matched(matching, number, &call, deed));
         }
         match deed {
+            Ok(Deed::Known(answer)) => Ok(self.answered(number, encode(&call), answer)),
             Ok(Deed::Read(reading)) => {
                 let answer = reading.await?;
                 Ok(self.answered(number, &call, encode(&call), answer))

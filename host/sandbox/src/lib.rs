@@ -42,9 +42,9 @@ pub use directories::{AgentDirectories, Directories};
 pub use egress::{Credentials, Egress, NoCredentials};
 pub use gate::{
     Answer, Budgets, Call, Content, Entry, FileItem, FilePiece, FileStat, FilesAnswer, FilesCall, Grounds, Header,
-    HttpAnswer, HttpBody, HttpCall, HttpFailure, JournalRow, LiveGrants, MadeCall, Matched, Matching, Question,
-    RecordedCall, Recording, SecretsAnswer, SecretsCall, Source, StateAnswer, StateCall, Then, Way, check_grants,
-    decisions, redacted_answer, redacted_call,
+    HttpAnswer, HttpBody, HttpCall, HttpFailure, JournalRow, LiveGrants, MadeCall, Matched, Matching, Parts,
+    PartsRequest, Question, RecordedCall, Recording, SecretsAnswer, SecretsCall, Source, StateAnswer, StateCall, Then,
+    Way, check_grants, decisions, redacted_answer, redacted_call,
 };
 pub use invocation::{Facts, Invocation, Outcome, Usage};
 pub use port::{Ledger, LogLevel, LogOrigin, LogRecord, NoLedger, Observer, StateOutcome, StateWrite};

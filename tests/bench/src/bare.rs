@@ -1,6 +1,6 @@
-//! The reference of P1: the same component on the same engine and pool, with a fresh
-//! store and instance for each call and a `HashMap` behind the imports. No gate, no
-//! journal, no meters.
+//! The reference of P1 and P10: the same component on the same engine and pool, with a fresh
+//! store and instance for each call, a `HashMap` behind the imports, and requests passed
+//! through. No gate, no journal, no meters.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,6 +8,9 @@ use std::sync::Arc;
 use wasmtime::component::{Component, HasSelf, Linker, ResourceTable};
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use crate::through::Through;
 
 mod bindings {
     wasmtime::component::bindgen!({
@@ -26,7 +29,15 @@ type Map = Arc<HashMap<String, Vec<u8>>>;
 struct Data {
     table: ResourceTable,
     wasi: WasiCtx,
+    http: WasiHttpCtx,
+    through: Through,
     map: Map,
+}
+
+impl WasiHttpView for Data {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.through }
+    }
 }
 
 impl WasiView for Data {
@@ -143,6 +154,7 @@ pub struct Bare {
     engine: Engine,
     pre: bindings::AgentPre<Data>,
     map: Map,
+    through: Through,
 }
 
 impl Bare {
@@ -151,15 +163,22 @@ impl Bare {
         let component = Component::from_binary(engine, component)?;
         let mut linker = Linker::new(engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
         bindings::Agent::add_to_linker::<_, HasSelf<Data>>(&mut linker, |data| data)?;
         let pre = bindings::AgentPre::new(linker.instantiate_pre(&component)?)?;
-        Ok(Self { engine: engine.clone(), pre, map: Arc::new(map) })
+        Ok(Self { engine: engine.clone(), pre, map: Arc::new(map), through: Through::default() })
     }
 
     /// Performs a skill in a fresh instance.
     pub async fn perform(&self, skill: &str, input: &String) -> wasmtime::Result<String> {
         let wasi = WasiCtxBuilder::new().build();
-        let data = Data { table: ResourceTable::new(), wasi, map: Arc::clone(&self.map) };
+        let data = Data {
+            table: ResourceTable::new(),
+            wasi,
+            http: WasiHttpCtx::new(),
+            through: self.through.clone(),
+            map: Arc::clone(&self.map),
+        };
         let mut store = Store::new(&self.engine, data);
         store.set_epoch_deadline(u64::MAX / 2);
         let instance = self.pre.instantiate_async(&mut store).await?;

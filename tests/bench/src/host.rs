@@ -11,7 +11,7 @@ use troupe_package::{Manifest, Profile, Release, write_archive};
 use troupe_registry::Layout;
 use troupe_runtime::admission::ChildAdmission;
 use troupe_runtime::{Drain, GrantPolicy, JournalLimits, Runtime, RuntimeConfig};
-use troupe_sandbox::{CacheKey, Directories, Sandbox, SandboxConfig};
+use troupe_sandbox::{CacheKey, Directories, Egress, Sandbox, SandboxConfig};
 use troupe_store::Store;
 
 /// The argument by which this program is its own admission child.
@@ -24,7 +24,7 @@ pub async fn start(dir: &Path) -> Result<Runtime, Failure> {
     let config = RuntimeConfig {
         store: store(dir).await?,
         layout: Layout::open(&dir.join("releases"))?,
-        sandbox: sandbox(dir)?,
+        sandbox: sandbox(dir)?.with_egress(Egress::default()),
         directories: Directories::new(dir, Arc::new(SystemClock)),
         admission: Box::new(ChildAdmission::new(std::env::current_exe()?, ADMISSION)),
         clock: Arc::new(SystemClock),
@@ -47,18 +47,23 @@ pub fn sandbox(dir: &Path) -> Result<Sandbox, Failure> {
     Ok(Sandbox::new(SandboxConfig { clock: Arc::new(SystemClock), places: limits::INVOCATIONS_MAX, cache })?)
 }
 
-/// Publishes a test guest under a version.
+/// Publishes a test guest under a version, asking for what its manifest does or for these
+/// capabilities, written as a manifest has them.
 pub async fn publish(
     runtime: &Runtime,
     caller: &Caller,
     guest: &str,
     version: &str,
     component: &[u8],
+    capabilities: Option<Value>,
 ) -> Result<(), Failure> {
     let profile: Profile = runtime.describe(caller, component.to_vec()).await?;
     let manifest = crate::guest::workspace().join("tests/guests").join(guest).join("agent.toml");
     let text = std::fs::read_to_string(manifest)?;
-    let manifest = Manifest { version: version.parse()?, ..Manifest::parse(&text)? };
+    let mut manifest = Manifest { version: version.parse()?, ..Manifest::parse(&text)? };
+    if let Some(capabilities) = capabilities {
+        manifest.capabilities = serde_json::from_value(capabilities)?;
+    }
     let release = Release { manifest, profile, component: component.to_vec() };
     let mut archive = Vec::new();
     write_archive(&release, &mut archive)?;

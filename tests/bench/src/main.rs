@@ -1,17 +1,22 @@
 //! `just bench`: figures of PROMISES.md, each measured beside its reference in one run.
 //!
-//! A figure is a ratio to something that does the same work without Troupe, measured
+//! A figure is held against something that does the same work without Troupe, measured
 //! alternately in the same process, so that the machine's mood cancels out. Nothing here
 //! fails because of time; the table and `target/bench/summary.json` say what was met.
 
 mod bare;
 mod guest;
 mod host;
+mod invocation;
 mod p1;
+mod p10;
 mod p3;
+mod parts;
 mod report;
+mod server;
+mod through;
 
-use report::Row;
+use report::{Row, Target};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Publishing looks inside components in a child process, which is this program.
@@ -22,10 +27,35 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let counter = guest::build("counter", None)?;
     let old = guest::build("echo", Some("1.0.0"))?;
     let new = guest::build("echo", Some("2.0.0"))?;
+    let fetch = guest::build("fetch", None)?;
     let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let mut rows: Vec<Row> = Vec::new();
     rows.extend(tokio.block_on(p1::run(&counter))?);
     rows.extend(tokio.block_on(p3::run(&old, &new))?);
+    let port = server::start()?;
+    let (value, reference) = tokio.block_on(p10::reads(&fetch, port))?;
+    rows.push(Row {
+        id: "P10",
+        what: "one http read through the gate / the same guest and client without one",
+        value,
+        unit: "us",
+        reference: Some(reference),
+        target: Some(Target::More(50.0)),
+    });
+    // How threads wake each other differs from run to run by more than the gate adds. This is
+    // the work alone; the promise is of the row above, which has what a host has.
+    let alone = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (value, reference) = alone.block_on(p10::reads(&fetch, port))?;
+    rows.push(Row {
+        id: "P10 1",
+        what: "the same, both on one thread",
+        value,
+        unit: "us",
+        reference: Some(reference),
+        target: None,
+    });
+    rows.push(tokio.block_on(p10::writes(&fetch, port))?);
+    rows.extend(tokio.block_on(parts::run())?);
     report::print(&rows);
     report::write(&rows)?;
     Ok(())

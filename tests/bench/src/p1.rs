@@ -9,18 +9,16 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use serde_json::json;
-use serde_json::value::RawValue;
 use troupe_core::grant::StateGrant;
 use troupe_core::view::{Durability, SwapRequest};
-use troupe_core::{AgentName, Caller, Clock as _, Effect, Grants, Result, SystemClock, TenantId, limits};
-use troupe_sandbox::{
-    Entry, Facts, Invocation, JournalRow, Ledger, NoLedger, Sandbox, SandboxConfig, StateOutcome, StateWrite, Stop,
-};
+use troupe_core::{AgentName, Caller, Grants, Result, SystemClock, TenantId, limits};
+use troupe_sandbox::{Entry, JournalRow, Ledger, NoLedger, Sandbox, SandboxConfig, StateOutcome, StateWrite};
 use troupe_store::Store;
 
 use crate::bare::Bare;
 use crate::host::{self, Failure};
-use crate::report::{Row, median};
+use crate::invocation::{invocation, no_configuration};
+use crate::report::{Row, Target, median};
 
 /// Calls in one round, and rounds; the two sides take turns round by round.
 const CALLS: u32 = 200;
@@ -89,7 +87,7 @@ async fn seeded(dir: &Path, component: &[u8]) -> std::result::Result<Stored, Fai
     let tenant = TenantId::default();
     let caller = Caller::owner(tenant.clone());
     let runtime = host::start(dir).await?;
-    host::publish(&runtime, &caller, "counter", "1.0.0", component).await?;
+    host::publish(&runtime, &caller, "counter", "1.0.0", component, None).await?;
     runtime.swap(&caller, "counter", SwapRequest { version: "1.0.0".parse()?, epoch: None }).await?;
     for key in KEYS {
         let input = json!({ "key": key, "value": "14" });
@@ -109,34 +107,10 @@ pub async fn run(component: &[u8]) -> std::result::Result<Vec<Row>, Failure> {
     let (agent, _) = sandbox.compile(component)?;
     let bare = Bare::new(sandbox.engine(), component, map.clone())?;
     let map = Arc::new(map);
-    let configuration: Arc<RawValue> = Arc::from(RawValue::from_string("{}".to_owned())?);
+    let configuration = no_configuration()?;
     let ours = async |ledger: Box<dyn Ledger>| -> Result<String> {
-        let started_at = SystemClock.now();
-        let invocation = Invocation {
-            facts: Facts {
-                tenant: TenantId::default(),
-                session: None,
-                user: None,
-                trace: String::new(),
-                attempt: 1,
-                deadline: started_at.plus(Duration::from_secs(60)),
-                latest: started_at.plus(Duration::from_secs(60)),
-                configuration: Arc::clone(&configuration),
-            },
-            grants: Grants { state: Some(StateGrant { bytes: 1 << 20, keys: 10 }), ..Grants::default() }.into(),
-            ledger,
-            directories: None,
-            observer: Arc::new(()),
-            stop: Stop::default(),
-            time: Duration::from_secs(60),
-            life: Duration::from_secs(60),
-            ceiling: Effect::Write,
-            memory_bytes: 64 << 20,
-            output_bytes: 1 << 20,
-            seed: [7; 32],
-            started_at,
-            recording: None,
-        };
+        let grants = Grants { state: Some(StateGrant { bytes: 1 << 20, keys: 10 }), ..Grants::default() };
+        let invocation = invocation(grants, ledger, &configuration);
         sandbox.perform(&agent, invocation, "sum", &input).await.result
     };
     let memory = || Box::new(Memory(Arc::clone(&map)));
@@ -171,7 +145,7 @@ pub async fn run(component: &[u8]) -> std::result::Result<Vec<Row>, Failure> {
             value: median(values),
             unit: "us",
             reference: Some(reference),
-            target: Some(1.5),
+            target: Some(Target::Times(1.5)),
         },
         Row {
             id: "P1b",

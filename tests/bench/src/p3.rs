@@ -14,7 +14,7 @@ use troupe_runtime::Runtime;
 
 use crate::host::{self, Failure};
 use crate::p1::micros;
-use crate::report::{Row, median};
+use crate::report::{Row, Target, median};
 
 const ROUNDS: usize = 101;
 
@@ -23,7 +23,7 @@ pub async fn run(old: &[u8], new: &[u8]) -> Result<Vec<Row>, Failure> {
     let runtime = host::start(dir.path()).await?;
     let caller = Caller::owner(TenantId::default());
     for (version, component) in [("1.0.0", old), ("2.0.0", new)] {
-        host::publish(&runtime, &caller, "echo", version, component).await?;
+        host::publish(&runtime, &caller, "echo", version, component, None).await?;
     }
     let mut database = database(dir.path()).await?;
     let sandbox = host::sandbox(dir.path())?;
@@ -51,7 +51,7 @@ pub async fn run(old: &[u8], new: &[u8]) -> Result<Vec<Row>, Failure> {
         value: median(values),
         unit: "us",
         reference: Some(median(references)),
-        target: Some(2.0),
+        target: Some(Target::Times(2.0)),
     }])
 }
 
@@ -61,7 +61,7 @@ async fn version(runtime: &Runtime, caller: &Caller) -> Result<String, Failure> 
 }
 
 /// A database of the same settings as the store's.
-async fn database(dir: &Path) -> Result<SqliteConnection, Failure> {
+pub async fn database(dir: &Path) -> Result<SqliteConnection, Failure> {
     let options = SqliteConnectOptions::new()
         .filename(dir.join("reference.db"))
         .create_if_missing(true)

@@ -15,8 +15,17 @@ pub struct Row {
     pub unit: &'static str,
     /// The reference's median, where there is one.
     pub reference: Option<f64>,
-    /// The ratio that is promised at most, where one is.
-    pub target: Option<f64>,
+    /// What is promised, where something is.
+    pub target: Option<Target>,
+}
+
+/// What a figure is at most.
+#[derive(Debug, Clone, Copy)]
+pub enum Target {
+    /// So many times the reference.
+    Times(f64),
+    /// So much more than the reference, in the row's unit.
+    More(f64),
 }
 
 impl Row {
@@ -24,28 +33,45 @@ impl Row {
         self.reference.map(|reference| self.value / reference)
     }
 
+    fn difference(&self) -> Option<f64> {
+        self.reference.map(|reference| self.value - reference)
+    }
+
     fn met(&self) -> Option<bool> {
-        Some(self.ratio()? <= self.target?)
+        match self.target? {
+            Target::Times(most) => Some(self.ratio()? <= most),
+            Target::More(most) => Some(self.difference()? <= most),
+        }
+    }
+}
+
+impl Target {
+    fn text(self) -> String {
+        match self {
+            Self::Times(most) => format!("{most} x"),
+            Self::More(most) => format!("+{most}"),
+        }
     }
 }
 
 /// Prints the figures for a person.
 pub fn print(rows: &[Row]) {
     println!(
-        "{:<5} {:>10} {:>10} {:<4} {:>6} {:>7}  {:<4} what",
-        "id", "ours", "reference", "", "ratio", "target", "met"
+        "{:<5} {:>10} {:>10} {:<4} {:>7} {:>9} {:>7}  {:<4} what",
+        "id", "ours", "reference", "", "ratio", "more", "target", "met"
     );
     for row in rows {
         let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
         let met = row.met().map_or("-", |met| if met { "yes" } else { "NO" });
         println!(
-            "{:<5} {:>10.2} {:>10} {:<4} {:>6} {:>7}  {met:<4} {}",
+            "{:<5} {:>10.2} {:>10} {:<4} {:>7} {:>9} {:>7}  {met:<4} {}",
             row.id,
             row.value,
             number(row.reference),
             row.unit,
             number(row.ratio()),
-            number(row.target),
+            number(row.difference()),
+            row.target.map_or_else(|| "-".to_owned(), Target::text),
             row.what
         );
     }
@@ -58,7 +84,8 @@ pub fn write(rows: &[Row]) -> std::io::Result<()> {
         .map(|row| {
             json!({
                 "id": row.id, "what": row.what, "value": row.value, "unit": row.unit,
-                "reference": row.reference, "ratio": row.ratio(), "target": row.target, "met": row.met(),
+                "reference": row.reference, "ratio": row.ratio(), "difference": row.difference(),
+                "target": row.target.map(Target::text), "met": row.met(),
             })
         })
         .collect();

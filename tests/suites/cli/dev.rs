@@ -25,16 +25,18 @@ fn make_agent(dir: &Path, name: &str) -> PathBuf {
     agent
 }
 
-/// `troupe dev` on a directory of agents, not started yet.
+/// `troupe dev` on a directory of agents, not started yet. All of these build in one place, so
+/// that what agents are made of is compiled once; each test names its agents otherwise, since
+/// a component's file there is named after its agent.
 fn developing() -> Host {
     Host::new(PROGRAM, &["dev", "agents", "--listen", "127.0.0.1:0"])
         .with_variable("CARGO_TARGET_DIR", guests_dir().join("dev").to_str().unwrap())
 }
 
-/// Replaces a text in the agent's sources, as an editor's save does; returns where the
+/// Replaces a text in an agent's sources, as an editor's save does; returns where the
 /// host's log stood.
-fn edit(host: &Host, from: &str, to: &str) -> usize {
-    let path = host.dir().join("agents/mine/src/lib.rs");
+fn edit(host: &Host, agent: &str, from: &str, to: &str) -> usize {
+    let path = host.dir().join("agents").join(agent).join("src/lib.rs");
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.contains(from), "{text}");
     let said = host.said().len();
@@ -57,13 +59,13 @@ async fn a_saved_edit_is_swapped_in_and_a_broken_one_is_not() {
     assert_eq!(first.output(), json!({ "text": "hello" }));
     assert!(first.header("troupe-release").unwrap().starts_with("mine@0.1.0-dev.1;"));
 
-    let said = edit(&host, "text: input.text", "text: input.text.to_uppercase()");
+    let said = edit(&host, "mine", "text: input.text", "text: input.text.to_uppercase()");
     host.says(said, |said| said.contains("deployed mine@0.1.0-dev.2")).await;
     let second = echo().await;
     assert_eq!(second.output(), json!({ "text": "HELLO" }));
     assert!(second.header("troupe-release").unwrap().starts_with("mine@0.1.0-dev.2;"));
 
-    let said = edit(&host, "to_uppercase()", "to_uppercase(");
+    let said = edit(&host, "mine", "to_uppercase()", "to_uppercase(");
     host.says(said, |said| said.contains("mine@0.1.0-dev.2 still serves")).await;
     let log = host.said().split_off(said);
     assert!(
@@ -73,7 +75,7 @@ async fn a_saved_edit_is_swapped_in_and_a_broken_one_is_not() {
     assert!(log.contains("[build.failed]"), "{log}");
     assert_eq!(echo().await.output(), json!({ "text": "HELLO" }));
 
-    let said = edit(&host, "to_uppercase(", "to_lowercase()");
+    let said = edit(&host, "mine", "to_uppercase(", "to_lowercase()");
     host.says(said, |said| said.contains("deployed mine@0.1.0-dev.3")).await;
     assert_eq!(echo().await.output(), json!({ "text": "hello" }));
     assert_eq!(host.stop().await.code(), Some(0));
@@ -133,29 +135,28 @@ async fn agents_that_appear_or_come_back_are_seen() {
 
 #[tokio::test]
 async fn a_second_save_ends_what_still_runs_on_the_oldest_release_and_says_so() {
-    let mut host = Host::new(PROGRAM, &["dev", "agents", "--listen", "127.0.0.1:0"])
-        .with_variable("CARGO_TARGET_DIR", guests_dir().join("dev-expire").to_str().unwrap());
-    let agent = make_agent(host.dir(), "mine");
+    let mut host = developing();
+    let agent = make_agent(host.dir(), "napping");
     let source = std::fs::read_to_string(agent.join("src/lib.rs")).unwrap();
     // In naps: one long sleep would be suspended, and then nothing runs.
     let sleeping = "text: { for _ in 0..50 { std::thread::sleep(std::time::Duration::from_secs(1)) } input.text }";
     std::fs::write(agent.join("src/lib.rs"), source.replace("text: input.text", sleeping)).unwrap();
     host.start().await;
     let client = host.client();
-    let running = client.submit("mine", "echo", json!({ "text": "hello" })).await;
+    let running = client.submit("napping", "echo", json!({ "text": "hello" })).await;
     client.runs(&running).await;
 
-    let said = edit(&host, "0..50", "0..1");
-    host.says(said, |said| said.contains("deployed mine@0.1.0-dev.2")).await;
+    let said = edit(&host, "napping", "0..50", "0..1");
+    host.says(said, |said| said.contains("deployed napping@0.1.0-dev.2")).await;
     assert!(!host.said()[said..].contains("expired"), "{}", host.said());
     assert_eq!(client.get(&format!("/api/v1/tasks/{running}")).await.of(200)["status"], "running");
 
-    let said = edit(&host, "from_secs(1)", "from_secs(0)");
-    host.says(said, |said| said.contains("deployed mine@0.1.0-dev.3")).await;
+    let said = edit(&host, "napping", "from_secs(1)", "from_secs(0)");
+    host.says(said, |said| said.contains("deployed napping@0.1.0-dev.3")).await;
     assert!(host.said()[said..].contains("expired 1 call"), "{}", host.said());
     let ended = client.ended(&running).await;
     assert_eq!((&ended["status"], &ended["release"]["version"]), (&json!("failed"), &json!("0.1.0-dev.1")));
     assert_eq!((&ended["failure"]["code"], &ended["failure"]["retryable"]), (&json!("swap.drained"), &json!(true)));
-    let after = client.run("mine", "echo", json!({ "text": "hello" })).await;
-    assert!(after.header("troupe-release").unwrap().starts_with("mine@0.1.0-dev.3;"));
+    let after = client.run("napping", "echo", json!({ "text": "hello" })).await;
+    assert!(after.header("troupe-release").unwrap().starts_with("napping@0.1.0-dev.3;"));
 }

@@ -104,7 +104,7 @@ impl Bench {
 }
 
 /// Writes the document of a host's data directory, whether it runs or not.
-pub(crate) fn write_document(host: &Host, text: &str) {
+pub fn write_document(host: &Host, text: &str) {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(host.data_dir()).unwrap();
     let (path, new) = (host.data_dir().join("credentials.toml"), host.data_dir().join("credentials.toml.new"));
     std::fs::write(&new, text).unwrap();

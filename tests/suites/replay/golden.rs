@@ -13,9 +13,9 @@
 //! their sources by the toolchain that `rust-toolchain.toml` names; the digest is that of this
 //! build, and the behaviour is the sources'.
 //!
-//! `TROUPE_GOLDEN=write cargo test -p troupe-tests --test suites -- replay::golden` records
-//! them anew. That is right when a guest's sources or the toolchain changed, and wrong when
-//! the host did: then journals in the field would not replay either.
+//! `TROUPE_GOLDEN=NAME,NAME cargo test --workspace --test suites -- replay::golden` records
+//! these anew. That is right for one that is new, or when a guest's sources or the toolchain
+//! changed, and wrong when the host did: then journals in the field would not replay either.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,10 +27,10 @@ use troupe_store::{Decided, JournalHead, JournalRow, Store, TaskRow};
 use troupe_tests::server::Server;
 use troupe_tests::{Host, root};
 
-use super::{deploy_all, replay};
-use crate::empty_host;
+use super::{host_of_all, replay};
 
-/// What is recorded: agent, skill, and input. Together they use every capability there is.
+/// What is recorded: agent, skill, and input. Together they use every capability there is, and
+/// one is suspended.
 fn asked(name: &str, server: &Server) -> (&'static str, &'static str, Value) {
     let authority = format!("127.0.0.1:{}", server.port());
     match name {
@@ -39,11 +39,13 @@ fn asked(name: &str, server: &Server) -> (&'static str, &'static str, Value) {
             let get = |path: &str| json!({ "scheme": "http", "authority": authority, "path": path });
             ("fetch", "fetch", json!({ "requests": [get("/v1/bytes/40000"), get("/elsewhere"), get("/v1/a")] }))
         }
+        "nights" => ("sleeper", "nights", json!({ "key": "n", "nights": 2, "ms": 7_000 })),
+        "medley" => ("weave", "weave", json!({ "authority": authority, "steps": 120, "plain": true, "all": true })),
         _ => ("weave", "weave", json!({ "authority": authority, "steps": 150, "plain": true })),
     }
 }
 
-const NAMES: [&str; 3] = ["weave", "shout", "fetch"];
+const NAMES: [&str; 5] = ["weave", "shout", "fetch", "medley", "nights"];
 
 fn path(name: &str) -> PathBuf {
     root().join("tests/golden").join(format!("{name}.json"))
@@ -143,13 +145,11 @@ async fn insert(store: &Store, golden: &Value, ran_on: RanOn, number: u64) -> St
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_journal_of_an_earlier_build_is_identical_when_this_one_replays_it() {
     let server = Server::start().await;
-    let mut host = empty_host().await;
-    deploy_all(&host, &server).await;
-    if std::env::var_os("TROUPE_GOLDEN").is_some_and(|what| what == "write") {
-        for name in NAMES {
-            let recorded = record(&mut host, &server, name).await;
-            std::fs::write(path(name), format!("{recorded:#}\n")).unwrap();
-        }
+    let mut host = host_of_all(&server).await;
+    let anew = std::env::var("TROUPE_GOLDEN").unwrap_or_default();
+    for name in NAMES.into_iter().filter(|name| anew.split(',').any(|anew| anew == *name)) {
+        let recorded = record(&mut host, &server, name).await;
+        std::fs::write(path(name), format!("{recorded:#}\n")).unwrap();
     }
     let goldens = NAMES.map(|name| serde_json::from_slice::<Value>(&std::fs::read(path(name)).unwrap()).unwrap());
     let mut ran_on = Vec::new();

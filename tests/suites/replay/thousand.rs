@@ -2,6 +2,7 @@
 //! for AWS, each recorded and then replayed: every one does the same, call by call, and the
 //! service that they called hears nothing of it.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use futures::StreamExt as _;
@@ -10,10 +11,9 @@ use serde_json::{Value, json};
 use troupe_tests::server::Server;
 use troupe_tests::{Client, seed};
 
-use super::{deploy_all, replay};
+use super::{host_of_all, replay};
 use crate::aws::agent_host;
 use crate::aws::moto::Moto;
-use crate::empty_host;
 
 /// Invocations and replays under way at once.
 const AT_ONCE: usize = 8;
@@ -21,18 +21,47 @@ const AT_ONCE: usize = 8;
 /// Of how many invocations one is the AWS agent's: it makes hundreds of calls, the others tens.
 const AWS_EACH: usize = 10;
 
-/// The skills, and the input of the invocation with this number.
+/// Of how many of the others one is suspended for a night, in which others run.
+const NIGHT_EACH: usize = 50;
+
+/// A night, long enough to be suspended in.
+const NIGHT_MS: u64 = 8_000;
+
+/// What invocations call between them, once there are this many.
+const CALLS_OF: usize = 100;
+const CALLS: [&str; 16] = [
+    "files.delete",
+    "files.list-directory",
+    "files.read",
+    "files.stat",
+    "files.write",
+    "http",
+    "secrets.reference",
+    "state.compare-and-set",
+    "state.compare-and-set-with-ttl",
+    "state.delete",
+    "state.expire",
+    "state.get",
+    "state.increment",
+    "state.list-keys",
+    "state.set",
+    "state.set-with-ttl",
+];
+
+/// The agent, the skill and the input of the invocation with this number.
 fn asked(number: usize, server: &Server) -> (&'static str, &'static str, Value) {
     let authority = format!("127.0.0.1:{}", server.port());
     let request = |method: &str, path: String| json!({ "method": method, "scheme": "http", "authority": authority, "path": path });
-    match number % 10 {
-        0..4 => ("weave", "weave", json!({ "authority": authority, "steps": 40, "plain": true })),
-        4 => ("counter", "increment", json!({ "key": format!("n{}", number % 50) })),
-        5 => ("counter", "put", json!({ "key": "long", "value": "value ".repeat(10_000) })),
-        6 => ("counter", "list", json!({ "limit": 100 })),
-        7 => ("echo", "shout", json!({ "text": format!("you, {number}") })),
-        8 => ("echo", "sleep", json!({ "ms": number % 20 })),
-        _ => {
+    let weave = |all: bool| json!({ "authority": authority, "steps": 40, "plain": true, "all": all });
+    match number % 20 {
+        0..4 => ("weave", "weave", weave(false)),
+        4..8 => ("weave", "weave", weave(true)),
+        8 => ("counter", "increment", json!({ "key": format!("n{}", number % 50) })),
+        9 => ("counter", "put", json!({ "key": "long", "value": "value ".repeat(10_000) })),
+        10 => ("counter", "list", json!({ "limit": 100 })),
+        11 => ("echo", "shout", json!({ "text": format!("you, {number}") })),
+        12 => ("echo", "sleep", json!({ "ms": number % 19 })),
+        13 => {
             let mut requests = vec![
                 request("POST", format!("/v1/orders/{number}")),
                 request("GET", "/v1/bytes/100000".to_owned()),
@@ -40,38 +69,111 @@ fn asked(number: usize, server: &Server) -> (&'static str, &'static str, Value) 
                 request("DELETE", "/v1/not-granted".to_owned()),
                 request("GET", "/elsewhere".to_owned()),
             ];
-            requests.rotate_left(number % 5);
+            requests.rotate_left(number / 20 % 5);
             ("fetch", "fetch", json!({ "requests": requests }))
         }
+        14 => {
+            // One leads where the secret may go, one where it may not.
+            let mut requests = ["/v1/a", "/elsewhere"].map(|path| request("GET", path.to_owned()));
+            for request in &mut requests {
+                request["headers"] = json!([["authorization", "Bearer {key}"]]);
+            }
+            ("fetch", "fetch", json!({ "requests": requests, "secrets": ["key", "other"] }))
+        }
+        15 => files(number / 20),
+        16 => keys(number / 20),
+        17 => ("sleeper", "race", json!({ "ms": [number % 30, 10, 20] })),
+        18 => ("sleeper", "beside", json!({ "url": format!("http://{authority}/v1/a"), "ms": number % 30 })),
+        _ => ("sleeper", "nights", json!({ "key": format!("n{}", number % 7), "nights": 3, "ms": 1 })),
     }
 }
 
-/// Replays tasks, some at once.
-async fn replay_all(client: &Client, tasks: &[String]) {
-    stream::iter(tasks).for_each_concurrent(AT_ONCE, |task| replay(client, task)).await;
+/// Something about files.
+fn files(number: usize) -> (&'static str, &'static str, Value) {
+    let path = format!("d/f{}", number % 3);
+    let place = json!({ "directory": "work", "path": path });
+    match number % 7 {
+        0 => ("files", "write", json!({ "directory": "work", "path": path, "text": "text ", "repeat": 5_000 })),
+        1 => ("files", "read", place),
+        2 => ("files", "stat", place),
+        3 => ("files", "list", json!({ "directory": "work", "path": "", "limit": 10 })),
+        4 => ("files", "delete", place),
+        5 => ("files", "fill", json!({ "directory": "work", "files": 3, "bytes": 1_000 })),
+        _ => ("files", "read", json!({ "directory": "not-granted", "path": "../x" })),
+    }
+}
+
+/// Something about keys.
+fn keys(number: usize) -> (&'static str, &'static str, Value) {
+    let (key, brief) = (format!("n{}", number % 5), "brief");
+    match number % 6 {
+        0 => ("counter", "add", json!({ "key": key, "delta": number })),
+        1 => ("counter", "put_for", json!({ "key": brief, "value": "v", "ms": 1 + number % 50 })),
+        2 => ("counter", "expire", json!({ "key": brief, "ms": 1 + number % 50 })),
+        3 => ("counter", "get", json!({ "key": brief })),
+        4 => ("counter", "compare_and_set", json!({ "key": brief, "value": "w" })),
+        _ => ("counter", "delete", json!({ "key": brief })),
+    }
+}
+
+/// Replays tasks, some at once; returns the names of what they called.
+async fn replay_all(client: &Client, tasks: &[String]) -> BTreeSet<String> {
+    let replays = stream::iter(tasks).map(|task| replay(client, task)).buffer_unordered(AT_ONCE);
+    let calls: Vec<Vec<String>> = replays.collect().await;
+    calls.iter().flatten().filter_map(|call| call.split(' ').next()).map(str::to_owned).collect()
+}
+
+/// How many of these tasks were suspended.
+async fn suspended(client: &Client, tasks: &[String]) -> usize {
+    let (mut slept, mut after) = (BTreeSet::new(), 0);
+    loop {
+        let page = client.get(&format!("/api/v1/feed?after={after}&limit=500")).await.of(200);
+        for event in page["items"].as_array().unwrap().iter().filter(|event| event["type"] == "task.suspended") {
+            slept.insert(event["subject"].as_str().unwrap().to_owned());
+        }
+        let Some(next) = page["next"].as_str() else { break };
+        after = next.parse().unwrap();
+    }
+    tasks.iter().filter(|task| slept.contains(&format!("task/{task}"))).count()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_recorded_invocation_is_identical_when_it_is_replayed() {
     let server = Server::start().await;
-    let host = empty_host().await;
-    deploy_all(&host, &server).await;
+    let host = host_of_all(&server).await;
     let client = host.client();
     let count = seed::replays() - seed::replays() / AWS_EACH;
     let started = Instant::now();
-    let ran = stream::iter(0..count).map(|number| {
+    let mut nights = Vec::new();
+    for number in 0..count / NIGHT_EACH {
+        let input = json!({ "key": format!("night{number}"), "nights": 1 + number % 2, "ms": NIGHT_MS });
+        nights.push(client.submit("sleeper", "nights", input).await);
+    }
+    let ran = stream::iter(nights.len()..count).map(|number| {
         let (agent, skill, input) = asked(number, &server);
         let client = client.clone();
         async move { client.run(agent, skill, input).await.of(200) }
     });
-    let tasks: Vec<Value> = ran.buffer_unordered(AT_ONCE).collect().await;
+    let mut tasks: Vec<Value> = ran.buffer_unordered(AT_ONCE).collect().await;
+    for night in &nights {
+        let mut task = client.ended(night).await;
+        while task["ended_at"].is_null() {
+            task = client.ended(night).await;
+        }
+        tasks.push(task);
+    }
     let ended = |status: &str| tasks.iter().filter(|task| task["status"] == status).count();
     // A mixture may let go of a write, and so end in doubt; that is replayed as well.
     assert!(ended("completed") > count / 2, "{} completed", ended("completed"));
     assert_eq!(ended("completed") + ended("in_doubt") + ended("failed"), count);
+    assert_eq!(suspended(&client, &nights).await, nights.len(), "a night is suspended");
     let ids: Vec<String> = tasks.iter().map(|task| task["id"].as_str().unwrap().to_owned()).collect();
     let (recorded, requests) = (started.elapsed(), server.requests().len());
-    replay_all(&client, &ids).await;
+    let called = replay_all(&client, &ids).await;
+    if count >= CALLS_OF {
+        let missing: Vec<&&str> = CALLS.iter().filter(|name| !called.contains(**name)).collect();
+        assert!(missing.is_empty(), "nobody called {missing:?}");
+    }
     assert_eq!(server.requests().len(), requests, "a replay sends nothing");
     println!(
         "{count} invocations recorded in {recorded:?} and replayed in {:?}: identical",

@@ -87,6 +87,7 @@ fn now(call: &ReplayCall) -> String {
     };
     let from = match call.answered_from {
         Some(AnsweredFrom::Picture) => Some("answered from what the state was"),
+        Some(AnsweredFrom::Seed) => Some("made anew from the seed"),
         Some(AnsweredFrom::Grants) => Some("not granted"),
         Some(AnsweredFrom::Nothing) => Some("not performed"),
         Some(AnsweredFrom::Record) | None => None,

@@ -96,6 +96,8 @@ pub enum AnsweredFrom {
     Record,
     /// What the record tells of the deployment's state, with the tried release's own writes.
     Picture,
+    /// The invocation's seed, of which the host makes a reference to a secret anew.
+    Seed,
     /// The release's grants, which do not allow the call.
     Grants,
     /// Nowhere: the release was told an error. A read is not made up, a write not performed.

@@ -10,6 +10,9 @@ use crate::port::StateWrite;
 
 /// A permitted call, ready to be performed. Only the permit of a capability makes one.
 pub(super) enum Deed<'a> {
+    /// It is nothing to do: the answer follows from the call and the invocation's seed. Its
+    /// row waits like that of a read.
+    Known(Answer),
     /// It changes nothing: its row waits and rides along with the next commit.
     Read(Doing<'a>),
     /// It changes our own database: change and row are one transaction, so that it happens

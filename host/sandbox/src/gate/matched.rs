@@ -29,20 +29,24 @@ impl Gate {
         call: &Call,
         deed: std::result::Result<Deed<'_>, Answer>,
     ) -> Answer {
-        match deed {
+        let (answer, at) = match deed {
+            Ok(Deed::Known(answer)) => {
+                let at = matching.known(number, call, &answer);
+                (answer, at)
+            }
             Ok(deed) => {
                 let write = !matches!(deed, Deed::Read(_));
-                let (answer, at) = matching.answer(number, call, write);
-                if let Some(at) = at {
-                    self.0.guest_clock.deliver(at);
-                }
-                answer
+                matching.answer(number, call, write, self.0.guest_clock.now())
             }
             Err(refusal) => {
                 matching.denied(number, call.clone(), &refusal, false);
-                refusal
+                (refusal, None)
             }
+        };
+        if let Some(at) = at {
+            self.0.guest_clock.deliver(at);
         }
+        answer
     }
 
     /// Answers a request that the tried release may send.
@@ -69,3 +73,7 @@ impl Gate {
         self.matching().map_or(Came::NotYet, |matching| matching.came(number))
     }
 }
+
+#[cfg(test)]
+#[path = "matched_tests.rs"]
+mod tests;

@@ -15,10 +15,13 @@
 //! | that the record holds | as it was then |
 //! | of `state`, on a key of which the record tells what it held | from that picture, in which the candidate's own writes take effect |
 //! | that changes `state` otherwise | as if it took effect; the picture has it from then on |
+//! | of `state.increment`, on a key whose number nobody knows | with an error, since its answer would be a read made up |
+//! | of `secrets` | with the reference that the invocation's seed gives it; a request that carries one is judged as ever |
 //! | else | with an error that says so: no read is made up, and no write is sent |
 //!
 //! Once the candidate has written a key that the release before did not write so, all it reads
-//! of that key comes from the picture. One of these serves one invocation; it knows nothing of
+//! of that key comes from the picture, and a recorded list that is wrong about the key is not
+//! on record any more. One of these serves one invocation; it knows nothing of
 //! the sandbox, so as many can be at work at once as there are invocations to try.
 
 mod meaning;
@@ -107,6 +110,8 @@ pub enum Source {
     Record,
     /// From what the record tells of the deployment's state, and the candidate wrote over it.
     Picture,
+    /// From the invocation's seed, of which the host makes it anew.
+    Seed,
     /// From the candidate's grants, which do not allow it.
     Denied,
     /// From nowhere: the candidate was told an error.
@@ -150,25 +155,38 @@ impl Matching {
         })
     }
 
-    /// Answers a call that the candidate may make, and says when it was answered; nothing if
-    /// nobody can tell when.
-    pub(super) fn answer(&self, number: u64, call: &Call, write: bool) -> (Answer, Option<Timestamp>) {
+    /// Answers a call that the candidate may make, when its clock shows `now`, and says when
+    /// it was answered; nothing if nobody can tell when.
+    pub(super) fn answer(&self, number: u64, call: &Call, write: bool, now: Timestamp) -> (Answer, Option<Timestamp>) {
         let mut inner = self.lock();
         let then = inner.take(&self.meaning(number, call));
         let recorded = then.as_ref().map(|then| then.number);
-        let has_parted = inner.picture.has_parted(call);
+        let recorded_answer = then.as_ref().and_then(|then| then.answer.as_ref());
+        let has_parted = inner.picture.has_parted(call, recorded_answer, now);
         let (answer, at, source) = match then {
             Some(RecordedCall { at, answer: Some(answer), .. }) if !has_parted => {
-                inner.picture.saw(call, &answer);
+                inner.picture.saw(call, &answer, at);
                 (answer, Some(at), Source::Record)
             }
-            _ => match inner.picture.answer(call) {
+            _ => match inner.picture.answer(call, now) {
                 Some(answer) => (answer, None, Source::Picture),
                 None => (unmatched(call, write), None, Source::Unmatched),
             },
         };
         inner.made.push(MadeCall { number, call: call.clone(), answer: Some(answer.clone()), recorded, source, write });
         (answer, at)
+    }
+
+    /// Notes a call that the candidate may make and whose answer follows from the call itself,
+    /// and says when it was answered, if it was then.
+    pub(super) fn known(&self, number: u64, call: &Call, answer: &Answer) -> Option<Timestamp> {
+        let mut inner = self.lock();
+        let then = inner.take_if(&self.meaning(number, call), |then| then.answer.as_ref() == Some(answer));
+        let source = if then.is_some() { Source::Record } else { Source::Seed };
+        let (recorded, at) = then.map(|then| (then.number, then.at)).unzip();
+        let (call, answer) = (call.clone(), Some(answer.clone()));
+        inner.made.push(MadeCall { number, call, answer, recorded, source, write: false });
+        at
     }
 
     /// Answers a request that the candidate may send, as [`Past`] has it.

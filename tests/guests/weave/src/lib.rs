@@ -2,6 +2,8 @@
 //! random comes from the host, so that a repetition does the same and must see the same.
 
 #[cfg(target_family = "wasm")]
+mod keeping;
+#[cfg(target_family = "wasm")]
 mod steps;
 
 use troupe_sdk::prelude::*;
@@ -21,6 +23,10 @@ struct Asked {
     /// Takes other steps than without.
     #[serde(default)]
     other: bool,
+    /// Draws from all the steps there are, files, secrets and keys with an end among them;
+    /// else from those of the first journals that are kept, which must stay as they are.
+    #[serde(default)]
+    all: bool,
 }
 
 #[troupe_sdk::agent]

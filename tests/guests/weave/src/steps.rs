@@ -8,7 +8,7 @@ use wasip2::io::poll::{self, Pollable};
 use wasip2::io::streams::StreamError;
 use wasip2::random::random::get_random_u64;
 
-use super::Asked;
+use super::{Asked, keeping};
 
 /// Most things waited for at once.
 const OPEN_MAX: usize = 8;
@@ -27,7 +27,7 @@ impl Open {
     }
 }
 
-fn below(most: usize) -> usize {
+pub fn below(most: usize) -> usize {
     (get_random_u64() % most as u64) as usize
 }
 
@@ -35,7 +35,7 @@ pub fn take(asked: &Asked) -> Vec<String> {
     let mut seen = Vec::new();
     let mut open: Vec<Open> = Vec::new();
     for step in 0..asked.steps {
-        let kind = if asked.other && step > asked.steps / 2 { 7 } else { below(12) };
+        let kind = if asked.other && step > asked.steps / 2 { 7 } else { below(if asked.all { 24 } else { 12 }) };
         let saw = match kind {
             0..3 if open.len() < OPEN_MAX => request(asked, &mut open, below(4)),
             3..5 if open.len() < OPEN_MAX => timer(&mut open),
@@ -52,6 +52,7 @@ pub fn take(asked: &Asked) -> Vec<String> {
                 open.swap_remove(below(open.len()));
                 "drop".to_owned()
             }
+            12..24 => keeping::step(kind - 12),
             _ => "nothing".to_owned(),
         };
         let now = wall_clock::now();
@@ -66,7 +67,10 @@ pub fn take(asked: &Asked) -> Vec<String> {
 }
 
 fn request(asked: &Asked, open: &mut Vec<Open>, kind: usize) -> String {
-    let request = OutgoingRequest::new(Fields::new());
+    let headers = Fields::new();
+    let secret = if asked.all { keeping::secret() } else { None };
+    let placed = secret.is_some_and(|secret| headers.append("x-key", secret.as_bytes()).is_ok());
+    let request = OutgoingRequest::new(headers);
     let (method, path) = match kind {
         0 => (Method::Post, "/echo".to_owned()),
         1 => (Method::Get, "/nowhere-granted".to_owned()),
@@ -83,7 +87,7 @@ fn request(asked: &Asked, open: &mut Vec<Open>, kind: usize) -> String {
         (Ok(future), Ok(body)) => {
             let finished = OutgoingBody::finish(body, None).is_ok();
             open.push(Open::Answer(future.subscribe(), future));
-            format!("request {path} {set} {finished}")
+            format!("request {path} {set} {finished}{}", if placed { " placed" } else { "" })
         }
         (other, _) => format!("request {path} {other:?}"),
     }

@@ -67,15 +67,20 @@ pub(super) struct Judged {
     pub(super) placed: Placed,
 }
 
-/// Whether the grants allow a request. Nothing is placed in it, since it is not sent.
+/// Whether the grants allow a request, and the secrets that it asks for. Nothing is placed in
+/// it, since it is not sent.
 pub(super) fn permit(shared: &Shared, asked: &Asked) -> Result<HttpPermit> {
-    shared.gate.authorize_http(&asked.ask())
+    let ask = asked.ask();
+    let permit = shared.gate.authorize_http(&ask)?;
+    shared.gate.authorize_placing(&ask)?;
+    Ok(permit)
 }
 
 /// Decides whether a request may be sent, and gets what it is sent with.
 pub(super) async fn judge(shared: &Shared, asked: &Asked) -> Result<Judged> {
-    let permit = permit(shared, asked)?;
-    let placing = shared.gate.authorize_placing(&asked.ask())?;
+    let ask = asked.ask();
+    let permit = shared.gate.authorize_http(&ask)?;
+    let placing = shared.gate.authorize_placing(&ask)?;
     let Some(egress) = shared.egress.clone() else {
         return Err(Error::new(Code::DeniedCapability, "this host sends no requests for agents"));
     };

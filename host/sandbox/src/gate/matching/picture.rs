@@ -1,20 +1,33 @@
 //! What the record tells of a deployment's state, and what a candidate has written over it.
 //!
 //! A key is known from the first recorded call that told what it held before anything was
-//! written to it. What is not known is not made up: a read of it has no answer. A write always
-//! takes effect, in the picture alone.
+//! written to it. What is not known is not made up: a read of it has no answer, and neither
+//! has an increment of it, whose answer is a number read and changed. Any other write takes
+//! effect, in the picture alone. A key that the candidate gave an end is over when its own
+//! clock has passed it.
+
+mod held;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use troupe_core::{Timestamp, limits};
+
+use self::held::Held;
 use super::super::{Answer, Call, Entry, StateAnswer, StateCall};
 use super::RecordedCall;
+use crate::port::StateOutcome;
 
 #[derive(Debug, Default)]
 pub(super) struct Picture {
     /// What keys hold, as far as it is known.
-    known: BTreeMap<String, Option<Entry>>,
+    known: BTreeMap<String, Held>,
+    /// When keys end, as far as the candidate said so.
+    ends: BTreeMap<String, Timestamp>,
     /// Keys that the candidate has written otherwise than the record says.
     parted: BTreeSet<String>,
+    /// Keys whose end it has set otherwise; what they hold until then is as recorded.
+    retimed: BTreeSet<String>,
     /// The highest revision seen.
     revision: u64,
 }
@@ -33,80 +46,167 @@ impl Picture {
             if written.contains(key) {
                 continue;
             }
-            let held = match (call, answer) {
-                (StateCall::Get { .. }, StateAnswer::Entry(entry)) => Some(entry.clone()),
-                (StateCall::CompareAndSet { expected: None, .. }, StateAnswer::Revision(_))
-                | (_, StateAnswer::Conflict(None) | StateAnswer::Existed(false)) => Some(None),
-                _ => None,
-            };
+            if let Some(held) = Held::before(call, answer) {
+                let known = picture.known.entry(key.to_owned()).or_insert_with(|| held.clone());
+                known.learn(held);
+            }
             if matches!(answer, StateAnswer::Revision(_) | StateAnswer::Sum(_) | StateAnswer::Existed(true)) {
                 written.insert(key.to_owned());
-            }
-            if let Some(held) = held {
-                picture.known.entry(key.to_owned()).or_insert(held);
             }
         }
         picture
     }
 
-    /// Whether the record can tell nothing of this call any more.
-    pub(super) fn has_parted(&self, call: &Call) -> bool {
-        matches!(call, Call::State(call) if key(call).is_some_and(|key| self.parted.contains(key)))
+    /// Whether what the record tells of this call, which is made at `now`, holds no more. A
+    /// list does not where it names a key that is gone by now, or leaves out one that is there.
+    pub(super) fn has_parted(&self, call: &Call, then: Option<&Answer>, now: Timestamp) -> bool {
+        let Call::State(call) = call else { return false };
+        if let (StateCall::List { prefix, after, limit }, Some(Answer::State(StateAnswer::Keys(keys)))) = (call, then) {
+            let is_full = keys.len() >= (*limit).min(limits::STATE_LIST_MAX) as usize;
+            let last = keys.last().filter(|_| is_full);
+            let is_meant = |key: &String| {
+                key.starts_with(prefix)
+                    && after.as_ref().is_none_or(|after| key > after)
+                    && last.is_none_or(|last| key <= last)
+            };
+            let mut meant = self.parted.union(&self.retimed).filter(|key| is_meant(key));
+            return meant.any(|key| keys.contains(key) == self.is_gone(key, now));
+        }
+        key(call).is_some_and(|key| self.parted.contains(key) || (self.retimed.contains(key) && self.is_over(key, now)))
     }
 
-    /// Notes what a recorded call that is made again did.
-    pub(super) fn saw(&mut self, call: &Call, answer: &Answer) {
+    /// Notes what a recorded call that is made again did, and when.
+    pub(super) fn saw(&mut self, call: &Call, answer: &Answer, at: Timestamp) {
         let (Call::State(call), Answer::State(answer)) = (call, answer) else { return };
-        if let StateCall::Increment { key, .. } = call {
-            // Its revision is nowhere said.
-            self.known.remove(key);
-            return;
-        }
-        let held = match (call, answer) {
-            (StateCall::Get { .. }, StateAnswer::Entry(entry)) => entry.clone(),
+        let Some(key) = key(call) else { return };
+        match (call, answer) {
+            (StateCall::Get { .. }, StateAnswer::Entry(found)) => {
+                self.outlived(key, at);
+                self.hold(key, found.clone().into());
+            }
             (
-                StateCall::Set { value, .. } | StateCall::CompareAndSet { value, .. },
+                StateCall::Set { value, ttl_ms, .. } | StateCall::CompareAndSet { value, ttl_ms, .. },
                 StateAnswer::Revision(revision),
-            ) => Some(Entry { value: value.clone(), revision: *revision }),
-            (StateCall::Delete { .. }, StateAnswer::Existed(_)) => None,
-            _ => return,
-        };
-        if let Some(key) = key(call) {
-            self.known.insert(key.to_owned(), held);
-        }
-    }
-
-    /// Answers a call that is not on record; nothing if nobody can know.
-    pub(super) fn answer(&mut self, call: &Call) -> Option<Answer> {
-        let Call::State(call) = call else { return None };
-        let known = key(call).and_then(|key| self.known.get(key)).cloned();
-        Some(Answer::State(match call {
-            StateCall::Get { .. } => StateAnswer::Entry(known?),
-            StateCall::Set { key, value, .. } => self.write(key, value),
-            StateCall::CompareAndSet { key, expected, value, .. } => {
-                let found = known.map(|entry| entry.map(|entry| entry.revision));
-                match found {
-                    Some(found) if found != *expected => StateAnswer::Conflict(found),
-                    // Of a key that nobody knows, the candidate is believed.
-                    _ => self.write(key, value),
+            ) => {
+                self.hold(key, Held::Entry(Entry { value: value.clone(), revision: *revision }));
+                self.end(key, *ttl_ms, at);
+            }
+            (StateCall::CompareAndSet { .. }, StateAnswer::Conflict(None)) => self.hold(key, Held::Nothing),
+            (StateCall::CompareAndSet { .. }, StateAnswer::Conflict(Some(found))) => {
+                let is_known = self.known.get(key).is_some_and(|held| held.has_revision(*found));
+                if !is_known {
+                    self.hold(key, Held::Something);
                 }
             }
-            StateCall::Delete { key } => {
-                self.parted.insert(key.clone());
-                self.known.insert(key.clone(), None);
-                StateAnswer::Existed(known.is_none_or(|entry| entry.is_some()))
+            (StateCall::Increment { .. }, StateAnswer::Sum(sum)) => {
+                self.outlived(key, at);
+                self.hold(key, Held::Number(*sum));
             }
-            _ => return None,
+            (StateCall::Expire { ttl_ms, .. }, StateAnswer::Found(true)) => {
+                self.known.entry(key.to_owned()).or_insert(Held::Something);
+                self.end(key, *ttl_ms, at);
+            }
+            (StateCall::Expire { .. }, StateAnswer::Found(false))
+            | (StateCall::Delete { .. }, StateAnswer::Existed(_)) => self.hold(key, Held::Nothing),
+            _ => {}
+        }
+    }
+
+    /// Answers a call that is not on record and made at `now`; nothing if nobody can know.
+    pub(super) fn answer(&mut self, call: &Call, now: Timestamp) -> Option<Answer> {
+        let Call::State(call) = call else { return None };
+        let key = key(call)?;
+        let known = if self.is_over(key, now) { Some(Held::Nothing) } else { self.known.get(key).cloned() };
+        Some(Answer::State(match call {
+            StateCall::Get { .. } => StateAnswer::Entry(known?.entry()?),
+            StateCall::Set { value, ttl_ms, .. } => {
+                self.end(key, *ttl_ms, now);
+                StateAnswer::Revision(self.write(key, value.clone()))
+            }
+            StateCall::CompareAndSet { expected, value, ttl_ms, .. } => {
+                match known {
+                    Some(Held::Nothing) if expected.is_some() => return Some(conflict(None)),
+                    Some(Held::Entry(found)) if Some(found.revision) != *expected => {
+                        return Some(conflict(Some(found.revision)));
+                    }
+                    // It is there, and nobody knows with which revision.
+                    Some(Held::Something) if expected.is_none() => return None,
+                    // Of a key that nobody knows, the candidate is believed.
+                    _ => {}
+                }
+                self.end(key, *ttl_ms, now);
+                StateAnswer::Revision(self.write(key, value.clone()))
+            }
+            StateCall::Increment { delta, .. } => {
+                let Some(number) = known?.number()? else { return Some(Answer::from(&StateOutcome::NotANumber)) };
+                let Some(sum) = number.checked_add(*delta) else { return Some(Answer::from(&StateOutcome::Overflow)) };
+                self.outlived(key, now);
+                self.write(key, sum.to_string().into_bytes());
+                StateAnswer::Sum(sum)
+            }
+            StateCall::Expire { ttl_ms, .. } => {
+                if matches!(known, Some(Held::Nothing)) {
+                    return Some(Answer::State(StateAnswer::Found(false)));
+                }
+                self.known.entry(key.to_owned()).or_insert(Held::Something);
+                self.end(key, *ttl_ms, now);
+                self.retimed.insert(key.to_owned());
+                StateAnswer::Found(true)
+            }
+            StateCall::Delete { .. } => {
+                self.parted.insert(key.to_owned());
+                self.hold(key, Held::Nothing);
+                StateAnswer::Existed(!matches!(known, Some(Held::Nothing)))
+            }
+            StateCall::List { .. } => return None,
         }))
     }
 
-    fn write(&mut self, key: &str, value: &[u8]) -> StateAnswer {
-        self.revision += 1;
-        let entry = Entry { value: value.to_vec(), revision: self.revision };
-        self.parted.insert(key.to_owned());
-        self.known.insert(key.to_owned(), Some(entry));
-        StateAnswer::Revision(self.revision)
+    fn is_gone(&self, key: &str, now: Timestamp) -> bool {
+        self.is_over(key, now) || matches!(self.known.get(key), Some(Held::Nothing))
     }
+
+    fn is_over(&self, key: &str, now: Timestamp) -> bool {
+        self.ends.get(key).is_some_and(|end| *end <= now)
+    }
+
+    /// Forgets the end of a key that is there after it.
+    fn outlived(&mut self, key: &str, now: Timestamp) {
+        if self.is_over(key, now) {
+            self.ends.remove(key);
+            self.retimed.remove(key);
+        }
+    }
+
+    /// Notes what a key holds. What is not there has no end.
+    fn hold(&mut self, key: &str, held: Held) {
+        if matches!(held, Held::Nothing) {
+            self.ends.remove(key);
+            self.retimed.remove(key);
+        }
+        self.known.insert(key.to_owned(), held);
+    }
+
+    /// Notes when a key ends, counted from `from`.
+    fn end(&mut self, key: &str, ttl_ms: Option<u64>, from: Timestamp) {
+        self.retimed.remove(key);
+        match ttl_ms {
+            Some(ttl) => self.ends.insert(key.to_owned(), from.plus(Duration::from_millis(ttl))),
+            None => self.ends.remove(key),
+        };
+    }
+
+    /// Writes a key as the record does not; returns the revision.
+    fn write(&mut self, key: &str, value: Vec<u8>) -> u64 {
+        self.revision += 1;
+        self.parted.insert(key.to_owned());
+        self.known.insert(key.to_owned(), Held::Entry(Entry { value, revision: self.revision }));
+        self.revision
+    }
+}
+
+fn conflict(found: Option<u64>) -> Answer {
+    Answer::State(StateAnswer::Conflict(found))
 }
 
 /// The key that a call is about, if it is about one.
@@ -118,6 +218,6 @@ fn key(call: &StateCall) -> Option<&str> {
         | StateCall::Increment { key, .. }
         | StateCall::Expire { key, .. }
         | StateCall::Delete { key } => Some(key),
-        _ => None,
+        StateCall::List { .. } => None,
     }
 }

@@ -1,11 +1,14 @@
 use serde_bytes::ByteBuf;
 
 use super::super::call::encode;
-use super::super::{Entry, HttpAnswer, HttpBody, StateAnswer, StateCall, Way};
+use super::super::{Entry, HttpAnswer, HttpBody, SecretsAnswer, SecretsCall, StateAnswer, StateCall, Way};
 use super::*;
 use crate::capabilities::http::idempotency_token;
 
 const SEED: [u8; 32] = [7; 32];
+
+/// When the candidate calls, where time plays no part.
+const NOW: Timestamp = Timestamp::from_millis(1_000);
 
 fn request(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> HttpCall {
     HttpCall {
@@ -38,6 +41,26 @@ fn read(key: &str) -> Call {
 
 fn set(key: &str, value: &str) -> Call {
     state(StateCall::Set { key: key.to_owned(), value: value.as_bytes().to_vec(), ttl_ms: None })
+}
+
+fn add(key: &str, delta: i64) -> Call {
+    state(StateCall::Increment { key: key.to_owned(), delta })
+}
+
+fn expire(key: &str, ttl_ms: u64) -> Call {
+    state(StateCall::Expire { key: key.to_owned(), ttl_ms: Some(ttl_ms) })
+}
+
+fn sum(sum: i64) -> Answer {
+    Answer::State(StateAnswer::Sum(sum))
+}
+
+fn found(found: bool) -> Answer {
+    Answer::State(StateAnswer::Found(found))
+}
+
+fn is_unmatched(answer: &Answer) -> bool {
+    matches!(answer, Answer::Denied { code, .. } if code == "replay.unmatched")
 }
 
 fn holds(value: &str, revision: u64) -> Answer {
@@ -154,7 +177,7 @@ fn a_changed_call_is_held_against_the_recorded_one_on_the_same_thing() {
     let now = request("POST", "https://a.example/x", &[("accept", "b")], "two");
     record.answer_http(5, now, true);
     record.answer_http(6, request("POST", "https://b.example/x", &[], "two"), true);
-    record.answer(7, &set("k", "2"), true);
+    record.answer(7, &set("k", "2"), true, NOW);
     let Matched { made, recorded, missing } = record.matched();
     assert_eq!(missing, [1, 2]);
     assert_eq!(record.changed(&recorded[0], &made[0]).unwrap(), "other body, header accept, query");
@@ -165,29 +188,29 @@ fn a_changed_call_is_held_against_the_recorded_one_on_the_same_thing() {
 #[test]
 fn a_write_that_is_not_on_record_takes_effect_in_the_picture_alone() {
     let record = record(&[(read("k"), holds("1", 4)), (set("k", "2"), written(5))]);
-    assert_eq!(record.answer(1, &read("k"), false).0, holds("1", 4));
+    assert_eq!(record.answer(1, &read("k"), false, NOW).0, holds("1", 4));
     // The same read once more: the picture knows.
-    assert_eq!(record.answer(2, &read("k"), false).0, holds("1", 4));
-    assert_eq!(record.answer(3, &set("k", "3"), true).0, written(6));
-    assert_eq!(record.answer(4, &read("k"), false).0, holds("3", 6));
+    assert_eq!(record.answer(2, &read("k"), false, NOW).0, holds("1", 4));
+    assert_eq!(record.answer(3, &set("k", "3"), true, NOW).0, written(6));
+    assert_eq!(record.answer(4, &read("k"), false, NOW).0, holds("3", 6));
     let compare = |expected| {
         state(StateCall::CompareAndSet { key: "k".to_owned(), expected, value: b"4".to_vec(), ttl_ms: None })
     };
-    assert_eq!(record.answer(5, &compare(Some(5)), true).0, Answer::State(StateAnswer::Conflict(Some(6))));
-    assert_eq!(record.answer(6, &compare(Some(6)), true).0, written(7));
+    assert_eq!(record.answer(5, &compare(Some(5)), true, NOW).0, Answer::State(StateAnswer::Conflict(Some(6))));
+    assert_eq!(record.answer(6, &compare(Some(6)), true, NOW).0, written(7));
     assert_eq!(
-        record.answer(7, &state(StateCall::Delete { key: "k".to_owned() }), true).0,
+        record.answer(7, &state(StateCall::Delete { key: "k".to_owned() }), true, NOW).0,
         Answer::State(StateAnswer::Existed(true))
     );
-    assert_eq!(record.answer(8, &read("k"), false).0, Answer::State(StateAnswer::Entry(None)));
+    assert_eq!(record.answer(8, &read("k"), false, NOW).0, Answer::State(StateAnswer::Entry(None)));
     assert_eq!(record.matched().missing, [2]);
 }
 
 #[test]
 fn a_recorded_read_of_a_key_that_was_written_otherwise_comes_from_the_picture() {
     let record = record(&[(set("k", "1"), written(5)), (read("k"), holds("1", 5))]);
-    assert_eq!(record.answer(1, &set("k", "2"), true).0, written(6));
-    assert_eq!(record.answer(2, &read("k"), false).0, holds("2", 6));
+    assert_eq!(record.answer(1, &set("k", "2"), true, NOW).0, written(6));
+    assert_eq!(record.answer(2, &read("k"), false, NOW).0, holds("2", 6));
     let Matched { made, missing, .. } = record.matched();
     assert_eq!((made[1].recorded, made[1].source, missing), (Some(2), Source::Picture, vec![1]));
 }
@@ -196,13 +219,13 @@ fn a_recorded_read_of_a_key_that_was_written_otherwise_comes_from_the_picture() 
 fn what_nobody_knows_is_not_made_up() {
     let record = record(&[(set("k", "2"), written(5))]);
     for call in [read("k"), read("other"), state(StateCall::List { prefix: String::new(), after: None, limit: 9 })] {
-        let (answer, at) = record.answer(1, &call, false);
-        assert!(matches!(&answer, Answer::Denied { code, .. } if code == "replay.unmatched"), "{answer:?}");
+        let (answer, at) = record.answer(1, &call, false, NOW);
+        assert!(is_unmatched(&answer), "{answer:?}");
         assert_eq!(at, None);
     }
     // Once the recorded write is made again, it is known what the key holds.
-    assert_eq!(record.answer(2, &set("k", "2"), true), (written(5), Some(Timestamp::from_millis(1_001))));
-    assert_eq!(record.answer(3, &read("k"), false).0, holds("2", 5));
+    assert_eq!(record.answer(2, &set("k", "2"), true, NOW), (written(5), Some(Timestamp::from_millis(1_001))));
+    assert_eq!(record.answer(3, &read("k"), false, NOW).0, holds("2", 5));
 }
 
 #[test]
@@ -213,4 +236,118 @@ fn a_denial_is_the_same_if_it_was_one_then() {
     record.denied(2, read("k"), &denial("no grant any more"), false);
     let sources: Vec<_> = record.matched().made.iter().map(|made| (made.recorded, made.source)).collect();
     assert_eq!(sources, [(Some(1), Source::Record), (None, Source::Denied)]);
+}
+
+#[test]
+fn an_increment_by_another_number_counts_from_what_the_record_counted_from() {
+    let record = record(&[(add("k", 1), sum(7)), (add("new", 2), sum(2))]);
+    assert_eq!(record.answer(1, &add("k", 10), true, NOW), (sum(16), None));
+    // Nobody knows whether it was absent or held 0, and it counts the same.
+    assert_eq!(record.answer(2, &add("new", 5), true, NOW).0, sum(5));
+    assert_eq!(record.answer(3, &read("k"), false, NOW).0, holds("16", 1));
+    // What was recorded on a key that has parted counts from the picture.
+    assert_eq!(record.answer(4, &add("k", 1), true, NOW).0, sum(17));
+    let Matched { made, missing, .. } = record.matched();
+    assert_eq!(made.iter().map(|made| made.source).collect::<Vec<_>>(), [Source::Picture; 4]);
+    assert_eq!((made[3].recorded, missing), (Some(1), vec![2]));
+}
+
+#[test]
+fn an_increment_goes_on_from_one_that_was_made_again() {
+    let record = record(&[(add("k", 1), sum(7))]);
+    assert_eq!(record.answer(1, &add("k", 1), true, NOW), (sum(7), Some(Timestamp::from_millis(1_001))));
+    assert!(is_unmatched(&record.answer(2, &read("k"), false, NOW).0), "its revision is nowhere said");
+    assert_eq!(record.answer(3, &add("k", -2), true, NOW).0, sum(5));
+    assert_eq!(record.answer(4, &read("k"), false, NOW).0, holds("5", 1));
+}
+
+#[test]
+fn an_increment_is_refused_as_the_store_would_and_never_made_up() {
+    let record = record(&[
+        (read("word"), holds("seven", 3)),
+        (read("most"), holds(&i64::MAX.to_string(), 4)),
+        (state(StateCall::Delete { key: "there".to_owned() }), Answer::State(StateAnswer::Existed(true))),
+    ]);
+    for (key, why) in [("word", "the key holds no whole number"), ("most", "the sum would be no whole number")] {
+        let answer = record.answer(1, &add(key, 1), true, NOW).0;
+        assert!(matches!(&answer, Answer::Invalid(told) if told.starts_with(why)), "{answer:?}");
+    }
+    for key in ["there", "unknown"] {
+        assert!(is_unmatched(&record.answer(2, &add(key, 1), true, NOW).0));
+    }
+    // What was refused has changed nothing.
+    assert_eq!(record.answer(3, &read("word"), false, NOW), (holds("seven", 3), Some(Timestamp::from_millis(1_001))));
+}
+
+#[test]
+fn a_key_with_another_end_holds_what_is_recorded_until_then() {
+    let record = record(&[(expire("k", 60_000), found(true)), (read("k"), holds("1", 4)), (read("k"), holds("1", 4))]);
+    assert_eq!(record.answer(1, &expire("k", 500), true, NOW), (found(true), None));
+    let at = |ms| NOW.plus(std::time::Duration::from_millis(ms));
+    assert_eq!(record.answer(2, &read("k"), false, at(499)), (holds("1", 4), Some(Timestamp::from_millis(1_002))));
+    assert_eq!(record.answer(3, &read("k"), false, at(500)), (Answer::State(StateAnswer::Entry(None)), None));
+    // It is over, so there is nothing to expire, and a number begins at 0.
+    assert_eq!(record.answer(4, &expire("k", 500), true, at(600)).0, found(false));
+    assert_eq!(record.answer(5, &add("k", 3), true, at(600)).0, sum(3));
+    assert_eq!(record.answer(6, &read("k"), false, at(9_000)).0, holds("3", 5));
+    let sources: Vec<Source> = record.matched().made.iter().map(|made| made.source).collect();
+    assert_eq!(sources[..3], [Source::Picture, Source::Record, Source::Picture]);
+}
+
+#[test]
+fn what_a_candidate_writes_for_a_while_is_over_after_it() {
+    let record = record(&[(read("k"), Answer::State(StateAnswer::Entry(None)))]);
+    assert_eq!(record.answer(1, &expire("k", 500), true, NOW).0, found(false), "what is not there has no end");
+    let brief = StateCall::Set { key: "k".to_owned(), value: b"2".to_vec(), ttl_ms: Some(500) };
+    assert_eq!(record.answer(2, &state(brief), true, NOW).0, written(1));
+    let at = |ms| NOW.plus(std::time::Duration::from_millis(ms));
+    assert_eq!(record.answer(3, &read("k"), false, at(499)).0, holds("2", 1));
+    // An increment leaves the end as it is.
+    assert_eq!(record.answer(4, &add("k", 1), true, at(499)).0, sum(3));
+    assert_eq!(record.answer(5, &read("k"), false, at(500)).0, Answer::State(StateAnswer::Entry(None)));
+}
+
+#[test]
+fn a_key_of_which_only_its_being_there_is_known_is_neither_read_nor_made() {
+    let record = record(&[(expire("k", 60_000), found(true))]);
+    assert!(is_unmatched(&record.answer(1, &read("k"), false, NOW).0));
+    let make = |expected| {
+        state(StateCall::CompareAndSet { key: "k".to_owned(), expected, value: b"4".to_vec(), ttl_ms: None })
+    };
+    assert!(is_unmatched(&record.answer(2, &make(None), true, NOW).0), "it would be a conflict with some revision");
+    assert_eq!(record.answer(3, &make(Some(9)), true, NOW).0, written(1));
+}
+
+#[test]
+fn a_reference_to_a_secret_is_the_one_of_then_or_made_of_the_seed() {
+    let reference = |name: &str| Call::Secrets(SecretsCall::Reference { name: name.to_owned() });
+    let given = |text: &str| Answer::Secrets(SecretsAnswer::Reference(text.to_owned()));
+    let denial = Answer::denied("no grant".to_owned());
+    let record = record(&[(reference("a"), given("of a")), (reference("b"), denial)]);
+    assert_eq!(record.known(1, &reference("a"), &given("of a")), Some(Timestamp::from_millis(1_001)));
+    // It was denied then, and is granted now.
+    assert_eq!(record.known(2, &reference("b"), &given("of b")), None);
+    assert_eq!(record.known(3, &reference("c"), &given("of c")), None);
+    let Matched { made, missing, .. } = record.matched();
+    let sources: Vec<_> = made.iter().map(|made| (made.recorded, made.source)).collect();
+    assert_eq!(sources, [(Some(1), Source::Record), (None, Source::Seed), (None, Source::Seed)]);
+    assert_eq!(missing, [2]);
+}
+
+#[test]
+fn a_recorded_list_that_is_wrong_about_a_key_by_now_is_not_told() {
+    let list = |prefix: &str, limit| state(StateCall::List { prefix: prefix.to_owned(), after: None, limit });
+    let keys = |keys: &[&str]| Answer::State(StateAnswer::Keys(keys.iter().map(|key| (*key).to_owned()).collect()));
+    let delete = |key: &str| state(StateCall::Delete { key: key.to_owned() });
+    let listed = [(list("a", 9), keys(&["a1", "a2"])), (list("b", 2), keys(&["b1", "b2"]))];
+    let told = |own: &[Call]| {
+        let record = record(&listed);
+        for call in own {
+            record.answer(1, call, true, NOW);
+        }
+        listed.each_ref().map(|(call, answer)| record.answer(2, call, false, NOW).0 == *answer)
+    };
+    assert_eq!(told(&[set("a1", "other"), set("c", "1"), set("b3", "behind the last that was asked for")]), [true; 2]);
+    assert_eq!(told(&[set("a3", "1"), delete("b1")]), [false; 2]);
+    assert_eq!(told(&[set("a3", "1"), delete("a3"), set("b11", "1")]), [true, false]);
 }

@@ -1,0 +1,51 @@
+//! Steps that keep something: counted keys, keys with an end, files; and references to secrets.
+
+use std::time::Duration;
+
+use troupe_sdk::{files, progress, secrets, state};
+
+use super::steps::below;
+
+/// Takes one of twelve steps; returns what it saw.
+pub fn step(kind: usize) -> String {
+    let directory = files::directory("work");
+    let file = format!("f{}/g{}", below(2), below(3));
+    let (number, brief) = (format!("n{}", below(3)), format!("t{}", below(3)));
+    match kind {
+        0 | 1 => format!("increment {:?}", state::increment(&number, below(100) as i64 - 50)),
+        2 => format!("brief {:?}", state::set_with_ttl(&brief, number, milliseconds())),
+        3 => {
+            let expected = state::get(&brief).ok().flatten().map(|entry| entry.revision);
+            format!("swap {:?}", state::compare_and_set_with_ttl(&brief, expected, number, milliseconds()))
+        }
+        4 => format!("expire {:?}", state::expire(&number, (below(2) == 0).then(milliseconds))),
+        5 => format!("delete {:?}", state::delete(&brief)),
+        6 => format!("keys {:?}", state::list_keys("", None, 100)),
+        7 | 8 => {
+            let bytes: Vec<u8> = (0..below(30_000)).map(|byte| (byte % 251) as u8).collect();
+            format!("write {file} {} {:?}", bytes.len(), directory.write(&file, bytes))
+        }
+        9 => {
+            let read = directory.read(&file).map(|read| read.map(|bytes| bytes.len()));
+            format!("read {file} {read:?}, {:?}", directory.stat(&file))
+        }
+        10 => format!("list {:?}, delete {file} {:?}", directory.list("", None, 10), directory.delete(&file)),
+        _ => {
+            let refused = [secrets::reference("other").is_err(), files::directory("other").read("f").is_err()];
+            format!("refused {refused:?}, told {:?}", progress::partial(&number))
+        }
+    }
+}
+
+/// Now and then the reference to a secret, to be placed in a request.
+pub fn secret() -> Option<String> {
+    if below(2) == 0 {
+        return None;
+    }
+    secrets::reference("key").ok().map(|reference| reference.to_string())
+}
+
+/// A while, shorter and longer than timers are.
+fn milliseconds() -> Duration {
+    Duration::from_millis(1 + below(60) as u64)
+}
