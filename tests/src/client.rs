@@ -7,6 +7,8 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use troupe_package::ARCHIVE_MEDIA_TYPE;
 
+use crate::canary::Canaries;
+
 /// Longest that one request may take. A publish compiles, on a machine that is busy.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(120);
 
@@ -18,6 +20,8 @@ pub struct Client {
     pub url: String,
     /// The token it shows, if any.
     pub token: Option<String>,
+    /// What no answer may hold.
+    canaries: Canaries,
 }
 
 /// What a host answered.
@@ -35,7 +39,13 @@ impl Client {
     /// A client of the host at `url`.
     pub fn new(url: &str, token: Option<&str>) -> Self {
         let http = reqwest::Client::builder().no_proxy().timeout(REQUEST_TIME_MAX).build().expect("a client");
-        Self { http, url: url.to_owned(), token: token.map(str::to_owned) }
+        Self { http, url: url.to_owned(), token: token.map(str::to_owned), canaries: Canaries::default() }
+    }
+
+    /// The same client, which fails its test at an answer that holds one of these.
+    #[must_use]
+    pub fn watched(&self, canaries: &Canaries) -> Self {
+        Self { canaries: canaries.clone(), ..self.clone() }
     }
 
     /// The same client with another token, or none.
@@ -77,7 +87,10 @@ impl Client {
     pub async fn try_send(&self, request: RequestBuilder) -> reqwest::Result<Answer> {
         let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Ok(Answer { status, headers, text: response.text().await? })
+        let answer = Answer { status, headers, text: response.text().await? };
+        self.canaries.expect_none_in("an answer of the host", answer.text.as_bytes());
+        self.canaries.expect_none_in("the headers of an answer", format!("{:?}", answer.headers).as_bytes());
+        Ok(answer)
     }
 
     /// Gets a path.

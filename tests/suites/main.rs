@@ -4,6 +4,7 @@
 
 mod artifact;
 mod aws;
+mod canary;
 mod cases;
 mod cli;
 mod credentials;
