@@ -1,5 +1,6 @@
-//! What attackers do, each case by the letter and number under which it is known.
+//! What attackers do, each case by the letter and number under which it is known, and those that are folders.
 
 mod control;
 mod files;
+mod folders;
 mod tenancy;
