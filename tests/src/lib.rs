@@ -1,8 +1,8 @@
 //! The harness of the suites: guests, hosts as processes, clients.
 //!
 //! *Holds:* building the guests once a run, starting and killing hosts, a client of the
-//! API, running commands, what makes answers comparable and the search for
-//! secrets.
+//! API, running commands, what makes answers comparable, the search for secrets, and the
+//! fuzz targets.
 //! *Never holds:* a rule of Troupe: the suites say what is right.
 //! *Start at:* [`host::Host`] for a host of one's own, [`guests`] for what runs on it.
 //! *Tested by:* every suite in `tests/suites/`.
@@ -13,6 +13,7 @@ pub mod canary;
 pub mod client;
 pub mod command;
 pub mod events;
+pub mod fuzz;
 pub mod guests;
 pub mod host;
 pub mod identity;

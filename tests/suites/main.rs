@@ -10,6 +10,7 @@ mod cli;
 mod credentials;
 mod faults;
 mod files;
+mod fuzz;
 mod http;
 mod replay;
 mod rest;

@@ -18,7 +18,7 @@ use sqlx::{Connection as _, QueryBuilder, Sqlite, SqliteConnection};
 use troupe_core::view::RanOn;
 use troupe_core::{Error, Result, TaskId, TenantId, Timestamp};
 
-pub(crate) use pack::{Packed, pack};
+pub(crate) use pack::{Packed, UNPACKED_BYTES_MAX, pack, unpack};
 pub use redact::Redact;
 pub use retain::{DroppedJournals, JournalLimits};
 
@@ -329,7 +329,7 @@ fn unpacked(bytes: Vec<u8>, digest: Option<Vec<u8>>, body: Option<Vec<u8>>) -> D
         (Some(digest), Some(body)) => Some((bodies::digest(&digest)?, body)),
         _ => None,
     };
-    pack::unpack(bytes, body)
+    unpack(bytes, body)
 }
 
 /// Reads the call of a row that was selected with `call` and `call_body`.
