@@ -13,7 +13,7 @@
 //! their sources by the toolchain that `rust-toolchain.toml` names; the digest is that of this
 //! build, and the behaviour is the sources'.
 //!
-//! `TROUPE_GOLDEN=write cargo test -p troupe-tests --test suites -- replay::golden` records
+//! `TROUPE_GOLDEN=write cargo test --workspace --test suites -- replay::golden` records
 //! them anew. That is right when a guest's sources or the toolchain changed, and wrong when
 //! the host did: then journals in the field would not replay either.
 
