@@ -99,8 +99,9 @@ impl Client {
     }
 
     /// Opens a path whose answer arrives in pieces.
-    pub async fn open(&self, path: &str) -> reqwest::Response {
-        self.request(Method::GET, path).send().await.expect("an answer")
+    pub async fn open(&self, path: &str) -> Stream {
+        let response = self.request(Method::GET, path).send().await.expect("an answer");
+        Stream { response, canaries: self.canaries.clone(), came: Vec::new() }
     }
 
     /// Gets a path with a header of one's own.
@@ -155,6 +156,38 @@ impl Client {
     /// Waits up to half a minute for a task's end and returns the task.
     pub async fn ended(&self, task: &str) -> Value {
         self.get(&format!("/api/v1/tasks/{task}?wait=30")).await.of(200)
+    }
+}
+
+/// An answer that arrives in pieces.
+#[derive(Debug)]
+pub struct Stream {
+    response: reqwest::Response,
+    canaries: Canaries,
+    /// What came so far.
+    came: Vec<u8>,
+}
+
+impl Stream {
+    /// The status.
+    pub fn status(&self) -> u16 {
+        self.response.status().as_u16()
+    }
+
+    /// The headers.
+    pub fn headers(&self) -> &HeaderMap {
+        self.response.headers()
+    }
+
+    /// The next piece; none at the end.
+    ///
+    /// # Errors
+    /// Whatever keeps the answer from arriving whole.
+    pub async fn chunk(&mut self) -> reqwest::Result<Option<Vec<u8>>> {
+        let Some(piece) = self.response.chunk().await? else { return Ok(None) };
+        self.came.extend(&piece);
+        self.canaries.expect_none_in("a stream of the host", &self.came);
+        Ok(Some(piece.to_vec()))
     }
 }
 

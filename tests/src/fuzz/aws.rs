@@ -174,7 +174,14 @@ fn refused_once_ambiguous(request: &Request) {
         assert_eq!(request.with_header(name, "DELETE"), None, "{name}");
     }
     let mark = if request.target.contains('?') { '&' } else { '?' };
-    for more in ["X-Amz-Signature=a", "x-amz-algorithm=a", "Action=TerminateInstances&Action=RunInstances", "a;b"] {
+    for more in [
+        "X-Amz-Signature=a",
+        "x-amz-algorithm=a",
+        "Action=TerminateInstances",
+        "action=TerminateInstances",
+        "%41CTION%20=TerminateInstances",
+        "a;b",
+    ] {
         let target = format!("{}{mark}{more}", request.target);
         assert_eq!(request.with_target(target), None, "{more}");
     }

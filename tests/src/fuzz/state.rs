@@ -21,7 +21,8 @@ const TENANTS: [&str; 2] = ["acme", "acme-2"];
 const AGENTS: [&str; 2] = ["aws", "aws-2"];
 const GENERATIONS: [u64; 2] = [1, 2];
 /// Keys that a careless statement could confuse.
-const KEYS: [&str; 12] = ["a", "a/", "a%", "a_b", "A", "", "\0", "a\0", "é", "a'--", "\u{10ffff}", "aws-2\0a"];
+const KEYS: [&str; 16] =
+    ["a", "a/", "a0", "a%", "a_b", "b", "A", "B", "", "\0", "a\0", "é", "a'--", "\u{10fffe}", "\u{10ffff}", "aws-2\0a"];
 /// Changes of one input, at most.
 const CHANGES_MAX: usize = 8;
 /// Room enough.
