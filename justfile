@@ -22,9 +22,19 @@ build:
 test:
     cargo test --workspace
 
-# Run the tests of one crate: `just test-crate troupe-store`.
-test-crate CRATE:
-    cargo test -p {{ CRATE }}
+# Run unit tests by a part of their path: `just unit journal::pack`.
+unit FILTER:
+    cargo test --workspace --lib -- {{ FILTER }}
+
+# Run suites by a part of their path: `just suite rest::tasks`.
+suite FILTER:
+    cargo test --workspace --test suites -- {{ FILTER }}
+
+# Run a fuzz target under cargo-fuzz, which needs a nightly compiler, with the dependencies of the host.
+fuzz TARGET SECONDS="60":
+    cp Cargo.lock tests/fuzz/Cargo.lock
+    mkdir -p tests/fuzz/corpus/{{ TARGET }}
+    cargo +nightly fuzz run --fuzz-dir tests/fuzz {{ TARGET }} tests/fuzz/corpus/{{ TARGET }} tests/fuzz/seeds/{{ TARGET }} -- -max_total_time={{ SECONDS }}
 
 # Run the native tests of the agents that the suites call; the suites build them for wasm.
 guests:

@@ -40,7 +40,18 @@ const MAY_NAME: [(&str, &[&str]); 14] = [
     ("troupe-sdk", &["troupe-sdk-macros"]),
     // Plugins are programs of their own; this is what each of them may name.
     (PLUGIN, &["troupe-sdk"]),
-    ("troupe-tests", &["troupe", "troupe-core", "troupe-package", "troupe-runtime", "troupe-store"]),
+    (
+        "troupe-tests",
+        &[
+            "troupe",
+            "troupe-core",
+            "troupe-egress",
+            "troupe-package",
+            "troupe-runtime",
+            "troupe-sandbox",
+            "troupe-store",
+        ],
+    ),
     (
         BENCH,
         &[

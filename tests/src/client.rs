@@ -7,6 +7,8 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use troupe_package::ARCHIVE_MEDIA_TYPE;
 
+use crate::canary::Canaries;
+
 /// Longest that one request may take. A publish compiles, on a machine that is busy.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(120);
 
@@ -18,6 +20,8 @@ pub struct Client {
     pub url: String,
     /// The token it shows, if any.
     pub token: Option<String>,
+    /// What no answer may hold.
+    canaries: Canaries,
 }
 
 /// What a host answered.
@@ -35,7 +39,13 @@ impl Client {
     /// A client of the host at `url`.
     pub fn new(url: &str, token: Option<&str>) -> Self {
         let http = reqwest::Client::builder().no_proxy().timeout(REQUEST_TIME_MAX).build().expect("a client");
-        Self { http, url: url.to_owned(), token: token.map(str::to_owned) }
+        Self { http, url: url.to_owned(), token: token.map(str::to_owned), canaries: Canaries::default() }
+    }
+
+    /// The same client, which fails its test at an answer that holds one of these.
+    #[must_use]
+    pub fn watched(&self, canaries: &Canaries) -> Self {
+        Self { canaries: canaries.clone(), ..self.clone() }
     }
 
     /// The same client with another token, or none.
@@ -77,7 +87,10 @@ impl Client {
     pub async fn try_send(&self, request: RequestBuilder) -> reqwest::Result<Answer> {
         let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Ok(Answer { status, headers, text: response.text().await? })
+        let answer = Answer { status, headers, text: response.text().await? };
+        self.canaries.expect_none_in("an answer of the host", answer.text.as_bytes());
+        self.canaries.expect_none_in("the headers of an answer", format!("{:?}", answer.headers).as_bytes());
+        Ok(answer)
     }
 
     /// Gets a path.
@@ -86,8 +99,9 @@ impl Client {
     }
 
     /// Opens a path whose answer arrives in pieces.
-    pub async fn open(&self, path: &str) -> reqwest::Response {
-        self.request(Method::GET, path).send().await.expect("an answer")
+    pub async fn open(&self, path: &str) -> Stream {
+        let response = self.request(Method::GET, path).send().await.expect("an answer");
+        Stream { response, canaries: self.canaries.clone(), came: Vec::new() }
     }
 
     /// Gets a path with a header of one's own.
@@ -160,6 +174,38 @@ impl Client {
     /// Waits up to half a minute for a task's end and returns the task.
     pub async fn ended(&self, task: &str) -> Value {
         self.get(&format!("/api/v1/tasks/{task}?wait=30")).await.of(200)
+    }
+}
+
+/// An answer that arrives in pieces.
+#[derive(Debug)]
+pub struct Stream {
+    response: reqwest::Response,
+    canaries: Canaries,
+    /// What came so far.
+    came: Vec<u8>,
+}
+
+impl Stream {
+    /// The status.
+    pub fn status(&self) -> u16 {
+        self.response.status().as_u16()
+    }
+
+    /// The headers.
+    pub fn headers(&self) -> &HeaderMap {
+        self.response.headers()
+    }
+
+    /// The next piece; none at the end.
+    ///
+    /// # Errors
+    /// Whatever keeps the answer from arriving whole.
+    pub async fn chunk(&mut self) -> reqwest::Result<Option<Vec<u8>>> {
+        let Some(piece) = self.response.chunk().await? else { return Ok(None) };
+        self.came.extend(&piece);
+        self.canaries.expect_none_in("a stream of the host", &self.came);
+        Ok(Some(piece.to_vec()))
     }
 }
 

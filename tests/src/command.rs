@@ -66,7 +66,9 @@ pub async fn run(program: &str, dir: &Path, arguments: &[&str]) -> Said {
 
 /// Runs a command that talks to a host, with the token of its data directory.
 pub async fn run_on(program: &str, host: &Host, arguments: &[&str]) -> Said {
-    ended(command_on(program, host, arguments).spawn().expect("the program starts")).await
+    let said = ended(command_on(program, host, arguments).spawn().expect("the program starts")).await;
+    host.canaries().expect_none_in("what a command said", format!("{}{}", said.out, said.err).as_bytes());
+    said
 }
 
 /// Sends a signal to a process.

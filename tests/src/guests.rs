@@ -46,6 +46,14 @@ pub struct Guests {
     pub weave: Guest,
 }
 
+impl Guests {
+    /// The guest of a name, that of its folder.
+    pub fn named(&self, name: &str) -> Option<&Guest> {
+        let all = [&self.echo, &self.counter, &self.hostile, &self.fetch, &self.files, &self.sleeper, &self.weave];
+        all.into_iter().find(|guest| guest.manifest.name.as_str() == name)
+    }
+}
+
 /// Returns the guests, building them at the first call.
 pub fn guests() -> &'static Guests {
     static GUESTS: OnceLock<Guests> = OnceLock::new();

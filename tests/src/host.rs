@@ -1,17 +1,20 @@
 //! A host as a process of its own, in a directory of its own.
 
+use std::io::{BufRead as _, BufReader, PipeReader, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustix::process::Signal;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
+use crate::canary::{Canaries, canary};
 use crate::client::Client;
 use crate::command::signal;
 use crate::template;
@@ -22,8 +25,15 @@ const START_TIME_MAX: Duration = Duration::from_secs(300);
 /// Longest that a host may take to end when it is asked to.
 const STOP_TIME_MAX: Duration = Duration::from_secs(40);
 
-/// A host; its process is killed when this is dropped, and if a test fails, what it said
-/// is shown.
+/// Longest that the rest of what a process said takes to be read once it has ended; a
+/// process that it started may hold its standard error open.
+const REST_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// The environment variable in which every host has a canary.
+const CANARY: &str = "TROUPE_TEST_CANARY";
+
+/// A host. When this is dropped its process is killed, and all that it said and kept is
+/// searched for its secrets; if a test fails, what it said is shown.
 #[derive(Debug)]
 pub struct Host {
     program: PathBuf,
@@ -33,6 +43,7 @@ pub struct Host {
     bears_limits: bool,
     dir: TempDir,
     said: Arc<Mutex<String>>,
+    canaries: Canaries,
     running: Option<Running>,
 }
 
@@ -40,6 +51,7 @@ pub struct Host {
 struct Running {
     child: Child,
     client: Client,
+    listening: JoinHandle<()>,
 }
 
 impl Host {
@@ -62,15 +74,17 @@ impl Host {
 
     /// A host that has not been started.
     pub fn new(program: &str, arguments: &[&str]) -> Self {
-        Self {
+        let host = Self {
             program: program.into(),
             arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
             environment: Vec::new(),
             bears_limits: false,
             dir: TempDir::new().expect("a temporary directory"),
             said: Arc::default(),
+            canaries: Canaries::default(),
             running: None,
-        }
+        };
+        host.with_secret(CANARY, &canary())
     }
 
     /// Adds a variable to the host's environment.
@@ -78,6 +92,18 @@ impl Host {
     pub fn with_variable(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// Adds a variable that holds a secret, which must show nowhere.
+    #[must_use]
+    pub fn with_secret(self, name: &str, value: &str) -> Self {
+        self.canaries.watch(value);
+        self.with_variable(name, value)
+    }
+
+    /// What must show nowhere of this host.
+    pub const fn canaries(&self) -> &Canaries {
+        &self.canaries
     }
 
     /// Starts a host as [`Host::with_agents`] does, whose disk can be made to refuse.
@@ -119,7 +145,8 @@ impl Host {
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("AWS_")) {
             command.env_remove(name);
         }
-        let mut child = command
+        let (reads, writes) = std::io::pipe().expect("a pipe");
+        command
             .env("AWS_CONFIG_FILE", self.dir().join("no-aws-config"))
             .env("AWS_SHARED_CREDENTIALS_FILE", self.dir().join("no-aws-credentials"))
             .arg("--data-dir")
@@ -130,20 +157,41 @@ impl Host {
             .current_dir(self.dir())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("the program starts");
-        let stderr = child.stderr.take().expect("a pipe");
+            .stderr(writes)
+            .kill_on_drop(true);
+        if !self.data_dir().join("credentials.toml").exists() {
+            command.env("TROUPE_CREDENTIALS", self.document());
+        }
+        let child = command.spawn().expect("the program starts");
+        // With it goes this process's end of the pipe that the host writes to.
+        drop(command);
         let (serving, url) = oneshot::channel();
-        tokio::spawn(listen(BufReader::new(stderr), Arc::clone(&self.said), serving));
+        let said = Arc::clone(&self.said);
+        let listening = std::thread::spawn(move || listen(BufReader::new(reads), &said, serving));
         let url = match timeout(START_TIME_MAX, url).await {
             Ok(Ok(url)) => url,
             ended => panic!("the host does not serve ({ended:?}); it said:\n{}", self.said()),
         };
         let token = std::fs::read_to_string(self.data_dir().join("token")).expect("a token");
-        self.running = Some(Running { child, client: Client::new(&url, Some(token.trim())) });
+        let client = Client::new(&url, Some(token.trim())).watched(&self.canaries);
+        self.running = Some(Running { child, client, listening });
         started.elapsed()
+    }
+
+    /// A document of credentials, for hosts that are given none, in which the canary is a secret
+    /// and a token.
+    fn document(&self) -> PathBuf {
+        let path = self.dir().join("canary.toml");
+        let value = format!("{{ env = \"{CANARY}\" }}");
+        let to = "to = { hosts = [\"127.0.0.1\"], scheme = \"http\" }";
+        let text = format!(
+            "[tenant.default.secrets.canary]\nvalue = {value}\n{to}\n\
+             [tenant.default.credentials.\"bearer:canary\"]\ntoken = {value}\n{to}\n"
+        );
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&path).expect("a new file");
+        file.write_all(text.as_bytes()).expect("room for it");
+        path
     }
 
     fn running(&self) -> &Running {
@@ -195,39 +243,78 @@ impl Host {
     pub async fn kill(&mut self) {
         let mut running = self.running.take().expect("a host that runs");
         running.child.kill().await.expect("a process to kill");
+        running.heard_out();
     }
 
     /// Waits for the end of a process that somebody else kills.
     pub async fn died(&mut self) {
         let mut running = self.running.take().expect("a host that runs");
-        timeout(STOP_TIME_MAX, running.child.wait()).await.expect("an end in time").expect("an exit status");
+        running.ended().await;
     }
 
     /// Asks the process to end, and waits until it has.
     pub async fn stop(&mut self) -> ExitStatus {
         let mut running = self.running.take().expect("a host that runs");
         signal(running.child.id(), Signal::TERM);
-        timeout(STOP_TIME_MAX, running.child.wait()).await.expect("an end in time").expect("an exit status")
+        running.ended().await
+    }
+
+    /// Fails the test if a secret shows in what the host said, or in what it left.
+    fn search(&self) {
+        let said = self.canaries.found_in(self.said().as_bytes()).map(|found| format!("the log holds {found}"));
+        let found: Vec<String> = said.into_iter().chain(self.canaries.found_below(self.dir())).collect();
+        assert!(found.is_empty(), "what must show nowhere shows:\n{}", found.join("\n"));
+    }
+}
+
+impl Running {
+    /// Waits for the end of the process and for what it said last.
+    async fn ended(&mut self) -> ExitStatus {
+        let status = timeout(STOP_TIME_MAX, self.child.wait()).await.expect("an end in time").expect("an exit status");
+        self.heard_out();
+        status
+    }
+
+    /// Waits until everything is read that an ended process has said.
+    fn heard_out(&self) {
+        let until = std::time::Instant::now() + REST_TIME_MAX;
+        while !self.listening.is_finished() && std::time::Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Kills the process, outside of any runtime.
+    fn kill(&mut self) {
+        if self.child.start_kill().is_ok() {
+            let until = std::time::Instant::now() + STOP_TIME_MAX;
+            while matches!(self.child.try_wait(), Ok(None)) && std::time::Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        self.heard_out();
     }
 }
 
 impl Drop for Host {
     fn drop(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            running.kill();
+        }
         if std::thread::panicking() {
             eprintln!("--- the host said:\n{}---", self.said());
+        } else {
+            self.search();
         }
     }
 }
 
 /// Notes what a host says, and tells where it serves once it does.
-async fn listen(
-    stderr: BufReader<tokio::process::ChildStderr>,
-    said: Arc<Mutex<String>>,
-    serving: oneshot::Sender<String>,
-) {
+fn listen(mut stderr: BufReader<PipeReader>, said: &Mutex<String>, serving: oneshot::Sender<String>) {
     let mut serving = Some(serving);
-    let mut lines = stderr.lines();
-    while let Ok(Some(line)) = lines.next_line().await {
+    let mut bytes = Vec::new();
+    while matches!(stderr.read_until(b'\n', &mut bytes), Ok(1..)) {
+        let line = String::from_utf8_lossy(&bytes).trim_end_matches('\n').to_owned();
+        bytes.clear();
         let url = line.strip_prefix("serving ").and_then(|line| Some(&line[line.find("http://")?..]));
         if let Some((url, serving)) = url.and_then(|url| Some((url.trim().to_owned(), serving.take()?))) {
             let _ = serving.send(url);

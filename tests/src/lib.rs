@@ -1,16 +1,19 @@
 //! The harness of the suites: guests, hosts as processes, clients.
 //!
 //! *Holds:* building the guests once a run, starting and killing hosts, a client of the
-//! API, running commands, and what makes answers comparable.
+//! API, running commands, what makes answers comparable, the search for secrets, and the
+//! fuzz targets.
 //! *Never holds:* a rule of Troupe: the suites say what is right.
 //! *Start at:* [`host::Host`] for a host of one's own, [`guests`] for what runs on it.
 //! *Tested by:* every suite in `tests/suites/`.
 
 pub mod archive;
 pub mod blobs;
+pub mod canary;
 pub mod client;
 pub mod command;
 pub mod events;
+pub mod fuzz;
 pub mod guests;
 pub mod host;
 pub mod identity;

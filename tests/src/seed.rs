@@ -16,6 +16,11 @@ pub fn seeded(what: &str) -> StdRng {
     StdRng::seed_from_u64(seed)
 }
 
+/// Returns for how many seconds each fuzz target runs: `TROUPE_FUZZ_SECONDS`, or 3.
+pub fn fuzz_seconds() -> u64 {
+    std::env::var("TROUPE_FUZZ_SECONDS").map_or(3, |time| time.parse().expect("TROUPE_FUZZ_SECONDS is a number"))
+}
+
 /// Returns how many invocations the replay suite records: `TROUPE_REPLAYS`, or 200.
 pub fn replays() -> usize {
     std::env::var("TROUPE_REPLAYS").map_or(200, |count| count.parse().expect("TROUPE_REPLAYS is a number"))

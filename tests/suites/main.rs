@@ -5,11 +5,13 @@
 mod artifact;
 mod audit;
 mod aws;
+mod canary;
 mod cases;
 mod cli;
 mod credentials;
 mod faults;
 mod files;
+mod fuzz;
 mod http;
 mod replay;
 mod rest;

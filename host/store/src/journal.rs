@@ -21,7 +21,7 @@ use troupe_core::view::RanOn;
 use troupe_core::{Error, Result, TaskId, TenantId, Timestamp};
 
 pub(crate) use digest::digest;
-pub(crate) use pack::{Packed, pack};
+pub(crate) use pack::{Packed, UNPACKED_BYTES_MAX, pack, unpack};
 pub use page::JournalPage;
 pub(crate) use page::rows;
 pub use redact::Redact;
@@ -311,7 +311,7 @@ fn unpacked(bytes: Vec<u8>, digest: Option<Vec<u8>>, body: Option<Vec<u8>>) -> D
         (Some(digest), Some(body)) => Some((bodies::digest(&digest)?, body)),
         _ => None,
     };
-    pack::unpack(bytes, body)
+    unpack(bytes, body)
 }
 
 /// The digests of the bodies that a row names.

@@ -19,6 +19,8 @@ mod open;
 mod releases;
 mod rows;
 mod state;
+#[doc(hidden)]
+pub mod stored;
 mod tasks;
 mod tenants;
 mod writer;

@@ -35,7 +35,7 @@ pub fn agent_host(moto: &Moto, (key, secret): (&str, &str)) -> Host {
     Host::new(PROGRAM, &["dev", agent.to_str().unwrap(), "--listen", "127.0.0.1:0"])
         .with_variable("AWS_ENDPOINT_URL", moto.url())
         .with_variable("AWS_ACCESS_KEY_ID", key)
-        .with_variable("AWS_SECRET_ACCESS_KEY", secret)
+        .with_secret("AWS_SECRET_ACCESS_KEY", secret)
         .with_variable("AWS_REGION", "us-east-1")
 }
 

@@ -34,7 +34,7 @@ const BODY_BYTES_MIN: usize = 16 * 1024;
 
 /// Longest that is unpacked. Calls and answers pass from and to a guest, which takes no
 /// more than 32 MiB at once.
-const UNPACKED_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub(crate) const UNPACKED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// How hard compression tries: the level that keeps up with a disk.
 const LEVEL: i32 = 1;

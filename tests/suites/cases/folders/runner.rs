@@ -1,0 +1,161 @@
+//! Runs folders against a host.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use tempfile::TempDir;
+use troupe_core::grant::Place;
+use troupe_tests::canary::canary;
+use troupe_tests::service::{Reply, Service};
+use troupe_tests::{Client, Guest, Host, guests};
+
+use super::case::{self, Ask, Case, FILE, Words};
+use super::judge::{judge, refusals};
+use crate::PROGRAM;
+use crate::credentials::write_document;
+
+/// What a key of a case's tenant may do.
+const SCOPES: [&str; 3] = ["read", "run", "operate"];
+
+/// How a folder ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Its name.
+    pub name: String,
+    /// What it is about, or what is otherwise than it says.
+    pub result: Result<String, String>,
+}
+
+/// A case that is ready to run.
+struct Ready {
+    case: Case,
+    guest: &'static Guest,
+    services: [Service; 2],
+    machine: PathBuf,
+}
+
+/// Runs every folder.
+pub async fn outcomes(folders: &[PathBuf]) -> Vec<Outcome> {
+    let machine = TempDir::new().unwrap();
+    let mut host = Host::new(PROGRAM, &["serve", "--listen", "127.0.0.1:0"]);
+    let secret = canary();
+    host.canaries().watch(&secret);
+    let mut ready = Vec::new();
+    for folder in folders {
+        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+        let prepared = prepare(folder, machine.path(), &secret).await;
+        ready.push((name, prepared));
+    }
+    let tables = ready.iter().filter_map(|(name, ready)| Some(document(name, ready.as_ref().ok()?)));
+    host = host.with_secret("CASE_CANARY", &secret);
+    write_document(&host, &tables.collect::<String>());
+    host.start().await;
+    let mut outcomes = Vec::new();
+    for (name, ready) in ready {
+        let result = match ready {
+            Ok(ready) => run(&host, &name, &ready).await.map(|()| ready.case.about),
+            Err(why) => Err(why),
+        };
+        outcomes.push(Outcome { name, result });
+    }
+    assert!(!host.said().contains("panicked"), "something in the host panicked:\n{}", host.said());
+    outcomes
+}
+
+/// Reads a case and makes what it needs.
+async fn prepare(folder: &Path, machine: &Path, canary: &str) -> Result<Ready, String> {
+    let name = folder.file_name().unwrap_or_default();
+    // A grant leads through no link, and temporary directories may be reached by one.
+    let machine = machine.canonicalize().expect("a directory").join(name);
+    fs::create_dir(&machine).expect("a new directory");
+    let services = [echo().await, echo().await];
+    let words = Words {
+        port: services[0].port(),
+        elsewhere: services[1].port(),
+        machine: machine.to_str().expect("a path of text").to_owned(),
+        canary: canary.to_owned(),
+    };
+    let case = case::read(folder, &words)?;
+    let guest = guests().named(&case.agent).ok_or_else(|| {
+        format!("{}/{FILE}: `agent`: there is no test agent `{}`", name.to_string_lossy(), case.agent)
+    })?;
+    let ready = Ready { case, guest, services, machine };
+    ready.fill_machine().map_err(|error| format!("{}/{FILE}: `machine`: {error}", name.to_string_lossy()))?;
+    Ok(ready)
+}
+
+/// A service that gives back what it was sent.
+async fn echo() -> Service {
+    Service::start(|request| Reply::text(200, request.text())).await
+}
+
+/// What the operator of a case's tenant keeps.
+fn document(name: &str, ready: &Ready) -> String {
+    let table = |(secret, bound): (&String, &case::Bound)| {
+        format!(
+            "[tenant.{name}.secrets.{secret}]\nvalue = {{ env = \"CASE_CANARY\" }}\n\
+             to = {{ hosts = [\"127.0.0.1\"], scheme = \"http\", port = {}, path_prefix = \"{}\" }}\n",
+            ready.services[0].port(),
+            bound.path_prefix
+        )
+    };
+    ready.case.secrets.iter().map(table).collect()
+}
+
+impl Ready {
+    fn fill_machine(&self) -> std::io::Result<()> {
+        let machine = &self.case.machine;
+        for place in machine.places.values() {
+            fs::create_dir_all(self.machine.join(place))?;
+        }
+        let made = |path: &String| -> std::io::Result<PathBuf> {
+            let path = self.machine.join(path);
+            fs::create_dir_all(path.parent().unwrap_or(&self.machine))?;
+            Ok(path)
+        };
+        for (path, text) in &machine.files {
+            fs::write(made(path)?, text)?;
+        }
+        for (path, target) in &machine.links {
+            symlink(target, made(path)?)?;
+        }
+        Ok(())
+    }
+
+    /// The requests that came to the services.
+    fn sent(&self) -> Vec<String> {
+        let seen = self.services.iter().flat_map(Service::seen);
+        seen.map(|request| format!("{} {}", request.method, request.target)).collect()
+    }
+}
+
+/// Runs a case in a tenant of its own.
+async fn run(host: &Host, name: &str, ready: &Ready) -> Result<(), String> {
+    let (case, agent) = (&ready.case, ready.case.agent.as_str());
+    host.client().make_tenant(name).await;
+    let client = host.client().with_key(name, &SCOPES).await;
+    let mut guest = ready.guest.clone();
+    guest.manifest.capabilities = case.asks.clone().unwrap_or_else(|| case.grants.clone());
+    client.publish(guest.archive("1.0.0")).await.of(201);
+    client.swap(agent, "1.0.0").await.of(200);
+    let mut grants = case.grants.grants();
+    for directory in &mut grants.files {
+        let place = case.machine.places.get(&directory.name).map(|place| ready.machine.join(place));
+        directory.path = place.map_or(Place::Own, |place| Place::At(place.to_string_lossy().into_owned()));
+    }
+    client.put(&format!("/api/v1/deployments/{agent}/grants"), &json!({ "grants": grants })).await.of(200);
+    for before in &case.before {
+        let answer = ask(&client, agent, before).await;
+        let refused = refusals(&answer);
+        if !refused.is_empty() {
+            return Err(format!("`before`: {} was refused: {refused:?}", before.skill));
+        }
+    }
+    judge(&case.expect, &refusals(&ask(&client, agent, &case.ask).await), &ready.sent())
+}
+
+async fn ask(client: &Client, agent: &str, ask: &Ask) -> troupe_tests::Answer {
+    client.run(agent, &ask.skill, ask.input.clone()).await
+}
