@@ -131,6 +131,12 @@ pub const COMPONENT_TABLES_MAX: u32 = 32;
 
 /// Imports and exports a component may name.
 pub const COMPONENT_NAMES_MAX: usize = 1_000;
+/// Imports, exports and declarations of all modules, components and types in a component.
+/// An interpreter with its libraries names some thousands; ten times that compiles in time.
+pub const COMPONENT_NAMES_IN_ALL_MAX: usize = 50_000;
+/// Longest name of an import or export, in bytes. Mangled names of templates have a few
+/// kilobytes.
+pub const COMPONENT_NAME_BYTES_MAX: usize = 32 * 1024;
 
 /// Guest stack. Half a megabyte is what a native thread of a recursive-descent parser
 /// gets by with; the fibre is four times that so that host functions have room.
@@ -384,6 +390,9 @@ pub const HTTP_REQUEST_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const HTTP_RESPONSE_BODY_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Largest head of a request or response. Servers refuse 8 to 64 KiB.
 pub const HTTP_HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Headers of one request in the host's memory, what the map itself takes included: twice
+/// what they may take on the wire.
+pub const HTTP_FIELDS_BYTES_MAX: usize = 2 * HTTP_HEAD_BYTES_MAX;
 /// Most header lines in a request or response. AWS sends about 20.
 pub const HTTP_HEADERS_MAX: usize = 128;
 /// Largest piece in which a response body is handed on.

@@ -29,6 +29,7 @@ mod poll;
 mod port;
 mod sandbox;
 mod seeds;
+mod shape;
 mod stdio;
 mod stop;
 mod streams;

@@ -141,7 +141,8 @@ impl Sandbox {
     /// Asks a component for its profile, without any capability.
     ///
     /// # Errors
-    /// [`Code::ArtifactInit`] if it does not answer in time or traps.
+    /// [`Code::ArtifactInitTimeout`] if it does not start and answer in time,
+    /// [`Code::ArtifactInit`] if it traps.
     pub async fn describe(&self, agent: &Agent) -> Result<String> {
         // The semaphore is never closed.
         let _place = self.describes.acquire().await;
@@ -149,13 +150,13 @@ impl Sandbox {
         let clock = Arc::new(ManualClock::new(Timestamp::from_millis(0)));
         let outcome = self.run(agent, describing(clock.now()), Export::Describe, clock).await;
         outcome.result.map_err(|error| {
-            let late = error.code == Code::LimitDeadline;
-            let reason = if late {
-                format!("it did not answer within {} s", limits::DESCRIBE_TIME_MAX.as_secs())
+            let (code, reason) = if error.code == Code::LimitDeadline {
+                let most = limits::DESCRIBE_TIME_MAX.as_secs();
+                (Code::ArtifactInitTimeout, format!("it did not start and answer within {most} s"))
             } else {
-                error.message.clone()
+                (Code::ArtifactInit, error.message.clone())
             };
-            Error::new(Code::ArtifactInit, format!("the agent cannot describe itself: {reason}")).with_cause(error)
+            Error::new(code, format!("the agent cannot describe itself: {reason}")).with_cause(error)
         })
     }
 
