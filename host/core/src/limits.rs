@@ -183,9 +183,13 @@ pub const TASK_LIFETIME_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How long an agent may take to start and to answer `describe`.
 pub const DESCRIBE_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// How often a running guest is looked at: deadlines and cancellations are met to
-/// within one tick.
+/// Within what deadlines and cancellations are met.
 pub const TICK: Duration = Duration::from_millis(100);
+
+/// How long a guest computes before it is looked at, and others have their turn. Shorter, and
+/// the host wakes up for nothing; longer, and a hundred guests that begin at once are a second
+/// in the way of everybody else.
+pub const SLICE: Duration = Duration::from_millis(10);
 
 /// Invocations that run at once in one host. Each holds a pooled instance and a fibre.
 pub const INVOCATIONS_MAX: usize = 256;

@@ -35,6 +35,7 @@ mod stop;
 mod streams;
 mod stubs;
 mod suspend;
+mod turns;
 mod world;
 
 pub use authentic::CacheKey;

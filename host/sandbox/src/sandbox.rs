@@ -24,6 +24,7 @@ use crate::invocation::{Facts, Invocation, Outcome, Usage};
 use crate::port::NoLedger;
 use crate::stop::Stop;
 use crate::suspend::{Suspended, Suspension};
+use crate::turns::Turns;
 use crate::{engine, linker, outcome};
 
 /// What a sandbox is made with.
@@ -47,6 +48,7 @@ pub struct Sandbox {
     suspension: Suspension,
     places: Semaphore,
     describes: Semaphore,
+    turns: Turns,
 }
 
 impl std::fmt::Debug for Sandbox {
@@ -74,6 +76,7 @@ impl Sandbox {
             suspension: Suspension::default(),
             places: Semaphore::new(config.places),
             describes: Semaphore::new(limits::DESCRIBES_MAX),
+            turns: Turns::of_this_machine(),
         })
     }
 
@@ -195,7 +198,8 @@ impl Sandbox {
         let mut store = self.store(invocation, clock);
         let deadline = store.data().deadline.clone();
         store.set_epoch_deadline(1);
-        let (watched, ends) = (stop.clone(), deadline.clone());
+        let turn = self.turns.guest();
+        let (watched, ends, turns) = (stop.clone(), deadline.clone(), turn.clone());
         store.epoch_deadline_callback(move |context| {
             if let Some(reason) = watched.reason() {
                 return Err(wasmtime::Error::new(reason.error()));
@@ -204,11 +208,11 @@ impl Sandbox {
                 return Err(wasmtime::Error::new(ends.error(whole, life)));
             }
             context.data().gate.check().map_err(wasmtime::Error::new)?;
-            Ok(UpdateDeadline::Yield(1))
+            Ok(UpdateDeadline::YieldCustom(1, turns.next()))
         });
         let (gate, http) = (store.data().gate.clone(), Arc::clone(store.data().http.shared()));
         let called = async {
-            let returned = call(&mut store, agent, export).await?;
+            let returned = turn.drive(call(&mut store, agent, export)).await?;
             // What was sent cannot be called back, so the task's end knows what came of it.
             http.writes.ended().await;
             gate.check().map_err(wasmtime::Error::new)?;
@@ -328,7 +332,7 @@ fn tick(engine: &Engine) -> Result<()> {
         while let Some(engine) = engine.upgrade() {
             engine.increment_epoch();
             drop(engine);
-            std::thread::sleep(limits::TICK);
+            std::thread::sleep(limits::SLICE);
         }
     };
     std::thread::Builder::new().name("epoch".to_owned()).spawn(ticker).map(drop).map_err(Error::internal)
