@@ -9,11 +9,12 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
-use tokio::sync::oneshot;
+use tokio::sync::{OnceCell, oneshot};
 use tokio::time::{Instant, timeout};
 
 use crate::client::Client;
 use crate::command::signal;
+use crate::oracle::Bystander;
 use crate::template;
 
 /// Longest that a host may take to serve. `dev` compiles agents first.
@@ -34,6 +35,7 @@ pub struct Host {
     dir: TempDir,
     said: Arc<Mutex<String>>,
     running: Option<Running>,
+    bystander: OnceCell<Bystander>,
 }
 
 #[derive(Debug)]
@@ -70,6 +72,7 @@ impl Host {
             dir: TempDir::new().expect("a temporary directory"),
             said: Arc::default(),
             running: None,
+            bystander: OnceCell::new(),
         }
     }
 
@@ -153,6 +156,11 @@ impl Host {
     /// A client of the host, with its token.
     pub fn client(&self) -> Client {
         self.running().client.clone()
+    }
+
+    /// The bystander of this host, which is there from when somebody first asks.
+    pub async fn bystander(&self) -> &Bystander {
+        self.bystander.get_or_init(|| async { Bystander::new(&self.client(), self.dir()).await }).await
     }
 
     /// The process.

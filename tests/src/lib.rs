@@ -10,14 +10,18 @@ pub mod archive;
 pub mod blobs;
 pub mod client;
 pub mod command;
+pub mod endless;
 pub mod events;
 pub mod guests;
 pub mod host;
 pub mod identity;
+pub mod odd;
+pub mod oracle;
 pub mod redact;
 pub mod seed;
 pub mod server;
 pub mod service;
+pub mod shared;
 mod template;
 
 use std::path::PathBuf;
