@@ -89,14 +89,16 @@ async fn serve(mut connection: TcpStream, counts: &Counts) {
     let kind = parts.next().unwrap_or_default();
     let [first, second] = [0, 1].map(|_| parts.next().and_then(|part| part.parse::<u64>().ok()).unwrap_or(0));
     let (status, sent) = match kind {
-        "endless" => ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_owned(), u64::MAX),
-        "begun" => (format!("HTTP/1.1 200 OK\r\ncontent-length: {second}\r\n\r\n"), first),
+        "endless" => {
+            ("HTTP/1.1 200 OK\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n".to_owned(), u64::MAX)
+        }
+        "begun" => (format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {second}\r\n\r\n"), first),
         "headers" => {
             let header = |number| format!("x-{number}: {}\r\n", "v".repeat(second as usize));
             let headers: String = (0..first).map(header).collect();
-            (format!("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n{headers}\r\n"), 0)
+            (format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n{headers}\r\n"), 0)
         }
-        _ => ("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nwell".to_owned(), 0),
+        _ => ("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 4\r\n\r\nwell".to_owned(), 0),
     };
     if connection.write_all(status.as_bytes()).await.is_err() {
         return;

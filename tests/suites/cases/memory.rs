@@ -10,7 +10,7 @@ use troupe_tests::odd::{OWN, Odd, StringEncoding, utf16};
 use troupe_tests::oracle::Oracle;
 use troupe_tests::shared::Shared;
 
-use super::{acted, ask, ended, turn, watch};
+use super::{acted, ask, ended, serve, turn, watch};
 
 static HOST: Shared = Shared::new();
 
@@ -20,7 +20,8 @@ const END: u32 = 2 * 64 * 1024;
 /// What an odd agent answers, which must be a good answer.
 async fn answered(odd: &Odd) -> Value {
     let host = turn(&HOST).await;
-    let oracle = watch(&host, odd).await;
+    serve(&host, odd).await;
+    let oracle = watch(&host).await;
     let output = oracle.client().run("odd", "act", json!({})).await.output();
     oracle.holds().await;
     output

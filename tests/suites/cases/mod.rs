@@ -39,18 +39,19 @@ async fn ended(oracle: &mut Oracle<'_>, skill: &str, input: Value, code: &str) -
     failure["message"].as_str().expect("a sentence").to_owned()
 }
 
-/// Publishes an odd agent under a version of its own and makes it serve, as `odd`.
-async fn serve(host: &Host, odd: &Odd) {
+/// Publishes an odd agent under a version of its own and makes it serve, as `odd`; returns
+/// the version.
+async fn serve(host: &Host, odd: &Odd) -> String {
     static VERSION: AtomicU32 = AtomicU32::new(0);
     let version = format!("1.0.{}", VERSION.fetch_add(1, Ordering::Relaxed));
     let client = host.client().fresh();
     client.publish(odd.guest().archive(&version)).await.of(201);
     client.swap("odd", &version).await.of(200);
+    version
 }
 
-/// Watches a host with an odd agent on it.
-async fn watch<'a>(host: &'a Host, odd: &Odd) -> Oracle<'a> {
-    serve(host, odd).await;
+/// Watches a host on which an odd agent serves.
+async fn watch(host: &Host) -> Oracle<'_> {
     let good = Good { agent: "odd", skill: "good", input: json!({}), output: json!("good") };
     Oracle::watch_with(host, good).await
 }
@@ -58,12 +59,15 @@ async fn watch<'a>(host: &'a Host, odd: &Odd) -> Oracle<'a> {
 /// Has odd agents act on a host, which ends each with a code; returns what is said about
 /// each.
 async fn acted<const N: usize>(host: &Host, odds: [Odd; N], code: &str) -> [String; N] {
-    let mut oracle = watch(host, &odds[0]).await;
+    // What is loaded stays loaded, so all are before the host is watched.
+    let mut versions = Vec::new();
+    for odd in &odds {
+        versions.push(serve(host, odd).await);
+    }
+    let mut oracle = watch(host).await;
     let mut said = Vec::new();
-    for (number, odd) in odds.iter().enumerate() {
-        if number > 0 {
-            serve(host, odd).await;
-        }
+    for version in versions {
+        oracle.client().swap("odd", &version).await.of(200);
         let failure = oracle.client().run("odd", "act", json!({})).await.failure(code);
         oracle.decides(code);
         said.push(failure["message"].as_str().expect("a sentence").to_owned());

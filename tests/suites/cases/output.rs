@@ -1,5 +1,7 @@
 //! D33, D34, D45, D46 and E60: what an agent says, and what it sees of the machine.
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 use troupe_core::limits;
 use troupe_tests::Host;
@@ -10,8 +12,10 @@ use super::{ask, ended, turn};
 
 static HOST: Shared = Shared::new();
 
-/// The most records that an invocation of some seconds may write.
-const RECORDS_MAX: usize = limits::LOG_BURST as usize + 10 * limits::LOG_PER_SECOND as usize;
+/// The most records that an invocation may write which took so long.
+const fn records_max(took: Duration) -> usize {
+    limits::LOG_BURST as usize + (took.as_secs() as usize + 2) * limits::LOG_PER_SECOND as usize
+}
 
 /// What the host has said about the hostile agent since a moment.
 fn said(host: &Host, since: usize) -> Vec<String> {
@@ -30,13 +34,14 @@ async fn d33_a_flood_of_records_is_bounded_and_the_rest_is_counted() {
         ("flood_stdout", json!({ "bytes": 64 << 20 }), "xxxxxxxx"),
     ];
     for (skill, input, mark) in floods {
-        let before = host.said().len();
+        let (before, started) = (host.said().len(), Instant::now());
         let task = json!({ "agent": "hostile", "skill": skill, "input": input, "timeout_ms": 60_000 });
         oracle.client().post("/api/v1/tasks?wait=60", &task).await.output();
-        let said = said(&host, before);
-        assert!((1..=RECORDS_MAX).contains(&said.len()), "{skill}: {} records", said.len());
+        let (said, most) = (said(&host, before), records_max(started.elapsed()));
+        assert!((1..=most).contains(&said.len()), "{skill}: {} records", said.len());
         let bytes: usize = said.iter().map(String::len).sum();
-        assert!(bytes < 1024 * RECORDS_MAX, "{skill}: {bytes} bytes");
+        // With the names and times that the host writes before each.
+        assert!(bytes < 2 * 1024 * most, "{skill}: {bytes} bytes");
         assert!(said.iter().any(|line| line.contains(mark)), "{skill}: nothing of it is told");
         let counted = said.iter().any(|line| line.contains("dropped"));
         assert!(counted, "{skill}: nothing says that something was dropped");
