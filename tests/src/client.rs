@@ -54,6 +54,13 @@ impl Client {
         Self { token: token.map(str::to_owned), ..self.clone() }
     }
 
+    /// The same client with connections of its own, each of which ends with its answer.
+    #[must_use]
+    pub fn fresh(&self) -> Self {
+        let builder = reqwest::Client::builder().no_proxy().timeout(REQUEST_TIME_MAX).pool_max_idle_per_host(0);
+        Self { http: builder.build().expect("a client"), ..self.clone() }
+    }
+
     /// Makes a tenant, as the owner.
     pub async fn make_tenant(&self, name: &str) {
         self.post("/api/v1/tenants", &json!({ "name": name })).await.of(201);

@@ -11,12 +11,13 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
-use tokio::sync::oneshot;
+use tokio::sync::{OnceCell, oneshot};
 use tokio::time::{Instant, timeout};
 
 use crate::canary::{Canaries, canary};
 use crate::client::Client;
 use crate::command::signal;
+use crate::oracle::Bystander;
 use crate::template;
 
 /// Longest that a host may take to serve. `dev` compiles agents first.
@@ -45,6 +46,7 @@ pub struct Host {
     said: Arc<Mutex<String>>,
     canaries: Canaries,
     running: Option<Running>,
+    bystander: OnceCell<Bystander>,
 }
 
 #[derive(Debug)]
@@ -83,6 +85,7 @@ impl Host {
             said: Arc::default(),
             canaries: Canaries::default(),
             running: None,
+            bystander: OnceCell::new(),
         };
         host.with_secret(CANARY, &canary())
     }
@@ -201,6 +204,11 @@ impl Host {
     /// A client of the host, with its token.
     pub fn client(&self) -> Client {
         self.running().client.clone()
+    }
+
+    /// The bystander of this host, which is there from when somebody first asks.
+    pub async fn bystander(&self) -> &Bystander {
+        self.bystander.get_or_init(|| async { Bystander::new(&self.client(), self.dir()).await }).await
     }
 
     /// The process.

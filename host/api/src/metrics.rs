@@ -35,6 +35,7 @@ const UPKEEP: Duration = Duration::from_secs(5);
 pub fn install_metrics() -> Result<Metrics> {
     let builder = PrometheusBuilder::new().set_buckets(&SECONDS).map_err(Error::internal)?;
     let printer = builder.install_recorder().map_err(Error::internal)?;
+    count_panics();
     let upkeep = printer.clone();
     tokio::spawn(async move {
         let mut turn = tokio::time::interval(UPKEEP);
@@ -44,4 +45,15 @@ pub fn install_metrics() -> Result<Metrics> {
         }
     });
     Ok(Metrics(printer))
+}
+
+/// Counts panics wherever they happen, whether or not somebody catches them: each is a fault
+/// of the host. The counter stands at 0 until then.
+fn count_panics() {
+    ::metrics::counter!("troupe_panics_total").absolute(0);
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        ::metrics::counter!("troupe_panics_total").increment(1);
+        tell(panic);
+    }));
 }

@@ -33,7 +33,10 @@ pub fn main() -> ExitCode {
     }
     let args = args::Args::parse();
     output::start_log(args.command.is_host());
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    // Guests that compute have as many turns as there are cores; with as many threads again,
+    // whatever else becomes ready is never behind them.
+    let threads = 2 * std::thread::available_parallelism().map_or(1, usize::from);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             let error = troupe_core::Error::internal(error);

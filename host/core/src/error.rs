@@ -145,8 +145,10 @@ codes! {
     ArtifactImmutable = "artifact.immutable", Conflict;
     /// Checking or compiling took more time or memory than allowed.
     ArtifactCompileLimit = "artifact.compile_limit", Unacceptable;
-    /// The component did not start, or `describe` did not answer in time.
+    /// The component did not start, or cannot describe itself.
     ArtifactInit = "artifact.init", Unacceptable;
+    /// The component did not start and describe itself in time.
+    ArtifactInitTimeout = "artifact.init_timeout", Unacceptable;
     /// The deployment changed since the caller looked.
     SwapConflict = "swap.conflict", Conflict;
     /// The release that served the call was retired before it ended.

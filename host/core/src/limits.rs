@@ -135,6 +135,12 @@ pub const COMPONENT_TABLES_MAX: u32 = 32;
 
 /// Imports and exports a component may name.
 pub const COMPONENT_NAMES_MAX: usize = 1_000;
+/// Imports, exports and declarations of all modules, components and types in a component.
+/// An interpreter with its libraries names some thousands; ten times that compiles in time.
+pub const COMPONENT_NAMES_IN_ALL_MAX: usize = 50_000;
+/// Longest name of an import or export, in bytes. Mangled names of templates have a few
+/// kilobytes.
+pub const COMPONENT_NAME_BYTES_MAX: usize = 32 * 1024;
 
 /// Guest stack. Half a megabyte is what a native thread of a recursive-descent parser
 /// gets by with; the fibre is four times that so that host functions have room.
@@ -183,9 +189,13 @@ pub const TASK_LIFETIME_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How long an agent may take to start and to answer `describe`.
 pub const DESCRIBE_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// How often a running guest is looked at: deadlines and cancellations are met to
-/// within one tick.
+/// Within what deadlines and cancellations are met.
 pub const TICK: Duration = Duration::from_millis(100);
+
+/// How long a guest computes before it is looked at, and others have their turn. Shorter, and
+/// the host wakes up for nothing; longer, and a hundred guests that begin at once are a second
+/// in the way of everybody else.
+pub const SLICE: Duration = Duration::from_millis(10);
 
 /// Invocations that run at once in one host. Each holds a pooled instance and a fibre.
 pub const INVOCATIONS_MAX: usize = 256;

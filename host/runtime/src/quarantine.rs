@@ -10,7 +10,7 @@
 //!
 //! | an end with | counts as |
 //! |---|---|
-//! | `guest.trap`, `guest.stack`, `limit.memory`, `limit.handles`, `limit.host_calls`, `limit.transfer`, `limit.journal` | a trap: the program could not go on, whatever the world around it did |
+//! | `guest.trap`, `guest.stack`, `limit.memory`, `limit.handles`, `limit.headers`, `limit.host_calls`, `limit.transfer`, `limit.journal` | a trap: the program could not go on, whatever the world around it did |
 //! | an output, or a failure of the agent's own | a good end: it answered |
 //! | anything else | nothing |
 //!
@@ -142,6 +142,7 @@ pub(crate) fn ending(error: Option<&Error>) -> Ending {
         | Code::GuestStack
         | Code::LimitMemory
         | Code::LimitHandles
+        | Code::LimitHeaders
         | Code::LimitHostCalls
         | Code::LimitTransfer
         | Code::LimitJournal => Ending::Failed,

@@ -7,7 +7,7 @@ use wasmtime::component::{Component, Linker};
 
 use crate::bindings::AgentPre;
 use crate::context::Context;
-use crate::{stubs, world};
+use crate::{shape, stubs, world};
 
 /// A loaded component, ready to be invoked any number of times.
 #[derive(Clone)]
@@ -40,17 +40,25 @@ pub(crate) fn compile(engine: &Engine, wasm: &[u8]) -> Result<Component> {
             "this is a core WebAssembly module, not a component; build for `wasm32-wasip2`",
         ));
     }
+    shape::check(wasm)?;
     Component::from_binary(engine, wasm).map_err(|error| {
         let text = format!("{error:#}");
         let first: String = text.lines().next().unwrap_or_default().chars().take(300).collect();
+        let says = |parts: [&str; 2]| parts.iter().any(|part| text.contains(part));
         // A component that needs what the host switches off is well formed, and still
-        // not of our world.
-        let code = if text.contains("feature") || text.contains("async") {
+        // not of our world; so is one that adds up to more than the pool gives.
+        let code = if says(["exceeds the configured maximum", "exceeds the limit"]) {
+            Code::ArtifactLimits
+        } else if says(["feature", "async"]) {
             Code::ArtifactWorld
         } else {
             Code::ArtifactMalformed
         };
-        Error::new(code, format!("this is not a component the host can run: {}", first.escape_default()))
+        let why = match code {
+            Code::ArtifactLimits => "the component adds up to more than the host gives",
+            _ => "this is not a component the host can run",
+        };
+        Error::new(code, format!("{why}: {}", first.escape_default()))
     })
 }
 

@@ -40,6 +40,23 @@ pub(crate) struct Context {
     pub(crate) waits: Waits,
     pub(crate) log: Log,
     streams: [LineStream; 2],
+    _alive: Alive,
+}
+
+/// A store that is there, in the metrics, for as long as this lives.
+struct Alive;
+
+impl Alive {
+    fn one() -> Self {
+        metrics::gauge!("troupe_stores").increment(1.0);
+        Self
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        metrics::gauge!("troupe_stores").decrement(1.0);
+    }
 }
 
 impl Context {
@@ -102,6 +119,7 @@ impl Context {
             suspension,
             observer,
             streams,
+            _alive: Alive::one(),
         }
     }
 

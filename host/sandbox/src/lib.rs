@@ -29,11 +29,13 @@ mod poll;
 mod port;
 mod sandbox;
 mod seeds;
+mod shape;
 mod stdio;
 mod stop;
 mod streams;
 mod stubs;
 mod suspend;
+mod turns;
 mod world;
 
 pub use authentic::CacheKey;

@@ -31,15 +31,9 @@ pub(crate) fn linker(engine: &Engine) -> Result<Linker<Context>> {
     Ok(linker)
 }
 
-struct Table;
-
-impl wasmtime::component::HasData for Table {
-    type Data<'a> = &'a mut wasmtime::component::ResourceTable;
-}
-
 fn add(l: &mut Linker<Context>) -> wasmtime::Result<()> {
     io::poll::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
-    io::error::add_to_linker::<_, Table>(l, |c| &mut c.counted().table)?;
+    io::error::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
     io::streams::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
 
     http::types::add_to_linker::<_, WasiHttp>(l, &http::types::LinkOptions::default(), |c| c.counted().http())?;

@@ -15,13 +15,15 @@ type Told = fn(&Limiter) -> Error;
 
 /// Limits that the engine reports as text alone; guests of the tests meet each of them, so
 /// that a changed text is noticed.
-const TEXTS: [(&str, Told); 5] = [
+const TEXTS: [(&str, Told); 9] = [
     ("too much data is being copied", |_| {
         Error::new(
             Code::LimitTransfer,
             format!("the agent passed more than {} in one host call", limits::bytes(limits::TRANSFER_BYTES_MAX as u64)),
         )
     }),
+    ("too many fields in the field map", |_| headers()),
+    ("total size of fields exceeds limit", |_| headers()),
     ("exceeds limit", |_| {
         Error::new(
             Code::LimitTransfer,
@@ -31,6 +33,8 @@ const TEXTS: [(&str, Told); 5] = [
             ),
         )
     }),
+    ("cannot write more zeroes than `check_write` allows", |_| written()),
+    ("a write is longer than `check-write` allowed", |_| written()),
     ("handle limit exceeded", |_| handles()),
     ("exceeds memory limits", |limiter| refused(Refused::Memory, limiter)),
     ("exceeds table limits", |limiter| refused(Refused::Table, limiter)),
@@ -94,8 +98,18 @@ pub(crate) fn in_doubt(error: Error, write: &JournalRow) -> Error {
         .with_cause(error)
 }
 
-fn handles() -> Error {
+/// Says that a guest holds, or waits for, more than it may.
+pub(crate) fn handles() -> Error {
     Error::new(Code::LimitHandles, format!("the agent held more than {} handles", limits::GUEST_HANDLES_MAX))
+}
+
+fn written() -> Error {
+    Error::new(Code::LimitTransfer, "the agent wrote more to a stream in one call than `check-write` allows")
+}
+
+fn headers() -> Error {
+    let most = limits::bytes(limits::HTTP_FIELDS_BYTES_MAX as u64);
+    Error::new(Code::LimitHeaders, format!("the agent put more than {most} of headers into one request"))
 }
 
 /// Says how a skill failed by its own word.

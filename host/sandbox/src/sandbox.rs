@@ -23,6 +23,7 @@ use crate::invocation::{Facts, Invocation, Outcome, Usage};
 use crate::port::NoLedger;
 use crate::stop::Stop;
 use crate::suspend::{Suspended, Suspension};
+use crate::turns::Turns;
 use crate::{engine, linker, outcome};
 
 /// What a sandbox is made with.
@@ -46,6 +47,7 @@ pub struct Sandbox {
     suspension: Suspension,
     places: Semaphore,
     describes: Semaphore,
+    turns: Turns,
 }
 
 impl std::fmt::Debug for Sandbox {
@@ -73,6 +75,7 @@ impl Sandbox {
             suspension: Suspension::default(),
             places: Semaphore::new(config.places),
             describes: Semaphore::new(limits::DESCRIBES_MAX),
+            turns: Turns::of_this_machine(),
         })
     }
 
@@ -140,7 +143,8 @@ impl Sandbox {
     /// Asks a component for its profile, without any capability.
     ///
     /// # Errors
-    /// [`Code::ArtifactInit`] if it does not answer in time or traps.
+    /// [`Code::ArtifactInitTimeout`] if it does not start and answer in time,
+    /// [`Code::ArtifactInit`] if it traps.
     pub async fn describe(&self, agent: &Agent) -> Result<String> {
         // The semaphore is never closed.
         let _place = self.describes.acquire().await;
@@ -148,13 +152,13 @@ impl Sandbox {
         let clock = Arc::new(ManualClock::new(Timestamp::from_millis(0)));
         let outcome = self.run(agent, describing(clock.now()), Export::Describe, clock).await;
         outcome.result.map_err(|error| {
-            let late = error.code == Code::LimitDeadline;
-            let reason = if late {
-                format!("it did not answer within {} s", limits::DESCRIBE_TIME_MAX.as_secs())
+            let (code, reason) = if error.code == Code::LimitDeadline {
+                let most = limits::DESCRIBE_TIME_MAX.as_secs();
+                (Code::ArtifactInitTimeout, format!("it did not start and answer within {most} s"))
             } else {
-                error.message.clone()
+                (Code::ArtifactInit, error.message.clone())
             };
-            Error::new(Code::ArtifactInit, format!("the agent cannot describe itself: {reason}")).with_cause(error)
+            Error::new(code, format!("the agent cannot describe itself: {reason}")).with_cause(error)
         })
     }
 
@@ -193,7 +197,8 @@ impl Sandbox {
         let mut store = self.store(invocation, clock);
         let deadline = store.data().deadline.clone();
         store.set_epoch_deadline(1);
-        let (watched, ends) = (stop.clone(), deadline.clone());
+        let turn = self.turns.guest();
+        let (watched, ends, turns) = (stop.clone(), deadline.clone(), turn.clone());
         store.epoch_deadline_callback(move |context| {
             if let Some(reason) = watched.reason() {
                 return Err(wasmtime::Error::new(reason.error()));
@@ -202,11 +207,11 @@ impl Sandbox {
                 return Err(wasmtime::Error::new(ends.error(whole, life)));
             }
             context.data().gate.check().map_err(wasmtime::Error::new)?;
-            Ok(UpdateDeadline::Yield(1))
+            Ok(UpdateDeadline::YieldCustom(1, turns.next()))
         });
         let (gate, http) = (store.data().gate.clone(), Arc::clone(store.data().http.shared()));
         let called = async {
-            let returned = call(&mut store, agent, export).await?;
+            let returned = turn.drive(call(&mut store, agent, export)).await?;
             // What was sent cannot be called back, so the task's end knows what came of it.
             http.writes.ended().await;
             gate.check().map_err(wasmtime::Error::new)?;
@@ -337,7 +342,7 @@ fn tick(engine: &Engine) -> Result<()> {
         while let Some(engine) = engine.upgrade() {
             engine.increment_epoch();
             drop(engine);
-            std::thread::sleep(limits::TICK);
+            std::thread::sleep(limits::SLICE);
         }
     };
     std::thread::Builder::new().name("epoch".to_owned()).spawn(ticker).map(drop).map_err(Error::internal)

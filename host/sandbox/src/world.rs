@@ -6,6 +6,8 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 
+use crate::shape::too_much;
+
 /// The package of our interfaces, and the versions of it that this host offers.
 const PACKAGE: &str = "troupe:agent/";
 const VERSION: &str = "0.1.0";
@@ -104,10 +106,6 @@ fn check_shape(component: &Component) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn too_much(what: &str, found: u64, maximum: u64) -> Error {
-    Error::new(Code::ArtifactLimits, format!("the component has {found} {what}; the host gives at most {maximum}"))
 }
 
 /// Names come from the component's bytes: cut and escaped before they are shown.

@@ -24,23 +24,6 @@ async fn compiled_code_that_was_tampered_with_is_not_run_but_made_anew() {
 }
 
 #[tokio::test]
-async fn compiled_code_of_one_component_is_not_run_as_another() {
-    let mut host = host().await;
-    host.stop().await;
-    let compiled = host.data_dir().join("compiled");
-    let files: Vec<_> = std::fs::read_dir(&compiled).unwrap().map(|file| file.unwrap().path()).collect();
-    let [first, others @ ..] = files.as_slice() else { panic!("there is no code") };
-    assert!(others.len() > 1, "each but one is another's");
-    for other in others {
-        std::fs::copy(first, other).unwrap();
-    }
-    host.start().await;
-    assert!(host.said().contains("compiled code was not made by this host"));
-    assert_eq!(host.client().run("echo", "version", json!({})).await.output(), json!({ "version": "1.0.0" }));
-    host.client().run("hostile", "environment", json!({})).await.output();
-}
-
-#[tokio::test]
 async fn compiled_code_that_no_release_uses_is_removed_at_the_next_start() {
     let mut host = host().await;
     host.stop().await;

@@ -1,15 +1,139 @@
-//! A8 and A9: an agent that is slow, and one that traps, cost nobody else their turn.
+//! A: an agent that computes, waits, recurses or traps without end, or is slow, costs nobody
+//! else their turn.
 
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
+use insta::assert_snapshot;
 use reqwest::Method;
 use serde_json::{Value, json};
-use troupe_core::limits;
+use troupe_core::{Timestamp, limits};
 use troupe_tests::command::run_on;
+use troupe_tests::odd::Odd;
+use troupe_tests::oracle::Oracle;
+use troupe_tests::shared::Shared;
 use troupe_tests::{Answer, Client};
 
+use super::{acted, ask, ended, turn};
 use crate::{PROGRAM, host};
+
+static HOST: Shared = Shared::new();
+
+/// Guests that compute at once: more than a small machine has threads.
+const LOOPS: usize = 16;
+
+/// The time of the cases that are held against a clock.
+const TIME: Duration = Duration::from_millis(500);
+
+/// Runs until its deadline, which is in [`TIME`]; returns how long that took by the host's
+/// clock.
+async fn looped(oracle: &mut Oracle<'_>) -> Duration {
+    let time = TIME.as_millis() as u64;
+    let request = json!({ "agent": "hostile", "skill": "spin", "timeout_ms": time });
+    let answer = oracle.client().post("/api/v1/tasks?wait=30", &request).await;
+    let failure = answer.failure("limit.deadline");
+    assert_snapshot!(failure["message"].as_str().unwrap(), @"the agent did not end within its 500 ms; give the task a longer timeout");
+    oracle.decides("limit.deadline");
+    let task = answer.json();
+    let at = |name: &str| serde_json::from_value::<Timestamp>(task[name].clone()).expect("a time");
+    at("ended_at").since(at("started_at"))
+}
+
+#[tokio::test]
+async fn a1_a_loop_ends_at_its_deadline_and_the_place_is_free() {
+    let host = turn(&HOST).await;
+    let mut oracle = Oracle::watch(&host).await;
+    // It ends within a tick; what a busy machine adds is added to some, not to all.
+    let mut least = Duration::MAX;
+    for _ in 0..8 {
+        let took = looped(&mut oracle).await;
+        assert!(took >= TIME, "{took:?}");
+        least = least.min(took);
+        if least <= TIME + limits::TICK {
+            break;
+        }
+    }
+    assert!(least <= TIME + limits::TICK, "{least:?}");
+    oracle.holds().await;
+}
+
+#[tokio::test]
+async fn loops_on_every_thread_leave_others_their_turn() {
+    let host = turn(&HOST).await;
+    let mut oracle = Oracle::watch(&host).await;
+    let loops = join_all((0..LOOPS).map(|_| ask(&oracle, "spin", json!({})))).await;
+    for answer in loops {
+        answer.failure("limit.deadline");
+    }
+    oracle.decides_often("limit.deadline", LOOPS);
+    oracle.holds().await;
+}
+
+#[tokio::test]
+async fn a3_host_calls_without_end_are_counted() {
+    let host = turn(&HOST).await;
+    let mut oracle = Oracle::watch(&host).await;
+    let request = json!({ "agent": "hostile", "skill": "host_calls", "timeout_ms": 120_000 });
+    let answer = oracle.client().post("/api/v1/tasks?wait=120", &request).await;
+    assert_snapshot!(answer.failure("limit.host_calls")["message"].as_str().unwrap(), @"the agent made more than 1000000 host calls in one invocation");
+    oracle.decides("limit.host_calls");
+    oracle.holds().await;
+}
+
+#[tokio::test]
+async fn a4_a_sleep_of_an_hour_is_cut_at_the_deadline() {
+    let host = turn(&HOST).await;
+    let mut oracle = Oracle::watch(&host).await;
+    let started = Instant::now();
+    ended(&mut oracle, "sleep", json!({ "ms": 3_600_000 }), "limit.deadline").await;
+    assert!((2..20).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
+    oracle.holds().await;
+}
+
+#[tokio::test]
+async fn a6_recursion_without_end_uses_up_the_guests_stack_alone() {
+    let host = turn(&HOST).await;
+    let mut oracle = Oracle::watch(&host).await;
+    let said = ended(&mut oracle, "recurse", json!({}), "guest.stack").await;
+    assert_snapshot!(said, @"the agent used up its stack of 512 KiB");
+    oracle.holds().await;
+}
+
+#[tokio::test]
+async fn a7_a_guest_that_calls_the_host_while_the_host_hands_it_something_is_trapped() {
+    // The host asks the guest for room for the name of the skill, and is called from there.
+    let odd = Odd {
+        imports: r#"(import "troupe:agent/log@0.1.0" "write" (func $log (param i32 i32 i32 i32 i32)))"#.to_owned(),
+        realloc: "(if (i32.eq (local.get 3) (i32.const 3)) (then (call $log
+            (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))))"
+            .to_owned(),
+        ..Odd::default()
+    };
+    let host = turn(&HOST).await;
+    let [said] = acted(&host, [odd], "guest.trap").await;
+    assert_snapshot!(said, @"the agent trapped: wasm trap: cannot leave component instance");
+}
+
+#[tokio::test]
+async fn a10_a_pattern_that_backtracks_costs_its_agent_its_time_alone() {
+    let host = turn(&HOST).await;
+    let mut oracle = Oracle::watch(&host).await;
+    assert_eq!(ask(&oracle, "backtrack", json!({ "bytes": 10 })).await.output(), json!(false));
+    ended(&mut oracle, "backtrack", json!({ "bytes": 64 }), "limit.deadline").await;
+    oracle.holds().await;
+}
+
+#[tokio::test]
+async fn a10_an_output_that_is_nested_without_end_is_no_output() {
+    let depth = 20_000;
+    let nested = ["[".repeat(depth), "]".repeat(depth)].concat().into_bytes();
+    let odd = Odd::answering(8192, nested.len() as u32).with(8192, nested);
+    let host = turn(&HOST).await;
+    super::serve(&host, &odd).await;
+    let oracle = super::watch(&host).await;
+    oracle.client().run("odd", "act", json!({})).await.failure("output.invalid");
+    oracle.holds().await;
+}
 
 /// What runs and what waits in line of one agent's awaited calls.
 const ADMITTED: usize = limits::INVOCATIONS_PER_AGENT_MAX + limits::CALLS_WAITING_PER_AGENT_MAX;
@@ -33,16 +157,17 @@ async fn kinds(client: &Client) -> Vec<String> {
 }
 
 /// Asks the agent that traps as often as quarantines it.
-async fn quarantined(client: &Client) {
+async fn quarantined(oracle: &mut Oracle<'_>) {
     for _ in 0..limits::QUARANTINE_TRAPS {
-        client.run("hostile", "trap", json!({})).await.failure("guest.trap");
+        ended(oracle, "trap", json!({}), "guest.trap").await;
     }
 }
 
 #[tokio::test]
 async fn a8_calls_beyond_a_slow_agents_share_are_told_when_to_come_again_and_others_are_served() {
     let host = host().await;
-    let client = host.client();
+    let oracle = Oracle::watch(&host).await;
+    let client = oracle.client();
     let calls = join_all((0..300).map(|_| client.run("echo", "sleep", json!({ "ms": 8_000 }))));
     let others = async {
         // Once the share is used up, and while it is.
@@ -65,6 +190,7 @@ async fn a8_calls_beyond_a_slow_agents_share_are_told_when_to_come_again_and_oth
     }
     // It is as before: the agent answers the next call.
     client.run("echo", "version", json!({})).await.output();
+    oracle.holds().await;
 }
 
 #[tokio::test]
@@ -126,8 +252,9 @@ async fn a8_replays_of_one_task_stand_in_line_each_for_itself() {
 #[tokio::test]
 async fn a9_an_agent_that_traps_again_and_again_is_quarantined_and_probed_later() {
     let host = host().await;
-    let client = host.client();
-    quarantined(&client).await;
+    let mut oracle = Oracle::watch(&host).await;
+    quarantined(&mut oracle).await;
+    let client = oracle.client().clone();
     let refused = client.run("hostile", "environment", json!({})).await;
     let problem = refused.problem(503, "agent.quarantined");
     assert_eq!(problem["retryable"], json!(true));
@@ -152,14 +279,25 @@ async fn a9_an_agent_that_traps_again_and_again_is_quarantined_and_probed_later(
     assert_eq!(client.get("/api/v1/deployments/hostile").await.of(200)["quarantine"], Value::Null);
     told(&client, "agent.restored").await;
     client.run("hostile", "trap", json!({})).await.failure("guest.trap");
-    client.run("hostile", "environment", json!({})).await.output();
+    oracle.decides_often("guest.trap", 2);
+    oracle.holds().await;
+}
+
+#[tokio::test]
+async fn a9_an_agent_that_only_traps_is_quarantined_when_the_case_is_over() {
+    let host = host().await;
+    let mut oracle = Oracle::watch(&host).await;
+    quarantined(&mut oracle).await;
+    oracle.quarantines();
+    oracle.holds().await;
 }
 
 #[tokio::test]
 async fn a9_tasks_that_were_accepted_wait_out_a_quarantine_and_an_operator_may_lift_it() {
     let host = host().await;
-    let client = host.client();
-    quarantined(&client).await;
+    let mut oracle = Oracle::watch(&host).await;
+    quarantined(&mut oracle).await;
+    let client = oracle.client().clone();
     tokio::time::sleep(limits::QUARANTINE_TIME_MIN + Duration::from_millis(100)).await;
     // All are accepted until the first of them is the probe, which traps.
     let task = json!({ "agent": "hostile", "skill": "trap" });
@@ -183,28 +321,31 @@ async fn a9_tasks_that_were_accepted_wait_out_a_quarantine_and_an_operator_may_l
     for id in &accepted {
         assert_eq!(client.ended(id).await["failure"]["code"], "guest.trap");
     }
-    client.run("hostile", "environment", json!({})).await.output();
+    oracle.decides_often("guest.trap", accepted.len());
+    oracle.holds().await;
 }
 
 #[tokio::test]
 async fn a9_a_swap_trusts_what_it_brings() {
     let host = host().await;
-    let client = host.client();
-    quarantined(&client).await;
+    let mut oracle = Oracle::watch(&host).await;
+    quarantined(&mut oracle).await;
+    let client = oracle.client().clone();
     // Another configuration is no other release.
     let configuration = json!({ "configuration": {} });
     client.put("/api/v1/deployments/hostile/configuration", &configuration).await.of(200);
     client.run("hostile", "environment", json!({})).await.problem(503, "agent.quarantined");
     client.swap("hostile", "1.0.0").await.of(200);
-    client.run("hostile", "environment", json!({})).await.output();
+    oracle.holds().await;
 }
 
 #[tokio::test]
 async fn a9_an_agent_that_answers_as_often_as_it_traps_is_not_quarantined() {
-    let host = host().await;
-    let client = host.client();
+    let host = turn(&HOST).await;
+    let mut oracle = Oracle::watch(&host).await;
     for _ in 0..2 * limits::QUARANTINE_TRAPS {
-        client.run("hostile", "trap", json!({})).await.failure("guest.trap");
-        client.run("hostile", "environment", json!({})).await.output();
+        ended(&mut oracle, "trap", json!({}), "guest.trap").await;
+        ask(&oracle, "environment", json!({})).await.output();
     }
+    oracle.holds().await;
 }

@@ -1,15 +1,17 @@
 //! D36 to D44: a guest that looks for files outside the directories it was granted, writes
 //! where it may only read, and fills what it may write.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, mkfifoat, utimensat};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use troupe_tests::oracle::{Good, Oracle};
 use troupe_tests::{Host, guests};
 
 const SECRET: &str = "what no guest may read";
@@ -19,6 +21,8 @@ const SECRET: &str = "what no guest may read";
 struct Granted {
     host: Host,
     machine: TempDir,
+    /// How many tasks were denied something, by code.
+    denied: Mutex<BTreeMap<String, usize>>,
 }
 
 impl Granted {
@@ -27,15 +31,15 @@ impl Granted {
     }
 
     async fn with_quota(bytes: u64, files: u64) -> Self {
-        let host = crate::empty_host().await;
+        let host = crate::host().await;
         let machine = TempDir::new().unwrap();
         for name in ["in", "out", "secret"] {
             fs::create_dir(machine.path().join(name)).unwrap();
         }
         fs::write(machine.path().join("secret/file"), SECRET).unwrap();
         fs::write(machine.path().join("in/file"), "inside").unwrap();
-        let granted = Self { host, machine };
-        let client = granted.host.client();
+        let granted = Self { host, machine, denied: Mutex::default() };
+        let client = granted.host.client().fresh();
         client.publish(guests().files.archive("1.0.0")).await.of(201);
         client.swap("files", "1.0.0").await.of(200);
         let grants = json!({ "files": [
@@ -54,7 +58,7 @@ impl Granted {
 
     /// Asks the guest, and checks that the host is well and its agent goes on.
     async fn ask(&self, skill: &str, input: Value) -> Value {
-        let output = self.host.client().run("files", skill, input).await.output();
+        let output = self.host.client().fresh().run("files", skill, input).await.output();
         assert!(!self.host.said().contains("panicked"), "something in the host panicked");
         assert!(!output.to_string().contains(SECRET), "{skill}: {output:#}");
         output
@@ -62,12 +66,35 @@ impl Granted {
 
     async fn code(&self, skill: &str, input: Value) -> String {
         let told = self.ask(skill, input).await;
-        told["code"].as_str().unwrap_or_else(|| panic!("not refused: {told:#}")).to_owned()
+        let code = told["code"].as_str().unwrap_or_else(|| panic!("not refused: {told:#}")).to_owned();
+        if code.starts_with("denied.") {
+            *self.denied.lock().unwrap().entry(code.clone()).or_default() += 1;
+        }
+        code
     }
 
-    async fn is_well(&self) {
-        let good = self.ask("read", json!({ "directory": "in", "path": "file" })).await;
-        assert_eq!(good["value"], "inside");
+    /// Begins to watch the host.
+    async fn watch(&self) -> Oracle<'_> {
+        self.denied.lock().unwrap().clear();
+        // A directory is kept open from its first use on.
+        for directory in ["in", "out", "work"] {
+            self.ask("list", json!({ "directory": directory, "limit": 1 })).await;
+        }
+        let good = Good {
+            agent: "files",
+            skill: "read",
+            input: json!({ "directory": "in", "path": "file" }),
+            output: json!({ "value": "inside" }),
+        };
+        Oracle::watch_with(&self.host, good).await
+    }
+
+    /// Ends a case in which the host decided what the agent was told.
+    async fn holds(&self, mut oracle: Oracle<'_>) {
+        for (code, times) in std::mem::take(&mut *self.denied.lock().unwrap()) {
+            oracle.decides_often(&code, times);
+        }
+        oracle.holds().await;
     }
 }
 
@@ -82,6 +109,7 @@ fn names(dir: &Path) -> Vec<String> {
 #[tokio::test]
 async fn d36_a_path_that_leads_out_or_means_something_else_elsewhere_is_denied() {
     let granted = Granted::new().await;
+    let mut oracle = granted.watch().await;
     let absolute = granted.path("secret/file");
     let long = "x".repeat(256);
     for path in [
@@ -117,15 +145,17 @@ async fn d36_a_path_that_leads_out_or_means_something_else_elsewhere_is_denied()
         }
     }
     let overlong = json!({ "directory": "in", "path": "etc/passwd" });
-    granted.host.client().run("files", "read_overlong", overlong).await.failure("guest.trap");
+    oracle.client().run("files", "read_overlong", overlong).await.failure("guest.trap");
+    oracle.decides("guest.trap");
     assert_eq!(granted.code("read", json!({ "directory": "../secret", "path": "file" })).await, "denied.capability");
     assert_eq!(names(&granted.path("out")), [""; 0]);
-    granted.is_well().await;
+    granted.holds(oracle).await;
 }
 
 #[tokio::test]
 async fn d37_a_symbolic_link_is_not_followed_with_or_without_a_slash_behind_it() {
     let granted = Granted::new().await;
+    let oracle = granted.watch().await;
     for dir in ["in", "out"] {
         symlink(granted.path("secret"), granted.path(dir).join("link")).unwrap();
         symlink("../secret/file", granted.path(dir).join("file-link")).unwrap();
@@ -148,12 +178,13 @@ async fn d37_a_symbolic_link_is_not_followed_with_or_without_a_slash_behind_it()
     assert_eq!(fs::read_to_string(granted.path("secret/file")).unwrap(), SECRET);
     let listed = granted.ask("list", json!({ "directory": "in", "limit": 10 })).await;
     assert_eq!(listed["value"], json!([["file", "file", 6]]), "links are not even listed");
-    granted.is_well().await;
+    granted.holds(oracle).await;
 }
 
 #[tokio::test]
 async fn d38_a_hard_link_does_not_carry_a_write_from_one_grant_to_another() {
     let granted = Granted::new().await;
+    let oracle = granted.watch().await;
     fs::hard_link(granted.path("in/file"), granted.path("out/alias")).unwrap();
     fs::hard_link(granted.path("secret/file"), granted.path("in/alias")).unwrap();
     for skill in ["write", "read", "stat", "delete"] {
@@ -164,12 +195,13 @@ async fn d38_a_hard_link_does_not_carry_a_write_from_one_grant_to_another() {
     assert_eq!(fs::read_to_string(granted.path("in/file")).unwrap(), "inside");
     assert_eq!(names(&granted.path("out")), ["alias"]);
     fs::remove_file(granted.path("out/alias")).unwrap();
-    granted.is_well().await;
+    granted.holds(oracle).await;
 }
 
 #[tokio::test]
 async fn d39_a_directory_granted_for_reading_is_never_opened_for_writing() {
     let granted = Granted::new().await;
+    let mut oracle = granted.watch().await;
     let before = fs::metadata(granted.path("in/file")).unwrap();
     for (path, skill) in [("file", "write"), ("new", "write"), ("file", "delete"), ("sub/new", "write")] {
         let input = json!({ "directory": "in", "path": path });
@@ -181,13 +213,15 @@ async fn d39_a_directory_granted_for_reading_is_never_opened_for_writing() {
     // Nor does a skill write that says of itself that it only reads.
     let told = granted.ask("write_as_reader", json!({ "directory": "out", "path": "new", "text": "x" })).await;
     assert!(told["error"].as_str().unwrap().contains("class write"), "{told:#}");
+    oracle.decides("denied.capability");
     assert_eq!(names(&granted.path("out")), [""; 0]);
-    granted.is_well().await;
+    granted.holds(oracle).await;
 }
 
 #[tokio::test]
 async fn d40_what_the_system_shows_as_files_is_out_of_reach_by_any_spelling() {
     let granted = Granted::new().await;
+    let oracle = granted.watch().await;
     symlink("/proc/self", granted.path("in").join("proc")).unwrap();
     symlink("/dev", granted.path("in").join("dev")).unwrap();
     for path in
@@ -212,18 +246,22 @@ async fn d40_what_the_system_shows_as_files_is_out_of_reach_by_any_spelling() {
         above,
     ]) {
         let grants = json!({ "grants": { "files": [{ "name": "in", "path": path }] } });
-        let refused = granted.host.client().put("/api/v1/deployments/files/grants", &grants).await;
+        let refused = oracle.client().put("/api/v1/deployments/files/grants", &grants).await;
         refused.problem(422, "manifest.invalid");
     }
-    granted.is_well().await;
+    granted.holds(oracle).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d41_a_directory_that_is_swapped_for_a_link_never_leads_outside() {
     let granted = Granted::new().await;
+    // What five thousand rows of a journal take they take once.
+    granted.ask("read_many", json!({ "directory": "in", "path": "file", "times": 5_000 })).await;
+    let mut oracle = granted.watch().await;
+    // In the moment of the swap it is a link, which is said.
+    oracle.may_decide("denied.path");
     fs::create_dir(granted.path("in/sub")).unwrap();
     fs::write(granted.path("in/sub/file"), "inside").unwrap();
-    granted.is_well().await;
     let stop = Arc::new(AtomicBool::new(false));
     let (whole, sub, secret) = (granted.path("in"), granted.path("in/sub"), granted.path("secret"));
     let aside = granted.path("aside");
@@ -248,7 +286,7 @@ async fn d41_a_directory_that_is_swapped_for_a_link_never_leads_outside() {
     }
     stop.store(true, Ordering::Relaxed);
     assert!(swapping.join().unwrap() > 10);
-    granted.is_well().await;
+    granted.holds(oracle).await;
 }
 
 #[tokio::test]
@@ -269,14 +307,17 @@ async fn d42_bytes_are_bounded_by_the_grant_and_counted_across_a_restart() {
         assert_eq!(granted.ask("write", write("new", 30_000)).await["value"], Value::Null);
         assert_eq!(granted.code("write", write("more", 1)).await, "limit.storage");
     }
+    // A host that was ended by the case itself is watched from then on.
+    let oracle = granted.watch().await;
     let too_long = json!({ "directory": "work", "path": "long", "text": "x".repeat(1024), "repeat": (16 << 10) + 1 });
     assert_eq!(granted.code("write", too_long).await, "limit.transfer");
-    granted.is_well().await;
+    granted.holds(oracle).await;
 }
 
 #[tokio::test]
 async fn d43_empty_files_and_directories_are_bounded_by_number() {
     let granted = Granted::with_quota(100_000, 200).await;
+    let oracle = granted.watch().await;
     let filled = granted.ask("fill", json!({ "directory": "work", "files": 2_000, "bytes": 0 })).await;
     assert_eq!((&filled["written"], &filled["why"]["code"]), (&json!(200), &json!("limit.storage")), "{filled:#}");
     let deep = json!({ "directory": "out", "path": "a/b/c/d", "text": "" });
@@ -286,12 +327,13 @@ async fn d43_empty_files_and_directories_are_bounded_by_number() {
     assert_eq!(granted.ask("delete", json!({ "directory": "out", "path": "a/b/c/d" })).await["value"], true);
     assert_eq!(granted.ask("delete", json!({ "directory": "out", "path": "a/b/c" })).await["value"], true);
     assert_eq!(granted.code("delete", json!({ "directory": "out", "path": "a" })).await, "invalid");
-    granted.is_well().await;
+    granted.holds(oracle).await;
 }
 
 #[tokio::test]
 async fn d44_files_with_extreme_times_are_told_like_others() {
     let granted = Granted::new().await;
+    let oracle = granted.watch().await;
     for seconds in [i64::MIN, -1, 0, i64::from(u32::MAX), 253_402_300_800, i64::MAX] {
         let time = Timespec { tv_sec: seconds, tv_nsec: 999_999_999 };
         let times = Timestamps { last_access: time, last_modification: time };
@@ -299,6 +341,6 @@ async fn d44_files_with_extreme_times_are_told_like_others() {
         let _ = utimensat(CWD, granted.path("in/file"), &times, AtFlags::empty());
         let stat = granted.ask("stat", json!({ "directory": "in", "path": "file" })).await;
         assert_eq!((&stat["value"][0], &stat["value"][1]), (&json!("file"), &json!(6)), "{seconds}: {stat:#}");
-        granted.is_well().await;
     }
+    granted.holds(oracle).await;
 }

@@ -2,6 +2,7 @@
 //! place.
 
 use serde_json::{Value, json};
+use troupe_tests::oracle::{Good, Oracle};
 use troupe_tests::service::{Reply, Service};
 
 use super::{Bench, request};
@@ -143,14 +144,25 @@ async fn e53_an_authorization_of_the_guest_s_own_is_refused_beside_a_reference_t
 async fn d35_a_guest_that_prints_a_secret_of_its_requests_prints_a_mark() {
     let service = echo().await;
     let bench = bench(&service).await;
+    let good = Good {
+        agent: "fetch",
+        skill: "fetch",
+        input: json!({ "requests": [] }),
+        output: json!({ "answers": [], "found": 0, "order": [], "references": [] }),
+    };
+    let oracle = Oracle::watch_with(&bench.host, good).await;
     // Somebody told the guest the secret; it must not come out on its account all the same.
     let input = json!({
         "requests": [with(&service, "/in/deep/", &[("x-key", "{plain}")], "")], "secrets": ["plain"],
         "print": format!("the key is {PLAIN}"),
     });
     let task = json!({ "agent": "fetch", "skill": "one_by_one_whole", "input": input });
-    bench.host.client().post("/api/v1/tasks?wait=30", &task).await.of(200);
+    oracle.client().post("/api/v1/tasks?wait=30", &task).await.of(200);
     let said = bench.host.said();
     assert!(said.matches("the key is [redacted]").count() >= 2, "{said}");
     assert!(!said.contains(PLAIN), "{said}");
+    let metrics = oracle.client().get("/metrics").await.text;
+    let echoes = metrics.lines().find_map(|line| line.strip_prefix("troupe_secret_echoes_total{agent=\"fetch\"} "));
+    assert!(echoes.and_then(|count| count.parse::<u64>().ok()).is_some_and(|count| count > 0), "{echoes:?}");
+    oracle.holds().await;
 }

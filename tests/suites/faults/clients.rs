@@ -48,7 +48,9 @@ async fn tasks_whose_clients_go_away_all_end() {
     // What was accepted in the last instant may still be about to run.
     tokio::time::sleep(Duration::from_millis(500)).await;
     let all = tasks(&host).await;
-    assert!(all.iter().all(|task| task["status"] == "completed"), "{all:#?}");
+    // One whose client was gone before anything of it was on disk is cancelled.
+    let ended = |task: &Value| ["completed", "cancelled"].contains(&task["status"].as_str().unwrap());
+    assert!(all.iter().all(ended), "{all:#?}");
     println!("{CLIENTS} clients, {answered} of them answered, {} tasks", all.len());
     assert!(answered < CLIENTS, "nobody went away");
 }

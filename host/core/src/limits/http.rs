@@ -32,6 +32,9 @@ pub const HTTP_REQUEST_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const HTTP_RESPONSE_BODY_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Largest head of a request or response. Servers refuse 8 to 64 KiB.
 pub const HTTP_HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Headers of one request in the host's memory, what the map itself takes included: twice
+/// what they may take on the wire.
+pub const HTTP_FIELDS_BYTES_MAX: usize = 2 * HTTP_HEAD_BYTES_MAX;
 /// Most header lines in a request or response. AWS sends about 20.
 pub const HTTP_HEADERS_MAX: usize = 128;
 /// Largest piece in which a response body is handed on.

@@ -62,6 +62,11 @@ impl Accepted {
         self.is_kept
     }
 
+    /// Whether nothing of the attempt is on disk, or on its way there.
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.state.try_lock().is_ok_and(|state| matches!(&*state, Kept::NotYet(_)))
+    }
+
     /// Puts the task on disk as running, if it is not there, and returns its row as it then
     /// is; that of an attempt which has ended meanwhile is its last.
     pub(crate) async fn keep(&self) -> Result<TaskRow> {

@@ -165,11 +165,14 @@ impl Runtime {
         let (row, pin, head) = self.begin_attempt(row, seat.route())?;
         seat.place.holds(pin.lease_number);
         let accepted = Arc::new(Accepted::held(self.store.clone(), pin, head.clone(), row.clone()));
-        // The attempt goes on when the client goes away, and so does what keeps it.
+        let client = Awaiting { accepted: Some(Arc::clone(&accepted)), stop: seat.stop.clone() };
+        // The attempt comes to its end when the client goes away, and so does what keeps it.
         let runtime = self.clone();
         let attempt = Arc::clone(&accepted);
         let run = tokio::spawn(async move { runtime.run_attempt(attempt, row, head, seat, None).await });
-        let row = match tokio::time::timeout_at(until, run).await {
+        let run = tokio::time::timeout_at(until, run).await;
+        client.stays();
+        let row = match run {
             Ok(run) => {
                 let row = run.map_err(Error::internal)??;
                 // It was suspended, or starts over. Who is one too many waits no longer.
@@ -260,6 +263,28 @@ struct StopOnDrop(Stop);
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
         self.0.now(StopReason::Cancelled);
+    }
+}
+
+/// A client that waits for a call whose id it does not know yet. If it goes away before
+/// anything of the call is on disk, nobody can ask for the outcome: the call is cancelled.
+struct Awaiting {
+    accepted: Option<Arc<Accepted>>,
+    stop: Stop,
+}
+
+impl Awaiting {
+    /// The client is about to be answered, with the id at least.
+    fn stays(mut self) {
+        self.accepted = None;
+    }
+}
+
+impl Drop for Awaiting {
+    fn drop(&mut self) {
+        if self.accepted.take().is_some_and(|accepted| accepted.is_unknown()) {
+            self.stop.now(StopReason::Cancelled);
+        }
     }
 }
 

@@ -41,6 +41,7 @@ impl Workers {
             Entry::Occupied(_) => None,
             Entry::Vacant(vacant) => {
                 vacant.insert(Worker { tenant, lease_number: 0, stop });
+                metrics::gauge!("troupe_tasks_running").increment(1.0);
                 Some(Place { workers: self.clone(), task })
             }
         }
@@ -105,6 +106,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut running = self.workers.lock();
         running.remove(&self.task);
+        metrics::gauge!("troupe_tasks_running").decrement(1.0);
         if running.is_empty() {
             self.workers.0.idle.notify_waiters();
         }

@@ -165,8 +165,7 @@ struct Hooks {
 impl Http {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let mut ctx = WasiHttpCtx::new();
-        // Twice the bytes on the wire, since the map's own memory counts, too.
-        ctx.set_field_size_limit(2 * limits::HTTP_HEAD_BYTES_MAX);
+        ctx.set_field_size_limit(limits::HTTP_FIELDS_BYTES_MAX);
         let hooks = Hooks { shared, number: 0 };
         Self { ctx, hooks, futures: HashMap::new(), held_since: 0 }
     }

@@ -50,6 +50,16 @@ pub fn recurse(depth: u64) -> u64 {
     black_box(deeper) ^ depth
 }
 
+/// Whether a text is one or more of one or more `a`, and then `b`: the number of ways to try
+/// doubles with each `a` when there is no `b`.
+pub fn backtrack(text: &[u8]) -> bool {
+    let run = text.iter().take_while(|byte| **byte == b'a').count();
+    (1..=run).rev().any(|length| {
+        let rest = &text[length..];
+        rest == b"b" || backtrack(black_box(rest))
+    })
+}
+
 pub fn trap() -> ! {
     #[cfg(target_family = "wasm")]
     core::arch::wasm32::unreachable();

@@ -2,13 +2,16 @@
 //!
 //! `greed` takes time, memory, stack, handles and host calls without end; `hoard` has the
 //! host hold things; `reach` looks for what it should not see and says what it should not
-//! say.
+//! say; `streams` and `wait` do not read, finish or end what they began.
 
 mod greed;
 mod hoard;
 mod reach;
+mod streams;
+mod wait;
 
 use reach::{Clock, Environment, Text};
+use streams::{Asked, Headers, Read, Write, Written};
 use troupe_sdk::prelude::*;
 
 #[derive(Default)]
@@ -20,9 +23,33 @@ struct Bytes {
     bytes: usize,
 }
 
+#[derive(Deserialize, JsonSchema)]
+struct Milliseconds {
+    /// How many milliseconds.
+    ms: u64,
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct Handle {
+    /// The number.
+    handle: u32,
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct Printed {
+    /// What to print.
+    text: String,
+}
+
 #[derive(Serialize, JsonSchema)]
 struct Taken {
     bytes: usize,
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct Bytes64 {
+    /// How many bytes, which may be more than a guest can hold.
+    bytes: u64,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -109,7 +136,7 @@ impl Hostile {
     /// Takes memory until it is refused, gives it back, then asks for as many random bytes
     /// as it is told to.
     #[skill(effect = "read")]
-    fn random_after_refusal(&self, input: Bytes) -> Result<Text, Failure> {
+    fn random_after_refusal(&self, input: Bytes64) -> Result<Text, Failure> {
         greed::grow_gently();
         Ok(reach::random(input.bytes))
     }
@@ -167,7 +194,7 @@ impl Hostile {
     /// Asks for as many random bytes as it is told to in one call, and tells the first
     /// sixteen in hexadecimal.
     #[skill(effect = "read")]
-    fn random(&self, input: Bytes) -> Result<Text, Failure> {
+    fn random(&self, input: Bytes64) -> Result<Text, Failure> {
         Ok(reach::random(input.bytes))
     }
 
@@ -201,5 +228,69 @@ impl Hostile {
     #[skill(effect = "read")]
     fn hoard_trailers(&self) -> Result<Text, Failure> {
         Ok(Text::of(hoard::trailers()))
+    }
+
+    /// Matches `(a+)+b` against as many `a` as asked for, by trying every way.
+    #[skill(effect = "read")]
+    fn backtrack(&self, input: Bytes) -> Result<bool, Failure> {
+        Ok(greed::backtrack(&vec![b'a'; input.bytes]))
+    }
+
+    /// Sleeps.
+    #[skill(effect = "read")]
+    fn sleep(&self, input: Milliseconds) -> Result<(), Failure> {
+        std::thread::sleep(std::time::Duration::from_millis(input.ms));
+        Ok(())
+    }
+
+    /// Prints a line and writes it as a log record.
+    #[skill(effect = "read")]
+    fn print(&self, input: Printed) -> Result<(), Failure> {
+        println!("{}", input.text);
+        log::write(log::Level::Info, &input.text, &[("text".to_owned(), input.text.clone())]);
+        Ok(())
+    }
+
+    /// Waits for the answer to a request that it never ends.
+    #[skill(effect = "read")]
+    fn wait_for_itself(&self) -> Result<(), Failure> {
+        wait::for_itself();
+        Ok(())
+    }
+
+    /// Waits for one timer, as often at once as asked for.
+    #[skill(effect = "read")]
+    fn wait_for_many(&self, input: Bytes) -> Result<usize, Failure> {
+        Ok(wait::for_many(input.bytes))
+    }
+
+    /// Uses a handle that it was never given.
+    #[skill(effect = "read")]
+    fn forge_handle(&self, input: Handle) -> Result<bool, Failure> {
+        Ok(wait::forged(input.handle))
+    }
+
+    /// Uses a handle of one kind as one of another.
+    #[skill(effect = "read")]
+    fn mistake_handle(&self) -> Result<bool, Failure> {
+        Ok(wait::mistaken())
+    }
+
+    /// Asks a service and reads the answer, when it likes.
+    #[skill(effect = "read")]
+    fn read(&self, input: Asked) -> Result<Read, Failure> {
+        Ok(streams::read(&input))
+    }
+
+    /// Writes zeroes.
+    #[skill(effect = "read")]
+    fn write(&self, input: Write) -> Result<Written, Failure> {
+        Ok(streams::write(&input))
+    }
+
+    /// Puts headers together.
+    #[skill(effect = "read")]
+    fn headers(&self, input: Headers) -> Result<usize, Failure> {
+        Ok(streams::headers(&input))
     }
 }

@@ -62,24 +62,24 @@ pub fn connect(address: &str) -> Text {
     Text::of(TcpStream::connect(address).and_then(|stream| stream.peer_addr()).map(|peer| peer.to_string()))
 }
 
-pub fn random(count: usize) -> Text {
+pub fn random(count: u64) -> Text {
     let bytes = random_bytes(count);
     let mut text = String::new();
     for byte in bytes.iter().take(16) {
         // Writing to a String does not fail.
         let _ = write!(text, "{byte:02x}");
     }
-    Text { ok: bytes.len() == count, text }
+    Text { ok: bytes.len() as u64 == count, text }
 }
 
 #[cfg(target_family = "wasm")]
-fn random_bytes(count: usize) -> Vec<u8> {
-    wasip2::random::random::get_random_bytes(u64::try_from(count).unwrap_or(u64::MAX))
+fn random_bytes(count: u64) -> Vec<u8> {
+    wasip2::random::random::get_random_bytes(count)
 }
 
 /// Elsewhere the standard library offers no bytes, only hash seeds.
 #[cfg(not(target_family = "wasm"))]
-fn random_bytes(count: usize) -> Vec<u8> {
+fn random_bytes(count: u64) -> Vec<u8> {
     use std::hash::{BuildHasher, RandomState};
     (0..count).map(|position| RandomState::new().hash_one(position).to_le_bytes()[0]).collect()
 }
