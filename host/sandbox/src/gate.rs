@@ -226,7 +226,7 @@ impl Gate {
             return Ok(self.answer_matched(matching, number, &call, deed));
         }
         match deed {
-            Ok(Deed::Known(answer)) => Ok(self.answered(number, encode(&call), answer)),
+            Ok(Deed::Known(answer)) => Ok(self.answered(number, &call, encode(&call), answer)),
             Ok(Deed::Read(reading)) => {
                 let answer = reading.await?;
                 Ok(self.answered(number, &call, encode(&call), answer))

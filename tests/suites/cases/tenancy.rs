@@ -218,7 +218,7 @@ async fn g80_a_scope_opens_what_it_names_and_nothing_else() {
     let owner = host.client();
     let task = json!({ "agent": "echo", "skill": "echo", "input": { "text": "x" } });
     let id = "0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b";
-    let asks: [(&str, Method, String, Value); 15] = [
+    let asks: [(&str, Method, String, Value); 18] = [
         ("read", Method::GET, "/api/v1/agents".to_owned(), json!({})),
         ("read", Method::GET, "/api/v1/feed".to_owned(), json!({})),
         ("read", Method::GET, format!("/api/v1/tasks/{id}/journal"), json!({})),

@@ -10,7 +10,7 @@ use troupe_core::{Clock, Effect, Grants, Result};
 
 use super::call::encode;
 use super::{
-    Answer, Call, Gate, HttpAnswer, HttpAsk, HttpBody, HttpCall, References, StateAnswer, StateCall, kept, state,
+    Answer, Call, Gate, HttpAnswer, HttpAsk, HttpBody, HttpCall, References, StateAnswer, StateCall, Way, kept, state,
 };
 use crate::clock::GuestClock;
 use crate::port::NoLedger;
@@ -69,7 +69,7 @@ impl Parts {
 
     /// Makes the row of a call of `state` and lets it wait for the next commit.
     pub fn journal_state(&self, number: u64, call: &Call, answer: StateAnswer) {
-        self.0.answered(number, encode(call), Answer::State(answer));
+        self.0.answered(number, call, encode(call), Answer::State(answer));
     }
 
     /// Makes the row of a request that only reads, from when the guest begins it until its
@@ -87,9 +87,10 @@ impl Parts {
             credential: None,
             action: None,
             repeatable: false,
+            secrets: Vec::new(),
         };
         self.0.begin_http(number, call, false).await?;
-        let answer = Answer::Http(HttpAnswer::new(StatusCode::OK, headers, body));
+        let answer = Answer::Http(HttpAnswer::new(StatusCode::OK, headers, body, Way::default()));
         self.0.end_http(number, &answer, false).await?;
         let wait = self.0.count()?;
         self.0.deliver_answer(wait, number);
