@@ -98,8 +98,7 @@ pub(crate) fn in_doubt(error: Error, write: &JournalRow) -> Error {
         .with_cause(error)
 }
 
-/// Says that a guest holds, or waits for, more than it may.
-pub(crate) fn handles() -> Error {
+fn handles() -> Error {
     Error::new(Code::LimitHandles, format!("the agent held more than {} handles", limits::GUEST_HANDLES_MAX))
 }
 

@@ -12,7 +12,7 @@ mod made_up;
 
 use std::collections::HashMap;
 
-use troupe_core::{Timestamp, limits};
+use troupe_core::Timestamp;
 use wasmtime::Result;
 use wasmtime::component::Resource;
 use wasmtime_wasi::p2::DynPollable;
@@ -20,7 +20,6 @@ use wasmtime_wasi_io::bindings::wasi::io::poll::{Host, HostPollable};
 
 use crate::context::Context;
 use crate::gate::{Completion, PastWait, diverged};
-use crate::outcome;
 
 /// The pollables behind which a completion lies.
 #[derive(Debug, Default)]
@@ -123,10 +122,6 @@ impl Context {
 impl Host for Context {
     async fn poll(&mut self, pollables: Vec<Resource<DynPollable>>) -> Result<Vec<u32>> {
         let number = self.count()?;
-        // One handle may stand in the list a million times, and each of them is asked.
-        if pollables.len() > limits::GUEST_HANDLES_MAX {
-            return Err(wasmtime::Error::new(outcome::handles()));
-        }
         let handles: Vec<u32> = pollables.iter().map(Resource::rep).collect();
         for (index, handle) in (0..).zip(&handles) {
             if self.pending(*handle).is_none() && self.is_ready(*handle).await? {
