@@ -3,7 +3,7 @@
 //! An input is a list of changes in spaces that differ in tenant, agent or generation alone. They are made in a store
 //! on disk and in maps beside it, and both are compared.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use tempfile::TempDir;
@@ -75,7 +75,7 @@ async fn changes(store: &Store, choices: &mut Choices<'_>) -> bool {
             pins.insert((tenant, agent), running(store, tenant, agent).await);
         }
     }
-    let (prefix, after) = (key(choices), choices.flag().then(|| key(choices)));
+    let after = choices.flag().then(|| key(choices));
     let mut spaces = Spaces::new();
     let mut number = 0;
     while !choices.is_over() && number < CHANGES_MAX as u64 {
@@ -88,7 +88,7 @@ async fn changes(store: &Store, choices: &mut Choices<'_>) -> bool {
         let outcome = change(store, pin, number, write, &key, &value).await;
         apply(spaces.entry(space).or_default(), write, key, value, &outcome);
     }
-    compare(store, &spaces, &prefix, after.as_deref()).await;
+    compare(store, &spaces, after.as_deref()).await;
     number > 0
 }
 
@@ -183,22 +183,23 @@ fn apply(space: &mut BTreeMap<String, Vec<u8>>, write: usize, key: String, value
     }
 }
 
-/// Every space holds its own and nothing else, by each key and by lists.
-async fn compare(store: &Store, spaces: &Spaces, prefix: &str, after: Option<&str>) {
+/// Every space holds its own and nothing else, by each key and by lists with each of them as a prefix.
+async fn compare(store: &Store, spaces: &Spaces, after: Option<&str>) {
+    let written: BTreeSet<&str> = spaces.values().flat_map(BTreeMap::keys).map(String::as_str).chain([""]).collect();
     let none = BTreeMap::new();
     for at in 0..8 {
         let space = (at & 1, at >> 1 & 1, at >> 2);
         let held = spaces.get(&space).unwrap_or(&none);
         let (tenant, agent, generation) = (tenant(space.0), agent(space.1), GENERATIONS[space.2]);
-        let listed = store.state_list(&tenant, &agent, generation, "", None, 100).await.expect("a list");
-        assert_eq!(listed, held.keys().cloned().collect::<Vec<_>>(), "{space:?}");
-        let below = store.state_list(&tenant, &agent, generation, prefix, after, 100).await.expect("a list");
-        let wanted =
-            held.keys().filter(|key| key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after));
-        assert_eq!(below, wanted.cloned().collect::<Vec<_>>(), "{prefix:?} after {after:?}");
-        for key in spaces.values().flat_map(BTreeMap::keys) {
+        for key in &written {
             let found = store.state_get(&tenant, &agent, generation, key).await.expect("a read");
-            assert_eq!(found.map(|(value, _)| value), held.get(key).cloned(), "{key:?} in {space:?}");
+            assert_eq!(found.map(|(value, _)| value), held.get(*key).cloned(), "{key:?} in {space:?}");
+            for after in [None, after] {
+                let list = store.state_list(&tenant, &agent, generation, key, after, 100).await.expect("a list");
+                let wanted =
+                    held.keys().filter(|held| held.starts_with(key) && after.is_none_or(|after| held.as_str() > after));
+                assert_eq!(list, wanted.cloned().collect::<Vec<_>>(), "{key:?} after {after:?} in {space:?}");
+            }
         }
     }
 }
