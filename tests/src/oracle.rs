@@ -5,7 +5,7 @@
 //! | **U1** | the host is the same process, and nothing in it has panicked |
 //! | **U2** | a bystander, another tenant with a key of its own whose agent was asked 50 times a second meanwhile, was answered each time, each of its calls took effect once, and the 99th percentile of its latency is within twice what it is in quiet |
 //! | **U3** | within 5 s the host's memory is what it was (within 16 MiB), and so are its descriptors, the tasks that run and the stores that live (exactly) |
-//! | **U4** | the host decided what the case says that it decides, as often, and nothing else |
+//! | **U4** | the audit holds exactly one record for each decision that the case says, with its code, agent, release and invocation, and no other |
 //! | **U5** | the agent answers a good call next, or is quarantined where the case says so |
 //!
 //! A case begins with [`Oracle::watch`], speaks through [`Oracle::client`], says what the
@@ -23,7 +23,7 @@
 mod bystander;
 mod standing;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -45,8 +45,8 @@ pub struct Oracle<'a> {
     client: Client,
     good: Good,
     before: Standing,
-    /// The newest task before the case.
-    newest: Option<String>,
+    /// The newest record of the audit before the case.
+    newest: u64,
     probe: Probe,
     decides: BTreeMap<String, usize>,
     may_decide: Vec<String>,
@@ -139,7 +139,7 @@ impl<'a> Oracle<'a> {
         if let Err(late) = bystander.judge(self.probe.end().await, &self.client.url).await {
             wrong.push(format!("U2: {late}"));
         }
-        let mut found = decisions(&self.client, self.newest.as_deref()).await;
+        let mut found = decisions(&self.client, self.newest).await;
         found.retain(|code, _| !self.may_decide.contains(code));
         if found != self.decides {
             wrong.push(format!("U4: the host decided {found:?}, not {:?}", self.decides));
@@ -165,62 +165,30 @@ impl<'a> Oracle<'a> {
     }
 }
 
-fn id(task: &Value) -> &str {
-    task["id"].as_str().expect("a task's id")
+/// The number of the newest record in the audit of the tenant `default`.
+async fn newest(client: &Client) -> u64 {
+    client.get("/api/v1/audit/head").await.of(200)["seq"].as_u64().expect("a number")
 }
 
-/// The id of the newest task of the tenant `default`.
-async fn newest(client: &Client) -> Option<String> {
-    let page = client.get("/api/v1/tasks?limit=1").await.of(200);
-    page["items"].as_array().expect("a page").first().map(|task| id(task).to_owned())
-}
-
-/// The tasks of the tenant `default` that are newer than one.
-async fn tasks_since(client: &Client, newest: Option<&str>) -> Vec<Value> {
-    let mut tasks = Vec::new();
-    let mut path = "/api/v1/tasks?limit=500".to_owned();
-    loop {
-        let page = client.get(&path).await.of(200);
-        for task in page["items"].as_array().expect("a page") {
-            if Some(id(task)) == newest {
-                return tasks;
-            }
-            tasks.push(task.clone());
-        }
-        let Some(next) = page["next"].as_str() else { return tasks };
-        path = format!("/api/v1/tasks?limit=500&after={next}");
-    }
-}
-
-/// What the host decided against agents since the task `newest`, by code: each task that it
-/// ended, and, of each task, each code with which it refused calls, however many. It is told
-/// from what tasks and journals say.
-async fn decisions(client: &Client, newest: Option<&str>) -> BTreeMap<String, usize> {
+/// What the host decided against agents, by what the audit of the tenant `default` says after
+/// the record `newest`: how often it recorded each code, whichever way often within one
+/// invocation. Each record tells whose decision it was.
+async fn decisions(client: &Client, newest: u64) -> BTreeMap<String, usize> {
     let mut found = BTreeMap::new();
-    for task in tasks_since(client, newest).await {
-        let mut codes: BTreeSet<String> = BTreeSet::new();
-        let failure = task["failure"]["code"].as_str().unwrap_or_default();
-        if failure.starts_with("limit.") || ["guest.trap", "guest.stack", "cancelled"].contains(&failure) {
-            codes.insert(failure.to_owned());
+    let mut after = newest;
+    loop {
+        let page = client.get(&format!("/api/v1/audit?limit=500&after={after}")).await.of(200);
+        for record in page["items"].as_array().expect("a page") {
+            after = record["seq"].as_u64().expect("a number");
+            if !["denied", "ended"].contains(&record["kind"].as_str().unwrap_or_default()) {
+                continue;
+            }
+            let whose = ["agent", "version", "digest", "task", "attempt"];
+            assert!(whose.iter().all(|part| !record[part].is_null()), "{record:#}");
+            *found.entry(record["code"].as_str().expect("a code").to_owned()).or_default() += 1;
         }
-        let journal = client.get(&format!("/api/v1/tasks/{}/journal", id(&task))).await;
-        let calls = if journal.status == 200 { journal.json()["calls"].clone() } else { json!([]) };
-        let answers = calls.as_array().expect("calls").iter().filter_map(|call| call["answer"].as_str());
-        codes.extend(answers.filter_map(denied).map(str::to_owned));
-        for code in codes {
-            *found.entry(code).or_default() += 1;
+        if page["next"].is_null() {
+            return found;
         }
-    }
-    found
-}
-
-/// The code with which a call was denied, if it was, by what its journal says.
-fn denied(answer: &str) -> Option<&str> {
-    match answer.split_once(": ").map_or(answer, |(first, _)| first) {
-        code if code.starts_with("denied.") => Some(code),
-        first if first.ends_with(" was denied") && first.starts_with("the path ") => Some("denied.path"),
-        first if first.ends_with(" was denied") => Some("denied.capability"),
-        first if first.contains(" is a call of class ") => Some("denied.capability"),
-        _ => None,
     }
 }

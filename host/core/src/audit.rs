@@ -30,7 +30,7 @@ mod entry;
 mod journal;
 
 pub use chain::{Broken, Chain};
-pub use entry::{AuditEntry, AuditKind, limit_of};
+pub use entry::{AuditEntry, AuditKind, ended_of};
 pub use journal::JournalDigest;
 
 use sha2::{Digest as _, Sha256};

@@ -24,6 +24,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use cap_fs_ext::DirExt as _;
 use cap_std::ambient_authority;
@@ -35,6 +36,7 @@ pub(crate) use directory::{Directory, Item, Kind};
 pub(crate) use fault::Fault;
 pub(crate) use path::FilePath;
 pub(crate) use usage::Quota;
+use usage::UNFINISHED_TIME_MAX;
 use write::make;
 
 /// Where, in the data directory, the directories are that the host keeps for agents.
@@ -123,11 +125,16 @@ impl Directories {
     /// The open directory `at`, opened by `open` if it is not. A disk that does not answer
     /// keeps nobody from another; of several who open one at once, all have what the first
     /// opened.
-    fn get(&self, at: PathBuf, open: impl FnOnce() -> Result<Dir, Fault>) -> Result<Arc<Directory>, Fault> {
+    fn get(
+        &self,
+        at: PathBuf,
+        unfinished_time: Duration,
+        open: impl FnOnce() -> Result<Dir, Fault>,
+    ) -> Result<Arc<Directory>, Fault> {
         if let Some(directory) = self.open().get(&at) {
             return Ok(Arc::clone(directory));
         }
-        let opened = Arc::new(Directory::new(open()?, Arc::clone(&self.0.clock))?);
+        let opened = Arc::new(Directory::new(open()?, Arc::clone(&self.0.clock), unfinished_time)?);
         let mut known = self.open();
         if known.len() >= limits::FILES_OPEN_MAX {
             known.retain(|_, directory| Arc::strong_count(directory) > 1);
@@ -140,7 +147,7 @@ impl AgentDirectories {
     /// The directory that a grant opens. This blocks.
     pub(crate) fn open(&self, grant: &FilesGrant) -> Result<Arc<Directory>, Fault> {
         if let Place::At(path) = &grant.path {
-            return self.all.get(PathBuf::from(path), || {
+            return self.all.get(PathBuf::from(path), UNFINISHED_TIME_MAX, || {
                 let refused = |why| Fault::Unavailable(format!("the directory `{}` {why}", grant.name));
                 self.all.apart(Path::new(path)).map_err(refused)?;
                 let mut dir = Dir::open_ambient_dir("/", ambient_authority())?;
@@ -152,7 +159,9 @@ impl AgentDirectories {
         }
         let way = [OWN, self.tenant.as_str(), self.agent.as_str(), grant.name.as_str()];
         let data_dir = &self.all.0.data_dir;
-        self.all.get(data_dir.join(way.join("/")), || {
+        // Nobody else writes in the data directory, and who writes here has it open already: what
+        // is unfinished when it is opened is a dead host's.
+        self.all.get(data_dir.join(way.join("/")), Duration::ZERO, || {
             let mut dir = Dir::open_ambient_dir(data_dir, ambient_authority())?;
             for part in way {
                 make(&dir, part)?;

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
-use troupe_core::audit::{AuditEntry, AuditKind, Chain, limit_of};
+use troupe_core::audit::{AuditEntry, AuditKind, Chain, ended_of};
 use troupe_core::view::{AuditHead, AuditRecord};
 use troupe_core::{AgentName, Digest, Result, TaskId, TenantId};
 
@@ -101,11 +101,12 @@ async fn add(tx: &mut Tx, tenant: TenantId, entries: Vec<AuditEntry>) -> Done<()
     Ok(())
 }
 
-/// Adds what was decided in an attempt that ends or leaves off, and the limit that ended it.
+/// Adds what was decided in an attempt that ends or leaves off, and how the host ended it, if it did.
 pub(crate) async fn attempt(tx: &mut Tx, task: &TaskRow, decided: Decided) -> Done<()> {
     let Decided { mut entries, journal } = decided;
-    if let Some(code) = task.failure.as_ref().and_then(limit_of) {
-        entries.push(AuditEntry { code: Some(code), ..AuditEntry::new(AuditKind::Limit) });
+    // What never began has no invocation that could be ended.
+    if let Some(code) = task.failure.as_ref().filter(|_| task.attempt > 0).and_then(ended_of) {
+        entries.push(AuditEntry { code: Some(code), ..AuditEntry::new(AuditKind::Ended) });
     }
     for entry in entries {
         let release = task.release.as_ref().map(|release| (release.version.clone(), release.digest));

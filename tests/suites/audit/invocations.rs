@@ -60,7 +60,7 @@ async fn a_hundred_denied_calls_are_one_record_that_names_all_but_what_the_agent
 }
 
 #[tokio::test]
-async fn a_limit_that_the_host_ends_an_invocation_at_is_recorded_and_a_trap_is_not() {
+async fn how_the_host_ends_an_invocation_is_recorded_and_how_an_agent_does_is_not() {
     let host = host().await;
     let client = host.client();
     let ended = async |skill: &str, input: Value, timeout_ms: u64| {
@@ -72,9 +72,10 @@ async fn a_limit_that_the_host_ends_an_invocation_at_is_recorded_and_a_trap_is_n
         [("spin", "limit.deadline"), ("grow", "limit.memory"), ("recurse", "guest.stack"), ("handles", "limit.handles")]
     {
         let timeout_ms = if skill == "spin" { 300 } else { 60_000 };
-        assert_eq!(ended(skill, json!({}), timeout_ms).await, (code.to_owned(), vec![format!("limit {code} 1")]));
+        assert_eq!(ended(skill, json!({}), timeout_ms).await, (code.to_owned(), vec![format!("ended {code} 1")]));
     }
-    assert_eq!(ended("trap", json!({}), 10_000).await, ("guest.trap".to_owned(), vec![]));
+    let trapped = ("guest.trap".to_owned(), vec!["ended guest.trap 1".to_owned()]);
+    assert_eq!(ended("trap", json!({}), 10_000).await, trapped);
     assert_eq!(ended("huge_details", json!({ "bytes": 10 }), 10_000).await, ("guest.failed".to_owned(), vec![]));
     // The skill says that it reads, so its write is denied, although nothing else is wrong.
     let told = ended("write_state", json!({ "bytes": 10 }), 10_000).await;
@@ -176,7 +177,7 @@ async fn a_suspension_neither_loses_nor_doubles_what_was_decided() {
     let cancelled = client.submit("fetch", "one_by_one", input).await;
     becomes(&client, &cancelled, "suspended").await;
     client.post(&format!("/api/v1/tasks/{cancelled}/cancel"), &Value::Null).await.of(200);
-    assert_eq!(of_task(&client, &cancelled).await, ["denied denied.capability 1"]);
+    assert_eq!(of_task(&client, &cancelled).await, ["denied denied.capability 1", "ended cancelled 1"]);
     becomes(&client, &slept, "suspended").await;
     assert_eq!(of_task(&client, &slept).await, [""; 0]);
     // What it may changes nothing about what was decided before.

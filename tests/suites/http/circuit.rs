@@ -59,7 +59,7 @@ async fn a_service_that_fails_again_and_again_is_left_alone_and_asked_again_late
 
     // Another tenant asks for itself.
     owner.make_tenant("probe").await;
-    let probe = owner.with_key("probe", &["read", "run", "operate"]).await;
+    let probe = owner.with_key("probe", &["read", "run", "operate", "machine"]).await;
     deploy(&probe, &service).await;
     assert_eq!(send(&probe, &service, 1).await[0]["status"], 503);
 

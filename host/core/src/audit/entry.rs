@@ -38,8 +38,9 @@ kinds! {
     Credential = "credential";
     /// What the host had put into a request came back and was taken out.
     SecretEcho = "secret_echo";
-    /// The host ended an invocation, or took a task up no more, at a limit.
-    Limit = "limit";
+    /// The host ended an invocation, or took a task up no more: at a limit, for a trap, or
+    /// since somebody cancelled it.
+    Ended = "ended";
     /// What an operator grants was changed.
     Grants = "grants";
     /// A release was made to serve.
@@ -161,22 +162,22 @@ impl AuditEntry {
     }
 }
 
-/// The code of the limit at which the host ended a task; nothing if something else ended it,
-/// such as the agent itself or whoever cancelled it.
-pub fn limit_of(failure: &TaskFailure) -> Option<Code> {
+/// The code with which the host ended a task; nothing if the agent ended it itself, well or
+/// with a failure of its own.
+pub fn ended_of(failure: &TaskFailure) -> Option<Code> {
     let code = Code::parse(&failure.code)?;
     // A write that was under way tells what ended the invocation in its details.
     let code = match failure.details.get("ended_by").and_then(Value::as_str) {
         Some(ended_by) if code == Code::InDoubt => Code::parse(ended_by)?,
         _ => code,
     };
-    let is_limit = match code {
+    let by_the_host = match code {
         // There was no room: nothing was decided about the agent.
         Code::LimitConcurrency => false,
-        Code::GuestStack | Code::SwapDrained => true,
+        Code::GuestStack | Code::GuestTrap | Code::SwapDrained | Code::Cancelled => true,
         _ => code.as_str().starts_with("limit."),
     };
-    is_limit.then_some(code)
+    by_the_host.then_some(code)
 }
 
 #[cfg(test)]
@@ -192,12 +193,14 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_is_what_the_host_ended_a_task_at() {
-        let of = |error: Error| limit_of(&TaskFailure::from(&error));
-        for code in [Code::LimitDeadline, Code::LimitMemory, Code::LimitAttempts, Code::GuestStack, Code::SwapDrained] {
+    fn an_end_is_on_record_where_the_host_made_it() {
+        let of = |error: Error| ended_of(&TaskFailure::from(&error));
+        let by_the_host =
+            [Code::LimitDeadline, Code::LimitAttempts, Code::GuestStack, Code::GuestTrap, Code::Cancelled];
+        for code in by_the_host {
             assert_eq!(of(Error::new(code, "x")), Some(code));
         }
-        for code in [Code::GuestTrap, Code::GuestFailed, Code::Cancelled, Code::LimitConcurrency, Code::InDoubt] {
+        for code in [Code::GuestFailed, Code::LimitConcurrency, Code::InDoubt] {
             assert_eq!(of(Error::new(code, "x")), None);
         }
         let doubt = Error::new(Code::InDoubt, "x").with("ended_by", "limit.deadline");

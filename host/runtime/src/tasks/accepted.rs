@@ -13,7 +13,7 @@
 //! dropped in the middle runs it in a task of its own.
 
 use tokio::sync::{Mutex, MutexGuard};
-use troupe_core::audit::limit_of;
+use troupe_core::audit::ended_of;
 use troupe_core::{Code, Error, Result, Timestamp};
 use troupe_store::{Commit, CommitAnswer, Decided, JournalHead, JournalRow, Pin, StateChange, Store, TaskEnd, TaskRow};
 
@@ -186,7 +186,7 @@ impl Accepted {
 
 /// Whether the audit is told anything of a task that ended so.
 fn tells(row: &TaskRow, decided: &Decided) -> bool {
-    !decided.entries.is_empty() || row.failure.as_ref().and_then(limit_of).is_some()
+    !decided.entries.is_empty() || row.failure.as_ref().and_then(ended_of).is_some()
 }
 
 fn keeps_nothing() -> Error {

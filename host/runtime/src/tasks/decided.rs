@@ -5,7 +5,7 @@
 //! rows do not tell is written with the suspension. A run of which nothing was decided costs
 //! nothing.
 
-use troupe_core::audit::{AuditEntry, AuditKind, limit_of};
+use troupe_core::audit::{AuditEntry, AuditKind, ended_of};
 use troupe_core::{Error, Result};
 use troupe_sandbox::decisions;
 use troupe_store::{Decided, JournalRow, Reading};
@@ -38,7 +38,7 @@ impl Runtime {
             return Decided { entries: echo.into_iter().collect(), journal: None };
         };
         let entries: Vec<AuditEntry> = decisions.iter().cloned().chain(echo).collect();
-        let is_told = !entries.is_empty() || end.failure.as_ref().and_then(limit_of).is_some();
+        let is_told = !entries.is_empty() || end.failure.as_ref().and_then(ended_of).is_some();
         if !is_told || !accepted.is_kept() {
             return Decided { entries, journal: None };
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use cap_fs_ext::{DirExt as _, FollowSymlinks, OpenOptionsFollowExt as _};
 use cap_std::fs::{Dir, FileExt as _, Metadata, MetadataExt as _, OpenOptions, OpenOptionsExt as _};
@@ -22,6 +23,8 @@ pub(crate) struct Directory {
     pub(super) clock: Arc<dyn Clock>,
     /// The file system that it is on.
     device: u64,
+    /// How old an unfinished file is when nobody writes it any more.
+    pub(super) unfinished_time: Duration,
     /// What it holds, once that was counted.
     pub(super) usage: Mutex<Option<Usage>>,
     /// The number of the next unfinished file.
@@ -66,10 +69,10 @@ pub(crate) struct Item {
 }
 
 impl Directory {
-    pub(super) fn new(root: Dir, clock: Arc<dyn Clock>) -> Result<Self, Fault> {
+    pub(super) fn new(root: Dir, clock: Arc<dyn Clock>, unfinished_time: Duration) -> Result<Self, Fault> {
         let device = root.dir_metadata()?.dev();
         let (usage, next, last) = (Mutex::default(), AtomicU64::new(0), AtomicU64::new(0));
-        Ok(Self { root, clock, device, usage, next, last })
+        Ok(Self { root, clock, device, unfinished_time, usage, next, last })
     }
 
     /// Reads at most `length` bytes from `offset` on; none if there is no such file.

@@ -54,31 +54,45 @@ fn directories_of_agents_are_apart_and_each_is_opened_once() {
     assert_eq!(fs::read(aside.join("c")).unwrap(), b"still here");
 }
 
+/// Leaves an unfinished file that was written so many minutes ago.
+fn leave(path: &Path, minutes: u64) {
+    fs::write(path, [0; 1000]).unwrap();
+    let now = Duration::from_millis(SystemClock.now().as_millis().unsigned_abs());
+    let then = SystemTime::UNIX_EPOCH + now - Duration::from_secs(minutes * 60);
+    fs::File::options().write(true).open(path).unwrap().set_modified(then).unwrap();
+}
+
 #[test]
 fn what_a_dead_host_left_unfinished_is_removed_and_the_rest_is_counted() {
     let home = Home::new();
     let first = home.open("acme", Place::Own).unwrap();
     first.write(&at("a/b"), &[0; 10], WIDE).unwrap();
     let work = home.dir.path().join("data/files/acme/agent/work");
-    for (name, minutes) in [("a/.troupe-0", 11), ("a/.troupe-1", 9)] {
-        fs::write(work.join(name), [0; 1000]).unwrap();
-        let now = Duration::from_millis(SystemClock.now().as_millis().unsigned_abs());
-        let then = SystemTime::UNIX_EPOCH + now - Duration::from_secs(minutes * 60);
-        fs::File::options().write(true).open(work.join(name)).unwrap().set_modified(then).unwrap();
-    }
+    leave(&work.join("a/.troupe-0"), 0);
     fs::write(work.join("c"), [0; 5]).unwrap();
     symlink("/", work.join("link")).unwrap();
     let next = Directories::new(home.dir.path().join("data"), Arc::new(SystemClock));
     let home = Home { directories: next, ..home };
     let second = home.open("acme", Place::Own).unwrap();
     assert_eq!(second.count().unwrap(), usage::Usage { bytes: 15, files: 4 });
-    // What is younger may be what another host writes now.
-    assert!(!work.join("a/.troupe-0").exists() && work.join("a/.troupe-1").exists());
+    assert!(!work.join("a/.troupe-0").exists());
     // 15 bytes are there; the file of 10 may become one of 11, no more.
     let quota = Quota { bytes: 16, files: 4 };
     second.write(&at("a/b"), &[0; 11], quota).unwrap();
     assert!(matches!(second.write(&at("a/b"), &[0; 12], quota), Err(Fault::Full(16, _))));
     assert!(matches!(second.write(&at("d"), b"", quota), Err(Fault::Full(4, _))));
+}
+
+#[test]
+fn what_another_host_may_be_writing_in_a_directory_of_the_machine_is_left_alone() {
+    let home = Home::new();
+    let place = home.dir.path().canonicalize().unwrap().join("free");
+    fs::create_dir(&place).unwrap();
+    leave(&place.join(".troupe-0"), 11);
+    leave(&place.join(".troupe-1"), 9);
+    let directory = home.open("acme", Place::At(place.display().to_string())).unwrap();
+    assert_eq!(directory.count().unwrap(), usage::Usage { bytes: 0, files: 0 });
+    assert!(!place.join(".troupe-0").exists() && place.join(".troupe-1").exists());
 }
 
 #[test]

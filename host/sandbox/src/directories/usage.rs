@@ -10,9 +10,9 @@ use super::directory::{Directory, modified_ms, too_many};
 use super::fault::Fault;
 use super::path::TEMPORARY;
 
-/// How old an unfinished file is when nobody writes it any more. A write of the largest file
-/// takes seconds, also on a slow disk, and another host may write in the same directory.
-const UNFINISHED_TIME_MAX: Duration = Duration::from_secs(10 * 60);
+/// How old an unfinished file is when nobody writes it any more, where another host may write
+/// as well. A write of the largest file takes seconds, also on a slow disk.
+pub(super) const UNFINISHED_TIME_MAX: Duration = Duration::from_secs(10 * 60);
 
 /// What may be held.
 #[derive(Debug, Clone, Copy)]
@@ -63,7 +63,7 @@ impl Directory {
             let Ok(found) = dir.symlink_metadata(&name) else { continue };
             if found.is_file() && name.to_str().is_some_and(|name| name.starts_with(TEMPORARY)) {
                 let age = self.clock.now().since(Timestamp::from_millis(modified_ms(&found)));
-                if age > UNFINISHED_TIME_MAX {
+                if age >= self.unfinished_time {
                     dir.remove_file(&name)?;
                 }
                 continue;

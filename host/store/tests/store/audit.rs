@@ -109,7 +109,7 @@ async fn what_was_decided_in_an_attempt_is_recorded_with_its_end_and_the_limit_t
     let end = TaskEnd { status: TaskStatus::Failed, output: None, failure, ..completed() };
     let end = TaskEnd { decided: told(vec![denied(100)]), ..end };
     home.store.commit(Commit { end: Some(end), ..rows_only(&pin, vec![row(1, false)]) }).await.unwrap();
-    assert_eq!(kinds(&home).await, ["denied denied.capability 100", "limit limit.deadline 1"]);
+    assert_eq!(kinds(&home).await, ["denied denied.capability 100", "ended limit.deadline 1"]);
     let found = records(&home.store, &tenant()).await;
     insta::assert_json_snapshot!(found[0], { ".hash" => "[hash]", ".previous" => "[hash]" }, @r#"
     {
@@ -148,7 +148,7 @@ async fn what_was_decided_in_an_attempt_is_recorded_with_its_end_and_the_limit_t
         found.into_iter().map(|record| record.seq).collect::<Vec<_>>()
     };
     assert_eq!(filtered(AuditFilter { task: Some(id(2)), ..AuditFilter::default() }).await, [3]);
-    assert_eq!(filtered(AuditFilter { kind: Some(AuditKind::Limit), ..AuditFilter::default() }).await, [2]);
+    assert_eq!(filtered(AuditFilter { kind: Some(AuditKind::Ended), ..AuditFilter::default() }).await, [2]);
     assert_eq!(filtered(AuditFilter { agent: Some(agent()), ..AuditFilter::default() }).await, [1, 2, 3, 4]);
     assert_eq!(filtered(AuditFilter { agent: Some("other".parse().unwrap()), ..AuditFilter::default() }).await, [0; 0]);
 }
@@ -181,23 +181,24 @@ async fn of_a_task_that_ends_without_running_again_the_rows_tell_what_was_decide
         kinds(&home).await,
         [
             "denied denied.capability 1",
+            "ended cancelled 1",
             "denied denied.capability 2",
             "denied denied.capability 1",
-            "limit limit.attempts 1",
+            "ended limit.attempts 1",
             "denied denied.capability 4",
         ]
     );
-    assert_eq!(verified(&home.store, &tenant()).await, Ok(5));
+    assert_eq!(verified(&home.store, &tenant()).await, Ok(6));
     let found = records(&home.store, &tenant()).await;
-    for (record, task) in found.iter().zip([1, 2, 3, 3]) {
+    for (record, task) in found.iter().zip([1, 1, 2, 3, 3]) {
         let digest = home.store.journal_digest(&tenant(), id(task), 1, &[]).await.unwrap();
         assert_eq!(record.journal, Some(digest.to_string()), "{record:?}");
     }
-    assert_eq!((found[4].attempt, found[4].version.as_deref()), (Some(1), Some("1.0.0")));
+    assert_eq!((found[5].attempt, found[5].version.as_deref()), (Some(1), Some("1.0.0")));
     // One that never began has nothing to tell.
     home.store.create_task(crate::support::pending(5)).await.unwrap();
     home.store.cancel(&tenant(), id(5), READING).await.unwrap();
-    assert_eq!(verified(&home.store, &tenant()).await, Ok(5));
+    assert_eq!(verified(&home.store, &tenant()).await, Ok(6));
 }
 
 /// A chain of six records, in a store of its own, altered by a statement; where it breaks.

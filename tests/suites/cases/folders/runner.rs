@@ -17,7 +17,7 @@ use crate::PROGRAM;
 use crate::credentials::write_document;
 
 /// What a key of a case's tenant may do.
-const SCOPES: [&str; 3] = ["read", "run", "operate"];
+const SCOPES: [&str; 4] = ["read", "run", "operate", "machine"];
 
 /// How a folder ended.
 #[derive(Debug)]
