@@ -120,14 +120,21 @@ async fn c27_an_answer_that_is_begun_and_not_finished_is_broken_off_and_never_ta
 #[tokio::test]
 async fn c28_a_write_of_a_gigabyte_is_taken_in_pieces_and_not_at_once() {
     let host = turn(&HOST).await;
+    let client = host.client().fresh();
+    let write = async |body: bool| {
+        let input = json!({ "bytes": 1 << 30, "at_once": false, "body": body });
+        let task = json!({ "agent": "hostile", "skill": "write", "input": input, "timeout_ms": 60_000 });
+        let written = client.post("/api/v1/tasks?wait=60", &task).await.output();
+        assert_eq!(written, json!({ "bytes": 1 << 30, "largest": 64 << 10 }));
+    };
+    // What a body of the largest size takes once stays with the allocator, and is no growth.
+    write(true).await;
     let mut oracle = Oracle::watch(&host).await;
     for body in [false, true] {
-        let input = |at_once: bool| json!({ "bytes": 1 << 30, "at_once": at_once, "body": body });
-        let said = ended(&mut oracle, "write", input(true), "limit.transfer").await;
+        let at_once = json!({ "bytes": 1 << 30, "at_once": true, "body": body });
+        let said = ended(&mut oracle, "write", at_once, "limit.transfer").await;
         assert_eq!(said, "the agent wrote more to a stream in one call than `check-write` allows");
-        let task = json!({ "agent": "hostile", "skill": "write", "input": input(false), "timeout_ms": 60_000 });
-        let written = oracle.client().post("/api/v1/tasks?wait=60", &task).await.output();
-        assert_eq!(written, json!({ "bytes": 1 << 30, "largest": 64 << 10 }));
+        write(body).await;
     }
     let said = ended(&mut oracle, "print_at_once", json!({ "bytes": 16 << 20 }), "limit.transfer").await;
     assert_snapshot!(said, @"the agent printed 16777216 bytes in one write; `check-write` allows 64 KiB");
@@ -160,11 +167,11 @@ async fn left(oracle: &Oracle<'_>, durability: &str, skill: &str, input: Value) 
 async fn c29_a_call_whose_client_goes_away_is_cancelled_and_its_store_freed() {
     let host = turn(&HOST).await;
     let mut oracle = Oracle::watch(&host).await;
-    // One that computes and one that waits; of a call without durability nothing is kept.
+    // One that computes and one that waits; of a call without durability nothing but that is kept.
     for (skill, input) in [("spin", json!({})), ("sleep", json!({ "ms": 120_000 }))] {
         left(&oracle, "none", skill, input.clone()).await;
         left(&oracle, "full", skill, input).await;
-        oracle.decides("cancelled");
+        oracle.decides_often("cancelled", 2);
     }
     // Well before its time is over.
     oracle.holds().await;

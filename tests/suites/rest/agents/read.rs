@@ -83,7 +83,19 @@ async fn the_list_says_what_serves_and_what_is_newest() {
             "random",
             "stdout",
             "flood_stdout",
-            "clock"
+            "clock",
+            "hoard_answers",
+            "hoard_trailers",
+            "backtrack",
+            "sleep",
+            "print",
+            "wait_for_itself",
+            "wait_for_many",
+            "forge_handle",
+            "mistake_handle",
+            "read",
+            "write",
+            "headers"
           ]
         }
       ]
