@@ -206,9 +206,9 @@ async fn a_task_of_which_nothing_is_kept_is_audited_all_the_same() {
     // Nobody waits for it any more, so the host ends it; and one that decides nothing is in none.
     ask(1, "spin", json!({})).await.problem(504, "limit.deadline");
     ask(30, "environment", json!({})).await.of(200);
-    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
-    while records(&client).await.len() == before && std::time::Instant::now() < until {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    let until = Instant::now() + Duration::from_secs(20);
+    while records(&client).await.len() == before && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let told = records(&client).await.split_off(before);
     let told: Vec<_> = told.iter().map(|record| (record["kind"].as_str(), record["code"].as_str())).collect();
