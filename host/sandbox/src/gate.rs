@@ -95,6 +95,8 @@ struct Inner {
     calls: AtomicU64,
     denied: AtomicU64,
     decisions: Mutex<Decisions>,
+    /// Denials that the guest did not wait for: no row tells them.
+    unseen: Mutex<Decisions>,
     /// Bytes of the rows so far.
     journalled: AtomicU64,
     fatal: Mutex<Option<Error>>,
@@ -129,6 +131,7 @@ impl Gate {
             calls: AtomicU64::new(0),
             denied: AtomicU64::new(0),
             decisions: Mutex::new(decisions),
+            unseen: Mutex::default(),
             journalled: AtomicU64::new(journalled),
             fatal: Mutex::default(),
             closed: AtomicBool::new(false),
@@ -257,6 +260,11 @@ impl Gate {
         self.0.decisions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Keeps a denial that no row will tell, since the guest did not wait for it.
+    fn tell_unseen(&self, call: &Call, answer: &Answer) {
+        self.0.unseen.lock().unwrap_or_else(PoisonError::into_inner).answered(call, answer);
+    }
+
     /// Changes our own database, in the transaction that keeps the call's row.
     async fn change(&self, number: u64, call: &Call, write: StateWrite, quota: StateGrant) -> Result<Answer> {
         let at = self.now();
@@ -282,7 +290,7 @@ impl Gate {
     async fn act(&self, number: u64, call: &Call, doing: Doing<'static>) -> Result<Answer> {
         let intent = JournalRow { number, at: self.now(), call: encode(call), answer: Vec::new(), write: true };
         self.meter(&intent);
-        let gate = self.clone();
+        let (gate, call) = (self.clone(), call.clone());
         let acted = to_its_end(async move {
             let mut ledger = gate.ledger().await?;
             let waiting = gate.take();
@@ -292,6 +300,7 @@ impl Gate {
                 return Err(error);
             }
             let answer = doing.await?;
+            gate.tell_denied(&call, &answer);
             let at = gate.now();
             // What was refused has changed nothing.
             let write = !answer.is_refusal();
@@ -301,7 +310,6 @@ impl Gate {
             Ok((answer, at))
         });
         let (answer, at) = acted.await?;
-        self.tell_denied(call, &answer);
         self.0.guest_clock.deliver(at);
         Ok(answer)
     }
@@ -343,7 +351,9 @@ impl Gate {
             unmade = recording.left();
         }
         let decisions = self.decisions().entries();
-        Finished { rows, in_doubt, unmade, calls: counted(&self.0.calls), denied: counted(&self.0.denied), decisions }
+        let unseen = self.0.unseen.lock().unwrap_or_else(PoisonError::into_inner).entries();
+        let (calls, denied) = (counted(&self.0.calls), counted(&self.0.denied));
+        Finished { rows, in_doubt, unmade, calls, denied, decisions, unseen }
     }
 
     /// Commits all rows that wait, and one more after them.
@@ -407,6 +417,8 @@ pub(crate) struct Finished {
     pub(crate) denied: u64,
     /// What was decided, before it was resumed too.
     pub(crate) decisions: Vec<AuditEntry>,
+    /// Those among them that no row tells.
+    pub(crate) unseen: Vec<AuditEntry>,
 }
 
 /// Lets a commit go on to its end even if whoever asked for it is gone, so that no row is

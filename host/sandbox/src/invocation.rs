@@ -106,6 +106,9 @@ pub struct Outcome {
     pub unmade: Vec<JournalRow>,
     /// What was decided in it, since its beginning; nothing of what a replay repeats.
     pub decisions: Vec<AuditEntry>,
+    /// Those among them that no row of the journal tells: if it is suspended, whoever goes on
+    /// with it does not know of them.
+    pub unseen: Vec<AuditEntry>,
     /// What it used.
     pub usage: Usage,
 }

@@ -263,6 +263,7 @@ impl Sandbox {
             rows: finished.rows,
             unmade: finished.unmade,
             decisions: finished.decisions,
+            unseen: finished.unseen,
             usage,
         }
     }

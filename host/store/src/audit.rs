@@ -104,8 +104,8 @@ async fn add(tx: &mut Tx, tenant: TenantId, entries: Vec<AuditEntry>) -> Done<()
 /// Adds what was decided in an attempt that ends or leaves off, and how the host ended it, if it did.
 pub(crate) async fn attempt(tx: &mut Tx, task: &TaskRow, decided: Decided) -> Done<()> {
     let Decided { mut entries, journal } = decided;
-    // What never began has no invocation that could be ended.
-    if let Some(code) = task.failure.as_ref().filter(|_| task.attempt > 0).and_then(ended_of) {
+    // What did not begin, or was given up, has no invocation that could be ended.
+    if let Some(code) = task.failure.as_ref().filter(|_| task.release.is_some()).and_then(ended_of) {
         entries.push(AuditEntry { code: Some(code), ..AuditEntry::new(AuditKind::Ended) });
     }
     for entry in entries {

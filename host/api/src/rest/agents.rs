@@ -78,7 +78,7 @@ pub(crate) async fn publish(
     archive: Body,
 ) -> Answer<(StatusCode, axum::Json<ReleaseView>)> {
     let room = doors.runtime.may_publish(&caller).and_then(|()| room(&archive));
-    let _room = match room {
+    let room = match room {
         Ok(room) => room,
         Err(error) => {
             body::discard(archive).await;
@@ -87,6 +87,13 @@ pub(crate) async fn publish(
     };
     let bytes_max = usize::try_from(limits::ARCHIVE_BYTES_MAX).unwrap_or(usize::MAX);
     let archive = body::read(archive, bytes_max).await?;
-    let (release, is_new) = doors.runtime.publish(&caller, archive).await?;
+    // To its end also when the client goes away: what is refused is on record, and the room is
+    // taken as long as the archive is there.
+    let publishing = tokio::spawn(async move {
+        let published = doors.runtime.publish(&caller, archive).await;
+        drop(room);
+        published
+    });
+    let (release, is_new) = publishing.await.map_err(Error::internal)??;
     Ok((if is_new { StatusCode::CREATED } else { StatusCode::OK }, axum::Json(release)))
 }

@@ -8,7 +8,7 @@
 use troupe_core::audit::{AuditEntry, AuditKind, ended_of};
 use troupe_core::{Error, Result};
 use troupe_sandbox::decisions;
-use troupe_store::{Decided, JournalRow, Reading};
+use troupe_store::{Decided, JournalRow, Pin, Reading};
 
 use super::accepted::Accepted;
 use super::leases::call_name;
@@ -29,15 +29,14 @@ impl Runtime {
         &self,
         accepted: &Accepted,
         last: &Last,
-        (decisions, echoes): &(Vec<AuditEntry>, u64),
+        made: &Made,
         journal: &[JournalRow],
     ) -> Decided {
-        let echo = AuditEntry { times: *echoes, ..AuditEntry::new(AuditKind::SecretEcho) };
-        let echo = Some(echo).filter(|echo| echo.times > 0);
         let Last::End(end) = last else {
-            return Decided { entries: echo.into_iter().collect(), journal: None };
+            // The rest is gathered from the rows again by whoever goes on.
+            return Decided { entries: with_echoes(&made.unseen, made.echoes), journal: None };
         };
-        let entries: Vec<AuditEntry> = decisions.iter().cloned().chain(echo).collect();
+        let entries = made.entries();
         let is_told = !entries.is_empty() || end.failure.as_ref().and_then(ended_of).is_some();
         if !is_told || !accepted.is_kept() {
             return Decided { entries, journal: None };
@@ -53,12 +52,52 @@ impl Runtime {
         }
     }
 
-    /// What was decided in an attempt that is not gone on with, as its journal tells.
-    pub(super) async fn decided_before(&self, accepted: &Accepted) -> Result<Decided> {
-        let pin = &accepted.pin;
-        let journal = self.store.journal(&pin.tenant, pin.task, pin.attempt).await?;
-        let (_, rows) = journal.ok_or_else(|| Error::internal("a task that began has no journal"))?;
-        let digest = self.store.journal_digest(&pin.tenant, pin.task, pin.attempt, &[]).await?;
-        Ok(Decided { entries: decided(&rows), journal: Some(digest) })
+    /// What was decided in an attempt that is not gone on with: `made` in a run that came to
+    /// nothing, else what its journal tells. One that does not read back keeps no task from
+    /// its end.
+    pub(super) async fn decided_before(&self, accepted: &Accepted, made: Option<&Made>) -> Decided {
+        match self.gathered(&accepted.pin, made).await {
+            Ok(decided) => decided,
+            Err(error) => {
+                let (tenant, task, cause) = (&accepted.pin.tenant, accepted.pin.task, error.cause_chain());
+                tracing::error!(%tenant, %task, cause, "the audit is not told all that was decided in a task: {error}");
+                Decided { entries: made.map_or_else(Vec::new, Made::entries), journal: None }
+            }
+        }
     }
+
+    async fn gathered(&self, pin: &Pin, made: Option<&Made>) -> Result<Decided> {
+        let _loading = self.journals_loading.acquire().await.map_err(Error::internal)?;
+        let entries = match made {
+            Some(made) => made.entries(),
+            None => {
+                let journal = self.store.journal(&pin.tenant, pin.task, pin.attempt).await?;
+                let (_, rows) = journal.ok_or_else(|| Error::internal("a task that began has no journal"))?;
+                decided(&rows)
+            }
+        };
+        let digest = self.store.journal_digest(&pin.tenant, pin.task, pin.attempt, &[]).await?;
+        Ok(Decided { entries, journal: Some(digest) })
+    }
+}
+
+/// What was decided in a run.
+#[derive(Debug, Default)]
+pub(super) struct Made {
+    pub(super) decisions: Vec<AuditEntry>,
+    /// Those among them that no row tells.
+    pub(super) unseen: Vec<AuditEntry>,
+    /// How often what was put into requests came back.
+    pub(super) echoes: u64,
+}
+
+impl Made {
+    fn entries(&self) -> Vec<AuditEntry> {
+        with_echoes(&self.decisions, self.echoes)
+    }
+}
+
+fn with_echoes(entries: &[AuditEntry], echoes: u64) -> Vec<AuditEntry> {
+    let echo = AuditEntry { times: echoes, ..AuditEntry::new(AuditKind::SecretEcho) };
+    entries.iter().cloned().chain(Some(echo).filter(|echo| echo.times > 0)).collect()
 }

@@ -14,6 +14,7 @@ use troupe_sandbox::{Recording, Stop, Then};
 use troupe_store::{JournalHead, Pin, TaskEnd, TaskRow};
 
 use super::accepted::Accepted;
+use super::decided::Made;
 use super::ledger::recorded;
 use super::query::view;
 use super::queue::{Slot, Turn};
@@ -61,7 +62,7 @@ impl Runtime {
                 self.run_attempt(accepted, row, head, seat, Some(recording)).await.map(drop)
             }
             Err(error) => {
-                self.settle_unresumed(&accepted, &error).await?;
+                self.settle_unresumed(&accepted, None, &error).await?;
                 drop(place);
                 self.queue_pending().await
             }
@@ -97,13 +98,18 @@ impl Runtime {
         Ok(entered)
     }
 
-    /// Settles an attempt that cannot be resumed, for the reason `why`. What starts over is to
-    /// be queued once nothing of the attempt is left here.
-    pub(super) async fn settle_unresumed(&self, accepted: &Accepted, why: &Error) -> Result<()> {
+    /// Settles an attempt that cannot be resumed, for the reason `why`, and in which that was
+    /// `made` if it ran. What starts over is to be queued once nothing of the attempt is left
+    /// here.
+    pub(super) async fn settle_unresumed(&self, accepted: &Accepted, made: Option<&Made>, why: &Error) -> Result<()> {
         let pin = &accepted.pin;
         tracing::warn!(tenant = %pin.tenant, task = %pin.task, cause = why.cause_chain(), "a task cannot be resumed: {why}");
-        let decided = self.decided_before(accepted).await?;
-        if self.store.start_over(pin, decided.clone()).await? {
+        let decided = self.decided_before(accepted, made).await;
+        if let Some(row) = self.store.start_over(pin, decided.clone()).await? {
+            // It was cancelled instead, if somebody had asked for that.
+            if row.status.is_final() {
+                self.watchers.end(row.id, || view(&row));
+            }
             return Ok(());
         }
         let message = format!(

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use troupe_core::audit::AuditEntry;
 use troupe_core::view::{TaskFailure, TaskStatus};
 use troupe_core::{Code, Digest, Error, Result, TaskId, TenantId, Timestamp, limits};
 use troupe_sandbox::{Facts, Invocation, Recording, Stop, StopReason};
 use troupe_store::{Decided, JournalHead, JournalRow, Lease, Pin, TaskEnd, TaskRow};
 
 use super::accepted::Accepted;
+use super::decided::Made;
 use super::ledger::{StoreLedger, journalled};
 use super::observe::TaskObserver;
 use super::queue::{Slot, Turn};
@@ -251,7 +251,9 @@ impl Runtime {
             && matches!(error.code, Code::ReplayDiverged | Code::ReplayImpossible)
         {
             drop((slot, entered));
-            self.settle_unresumed(&accepted, error).await?;
+            let (decisions, echoes) = (outcome.decisions, outcome.usage.secret_echoes);
+            let made = Made { decisions, echoes, ..Made::default() };
+            self.settle_unresumed(&accepted, Some(&made), error).await?;
             drop(place);
             self.queue_pending().await?;
             return Ok(row);
@@ -276,8 +278,9 @@ impl Runtime {
             Err(StopReason::Lost.error())
         } else {
             let journal: Vec<JournalRow> = outcome.rows.into_iter().map(journalled).collect();
-            let decisions = (outcome.decisions, outcome.usage.secret_echoes);
-            self.keep_last(&accepted, journal, last, decisions, entered).await
+            let (decisions, unseen) = (outcome.decisions, outcome.unseen);
+            let made = Made { decisions, unseen, echoes: outcome.usage.secret_echoes };
+            self.keep_last(&accepted, journal, last, made, entered).await
         };
         drop(place);
         if let Ok(row) = &kept {
@@ -286,22 +289,21 @@ impl Runtime {
         kept
     }
 
-    /// Makes the last commit of a run, in which `decisions` were made and so many secrets came
-    /// back. A disk that is full and a store that is busy are
-    /// waited out for a while; what is on disk of a task whose last commit is not kept even
+    /// Makes the last commit of a run. A disk that is full and a store that is busy are waited
+    /// out for a while; what is on disk of a task whose last commit is not kept even
     /// then is settled when its lease is over.
     async fn keep_last(
         &self,
         accepted: &Accepted,
         journal: Vec<JournalRow>,
         mut last: Last,
-        decisions: (Vec<AuditEntry>, u64),
+        made: Made,
         entered: Entered,
     ) -> Result<TaskRow> {
         let until = tokio::time::Instant::now() + limits::TASK_END_TIME_MAX;
         let mut entered = Some(entered);
         let mut pause = END_PAUSE_MIN;
-        let mut decided = self.decided(accepted, &last, &decisions, &journal).await;
+        let mut decided = self.decided(accepted, &last, &made, &journal).await;
         loop {
             let kept = match last.clone() {
                 Last::End(end) => {
@@ -327,7 +329,7 @@ impl Runtime {
                     ended_at,
                     decided: Decided::default(),
                 });
-                decided = self.decided(accepted, &last, &decisions, &journal).await;
+                decided = self.decided(accepted, &last, &made, &journal).await;
                 continue;
             }
             let (tenant, task) = (&accepted.pin.tenant, accepted.pin.task);

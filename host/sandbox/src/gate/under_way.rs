@@ -153,7 +153,9 @@ impl Gate {
         self.tell_denied(&call, &answer);
         let row = JournalRow { number, at: self.now(), call: encode(&call), answer: answer.encode(), write: false };
         self.meter(&row);
-        self.waiting().know(row);
+        if !self.waiting().know(row) {
+            self.tell_unseen(&call, &answer);
+        }
         self.bound_undelivered();
     }
 
@@ -169,7 +171,12 @@ impl Gate {
 
     /// Notes that the guest will never ask for the answer of an HTTP call.
     pub(crate) fn leave_http(&self, number: u64) {
-        self.waiting().leave(number);
+        let left = self.waiting().leave(number);
+        if let Some(row) = left
+            && let (Ok(call), Ok(answer)) = (Call::decode(&row.call), Answer::decode(&row.answer))
+        {
+            self.tell_unseen(&call, &answer);
+        }
     }
 
     /// Gives the guest the answer of the HTTP call `call`, as what the wait `number` ended

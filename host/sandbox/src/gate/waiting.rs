@@ -157,18 +157,19 @@ impl Waiting {
     }
 
     /// Notes that the guest let go of a call. A read is over then, and never had an answer
-    /// that the guest saw; a write goes on to be committed.
-    pub(super) fn leave(&mut self, number: u64) {
-        match self.open.get_mut(&number) {
-            Some(Open { kept: Kept::Whole, .. }) => drop(self.close(number)),
-            Some(open) if open.row.write => open.left = true,
-            Some(_) => {
-                if let Some(row) = self.close(number) {
-                    self.push(JournalRow { answer: Vec::new(), ..row });
-                }
+    /// that the guest saw; a write goes on to be committed. Returns the row whose answer nobody
+    /// will see.
+    pub(super) fn leave(&mut self, number: u64) -> Option<JournalRow> {
+        match self.open.get_mut(&number)? {
+            Open { kept: Kept::Whole, .. } => drop(self.close(number)),
+            open if open.row.write => open.left = true,
+            _ => {
+                let row = self.close(number)?;
+                self.push(JournalRow { answer: Vec::new(), ..row.clone() });
+                return Some(row);
             }
-            None => {}
         }
+        None
     }
 
     /// Forgets a call.

@@ -7,6 +7,9 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
+/// How a request begins that is answered as another one.
+const NEWEST: &str = "GET /newest ";
+
 /// A server; it ends with the test's runtime.
 #[derive(Clone)]
 pub struct Server {
@@ -55,9 +58,10 @@ impl Server {
             self.open_most.fetch_max(open, Ordering::SeqCst);
             self.requests.lock().unwrap().push(request.clone());
             let mut answered = request.clone();
-            while answered.starts_with("GET /newest ") {
+            while answered.starts_with(NEWEST) {
                 tokio::time::sleep(Duration::from_millis(5)).await;
-                answered = self.requests().pop().unwrap();
+                let mut seen = self.requests().into_iter().rev();
+                answered = seen.find(|seen| !seen.starts_with(NEWEST)).unwrap_or(answered);
             }
             let answer = self.answer(&answered).await;
             let written = stream.write_all(&answer).await;
@@ -88,7 +92,7 @@ impl Server {
     }
 }
 
-/// `/newest` (what the next request is answered, once that comes), `/to?LOCATION`, `/redirect`, `/slow`, `/slow/MS`, `/bytes/COUNT`, `/encoded`, `/secret/AT` (a megabyte
+/// `/newest` (what the newest other request is answered, once there is one), `/to?LOCATION`, `/redirect`, `/slow`, `/slow/MS`, `/bytes/COUNT`, `/encoded`, `/secret/AT` (a megabyte
 /// behind the credential, and so many bytes before it); everything else is an echo of the whole
 /// request, in the body and in a header.
 async fn answer(request: &str) -> Vec<u8> {

@@ -53,12 +53,13 @@ impl Store {
     }
 
     /// Gives up an attempt that cannot be resumed: the task is pending, as if it had not been
-    /// begun, and the audit is told what was decided in it. One that has written anything by now
-    /// is not given up; then nothing changes, and the answer is no.
+    /// begun, or cancelled if that was asked for, and the audit is told what was decided in it.
+    /// Returns it as it then is. One that has written anything by now is not given up; then nothing
+    /// changes, and nothing is returned.
     ///
     /// # Errors
     /// Those of [`Store::commit`].
-    pub async fn start_over(&self, pin: &Pin, decided: Decided) -> Result<bool> {
+    pub async fn start_over(&self, pin: &Pin, decided: Decided) -> Result<Option<TaskRow>> {
         let pin = pin.clone();
         self.write(move |tx| Box::pin(start_over(tx, pin, decided))).await
     }
@@ -153,7 +154,11 @@ async fn settle_rows(tx: &mut Tx, orphans: &[SqliteRow], reading: Reading) -> Do
 /// Cancels an interrupted task, unless a write of it may have taken effect: then it ends in
 /// doubt.
 pub(super) async fn cancel_interrupted(tx: &mut Tx, task: &TaskRow, reading: Reading) -> Done<TaskRow> {
-    let decided = reading.decided(&mut tx.connection, &task.tenant, task.id, task.attempt).await?;
+    // Of an attempt that was given up everything is on record.
+    let decided = match task.release {
+        Some(_) => reading.decided(&mut tx.connection, &task.tenant, task.id, task.attempt).await?,
+        None => Decided::default(),
+    };
     match last_write(&mut tx.connection, &task.tenant, task.id, task.attempt).await? {
         Some(write) if !write.answered => doubt(tx, &task.tenant, task.id, &write, reading, decided).await,
         _ => cancel::cancelled(tx, &task.tenant, task.id, decided).await,
@@ -238,14 +243,21 @@ async fn resume(tx: &mut Tx, tenant: &TenantId, task: TaskId) -> Done<()> {
 }
 
 /// The next claim makes a new attempt on the release that serves then.
-async fn start_over(tx: &mut Tx, pin: Pin, decided: Decided) -> Done<bool> {
+async fn start_over(tx: &mut Tx, pin: Pin, decided: Decided) -> Done<Option<TaskRow>> {
     commit::check(tx, &pin).await?;
     if last_write(&mut tx.connection, &pin.tenant, pin.task, pin.attempt).await?.is_some() {
-        return Ok(false);
+        return Ok(None);
     }
-    if let Some(task) = row::find(&mut tx.connection, &pin.tenant, pin.task).await? {
-        audit::attempt(tx, &task, decided).await?;
+    let Some(task) = row::find(&mut tx.connection, &pin.tenant, pin.task).await? else { return Ok(None) };
+    let asked = sqlx::query("select cancel_requested from tasks where tenant = $1 and id = $2")
+        .bind(pin.tenant.as_str())
+        .bind(pin.task.to_string())
+        .fetch_one(&mut tx.connection)
+        .await?;
+    if asked.truth("cancel_requested")? {
+        return cancel::cancelled(tx, &pin.tenant, pin.task, decided).await.map(Some);
     }
+    audit::attempt(tx, &task, decided).await?;
     pend(
         tx,
         &pin.tenant,
@@ -256,7 +268,7 @@ async fn start_over(tx: &mut Tx, pin: Pin, decided: Decided) -> Done<bool> {
          returning *",
     )
     .await?;
-    Ok(true)
+    row::find(&mut tx.connection, &pin.tenant, pin.task).await
 }
 
 async fn pend(tx: &mut Tx, tenant: &TenantId, task: TaskId, statement: &'static str) -> Done<()> {

@@ -41,7 +41,7 @@ async fn what_was_interrupted_is_to_be_resumed_whatever_it_has_done() {
 async fn what_cannot_be_resumed_and_wrote_nothing_starts_over() {
     let home = Home::open().await;
     let pin = home.running(1).await;
-    assert!(home.store.start_over(&pin, Decided::default()).await.unwrap());
+    assert!(home.store.start_over(&pin, Decided::default()).await.unwrap().is_some());
     let again = home.store.task(&tenant(), id(1)).await.unwrap().unwrap();
     assert_eq!((again.status, again.attempt, again.lease, again.release), (TaskStatus::Pending, 1, None, None));
     assert_eq!(home.store.start_over(&pin, Decided::default()).await.unwrap_err().code, Code::StaleEpoch);
@@ -57,7 +57,7 @@ async fn what_has_written_by_the_time_it_cannot_go_on_does_not_start_over() {
     let pin = home.running(1).await;
     home.store.commit(rows_only(&pin, vec![row(1, false)])).await.unwrap();
     home.store.commit(rows_only(&pin, vec![row(2, true)])).await.unwrap();
-    assert!(!home.store.start_over(&pin, Decided::default()).await.unwrap());
+    assert!(home.store.start_over(&pin, Decided::default()).await.unwrap().is_none());
     let still = home.store.task(&tenant(), id(1)).await.unwrap().unwrap();
     assert_eq!((still.status, still.attempt), (TaskStatus::Running, 1));
     // It is its holder's to end.

@@ -96,7 +96,7 @@ async fn follow(
             journals.check(record).await?;
             bar.inc(1);
         }
-        if page.next.is_none() {
+        if page.next.is_none() || page.items.is_empty() {
             break;
         }
     }
