@@ -53,8 +53,12 @@ impl Resolve for SystemResolver {
         Box::pin(async move {
             let unavailable = |reason: &str| Error::new(Code::UnavailableDns, format!("`{host}` {reason}"));
             let place = self.places.take(partition, limits::DNS_TIME_MAX).await;
-            let place =
-                place.ok_or_else(|| unavailable("cannot be resolved now: too many lookups wait for an answer"))?;
+            // That is no fault of the destination's.
+            let place = place.ok_or_else(|| {
+                let message =
+                    format!("`{host}` cannot be resolved now: too many lookups wait for an answer; try again");
+                Error::new(Code::LimitConnections, message)
+            })?;
             let name = host.to_owned();
             let lookup = tokio::spawn(async move {
                 let found = tokio::net::lookup_host((name.as_str(), port)).await.map(Iterator::collect);

@@ -20,6 +20,7 @@ mod forms;
 mod tests;
 
 use std::fmt;
+use std::ops::Deref;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use troupe_core::{Code, Digest, Error, Result, limits};
@@ -98,8 +99,8 @@ impl Scrubber {
     }
 
     /// Begins to scrub a text that comes in pieces.
-    pub fn stream(&self) -> ScrubStream<'_> {
-        ScrubStream { scrubber: self, held: Vec::new(), covered: 0, found: false }
+    pub fn stream(&self) -> ScrubStream<&Self> {
+        ScrubStream::of(self)
     }
 }
 
@@ -113,15 +114,20 @@ impl fmt::Debug for Scrubber {
 /// A text being scrubbed, piece by piece. It holds back what could be the beginning of a
 /// secret: one byte less than the longest form.
 #[derive(Debug)]
-pub struct ScrubStream<'a> {
-    scrubber: &'a Scrubber,
+pub struct ScrubStream<S> {
+    scrubber: S,
     held: Vec<u8>,
     /// How many of the held bytes belong to a secret whose mark was given out already.
     covered: usize,
     found: bool,
 }
 
-impl ScrubStream<'_> {
+impl<S: Deref<Target = Scrubber>> ScrubStream<S> {
+    /// Begins to scrub a text that comes in pieces, by a scrubber that is borrowed or shared.
+    pub const fn of(scrubber: S) -> Self {
+        Self { scrubber, held: Vec::new(), covered: 0, found: false }
+    }
+
     /// Takes a piece and returns what is known to be clean.
     pub fn push(&mut self, piece: &[u8]) -> Vec<u8> {
         self.held.extend_from_slice(piece);

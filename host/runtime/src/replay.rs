@@ -22,6 +22,7 @@ use crate::Runtime;
 use crate::deploy::release_not_found;
 use crate::journals::dropped;
 use crate::route::Route;
+use crate::routes::Entry;
 use crate::tasks::{Place, Slot, ended_as, facts, recorded};
 
 /// The ends that come from outside: a replay compares up to them.
@@ -198,7 +199,12 @@ impl Runtime {
             state_generation,
             changed_at: head.started_at,
         };
-        Ok(Arc::new(self.prepare(&release).await?.route(past)?))
+        let mut route = self.prepare(&release).await?.route(past)?;
+        if let Some(Entry::Serving(now)) = self.routes.get(tenant, agent) {
+            // What an agent has used is used, whichever release it goes on with.
+            route.draw_on(now.grants.budgets());
+        }
+        Ok(Arc::new(route))
     }
 }
 

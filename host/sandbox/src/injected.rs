@@ -5,8 +5,8 @@
 //! output. The rule: from the moment that a value goes out, every answer, log record,
 //! report and output of the invocation is searched for it, in all the spellings that
 //! [`Scrubber`] knows; what is found is replaced by a mark, counted and said. Once a value
-//! has gone out as it is, no later answer may come compressed or in ranges, where it would
-//! not be found. The default: an invocation whose requests carry nothing of the host's is
+//! has gone out as it is, no answer may come compressed or in ranges any more, also one that was on
+//! its way, where it would not be found. The default: an invocation whose requests carry nothing of the host's is
 //! not searched at all.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -52,6 +52,12 @@ impl Injected {
     /// whose mark would hide it.
     pub(crate) fn all(&self) -> Vec<Arc<Scrubber>> {
         self.lock().clone()
+    }
+
+    /// What is to be searched for and not among these.
+    pub(crate) fn unknown(&self, known: &[Arc<Scrubber>]) -> Vec<Arc<Scrubber>> {
+        let is_known = |scrubber: &&Arc<Scrubber>| known.iter().any(|known| known.id() == scrubber.id());
+        self.lock().iter().filter(|scrubber| !is_known(scrubber)).cloned().collect()
     }
 
     /// Takes what was put in out of a text of the guest's.

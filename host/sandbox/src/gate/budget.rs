@@ -99,11 +99,13 @@ impl Seats {
     /// # Errors
     /// [`Code::LimitBudget`] if it is.
     pub(crate) fn charge(&self, bytes: usize, now: Timestamp) -> Result<()> {
+        // Each is charged, whatever another lacks.
+        let mut all = Ok(());
         for meter in &self.0 {
             let charged = meter.lock().charge(&meter.of.budget, bytes as u64, now);
-            charged.map_err(|lack| lack.error(&meter.of).with("sent", true))?;
+            all = all.and(charged.map_err(|lack| lack.error(&meter.of).with("sent", true)));
         }
-        Ok(())
+        all
     }
 }
 

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH};
-use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -37,7 +37,6 @@ pub(super) struct Read {
 pub(super) struct Scrubbing {
     scrubbers: Vec<Arc<Scrubber>>,
     signature: Option<Arc<Scrubber>>,
-    injected: Injected,
     /// Whether a value has gone out as it is, now or before, so that it could hide in a
     /// compressed answer.
     must_be_plain: bool,
@@ -55,18 +54,20 @@ impl Scrubbing {
         Ok(Self::of(injected, signature, injected.is_exposed()))
     }
 
-    /// The search with what has gone out since it was prepared.
-    fn renewed(before: Option<Self>, injected: &Injected) -> Option<Self> {
-        match before {
-            Some(Self { signature, must_be_plain, .. }) => Self::of(injected, signature, must_be_plain),
-            None => Self::of(injected, None, false),
-        }
+    /// The search with what has gone out since it was prepared, which holds for the encoding of
+    /// the answer as well.
+    ///
+    /// # Errors
+    /// Those of [`Scrubbing::check_plain`].
+    fn renewed(before: Option<Self>, injected: &Injected, form: Form) -> Result<Option<Self>> {
+        let renewed = Self::of(injected, before.and_then(|before| before.signature), injected.is_exposed());
+        renewed.map(|renewed| renewed.check_plain(form).map(|()| renewed)).transpose()
     }
 
     fn of(injected: &Injected, signature: Option<Arc<Scrubber>>, must_be_plain: bool) -> Option<Self> {
         let mut scrubbers = injected.all();
         scrubbers.extend(signature.clone());
-        let scrubbing = Self { scrubbers, signature, injected: injected.clone(), must_be_plain };
+        let scrubbing = Self { scrubbers, signature, must_be_plain };
         (!scrubbing.scrubbers.is_empty()).then_some(scrubbing)
     }
 
@@ -83,41 +84,72 @@ impl Scrubbing {
         found
     }
 
-    fn stream(&self) -> Streams<'_> {
-        Streams(self.scrubbers.iter().map(|scrubber| scrubber.stream()).collect())
-    }
-
-    /// Refuses an answer in which an injected secret could hide, its own request's or an
-    /// earlier one's. AWS alone is no reason to: its secrets never leave, save a session token
-    /// that only AWS itself is sent.
-    fn check_encoding(&self, headers: &HeaderMap) -> Result<()> {
-        let is_plain = headers.get(CONTENT_ENCODING).is_none_or(|encoding| encoding == "identity");
-        if is_plain || !self.must_be_plain {
-            return Ok(());
-        }
-        Err(Error::new(
-            Code::UnavailableUpstream,
-            "the answer is compressed though a plain one was asked for, so it cannot be searched for the credential",
-        ))
-    }
-
-    /// Says and counts that something came back that the host had put in.
-    fn echoed(&self, shared: &Shared) {
-        self.injected.echoed();
-        shared.note("secret.echo: an answer gave back what the host had added to a request; it was taken out");
+    /// Refuses an answer in which an injected secret could hide, its own request's or another
+    /// one's. AWS alone is no reason to: its secrets never leave, save a session token that only
+    /// AWS itself is sent.
+    fn check_plain(&self, form: Form) -> Result<()> {
+        if self.must_be_plain { form.check() } else { Ok(()) }
     }
 }
 
-/// All searches, one behind the other.
-struct Streams<'a>(Vec<ScrubStream<'a>>);
+/// In which form an answer comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Plain,
+    Compressed,
+    /// A part of what there is.
+    Part,
+}
 
-impl Streams<'_> {
-    fn push(&mut self, piece: &[u8]) -> Vec<u8> {
-        self.0.iter_mut().fold(piece.to_vec(), |clean, stream| stream.push(&clean))
+impl Form {
+    fn of(status: StatusCode, headers: &HeaderMap) -> Self {
+        match status {
+            StatusCode::PARTIAL_CONTENT => Self::Part,
+            _ if headers.get_all(CONTENT_ENCODING).iter().all(|encoding| encoding == "identity") => Self::Plain,
+            _ => Self::Compressed,
+        }
+    }
+
+    /// Refuses one that cannot be searched.
+    fn check(self) -> Result<()> {
+        let why = match self {
+            Self::Plain => return Ok(()),
+            Self::Compressed => "is compressed",
+            Self::Part => "is a part of what there is",
+        };
+        let message = format!("the answer {why}, so it cannot be searched for what the host has added to requests");
+        Err(Error::new(Code::UnavailableUpstream, message))
+    }
+}
+
+/// All searches of an answer that streams, one behind the other. What goes out while it does is
+/// searched for from then on.
+struct Streams {
+    streams: Vec<ScrubStream<Arc<Scrubber>>>,
+    known: Vec<Arc<Scrubber>>,
+    injected: Injected,
+}
+
+impl Streams {
+    fn new(scrubbing: Option<Scrubbing>, injected: &Injected) -> Self {
+        let known = scrubbing.map_or_else(Vec::new, |scrubbing| scrubbing.scrubbers);
+        let streams = known.iter().map(|scrubber| ScrubStream::of(Arc::clone(scrubber))).collect();
+        Self { streams, known, injected: injected.clone() }
+    }
+
+    fn push(&mut self, piece: Bytes) -> Bytes {
+        for scrubber in self.injected.unknown(&self.known) {
+            self.streams.push(ScrubStream::of(Arc::clone(&scrubber)));
+            self.known.push(scrubber);
+        }
+        if self.streams.is_empty() {
+            return piece;
+        }
+        self.streams.iter_mut().fold(piece.to_vec(), |clean, stream| stream.push(&clean)).into()
     }
 
     fn finish(&mut self) -> Vec<u8> {
-        self.0.iter_mut().fold(Vec::new(), |rest, stream| {
+        self.streams.iter_mut().fold(Vec::new(), |rest, stream| {
             let mut clean = stream.push(&rest);
             clean.extend(stream.finish());
             clean
@@ -125,8 +157,14 @@ impl Streams<'_> {
     }
 
     fn found(&self) -> bool {
-        self.0.iter().any(ScrubStream::found)
+        self.streams.iter().any(ScrubStream::found)
     }
+}
+
+/// Says and counts that something came back that the host had put in.
+fn echoed(shared: &Shared) {
+    shared.injected.echoed();
+    shared.note("secret.echo: an answer gave back what the host had added to a request; it was taken out");
 }
 
 /// What an exchange takes up until its answer has been read.
@@ -145,8 +183,9 @@ pub(super) async fn read(
     let Arrived { response, scrubbing, drawn, pass, way, patient } = arrived;
     let troupe_egress::Response { status, mut headers, mut body } = response;
     let place = Place { _exchange: exchange, drawn };
+    let form = Form::of(status, &headers);
     if let Some(scrubbing) = &scrubbing {
-        scrubbing.check_encoding(&headers)?;
+        scrubbing.check_plain(form)?;
     }
     let mut whole = Vec::new();
     let mut unread = shared.unread();
@@ -165,10 +204,10 @@ pub(super) async fn read(
         place.drawn.charge(piece.len(), &shared.gate)?;
         whole.extend_from_slice(&piece);
         if whole.len() > limits::HTTP_KEPT_BODY_BYTES_MAX || !unread.add(piece.len()) {
-            let scrubbing = Scrubbing::renewed(scrubbing, &shared.injected);
+            let scrubbing = Scrubbing::renewed(scrubbing, &shared.injected, form)?;
             if let Some(scrubbing) = &scrubbing {
                 if scrubbing.headers(&mut headers) {
-                    scrubbing.echoed(shared);
+                    echoed(shared);
                 }
                 // Nobody knows how long it is without what is taken out.
                 headers.remove(CONTENT_LENGTH);
@@ -177,20 +216,21 @@ pub(super) async fn read(
             let journalled = Answer::HttpStreamed(HttpAnswer::new(status, &headers, &Bytes::new(), way));
             let (sender, receiver) = mpsc::channel(1);
             let begun = (whole, unread);
-            let work = pump(Arc::clone(shared), begun, body, scrubbing, sender, explain, place);
+            let streams = Streams::new(scrubbing, &shared.injected);
+            let work = pump(Arc::clone(shared), begun, body, (streams, form), sender, explain, place);
             let response = respond(status, headers, Streamed { receiver, ended: false }.boxed_unsync());
             return Ok(Read { journalled, given: (response, Box::new(work)) });
         }
     }
     served(shared, pass);
-    if let Some(scrubbing) = Scrubbing::renewed(scrubbing, &shared.injected) {
+    if let Some(scrubbing) = Scrubbing::renewed(scrubbing, &shared.injected, form)? {
         let found = scrubbing.headers(&mut headers);
         let clean = scrub_all(&scrubbing.scrubbers, &whole);
         if clean.len() != whole.len() && headers.contains_key(CONTENT_LENGTH) {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(clean.len()));
         }
         if found || clean != whole {
-            scrubbing.echoed(shared);
+            echoed(shared);
         }
         whole = clean;
     }
@@ -235,13 +275,12 @@ async fn pump(
     shared: Arc<Shared>,
     (begun, unread): (Vec<u8>, Share),
     mut body: troupe_egress::Body,
-    scrubbing: Option<Scrubbing>,
+    (mut streams, form): (Streams, Form),
     sender: mpsc::Sender<Result<Bytes, WasiError>>,
     explain: bool,
     place: Place,
 ) -> Result<(), WasiError> {
     let until = body.deadline();
-    let mut streams = scrubbing.as_ref().map(Scrubbing::stream);
     let mut next = Some(Ok(Bytes::from(begun)));
     let mut unread = Some(unread);
     while let Some(piece) = next {
@@ -254,22 +293,24 @@ async fn pump(
                 return Ok(());
             }
         };
-        let clean = streams.as_mut().map_or_else(|| piece.clone(), |streams| streams.push(&piece).into());
-        if !hand_on(&sender, clean, until).await {
+        if !hand_on(&sender, streams.push(piece), until).await {
             return Ok(());
         }
         unread.take();
         next = body.next().await;
         if let Some(Ok(piece)) = &next {
             shared.meters.bytes_received.add(piece.len() as u64);
-            if let Err(error) = place.drawn.charge(piece.len(), &shared.gate) {
+            let charged = place.drawn.charge(piece.len(), &shared.gate);
+            // What goes out while it streams must not hide in it.
+            let searched = if shared.injected.is_exposed() { form.check() } else { Ok(()) };
+            if let Err(error) = charged.and(searched) {
                 next = Some(Err(error));
             }
         }
     }
-    let rest = streams.as_mut().map(Streams::finish).unwrap_or_default();
-    if let Some((scrubbing, _)) = scrubbing.as_ref().zip(streams.filter(Streams::found)) {
-        scrubbing.echoed(&shared);
+    let rest = streams.finish();
+    if streams.found() {
+        echoed(&shared);
     }
     if hand_on(&sender, rest.into(), until).await {
         drop(place);
@@ -341,5 +382,56 @@ impl Body for Streamed {
         };
         self.ended = true;
         Poll::Ready(piece)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scrubber(secret: &str) -> Arc<Scrubber> {
+        Arc::new(Scrubber::new([secret.as_bytes()]).unwrap())
+    }
+
+    #[test]
+    fn what_goes_out_while_an_answer_streams_is_taken_out_of_its_rest() {
+        let injected = Injected::default();
+        let mut streams = Streams::new(None, &injected);
+        let mut seen = streams.push(Bytes::from_static(b"begun, ")).to_vec();
+        assert_eq!(seen, b"begun, ");
+        injected.add(&scrubber("open-sesame"));
+        for piece in ["the key is open", "-sesame, and ", "more"] {
+            seen.extend(streams.push(Bytes::from_static(piece.as_bytes())));
+        }
+        injected.add(&scrubber("another-one"));
+        seen.extend(streams.push(Bytes::from_static(b": another-one")));
+        seen.extend(streams.finish());
+        assert_eq!(String::from_utf8(seen).unwrap(), "begun, the key is [redacted], and more: [redacted]");
+        assert!(streams.found());
+    }
+
+    #[test]
+    fn an_answer_that_was_asked_for_before_a_value_went_out_must_be_plain_once_it_has() {
+        let encoded = |encodings: &[&str]| -> HeaderMap {
+            encodings.iter().map(|encoding| (CONTENT_ENCODING, encoding.parse().unwrap())).collect()
+        };
+        let plain = [Form::of(StatusCode::OK, &encoded(&[])), Form::of(StatusCode::OK, &encoded(&["identity"]))];
+        let hiding = [
+            Form::of(StatusCode::OK, &encoded(&["gzip"])),
+            Form::of(StatusCode::OK, &encoded(&["identity", "gzip"])),
+            Form::of(StatusCode::PARTIAL_CONTENT, &encoded(&[])),
+        ];
+        let injected = Injected::default();
+        for form in plain.into_iter().chain(hiding) {
+            assert!(Scrubbing::renewed(None, &injected, form).unwrap().is_none());
+        }
+        injected.add(&scrubber("open-sesame"));
+        for form in plain {
+            assert!(Scrubbing::renewed(None, &injected, form).unwrap().is_some());
+        }
+        for form in hiding {
+            let error = Scrubbing::renewed(None, &injected, form).err().unwrap();
+            assert_eq!(error.code, Code::UnavailableUpstream, "{error}");
+        }
     }
 }

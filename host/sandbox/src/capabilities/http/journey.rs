@@ -88,11 +88,15 @@ impl<'a> Journey<'a> {
             self.shared.meters.bytes_sent.add(request.body.len() as u64);
             let came = judged.egress.client.send(request, &options).await;
 
-            let patient = Limits { total: Limits::default().total, ..self.limits } == Limits::default();
+            let patient =
+                self.way.is_straight() && Limits { total: Limits::default().total, ..self.limits } == Limits::default();
             let status = came.as_ref().map(|response| response.status);
             let mut pass = Some(pass);
             if circuit::ending(status, patient) == Ending::Failed {
                 self.end(&mut pass, Ending::Failed);
+            }
+            if let Ok(response) = &came {
+                drawn.charge(headers::wire_bytes(&response.headers), &self.shared.gate)?;
             }
             if let Some(pause) = self.again(&came, &judged, &drawn) {
                 if came.is_ok() {
@@ -105,7 +109,6 @@ impl<'a> Journey<'a> {
             }
             let response = came.map_err(|error| self.told(error))?;
             self.sent = true;
-            drawn.charge(headers::wire_bytes(&response.headers), &self.shared.gate)?;
             if let Some(to) = self.leads(&response) {
                 self.end(&mut pass, Ending::Well);
                 drop(response);
