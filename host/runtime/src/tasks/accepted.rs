@@ -13,9 +13,10 @@
 //! dropped in the middle runs it in a task of its own.
 
 use tokio::sync::{Mutex, MutexGuard};
-use troupe_core::audit::ended_of;
 use troupe_core::{Code, Error, Result, Timestamp};
 use troupe_store::{Commit, CommitAnswer, Decided, JournalHead, JournalRow, Pin, StateChange, Store, TaskEnd, TaskRow};
+
+use super::decided::tells;
 
 /// One attempt of a task, and how far the store knows of it.
 #[derive(Debug)]
@@ -120,7 +121,7 @@ impl Accepted {
         let row = match &*state {
             Kept::Never(row) => {
                 let row = ended(row);
-                if tells(&row, &end.decided) {
+                if tells(row.failure.as_ref(), &end.decided.entries) {
                     self.store.audit_task(&row, end.decided).await?;
                 }
                 row
@@ -182,11 +183,6 @@ impl Accepted {
             format!("the end of task {} could not be kept; look at the task before asking again", self.pin.task);
         Error::new(Code::UnavailableStore, message)
     }
-}
-
-/// Whether the audit is told anything of a task that ended so.
-fn tells(row: &TaskRow, decided: &Decided) -> bool {
-    !decided.entries.is_empty() || row.failure.as_ref().and_then(ended_of).is_some()
 }
 
 fn keeps_nothing() -> Error {

@@ -6,6 +6,7 @@
 //! nothing.
 
 use troupe_core::audit::{AuditEntry, AuditKind, ended_of};
+use troupe_core::view::TaskFailure;
 use troupe_core::{Error, Result};
 use troupe_sandbox::decisions;
 use troupe_store::{Decided, JournalRow, Pin, Reading};
@@ -37,8 +38,7 @@ impl Runtime {
             return Decided { entries: with_echoes(&made.unseen, made.echoes), journal: None };
         };
         let entries = made.entries();
-        let is_told = !entries.is_empty() || end.failure.as_ref().and_then(ended_of).is_some();
-        if !is_told || !accepted.is_kept() {
+        if !tells(end.failure.as_ref(), &entries) || !accepted.is_kept() {
             return Decided { entries, journal: None };
         }
         let pin = &accepted.pin;
@@ -95,6 +95,12 @@ impl Made {
     fn entries(&self) -> Vec<AuditEntry> {
         with_echoes(&self.decisions, self.echoes)
     }
+}
+
+/// Whether the audit is told anything of a task that ends with this failure, if with any, and
+/// in which this was decided.
+pub(super) fn tells(failure: Option<&TaskFailure>, entries: &[AuditEntry]) -> bool {
+    !entries.is_empty() || failure.and_then(ended_of).is_some()
 }
 
 fn with_echoes(entries: &[AuditEntry], echoes: u64) -> Vec<AuditEntry> {

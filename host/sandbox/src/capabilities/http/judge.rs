@@ -14,7 +14,7 @@ use super::Shared;
 use super::placing::Placed;
 use super::wishes::Wishes;
 use crate::egress::Egress;
-use crate::gate::{Drawn, HttpAsk, HttpBody, HttpCall, HttpPermit, kept};
+use crate::gate::{Drawn, HttpAsk, HttpBody, HttpCall, HttpPermit, PlacingPermit, kept};
 
 /// A request as the guest made it, without its wishes; or as a redirect turns it.
 #[derive(Debug, Clone)]
@@ -70,17 +70,17 @@ pub(super) struct Judged {
 /// Whether the grants allow a request, and the secrets that it asks for. Nothing is placed in
 /// it, since it is not sent.
 pub(super) fn permit(shared: &Shared, asked: &Asked) -> Result<HttpPermit> {
+    permits(shared, asked).map(|(permit, _)| permit)
+}
+
+fn permits(shared: &Shared, asked: &Asked) -> Result<(HttpPermit, PlacingPermit)> {
     let ask = asked.ask();
-    let permit = shared.gate.authorize_http(&ask)?;
-    shared.gate.authorize_placing(&ask)?;
-    Ok(permit)
+    Ok((shared.gate.authorize_http(&ask)?, shared.gate.authorize_placing(&ask)?))
 }
 
 /// Decides whether a request may be sent, and gets what it is sent with.
 pub(super) async fn judge(shared: &Shared, asked: &Asked) -> Result<Judged> {
-    let ask = asked.ask();
-    let permit = shared.gate.authorize_http(&ask)?;
-    let placing = shared.gate.authorize_placing(&ask)?;
+    let (permit, placing) = permits(shared, asked)?;
     let Some(egress) = shared.egress.clone() else {
         return Err(Error::new(Code::DeniedCapability, "this host sends no requests for agents"));
     };
