@@ -54,14 +54,18 @@ fmt:
     cargo fmt --all
     cargo fmt --all --manifest-path tests/guests/Cargo.toml
 
+# Swap and roll back a thousand times under load; leaves raw data, a plot and a summary in target/swap-proof.
+swap-proof SWAPS="1000":
+    TROUPE_SWAPS={{ SWAPS }} TROUPE_SWAP_PROOF=target/swap-proof cargo test --workspace --test suites -- swap::under_load --nocapture
+
 # Measure the figures of PROMISES.md beside their references, optimised.
-bench:
-    cargo run --release -p troupe-bench
+bench *FIGURES:
+    cargo run --release -p troupe-bench -- {{ FIGURES }}
 
 # Measure them on the dependencies that tests have built: rougher, and there in a few minutes.
-bench-quick:
+bench-quick *FIGURES:
     cargo --config tests/bench/quick.toml build --workspace --bin bench
-    target/debug/bench
+    target/debug/bench {{ FIGURES }}
 
 # Print the contract between host and agent.
 wit:

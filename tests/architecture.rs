@@ -47,6 +47,7 @@ const MAY_NAME: [(&str, &[&str]); 14] = [
             "troupe-core",
             "troupe-egress",
             "troupe-package",
+            "troupe-registry",
             "troupe-runtime",
             "troupe-sandbox",
             "troupe-store",

@@ -1,11 +1,12 @@
 //! A client of the API that hides nothing of an answer.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
-use troupe_package::ARCHIVE_MEDIA_TYPE;
+use troupe_package::{ARCHIVE_MEDIA_TYPE, SigningKey, sign_archive};
 
 use crate::canary::Canaries;
 
@@ -22,6 +23,8 @@ pub struct Client {
     pub token: Option<String>,
     /// What no answer may hold.
     canaries: Canaries,
+    /// What it signs releases with, as `troupe publish` does.
+    key: Option<Arc<SigningKey>>,
 }
 
 /// What a host answered.
@@ -35,17 +38,29 @@ pub struct Answer {
     pub text: String,
 }
 
+/// What every client of tests is made from: one that goes to this machine.
+pub fn builder() -> reqwest::ClientBuilder {
+    troupe_egress::install_tls();
+    reqwest::Client::builder().no_proxy()
+}
+
 impl Client {
     /// A client of the host at `url`.
     pub fn new(url: &str, token: Option<&str>) -> Self {
-        let http = reqwest::Client::builder().no_proxy().timeout(REQUEST_TIME_MAX).build().expect("a client");
-        Self { http, url: url.to_owned(), token: token.map(str::to_owned), canaries: Canaries::default() }
+        let http = builder().timeout(REQUEST_TIME_MAX).build().expect("a client");
+        Self { http, url: url.to_owned(), token: token.map(str::to_owned), canaries: Canaries::default(), key: None }
     }
 
     /// The same client, which fails its test at an answer that holds one of these.
     #[must_use]
     pub fn watched(&self, canaries: &Canaries) -> Self {
         Self { canaries: canaries.clone(), ..self.clone() }
+    }
+
+    /// The same client, which signs what it publishes with a key, or with none.
+    #[must_use]
+    pub fn signing(&self, key: Option<Arc<SigningKey>>) -> Self {
+        Self { key, ..self.clone() }
     }
 
     /// The same client with another token, or none.
@@ -57,7 +72,7 @@ impl Client {
     /// The same client with connections of its own, each of which ends with its answer.
     #[must_use]
     pub fn fresh(&self) -> Self {
-        let builder = reqwest::Client::builder().no_proxy().timeout(REQUEST_TIME_MAX).pool_max_idle_per_host(0);
+        let builder = builder().timeout(REQUEST_TIME_MAX).pool_max_idle_per_host(0);
         Self { http: builder.build().expect("a client"), ..self.clone() }
     }
 
@@ -133,9 +148,16 @@ impl Client {
         self.send(request.body(body)).await
     }
 
-    /// The request that publishes an archive.
+    /// The request that publishes an archive, signed if there is a release in it.
     pub fn publishing(&self, archive: Vec<u8>) -> RequestBuilder {
-        let request = self.request(Method::POST, "/api/v1/agents/publish");
+        self.publishing_with("", archive)
+    }
+
+    /// The same with a query, as it stands in an address.
+    pub fn publishing_with(&self, query: &str, archive: Vec<u8>) -> RequestBuilder {
+        let signed = self.key.as_ref().and_then(|key| sign_archive(&archive, key).ok());
+        let archive = signed.unwrap_or(archive);
+        let request = self.request(Method::POST, &format!("/api/v1/agents/publish?{query}"));
         request.header(reqwest::header::CONTENT_TYPE, ARCHIVE_MEDIA_TYPE).body(archive)
     }
 
@@ -149,9 +171,40 @@ impl Client {
         self.post(&format!("/api/v1/deployments/{agent}/swap"), &json!({ "version": version })).await
     }
 
+    /// Approves of a release as its operator does who has seen what it widens.
+    pub async fn approve(&self, agent: &str, version: &str) -> Answer {
+        self.approve_with(agent, version, json!({})).await
+    }
+
+    /// The same with what else is said, over the difference of now.
+    pub async fn approve_with(&self, agent: &str, version: &str, mut request: Value) -> Answer {
+        let path = format!("/api/v1/agents/{agent}/releases/{version}/approve");
+        let asked = self.post(&path, &request).await;
+        let problem: Value = serde_json::from_str(&asked.text).unwrap_or_default();
+        match problem.pointer("/details/delta") {
+            Some(delta) => {
+                request["delta"] = delta.clone();
+                self.post(&path, &request).await
+            }
+            None => asked,
+        }
+    }
+
     /// Asks for a skill and waits up to half a minute for its end.
     pub async fn run(&self, agent: &str, skill: &str, input: Value) -> Answer {
         self.post("/api/v1/tasks?wait=30", &json!({ "agent": agent, "skill": skill, "input": input })).await
+    }
+
+    /// Starts an instance of an agent; returns its id.
+    pub async fn start_instance(&self, agent: &str) -> String {
+        let started = self.post("/api/v1/runtime/instances", &json!({ "agent": agent })).await.of(201);
+        started["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Asks an instance of an agent for a skill and waits up to half a minute for its end.
+    pub async fn run_for(&self, instance: &str, agent: &str, skill: &str, input: Value) -> Answer {
+        let task = json!({ "agent": agent, "skill": skill, "input": input, "instance": instance });
+        self.post("/api/v1/tasks?wait=30", &task).await
     }
 
     /// Asks for a skill without waiting; returns the id of the task.

@@ -30,16 +30,22 @@ pub struct Guests {
     pub echo: Guest,
     /// The same sources, compiled to say that the version is 2.0.0.
     pub echo_2: Guest,
+    /// Quotes prices, in the way that its release is given to by its configuration.
+    pub clerk: Guest,
     /// Keeps numbers in state.
     pub counter: Guest,
     /// Misbehaves in one way a skill.
     pub hostile: Guest,
+    /// Keeps sums in the form that its release says, and migrates them.
+    pub keeper: Guest,
     /// Sends whatever request it is told to; asks for nothing of itself.
     pub fetch: Guest,
     /// Reads and writes files as it is told.
     pub files: Guest,
     /// Sleeps, and tells what it saw when it woke.
     pub sleeper: Guest,
+    /// Does as well or as badly as the configuration in its manifest says.
+    pub trial: Guest,
     /// The same sources, compiled to trade in another way.
     pub fetch_2: Guest,
     /// Does a random mixture of everything that an agent can do.
@@ -49,7 +55,18 @@ pub struct Guests {
 impl Guests {
     /// The guest of a name, that of its folder.
     pub fn named(&self, name: &str) -> Option<&Guest> {
-        let all = [&self.echo, &self.counter, &self.hostile, &self.fetch, &self.files, &self.sleeper, &self.weave];
+        let all = [
+            &self.clerk,
+            &self.echo,
+            &self.counter,
+            &self.hostile,
+            &self.keeper,
+            &self.fetch,
+            &self.files,
+            &self.sleeper,
+            &self.trial,
+            &self.weave,
+        ];
         all.into_iter().find(|guest| guest.manifest.name.as_str() == name)
     }
 }
@@ -63,12 +80,15 @@ pub fn guests() -> &'static Guests {
             &first,
             "1.0.0",
             &[
+                "guest-clerk",
                 "guest-echo",
                 "guest-counter",
                 "guest-hostile",
+                "guest-keeper",
                 "guest-fetch",
                 "guest-files",
                 "guest-sleeper",
+                "guest-trial",
                 "guest-weave",
             ],
         );
@@ -77,11 +97,14 @@ pub fn guests() -> &'static Guests {
         Guests {
             echo: Guest::read("echo", &first),
             echo_2: Guest::read("echo", &second),
+            clerk: Guest::read("clerk", &first),
             counter: Guest::read("counter", &first),
             hostile: Guest::read("hostile", &first),
+            keeper: Guest::read("keeper", &first),
             fetch: Guest::read("fetch", &first),
             files: Guest::read("files", &first),
             sleeper: Guest::read("sleeper", &first),
+            trial: Guest::read("trial", &first),
             fetch_2: Guest::read("fetch", &second),
             weave: Guest::read("weave", &first),
         }
@@ -144,6 +167,52 @@ impl Guest {
         let mut asking = self.clone();
         asking.manifest.capabilities = serde_json::from_value(capabilities).expect("good capabilities");
         asking
+    }
+
+    /// The same guest saying something else of itself: a text of its component in place of one
+    /// that is as long, and in its profile. Texts are told apart by what they say, so the old
+    /// one must be longer than what a compiler keeps within code.
+    #[must_use]
+    pub fn saying(&self, old: &str, new: &str) -> Self {
+        assert_eq!(old.len(), new.len(), "the texts have to be as long as each other");
+        let mut saying = self.clone();
+        let places: Vec<usize> = (0..saying.component.len().saturating_sub(old.len()))
+            .filter(|at| saying.component[*at..].starts_with(old.as_bytes()))
+            .collect();
+        assert!(!places.is_empty(), "the component does not hold `{old}` in one piece");
+        for at in places {
+            saying.component[at..at + old.len()].copy_from_slice(new.as_bytes());
+        }
+        let profile = String::from_utf8(saying.profile.to_json()).expect("text");
+        let quoted = |text: &str| serde_json::to_string(text).expect("a text").trim_matches('"').to_owned();
+        saying.profile = Profile::parse(&profile.replace(&quoted(old), &quoted(new))).expect("a good profile");
+        saying
+    }
+
+    /// The same guest under the name of another agent.
+    #[must_use]
+    pub fn called(&self, name: &str) -> Self {
+        let mut called = self.clone();
+        called.manifest.name = name.parse().expect("a name");
+        called
+    }
+
+    /// The same guest with other values in the configuration of its manifest.
+    #[must_use]
+    pub fn configured(&self, values: &Value) -> Self {
+        let mut configured = self.clone();
+        let values = values.as_object().expect("an object").clone();
+        configured.manifest.configuration.extend(values);
+        configured
+    }
+
+    /// The same guest with another `state.version`, that reads itself and perhaps others.
+    #[must_use]
+    pub fn keeping(&self, version: u32, reads: &str) -> Self {
+        let mut keeping = self.clone();
+        let state = serde_json::json!({ "version": version, "reads": reads });
+        keeping.manifest.state = serde_json::from_value(state).expect("a good range");
+        keeping
     }
 
     /// The same guest with another component under its manifest and profile.

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::sync::{OnceCell, oneshot};
 use tokio::time::{Instant, timeout};
+use troupe_package::SigningKey;
 
 use crate::canary::{Canaries, canary};
 use crate::client::Client;
@@ -22,6 +23,9 @@ use crate::template;
 
 /// Longest that a host may take to serve. `dev` compiles agents first.
 const START_TIME_MAX: Duration = Duration::from_secs(300);
+
+/// Longest that a host may take to serve again after it has died.
+const RESTART_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Longest that a host may take to end when it is asked to.
 const STOP_TIME_MAX: Duration = Duration::from_secs(40);
@@ -176,7 +180,7 @@ impl Host {
             ended => panic!("the host does not serve ({ended:?}); it said:\n{}", self.said()),
         };
         let token = std::fs::read_to_string(self.data_dir().join("token")).expect("a token");
-        let client = Client::new(&url, Some(token.trim())).watched(&self.canaries);
+        let client = Client::new(&url, Some(token.trim())).watched(&self.canaries).signing(self.key());
         self.running = Some(Running { child, client, listening });
         started.elapsed()
     }
@@ -209,6 +213,12 @@ impl Host {
     /// The bystander of this host, which is there from when somebody first asks.
     pub async fn bystander(&self) -> &Bystander {
         self.bystander.get_or_init(|| async { Bystander::new(&self.client(), self.dir()).await }).await
+    }
+
+    /// The host's own key, which its data directory holds.
+    pub fn key(&self) -> Option<Arc<SigningKey>> {
+        let text = std::fs::read_to_string(self.data_dir().join("signing.key")).ok()?;
+        Some(Arc::new(SigningKey::from_pem(&text).expect("a key")))
     }
 
     /// The process.
@@ -252,6 +262,22 @@ impl Host {
         let mut running = self.running.take().expect("a host that runs");
         running.child.kill().await.expect("a process to kill");
         running.heard_out();
+    }
+
+    /// Kills the process and starts it again.
+    pub async fn dies(&mut self) {
+        self.kill().await;
+        self.comes_back().await;
+    }
+
+    /// Starts the process after its death: it must be ready within the time that is promised, with
+    /// nobody's help.
+    pub async fn comes_back(&mut self) {
+        let started = Instant::now();
+        self.start().await;
+        assert_eq!(self.client().get("/readyz").await.status, 200);
+        let took = started.elapsed();
+        assert!(took <= RESTART_TIME_MAX, "the restart took {took:?}");
     }
 
     /// Waits for the end of a process that somebody else kills.

@@ -20,7 +20,10 @@ pub mod host;
 pub mod identity;
 pub mod odd;
 pub mod oracle;
+#[cfg(target_os = "linux")]
+pub mod processes;
 pub mod redact;
+pub mod registry;
 pub mod seed;
 pub mod server;
 pub mod service;

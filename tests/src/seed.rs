@@ -30,3 +30,8 @@ pub fn replays() -> usize {
 pub fn kills() -> usize {
     std::env::var("TROUPE_KILLS").map_or(12, |kills| kills.parse().expect("TROUPE_KILLS is a number"))
 }
+
+/// Returns how many swaps are made under load: `TROUPE_SWAPS`, or 100.
+pub fn swaps() -> usize {
+    std::env::var("TROUPE_SWAPS").map_or(100, |swaps| swaps.parse().expect("TROUPE_SWAPS is a number"))
+}

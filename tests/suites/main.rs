@@ -2,6 +2,7 @@
 //! the API or the command line. A folder is a resource, a file a concern, a test's name a
 //! sentence. One binary, since linking the house once is enough.
 
+mod approval;
 mod artifact;
 mod audit;
 mod aws;
@@ -13,19 +14,35 @@ mod faults;
 mod files;
 mod fuzz;
 mod http;
+mod registry;
+mod rehearsal;
+mod releases;
 mod replay;
 mod rest;
 mod sandbox;
 mod state;
+mod streams;
 mod swap;
+mod trust;
 
 use serde_json::{Value, json};
-use troupe_store::Reading;
+use troupe_core::audit::AuditEntry;
+use troupe_store::{Gather, JournalRow, Reading};
 use troupe_tests::server::Server;
 use troupe_tests::{Host, guests};
 
 /// For a store whose journals nobody reads.
-const NOTHING_READ: Reading = Reading { name: |_| String::new(), decided: |_| Vec::new() };
+const NOTHING_READ: Reading = Reading { name: |_| String::new(), gather: || Box::new(Nothing) };
+
+struct Nothing;
+
+impl Gather for Nothing {
+    fn row(&mut self, _: &JournalRow) {}
+
+    fn entries(self: Box<Self>) -> Vec<AuditEntry> {
+        Vec::new()
+    }
+}
 
 /// The program under test, built by the run that tests it.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_troupe-under-test");

@@ -16,13 +16,16 @@ use crate::{Doors, rest};
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     modifiers(&Bearer),
+    components(schemas(troupe_core::view::StreamEnd)),
     security(("bearer" = [])),
     tags(
         (name = "agents", description = "Publish releases and see what agents there are."),
         (name = "deployments", description = "Which release serves, how it is configured, what it may do."),
+        (name = "instances", description = "Agents that keep what belongs together apart."),
         (name = "tasks", description = "Ask an agent for a skill, and watch it work."),
         (name = "tenants", description = "Who is kept apart from whom; for the owner of the host."),
         (name = "keys", description = "Tokens for people and programs, and what each may do."),
+        (name = "trust", description = "Whose signatures releases need, and who has signed them."),
         (name = "audit", description = "What was decided, in a chain that shows when it was altered."),
         (name = "feed", description = "Everything that changed, numbered."),
         (name = "host", description = "Health and metrics."),
@@ -44,16 +47,43 @@ pub(crate) fn routes() -> OpenApiRouter<Doors> {
     OpenApiRouter::with_openapi(Api::openapi())
         .routes(routes!(rest::agents::list))
         .routes(routes!(rest::agents::get))
-        .routes(routes!(rest::agents::versions))
         .routes(routes!(rest::agents::publish))
+        .routes(routes!(rest::registry::pull))
+        .routes(routes!(rest::registry::push))
+        .routes(routes!(rest::releases::list))
+        .routes(routes!(rest::releases::get, rest::releases::delete))
+        .routes(routes!(rest::releases::deprecate))
+        .routes(routes!(rest::releases::undeprecate))
+        .routes(routes!(rest::releases::yank))
+        .routes(routes!(rest::releases::unyank))
+        .routes(routes!(rest::releases::collect))
+        .routes(routes!(rest::channels::list))
+        .routes(routes!(rest::channels::set, rest::channels::remove))
+        .routes(routes!(rest::documents::get, rest::documents::put))
+        .routes(routes!(rest::documents::draft))
+        .routes(routes!(rest::approvals::diff))
+        .routes(routes!(rest::approvals::approve))
+        .routes(routes!(rest::approvals::reject))
+        .routes(routes!(rest::approvals::list))
         .routes(routes!(rest::deployments::list))
         .routes(routes!(rest::deployments::get))
-        .routes(routes!(rest::deployments::swap))
         .routes(routes!(rest::deployments::configure))
         .routes(routes!(rest::deployments::lift_quarantine))
+        .routes(routes!(rest::swaps::swap))
+        .routes(routes!(rest::swaps::list))
+        .routes(routes!(rest::swaps::get))
+        .routes(routes!(rest::swaps::events))
+        .routes(routes!(rest::swaps::canary))
+        .routes(routes!(rest::swaps::promote))
+        .routes(routes!(rest::swaps::rollback))
+        .routes(routes!(rest::swaps::abort))
+        .routes(routes!(rest::rehearsal::rehearse))
         .routes(routes!(rest::grants::grants, rest::grants::grant, rest::grants::change_grants))
         .routes(routes!(rest::grants::diff_grants))
         .routes(routes!(rest::grants::authority, rest::grants::explain))
+        .routes(routes!(rest::instances::list, rest::instances::start))
+        .routes(routes!(rest::instances::get))
+        .routes(routes!(rest::instances::stop))
         .routes(routes!(rest::tasks::create, rest::tasks::list))
         .routes(routes!(rest::tasks::get))
         .routes(routes!(rest::tasks::cancel))
@@ -69,6 +99,8 @@ pub(crate) fn routes() -> OpenApiRouter<Doors> {
         .routes(routes!(rest::keys::get))
         .routes(routes!(rest::keys::revoke))
         .routes(routes!(rest::keys::whoami))
+        .routes(routes!(rest::trust::trust, rest::trust::change_trust))
+        .routes(routes!(rest::trust::signatures, rest::trust::sign))
         .routes(routes!(rest::audit::list))
         .routes(routes!(rest::audit::head))
         .routes(routes!(rest::audit::journal))

@@ -2,17 +2,32 @@
 
 mod audit;
 mod grant;
+mod host;
+mod instances;
+mod kept;
+mod publish;
+mod registry;
+mod release;
+mod releases;
+mod swap;
+mod trust;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use troupe_core::limits;
-use troupe_runtime::JournalLimits;
 
 pub(crate) use audit::{Audit, AuditOf, AuditVerb};
 pub(crate) use grant::{Explained, Grant, GrantVerb};
+pub(crate) use host::{ActsWith, Dev, Listen, Serve};
+pub(crate) use instances::{Instances, InstancesVerb, Listed};
+pub(crate) use kept::Kept;
+pub(crate) use publish::{Build, Publish};
+pub(crate) use registry::{Pull, Push};
+pub(crate) use release::{Approved, Release, ReleaseVerb};
+pub(crate) use releases::{Channels, ChannelsVerb, Releases, ReleasesVerb};
+pub(crate) use swap::{Canary, Decide, Swap, Swaps};
+pub(crate) use trust::{Keygen, Sign, Trust, TrustVerb};
 
 /// A host for agents packaged as WebAssembly components.
 #[derive(Debug, Parser)]
@@ -64,11 +79,57 @@ pub(crate) enum Command {
   troupe build plugins/aws
   troupe build plugins/aws --output aws.tar")]
     Build(Build),
-    /// Publish an agent's directory or archive to a host.
+    /// Sign an agent's directory or archive and publish it to a host.
     #[command(after_help = "Examples:
   troupe publish plugins/aws
-  troupe publish aws.tar")]
+  troupe publish aws.tar                      with the signatures that are in it
+  troupe publish aws.tar --key ci.key         and one more
+  troupe publish plugins/aws --channel beta   aws@beta names it from then on
+
+What is not signed is signed with the key of the data directory, where there is one.")]
     Publish(Publish),
+    /// Fetch a release from an OCI registry and publish it.
+    #[command(after_help = "Examples:
+  troupe pull registry.example.com/agents/aws:1.2.0
+  troupe pull registry.example.com/agents/aws@sha256:2d71...
+  troupe pull aws@stable      the release that the channel's document in the host's --registry names
+
+The host connects, with the credentials that `docker login` or `skopeo login` has left for its user.")]
+    Pull(Pull),
+    /// Send a published release to an OCI registry, or say there which one a channel names.
+    #[command(after_help = "Examples:
+  troupe push aws@1.2.0                                          to the host's --registry
+  troupe push aws@1.2.0 registry.example.com/agents/aws:1.2.0
+  troupe push aws@stable                                         the release and the channel's document
+  troupe push aws@stable --expires 7d --key ci.key
+
+What is there already is not sent again; a tag that names another image is not moved. A channel's
+document says which release it names here, and is signed, numbered and good for a time; sent again
+it has a higher number and a new time. Hosts with the same --registry go by it.")]
+    Push(Push),
+    /// Make a key to sign releases with.
+    #[command(after_help = "Examples:
+  troupe keygen --out ci.key                  writes ci.key and ci.key.pub")]
+    Keygen(Keygen),
+    /// Sign the release in an archive, one that is published, or the document of a channel.
+    #[command(after_help = "Examples:
+  troupe sign aws.tar --key ci.key
+  troupe sign aws@1.2.0 --key security.key
+  troupe sign aws@stable --key security.key
+  troupe sign aws.tar --payload > payload.json
+  cosign sign-blob --key cosign.key payload.json > payload.sig
+  troupe sign aws.tar --signature payload.sig
+
+Private keys are PKCS#8 PEM: Ed25519, or ECDSA on P-256. Encrypted ones, such as cosign's, sign
+what `--payload` prints.")]
+    Sign(Sign),
+    /// See and say whose signatures releases need.
+    #[command(after_help = "Examples:
+  troupe trust
+  troupe trust add ci.key.pub --name ci --for 'aws*'
+  troupe trust rule 'aws*' --keys ci,security --threshold 2
+  troupe trust revoke ci                      what serves goes on; nothing new serves by it")]
+    Trust(Trust),
     /// Ask an agent for a skill and wait for the answer.
     #[command(after_help = "Examples:
   troupe run aws inventory --input '{\"regions\":[\"us-east-1\"]}'
@@ -78,12 +139,28 @@ pub(crate) enum Command {
 
 Exit status: 0 completed, 1 failed, 130 interrupted (the task is cancelled).")]
     Run(Run),
-    /// List agents, or show one with its skills and versions.
+    /// List or search agents, or show one with its skills and versions.
     #[command(after_help = "Examples:
   troupe agents
+  troupe agents --search \"s3 buckets\"
   troupe agents aws
   troupe agents aws --lift    ends the quarantine of an agent that trapped again and again")]
     Agents(Agents),
+    /// List an agent's releases; deprecate, yank or delete one, or collect what none needs.
+    #[command(after_help = "Examples:
+  troupe releases aws
+  troupe releases deprecate aws@1.2.0 --message \"use 1.3.0\"
+  troupe releases yank aws@1.2.0      nothing begins to use it, what serves goes on
+  troupe releases delete aws@1.1.0    refused while anything needs it
+  troupe releases gc --dry-run")]
+    Releases(Releases),
+    /// List an agent's channels, move one, or remove one.
+    #[command(after_help = "Examples:
+  troupe channels aws
+  troupe channels aws set stable 1.3.0
+  troupe channels aws set stable 1.2.0 --downgrade
+  troupe channels aws remove beta")]
+    Channels(Channels),
     /// List tasks; show one, cancel it, or forget what it did.
     #[command(after_help = "Examples:
   troupe tasks
@@ -92,6 +169,14 @@ Exit status: 0 completed, 1 failed, 130 interrupted (the task is cancelled).")]
   troupe tasks 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b --cancel
   troupe tasks 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b --redact")]
     Tasks(Tasks),
+    /// List instances of agents, show one, start one, or stop one.
+    #[command(after_help = "Examples:
+  troupe instances
+  troupe instances start chat --name anna        the same name gives the same instance
+  troupe run chat say --instance 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b --input '{\"text\":\"hello\"}'
+  troupe instances show 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b
+  troupe instances stop 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b")]
+    Instances(Instances),
     /// Repeat a task from its journal, with no effect, and say whether it does the same.
     #[command(after_help = "Examples:
   troupe replay 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b
@@ -100,11 +185,49 @@ Exit status: 0 completed, 1 failed, 130 interrupted (the task is cancelled).")]
 
 Exit status: 0 identical, 1 different.")]
     Replay(Replay),
-    /// Make a published release serve.
+    /// Try a release on what its agent was asked lately, with no effect, and say what differs.
+    #[command(after_help = "Examples:
+  troupe rehearse aws@1.3.0
+  troupe rehearse aws@1.3.0 --last 2000 --skill inventory
+  troupe --json rehearse aws@1.3.0
+
+Exit status: 0 nothing differs, 1 failed, 3 something differs, 4 nothing was rehearsed.")]
+    Rehearse(Rehearse),
+    /// Make a published release serve, at once or by steps.
     #[command(after_help = "Examples:
   troupe swap aws@1.2.0
-  troupe swap aws@1.2.0 --epoch 7    only if nothing changed since epoch 7")]
+  troupe swap aws@stable             the release that the channel names now, by the host's --registry
+  troupe swap aws@1.2.0 --epoch 7    only if nothing changed since epoch 7
+  troupe swap aws@1.2.0 --rehearse --canary 5,25,50 --watch 60s
+
+By steps it is followed to where it is decided; Ctrl-C leaves it going.
+Exit status: 0 the release serves, 1 it does not, 130 interrupted (the swap goes on).")]
     Swap(Swap),
+    /// Give the release that is tried a greater share of the calls, by hand.
+    #[command(after_help = "Examples:
+  troupe canary aws 40")]
+    Canary(Canary),
+    /// Let the release that is tried serve, or end its watch.
+    #[command(after_help = "Examples:
+  troupe promote aws")]
+    Promote(Decide),
+    /// Go back to the release that served before.
+    #[command(after_help = "Examples:
+  troupe rollback aws")]
+    Rollback(Decide),
+    /// List an agent's swaps; show one, follow it, or end it.
+    #[command(after_help = "Examples:
+  troupe swaps aws
+  troupe swaps aws 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b --follow
+  troupe swaps aws 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b --abort")]
+    Swaps(Swaps),
+    /// See what of a release waits for approval, and approve of it or reject it.
+    #[command(after_help = "Examples:
+  troupe release pending
+  troupe release diff aws@1.3.0
+  troupe release approve aws@1.3.0
+  troupe release reject aws@1.3.0 --reason 'why does it send mail?'")]
+    Release(Release),
     /// List tenants, make one, disable or enable one; for the owner of the host.
     #[command(after_help = "Examples:
   troupe tenants
@@ -148,93 +271,6 @@ impl Command {
     }
 }
 
-/// Where a host listens.
-#[derive(Debug, ClapArgs)]
-pub(crate) struct Listen {
-    /// The address to listen on; port 0 lets the system choose.
-    #[arg(long, default_value = "127.0.0.1:7070", value_name = "ADDRESS")]
-    pub(crate) listen: SocketAddr,
-
-    /// A further name under which clients may address the host.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) host_name: Vec<String>,
-}
-
-/// What a host acts with.
-#[derive(Debug, ClapArgs)]
-pub(crate) struct ActsWith {
-    /// The document of credentials and secrets; credentials.toml in the data directory when
-    /// absent.
-    #[arg(long, env = "TROUPE_CREDENTIALS", value_name = "FILE")]
-    pub(crate) credentials: Option<PathBuf>,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct Dev {
-    /// A directory of agents, or of one.
-    #[arg(default_value = "plugins", value_name = "DIR")]
-    pub(crate) dir: PathBuf,
-
-    #[command(flatten)]
-    pub(crate) listen: Listen,
-
-    #[command(flatten)]
-    pub(crate) acts_with: ActsWith,
-
-    #[command(flatten)]
-    pub(crate) journals: Journals,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct Serve {
-    #[command(flatten)]
-    pub(crate) listen: Listen,
-
-    #[command(flatten)]
-    pub(crate) acts_with: ActsWith,
-
-    #[command(flatten)]
-    pub(crate) journals: Journals,
-}
-
-/// How long a host keeps journals.
-#[derive(Debug, ClapArgs)]
-pub(crate) struct Journals {
-    /// Days after the end of its task for which a journal is kept.
-    #[arg(long, env = "TROUPE_JOURNAL_DAYS", default_value_t = limits::JOURNAL_DAYS_DEFAULT, value_name = "DAYS")]
-    pub(crate) journal_days: u32,
-
-    /// What the journals of one tenant may take together, in bytes.
-    #[arg(long, env = "TROUPE_JOURNAL_BYTES", default_value_t = limits::JOURNAL_TENANT_BYTES_DEFAULT, value_name = "BYTES")]
-    pub(crate) journal_bytes: u64,
-}
-
-impl Journals {
-    /// The same, as the runtime takes it.
-    pub(crate) fn limits(&self) -> JournalLimits {
-        let time = Duration::from_secs(u64::from(self.journal_days) * 24 * 60 * 60);
-        JournalLimits { time, tenant_bytes: self.journal_bytes }
-    }
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct Build {
-    /// The agent's directory: the one with its agent.toml.
-    #[arg(default_value = ".", value_name = "DIR")]
-    pub(crate) dir: PathBuf,
-
-    /// Where to write the archive; NAME-VERSION.tar in the build directory when absent.
-    #[arg(long, short, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct Publish {
-    /// An agent's directory, or an archive that `troupe build` wrote.
-    #[arg(default_value = ".", value_name = "DIR|FILE")]
-    pub(crate) source: PathBuf,
-}
-
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Run {
     /// The agent.
@@ -246,6 +282,10 @@ pub(crate) struct Run {
     /// The input: JSON, `@FILE`, or `-` for standard input.
     #[arg(long, short, default_value = "{}", value_name = "JSON")]
     pub(crate) input: String,
+
+    /// The instance that it is for, by its id.
+    #[arg(long, value_name = "ID")]
+    pub(crate) instance: Option<String>,
 
     /// How long the task may run, in seconds; the agent's own limit when absent.
     #[arg(long, value_name = "SECONDS")]
@@ -260,6 +300,10 @@ pub(crate) struct Run {
     #[arg(long, value_name = "KEY")]
     pub(crate) idempotency_key: Option<String>,
 
+    /// Tasks of one affinity run on one release while another is tried; who asks when absent.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) affinity: Option<String>,
+
     /// Print the accepted task and return without waiting for it.
     #[arg(long)]
     pub(crate) detach: bool,
@@ -269,6 +313,10 @@ pub(crate) struct Run {
 pub(crate) struct Agents {
     /// The agent to show.
     pub(crate) agent: Option<String>,
+
+    /// Only those in whose name, summary, goals or skills each of these words occurs, best first.
+    #[arg(long, conflicts_with = "agent", value_name = "WORDS")]
+    pub(crate) search: Option<String>,
 
     /// End the agent's quarantine.
     #[arg(long, requires = "agent")]
@@ -300,6 +348,10 @@ pub(crate) struct Tasks {
     #[arg(long, conflicts_with = "task", value_name = "STATUS")]
     pub(crate) status: Option<String>,
 
+    /// Only those for this instance.
+    #[arg(long, conflicts_with = "task", value_name = "ID")]
+    pub(crate) instance: Option<String>,
+
     /// How many.
     #[arg(long, conflicts_with = "task", default_value_t = 20, value_name = "N")]
     pub(crate) limit: u32,
@@ -316,13 +368,21 @@ pub(crate) struct Replay {
 }
 
 #[derive(Debug, ClapArgs)]
-pub(crate) struct Swap {
+pub(crate) struct Rehearse {
     /// The release, as AGENT@VERSION.
     pub(crate) release: String,
 
-    /// Change nothing if the deployment's epoch is another.
-    #[arg(long, value_name = "N")]
-    pub(crate) epoch: Option<u64>,
+    /// How many of the newest recorded invocations to try it on.
+    #[arg(long, default_value_t = limits::REHEARSAL_LAST_DEFAULT, value_name = "N")]
+    pub(crate) last: u32,
+
+    /// Only those of this skill.
+    #[arg(long, value_name = "SKILL")]
+    pub(crate) skill: Option<String>,
+
+    /// How long it may take, in seconds; ten minutes when absent and at most.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) timeout: Option<u64>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -368,8 +428,8 @@ pub(crate) enum KeysCommand {
         #[arg(long)]
         name: String,
 
-        /// What its holder may do, separated by commas: read, run, operate, audit, admin,
-        /// metrics, machine.
+        /// What its holder may do, separated by commas: read, run, operate, approve,
+        /// audit, admin, metrics, machine.
         #[arg(long, value_delimiter = ',', required = true, value_name = "SCOPES")]
         scopes: Vec<String>,
 

@@ -86,20 +86,50 @@ impl Client {
         self.document(self.request(Method::POST, path).json(body)).await
     }
 
+    /// Puts a document and gets what there then is.
+    pub(crate) async fn put<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T> {
+        self.document(self.request(Method::PUT, path).json(body)).await
+    }
+
+    /// Deletes what is at a path and gets what it was.
+    pub(crate) async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        self.document(self.request(Method::DELETE, path)).await
+    }
+
     /// Changes what is at a path and gets what it then is.
     pub(crate) async fn patch<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T> {
         self.document(self.request(Method::PATCH, path).json(body)).await
     }
 
-    /// Posts bytes and gets a document.
-    pub(crate) async fn post_bytes<T: DeserializeOwned>(&self, path: &str, kind: &str, body: Vec<u8>) -> Result<T> {
-        let request = self.request(Method::POST, path).header(reqwest::header::CONTENT_TYPE, kind).body(body);
-        self.document(request).await
+    /// Posts bytes with a query and gets a document.
+    pub(crate) async fn post_bytes<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &impl Serialize,
+        kind: &str,
+        body: Vec<u8>,
+    ) -> Result<T> {
+        let request = self.request(Method::POST, path).query(query);
+        self.document(request.header(reqwest::header::CONTENT_TYPE, kind).body(body)).await
     }
 
     /// Follows a stream of events.
     pub(crate) async fn events(&self, path: &str) -> Result<impl futures::Stream<Item = Result<Event>> + use<>> {
-        let response = self.send(self.request(Method::GET, path)).await?;
+        self.stream(self.request(Method::GET, path)).await
+    }
+
+    /// Posts a document and follows the events that come of it.
+    pub(crate) async fn post_events<T: Serialize>(
+        &self,
+        path: &str,
+        body: &T,
+    ) -> Result<impl futures::Stream<Item = Result<Event>> + use<T>> {
+        let request = self.request(Method::POST, path).header(reqwest::header::ACCEPT, "text/event-stream");
+        self.stream(request.json(body)).await
+    }
+
+    async fn stream(&self, request: RequestBuilder) -> Result<impl futures::Stream<Item = Result<Event>> + use<>> {
+        let response = self.send(request).await?;
         let reader = EventReader::default();
         let pieces = response.bytes_stream();
         Ok(pieces

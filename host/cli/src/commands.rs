@@ -3,16 +3,25 @@
 mod agents;
 mod audit;
 mod build;
+mod channels;
 mod dev;
+mod documents;
 mod grant;
+mod instances;
 mod keys;
 mod publish;
+mod registry;
+mod rehearse;
+mod release;
+mod releases;
 mod replay;
 mod run;
 mod serve;
+mod sign;
 mod swap;
 mod tasks;
 mod tenants;
+mod trust;
 mod wit;
 
 use std::process::ExitCode;
@@ -30,11 +39,25 @@ pub(crate) async fn run(args: Args) -> ExitCode {
         Command::Serve(command) => serve::run(&args, command).await,
         Command::Build(command) => build::run(&args, command).await,
         Command::Publish(command) => publish::run(&args, command).await,
+        Command::Pull(command) => registry::pull(&args, command).await,
+        Command::Push(command) => registry::push(&args, command).await,
+        Command::Keygen(command) => sign::keygen(&args, command),
+        Command::Sign(command) => sign::run(&args, command).await,
+        Command::Trust(command) => trust::run(&args, command).await,
         Command::Run(command) => run::run(&args, command).await,
         Command::Agents(command) => agents::run(&args, command).await,
+        Command::Releases(command) => releases::run(&args, command).await,
+        Command::Channels(command) => channels::run(&args, command).await,
         Command::Tasks(command) => tasks::run(&args, command).await,
+        Command::Instances(command) => instances::run(&args, command).await,
         Command::Replay(command) => replay::run(&args, command).await,
+        Command::Rehearse(command) => rehearse::run(&args, command).await,
         Command::Swap(command) => swap::run(&args, command).await,
+        Command::Canary(command) => swap::canary(&args, command).await,
+        Command::Promote(command) => swap::promote(&args, command).await,
+        Command::Rollback(command) => swap::rollback(&args, command).await,
+        Command::Swaps(command) => swap::swaps(&args, command).await,
+        Command::Release(command) => release::run(&args, command).await,
         Command::Tenants(command) => tenants::run(&args, command).await,
         Command::Keys(command) => keys::run(&args, command).await,
         Command::Grant(command) => grant::run(&args, command).await,

@@ -1,4 +1,4 @@
-//! The data directory: one host at a time, by a lock; its token and its cache key.
+//! The data directory: one host at a time, by a lock; its token, its signing key and its cache key.
 //!
 //! The attack: another user of the machine reads the token, or puts code into the cache.
 //! The rule: the directory is its owner's alone, whoever made it, and so are its secrets.
@@ -9,13 +9,16 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt 
 use std::path::{Path, PathBuf};
 
 use troupe_core::{Code, Entropy, Error, Result};
+use troupe_package::SigningKey;
 use troupe_sandbox::CacheKey;
+
+use crate::signing;
 
 /// Bytes of a secret; in hex twice as many digits.
 const SECRET_BYTES: usize = 32;
 
 /// What a directory holds from an earlier start that others must not read.
-const PRIVATE: [&str; 5] = ["token", "cache.key", "troupe.db", "troupe.db-wal", "troupe.db-shm"];
+const PRIVATE: [&str; 6] = ["token", "cache.key", signing::OWN, "troupe.db", "troupe.db-wal", "troupe.db-shm"];
 
 /// A data directory that this process holds.
 #[derive(Debug)]
@@ -94,6 +97,13 @@ impl DataDir {
     pub(crate) fn cache_key(&self, entropy: &dyn Entropy) -> Result<CacheKey> {
         let bytes = self.secret("cache.key", entropy, |secret| secret.to_vec())?;
         Ok(CacheKey(bytes.try_into().map_err(|_| damaged("cache.key"))?))
+    }
+
+    /// The key by which whoever owns this directory signs releases, made at the first start.
+    pub(crate) fn signing_key(&self, entropy: &dyn Entropy) -> Result<SigningKey> {
+        let bytes = self.secret(signing::OWN, entropy, |seed| SigningKey::pem_of_seed(seed).into_bytes())?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| damaged(signing::OWN))?;
+        SigningKey::from_pem(text).map_err(|error| damaged(signing::OWN).with_cause(error))
     }
 
     /// Reads a secret, or makes it: 256 random bits in a file of its owner's alone.

@@ -5,32 +5,38 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use semver::Version;
 use serde_json::json;
 use troupe_api::{Doors, Server, Stopper, Tokens, install_metrics, router};
-use troupe_core::{Caller, Error, Result, SystemClock, SystemEntropy, TenantId, limits};
-use troupe_registry::Layout;
+use troupe_core::{Caller, Error, ReleaseRef, Result, SystemClock, SystemEntropy, TenantId, limits};
+use troupe_package::SigningKey;
+use troupe_registry::{ImageName, Layout};
 use troupe_runtime::admission::ChildAdmission;
-use troupe_runtime::{Drain, GrantPolicy, Runtime, RuntimeConfig};
+use troupe_runtime::{Drain, GrantPolicy, Runtime, RuntimeConfig, SignaturePolicy};
 use troupe_sandbox::{Directories, Sandbox, SandboxConfig};
 use troupe_store::Store;
 
 use crate::ADMISSION_COMMAND;
-use crate::args::{ActsWith, Journals, Listen};
+use crate::args::{ActsWith, Kept, Listen};
 use crate::credentials;
 use crate::data_dir::DataDir;
 use crate::output::{note, tell};
 
 /// How a host differs between `dev` and `serve`.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Manner {
     pub(crate) grants: GrantPolicy,
     pub(crate) drain: Drain,
+    /// Where releases are fetched from that are not published here.
+    pub(crate) registry: Option<String>,
+    pub(crate) signatures: SignaturePolicy,
 }
 
 /// A host that listens and works; its doors open with [`Host::open`].
 pub(crate) struct Host {
     pub(crate) runtime: Runtime,
     pub(crate) owner: Caller,
+    pub(crate) key: Arc<SigningKey>,
     server: Server,
     doors: Doors,
     _data_dir: DataDir,
@@ -54,7 +60,7 @@ impl Host {
         data_dir: &Path,
         listen: &Listen,
         acts_with: &ActsWith,
-        journals: &Journals,
+        kept: &Kept,
         manner: Manner,
     ) -> Result<Self> {
         let server = Server::bind(listen.listen).await?;
@@ -64,12 +70,16 @@ impl Host {
                 server.address()
             ));
         }
+        if let Some(prefix) = &manner.registry {
+            check_registry(prefix)?;
+        }
         let data_dir = DataDir::take(data_dir)?;
         let entropy = Arc::new(SystemEntropy);
         let clock = Arc::new(SystemClock);
         let document = credentials::document(acts_with.credentials.as_deref(), &data_dir.join(""))?;
         let egress = credentials::egress(server.address(), document, clock.clone())?;
         let token = data_dir.token(&*entropy)?;
+        let key = Arc::new(data_dir.signing_key(&*entropy)?);
         let store = Store::open(&data_dir.join("troupe.db"), clock.clone()).await?;
         let layout = Layout::open(&data_dir.join("releases"))?;
         let cache = (data_dir.join("compiled"), data_dir.cache_key(&*entropy)?);
@@ -87,7 +97,11 @@ impl Host {
             entropy,
             grants: manner.grants,
             drain: manner.drain,
-            journals: journals.limits(),
+            journals: kept.journals.limits(),
+            releases: kept.releases(),
+            registry: manner.registry,
+            signatures: manner.signatures,
+            own_key: Some(key.public().clone()),
         })
         .await?;
         let owner = Caller::owner(TenantId::default());
@@ -100,7 +114,7 @@ impl Host {
             hosts: hosts.into(),
             metrics: install_metrics()?,
         };
-        Ok(Self { runtime, owner, server, doors, _data_dir: data_dir })
+        Ok(Self { runtime, owner, key, server, doors, _data_dir: data_dir })
     }
 
     /// Where the host can be reached from this machine.
@@ -117,7 +131,9 @@ impl Host {
     /// Opens the doors.
     pub(crate) fn open(self) -> Open {
         let stopper = self.server.stopper();
-        let serving = tokio::spawn(self.server.serve(router(self.doors), limits::SHUTDOWN_TIME_MAX));
+        // Streams last as long as what they tell of, and end after that.
+        let most = limits::SHUTDOWN_TIME_MAX + limits::STREAMS_END_TIME_MAX + limits::ANSWERS_END_TIME_MAX;
+        let serving = tokio::spawn(self.server.serve(router(self.doors), most));
         Open { runtime: self.runtime, stopper, serving, _data_dir: self._data_dir }
     }
 }
@@ -125,10 +141,19 @@ impl Host {
 impl Open {
     /// Closes the doors and stops, letting what runs end within `grace`.
     pub(crate) async fn close(self, grace: Duration) {
+        let began = tokio::time::Instant::now();
         self.stopper.stop();
         self.runtime.stop(grace).await;
-        let _ = tokio::time::timeout(grace, self.serving).await;
+        // What a stream said last is still on its way.
+        let left = grace.saturating_sub(began.elapsed()).max(limits::ANSWERS_END_TIME_MAX);
+        let _ = tokio::time::timeout(left, self.serving).await;
     }
+}
+
+/// Checks that releases can have their places under a prefix.
+fn check_registry(prefix: &str) -> Result<()> {
+    let any = ReleaseRef { agent: "agent".parse()?, version: Version::new(0, 0, 0) };
+    ImageName::of_release(prefix, &any).map(drop).map_err(|error| error.context("`--registry`"))
 }
 
 /// Tells that the host stops.

@@ -106,7 +106,7 @@ fn cell(value: &Value) -> String {
 }
 
 /// Text that an agent wrote, so that it does not steer the terminal.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.chars().flat_map(|c| if c.is_control() { c.escape_unicode().collect() } else { vec![c] }).collect()
 }
 

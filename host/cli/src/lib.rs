@@ -2,8 +2,8 @@
 //!
 //! *Holds:* arguments, commands, the client of the REST API, composition of a host,
 //! building agents, what a person reads on a terminal.
-//! *Never holds:* rules of the runtime: every command but `build`, `wit`, `dev` and
-//! `serve` is a client of the API.
+//! *Never holds:* rules of the runtime: every command but `build`, `wit`, `keygen`, `dev`
+//! and `serve` is a client of the API.
 //! *Start at:* `args.rs` for the commands, `host.rs` for how a host is put together.
 //! *Tested by:* `tests/suites/cli/`.
 
@@ -17,6 +17,8 @@ mod events;
 mod host;
 mod human;
 mod output;
+mod signing;
+mod time;
 
 use std::process::ExitCode;
 
@@ -31,6 +33,7 @@ pub fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == ADMISSION_COMMAND) {
         return troupe_runtime::admission::child_main();
     }
+    troupe_egress::install_tls();
     let args = args::Args::parse();
     output::start_log(args.command.is_host());
     // Guests that compute have as many turns as there are cores; with as many threads again,

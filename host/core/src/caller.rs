@@ -3,14 +3,15 @@
 //!
 //! | scope     | what its holder may do |
 //! |-----------|------------------------|
-//! | `read`    | see agents, deployments, tasks, their journals and the feed |
-//! | `run`     | create and cancel tasks; with `read`, replay them |
-//! | `operate` | publish releases, swap, configure, grant, lift a quarantine, redact tasks |
+//! | `read`    | see agents, deployments, instances, tasks, their journals and the feed |
+//! | `run`     | create and cancel tasks, start and stop instances; with `read`, replay tasks |
+//! | `operate` | publish releases and change them, swap, configure, grant, lift a quarantine, redact tasks |
+//! | `approve` | approve of releases that widen something, or reject them |
 //! | `audit`   | see the audit of its own tenant |
-//! | `admin`   | give, see and revoke keys of its own tenant |
+//! | `admin`   | give, see and revoke keys of its own tenant; say whose signatures its releases need |
 //! | `metrics` | see the host's metrics, which tell of every tenant |
 //! | `machine` | grant, where it may `operate`, what leads into the host's machine and network |
-//! | `owner`   | make and disable tenants; do what `audit` and `admin` may in any tenant |
+//! | `owner`   | make and disable tenants, collect; do what `audit` and `admin` may in any tenant |
 //!
 //! All of it holds within the caller's own tenant, but for the last three. Scopes do not
 //! imply one another. Nobody gives a key a scope that it does not hold itself, so `metrics`
@@ -27,15 +28,18 @@ use crate::{Code, Error, Result, TenantId};
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Scope {
-    /// See agents, deployments, tasks and the feed.
+    /// See agents, deployments, instances, tasks and the feed.
     Read,
-    /// Create and cancel tasks; with [`Scope::Read`], replay them.
+    /// Create and cancel tasks, start and stop instances; with [`Scope::Read`], replay tasks.
     Run,
     /// Publish releases, configure and swap deployments, redact tasks.
     Operate,
+    /// Approve of releases, or reject them. Not part of [`Scope::Operate`], so that who publishes
+    /// and swaps does not have to be who says that a release may do more than the one before.
+    Approve,
     /// See the audit of one's own tenant.
     Audit,
-    /// Manage the keys of one's own tenant.
+    /// Manage the keys of one's own tenant, and say whose signatures its releases need.
     Admin,
     /// See the host's metrics.
     Metrics,
@@ -47,8 +51,17 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope, from least to most powerful.
-    pub const ALL: [Self; 8] =
-        [Self::Read, Self::Run, Self::Operate, Self::Audit, Self::Admin, Self::Metrics, Self::Machine, Self::Owner];
+    pub const ALL: [Self; 9] = [
+        Self::Read,
+        Self::Run,
+        Self::Operate,
+        Self::Approve,
+        Self::Audit,
+        Self::Admin,
+        Self::Metrics,
+        Self::Machine,
+        Self::Owner,
+    ];
 
     /// The word used in documents and messages.
     pub const fn as_str(self) -> &'static str {
@@ -56,6 +69,7 @@ impl Scope {
             Self::Read => "read",
             Self::Run => "run",
             Self::Operate => "operate",
+            Self::Approve => "approve",
             Self::Audit => "audit",
             Self::Admin => "admin",
             Self::Metrics => "metrics",
@@ -82,9 +96,12 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// The name of whoever shows the token of the data directory.
+    pub const OWNER: &str = "owner";
+
     /// Returns the caller that owns a data directory: every scope.
     pub fn owner(tenant: TenantId) -> Self {
-        Self { tenant, principal: "owner".to_owned(), scopes: Scope::ALL.to_vec() }
+        Self { tenant, principal: Self::OWNER.to_owned(), scopes: Scope::ALL.to_vec() }
     }
 
     /// Checks that the caller holds `scope`; this is the one authorisation of callers.

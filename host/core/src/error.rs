@@ -97,12 +97,26 @@ codes! {
     AgentQuarantined = "agent.quarantined", Unavailable;
     /// The agent has no such release.
     ReleaseNotFound = "release.not_found", NotFound;
+    /// The release was yanked, and nobody swaps to it any more.
+    ReleaseYanked = "release.yanked", Conflict;
+    /// The release is needed, so it cannot be deleted.
+    ReleaseInUse = "release.in_use", Conflict;
+    /// The agent has no such channel.
+    ChannelNotFound = "channel.not_found", NotFound;
+    /// The agent has as many channels as it may have.
+    LimitChannels = "limit.channels", Conflict;
     /// The agent is not deployed.
     DeploymentNotFound = "deployment.not_found", NotFound;
     /// The serving release has no such skill.
     SkillNotFound = "skill.not_found", NotFound;
     /// The tenant has no such task.
     TaskNotFound = "task.not_found", NotFound;
+    /// The tenant has no such instance of the agent.
+    InstanceNotFound = "instance.not_found", NotFound;
+    /// The instance was stopped and takes no more tasks.
+    InstanceStopped = "instance.stopped", Conflict;
+    /// The tenant has as many instances as it may have.
+    LimitInstances = "limit.instances", Conflict;
     /// There is no such tenant.
     TenantNotFound = "tenant.not_found", NotFound;
     /// There is a tenant of this name.
@@ -113,6 +127,10 @@ codes! {
     KeyNotFound = "key.not_found", NotFound;
     /// The tenant has as many keys as it may have.
     LimitKeys = "limit.keys", Conflict;
+    /// The tenant knows no such key to verify releases with, or has no such rule.
+    TrustNotFound = "trust.not_found", NotFound;
+    /// Whom the tenant trusts has changed since the caller looked, or the key is known already.
+    TrustConflict = "trust.conflict", Conflict;
     /// The manifest asks for no such line, or the operator grants none.
     GrantNotFound = "grant.not_found", NotFound;
     /// There is nothing at this path.
@@ -139,20 +157,46 @@ codes! {
     ArtifactSize = "artifact.size", TooLarge;
     /// The bytes are not those the digest names.
     ArtifactDigest = "artifact.digest", Unacceptable;
+    /// A release lacks the signatures that its tenant wants, or one is of something else.
+    ArtifactSignature = "artifact.signature", Unacceptable;
     /// An archive holds something else than the regular files a release consists of.
     ArtifactPath = "artifact.path", Unacceptable;
     /// The same version exists with other bytes.
     ArtifactImmutable = "artifact.immutable", Conflict;
+    /// The version is lower than the one that its channel names.
+    ArtifactDowngrade = "artifact.downgrade", Conflict;
+    /// The agent's name is easily taken for that of another.
+    ArtifactName = "artifact.name", Conflict;
     /// Checking or compiling took more time or memory than allowed.
     ArtifactCompileLimit = "artifact.compile_limit", Unacceptable;
     /// The component did not start, or cannot describe itself.
     ArtifactInit = "artifact.init", Unacceptable;
     /// The component did not start and describe itself in time.
     ArtifactInitTimeout = "artifact.init_timeout", Unacceptable;
+    /// The release waits for somebody's approval of what it widens or says otherwise.
+    ReleasePendingApproval = "release.pending_approval", Conflict;
+    /// Somebody rejected the release.
+    ReleaseRejected = "release.rejected", Conflict;
+    /// The tenant has no such approval.
+    ApprovalNotFound = "approval.not_found", NotFound;
     /// The deployment changed since the caller looked.
     SwapConflict = "swap.conflict", Conflict;
     /// The release that served the call was retired before it ended.
     SwapDrained = "swap.drained", Unavailable;
+    /// The tenant has no such swap, or the agent none that could be meant.
+    SwapNotFound = "swap.not_found", NotFound;
+    /// A release does worse than the one before, or trapped while it was made ready.
+    SwapUnhealthy = "swap.unhealthy", Conflict;
+    /// A swap took longer than one of its steps may, or too few calls came to decide it.
+    SwapUndecided = "swap.undecided", Conflict;
+    /// The release cannot read the state that is there now.
+    SwapState = "swap.state", Conflict;
+    /// The agent takes no work for a moment, since its state is brought to another form.
+    SwapMigrating = "swap.migrating", Unavailable;
+    /// The release does not keep what the one that serves promises its callers.
+    SwapIncompatible = "swap.incompatible", Conflict;
+    /// What a swap is asked for this host does not do.
+    SwapUnsupported = "swap.unsupported", Invalid;
     /// The same idempotency key came with another request.
     ConflictIdempotency = "conflict.idempotency", Conflict;
     /// The task has ended and cannot be changed.
@@ -223,6 +267,14 @@ codes! {
     UnavailableUpstream = "unavailable.upstream", Unavailable;
     /// A destination failed again and again and is not asked for a while.
     UnavailableCircuit = "unavailable.circuit", Unavailable;
+    /// The registry has no such image.
+    RegistryNotFound = "registry.not_found", NotFound;
+    /// The registry does not let this host do that.
+    RegistryDenied = "registry.denied", Denied;
+    /// The registry cannot be reached, or broke off.
+    RegistryUnavailable = "registry.unavailable", Unavailable;
+    /// What a channel's document says is over, or older than what this host has seen.
+    RegistryStale = "registry.stale", Conflict;
     /// A replayed invocation did something else than the recorded one.
     ReplayDiverged = "replay.diverged", Conflict;
     /// A replayed invocation has come to the end of what is recorded.

@@ -15,6 +15,8 @@ mod machine;
 mod path;
 mod secrets;
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -31,7 +33,7 @@ pub use secrets::{SECRET_NAME, SecretGrant, is_secret_name, list as read_secret_
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Grants {
-    /// Durable keys of the deployment.
+    /// Durable keys of the deployment, and of its instances where it says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<StateGrant>,
     /// Services that may be called over HTTP. Ids may repeat: they are names for people.
@@ -49,22 +51,44 @@ pub struct Grants {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StateGrant {
-    /// Bytes of keys and values together, at most.
+    /// Bytes of keys and values together in one key space, at most.
     pub bytes: u64,
-    /// Keys, at most.
+    /// Keys in one key space, at most.
     pub keys: u64,
+    /// Whether each instance of the agent has a key space of its own, as large as the
+    /// deployment's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub instances: bool,
+}
+
+impl StateGrant {
+    fn intersect(self, other: Self) -> Self {
+        Self {
+            bytes: self.bytes.min(other.bytes),
+            keys: self.keys.min(other.keys),
+            instances: self.instances && other.instances,
+        }
+    }
+
+    const fn is_wider_than(self, other: Self) -> bool {
+        self.bytes > other.bytes || self.keys > other.keys || (self.instances && !other.instances)
+    }
+}
+
+impl fmt::Display for StateGrant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { bytes, keys, instances } = *self;
+        let each = if instances { ", and as much for each instance" } else { "" };
+        write!(f, "state: up to {} and {keys} keys{each}", crate::limits::bytes(bytes))
+    }
 }
 
 impl Grants {
     /// Returns what both `self` and `other` allow.
     #[must_use]
     pub fn intersect(&self, other: &Self) -> Self {
-        let state = self
-            .state
-            .zip(other.state)
-            .map(|(a, b)| StateGrant { bytes: a.bytes.min(b.bytes), keys: a.keys.min(b.keys) });
         Self {
-            state,
+            state: self.state.zip(other.state).map(|(one, two)| one.intersect(two)),
             http: algebra::intersect(&self.http, &other.http),
             secrets: secrets::intersect(&self.secrets, &other.secrets),
             files: files::intersect(&self.files, &other.files),
@@ -73,9 +97,7 @@ impl Grants {
 
     /// Whether `self` allows anything that `other` does not.
     pub fn is_wider_than(&self, other: &Self) -> bool {
-        let state_is_wider = self
-            .state
-            .is_some_and(|own| other.state.is_none_or(|other| own.bytes > other.bytes || own.keys > other.keys));
+        let state_is_wider = self.state.is_some_and(|own| other.state.is_none_or(|other| own.is_wider_than(other)));
         state_is_wider
             || !algebra::covers(&other.http, &self.http)
             || !secrets::covers(&other.secrets, &self.secrets)
@@ -84,9 +106,7 @@ impl Grants {
 
     /// Returns one line for each capability, as an operator reads it.
     pub fn lines(&self) -> Vec<String> {
-        let state = self
-            .state
-            .map(|state| format!("state: up to {} and {} keys", crate::limits::bytes(state.bytes), state.keys));
+        let state = self.state.map(|state| state.to_string());
         let http = self.http.iter().map(ToString::to_string);
         let secrets = self.secrets.iter().map(ToString::to_string);
         let files = self.files.iter().map(ToString::to_string);

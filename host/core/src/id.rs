@@ -62,8 +62,26 @@ id!(
     "no task has this id; a task id looks like `0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b`"
 );
 id!(
+    /// The id of an instance of an agent.
+    InstanceId,
+    InstanceNotFound,
+    "no instance has this id; an instance's id looks like `0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b`"
+);
+id!(
     /// The id of an API key. It is no secret.
     KeyId,
     KeyNotFound,
     "no key has this id; a key id looks like `0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b`"
+);
+id!(
+    /// The id of a swap.
+    SwapId,
+    SwapNotFound,
+    "no swap has this id; a swap id looks like `0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b`"
+);
+id!(
+    /// The id of an approval.
+    ApprovalId,
+    ApprovalNotFound,
+    "no approval has this id; an approval's id looks like `0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b`"
 );

@@ -2,11 +2,27 @@
 //!
 //! A manifest may ask for less than a maximum here, never for more.
 
+mod admission;
+mod approval;
 mod http;
+mod migration;
+mod registry;
+mod releases;
+mod stream;
+mod swap;
+mod trust;
 
 use std::time::Duration;
 
+pub use admission::*;
+pub use approval::*;
 pub use http::*;
+pub use migration::*;
+pub use registry::*;
+pub use releases::*;
+pub use stream::*;
+pub use swap::*;
+pub use trust::*;
 
 /// Largest component accepted. Python agents are about 18 MB, so there is room for
 /// twice that; it is held in memory up to three times while it is published.
@@ -28,14 +44,14 @@ pub const IMAGE_DOCUMENT_BYTES_MAX: usize = 64 * 1024;
 
 /// Largest archive of a release: its parts at their largest, and what tar adds.
 pub const ARCHIVE_BYTES_MAX: u64 = COMPONENT_BYTES_MAX
-    + (MANIFEST_DOCUMENT_BYTES_MAX + PROFILE_BYTES_MAX + 4 * IMAGE_DOCUMENT_BYTES_MAX + 64 * 1024) as u64;
+    + (MANIFEST_DOCUMENT_BYTES_MAX + PROFILE_BYTES_MAX + 6 * IMAGE_DOCUMENT_BYTES_MAX + 192 * 1024) as u64;
 
 /// Archives that are read and admitted at once, in bytes together: four of the largest, or
 /// hundreds of the usual ones. Each is held up to three times while it is taken apart.
 pub const PUBLISHES_BYTES_MAX: u64 = 4 * ARCHIVE_BYTES_MAX;
 
-/// Entries in the archive of a release. Ours have 7; tools that list directories add 2.
-pub const ARCHIVE_ENTRIES_MAX: usize = 16;
+/// Entries in the archive of a release: ours have 7, tools add 2 directories, signatures 2 and each its payload.
+pub const ARCHIVE_ENTRIES_MAX: usize = 11 + SIGNATURES_MAX;
 
 /// Longest summary and longest goal: one line of a table, twice over.
 pub const SUMMARY_CHARS_MAX: usize = 200;
@@ -226,11 +242,6 @@ pub const WAITS_PER_TENANT_MAX: usize = 128;
 /// that a host at its limit can still swap. Each takes milliseconds.
 pub const DESCRIBES_MAX: usize = 4;
 
-/// Time and memory that the child process which checks and compiles a component gets.
-pub const ADMISSION_TIME_MAX: Duration = Duration::from_secs(120);
-/// Address space of the admission child, beyond what the engine reserves.
-pub const ADMISSION_MEMORY_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
-
 /// What one invocation may log at once, and per second after that. A record takes one,
 /// and one more for each KiB that it holds: without that, the largest records would be a
 /// hundred megabytes.
@@ -260,11 +271,11 @@ pub const PARTIAL_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const STATE_KEY_BYTES_MAX: usize = 512;
 /// Largest state value. Values are rows of the database; larger things are artefacts.
 pub const STATE_VALUE_BYTES_MAX: usize = 1024 * 1024;
-/// State of one deployment when its manifest does not say otherwise.
+/// State of one key space when its manifest does not say otherwise.
 pub const STATE_BYTES_DEFAULT: u64 = 16 * 1024 * 1024;
-/// State of one deployment at most.
+/// State of one key space at most: of a deployment, or of an instance.
 pub const STATE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
-/// Keys of one deployment at most.
+/// Keys of one key space at most.
 pub const STATE_KEYS_MAX: u64 = 100_000;
 /// Keys that one `list-keys` returns at most.
 pub const STATE_LIST_MAX: u32 = 1_000;
@@ -275,8 +286,19 @@ pub const STATE_TTL_MAX: Duration = Duration::from_secs(10 * 365 * 86_400);
 /// Ended keys that are taken away in one commit. Other commits wait for it, so it takes
 /// milliseconds.
 pub const STATE_SWEEP_MAX: u32 = 500;
-/// How often ended keys are looked for. They are absent already; this frees the disk.
+/// How often ended keys are looked for, and stopped instances whose keys are to go. The
+/// former are absent already; this frees the disk.
 pub const STATE_SWEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// Instances of one tenant that are not stopped: one for each of the conversations that a
+/// large organisation has at a time. A program that starts one for each request is told early.
+pub const INSTANCES_MAX: u64 = 10_000;
+/// Stopped instances that are looked at in one commit, to remove what they kept. Together no
+/// more than [`STATE_SWEEP_MAX`] keys go.
+pub const INSTANCES_CLEARED_MAX: u32 = 64;
+/// What the keys that go in one such commit take together, at least one of them: what is freed is
+/// overwritten, and every other write waits.
+pub const INSTANCES_CLEARED_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Directories that one agent may ask for.
 pub const FILES_DIRECTORIES_MAX: usize = 16;
@@ -342,6 +364,11 @@ pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 pub const PAGE_DEFAULT: u32 = 50;
 /// See [`PAGE_DEFAULT`].
 pub const PAGE_MAX: u32 = 500;
+
+/// The rows that a page has for somebody who asked for so many.
+pub fn page(asked: Option<u32>) -> u32 {
+    asked.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX)
+}
 
 /// How long a swap waits for the release before the last to drain; what still runs on it
 /// then is ended with a retryable code.

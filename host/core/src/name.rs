@@ -1,10 +1,14 @@
 //! Names that people give: tenants, agents, skills, and a release of an agent.
 //!
-//! Tenant and agent names are 1 to 63 characters: lower-case ASCII letters, digits and
+//! Tenant, agent and channel names are 1 to 63 characters: lower-case ASCII letters, digits and
 //! single hyphens between them, beginning with a letter. They are safe in a path, a
-//! subject, an OCI repository name and a DNS label, and no two of them look alike.
+//! subject, an OCI repository name and a DNS label. No version begins with a letter, so what
+//! stands after the `@` of a release is a version or a channel and never both.
 //! A skill name is 1 to 64 characters: letters, digits, `_` and `-`, beginning with a
 //! letter (what tool names may be in the Model Context Protocol).
+//! An instance's name is 1 to 128 characters: ASCII letters, digits, `.`, `_`, `-`, `:` and
+//! `@`, beginning with a letter. Programs make it of what they call a user or a conversation,
+//! and no id begins with a letter, so neither is mistaken for the other.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,6 +19,7 @@ use crate::{Code, Error};
 
 const LABEL_LENGTH_MAX: usize = 63;
 const SKILL_LENGTH_MAX: usize = 64;
+const INSTANCE_LENGTH_MAX: usize = 128;
 
 fn is_label(text: &str) -> bool {
     text.len() <= LABEL_LENGTH_MAX
@@ -28,6 +33,12 @@ fn is_skill(text: &str) -> bool {
     text.len() <= SKILL_LENGTH_MAX
         && text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+}
+
+fn is_instance(text: &str) -> bool {
+    text.len() <= INSTANCE_LENGTH_MAX
+        && text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-:@".contains(&b))
 }
 
 macro_rules! name {
@@ -102,6 +113,12 @@ name!(
     is_skill,
     "a skill name is 1 to 64 letters, digits, `_` and `-`, beginning with a letter"
 );
+name!(
+    /// What whoever started an instance of an agent calls it.
+    InstanceName,
+    is_instance,
+    "an instance's name is 1 to 128 letters, digits, `.`, `_`, `-`, `:` and `@`, beginning with a letter"
+);
 
 name!(
     /// What people call an API key. Several may share it, as when one replaces another.
@@ -110,10 +127,24 @@ name!(
     "a key's name is 1 to 63 lower-case letters, digits and single hyphens, beginning with a letter"
 );
 
+name!(
+    /// A movable name for a release of an agent.
+    ChannelName,
+    is_label,
+    "a channel's name is 1 to 63 lower-case letters, digits and single hyphens, beginning with a letter"
+);
+
 impl Default for TenantId {
     /// The tenant of a host that has not been told of any other.
     fn default() -> Self {
         Self("default".to_owned())
+    }
+}
+
+impl ChannelName {
+    /// The channel that `troupe dev` publishes to.
+    pub fn dev() -> Self {
+        Self("dev".to_owned())
     }
 }
 
@@ -153,6 +184,17 @@ mod tests {
         }
         for bad in ["", "Aws", "2aws", "-a", "a-", "a--b", "a.b", "../x", "a b", "ä", "a\0", &"a".repeat(64)] {
             assert_eq!(bad.parse::<AgentName>().unwrap_err().code, Code::NameInvalid, "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_instance_is_named_as_programs_name_things_and_never_like_an_id() {
+        for good in ["a", "user:42", "U024BE7LH", "anna@example.com", "a.b_c-d", &"a".repeat(128)] {
+            assert!(good.parse::<InstanceName>().is_ok(), "{good}");
+        }
+        let id = "0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b";
+        for bad in ["", id, "42", ":a", "a b", "a/b", "ä", "a\n", "a\0", &"a".repeat(129)] {
+            assert_eq!(bad.parse::<InstanceName>().unwrap_err().code, Code::NameInvalid, "{bad}");
         }
     }
 

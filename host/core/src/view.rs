@@ -2,32 +2,66 @@
 //! command line reads back. One type serves both ends, so they cannot drift apart.
 
 mod agent;
+mod approval;
 mod audit;
 mod deployment;
 mod feed;
 mod grants;
+mod instance;
 mod key;
 mod problem;
+mod registry;
+mod rehearsal;
+mod release;
 mod replay;
+mod stream;
+mod swap;
 mod task;
 mod tenant;
+mod trust;
 
-pub use agent::{AgentDetail, AgentSummary, ReleaseView, SkillView};
+pub use agent::{AgentDetail, AgentSummary, SkillView};
+pub use approval::{
+    ApprovalStatus, ApprovalView, ApproveRequest, BaseView, CapabilityChange, CapabilityKind, ContractBreak,
+    FindingKind, PublishedView, RejectRequest, ReleaseDelta, ReleaseDiff, ReleaseStanding, SchemaKind, TextChange,
+    TextFinding,
+};
 pub use audit::{AuditHead, AuditJournal, AuditRecord, JournalState};
-pub use deployment::{ConfigureRequest, DeploymentView, GrantRequest, QuarantineView, SwapRequest, Swapped};
+pub use deployment::{ConfigureRequest, DeploymentView, GrantRequest, QuarantineView, SwapRequest, SwapTo, Swapped};
 pub use feed::FeedEvent;
 pub use grants::{
     Authority, AuthorityLine, DiffRequest, ExplainRequest, ExplainedLine, Explanation, GrantChange, GrantLine,
     GrantsDiff, GrantsView, KeyExplanation, LineDiff, Standing,
 };
+pub use instance::{InstanceStatus, InstanceView, NewInstance};
 pub use key::{CreatedKey, KeyView, NewKey, WhoView};
 pub use problem::Problem;
+pub use registry::{
+    ChannelDocumentView, ChannelPush, DocumentSignature, DraftRequest, DraftView, PullRequest, PushRequest, PushedView,
+};
+pub use rehearsal::{
+    CostComparison, CostSpread, DifferenceGroup, DifferenceKind, KindCount, LeftOut, LeftOutReason, RehearsalProgress,
+    RehearsalReport, RehearsalResult, RehearsalSummary, RehearseRequest, SkillRehearsal, Spread,
+};
+pub use release::{
+    ChannelRequest, ChannelView, CollectRequest, Collected, DeprecateRequest, DocumentSeen, Notice, PublishQuery,
+    ReleaseView, YankRequest,
+};
 pub use replay::{
     AnsweredFrom, Candidate, Cost, CostChange, Difference, JournalCall, JournalView, RedactRequest, Repeated,
     ReplayCall, ReplayOutcome, ReplayRequest, ReplayView,
 };
+pub use stream::{StreamEnd, StreamEndReason};
+pub use swap::{
+    AffinityBy, ArmCounts, CanaryPolicy, CanaryRequest, CanaryStep, CanaryView, DrainMode, DrainPolicy, Evidence,
+    JudgePolicy, Judgement, OnFailure, RehearsePolicy, SwapOutcome, SwapPhase, SwapPolicy, SwapReason, SwapState,
+    SwapView, Undecided, WatchPolicy,
+};
 pub use task::{Durability, NewTask, Progress, RanOn, TaskFailure, TaskStatus, TaskView};
 pub use tenant::{NewTenant, TenantView};
+pub use trust::{
+    NewSignature, NewTrustRule, NewTrustedKey, SignatureView, SignaturesView, TrustChange, TrustView, TrustedKeyView,
+};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -40,4 +74,16 @@ pub struct Page<T> {
     /// Give this as `after` to get the next page; absent on the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// Makes a page of at most `limit` rows, of which one more was asked for so that it is known
+    /// whether there are more. `id` is what the next page comes after.
+    pub fn of<R>(mut rows: Vec<R>, limit: u32, id: impl FnOnce(&R) -> String, view: impl FnMut(R) -> T) -> Self {
+        let most = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = rows.len() > most;
+        rows.truncate(most);
+        let next = rows.last().filter(|_| more).map(id);
+        Self { items: rows.into_iter().map(view).collect(), next }
+    }
 }

@@ -37,4 +37,4 @@ pub use request::{Authority, Request};
 pub use resolve::{Resolve, SystemResolver};
 pub use scrub::Scrubber;
 pub use sigv4::AwsCredentials;
-pub use tls::TlsRoots;
+pub use tls::{TlsRoots, install_tls};

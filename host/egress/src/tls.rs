@@ -23,6 +23,13 @@ pub enum TlsRoots {
     Only(Vec<CertificateDer<'static>>),
 }
 
+/// Has every library of this process that speaks TLS do so on ring. Whoever makes an HTTP client
+/// of another library calls this before; calling it again changes nothing.
+pub fn install_tls() {
+    // It fails if another is installed, and there is no other.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 /// Makes TLS connections.
 #[derive(Debug)]
 pub(crate) struct Tls {

@@ -25,7 +25,7 @@ import pathlib
 
 import botocore
 
-SERVICES = ["dynamodb", "ec2", "iam", "lambda", "s3", "sts"]
+SERVICES = ["batch", "dynamodb", "ec2", "iam", "lambda", "s3", "sts"]
 
 # Operations that are only ever sent to hosts of their own, where no plain endpoint
 # answers. On the plain endpoint they would hide an operation of the same shape.

@@ -1,29 +1,46 @@
 //! What agents there are, and what they can do.
 
+mod search;
+
 use troupe_core::view::{AgentDetail, AgentSummary, QuarantineView, ReleaseView, SkillView};
-use troupe_core::{AgentName, Caller, Code, Error, Result, Scope, shown};
+use troupe_core::{AgentName, Caller, Code, Error, Result, Scope, limits, shown};
 use troupe_package::{Manifest, Profile};
 use troupe_store::{ReleaseDigest, ReleaseRow};
 
-use crate::{Runtime, publish};
+use crate::{Runtime, releases};
+use search::Search;
+
+/// Which agents to list.
+#[derive(Debug, Clone, Default)]
+pub struct AgentQuery {
+    /// Those in whose name, summary, goals or skills each of these words occurs, best first.
+    pub search: Option<String>,
+    /// How many of those that are searched for; capped.
+    pub limit: Option<u32>,
+}
 
 impl Runtime {
-    /// Lists the tenant's agents by name.
+    /// Lists the tenant's agents by name, or those that are searched for by how well they fit.
     ///
     /// # Errors
-    /// [`Code::AuthScope`], or a store that cannot be read.
-    pub async fn agents(&self, caller: &Caller) -> Result<Vec<AgentSummary>> {
+    /// [`Code::AuthScope`]; [`Code::RequestInvalid`] for a search that is none; a store that
+    /// cannot be read.
+    pub async fn agents(&self, caller: &Caller, query: AgentQuery) -> Result<Vec<AgentSummary>> {
         caller.require(Scope::Read)?;
+        let search = query.search.as_deref().map(Search::parse).transpose()?;
         let deployments = self.store.deployments(&caller.tenant).await?;
         let newest = self.store.newest_releases(&caller.tenant).await?;
-        newest
-            .iter()
-            .map(|row| {
-                let serving = deployments.iter().find(|deployment| deployment.agent == row.release.agent);
-                let quarantine = self.quarantine(&caller.tenant, &row.release.agent);
-                summary(row, serving.map(|deployment| deployment.serving.clone()), quarantine)
-            })
-            .collect()
+        let listed = |row: &ReleaseRow| {
+            let serving = deployments.iter().find(|deployment| deployment.agent == row.release.agent);
+            let quarantine = self.quarantine(&caller.tenant, &row.release.agent);
+            let profile = profile(row)?;
+            Ok((summary(row, &profile, serving.map(|deployment| deployment.serving.clone()), quarantine)?, profile))
+        };
+        let agents = newest.iter().map(listed).collect::<Result<Vec<_>>>()?;
+        Ok(match search {
+            Some(search) => search.of(agents, limits::page(query.limit)),
+            None => agents.into_iter().map(|(summary, _)| summary).collect(),
+        })
     }
 
     /// One agent, with the skills of the release that serves, else of the newest.
@@ -47,12 +64,13 @@ impl Runtime {
             input: skill.input,
             output: skill.output,
         };
-        let mut about = summary(&row, serving, self.quarantine(&caller.tenant, &name))?;
+        let mut about = summary(&row, &profile, serving, self.quarantine(&caller.tenant, &name))?;
         about.newest = newest.release.version.clone();
+        let channels = self.store.channels(&caller.tenant, &name).await?;
         Ok(AgentDetail {
             summary: about,
             goals: profile.goals,
-            release: publish::view(shown),
+            release: releases::view(shown, &channels),
             skill_details: profile.skills.into_iter().map(skill).collect(),
         })
     }
@@ -63,7 +81,9 @@ impl Runtime {
     /// [`Code::AgentNotFound`].
     pub async fn versions(&self, caller: &Caller, name: &str) -> Result<Vec<ReleaseView>> {
         caller.require(Scope::Read)?;
-        Ok(self.releases_of(caller, name).await?.1.iter().map(publish::view).collect())
+        let (agent, rows) = self.releases_of(caller, name).await?;
+        let channels = self.store.channels(&caller.tenant, &agent).await?;
+        Ok(rows.iter().map(|row| releases::view(row, &channels)).collect())
     }
 
     async fn releases_of(&self, caller: &Caller, name: &str) -> Result<(AgentName, Vec<ReleaseDigest>)> {
@@ -94,13 +114,13 @@ pub(crate) fn manifest(row: &ReleaseRow) -> Result<Manifest> {
 
 fn summary(
     row: &ReleaseRow,
+    profile: &Profile,
     serving: Option<semver::Version>,
     quarantine: Option<QuarantineView>,
 ) -> Result<AgentSummary> {
-    let (manifest, profile) = (manifest(row)?, profile(row)?);
     Ok(AgentSummary {
         name: row.release.agent.to_string(),
-        summary: manifest.summary,
+        summary: manifest(row)?.summary,
         serving,
         newest: row.release.version.clone(),
         skills: profile.skills.iter().map(|skill| skill.name.to_string()).collect(),

@@ -43,17 +43,13 @@ impl Runtime {
             agent: query.agent.map(|name| name.parse::<AgentName>().map_err(|_| agents::unknown(&name))).transpose()?,
             task: query.task.map(|task| task.parse()).transpose()?,
         };
-        let limit = query.limit.unwrap_or(limits::PAGE_DEFAULT).clamp(1, limits::PAGE_MAX);
-        let (most, after) = (limit as usize, query.after);
+        let (limit, after) = (limits::page(query.limit), query.after);
         if query.newest {
             let items = self.store.audit_records(&tenant, &filter, after, limit, true).await?;
             return Ok(Page { items, next: None });
         }
-        let mut items = self.store.audit_records(&tenant, &filter, after, limit + 1, false).await?;
-        let more = items.len() > most;
-        items.truncate(most);
-        let next = items.last().filter(|_| more).map(|record| record.seq.to_string());
-        Ok(Page { items, next })
+        let records = self.store.audit_records(&tenant, &filter, after, limit + 1, false).await?;
+        Ok(Page::of(records, limit, |record| record.seq.to_string(), |record| record))
     }
 
     /// The head of the audit's chain.

@@ -1,32 +1,27 @@
 //! Deployments: which release serves, how it is configured, what it may do.
 //!
-//! ```text
-//!            load ─ describe ─ configuration ─ compare-and-set ─ in force
-//!              │        │            │               │
-//!   refused ◂──┴────────┴────────────┴───────────────┘   epoch and behaviour unchanged
-//! ```
-//!
-//! A release takes traffic only after all of it has passed (ready before visible). The
-//! row is the truth and memory follows it; calls that start after the answer see the new
-//! epoch. What runs goes on on the route it began on, with what of its grants is left.
+//! A route is changed by a compare-and-set on its epoch, in the turn of its deployment. The row
+//! is the truth and memory follows it; calls that start after the answer see the new epoch.
+//! What runs goes on on the route it began on, with what of its grants is left. Which release
+//! takes traffic, and when, is `swap.rs`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::OwnedMutexGuard;
 use tokio::task::JoinSet;
-use troupe_core::view::{ConfigureRequest, DeploymentView, SwapRequest, Swapped, TaskFailure};
+use troupe_core::audit::AuditEntry;
+use troupe_core::view::{AffinityBy, ConfigureRequest, DeploymentView, TaskFailure};
 use troupe_core::{AgentName, Caller, Code, Error, Grants, ReleaseRef, Result, Scope, TenantId, limits};
-use troupe_store::{DeploymentRow, ReleaseRow, RouteChange, check_epoch};
+use troupe_package::StateVersion;
+use troupe_store::{CandidateRow, DeploymentRow, ReleaseRow, RouteChange, SwapRoute, SwapRow};
+
+pub(crate) use troupe_store::release_not_found;
 
 use crate::components::Loaded;
-use crate::route::{Drain, Prepared, Route};
-use crate::routes::Entry;
-use crate::{Runtime, agents, publish, quarantine};
-
-/// Deployments loaded at once when the host starts: as many as admission compiles at once.
-const LOADED_AT_ONCE: usize = 2;
+use crate::route::{Prepared, Route, Tried};
+use crate::routes::{Broken, Entry};
+use crate::{Runtime, agents, grants, publish, quarantine};
 
 /// Who turns the operator's key when a release is deployed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +30,27 @@ pub enum GrantPolicy {
     AsAsked,
     /// Nothing is granted until an operator grants it.
     Approved,
+}
+
+/// A change of a deployment, and of the swaps that it goes with.
+#[derive(Debug, Default)]
+pub(crate) struct Change {
+    /// The epoch that was looked at.
+    pub(crate) expected: Option<u64>,
+    pub(crate) route: RouteChange,
+    /// Who decided it; nobody if a policy did.
+    pub(crate) by: Option<String>,
+    /// New states of swaps; the first is that which changes the route.
+    pub(crate) swaps: Vec<SwapRow>,
+    /// What the audit is told beside the change itself.
+    pub(crate) decided: Vec<AuditEntry>,
+}
+
+/// Releases that are ready to be in force.
+pub(crate) struct Placed {
+    pub(crate) serving: Prepared,
+    /// What is tried, and what keeps calls together meanwhile.
+    pub(crate) tried: Option<(Prepared, AffinityBy)>,
 }
 
 impl Runtime {
@@ -58,56 +74,6 @@ impl Runtime {
         Ok(self.deployment_view(&row))
     }
 
-    /// Makes a release serve, deploying the agent if it is not.
-    ///
-    /// # Errors
-    /// [`Code::ReleaseNotFound`]; [`Code::SwapConflict`] if the epoch is another;
-    /// whatever shows that the release cannot serve. On every error nothing has changed.
-    pub async fn swap(&self, caller: &Caller, agent: &str, request: SwapRequest) -> Result<Swapped> {
-        caller.require(Scope::Operate)?;
-        self.require_ready()?;
-        let agent: AgentName = agent.parse().map_err(|_| agents::unknown(agent))?;
-        let reference = ReleaseRef { agent: agent.clone(), version: request.version };
-        let release = self.release_row(caller, &reference).await?;
-        let prepared = self.prepare(&release).await?;
-
-        let until = tokio::time::Instant::now() + self.patience();
-        let (changing, row, expired) = loop {
-            let changing = self.routes.turn(&caller.tenant, &agent).lock_owned().await;
-            let row = self.store.deployment(&caller.tenant, &agent).await?;
-            // Before any call is ended to make room for a swap that is refused.
-            check_epoch(&agent, row.as_ref().map_or(0, |row| row.epoch), request.epoch)?;
-            let operator = row.as_ref().map_or("{}", |row| row.configuration.as_str());
-            prepared.configuration(operator)?;
-            let draining = self.routes.draining(&caller.tenant, &agent);
-            if draining.is_empty() || tokio::time::Instant::now() >= until {
-                let expired = end_all(draining).await;
-                break (changing, row, expired);
-            }
-            // Nobody else who would change the deployment waits for what drains.
-            drop(changing);
-            let drained = async {
-                for old in &draining {
-                    old.drained().await;
-                }
-            };
-            // Whether it came to pass is seen under the next turn.
-            let _ = tokio::time::timeout_at(until, drained).await;
-        };
-        let grants = match self.grants {
-            GrantPolicy::AsAsked => {
-                let asked = serde_json::to_string(&prepared.asked()).map_err(Error::internal)?;
-                let before = row.as_ref().and_then(|row| row.grants.as_ref());
-                (before != Some(&asked)).then_some(asked)
-            }
-            GrantPolicy::Approved => None,
-        };
-        let change = RouteChange { serving: Some((reference.version, release.digest)), configuration: None, grants };
-        let route = self.put_in_force(changing, prepared, caller, &agent, request.epoch, change).await?;
-        tracing::info!(tenant = %caller.tenant, release = %release.release, epoch = route.row.epoch, "in force");
-        Ok(Swapped { deployment: route.view(), expired })
-    }
-
     /// Changes a deployment's configuration; running calls keep the one they began with.
     ///
     /// # Errors
@@ -124,99 +90,174 @@ impl Runtime {
             let message = format!("the configuration has {} bytes; it may have {most}", text.len());
             return Err(Error::new(Code::ConfigurationInvalid, message));
         }
-        let check = |prepared: &Prepared| prepared.configuration(&text).map(drop);
-        let change = RouteChange { configuration: Some(text.clone()), ..RouteChange::default() };
-        self.change(caller, agent, request.epoch, change, check).await
-    }
-
-    async fn change(
-        &self,
-        caller: &Caller,
-        agent: &str,
-        epoch: Option<u64>,
-        change: RouteChange,
-        check: impl FnOnce(&Prepared) -> Result<()>,
-    ) -> Result<DeploymentView> {
         self.require_ready()?;
         let name: AgentName = agent.parse().map_err(|_| agents::unknown(agent))?;
         let changing = self.routes.turn(&caller.tenant, &name).lock_owned().await;
         let row = self.deployment_row(caller, agent).await?;
-        let reference = ReleaseRef { agent: row.agent.clone(), version: row.serving.clone() };
-        let release = self.release_row(caller, &reference).await?;
-        let prepared = self.prepare(&release).await?;
-        check(&prepared)?;
-        let route = self.put_in_force(changing, prepared, caller, &name, epoch, change).await?;
-        Ok(route.view())
+        let change = Change {
+            expected: request.epoch,
+            route: RouteChange { configuration: Some(text), ..RouteChange::default() },
+            by: Some(caller.principal.clone()),
+            ..Change::default()
+        };
+        let placed = self.placed(&row, &change).await?;
+        Ok(self.put_in_force(changing, placed, &caller.tenant, &name, change).await?.0.view())
+    }
+
+    /// Makes ready what shall be in force after a change of a deployment that changes neither
+    /// release of it.
+    ///
+    /// # Errors
+    /// Whatever shows that one of them cannot serve so.
+    pub(crate) async fn placed(&self, row: &DeploymentRow, change: &Change) -> Result<Placed> {
+        let configuration = change.route.configuration.as_ref().unwrap_or(&row.configuration);
+        let prepare = async |version: &semver::Version| {
+            let reference = ReleaseRef { agent: row.agent.clone(), version: version.clone() };
+            let release = self.store.release(&row.tenant, &reference).await?;
+            let release = release.ok_or_else(|| release_not_found(&reference))?;
+            let prepared = self.prepare_at_hand(row, &release).await?;
+            prepared.configuration(configuration)?;
+            Ok::<_, Error>(prepared)
+        };
+        let serving = prepare(&row.serving).await?;
+        let tried = match &row.candidate {
+            Some(candidate) => {
+                let swap = self.store.swap(&row.tenant, candidate.swap).await?;
+                let by = swap.and_then(|swap| swap.policy.canary).map(|canary| canary.by).unwrap_or_default();
+                Some((prepare(&candidate.version).await?, by))
+            }
+            None => None,
+        };
+        Ok(Placed { serving, tried })
     }
 
     /// Changes the row, then memory, and ends the turn: all of it also when the client goes
-    /// away meanwhile, since the two must not part.
+    /// away meanwhile, since the two must not part. Returns the route and the swaps as they
+    /// then are.
     pub(crate) async fn put_in_force(
         &self,
         changing: OwnedMutexGuard<()>,
-        prepared: Prepared,
-        caller: &Caller,
+        placed: Placed,
+        tenant: &TenantId,
         agent: &AgentName,
-        epoch: Option<u64>,
-        change: RouteChange,
-    ) -> Result<Arc<Route>> {
-        let (runtime, caller, agent) = (self.clone(), caller.clone(), agent.clone());
-        // A swap that brings its own grants, as in `dev`, says nothing of the release before.
-        let is_swap = change.serving.is_some();
-        let cut = change.grants.is_some() && !is_swap;
+        change: Change,
+    ) -> Result<(Arc<Route>, Vec<SwapRow>)> {
+        let (runtime, tenant, agent) = (self.clone(), tenant.clone(), agent.clone());
         let changed = tokio::spawn(async move {
-            let (tenant, by) = (&caller.tenant, Some(caller.principal.as_str()));
-            let row = runtime.store.change_route(tenant, &agent, epoch, change, by).await?;
-            let mut route = prepared.route(row)?;
-            if let Some(Entry::Serving(before)) = runtime.routes.get(tenant, &agent) {
-                // What an agent has used is used, whatever serves.
-                route.draw_on(before.grants.budgets());
-                // What is known of a release stays with it, until a swap.
-                if !is_swap {
-                    route.quarantine = before.quarantine.clone();
-                }
-            }
-            let route = Arc::new(route);
+            let Change { expected, route: wanted, by, swaps, decided } = change;
+            // A swap that brings its own grants, as in `dev`, says nothing of the release before.
+            let is_swap = wanted.serving.is_some();
+            let cut = wanted.grants.is_some() && !is_swap;
+            let (row, swaps) = if swaps.is_empty() {
+                let row = runtime.store.change_route(&tenant, &agent, expected, wanted, by.as_deref()).await?;
+                (row, swaps)
+            } else {
+                let route = SwapRoute { expected, change: wanted, by };
+                let (swaps, row) = runtime.store.change_swaps(swaps, Some(route), decided).await?;
+                (row.ok_or_else(|| Error::internal("a route that changed is not there"))?, swaps)
+            };
+            let route = Arc::new(runtime.routed(placed, row, is_swap)?);
             quarantine::gauge(&route);
             runtime.routes.put(Arc::clone(&route), cut);
-            runtime.queue.resume(tenant, &agent);
+            runtime.queue.resume(&tenant, &agent);
             drop(changing);
-            Ok(route)
+            Ok((route, swaps))
         });
         changed.await.map_err(Error::internal)?
     }
 
-    /// At most two releases live at once: how long a swap waits for those before the current
-    /// to drain.
-    fn patience(&self) -> Duration {
-        match self.drain {
-            Drain::Wait => limits::DRAIN_TIME_MAX,
-            Drain::Expire => Duration::ZERO,
+    /// The route of a row, with what is known of its releases.
+    fn routed(&self, placed: Placed, row: DeploymentRow, is_swap: bool) -> Result<Route> {
+        let before = self.routes.get(&row.tenant, &row.agent);
+        let before = match &before {
+            Some(Entry::Serving(before)) => Some(before),
+            _ => None,
+        };
+        let known = |route: &mut Route| {
+            let Some(before) = before else { return };
+            // What an agent has used is used, whatever serves.
+            route.draw_on(before.grants.budgets());
+            // What is known of a release stays with it, until it is swapped in without having
+            // been tried.
+            let mut known = before.both().skip(usize::from(is_swap));
+            if let Some(known) = known.find(|known| known.row.digest == route.row.digest) {
+                route.goes_on(known);
+            }
+        };
+        let candidate = row.candidate.clone();
+        let mut route = placed.serving.route(row)?;
+        route.hold = self.routes.hold(&route.row.tenant, &route.row.agent);
+        known(&mut route);
+        if let (Some(candidate), Some((prepared, by))) = (candidate, placed.tried) {
+            let CandidateRow { version, digest, weight, swap } = candidate;
+            let row = DeploymentRow { serving: version, digest, candidate: None, ..route.row.clone() };
+            let mut tried = prepared.route(row)?;
+            tried.hold = route.hold.clone();
+            known(&mut tried);
+            route.tried = Some(Tried { route: Arc::new(tried), weight, swap, by });
         }
+        Ok(route)
     }
 
     /// Loads a release's component and checks it against what was published. The blob is
     /// read, and its digest verified, only if its compiled code is not in the cache.
     pub(crate) async fn prepare(&self, release: &ReleaseRow) -> Result<Prepared> {
-        let Loaded { agent, described } = match self.loaded(&release.component).await? {
-            Some(loaded) => loaded,
-            None => {
-                tracing::info!(release = %release.release, "compiling: this host has no code of its component yet");
-                let component = self.stored_component(release).await?;
-                self.admit(release.component, component).await?
-            }
+        let component = async {
+            tracing::info!(release = %release.release, "compiling: this host has no code of its component yet");
+            self.stored_component(release).await
         };
+        // On the heap, since this lies deep in whatever wants a release, whose own futures it would
+        // make as large as itself.
+        let admitted = Box::pin(self.admit(&release.tenant, release.component, component));
+        let Loaded { agent, described } = admitted.await?;
         publish::same_profile(&described, &agents::profile(release)?)?;
         Prepared::new(release, agent)
     }
 
-    /// Loads every deployment at start, a few at a time. One that cannot serve answers with
-    /// its reason.
+    /// Prepares a release that a deployment has. While it serves or is tried its component is
+    /// at hand, whatever has become of the disk.
+    async fn prepare_at_hand(&self, row: &DeploymentRow, release: &ReleaseRow) -> Result<Prepared> {
+        if let Some(Entry::Serving(route)) = self.routes.get(&row.tenant, &row.agent)
+            && let Some(known) = route.both().find(|known| known.row.digest == release.digest)
+        {
+            return Prepared::new(release, known.agent.clone());
+        }
+        self.was_signed(release).await?;
+        self.prepare(release).await
+    }
+
+    /// Changes what the operator grants a deployment whose release cannot be loaded, and cuts
+    /// what still runs of the agent.
+    pub(crate) async fn narrow_broken(
+        &self,
+        changing: OwnedMutexGuard<()>,
+        caller: &Caller,
+        row: &DeploymentRow,
+        operator: Grants,
+        why: &Error,
+    ) -> Result<DeploymentRow> {
+        let (runtime, caller, row) = (self.clone(), caller.clone(), row.clone());
+        let state = self.routes.state(&row.tenant, &row.agent);
+        let broken = Broken { reason: TaskFailure::from(why), operator, state };
+        let changed = tokio::spawn(async move {
+            let grants = Some(serde_json::to_string(&broken.operator).map_err(Error::internal)?);
+            let change = RouteChange { grants, ..RouteChange::default() };
+            let (tenant, agent, by) = (&caller.tenant, &row.agent, Some(caller.principal.as_str()));
+            let row = runtime.store.change_route(tenant, agent, Some(row.epoch), change, by).await?;
+            runtime.routes.put_broken(tenant.clone(), agent.clone(), broken);
+            drop(changing);
+            Ok(row)
+        });
+        changed.await.map_err(Error::internal)?
+    }
+
+    /// Loads every deployment at start, as many at a time as are compiled at once. One that
+    /// cannot serve answers with its reason.
     pub(crate) async fn load_deployments(&self) -> Result<()> {
         let mut rows = self.store.all_deployments().await?.into_iter();
         let mut loading = JoinSet::new();
         loop {
-            while loading.len() < LOADED_AT_ONCE
+            while loading.len() < limits::ADMISSION_CHILDREN_MAX
                 && let Some(row) = rows.next()
             {
                 let runtime = self.clone();
@@ -231,21 +272,45 @@ impl Runtime {
 
     async fn load_or_break(&self, row: DeploymentRow) {
         let (tenant, agent) = (row.tenant.clone(), row.agent.clone());
+        // What does not read back grants nothing.
+        let operator = grants::granted(&row).unwrap_or_default();
+        let state = self.written_state(&row).await;
         match self.load_deployment(row).await {
             Ok(route) => self.routes.put(Arc::new(route), false),
             Err(error) => {
                 let cause = error.cause_chain();
                 tracing::error!(%tenant, %agent, code = %error.code, cause, "a deployment cannot serve: {error}");
-                self.routes.put_broken(tenant, agent, TaskFailure::from(&error));
+                self.routes.put_broken(tenant, agent, Broken { reason: TaskFailure::from(&error), operator, state });
             }
         }
     }
 
-    async fn load_deployment(&self, row: DeploymentRow) -> Result<Route> {
+    /// The form of state that the release of a deployment writes, if its manifest can be read.
+    async fn written_state(&self, row: &DeploymentRow) -> Option<StateVersion> {
         let reference = ReleaseRef { agent: row.agent.clone(), version: row.serving.clone() };
-        let release = self.store.release(&row.tenant, &reference).await?;
-        let release = release.ok_or_else(|| release_not_found(&reference))?;
-        self.prepare(&release).await?.route(row)
+        let release = self.store.release(&row.tenant, &reference).await.ok()??;
+        Some(agents::manifest(&release).ok()?.state)
+    }
+
+    async fn load_deployment(&self, row: DeploymentRow) -> Result<Route> {
+        let placed = self.placed_at_least(&row, &Change::default()).await?;
+        self.routed(placed, row, false)
+    }
+
+    /// Makes ready what shall be in force, without what is tried if that cannot be: what serves
+    /// goes on to serve, and the swap sees that nothing is tried.
+    ///
+    /// # Errors
+    /// Whatever shows that what serves cannot.
+    pub(crate) async fn placed_at_least(&self, row: &DeploymentRow, change: &Change) -> Result<Placed> {
+        match self.placed(row, change).await {
+            Err(error) if row.candidate.is_some() => {
+                let cause = error.cause_chain();
+                tracing::error!(tenant = %row.tenant, agent = %row.agent, cause, "nothing is tried: {error}");
+                self.placed(&DeploymentRow { candidate: None, ..row.clone() }, change).await
+            }
+            placed => placed,
+        }
     }
 
     /// The route that serves an agent now, unless its tenant is disabled.
@@ -254,8 +319,8 @@ impl Runtime {
         let name: AgentName = agent.parse().map_err(|_| agents::unknown(agent))?;
         match self.routes.get(tenant, &name) {
             Some(Entry::Serving(route)) => Ok(route),
-            Some(Entry::Broken(reason)) => {
-                Err(Error::from(TaskFailure::clone(&reason)).context(format!("agent `{name}` cannot serve")))
+            Some(Entry::Broken(broken)) => {
+                Err(Error::from(broken.reason.clone()).context(format!("agent `{name}` cannot serve")))
             }
             None => Err(agents::unknown(agent)),
         }
@@ -289,10 +354,10 @@ impl Runtime {
         row.ok_or_else(|| not_deployed(&name))
     }
 
-    fn deployment_view(&self, row: &DeploymentRow) -> DeploymentView {
+    pub(crate) fn deployment_view(&self, row: &DeploymentRow) -> DeploymentView {
         let fault = match self.routes.get(&row.tenant, &row.agent) {
             Some(Entry::Serving(route)) => return route.view(),
-            Some(Entry::Broken(reason)) => Some(TaskFailure::clone(&reason)),
+            Some(Entry::Broken(broken)) => Some(broken.reason.clone()),
             // Its first row is on disk, and its route is put in force in this very moment.
             None => None,
         };
@@ -306,28 +371,12 @@ impl Runtime {
             changed_at: row.changed_at,
             fault,
             quarantine: None,
+            canary: None,
         }
     }
 }
 
-fn not_deployed(agent: &AgentName) -> Error {
+pub(crate) fn not_deployed(agent: &AgentName) -> Error {
     let message = format!("agent `{agent}` is not deployed; `troupe swap {agent}@VERSION` deploys a release");
     Error::new(Code::DeploymentNotFound, message)
-}
-
-/// Ends what still runs on routes of the past; returns how many calls that were.
-async fn end_all(routes: Vec<Arc<Route>>) -> usize {
-    let ended = routes.iter().map(|route| route.running()).sum();
-    routes.iter().for_each(|route| route.expire());
-    for route in routes {
-        route.drained().await;
-    }
-    ended
-}
-
-pub(crate) fn release_not_found(reference: &ReleaseRef) -> Error {
-    Error::new(
-        Code::ReleaseNotFound,
-        format!("there is no release {reference}; `troupe agents {}` lists its versions", reference.agent),
-    )
 }

@@ -1,11 +1,89 @@
-//! The feed, as doors read it.
+//! The feed, as doors read it: page by page, or as it grows.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use troupe_core::view::{FeedEvent, Page};
-use troupe_core::{Caller, Result, Scope, limits};
+use tokio::sync::watch;
+use troupe_core::view::{FeedEvent, Page, StreamEnd, StreamEndReason};
+use troupe_core::{Caller, Error, Result, Scope, limits};
 
 use crate::Runtime;
+use crate::streams::not_of_this_stream;
+use crate::tasks::{Reader, Wait};
+
+/// What a stream of the feed tells.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum FeedItem {
+    /// Something that happened.
+    Event(Box<FeedEvent>),
+    /// Nothing more comes.
+    End(StreamEnd),
+}
+
+/// The feed of a tenant as it grows. Whoever goes on after the number of the last event that was
+/// read misses and repeats nothing.
+#[derive(Debug)]
+pub struct FeedEvents {
+    runtime: Runtime,
+    caller: Caller,
+    after: u64,
+    read: VecDeque<FeedEvent>,
+    changes: watch::Receiver<u64>,
+    reader: Reader,
+    /// Until the end is told.
+    counted: Option<Wait>,
+}
+
+impl FeedEvents {
+    /// What comes next; the last is `End`, after which there is nothing.
+    pub async fn next(&mut self) -> Option<FeedItem> {
+        let counted = self.counted.as_ref()?;
+        loop {
+            if let Some(event) = self.read.pop_front() {
+                self.after = event.seq;
+                return Some(FeedItem::Event(Box::new(event)));
+            }
+            // What was committed before the host stopped is told.
+            let is_last = counted.is_closed();
+            // Marked as seen before reading, so a commit in between wakes the wait.
+            self.changes.borrow_and_update();
+            let (store, tenant) = (&self.runtime.store, &self.caller.tenant);
+            let why = tokio::select! {
+                biased;
+                () = self.reader.refused() => Some(StreamEndReason::Refused),
+                read = store.feed(tenant, self.after, limits::STREAM_FEED_EVENTS) => match read {
+                    Ok(read) => {
+                        self.read.extend(read);
+                        (self.read.is_empty() && is_last).then_some(StreamEndReason::HostStopping)
+                    }
+                    Err(error) => Some(unread(&error, is_last)),
+                }
+            };
+            let why = match why {
+                None if self.read.is_empty() => tokio::select! {
+                    biased;
+                    () = self.reader.refused() => Some(StreamEndReason::Refused),
+                    () = counted.closed() => None,
+                    changed = self.changes.changed() => changed.err().map(|_| StreamEndReason::HostStopping),
+                },
+                why => why,
+            };
+            if let Some(reason) = why {
+                self.counted = None;
+                return Some(FeedItem::End(StreamEnd { reason, resume: Some(self.after.to_string()) }));
+            }
+        }
+    }
+}
+
+fn unread(error: &Error, is_last: bool) -> StreamEndReason {
+    if is_last {
+        return StreamEndReason::HostStopping;
+    }
+    tracing::warn!(code = %error.code, cause = error.cause_chain(), "a stream of the feed ends: {error}");
+    StreamEndReason::Unavailable
+}
 
 impl Runtime {
     /// Events after the number `after`, oldest first; waits up to `wait` for the first.
@@ -24,10 +102,16 @@ impl Runtime {
             changes.borrow_and_update();
             let items = self.store.feed(&caller.tenant, after, limit).await?;
             if items.is_empty() && !wait.is_zero() {
-                if counted.is_none() {
-                    counted = Some(self.waits.enter(&caller.tenant)?);
-                }
-                if tokio::time::timeout_at(until, changes.changed()).await.is_ok_and(|changed| changed.is_ok()) {
+                let counted = match &mut counted {
+                    Some(counted) => counted,
+                    empty => empty.insert(self.waits.enter(&caller.tenant)?),
+                };
+                let changed = tokio::select! {
+                    changed = tokio::time::timeout_at(until, changes.changed()) => changed.is_ok_and(|changed| changed.is_ok()),
+                    // The host stops: it answers with what there is.
+                    () = counted.closed() => false,
+                };
+                if changed {
                     continue;
                 }
             }
@@ -37,5 +121,26 @@ impl Runtime {
             let next = items.last().map(|event| event.seq.to_string());
             return Ok(Page { items, next });
         }
+    }
+
+    /// Follows the feed from the number `after`, or from the id of the last event that was read.
+    ///
+    /// # Errors
+    /// [`troupe_core::Code::AuthScope`]; [`troupe_core::Code::LimitConcurrency`] if too many wait
+    /// already; [`troupe_core::Code::UnavailableHost`] when the host stops;
+    /// [`troupe_core::Code::RequestInvalid`] for what is no id of an event.
+    pub async fn follow_feed(&self, caller: &Caller, after: u64, read: Option<&str>) -> Result<FeedEvents> {
+        caller.require(Scope::Read)?;
+        let after = match read {
+            Some(read) => read.parse().map_err(|_| not_of_this_stream())?,
+            None => after,
+        };
+        let reader = Reader::new(self, caller);
+        let changes = self.store.watch(&caller.tenant);
+        let counted = Some(self.waits.enter(&caller.tenant)?);
+        self.require_ready()?;
+        self.check_caller(caller).await?;
+        let (runtime, caller) = (self.clone(), caller.clone());
+        Ok(FeedEvents { runtime, caller, after, read: VecDeque::new(), changes, reader, counted })
     }
 }

@@ -7,8 +7,6 @@
 //! once neither undoes what the other did. What leads into the host's machine is given by
 //! whom its owner lets: to operate a tenant is not enough.
 
-use std::sync::Arc;
-
 use tokio::sync::OwnedMutexGuard;
 use troupe_core::grant::{GrantKey, compare};
 use troupe_core::view::{
@@ -19,7 +17,7 @@ use troupe_core::{AgentName, Caller, Code, Effect, Error, Grants, ReleaseRef, Re
 use troupe_sandbox::{Question, check_grants};
 use troupe_store::{DeploymentRow, RouteChange, check_epoch};
 
-use crate::route::Route;
+use crate::deploy::Change;
 use crate::{Runtime, agents};
 
 /// Both keys of a deployment.
@@ -95,9 +93,11 @@ impl Runtime {
         if granted == keys.granted {
             return Ok(keys.view());
         }
-        check_granted(&granted)?;
-        let route = self.put_granted(caller, changing, &keys.row, &granted).await?;
-        keys.row = route.row.clone();
+        // What was granted once may be taken away whatever else is there.
+        if granted.is_wider_than(&keys.granted) {
+            check_granted(&granted)?;
+        }
+        keys.row = self.put_granted(caller, changing, &keys.row, &granted).await?;
         keys.granted = granted;
         Ok(keys.view())
     }
@@ -117,28 +117,46 @@ impl Runtime {
         let changing = self.routes.turn(&caller.tenant, &name).lock_owned().await;
         let row = self.deployment_row(caller, agent).await?;
         check_epoch(&name, row.epoch, request.epoch)?;
-        let route = self.put_granted(caller, changing, &row, &request.grants).await?;
-        Ok(route.view())
+        let row = self.put_granted(caller, changing, &row, &request.grants).await?;
+        Ok(self.deployment_view(&row))
     }
 
-    /// Puts what an operator grants in force, in the turn of the deployment whose row is `row`.
-    /// Whether the caller may grant it is asked before anything is looked up on the machine.
+    /// Puts what an operator grants in force, in the turn of the deployment whose row is `row`;
+    /// returns the row as it then is. Whether the caller may grant it is asked before anything
+    /// is looked up on the machine. To take something away nothing has to be there, neither the
+    /// release nor a directory.
     async fn put_granted(
         &self,
         caller: &Caller,
         changing: OwnedMutexGuard<()>,
         row: &DeploymentRow,
         grants: &Grants,
-    ) -> Result<Arc<Route>> {
-        if let Some(line) = grants.reaches_beyond(&granted(row)?) {
+    ) -> Result<DeploymentRow> {
+        let before = granted(row)?;
+        if let Some(line) = grants.reaches_beyond(&before) {
             let into = format_args!("the line `{line}` leads into the host's machine or network");
             caller.require(Scope::Machine).map_err(|error| error.context(into))?;
         }
-        self.check_directories(grants).await?;
+        let is_wider = grants.is_wider_than(&before);
+        if is_wider {
+            self.check_directories(grants).await?;
+        }
         let text = serde_json::to_string(grants).map_err(Error::internal)?;
-        let prepared = self.prepare(&self.release_row(caller, &serving(row)).await?).await?;
-        let change = RouteChange { grants: Some(text), ..RouteChange::default() };
-        self.put_in_force(changing, prepared, caller, &row.agent, Some(row.epoch), change).await
+        let change = Change {
+            expected: Some(row.epoch),
+            route: RouteChange { grants: Some(text), ..RouteChange::default() },
+            by: Some(caller.principal.clone()),
+            ..Change::default()
+        };
+        let placed = match self.placed_at_least(row, &change).await {
+            Ok(placed) => placed,
+            Err(error) if is_wider => {
+                return Err(error.context("a deployment that cannot serve is granted nothing more"));
+            }
+            Err(error) => return self.narrow_broken(changing, caller, row, grants.clone(), &error).await,
+        };
+        let (route, _) = self.put_in_force(changing, placed, &caller.tenant, &row.agent, change).await?;
+        Ok(route.row.clone())
     }
 
     /// Looks at the directories of the machine that are named, away from what must not block.
@@ -296,7 +314,7 @@ fn serving(row: &DeploymentRow) -> ReleaseRef {
 }
 
 /// What the operator of a deployment grants.
-fn granted(row: &DeploymentRow) -> Result<Grants> {
+pub(crate) fn granted(row: &DeploymentRow) -> Result<Grants> {
     row.grants.as_deref().map_or_else(|| Ok(Grants::default()), serde_json::from_str).map_err(Error::internal)
 }
 

@@ -46,12 +46,9 @@ impl Runtime {
         limit: Option<u32>,
     ) -> Result<Page<KeyView>> {
         let tenant = self.tenant_of_keys(caller, tenant).await?;
-        let limit = limit.unwrap_or(limits::PAGE_DEFAULT).clamp(1, limits::PAGE_MAX);
-        let mut rows = self.store.keys(&tenant, after, limit + 1).await?;
-        let more = rows.len() > limit as usize;
-        rows.truncate(limit as usize);
-        let next = rows.last().filter(|_| more).map(|row| row.id.to_string());
-        Ok(Page { items: rows.into_iter().map(view).collect(), next })
+        let limit = limits::page(limit);
+        let rows = self.store.keys(&tenant, after, limit + 1).await?;
+        Ok(Page::of(rows, limit, |row| row.id.to_string(), view))
     }
 
     /// One key.

@@ -1,6 +1,6 @@
 //! The runtime: everything a door may ask for, and the only way to it.
 //!
-//! *Holds:* publishing, deployments and their routes, swapping, tasks and their
+//! *Holds:* publishing, trust, the life of releases, deployments and their routes, swapping, instances, tasks and their
 //! invocations; the sandbox's ports implemented over the store.
 //! *Never holds:* HTTP, SQL, wasmtime, terminals. Every public entry takes a
 //! [`Caller`](troupe_core::Caller), so that no door can skip authorisation.
@@ -10,29 +10,45 @@
 
 pub mod admission;
 mod agents;
+mod approvals;
 mod audit;
 mod blocking;
 mod components;
 mod deploy;
 mod feed;
 mod grants;
+mod hold;
+mod instances;
 mod journals;
 mod keyring;
 mod keys;
 mod publish;
 mod quarantine;
 mod rehearsal;
+mod releases;
+mod remote;
 mod replay;
 mod route;
 mod routes;
 mod runtime;
 mod state;
+mod streams;
+mod swap;
 mod tasks;
 mod tenants;
+mod trust;
 
+pub use agents::AgentQuery;
+pub use approvals::ApprovalQuery;
 pub use audit::AuditQuery;
 pub use deploy::GrantPolicy;
+pub use feed::{FeedEvents, FeedItem};
+pub use instances::InstanceQuery;
+pub use rehearsal::Rehearsal;
+pub use releases::ReleaseLimits;
 pub use route::Drain;
 pub use runtime::{Runtime, RuntimeConfig};
+pub use swap::{Begun, SwapEvent, SwapEvents};
 pub use tasks::{Submitted, TaskEvent, TaskEvents, TaskQuery};
 pub use troupe_store::JournalLimits;
+pub use trust::SignaturePolicy;

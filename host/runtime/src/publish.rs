@@ -1,29 +1,29 @@
 //! Publishing: a release enters the host, whole or not at all.
 //!
 //! ```text
-//! archive ─ read ─ same version? ─ admission ─ profile equal? ─ compiled code kept
-//!                                                                      │
-//!            index.json (derived) ◂─ one row: THE publish ◂─ blobs fsynced
+//! archive ─ read ─ same version? ─ name ─ signed? ─ admission ─ profile equal? ─ compiled code kept
+//!                                                                                       │
+//!           index.json (derived) ◂─ one row, and its channel: THE publish ◂─ blobs fsynced
 //! ```
 //!
+//! Whether it may serve at once beside what serves is said with the answer (`approvals.rs`).
+//!
 //! Nothing is visible before the row is committed, and a failure or a crash before it
-//! leaves at most unreferenced blobs, which the next start sweeps away.
+//! leaves at most unreferenced blobs, which are swept away (`releases/collect.rs`).
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde_json::Value;
 use troupe_core::audit::{AuditEntry, AuditKind};
-use troupe_core::view::ReleaseView;
-use troupe_core::{Caller, Code, Digest, Error, ReleaseRef, Result, Scope};
-use troupe_package::{Manifest, Profile, read_archive};
-use troupe_registry::IndexEntry;
-use troupe_store::{NewRelease, Published, ReleaseDigest, ReleaseRow};
+use troupe_core::view::{PublishQuery, PublishedView, ReleaseStanding};
+use troupe_core::{Caller, Code, Digest, Error, ReleaseRef, Result, Scope, TenantId};
+use troupe_package::{Archived, Manifest, Profile, Release, read_archive};
+use troupe_store::{ChannelMove, NewRelease, Published, ReleaseRow};
 
 use crate::admission::Admitted;
 use crate::blocking::blocking;
 use crate::components::Loaded;
-use crate::{Runtime, agents, route};
+use crate::{Runtime, agents, releases, route};
 
 impl Runtime {
     /// Checks that the caller may publish now, before an archive is read.
@@ -35,16 +35,24 @@ impl Runtime {
         self.require_ready()
     }
 
-    /// Publishes the release in an archive; says whether it is new.
+    /// Publishes the release in an archive, and has a channel name it if one is wanted; says
+    /// where it stands, and whether it is new.
     ///
     /// # Errors
     /// The codes `artifact.*`, `manifest.invalid` and `profile.invalid`, each naming what
-    /// is wrong; [`Code::ArtifactImmutable`] if the version exists with other bytes.
-    pub async fn publish(&self, caller: &Caller, archive: Vec<u8>) -> Result<(ReleaseView, bool)> {
+    /// is wrong, [`Code::ArtifactSignature`] among them; [`Code::ArtifactImmutable`] if the version
+    /// exists with other bytes; [`Code::ArtifactName`] and [`Code::ArtifactDowngrade`], unless the
+    /// query allows that. On every error nothing has changed.
+    pub async fn publish(
+        &self,
+        caller: &Caller,
+        archive: Vec<u8>,
+        query: &PublishQuery,
+    ) -> Result<(PublishedView, bool)> {
         self.may_publish(caller)?;
         let (sent, archive) = blocking(move || Ok((Digest::of(&archive), archive))).await?;
         let (bytes, mut named) = (archive.len(), None);
-        let published = self.try_publish(caller, archive, &mut named).await;
+        let published = self.try_publish(caller, archive, query, &mut named).await;
         if let Err(error) = &published
             && is_refusal(error.code)
         {
@@ -55,40 +63,77 @@ impl Runtime {
                 None => entry,
             };
             let entry = entry.with("archive", sent.to_string()).with("bytes", bytes);
+            let said =
+                ["keys", "unknown"].into_iter().filter_map(|name| Some((name, error.details.get(name)?.clone())));
+            let said = said.filter(|_| error.code == Code::ArtifactSignature);
+            let entry = said.fold(entry, |entry, (name, keys)| entry.with(name, keys));
             let entry = AuditEntry { code: Some(error.code), ..entry };
             self.store.audit(&caller.tenant, vec![entry]).await?;
         }
-        published
+        let (row, is_new) = published?;
+        Ok((self.published_view(&row).await, is_new))
+    }
+
+    /// A published release as whoever brought it is told.
+    pub(crate) async fn published_view(&self, row: &ReleaseRow) -> PublishedView {
+        // What is published is so, whatever becomes of the comparison; a swap tells why.
+        let stands = self.stands(&row.tenant, row).await;
+        let (status, approval) = stands.unwrap_or_else(|error| {
+            tracing::warn!(release = %row.release, cause = error.cause_chain(), "a release was not compared: {error}");
+            (ReleaseStanding::PendingApproval, None)
+        });
+        // Nor does it hang on whether its channels can be told.
+        let channels = self.store.channels(&row.tenant, &row.release.agent).await.unwrap_or_default();
+        let release = releases::view(&row.into(), &channels);
+        PublishedView { release, status, approval }
     }
 
     async fn try_publish(
         &self,
         caller: &Caller,
         archive: Vec<u8>,
+        query: &PublishQuery,
         named: &mut Option<(ReleaseRef, Digest)>,
-    ) -> Result<(ReleaseView, bool)> {
+    ) -> Result<(ReleaseRow, bool)> {
         let read = move || {
-            let (digest, release) = read_archive(archive.as_slice())?;
-            Ok((digest, Digest::of(&release.component), release))
+            let archived = read_archive(archive.as_slice())?;
+            Ok((Digest::of(&archived.release.component), archived))
         };
-        let (digest, component, release) = blocking(read).await?;
+        let (component, Archived { digest, release, signatures }) = blocking(read).await?;
         let reference = release.manifest.release();
         *named = Some((reference.clone(), digest));
-        if let Some(row) = self.store.release(&caller.tenant, &reference).await? {
-            if row.digest != digest {
-                return Err(immutable(&reference));
+        let signatures = match self.store.release(&caller.tenant, &reference).await? {
+            Some(row) if row.digest != digest => return Err(immutable(&reference)),
+            // Nothing is new but signatures; and what the disk has damaged is mended.
+            Some(_) => {
+                let signed = self.heard(&caller.tenant, &reference, digest, signatures).await?.known;
+                if !signed.is_empty() {
+                    let by = Some(caller.principal.as_str());
+                    self.store.sign(&caller.tenant, &reference, digest, signed, by).await?;
+                }
+                Vec::new()
             }
-            // Nothing is new, but what the disk has damaged is mended.
-            let layout = Arc::clone(&self.layout);
-            blocking(move || layout.put(&release)).await?;
-            self.renew_index().await;
-            return Ok((view(&(&row).into()), false));
-        }
-        troupe_sandbox::check_grants(&release.manifest.capabilities.grants())?;
-        route::check_schemas(&release.profile)?;
-        let described = self.admit(component, release.component.clone()).await?.described;
-        same_profile(&described, &release.profile)?;
-        let (manifest, profile) = (release.manifest.to_json(), release.profile.to_json());
+            None => {
+                self.check_name(&caller.tenant, &reference.agent, query).await?;
+                let signatures = self.accepted(&caller.tenant, &reference, digest, signatures).await?;
+                self.examine(&caller.tenant, component, &release).await?;
+                signatures
+            }
+        };
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).map_err(Error::internal);
+        let new = NewRelease {
+            release: reference.clone(),
+            digest,
+            component,
+            manifest: text(release.manifest.to_json())?,
+            profile: text(release.profile.to_json())?,
+            signatures,
+        };
+        let by = caller.principal.clone();
+        let channel = query.channel.clone();
+        let channel = channel.map(|channel| ChannelMove { channel, downgrade: query.downgrade, by });
+        // From here to the row nobody takes the blobs for rubbish.
+        let placing = self.placing.read().await;
         let layout = Arc::clone(&self.layout);
         let stored = blocking(move || layout.put(&release)).await?;
         if stored != digest {
@@ -97,21 +142,23 @@ impl Runtime {
                 "the archive is not in the form this host writes; build it again",
             ));
         }
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).map_err(Error::internal);
-        let new = NewRelease {
-            release: reference.clone(),
-            digest,
-            component,
-            manifest: text(manifest)?,
-            profile: text(profile)?,
-        };
-        let (row, is_new) = match self.store.publish(&caller.tenant, new, Some(&caller.principal)).await? {
+        let published = self.store.publish_to(&caller.tenant, new, channel, Some(&caller.principal)).await?;
+        drop(placing);
+        let (row, is_new) = match published {
             Published::New(row) => (row, true),
             Published::Same(row) => (row, false),
         };
-        tracing::info!(tenant = %caller.tenant, release = %reference, %digest, "published");
+        tracing::info!(tenant = %caller.tenant, release = %reference, %digest, is_new, "published");
         self.renew_index().await;
-        Ok((view(&(&row).into()), is_new))
+        Ok((row, is_new))
+    }
+
+    /// Checks that a release can be run, and is what it says.
+    async fn examine(&self, tenant: &TenantId, component: Digest, release: &Release) -> Result<()> {
+        troupe_sandbox::check_grants(&release.manifest.capabilities.grants())?;
+        route::check_schemas(&release.profile)?;
+        let described = self.admit(tenant, component, async { Ok(release.component.clone()) }).await?.described;
+        same_profile(&described, &release.profile)
     }
 
     /// Looks inside a component that has not been published: what it says of itself. Its
@@ -122,7 +169,7 @@ impl Runtime {
     pub async fn describe(&self, caller: &Caller, component: Vec<u8>) -> Result<Profile> {
         caller.require(Scope::Operate)?;
         let (digest, component) = blocking(move || Ok((Digest::of(&component), component))).await?;
-        let described = self.admit(digest, component).await?.described;
+        let described = self.admit(&caller.tenant, digest, async { Ok(component) }).await?.described;
         Profile::parse(&described)
     }
 
@@ -137,15 +184,29 @@ impl Runtime {
     }
 
     /// Loads a component and has it describe itself. Code that this host has not made
-    /// yet is made by admission, whose child is the first to look inside.
-    pub(crate) async fn admit(&self, digest: Digest, component: Vec<u8>) -> Result<Loaded> {
+    /// yet is made by admission, whose child is the first to look inside, once it is the tenant's
+    /// turn. The component is asked for no sooner.
+    pub(crate) async fn admit(
+        &self,
+        tenant: &TenantId,
+        digest: Digest,
+        component: impl Future<Output = Result<Vec<u8>>>,
+    ) -> Result<Loaded> {
         if let Some(loaded) = self.loaded(&digest).await? {
             return Ok(loaded);
         }
-        let Admitted { code, profile } = self.admission.admit(component).await?;
+        let place = self.compiles.place(tenant, digest).await?;
+        // Somebody else may have had it made meanwhile.
+        if let Some(loaded) = self.loaded(&digest).await? {
+            return Ok(loaded);
+        }
+        let Admitted { code, profile } = self.admission.admit(component.await?).await?;
+        drop(place);
+        let placing = self.placing.read().await;
         let runtime = self.clone();
         blocking(move || runtime.sandbox.keep(&digest, &code)).await?;
         let loaded = self.loaded(&digest).await?;
+        drop(placing);
         let loaded = loaded.ok_or_else(|| Error::internal("compiled code did not load"))?;
         if *loaded.described != *profile {
             return Err(Error::new(Code::ArtifactInit, "the agent does not describe itself the same each time"));
@@ -167,59 +228,25 @@ impl Runtime {
         Ok(Some(loaded))
     }
 
-    /// Removes what no release refers to, and writes the index anew. A release whose blobs
-    /// are damaged keeps neither the host nor the other releases from serving.
-    pub(crate) async fn sweep(&self) -> Result<()> {
-        let keep: HashSet<Digest> = self.store.all_releases().await?.into_iter().map(|row| row.digest).collect();
-        let layout = Arc::clone(&self.layout);
-        match blocking(move || layout.sweep(&keep)).await {
-            Ok(0) => {}
-            Ok(removed) => tracing::info!(files = removed, "removed blobs that no release refers to"),
-            Err(error) => tracing::error!(cause = error.cause_chain(), "no blob was removed: {error}"),
-        }
-        self.renew_index().await;
-        Ok(())
-    }
-
-    /// Removes compiled code that no release of this host can use.
-    pub(crate) async fn sweep_compiled(&self) -> Result<()> {
-        let components = self.store.all_releases().await?.into_iter().map(|row| row.component).collect();
-        match self.sandbox.sweep(&components) {
-            Ok(0) => {}
-            Ok(files) => tracing::info!(files, "removed compiled code that no release uses"),
-            // What stays is only in the way of disk space.
-            Err(error) => tracing::warn!(cause = error.cause_chain(), "compiled code was not swept: {error}"),
-        }
-        Ok(())
-    }
-
-    /// Writes the index anew. It serves other tools; nothing fails because of it.
-    async fn renew_index(&self) {
-        match self.write_index().await {
-            Ok(left_out) => {
-                for release in left_out {
-                    tracing::error!(%release, "a release is damaged on disk; publish it again to mend it");
+    /// Reads a release's component back, held against what was published.
+    /// What is damaged or gone is fetched anew if a registry has it.
+    pub(crate) async fn stored_component(&self, release: &ReleaseRow) -> Result<Vec<u8>> {
+        match self.component_on_disk(release).await {
+            Err(error) if matches!(error.code, Code::ArtifactDigest | Code::ReleaseNotFound) => {
+                match self.mend(release).await {
+                    Ok(true) => self.component_on_disk(release).await,
+                    Ok(false) => Err(error),
+                    Err(why) => {
+                        tracing::warn!(release = %release.release, "it was not fetched anew: {why}");
+                        Err(error)
+                    }
                 }
             }
-            Err(error) => tracing::warn!(cause = error.cause_chain(), "index.json was not written: {error}"),
+            read => read,
         }
     }
 
-    async fn write_index(&self) -> Result<Vec<ReleaseRef>> {
-        let rows = self.store.all_releases().await?;
-        let layout = Arc::clone(&self.layout);
-        blocking(move || {
-            let entries: Vec<IndexEntry> = rows
-                .into_iter()
-                .map(|row| IndexEntry { tenant: row.tenant, release: row.release, digest: row.digest })
-                .collect();
-            layout.write_index(&entries)
-        })
-        .await
-    }
-
-    /// Reads a release's component back, held against what was published.
-    pub(crate) async fn stored_component(&self, release: &ReleaseRow) -> Result<Vec<u8>> {
+    async fn component_on_disk(&self, release: &ReleaseRow) -> Result<Vec<u8>> {
         let (layout, image, expected) = (Arc::clone(&self.layout), release.digest, release.component);
         blocking(move || {
             let component = layout.component(&image)?;
@@ -256,14 +283,4 @@ fn immutable(release: &ReleaseRef) -> Error {
         Code::ArtifactImmutable,
         format!("{release} is published already with other bytes; a version never changes, so raise it"),
     )
-}
-
-pub(crate) fn view(row: &ReleaseDigest) -> ReleaseView {
-    ReleaseView {
-        agent: row.release.agent.to_string(),
-        version: row.release.version.clone(),
-        digest: row.digest,
-        component: row.component,
-        published_at: row.published_at,
-    }
 }

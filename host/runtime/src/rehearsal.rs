@@ -1,246 +1,366 @@
-//! A recorded invocation on another release, with no effect anywhere.
+//! Rehearsing a release: many recorded invocations on it, and on the release that serves
+//! beside it, with no effect anywhere.
 //!
-//! The candidate gets the input, seed, times and configuration of then, and the grants it
-//! would have now. Its calls are answered from the journal by what they mean
-//! (`host/sandbox/src/gate/matching.rs` says how, and what becomes of those that are not on
-//! record). What differs is told: the end, each call, and what it took. So that the cost can
-//! be held against something, the release of then is replayed beside it.
+//! ```text
+//!  choose ──▶ a place, of the lowest priority ──▶ load a journal ──▶ serving │ candidate ──▶ tally
+//!  (`choose.rs`)  for each invocation, some at once                 (`trial.rs`)  (`findings.rs`, `tally.rs`)
+//! ```
+//!
+//! The attack: a release that is wrong for a few inputs, asks somebody new, grows or slows
+//! down, and is found out by its callers. The rule: before it serves it is given what was
+//! asked of the one before, answered from the same records, and whatever it does otherwise
+//! is told. What the serving release does otherwise in the same way, since it is not the one
+//! that was recorded or may less than then, is not held against the candidate; what they take
+//! is held against each other, since both were measured in one run. The default: nothing it
+//! does is performed, nothing is written, and nothing is kept: a report holds parts of what
+//! tasks answered, and would have to be forgotten with them. It can be made again as long
+//! as the journals are kept.
+//!
+//! Live work goes first: a rehearsal takes a place for one invocation at a time, within the
+//! shares of its agent, only when nobody of its tenant waits for one.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+mod choose;
+mod findings;
+mod tally;
+mod trial;
+
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use troupe_core::difference::differences;
-use troupe_core::view::{
-    AnsweredFrom, Candidate, Cost, CostChange, JournalCall, RanOn, Repeated, ReplayCall, ReplayOutcome, ReplayView,
-    TaskFailure, TaskStatus,
-};
-use troupe_core::{Code, Error, ReleaseRef, Result};
-use troupe_sandbox::{
-    Answer, Call, HttpBody, JournalRow, MadeCall, Matched, Matching, RecordedCall, Recording, Source, Usage,
-};
-use troupe_store::{JournalHead, TaskRow};
+use tokio::sync::{Mutex, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+use troupe_core::view::{Candidate, LeftOutReason, RanOn, RehearsalProgress, RehearsalReport, RehearseRequest};
+use troupe_core::{AgentName, Caller, Code, Error, ReleaseRef, Result, Scope, TaskId, TenantId, limits};
+use troupe_sandbox::Record;
+use troupe_store::{JournalHead, RecordedTask, ReleaseRow, TaskRow, Withheld};
 
-use crate::Runtime;
-use crate::deploy::release_not_found;
-use crate::replay::{Again, ReplaySeat, document, told};
+use self::choose::Chosen;
+use self::tally::{Tally, TriedOnBoth};
+use crate::deploy::GrantPolicy;
+use crate::replay::{ReplaySeat, recorded_rows};
 use crate::route::Route;
-use crate::tasks::ended_as;
+use crate::tasks::{Key, Wait};
+use crate::{Runtime, agents};
+
+/// How often it is looked whether whoever asked is still let in.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// The priority of a rehearsal's invocations among those that wait for a place: the lowest.
+const PRIORITY: i32 = i32::MIN;
+
+/// A rehearsal that was asked for and can begin. Whoever drops it ends it.
+#[derive(Debug)]
+pub struct Rehearsal {
+    runtime: Runtime,
+    /// Who is told; asked after while it goes on.
+    caller: Option<Caller>,
+    subject: Arc<Subject>,
+    chosen: Chosen,
+    last: u32,
+    time: Duration,
+    counted: Wait,
+}
+
+/// What is rehearsed.
+#[derive(Debug)]
+struct Subject {
+    tenant: TenantId,
+    agent: AgentName,
+    candidate: Stage,
+    /// The release that serves; none if it cannot run.
+    serving: Option<Stage>,
+}
+
+/// A release on which invocations are tried.
+#[derive(Debug)]
+struct Stage {
+    release: ReleaseRow,
+    /// What its operator grants now.
+    grants: Option<String>,
+    skills: Vec<String>,
+    /// Its route under each configuration of then; none where it does not fit.
+    routes: Mutex<HashMap<u64, Option<Arc<Route>>>>,
+}
 
 impl Runtime {
-    /// Tries another release on what a task did.
+    /// Rehearses a release of an agent and tells how far it is.
     ///
     /// # Errors
-    /// [`Code::ReleaseNotFound`], and whatever keeps the release from running under the
-    /// configuration of then.
-    pub(crate) async fn rehearse(
+    /// Those of [`Runtime::rehearsal`] and [`Rehearsal::run`].
+    pub async fn rehearse(
         &self,
-        seat: &ReplaySeat,
-        row: &TaskRow,
-        head: JournalHead,
-        rows: Vec<JournalRow>,
-        release: &str,
-    ) -> Result<ReplayView> {
-        let reference = reference(row, release)?;
-        let found = self.store.release(&row.tenant, &reference).await?;
-        let found = found.ok_or_else(|| release_not_found(&reference))?;
-        let version = reference.version.clone();
-        let ran_on = RanOn { version: version.clone(), digest: found.digest, epoch: head.release.epoch };
-        let candidate = Candidate { version, digest: found.digest };
-        let then = JournalHead { release: ran_on, ..head.clone() };
-        let deployment = self.store.deployment(&row.tenant, &row.agent).await?;
-        let grants = deployment.and_then(|deployment| deployment.grants);
-        let route = self.past_route(&row.tenant, &row.agent, &then, grants, 0).await?;
+        caller: &Caller,
+        agent: &str,
+        request: &RehearseRequest,
+        progress: &watch::Sender<RehearsalProgress>,
+    ) -> Result<RehearsalReport> {
+        self.rehearsal(caller, agent, request).await?.run(progress).await
+    }
 
-        let matching = Arc::new(Matching::new(&rows, &head.seed)?);
-        let ended = self.try_on(seat, row, &head, &route, &matching).await?;
-        let before = match self.past_route(&row.tenant, &row.agent, &head, None, 0).await {
-            Ok(route) => {
-                let recording = Recording::new(rows, troupe_sandbox::Then::Stop);
-                Some(self.again(seat, row, &head, &route, recording).await?)
+    /// Looks for what a release of an agent can be tried on.
+    ///
+    /// # Errors
+    /// [`Code::ReleaseNotFound`], [`Code::DeploymentNotFound`], [`Code::SkillNotFound`],
+    /// [`Code::RequestInvalid`]; [`Code::LimitConcurrency`] while as many are rehearsed as may be;
+    /// whatever keeps the release from running at all.
+    pub async fn rehearsal(&self, caller: &Caller, agent: &str, request: &RehearseRequest) -> Result<Rehearsal> {
+        caller.require(Scope::Operate)?;
+        // It tells what tasks were asked and answered.
+        caller.require(Scope::Read)?;
+        let mut rehearsal = self.rehearsal_of(&caller.tenant, agent, request).await?;
+        rehearsal.caller = Some(caller.clone());
+        Ok(rehearsal)
+    }
+
+    /// The same for the host itself, as a step of what a caller was let in for.
+    ///
+    /// # Errors
+    /// As [`Runtime::rehearsal`].
+    pub(crate) async fn rehearsal_of(
+        &self,
+        tenant: &TenantId,
+        agent: &str,
+        request: &RehearseRequest,
+    ) -> Result<Rehearsal> {
+        self.require_ready()?;
+        let last = request.last.unwrap_or(limits::REHEARSAL_LAST_DEFAULT);
+        let most = limits::REHEARSAL_TIME_MAX;
+        let time = request.timeout_ms.map_or(most, Duration::from_millis);
+        if last == 0 || last > limits::REHEARSAL_LAST_MAX {
+            let message = format!("`last` is 1 to {}", limits::REHEARSAL_LAST_MAX);
+            return Err(Error::new(Code::RequestInvalid, message));
+        }
+        if time.is_zero() || time > most {
+            return Err(Error::new(Code::RequestInvalid, format!("`timeout_ms` is 1 to {}", most.as_millis())));
+        }
+        let agent: AgentName = agent.parse().map_err(|_| agents::unknown(agent))?;
+        let counted = self.rehearsals.enter(tenant)?;
+        let subject = self.subject(tenant, &agent, request).await?;
+        let skills = subject.skills();
+        let skill = match &request.skill {
+            None => None,
+            Some(skill) if skills.contains(skill) => Some(skill.parse()?),
+            Some(skill) => {
+                let message = format!("neither release of agent `{agent}` has a skill `{}`", troupe_core::shown(skill));
+                return Err(Error::new(Code::SkillNotFound, message));
             }
-            Err(error) if error.code == Code::ReleaseNotFound => None,
+        };
+        let chosen = self.choose(tenant, &agent, skill, last, &skills).await?;
+        let (runtime, subject) = (self.clone(), Arc::new(subject));
+        Ok(Rehearsal { runtime, caller: None, subject, chosen, last, time, counted })
+    }
+
+    async fn subject(&self, tenant: &TenantId, agent: &AgentName, request: &RehearseRequest) -> Result<Subject> {
+        let deployment = self.store.deployment(tenant, agent).await?;
+        let deployment = deployment.ok_or_else(|| crate::deploy::not_deployed(agent))?;
+        let reference = ReleaseRef { agent: agent.clone(), version: request.version.clone() };
+        let release = self.store.release(tenant, &reference).await?;
+        let release = release.ok_or_else(|| crate::deploy::release_not_found(&reference))?;
+        self.may_serve(&release).await?;
+        let grants = self.grants_for(&release, deployment.grants.clone()).await?;
+        let candidate = self.stage(release, grants).await?;
+        let reference = ReleaseRef { agent: agent.clone(), version: deployment.serving };
+        let serving = match self.store.release(tenant, &reference).await? {
+            None => None,
+            // One that cannot be loaded serves nobody, so there is nothing to hold against it.
+            Some(release) => self.stage(release, deployment.grants).await.ok(),
+        };
+        Ok(Subject { tenant: tenant.clone(), agent: agent.clone(), candidate, serving })
+    }
+
+    /// The operator's grants under which a release would serve.
+    async fn grants_for(&self, release: &ReleaseRow, now: Option<String>) -> Result<Option<String>> {
+        match self.grants {
+            GrantPolicy::Approved => Ok(now),
+            GrantPolicy::AsAsked => {
+                let asked = self.prepare(release).await?.asked();
+                serde_json::to_string(&asked).map(Some).map_err(Error::internal)
+            }
+        }
+    }
+
+    async fn stage(&self, release: ReleaseRow, grants: Option<String>) -> Result<Stage> {
+        let skills = self.prepare(&release).await?.skill_names();
+        Ok(Stage { release, grants, skills, routes: Mutex::default() })
+    }
+
+    /// Tries one recorded invocation on both releases.
+    ///
+    /// # Errors
+    /// Whatever ends the rehearsal.
+    async fn try_on_both(&self, subject: &Subject, task: TaskId, serving_first: bool) -> Result<Tried> {
+        // What stands in line holds no journal in memory.
+        let seat = self.last_in_line(&(subject.tenant.clone(), subject.agent.clone())).await?;
+        let loaded = {
+            let _loading = self.journals_loading.acquire().await.map_err(Error::internal)?;
+            self.store.recorded_task(&subject.tenant, task, limits::REHEARSAL_JOURNAL_BYTES_MAX).await?
+        };
+        let (row, head, rows) = match loaded {
+            Some(RecordedTask::Whole(row, head, rows)) => (row, head, rows),
+            Some(RecordedTask::TooLarge(_)) => return Ok(Tried::LeftOut(LeftOutReason::TooLarge)),
+            Some(RecordedTask::Withheld(Withheld::Redacted)) => return Ok(Tried::LeftOut(LeftOutReason::Redacted)),
+            Some(RecordedTask::Withheld(Withheld::Dropped)) | None => {
+                return Ok(Tried::LeftOut(LeftOutReason::Dropped));
+            }
+        };
+        let record = Record::new(&recorded_rows(rows), &head.seed)?;
+        if !record.is_whole() {
+            return Ok(Tried::LeftOut(LeftOutReason::Streamed));
+        }
+        let Some(candidate) = self.staged(&subject.candidate, &row, &head).await? else {
+            return Ok(Tried::LeftOut(LeftOutReason::Configuration));
+        };
+        let serving = match &subject.serving {
+            None => None,
+            Some(stage) => self.staged(stage, &row, &head).await?,
+        };
+        let (mut then, mut now) = (None, None);
+        // They take turns in going first, since the second finds warm what the first has read.
+        for is_serving in [serving_first, !serving_first] {
+            match (is_serving, &serving) {
+                (true, Some(route)) => then = Some(self.try_on(&seat, &row, &head, route, &record).await?),
+                (true, None) => {}
+                (false, _) => now = Some(self.try_on(&seat, &row, &head, &candidate, &record).await?),
+            }
+        }
+        let candidate = now.ok_or_else(|| Error::internal("a candidate was not tried"))?;
+        Ok(Tried::OnBoth(Box::new(TriedOnBoth::new(&row, &record, candidate, then))))
+    }
+
+    /// A place to run in, whenever there is one that nobody else of the tenant waits for.
+    async fn last_in_line(&self, key: &Key) -> Result<ReplaySeat> {
+        loop {
+            self.require_ready()?;
+            match self.replay_seat(key, PRIORITY).await {
+                Err(error) if error.code == Code::LimitConcurrency => tokio::time::sleep(limits::TICK).await,
+                seat => return seat,
+            }
+        }
+    }
+
+    /// The route of a release under the configuration of then; none if that is gone, or is
+    /// none of the release's.
+    async fn staged(&self, stage: &Stage, row: &TaskRow, head: &JournalHead) -> Result<Option<Arc<Route>>> {
+        let mut routes = stage.routes.lock().await;
+        if let Some(route) = routes.get(&head.configuration_revision) {
+            return Ok(route.clone());
+        }
+        let ReleaseRef { version, .. } = stage.release.release.clone();
+        let ran_on = RanOn { version, digest: stage.release.digest, epoch: head.release.epoch };
+        let then = JournalHead { release: ran_on, ..head.clone() };
+        let route = match self.past_route(&row.tenant, &row.agent, &then, stage.grants.clone(), 0).await {
+            Ok(route) => Some(route),
+            Err(error) if matches!(error.code, Code::ReplayImpossible | Code::ConfigurationInvalid) => None,
             Err(error) => return Err(error),
         };
-        Ok(report(row, head, candidate, &matching, ended, before.map(|again| (again.outcome.usage, again.took))))
-    }
-
-    /// Runs the candidate; a release that does not take the input ends as it would.
-    async fn try_on(
-        &self,
-        seat: &ReplaySeat,
-        row: &TaskRow,
-        head: &JournalHead,
-        route: &Arc<Route>,
-        matching: &Arc<Matching>,
-    ) -> Result<(ReplayOutcome, Usage, Duration)> {
-        let taken = route.skill(row.skill.as_str()).and_then(|skill| skill.check_input(&document(&row.input)));
-        if let Err(error) = taken {
-            let failure = Some(TaskFailure::from(&error));
-            let outcome = ReplayOutcome { status: TaskStatus::Failed, output: None, failure };
-            return Ok((outcome, Usage::default(), Duration::ZERO));
-        }
-        let recording = Recording::matching(Arc::clone(matching));
-        let Again { outcome, took } = self.again(seat, row, head, route, recording).await?;
-        let (status, output, failure) = ended_as(route, row.skill.as_str(), outcome.result).await;
-        Ok((ReplayOutcome { status, output: output.as_deref().map(document), failure }, outcome.usage, took))
+        routes.insert(head.configuration_revision, route.clone());
+        Ok(route)
     }
 }
 
-/// The release that is asked for, which is one of the task's agent.
-fn reference(row: &TaskRow, release: &str) -> Result<ReleaseRef> {
-    let whole = if release.contains('@') { release.to_owned() } else { format!("{}@{release}", row.agent) };
-    let reference: ReleaseRef = whole.parse()?;
-    if reference.agent == row.agent {
-        return Ok(reference);
-    }
-    let message = format!("task {} is one of `{}`; name another release of that agent", row.id, row.agent);
-    Err(Error::new(Code::RequestInvalid, message))
+/// What came of one task.
+#[derive(Debug)]
+enum Tried {
+    OnBoth(Box<TriedOnBoth>),
+    LeftOut(LeftOutReason),
 }
 
-fn report(
-    row: &TaskRow,
-    head: JournalHead,
-    candidate: Candidate,
-    matching: &Matching,
-    (replayed, usage, took): (ReplayOutcome, Usage, Duration),
-    before: Option<(Usage, Duration)>,
-) -> ReplayView {
-    let recorded =
-        ReplayOutcome { status: row.status, output: row.output.as_deref().map(document), failure: row.failure.clone() };
-    let matched = matching.matched();
-    let cost = CostChange {
-        recorded: before.map(|(usage, took)| {
-            cost(usage, took, matched.recorded.iter().map(|call| (&call.call, call.answer.as_ref(), false)))
-        }),
-        candidate: cost(
-            usage,
-            took,
-            matched.made.iter().map(|call| (&call.call, call.answer.as_ref(), call.source == Source::Unmatched)),
-        ),
-    };
-    let calls = calls(matching, &matched);
-    let difference = (replayed != recorded).then(|| told(&recorded, &replayed)).or_else(|| other_calls(&calls));
-    ReplayView {
-        task: row.id,
-        attempt: row.attempt,
-        release: head.release,
-        candidate: Some(candidate),
-        identical: difference.is_none(),
-        difference,
-        differences: differences(recorded.output.as_ref(), replayed.output.as_ref()),
-        recorded,
-        replayed: Some(replayed),
-        cost: Some(cost),
-        calls,
+impl Subject {
+    /// The skills of both releases.
+    fn skills(&self) -> Vec<String> {
+        let of_serving = self.serving.iter().flat_map(|serving| &serving.skills);
+        let mut skills: Vec<String> = self.candidate.skills.iter().chain(of_serving).cloned().collect();
+        skills.sort_unstable();
+        skills.dedup();
+        skills
     }
 }
 
-/// The recorded calls in their order, each with what became of it, and those that are new.
-fn calls(matching: &Matching, matched: &Matched) -> Vec<ReplayCall> {
-    let mut by_recorded: BTreeMap<u64, (Repeated, Option<&MadeCall>, Option<String>)> = BTreeMap::new();
-    let mut missing: HashMap<String, VecDeque<&RecordedCall>> = HashMap::new();
-    let unmade: HashSet<u64> = matched.missing.iter().copied().collect();
-    for recorded in matched.recorded.iter().filter(|recorded| unmade.contains(&recorded.number)) {
-        missing.entry(Matching::target(&recorded.call)).or_default().push_back(recorded);
+impl Stage {
+    fn view(&self) -> Candidate {
+        Candidate { version: self.release.release.version.clone(), digest: self.release.digest }
     }
-    let mut new = Vec::new();
-    for made in &matched.made {
-        if let Some(number) = made.recorded {
-            by_recorded.insert(number, (Repeated::Same, Some(made), None));
-            continue;
-        }
-        let before = missing.get_mut(&Matching::target(&made.call));
-        let first = before.as_ref().and_then(|before| before.front().copied());
-        match first.and_then(|recorded| Some((recorded.number, matching.changed(recorded, made)?))) {
-            Some((number, change)) => {
-                before.map(VecDeque::pop_front);
-                let change = Some(change).filter(|change| !change.is_empty());
-                by_recorded.insert(number, (Repeated::Changed, Some(made), change));
+}
+
+impl Rehearsal {
+    /// Tries what was chosen, some at once, and tells how far it is.
+    ///
+    /// # Errors
+    /// [`Code::UnavailableHost`] when the host stops, [`Code::TenantDisabled`], and those of
+    /// a caller who is let in no more.
+    pub async fn run(self, progress: &watch::Sender<RehearsalProgress>) -> Result<RehearsalReport> {
+        tokio::select! {
+            biased;
+            report = self.tried(progress) => report,
+            () = self.counted.closed() => {
+                Err(Error::new(Code::UnavailableHost, "the host is shutting down; rehearse again when it is back"))
             }
-            None => new.push(made),
         }
     }
-    let of_record = matched.recorded.iter().map(|recorded| {
-        let (repeated, made, change) = by_recorded.remove(&recorded.number).unwrap_or((Repeated::Missing, None, None));
-        ReplayCall { recorded: shown(recorded), repeated, change, answered_from: made.map(answered_from) }
-    });
-    let of_record: Vec<ReplayCall> = of_record.collect();
-    let of_candidate = new.into_iter().map(|made| ReplayCall {
-        recorded: JournalCall {
-            number: made.number,
-            at: troupe_core::Timestamp::from_millis(0),
-            call: made.call.describe(),
-            write: made.write,
-            answer: made.answer.as_ref().map(Answer::describe),
-        },
-        repeated: Repeated::New,
-        change: None,
-        answered_from: Some(answered_from(made)),
-    });
-    of_record.into_iter().chain(of_candidate).collect()
-}
 
-fn shown(recorded: &RecordedCall) -> JournalCall {
-    JournalCall {
-        number: recorded.number,
-        at: recorded.at,
-        call: recorded.call.describe(),
-        write: recorded.write,
-        answer: recorded.answer.as_ref().map(Answer::describe),
-    }
-}
-
-fn answered_from(made: &MadeCall) -> AnsweredFrom {
-    match made.source {
-        Source::Record => AnsweredFrom::Record,
-        Source::Picture => AnsweredFrom::Picture,
-        Source::Seed => AnsweredFrom::Seed,
-        Source::Denied => AnsweredFrom::Grants,
-        Source::Unmatched => AnsweredFrom::Nothing,
-    }
-}
-
-/// How the calls differ, in a sentence; nothing if they are the same.
-fn other_calls(calls: &[ReplayCall]) -> Option<String> {
-    let count = |wanted: Repeated| calls.iter().filter(|call| call.repeated == wanted).count();
-    let kinds = [(Repeated::Changed, "changed"), (Repeated::New, "new"), (Repeated::Missing, "not made")];
-    let parts: Vec<String> = kinds
-        .into_iter()
-        .filter_map(|(kind, word)| match count(kind) {
-            0 => None,
-            1 => Some(format!("1 call is {word}")),
-            many => Some(format!("{many} calls are {word}")),
-        })
-        .collect();
-    (!parts.is_empty()).then(|| format!("the end is the same, and {}", parts.join(", ")))
-}
-
-/// What an invocation took. What a tried release would have sent counts as sent.
-fn cost<'a>(usage: Usage, took: Duration, calls: impl Iterator<Item = (&'a Call, Option<&'a Answer>, bool)>) -> Cost {
-    let mut cost = Cost {
-        host_calls: usage.host_calls,
-        memory_bytes_peak: usage.memory_bytes_peak,
-        time_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-        ..Cost::default()
-    };
-    for (call, answer, unsent) in calls {
-        let Call::Http(call) = call else { continue };
-        let sent = match answer {
-            Some(Answer::HttpFailed(failure)) => failure.sent || unsent,
-            _ => true,
-        };
-        if !sent {
-            continue;
+    async fn tried(&self, progress: &watch::Sender<RehearsalProgress>) -> Result<RehearsalReport> {
+        let until = Instant::now() + self.time;
+        let of = u32::try_from(self.chosen.tasks.len()).unwrap_or(u32::MAX);
+        progress.send_replace(RehearsalProgress { of, ..RehearsalProgress::default() });
+        let mut tally = Tally::new(self.subject.skills());
+        for (reason, tasks) in &self.chosen.left_out {
+            tally.leave_out(*reason, *tasks);
         }
-        cost.http_requests += 1;
-        cost.http_bytes_sent += match &call.body {
-            HttpBody::Whole(bytes) => bytes.len() as u64,
-            HttpBody::Digest(_, length) => *length,
-        };
-        if let Some(Answer::Http(answer)) = answer {
-            cost.http_bytes_received += answer.body.len() as u64;
+        let mut looking = tokio::time::interval(LOOK_EVERY);
+        let mut trying = JoinSet::new();
+        let mut ahead = (0..).zip(self.chosen.tasks.iter().copied());
+        let mut done = 0;
+        self.warm_up(until).await?;
+        loop {
+            while trying.len() < at_once()
+                && let Some((place, task)) = ahead.next()
+            {
+                let (runtime, subject) = (self.runtime.clone(), Arc::clone(&self.subject));
+                trying.spawn(async move { (place, task, runtime.try_on_both(&subject, task, place % 2 == 0).await) });
+            }
+            tokio::select! {
+                biased;
+                () = sleep_until(until) => break,
+                _ = looking.tick() => self.look().await?,
+                joined = trying.join_next() => {
+                    let Some(joined) = joined else { break };
+                    let (place, task, tried) = joined.map_err(Error::internal)?;
+                    match tried? {
+                        Tried::OnBoth(tried) => tally.add(place, task, *tried),
+                        Tried::LeftOut(reason) => tally.leave_out(reason, 1),
+                    }
+                    done += 1;
+                    progress.send_replace(RehearsalProgress { done, of, different: tally.different() });
+                }
+            }
+        }
+        // What is under way is given up here; whoever was let in no more is told nothing.
+        drop(trying);
+        self.look().await?;
+        let (candidate, serving) = (self.subject.candidate.view(), self.subject.serving.as_ref().map(Stage::view));
+        Ok(tally.report(&self.subject.agent, candidate, serving, self.last, of, of.saturating_sub(done)))
+    }
+
+    /// Runs both releases once for nothing: code that runs for the first time is slow.
+    async fn warm_up(&self, until: Instant) -> Result<()> {
+        let Some(task) = self.chosen.tasks.first() else { return Ok(()) };
+        let first = self.runtime.try_on_both(&self.subject, *task, true);
+        tokio::time::timeout_at(until, first).await.map_or(Ok(()), |tried| tried.map(drop))
+    }
+
+    /// Whether whoever is told is still let in.
+    async fn look(&self) -> Result<()> {
+        match &self.caller {
+            Some(caller) => self.runtime.check_caller(caller).await,
+            None => Ok(()),
         }
     }
-    cost
+}
+
+/// Invocations that are tried at once: two at least, and no more than half of what the machine
+/// can compute at once, since live work has the rest.
+fn at_once() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).div_ceil(2).max(2)
 }

@@ -3,7 +3,7 @@
 //! The release, configuration, seed, times and identity are those of the journal's head. No
 //! call is authorised, performed or recorded again. Whoever asks learns whether the calls and
 //! the end are the same, and if not, where they parted. Another release is tried by
-//! `rehearsal.rs`.
+//! `rehearsal/trial.rs`.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -23,10 +23,10 @@ use crate::deploy::release_not_found;
 use crate::journals::dropped;
 use crate::route::Route;
 use crate::routes::Entry;
-use crate::tasks::{Place, Slot, ended_as, facts, recorded};
+use crate::tasks::{Key, Place, Slot, ended_as, facts, recorded};
 
 /// The ends that come from outside: a replay compares up to them.
-const CUT_SHORT: [Code; 5] =
+pub(crate) const CUT_SHORT: [Code; 5] =
     [Code::LimitDeadline, Code::Cancelled, Code::SwapDrained, Code::InDoubt, Code::UnavailableHost];
 
 /// Where a replay runs: one of the host's places to run in, a place among the workers, and the
@@ -35,7 +35,7 @@ const CUT_SHORT: [Code; 5] =
 pub(crate) struct ReplaySeat {
     _slot: Slot,
     _place: Place,
-    stop: Stop,
+    pub(crate) stop: Stop,
 }
 
 impl Runtime {
@@ -54,7 +54,7 @@ impl Runtime {
         caller.require(Scope::Read)?;
         let row = self.store.task(&caller.tenant, task).await?;
         let row = row.ok_or_else(|| task_not_found(task))?;
-        let limit = limit.unwrap_or(limits::PAGE_DEFAULT).clamp(1, limits::PAGE_MAX);
+        let limit = limits::page(limit);
         let read = |row| told_call(&recorded(row));
         let page = self.store.journal_page(&row.tenant, row.id, row.attempt, (after, limit), read).await?;
         let page = page.ok_or_else(|| self.no_journal(&row))?;
@@ -90,11 +90,11 @@ impl Runtime {
             return Err(impossible(format!("task {task} is {}; replay it when it has ended", row.status.as_str())));
         }
         // What stands in line holds no journal in memory.
-        let seat = self.replay_seat(&row).await?;
+        let seat = self.replay_seat(&(row.tenant.clone(), row.agent.clone()), row.priority).await?;
         let (head, rows) = self.recorded(&row).await?;
         self.require_whole(&caller.tenant, &row).await?;
         if let Some(release) = &request.release {
-            return self.rehearse(&seat, &row, head, rows, release).await;
+            return self.try_release(&seat, &row, head, rows, release).await;
         }
         let route = self.past_route(&row.tenant, &row.agent, &head, None, 0).await?;
         let calls = rows.iter().filter_map(told_call).collect();
@@ -105,10 +105,10 @@ impl Runtime {
     /// Where to replay a task. It is a worker like any other, so disabling its tenant ends it
     /// and a host that stops waits for it; not under the task's id, so that any number of
     /// replays of one task go on side by side.
-    async fn replay_seat(&self, row: &TaskRow) -> Result<ReplaySeat> {
-        let slot = self.slot(row, limits::WAIT_MAX).await?;
+    pub(crate) async fn replay_seat(&self, key: &Key, priority: i32) -> Result<ReplaySeat> {
+        let slot = self.slot(key, priority, limits::WAIT_MAX).await?;
         let name = TaskId::generate(&*self.clock, &*self.entropy);
-        let (place, stop) = self.place(&row.tenant, name)?;
+        let (place, stop) = self.place(&key.0, name)?;
         Ok(ReplaySeat { _slot: slot, _place: place, stop })
     }
 
@@ -139,7 +139,8 @@ impl Runtime {
             recording: Some(recording),
         };
         let began = tokio::time::Instant::now();
-        let outcome = self.sandbox.perform(&route.agent, invocation, row.skill.as_str(), &row.input).await;
+        // On the heap: it is large, and whoever replays lies deep already.
+        let outcome = Box::pin(self.sandbox.perform(&route.agent, invocation, row.skill.as_str(), &row.input)).await;
         let took = began.elapsed();
         if let Some(reason) = seat.stop.reason() {
             self.disabled.check(&row.tenant)?;
@@ -152,7 +153,7 @@ impl Runtime {
         let _loading = self.journals_loading.acquire().await.map_err(Error::internal)?;
         let journal = self.store.journal(&row.tenant, row.id, row.attempt).await?;
         let (head, rows) = journal.ok_or_else(|| self.no_journal(row))?;
-        Ok((head, rows.into_iter().map(recorded).collect()))
+        Ok((head, recorded_rows(rows)))
     }
 
     fn no_journal(&self, row: &TaskRow) -> Error {
@@ -192,14 +193,17 @@ impl Runtime {
             epoch: head.release.epoch,
             serving: head.release.version.clone(),
             digest: head.release.digest,
+            candidate: None,
             grants_revision: head.grants_revision,
             grants,
             configuration_revision: revision,
             configuration,
             state_generation,
+            state_since: 1,
             changed_at: head.started_at,
         };
         let mut route = self.prepare(&release).await?.route(past)?;
+        route.hold = self.routes.hold(tenant, agent);
         if let Some(Entry::Serving(now)) = self.routes.get(tenant, agent) {
             // What an agent has used is used, whichever release it goes on with.
             route.draw_on(now.grants.budgets());
@@ -213,6 +217,11 @@ pub(crate) struct Again {
     pub(crate) outcome: Outcome,
     /// How long it took.
     pub(crate) took: Duration,
+}
+
+/// Rows of a journal as the sandbox reads them.
+pub(crate) fn recorded_rows(rows: Vec<troupe_store::JournalRow>) -> Vec<JournalRow> {
+    rows.into_iter().map(recorded).collect()
 }
 
 fn impossible(message: String) -> Error {

@@ -10,14 +10,16 @@ use jsonschema::{PatternOptions, Validator};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use tokio::sync::Notify;
-use troupe_core::view::{DeploymentView, RanOn};
-use troupe_core::{Code, Effect, Error, Grants, Result, TaskId, limits, shown};
-use troupe_package::{Manifest, Profile};
+use troupe_core::view::{AffinityBy, CanaryView, DeploymentView, RanOn};
+use troupe_core::{Code, Effect, Error, Grants, Result, SwapId, TaskId, limits, shown};
+use troupe_package::{Manifest, Profile, StateVersion};
 use troupe_sandbox::{Agent, Budgets, LiveGrants, Stop, StopReason};
-use troupe_store::{DeploymentRow, ReleaseRow};
+use troupe_store::{DeploymentRow, ReleaseRow, TaskRow};
 
 use crate::agents;
+use crate::hold::Hold;
 use crate::quarantine::{Pass, Quarantine};
+use crate::swap::{Tally, affinity};
 
 /// What a swap does when a release before the last one still drains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,9 +44,27 @@ pub(crate) struct Route {
     pub(crate) time: Duration,
     /// Whether its release may be asked; shared by the routes of one release in force.
     pub(crate) quarantine: Quarantine,
+    /// How its release did; shared in the same way.
+    pub(crate) tally: Tally,
+    /// What is tried beside it, under the same epoch.
+    pub(crate) tried: Option<Tried>,
+    /// The form of state that its release writes, and those that it reads.
+    pub(crate) state: StateVersion,
+    /// Whether new work is held back; shared by all routes of the deployment.
+    pub(crate) hold: Hold,
     skills: HashMap<String, Skill>,
     running: Mutex<Running>,
     drained: Notify,
+}
+
+/// A release that is tried beside the one that serves.
+#[derive(Debug)]
+pub(crate) struct Tried {
+    pub(crate) route: Arc<Route>,
+    /// Its share of affinity keys, in percent.
+    pub(crate) weight: u8,
+    pub(crate) swap: SwapId,
+    pub(crate) by: AffinityBy,
 }
 
 /// What runs on a route.
@@ -53,6 +73,15 @@ struct Running {
     tasks: HashMap<TaskId, Stop>,
     /// Whether another route is in force, so that nothing begins here any more.
     retired: bool,
+}
+
+/// Why nothing enters a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shut {
+    /// Another one is in force.
+    Retired,
+    /// New work is held back.
+    Held,
 }
 
 /// A skill, with its schemas compiled.
@@ -112,6 +141,11 @@ impl Prepared {
         self.manifest.capabilities.grants()
     }
 
+    /// The names of its skills.
+    pub(crate) fn skill_names(&self) -> Vec<String> {
+        self.skills.keys().cloned().collect()
+    }
+
     /// The configuration in force: the release's defaults with the operator's values
     /// over them, objects merged, checked against the profile's schema.
     pub(crate) fn configuration(&self, operator: &str) -> Result<Value> {
@@ -144,6 +178,10 @@ impl Prepared {
             configuration: Arc::from(configuration),
             agent: self.agent,
             quarantine: Quarantine::default(),
+            tally: Tally::default(),
+            tried: None,
+            state: self.manifest.state,
+            hold: Hold::default(),
             skills: self.skills,
             row,
             running: Mutex::default(),
@@ -177,6 +215,23 @@ impl Route {
         self.grants = LiveGrants::drawing_on(self.grants.begun().clone(), budgets.clone());
     }
 
+    /// The route for a task: that of the candidate, if the task is among those it gets.
+    pub(crate) fn for_task(self: &Arc<Self>, task: &TaskRow) -> Arc<Self> {
+        let tried = self.tried.as_ref().filter(|tried| affinity::is_tried(task, tried.swap, tried.by, tried.weight));
+        Arc::clone(tried.map_or(self, |tried| &tried.route))
+    }
+
+    /// This route and that of its candidate.
+    pub(crate) fn both(self: &Arc<Self>) -> impl Iterator<Item = &Arc<Self>> {
+        std::iter::once(self).chain(self.tried.as_ref().map(|tried| &tried.route))
+    }
+
+    /// Goes on with what is known of a release, as a route that was in force knows it.
+    pub(crate) fn goes_on(&mut self, before: &Self) {
+        self.quarantine = before.quarantine.clone();
+        self.tally = before.tally.clone();
+    }
+
     /// The release, for people.
     pub(crate) fn release(&self) -> String {
         format!("{}@{}", self.row.agent, self.row.serving)
@@ -198,6 +253,11 @@ impl Route {
             changed_at: self.row.changed_at,
             fault: None,
             quarantine: self.quarantine.view(),
+            canary: self.tried.as_ref().map(|tried| CanaryView {
+                version: tried.route.row.serving.clone(),
+                weight: tried.weight,
+                swap: tried.swap,
+            }),
         }
     }
 
@@ -214,14 +274,22 @@ impl Route {
     }
 
     /// Notes that a task with leave to run runs here; the guard's end notes that it no longer
-    /// does. `None` once the route is retired: then another is in force.
-    pub(crate) fn enter(self: &Arc<Self>, task: TaskId, stop: Stop, pass: Pass) -> Option<Entered> {
+    /// does.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub(crate) fn enter(self: &Arc<Self>, task: TaskId, stop: Stop, pass: Pass) -> Result<Entered, Shut> {
         let mut running = self.lock();
         if running.retired {
-            return None;
+            return Err(Shut::Retired);
+        }
+        // Whoever holds work back does so before looking what runs, and one of the two sees the
+        // other, since both take the lock in between.
+        if self.hold.is_on() {
+            return Err(Shut::Held);
         }
         running.tasks.insert(task, stop);
-        Some(Entered { route: Arc::clone(self), task, pass: Some(pass) })
+        Ok(Entered { route: Arc::clone(self), task, pass: Some(pass) })
     }
 
     /// Lets nothing begin here any more.

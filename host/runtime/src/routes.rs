@@ -4,8 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
-use troupe_core::{AgentName, TenantId};
+use troupe_core::view::TaskFailure;
+use troupe_core::{AgentName, Grants, TenantId};
+use troupe_package::StateVersion;
 
+use crate::hold::Hold;
 use crate::route::Route;
 
 type Key = (TenantId, AgentName);
@@ -15,8 +18,19 @@ type Key = (TenantId, AgentName);
 pub(crate) enum Entry {
     /// It serves.
     Serving(Arc<Route>),
-    /// Its release could not be loaded when the host started, for this reason.
-    Broken(Arc<troupe_core::view::TaskFailure>),
+    /// Its release could not be loaded when the host started.
+    Broken(Arc<Broken>),
+}
+
+/// A deployment that cannot serve.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    /// Why not.
+    pub(crate) reason: TaskFailure,
+    /// What the operator grants: tasks may go on on releases that served before.
+    pub(crate) operator: Grants,
+    /// The form of state that its release writes, if its manifest could be read.
+    pub(crate) state: Option<StateVersion>,
 }
 
 /// The table of routes. A reader never waits.
@@ -28,6 +42,7 @@ pub(crate) struct Routes {
     /// grant that is taken away reaches.
     earlier: Mutex<HashMap<Key, Vec<Weak<Route>>>>,
     turns: Mutex<HashMap<Key, Arc<tokio::sync::Mutex<()>>>>,
+    holds: Mutex<HashMap<Key, Hold>>,
 }
 
 impl Routes {
@@ -41,6 +56,33 @@ impl Routes {
         // A turn that nobody holds or waits for is not worth keeping.
         turns.retain(|_, turn| Arc::strong_count(turn) > 1);
         Arc::clone(turns.entry((tenant.clone(), agent.clone())).or_default())
+    }
+
+    /// The switch by which a deployment's new work is held back.
+    pub(crate) fn hold(&self, tenant: &TenantId, agent: &AgentName) -> Hold {
+        let mut holds = self.holds.lock().unwrap_or_else(PoisonError::into_inner);
+        holds.entry((tenant.clone(), agent.clone())).or_default().clone()
+    }
+
+    /// The form of state that the release in force writes, and those that it reads, if there is one
+    /// and that is known.
+    pub(crate) fn state(&self, tenant: &TenantId, agent: &AgentName) -> Option<StateVersion> {
+        match self.get(tenant, agent)? {
+            Entry::Serving(route) => Some(route.state),
+            Entry::Broken(broken) => broken.state,
+        }
+    }
+
+    /// Every route of a deployment on which something runs: in force, draining and parked.
+    pub(crate) fn busy(&self, tenant: &TenantId, agent: &AgentName) -> Vec<Arc<Route>> {
+        let key = (tenant.clone(), agent.clone());
+        let mut all: Vec<Arc<Route>> =
+            self.earlier().get(&key).into_iter().flatten().filter_map(Weak::upgrade).collect();
+        if let Some(Entry::Serving(now)) = self.get(tenant, agent) {
+            all.extend(now.both().cloned());
+        }
+        all.retain(|route| route.running() > 0);
+        all
     }
 
     /// Puts a route in force; calls that look from now on see it. A route of a lower
@@ -60,10 +102,12 @@ impl Routes {
         let all = earlier.entry(key.clone()).or_default();
         all.retain(|old| old.strong_count() > 0);
         if let Some(Entry::Serving(before)) = before {
-            // From here on nothing enters it, so what runs on it is all that ever will.
-            before.retire();
-            all.push(Arc::downgrade(&before));
-            self.drain(key, before);
+            for before in before.both() {
+                // From here on nothing enters it, so what runs on it is all that ever will.
+                before.retire();
+                all.push(Arc::downgrade(before));
+                self.drain(key.clone(), Arc::clone(before));
+            }
         }
         if cut {
             all.iter().filter_map(Weak::upgrade).for_each(|old| old.grants.cut_to(&route.operator));
@@ -78,13 +122,11 @@ impl Routes {
         old.retain(|route| route.running() > 0);
     }
 
-    /// Takes in a route of the past, on which something goes on under the grants of now. It
-    /// drains from the start.
+    /// Takes in a route of the past, on which something goes on. It drains from the start.
     pub(crate) fn put_past(&self, route: &Arc<Route>) {
         route.retire();
         let key = (route.row.tenant.clone(), route.row.agent.clone());
         self.drain(key, Arc::clone(route));
-        self.follow(route);
     }
 
     /// Lets nobody have more on a route of the past than is granted now and from now on.
@@ -93,8 +135,10 @@ impl Routes {
         // Whoever cuts grants waits for this lock after changing the route in force, so one of
         // the two sees the other.
         let mut earlier = self.earlier();
-        if let Some(Entry::Serving(now)) = self.get(&key.0, &key.1) {
-            route.grants.cut_to(&now.operator);
+        match self.get(&key.0, &key.1) {
+            Some(Entry::Serving(now)) => route.grants.cut_to(&now.operator),
+            Some(Entry::Broken(now)) => route.grants.cut_to(&now.operator),
+            None => {}
         }
         let all = earlier.entry(key).or_default();
         all.retain(|old| old.strong_count() > 0);
@@ -105,8 +149,14 @@ impl Routes {
         self.earlier.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn put_broken(&self, tenant: TenantId, agent: AgentName, reason: troupe_core::view::TaskFailure) {
-        self.set((tenant, agent), Entry::Broken(Arc::new(reason)));
+    /// Notes that a deployment cannot serve. What still runs on earlier routes keeps no grant
+    /// that its operator does not give.
+    pub(crate) fn put_broken(&self, tenant: TenantId, agent: AgentName, broken: Broken) {
+        let (key, broken) = ((tenant, agent), Arc::new(broken));
+        self.set(key.clone(), Entry::Broken(Arc::clone(&broken)));
+        let earlier = self.earlier();
+        let all = earlier.get(&key).into_iter().flatten();
+        all.filter_map(Weak::upgrade).for_each(|old| old.grants.cut_to(&broken.operator));
     }
 
     fn set(&self, key: Key, entry: Entry) {

@@ -4,20 +4,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Notify, RwLock, Semaphore};
 use troupe_core::{Clock, Code, Entropy, Error, Result, limits};
+use troupe_package::PublicKey;
 use troupe_registry::Layout;
 use troupe_sandbox::{Directories, Sandbox};
 use troupe_store::{JournalLimits, Store};
 
-use crate::admission::Admission;
+use crate::admission::{Admission, Pool};
 use crate::components::Components;
 use crate::deploy::GrantPolicy;
 use crate::keyring::Keyring;
+use crate::releases::ReleaseLimits;
 use crate::route::Drain;
 use crate::routes::Routes;
+use crate::state::Leftovers;
+use crate::swap::Swaps;
 use crate::tasks::{Queue, Suspended, Waits, Watchers, Workers};
 use crate::tenants::Disabled;
+use crate::trust::{SignaturePolicy, Trust};
 
 /// The parts a runtime is made of.
 #[derive(Debug)]
@@ -42,6 +47,14 @@ pub struct RuntimeConfig {
     pub drain: Drain,
     /// How long journals are kept.
     pub journals: JournalLimits,
+    /// Where releases are that are not published here: a prefix of images in an OCI registry.
+    pub registry: Option<String>,
+    /// Whether releases need signatures.
+    pub signatures: SignaturePolicy,
+    /// The host's own key, by which a tenant that has said nothing trusts a release.
+    pub own_key: Option<PublicKey>,
+    /// Which releases are kept.
+    pub releases: ReleaseLimits,
 }
 
 /// The host without its doors. Cheap to clone.
@@ -56,12 +69,26 @@ pub struct Inner {
     pub(crate) sandbox: Sandbox,
     pub(crate) directories: Directories,
     pub(crate) admission: Box<dyn Admission>,
+    pub(crate) compiles: Pool,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) grants: GrantPolicy,
     pub(crate) drain: Drain,
     pub(crate) journals: JournalLimits,
+    pub(crate) registry: Option<String>,
+    /// Room for releases on their way from registries and to them.
+    pub(crate) images: Semaphore,
+    pub(crate) trust: Trust,
+    pub(crate) releases: ReleaseLimits,
+    /// Shared by whoever has written blobs or compiled code that no row names yet; whoever
+    /// removes what no row names has it alone.
+    pub(crate) placing: RwLock<()>,
+    /// The turn to write the index.
+    pub(crate) indexing: Mutex<()>,
     pub(crate) routes: Routes,
+    pub(crate) swaps: Swaps,
+    /// Told whenever somebody decides about a release.
+    pub(crate) decided: Notify,
     pub(crate) components: Components,
     pub(crate) keyring: Keyring,
     pub(crate) disabled: Disabled,
@@ -71,7 +98,9 @@ pub struct Inner {
     pub(crate) workers: Workers,
     pub(crate) watchers: Watchers,
     pub(crate) waits: Waits,
+    pub(crate) rehearsals: Waits,
     pub(crate) suspended: Suspended,
+    pub(crate) leftovers: Leftovers,
     /// Leave to load a whole journal.
     pub(crate) journals_loading: Semaphore,
     stopping: AtomicBool,
@@ -93,8 +122,8 @@ impl Runtime {
     /// Whatever makes the store or the blobs unusable. A release that cannot be loaded
     /// does not stop the host: its agent answers with the reason.
     pub async fn start(config: RuntimeConfig) -> Result<Self> {
-        let RuntimeConfig { store, layout, sandbox, directories, admission, clock, entropy, grants, drain, journals } =
-            config;
+        let RuntimeConfig { store, layout, sandbox, directories, admission, clock, entropy, .. } = config;
+        let RuntimeConfig { grants, drain, journals, registry, signatures, own_key, releases, .. } = config;
         let mut random = [0; 16];
         entropy.fill(&mut random);
         let owner = random.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -104,12 +133,21 @@ impl Runtime {
             sandbox,
             directories,
             admission,
+            compiles: Pool::default(),
             clock,
             entropy,
             grants,
             drain,
             journals,
+            registry,
+            images: Semaphore::new(limits::REGISTRY_IMAGES_MAX),
+            trust: Trust::new(signatures, own_key.as_ref())?,
+            releases,
+            placing: RwLock::new(()),
+            indexing: Mutex::new(()),
             routes: Routes::default(),
+            swaps: Swaps::default(),
+            decided: Notify::new(),
             components: Components::default(),
             keyring: Keyring::default(),
             disabled: Disabled::default(),
@@ -118,27 +156,30 @@ impl Runtime {
             workers: Workers::default(),
             watchers: Watchers::default(),
             waits: Waits::default(),
+            rehearsals: Waits::for_rehearsals(),
             suspended: Suspended::default(),
+            leftovers: Leftovers::default(),
             journals_loading: Semaphore::new(limits::JOURNALS_LOADING_MAX),
             stopping: AtomicBool::new(false),
         }));
         runtime.sweep().await?;
-        runtime.sweep_compiled().await?;
         runtime.load_tenants().await?;
         runtime.recover().await?;
         runtime.load_deployments().await?;
+        runtime.take_up_swaps().await?;
         runtime.queue_pending().await?;
         runtime.dispatch();
         runtime.keep_leases();
         runtime.keep_waking();
         runtime.sweep_state();
         runtime.keep_journals();
+        runtime.keep_collecting();
         Ok(runtime)
     }
 
-    /// Stops: takes no new work, waits up to `grace` for what runs, and closes the
-    /// store. What still runs then is settled by the next start. Who watches a task that
-    /// has not ended by then is not told its end.
+    /// Stops: takes no new work, waits up to `grace` for what runs, has whoever waits or reads a
+    /// stream told the rest and where to go on, and closes the store. What still runs then is
+    /// settled by the next start.
     pub async fn stop(&self, grace: Duration) {
         self.stopping.store(true, Ordering::SeqCst);
         self.queue.close();
@@ -146,6 +187,12 @@ impl Runtime {
             tracing::warn!(tasks = self.workers.count(), "stopping while tasks still run; the next start settles them");
         }
         self.watchers.close();
+        self.waits.close();
+        self.rehearsals.close();
+        let told = async { tokio::join!(self.waits.idle(), self.rehearsals.idle()) };
+        if tokio::time::timeout(limits::STREAMS_END_TIME_MAX, told).await.is_err() {
+            tracing::warn!("stopping while streams are still read: some of their clients read nothing");
+        }
         self.store.close().await;
     }
 

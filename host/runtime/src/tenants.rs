@@ -54,12 +54,9 @@ impl Runtime {
     pub async fn tenants(&self, caller: &Caller, after: Option<&str>, limit: Option<u32>) -> Result<Page<TenantView>> {
         caller.require(Scope::Owner)?;
         let after = after.map(str::parse::<TenantId>).transpose()?;
-        let limit = limit.unwrap_or(limits::PAGE_DEFAULT).clamp(1, limits::PAGE_MAX);
-        let mut rows = self.store.tenants(after.as_ref(), limit + 1).await?;
-        let more = rows.len() > limit as usize;
-        rows.truncate(limit as usize);
-        let next = rows.last().filter(|_| more).map(|row| row.name.to_string());
-        Ok(Page { items: rows.into_iter().map(view).collect(), next })
+        let limit = limits::page(limit);
+        let rows = self.store.tenants(after.as_ref(), limit + 1).await?;
+        Ok(Page::of(rows, limit, |row| row.name.to_string(), view))
     }
 
     /// One tenant.

@@ -9,9 +9,9 @@ use std::ffi::OsString;
 use std::fs;
 use std::hash::{Hash as _, Hasher as _};
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use troupe_core::{Digest, Error, Result};
+use troupe_core::{Digest, Error, Result, Rubbish};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -66,23 +66,29 @@ impl Cache {
         write().map_err(Error::internal)
     }
 
-    /// Removes every file but the code of `components` for this engine; returns how many.
-    pub(crate) fn sweep(&self, components: &HashSet<Digest>) -> io::Result<usize> {
+    /// Does something with every file but the code of `components` for this engine; counts
+    /// them.
+    pub(crate) fn rubbish_and(
+        &self,
+        components: &HashSet<Digest>,
+        each: impl Fn(&Path) -> io::Result<()>,
+    ) -> io::Result<Rubbish> {
         let keep: HashSet<OsString> = components.iter().map(|digest| self.name(digest).into()).collect();
         let entries = match fs::read_dir(&self.dir) {
             Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Rubbish::default()),
             Err(error) => return Err(error),
         };
-        let mut removed = 0;
+        let mut rubbish = Rubbish::default();
         for entry in entries {
             let entry = entry?;
             if !keep.contains(&entry.file_name()) {
-                fs::remove_file(entry.path())?;
-                removed += 1;
+                let bytes = entry.metadata()?.len();
+                each(&entry.path())?;
+                rubbish.add(bytes);
             }
         }
-        Ok(removed)
+        Ok(rubbish)
     }
 }
 

@@ -1,18 +1,49 @@
 //! A component that is compiled, checked and linked: what every invocation of it starts
 //! from.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use troupe_core::{Code, Error, Result, limits};
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
 use crate::bindings::AgentPre;
 use crate::context::Context;
+use crate::migrating::MigratingPre;
 use crate::{shape, stubs, world};
 
 /// A loaded component, ready to be invoked any number of times.
 #[derive(Clone)]
 pub struct Agent {
     pub(crate) pre: AgentPre<Context>,
+    /// What it exports besides if it brings state from one form to another.
+    pub(crate) migrating: Option<MigratingPre<Context>>,
+    pub(crate) id: AgentId,
+}
+
+impl Agent {
+    /// Whether it brings state from one form to another.
+    pub const fn migrates(&self) -> bool {
+        self.migrating.is_some()
+    }
+}
+
+/// Tells the components of a process apart that it has loaded. Clones of an [`Agent`] have the
+/// same, whichever deployments they serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AgentId(u64);
+
+impl AgentId {
+    fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// One with this number.
+    #[cfg(test)]
+    pub(crate) const fn of(number: u64) -> Self {
+        Self(number)
+    }
 }
 
 impl std::fmt::Debug for Agent {
@@ -64,7 +95,7 @@ pub(crate) fn compile(engine: &Engine, wasm: &[u8]) -> Result<Component> {
 
 /// Checks a compiled component and links it.
 pub(crate) fn link(engine: &Engine, linker: &Linker<Context>, component: &Component) -> Result<Agent> {
-    world::check(engine, component)?;
+    let migrates = world::check(engine, component)?.migrates;
     let mismatch = |error: wasmtime::Error| {
         let text: String = format!("{error:#}").chars().take(300).collect();
         Error::new(Code::ArtifactWorld, format!("the component does not fit the contract: {}", text.escape_default()))
@@ -72,5 +103,6 @@ pub(crate) fn link(engine: &Engine, linker: &Linker<Context>, component: &Compon
     let mut linker = linker.clone();
     stubs::define(&mut linker, engine, component).map_err(mismatch)?;
     let pre = linker.instantiate_pre(component).map_err(mismatch)?;
-    Ok(Agent { pre: AgentPre::new(pre).map_err(mismatch)? })
+    let migrating = migrates.then(|| MigratingPre::new(pre.clone())).transpose().map_err(mismatch)?;
+    Ok(Agent { pre: AgentPre::new(pre).map_err(mismatch)?, migrating, id: AgentId::next() })
 }

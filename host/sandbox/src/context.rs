@@ -20,7 +20,7 @@ use crate::limiter::Limiter;
 use crate::log::Log;
 use crate::poll::Waits;
 use crate::port::{LogLevel, Observer};
-use crate::seeds::seed_of;
+use crate::seeds::{Drawn, seed_of};
 use crate::stdio::LineStream;
 use crate::suspend::Suspension;
 
@@ -83,7 +83,8 @@ impl Context {
         let clock = GuestClock::new(started_at);
         let references = References::new(seed_of(&seed, "secrets"));
         let gate = Gate::new(grants, ceiling, ledger, host_clock, clock.clone(), references, recording)
-            .with_directories(directories);
+            .with_directories(directories)
+            .with_instance(facts.instance.is_some());
         let log = Log::new(gate.clone(), Arc::clone(&observer));
         let streams = [LogLevel::Info, LogLevel::Warn].map(|level| LineStream::new(level, log.clone()));
         let [stdout, stderr] = streams.clone();
@@ -96,8 +97,8 @@ impl Context {
         let wasi = WasiCtxBuilder::new()
             .stdout(stdout)
             .stderr(stderr)
-            .secure_random(ChaCha20Rng::from_seed(seed_of(&seed, "random")))
-            .insecure_random(SmallRng::from_seed(seed_of(&seed, "insecure")))
+            .secure_random(Drawn::<ChaCha20Rng>::new(seed, "random"))
+            .insecure_random(Drawn::<SmallRng>::new(seed, "insecure"))
             .insecure_random_seed(u128::from_le_bytes(insecure_seed))
             .max_random_size(limits::RANDOM_BYTES_MAX)
             .allow_blocking_current_thread(false)

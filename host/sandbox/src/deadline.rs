@@ -117,6 +117,7 @@ mod tests {
         let facts = Facts {
             tenant: TenantId::default(),
             session: None,
+            instance: None,
             user: None,
             trace: String::new(),
             attempt: 1,

@@ -85,7 +85,9 @@ fn pool(instances: u32) -> PoolingAllocationConfig {
         .async_stack_keep_resident(STACK_RESIDENT_BYTES)
         .pagemap_scan(Enabled::Auto)
         .max_unused_warm_slots(64)
-        .decommit_batch_size(16);
+        // What a guest took beyond what stays resident is given back when it ends. In a batch it
+        // would wait for others that end as large, on the same thread, which may never come.
+        .decommit_batch_size(1);
     pool
 }
 

@@ -47,12 +47,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use troupe_core::audit::AuditEntry;
-use troupe_core::grant::StateGrant;
-use troupe_core::{Clock, Code, Effect, Error, Result, Timestamp, limits};
+use troupe_core::{Clock, Code, Effect, Error, KeySpace, Result, Timestamp, limits};
 
 pub use budget::Budgets;
 pub use call::{Answer, Call, JournalRow};
-pub use decisions::decisions;
+pub use decisions::Decisions;
 pub use explain::{Grounds, Question};
 pub use files::{Content, FileItem, FilePiece, FileStat, FilesAnswer, FilesCall};
 pub use http::check_grants;
@@ -61,7 +60,7 @@ pub(crate) use http_call::kept;
 pub use http_call::{Header, HttpAnswer, HttpBody, HttpCall, HttpFailure, Way};
 pub use live::LiveGrants;
 pub(crate) use matching::Came;
-pub use matching::{MadeCall, Matched, Matching, RecordedCall, Source};
+pub use matching::{MadeCall, Matched, Matching, Record, RecordedCall, Source};
 pub use parts::{Parts, PartsRequest};
 pub(crate) use past::{Completion, PastWait};
 pub(crate) use recording::{Past, diverged, ended};
@@ -74,9 +73,9 @@ pub(crate) use under_way::Drawn;
 
 use crate::clock::GuestClock;
 use crate::directories::AgentDirectories;
-use crate::port::{Ledger, StateWrite};
+use crate::port::{Ledger, StateChange};
 use call::encode;
-use decisions::Decisions;
+use decisions::denial;
 use deed::{Deed, Doing};
 use waiting::{Rest, Waiting};
 
@@ -104,6 +103,8 @@ struct Inner {
     /// Whether an answer was too long to keep.
     streamed: AtomicBool,
     directories: OnceLock<AgentDirectories>,
+    /// Whether the invocation is for an instance, so that it has keys.
+    has_instance: AtomicBool,
     recording: Option<Recording>,
 }
 
@@ -137,6 +138,7 @@ impl Gate {
             closed: AtomicBool::new(false),
             streamed: AtomicBool::new(false),
             directories: OnceLock::new(),
+            has_instance: AtomicBool::new(false),
             recording,
         }))
     }
@@ -148,6 +150,13 @@ impl Gate {
             // A gate is given them once, where it is made.
             let _ = self.0.directories.set(directories);
         }
+        self
+    }
+
+    /// Says whether the invocation is for an instance of the agent.
+    #[must_use]
+    pub(crate) fn with_instance(self, has_instance: bool) -> Self {
+        self.0.has_instance.store(has_instance, Ordering::Relaxed);
         self
     }
 
@@ -215,7 +224,10 @@ impl Gate {
         self.relieve().await?;
         let (grants, ceiling) = (&self.0.grants, self.0.ceiling);
         let deed = match &call {
-            Call::State(call) => state::authorize(&grants.now(), ceiling, call).map(|permit| permit.deed(self, call)),
+            Call::State(call) => state::authorize(&grants.now(), ceiling, KeySpace::Deployment, call)
+                .and_then(|permit| permit.deed(self, call)),
+            Call::InstanceState(call) => state::authorize(&grants.now(), ceiling, KeySpace::Instance, call)
+                .and_then(|permit| permit.deed(self, call)),
             Call::Secrets(call) => secrets::authorize(&grants.now(), call).map(|permit| permit.deed(self)),
             Call::Files(call) => {
                 files::authorize(&grants.now(), ceiling, call).and_then(|permit| permit.deed(self, call))
@@ -234,7 +246,7 @@ impl Gate {
                 let answer = reading.await?;
                 Ok(self.answered(number, &call, encode(&call), answer))
             }
-            Ok(Deed::Own(write, quota)) => self.change(number, &call, write, quota).await,
+            Ok(Deed::Own(change)) => self.change(number, &call, change).await,
             Ok(Deed::Outside(doing)) => self.act(number, &call, doing).await,
             Err(refusal) => Ok(self.answered(number, &call, call.refused(), refusal)),
         }
@@ -251,7 +263,8 @@ impl Gate {
 
     /// Counts a denial, if the answer of the call is one.
     fn tell_denied(&self, call: &Call, answer: &Answer) {
-        if self.decisions().answered(call, answer) {
+        // Most answers are none, and need not wait for the lock.
+        if denial(answer).is_some() && self.decisions().answered(call, answer) {
             self.0.denied.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -266,15 +279,15 @@ impl Gate {
     }
 
     /// Changes our own database, in the transaction that keeps the call's row.
-    async fn change(&self, number: u64, call: &Call, write: StateWrite, quota: StateGrant) -> Result<Answer> {
-        let at = self.now();
+    async fn change(&self, number: u64, call: &Call, change: StateChange) -> Result<Answer> {
+        let (at, space) = (self.now(), change.space);
         let row = JournalRow { number, at, call: encode(call), answer: Vec::new(), write: true };
         self.meter(&row);
         let gate = self.clone();
         let outcome = to_its_end(async move {
             let mut ledger = gate.ledger().await?;
             let waiting = gate.take();
-            let written = ledger.write(waiting.clone(), row, write, quota.bytes, quota.keys).await;
+            let written = ledger.write(waiting.clone(), row, change).await;
             if written.is_err() {
                 gate.waiting().put_back(waiting);
             }
@@ -282,7 +295,7 @@ impl Gate {
         });
         let outcome = outcome.await?;
         self.0.guest_clock.deliver(at);
-        Ok(Answer::from(&outcome))
+        Ok(Answer::of_change(space, &outcome))
     }
 
     /// Changes something outside that may be done twice, between the commits of its intent
@@ -312,6 +325,11 @@ impl Gate {
         let (answer, at) = acted.await?;
         self.0.guest_clock.deliver(at);
         Ok(answer)
+    }
+
+    /// Whether the invocation is for an instance of the agent.
+    fn has_instance(&self) -> bool {
+        self.0.has_instance.load(Ordering::Relaxed)
     }
 
     /// The directories of the agent, where the host has any.

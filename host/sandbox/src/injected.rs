@@ -29,8 +29,13 @@ struct Inner {
 impl Injected {
     /// Notes that a value is about to go out as it is.
     pub(crate) fn add(&self, scrubber: &Arc<Scrubber>) {
-        self.0.exposed.store(true, Ordering::Relaxed);
+        self.expose();
         self.add_signer(scrubber);
+    }
+
+    /// Notes that a value has gone out as it is, or would have if anything did.
+    pub(crate) fn expose(&self) {
+        self.0.exposed.store(true, Ordering::Relaxed);
     }
 
     /// Whether a value has gone out as it is.

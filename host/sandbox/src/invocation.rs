@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 use troupe_core::audit::AuditEntry;
-use troupe_core::{Effect, Result, TenantId, Timestamp};
+use troupe_core::{Effect, InstanceId, Result, TenantId, Timestamp};
 
 use crate::directories::AgentDirectories;
 use crate::gate::{JournalRow, LiveGrants, Recording};
@@ -19,6 +19,8 @@ pub struct Facts {
     pub tenant: TenantId,
     /// The session, if it came from one.
     pub session: Option<String>,
+    /// The instance of the agent, if its task is for one.
+    pub instance: Option<InstanceId>,
     /// The principal who asked.
     pub user: Option<String>,
     /// A W3C `traceparent`.
@@ -70,6 +72,8 @@ pub struct Invocation {
 pub struct Usage {
     /// The most linear memory held at once, in bytes.
     pub memory_bytes_peak: u64,
+    /// The processor time of the guest and of what the host did in its stead.
+    pub compute: Duration,
     /// Calls from guest to host.
     pub host_calls: u64,
     /// Capability calls that were denied.

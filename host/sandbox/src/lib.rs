@@ -13,6 +13,7 @@ mod capabilities;
 mod clean;
 mod clock;
 mod component;
+mod compute;
 mod context;
 mod deadline;
 mod directories;
@@ -43,13 +44,13 @@ pub use component::Agent;
 pub use directories::{AgentDirectories, Directories};
 pub use egress::{Credentials, Egress, NoCredentials};
 pub use gate::{
-    Answer, Budgets, Call, Content, Entry, FileItem, FilePiece, FileStat, FilesAnswer, FilesCall, Grounds, Header,
-    HttpAnswer, HttpBody, HttpCall, HttpFailure, JournalRow, LiveGrants, MadeCall, Matched, Matching, Parts,
-    PartsRequest, Question, RecordedCall, Recording, SecretsAnswer, SecretsCall, Source, StateAnswer, StateCall, Then,
-    Way, check_grants, decisions, redacted_answer, redacted_call,
+    Answer, Budgets, Call, Content, Decisions, Entry, FileItem, FilePiece, FileStat, FilesAnswer, FilesCall, Grounds,
+    Header, HttpAnswer, HttpBody, HttpCall, HttpFailure, JournalRow, LiveGrants, MadeCall, Matched, Matching, Parts,
+    PartsRequest, Question, Record, RecordedCall, Recording, SecretsAnswer, SecretsCall, Source, StateAnswer,
+    StateCall, Then, Way, check_grants, redacted_answer, redacted_call,
 };
 pub use invocation::{Facts, Invocation, Outcome, Usage};
-pub use port::{Ledger, LogLevel, LogOrigin, LogRecord, NoLedger, Observer, StateOutcome, StateWrite};
+pub use port::{Ledger, LogLevel, LogOrigin, LogRecord, NoLedger, Observer, StateChange, StateOutcome, StateWrite};
 pub use sandbox::{Sandbox, SandboxConfig};
 pub use stop::{Stop, StopReason};
 
@@ -61,9 +62,21 @@ mod bindings {
         imports: {
             "troupe:agent/secrets": async | trappable,
             "troupe:agent/state": async | trappable,
+            "troupe:agent/instance-state": async | trappable,
             "troupe:agent/files": async | trappable,
             default: trappable,
         },
+        exports: { default: async },
+        require_store_data_send: true,
+    });
+}
+
+/// The bindings of what an agent exports besides, if it brings state from one form to another.
+mod migrating {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "migrating",
+        with: { "troupe:agent/types": crate::bindings::troupe::agent::types },
         exports: { default: async },
         require_store_data_send: true,
     });

@@ -65,6 +65,7 @@ fn add(l: &mut Linker<Context>) -> wasmtime::Result<()> {
     bindings::troupe::agent::progress::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
     bindings::troupe::agent::secrets::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
     bindings::troupe::agent::state::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
+    bindings::troupe::agent::instance_state::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
     bindings::troupe::agent::files::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
     Ok(())
 }

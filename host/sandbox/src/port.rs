@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use troupe_core::view::Progress;
-use troupe_core::{Result, Timestamp};
+use troupe_core::{KeySpace, Result, Timestamp};
 
 use crate::gate::{Entry, JournalRow};
 
-/// A write to the deployment's state.
+/// A write to a key of state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StateWrite {
     /// Writes a key whatever it held.
@@ -53,6 +53,19 @@ pub enum StateWrite {
     },
 }
 
+/// A write to state, where it goes, and within which quota.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateChange {
+    /// Whose key it is.
+    pub space: KeySpace,
+    /// The write.
+    pub write: StateWrite,
+    /// Bytes that keys and values of the key space may take together.
+    pub bytes_max: u64,
+    /// Keys that the key space may have.
+    pub keys_max: u64,
+}
+
 /// What a state write did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StateOutcome {
@@ -83,23 +96,16 @@ pub enum StateOutcome {
 #[async_trait]
 pub trait Ledger: Send {
     /// Reads a key.
-    async fn get(&mut self, key: &str) -> Result<Option<Entry>>;
+    async fn get(&mut self, space: KeySpace, key: &str) -> Result<Option<Entry>>;
 
     /// Lists keys that begin with `prefix`, in byte order, after `after`.
-    async fn list(&mut self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>>;
+    async fn list(&mut self, space: KeySpace, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>>;
 
-    /// Commits `rows`, then `write`, then the row that records the write, all or none.
+    /// Commits `rows`, then `change`, then the row that records it, all or none.
     ///
     /// `row` arrives without an answer; the implementation completes it with the
     /// encoded [`Answer`](crate::Answer) of the outcome.
-    async fn write(
-        &mut self,
-        rows: Vec<JournalRow>,
-        row: JournalRow,
-        write: StateWrite,
-        bytes_max: u64,
-        keys_max: u64,
-    ) -> Result<StateOutcome>;
+    async fn write(&mut self, rows: Vec<JournalRow>, row: JournalRow, change: StateChange) -> Result<StateOutcome>;
 
     /// Commits `rows` now, all or none.
     ///
@@ -133,22 +139,21 @@ pub struct NoLedger;
 
 #[async_trait]
 impl Ledger for NoLedger {
-    async fn get(&mut self, _key: &str) -> Result<Option<Entry>> {
+    async fn get(&mut self, _space: KeySpace, _key: &str) -> Result<Option<Entry>> {
         Ok(None)
     }
 
-    async fn list(&mut self, _prefix: &str, _after: Option<&str>, _limit: u32) -> Result<Vec<String>> {
+    async fn list(
+        &mut self,
+        _space: KeySpace,
+        _prefix: &str,
+        _after: Option<&str>,
+        _limit: u32,
+    ) -> Result<Vec<String>> {
         Ok(Vec::new())
     }
 
-    async fn write(
-        &mut self,
-        _rows: Vec<JournalRow>,
-        _row: JournalRow,
-        _write: StateWrite,
-        _bytes_max: u64,
-        _keys_max: u64,
-    ) -> Result<StateOutcome> {
+    async fn write(&mut self, _rows: Vec<JournalRow>, _row: JournalRow, _change: StateChange) -> Result<StateOutcome> {
         Err(troupe_core::Error::new(
             troupe_core::Code::DeniedCapability,
             "this run keeps nothing, so it cannot write state",
@@ -213,14 +218,15 @@ pub struct LogRecord {
 pub trait Observer: Send + Sync {
     /// The guest wrote a record, or the host did about it.
     fn log(&self, record: LogRecord);
-    /// The guest said how far it is.
-    fn progress(&self, progress: Progress);
-    /// The guest handed out a part of its output, as JSON text.
-    fn partial(&self, part: String);
+    /// The guest said how far it is, for the time `number`. What a resumed guest said before is
+    /// counted and not said again.
+    fn progress(&self, number: u64, progress: Progress);
+    /// The guest handed out the part `number` of its output, as JSON text; counted in the same way.
+    fn partial(&self, number: u64, part: String);
 }
 
 impl Observer for () {
     fn log(&self, _record: LogRecord) {}
-    fn progress(&self, _progress: Progress) {}
-    fn partial(&self, _part: String) {}
+    fn progress(&self, _number: u64, _progress: Progress) {}
+    fn partial(&self, _number: u64, _part: String) {}
 }

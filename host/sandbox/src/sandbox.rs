@@ -1,6 +1,7 @@
 //! The sandbox itself: loads components and invokes them.
 
 use std::collections::HashSet;
+use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,14 +9,16 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use tokio::sync::Semaphore;
 use troupe_core::clock::ManualClock;
-use troupe_core::{Clock, Code, Digest, Effect, Error, Grants, Result, TenantId, Timestamp, limits};
+use troupe_core::{Clock, Code, Digest, Effect, Error, Grants, Result, Rubbish, TenantId, Timestamp, limits};
 use wasmtime::component::Linker;
 use wasmtime::{Engine, Store, UpdateDeadline};
 
 use crate::authentic::CacheKey;
 use crate::bindings;
 use crate::cache::Cache;
+use crate::capabilities::http::know_again;
 use crate::component::{self, Agent};
+use crate::compute::Compute;
 use crate::context::Context;
 use crate::egress::Egress;
 use crate::injected::Injected;
@@ -132,12 +135,22 @@ impl Sandbox {
     }
 
     /// Removes compiled code of other engines, and of components that are not among
-    /// `components`.
+    /// `components`. The caller lets nobody be in [`Sandbox::keep`] meanwhile.
     ///
     /// # Errors
     /// [`Code::Internal`] if the cache cannot be read or written.
-    pub fn sweep(&self, components: &HashSet<Digest>) -> Result<usize> {
-        self.cache.as_ref().map_or(Ok(0), |cache| cache.sweep(components)).map_err(Error::internal)
+    pub fn sweep(&self, components: &HashSet<Digest>) -> Result<Rubbish> {
+        let swept = self.cache.as_ref().map(|cache| cache.rubbish_and(components, |path| fs::remove_file(path)));
+        swept.transpose().map(Option::unwrap_or_default).map_err(Error::internal)
+    }
+
+    /// Tells what [`Sandbox::sweep`] would remove.
+    ///
+    /// # Errors
+    /// Those of [`Sandbox::sweep`].
+    pub fn rubbish(&self, components: &HashSet<Digest>) -> Result<Rubbish> {
+        let found = self.cache.as_ref().map(|cache| cache.rubbish_and(components, |_| Ok(())));
+        found.transpose().map(Option::unwrap_or_default).map_err(Error::internal)
     }
 
     /// Asks a component for its profile, without any capability.
@@ -169,6 +182,14 @@ impl Sandbox {
         self.run(agent, invocation, Export::Perform { skill, input }, Arc::clone(&self.clock)).await
     }
 
+    /// Has an agent bring the keys that the invocation's ledger reaches from the form of the state
+    /// version `from` to its own, in a fresh instance. The result of one that did says nothing.
+    pub async fn migrate(&self, agent: &Agent, invocation: Invocation, from: u32) -> Outcome {
+        // The semaphore is never closed.
+        let _place = self.places.acquire().await;
+        self.run(agent, invocation, Export::Migrate { from }, Arc::clone(&self.clock)).await
+    }
+
     /// Makes an instance and lets it go, for the benchmark that measures a swap beside it.
     ///
     /// # Errors
@@ -194,11 +215,12 @@ impl Sandbox {
         let since_start = |at: Timestamp| at.since(invocation.started_at);
         let (whole, life) = (since_start(invocation.facts.deadline), since_start(invocation.facts.latest));
         let output_bytes_max = invocation.output_bytes;
+        let is_repeated = invocation.recording.is_some();
         let mut store = self.store(invocation, clock);
         let deadline = store.data().deadline.clone();
         store.set_epoch_deadline(1);
         let turn = self.turns.guest();
-        let (watched, ends, turns) = (stop.clone(), deadline.clone(), turn.clone());
+        let (watched, ends, turns, id) = (stop.clone(), deadline.clone(), turn.clone(), agent.id);
         store.epoch_deadline_callback(move |context| {
             if let Some(reason) = watched.reason() {
                 return Err(wasmtime::Error::new(reason.error()));
@@ -207,11 +229,15 @@ impl Sandbox {
                 return Err(wasmtime::Error::new(ends.error(whole, life)));
             }
             context.data().gate.check().map_err(wasmtime::Error::new)?;
-            Ok(UpdateDeadline::YieldCustom(1, turns.next()))
+            Ok(UpdateDeadline::YieldCustom(1, turns.next(&context.data().facts.tenant, id)))
         });
         let (gate, http) = (store.data().gate.clone(), Arc::clone(store.data().http.shared()));
+        let compute = Compute::new(is_repeated);
         let called = async {
-            let returned = turn.drive(call(&mut store, agent, export)).await?;
+            if is_repeated {
+                know_again(&http).await;
+            }
+            let returned = turn.drive(compute.measure(call(&mut store, agent, export))).await?;
             // What was sent cannot be called back, so the task's end knows what came of it.
             http.writes.ended().await;
             gate.check().map_err(wasmtime::Error::new)?;
@@ -246,6 +272,7 @@ impl Sandbox {
         let meters = &http.meters;
         let usage = Usage {
             memory_bytes_peak,
+            compute: compute.taken(),
             host_calls: finished.calls,
             denied: finished.denied,
             http_requests: meters.requests.count(),
@@ -275,6 +302,7 @@ fn describing(started_at: Timestamp) -> Invocation {
         facts: Facts {
             tenant: TenantId::default(),
             session: None,
+            instance: None,
             user: None,
             trace: String::new(),
             attempt: 1,
@@ -301,6 +329,7 @@ fn describing(started_at: Timestamp) -> Invocation {
 enum Export<'a> {
     Describe,
     Perform { skill: &'a str, input: &'a String },
+    Migrate { from: u32 },
 }
 
 async fn call(
@@ -308,11 +337,17 @@ async fn call(
     agent: &Agent,
     export: Export<'_>,
 ) -> wasmtime::Result<std::result::Result<String, bindings::troupe::agent::types::Failure>> {
+    if let Export::Migrate { from } = export {
+        let absent = || wasmtime::Error::new(Error::internal("a component that does not migrate is asked to"));
+        let instance = agent.migrating.as_ref().ok_or_else(absent)?.instantiate_async(&mut *store).await?;
+        let migrated = instance.troupe_agent_lifecycle().call_migrate(store, from).await?;
+        return Ok(migrated.map(|()| String::new()));
+    }
     let instance = agent.pre.instantiate_async(&mut *store).await?;
     let skills = instance.troupe_agent_skills();
     match export {
-        Export::Describe => skills.call_describe(store).await.map(Ok),
         Export::Perform { skill, input } => skills.call_perform(store, skill, input).await,
+        Export::Describe | Export::Migrate { .. } => skills.call_describe(store).await.map(Ok),
     }
 }
 

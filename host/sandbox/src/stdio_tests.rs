@@ -13,8 +13,8 @@ impl Observer for Seen {
     fn log(&self, record: LogRecord) {
         self.0.lock().unwrap().push(record);
     }
-    fn progress(&self, _progress: troupe_core::view::Progress) {}
-    fn partial(&self, _part: String) {}
+    fn progress(&self, _number: u64, _progress: troupe_core::view::Progress) {}
+    fn partial(&self, _number: u64, _part: String) {}
 }
 
 impl Seen {

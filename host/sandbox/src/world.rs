@@ -11,15 +11,23 @@ use crate::shape::too_much;
 /// The package of our interfaces, and the versions of it that this host offers.
 const PACKAGE: &str = "troupe:agent/";
 const VERSION: &str = "0.1.0";
-const IMPORTS: [&str; 7] = ["types", "invocation", "log", "progress", "secrets", "state", "files"];
+const IMPORTS: [&str; 8] = ["types", "invocation", "log", "progress", "secrets", "state", "instance-state", "files"];
 const EXPORT: &str = "skills";
+/// What it may export besides.
+const LIFECYCLE: &str = "lifecycle";
+
+/// What a component is, besides an agent.
+pub(crate) struct World {
+    /// Whether it exports `lifecycle`.
+    pub(crate) migrates: bool,
+}
 
 /// Checks the component's world.
 ///
 /// # Errors
 /// [`Code::ArtifactWorld`] naming the first import or export that does not fit,
 /// [`Code::ArtifactLimits`] naming the limit of the shape that is passed.
-pub(crate) fn check(engine: &Engine, component: &Component) -> Result<()> {
+pub(crate) fn check(engine: &Engine, component: &Component) -> Result<World> {
     let ty = component.component_type();
     let names = ty.imports(engine).len() + ty.exports(engine).len();
     if names > limits::COMPONENT_NAMES_MAX {
@@ -37,22 +45,33 @@ pub(crate) fn check(engine: &Engine, component: &Component) -> Result<()> {
         }
         check_import(name)?;
     }
-    let wanted = format!("{PACKAGE}{EXPORT}@{VERSION}");
-    if ty.get_export(engine, &wanted).is_none() {
-        let other = ty.exports(engine).find_map(|(name, _)| {
-            name.strip_prefix(PACKAGE)?.strip_prefix(EXPORT)?.strip_prefix('@').map(str::to_owned)
-        });
-        return Err(match other {
-            Some(found) => another_version(&format!("exports `{PACKAGE}{EXPORT}`"), &found),
-            None => Error::new(
-                Code::ArtifactWorld,
-                format!(
-                    "the component does not export `{wanted}`, so it is not an agent; build it against the world `troupe:agent/agent`"
-                ),
+    if !exports(engine, component, EXPORT)? {
+        let wanted = format!("{PACKAGE}{EXPORT}@{VERSION}");
+        return Err(Error::new(
+            Code::ArtifactWorld,
+            format!(
+                "the component does not export `{wanted}`, so it is not an agent; build it against the world `troupe:agent/agent`"
             ),
-        });
+        ));
     }
-    check_shape(component)
+    let migrates = exports(engine, component, LIFECYCLE)?;
+    check_shape(component)?;
+    Ok(World { migrates })
+}
+
+/// Whether a component exports one of our interfaces.
+///
+/// # Errors
+/// [`Code::ArtifactWorld`] if it does in another version alone.
+fn exports(engine: &Engine, component: &Component, interface: &str) -> Result<bool> {
+    let ty = component.component_type();
+    if ty.get_export(engine, &format!("{PACKAGE}{interface}@{VERSION}")).is_some() {
+        return Ok(true);
+    }
+    let other = ty.exports(engine).find_map(|(name, _)| {
+        name.strip_prefix(PACKAGE)?.strip_prefix(interface)?.strip_prefix('@').map(str::to_owned)
+    });
+    other.map_or(Ok(false), |found| Err(another_version(&format!("exports `{PACKAGE}{interface}`"), &found)))
 }
 
 fn check_import(name: &str) -> Result<()> {

@@ -12,12 +12,12 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use troupe_core::audit::{AuditEntry, AuditKind, Chain, ended_of};
 use troupe_core::view::{AuditHead, AuditRecord};
-use troupe_core::{AgentName, Digest, Result, TaskId, TenantId};
+use troupe_core::{AgentName, Code, Digest, Result, TaskId, TenantId};
 
 use crate::Store;
 use crate::fault::Done;
 use crate::rows::{Columns as _, number};
-use crate::tasks::TaskRow;
+use crate::tasks::{TaskRow, cancelled_by};
 use crate::writer::Tx;
 
 /// What was decided in an attempt, for the audit. Which task it was and on which release, the
@@ -106,12 +106,18 @@ pub(crate) async fn attempt(tx: &mut Tx, task: &TaskRow, decided: Decided) -> Do
     let Decided { mut entries, journal } = decided;
     // What did not begin, or was given up, has no invocation that could be ended.
     if let Some(code) = task.failure.as_ref().filter(|_| task.release.is_some()).and_then(ended_of) {
-        entries.push(AuditEntry { code: Some(code), ..AuditEntry::new(AuditKind::Ended) });
+        // Whose task it was is not who wanted its end.
+        let by = match code {
+            Code::Cancelled => cancelled_by(&mut tx.connection, &task.tenant, task.id).await?,
+            _ => None,
+        };
+        entries.push(AuditEntry { code: Some(code), ..AuditEntry::new(AuditKind::Ended) }.by(by.as_deref()));
     }
     for entry in entries {
         let release = task.release.as_ref().map(|release| (release.version.clone(), release.digest));
         let invocation = Some((task.id, task.attempt));
-        let entry = AuditEntry { release, invocation, journal, ..entry.by(Some(&task.principal)).of(&task.agent) };
+        let principal = entry.principal.clone().unwrap_or_else(|| task.principal.clone());
+        let entry = AuditEntry { release, invocation, journal, ..entry.by(Some(&principal)).of(&task.agent) };
         tx.audit(&task.tenant, entry).await?;
     }
     Ok(())

@@ -5,13 +5,12 @@ mod changes;
 use serde_json::json;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
-use troupe_core::{AgentName, Code, Digest, Error, ReleaseRef, Result, TenantId, Timestamp};
+use troupe_core::{AgentName, Code, Digest, Error, ReleaseRef, Result, SwapId, TenantId, Timestamp};
 
-use crate::Store;
 use crate::fault::{Done, Failed};
-use crate::releases;
 use crate::rows::{Columns as _, number};
 use crate::writer::Tx;
+use crate::{Store, releases, state};
 
 /// The configuration where an operator has set none.
 const NO_CONFIGURATION: &str = "{}";
@@ -29,6 +28,8 @@ pub struct DeploymentRow {
     pub serving: semver::Version,
     /// The digest of the release that serves.
     pub digest: Digest,
+    /// What is tried beside it.
+    pub candidate: Option<CandidateRow>,
     /// Which grants are in force; 0 when none were given.
     pub grants_revision: u64,
     /// The operator's grants, as JSON.
@@ -37,10 +38,25 @@ pub struct DeploymentRow {
     pub configuration_revision: u64,
     /// The operator's configuration, a JSON object.
     pub configuration: String,
-    /// Which copy of the key space is in use.
+    /// Which copy of the key spaces is in use.
     pub state_generation: u64,
+    /// The epoch by which it came into use: what began under an earlier one cannot go on.
+    pub state_since: u64,
     /// When the row changed last.
     pub changed_at: Timestamp,
+}
+
+/// A release that is tried beside the one that serves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CandidateRow {
+    /// The version.
+    pub version: semver::Version,
+    /// The digest of the release.
+    pub digest: Digest,
+    /// Its share of affinity keys, in percent.
+    pub weight: u8,
+    /// The swap that tries it.
+    pub swap: SwapId,
 }
 
 /// A change of a route. What is absent stays.
@@ -48,22 +64,27 @@ pub struct DeploymentRow {
 pub struct RouteChange {
     /// The release that shall serve.
     pub serving: Option<(semver::Version, Digest)>,
+    /// The release that shall be tried beside it, or that none shall be.
+    pub candidate: Option<Option<CandidateRow>>,
     /// The operator's configuration, a JSON object.
     pub configuration: Option<String>,
     /// The operator's grants, as JSON.
     pub grants: Option<String>,
+    /// The copy of the key spaces that shall be in use, the one after that which is.
+    pub generation: Option<u64>,
 }
 
 impl Store {
     /// Changes a route, and makes it at epoch 1 if there is none. With `expected`, only if
     /// the epoch is still that one; 0 stands for no deployment. Tells the feed
-    /// `deployment.created`, `.swapped`, `.configured` or `.granted`, by the first of them
-    /// that applies, and the audit of each of them, as `by` asked.
+    /// `deployment.created`, `.swapped`, `.tried`, `.configured` or `.granted`, by the first of
+    /// them that applies, and the audit of each of them, as `by` asked.
     ///
     /// # Errors
     /// [`Code::SwapConflict`] with the detail `epoch` when the route has moved on;
     /// [`Code::ReleaseNotFound`] when what shall serve is not published with this digest;
-    /// [`Code::DeploymentNotFound`] when there is no deployment and none is made.
+    /// [`Code::DeploymentNotFound`] when there is no deployment and none is made. To another copy
+    /// of the key spaces also [`Code::SwapConflict`] when it is not whole, or something runs.
     pub async fn change_route(
         &self,
         tenant: &TenantId,
@@ -133,7 +154,7 @@ pub fn check_epoch(agent: &AgentName, epoch: u64, expected: Option<u64>) -> Resu
     Err(Error::new(Code::SwapConflict, message).with("epoch", epoch))
 }
 
-async fn change_route(
+pub(crate) async fn change_route(
     tx: &mut Tx,
     tenant: TenantId,
     agent: AgentName,
@@ -156,6 +177,13 @@ async fn change_route(
     if let Some((version, digest)) = &change.serving {
         check_published(tx, &tenant, &agent, version, digest).await?;
     }
+    if let Some(Some(candidate)) = &change.candidate {
+        check_published(tx, &tenant, &agent, &candidate.version, &candidate.digest).await?;
+    }
+    if let Some(generation) = change.generation {
+        state::check_complete(tx, &row, generation).await?;
+        (row.state_generation, row.state_since) = (generation, epoch + 1);
+    }
     if current.is_some() && change == RouteChange::default() {
         return Ok(row);
     }
@@ -167,6 +195,9 @@ async fn change_route(
     if let Some((version, digest)) = change.serving {
         row.serving = version;
         row.digest = digest;
+    }
+    if let Some(candidate) = change.candidate {
+        row.candidate = candidate;
     }
     if let Some(document) = change.configuration {
         row.configuration_revision += 1;
@@ -185,6 +216,8 @@ async fn change_route(
     let data = json!({
         "agent": agent.as_str(), "epoch": row.epoch,
         "serving": row.serving.to_string(), "digest": row.digest.to_string(), "previous": previous,
+        "candidate": row.candidate.as_ref().map(|candidate| candidate.version.to_string()),
+        "weight": row.candidate.as_ref().map(|candidate| candidate.weight),
         "configuration_revision": row.configuration_revision, "grants_revision": row.grants_revision,
     });
     tx.announce(&tenant, event, &format!("deployment/{agent}"), &data).await?;
@@ -199,6 +232,7 @@ fn event(exists: bool, change: &RouteChange) -> &'static str {
     match change {
         _ if !exists => "deployment.created",
         RouteChange { serving: Some(_), .. } => "deployment.swapped",
+        RouteChange { candidate: Some(_), .. } => "deployment.tried",
         RouteChange { configuration: Some(_), .. } => "deployment.configured",
         RouteChange { .. } => "deployment.granted",
     }
@@ -217,11 +251,13 @@ fn first(
         epoch: 0,
         serving: serving.clone(),
         digest,
+        candidate: None,
         grants_revision: 0,
         grants: None,
         configuration_revision: 0,
         configuration: NO_CONFIGURATION.to_owned(),
         state_generation: 1,
+        state_since: 1,
         changed_at,
     }
 }
@@ -261,12 +297,15 @@ async fn add_document(tx: &mut Tx, sql: &'static str, row: &DeploymentRow, revis
 async fn write(tx: &mut Tx, row: &DeploymentRow) -> Done<()> {
     let written = sqlx::query(
         "insert into deployments
-            (tenant, agent, epoch, serving, digest, grants_revision, configuration_revision, state_generation, changed_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+            (tenant, agent, epoch, serving, digest, grants_revision, configuration_revision, state_generation,
+             changed_at, candidate, weight, swap, state_since)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
          on conflict (tenant, agent) do update set
             epoch = excluded.epoch, serving = excluded.serving, digest = excluded.digest,
             grants_revision = excluded.grants_revision, configuration_revision = excluded.configuration_revision,
-            state_generation = excluded.state_generation, changed_at = excluded.changed_at
+            state_generation = excluded.state_generation, changed_at = excluded.changed_at,
+            candidate = excluded.candidate, weight = excluded.weight, swap = excluded.swap,
+            state_since = excluded.state_since
          where deployments.epoch = excluded.epoch - 1",
     )
     .bind(row.tenant.as_str())
@@ -278,6 +317,10 @@ async fn write(tx: &mut Tx, row: &DeploymentRow) -> Done<()> {
     .bind(number(row.configuration_revision)?)
     .bind(number(row.state_generation)?)
     .bind(row.changed_at.as_millis())
+    .bind(row.candidate.as_ref().map(|candidate| candidate.version.to_string()))
+    .bind(row.candidate.as_ref().map_or(0, |candidate| i64::from(candidate.weight)))
+    .bind(row.candidate.as_ref().map(|candidate| candidate.swap.to_string()))
+    .bind(number(row.state_since)?)
     .execute(&mut tx.connection)
     .await?;
     match written.rows_affected() {
@@ -294,8 +337,9 @@ async fn write(tx: &mut Tx, row: &DeploymentRow) -> Done<()> {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "select d.*, c.document as configuration, g.document as grants
+            "select d.*, c.document as configuration, g.document as grants, r.digest as candidate_digest
              from deployments d
+             left join releases r on r.tenant = d.tenant and r.agent = d.agent and r.version = d.candidate
              left join configurations c
                 on c.tenant = d.tenant and c.agent = d.agent and c.revision = d.configuration_revision
              left join grants g on g.tenant = d.tenant and g.agent = d.agent and g.revision = d.grants_revision ",
@@ -333,11 +377,23 @@ fn read(row: &SqliteRow) -> Done<DeploymentRow> {
         epoch: row.number("epoch")?,
         serving: row.parsed("serving")?,
         digest: row.parsed("digest")?,
+        candidate: candidate(row)?,
         grants_revision: row.number("grants_revision")?,
         grants: row.get_as("grants")?,
         configuration_revision: row.number("configuration_revision")?,
         configuration: row.get_as::<Option<String>>("configuration")?.unwrap_or_else(|| NO_CONFIGURATION.to_owned()),
         state_generation: row.number("state_generation")?,
+        state_since: row.number("state_since")?,
         changed_at: row.at("changed_at")?,
     })
+}
+
+fn candidate(row: &SqliteRow) -> Done<Option<CandidateRow>> {
+    let Some(version) = row.parsed_option("candidate")? else { return Ok(None) };
+    Ok(Some(CandidateRow {
+        version,
+        digest: row.parsed("candidate_digest")?,
+        weight: row.number("weight")?,
+        swap: row.parsed("swap")?,
+    }))
 }

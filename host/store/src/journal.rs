@@ -12,6 +12,7 @@ mod pack;
 mod page;
 mod redact;
 mod retain;
+mod seen;
 
 use std::collections::HashSet;
 
@@ -20,12 +21,13 @@ use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use troupe_core::view::RanOn;
 use troupe_core::{Error, Result, TaskId, TenantId, Timestamp};
 
-pub(crate) use digest::digest;
 pub(crate) use pack::{Packed, UNPACKED_BYTES_MAX, pack, unpack};
+pub(crate) use page::Attempt;
 pub use page::JournalPage;
-pub(crate) use page::rows;
+pub(crate) use page::{Within, whole_within};
 pub use redact::Redact;
 pub use retain::{DroppedJournals, JournalLimits};
+pub(crate) use seen::RowsSeen;
 
 use crate::Store;
 use crate::fault::{Done, Failed};
@@ -106,6 +108,16 @@ pub enum Withheld {
     Dropped,
 }
 
+impl Withheld {
+    /// What a head says.
+    pub(crate) fn parse(why: &str) -> Self {
+        match why {
+            "dropped" => Self::Dropped,
+            _ => Self::Redacted,
+        }
+    }
+}
+
 /// A row as the database holds it.
 #[derive(Debug)]
 pub(crate) struct Kept {
@@ -160,10 +172,7 @@ impl Store {
             .map_err(Failed::from)?;
         // Heads are dropped last.
         let Some(head) = head else { return Ok((attempt > 0).then_some(Withheld::Dropped)) };
-        Ok(head.get_as::<Option<&str>>("withheld")?.map(|why| match why {
-            "dropped" => Withheld::Dropped,
-            _ => Withheld::Redacted,
-        }))
+        Ok(head.get_as::<Option<&str>>("withheld")?.map(Withheld::parse))
     }
 }
 

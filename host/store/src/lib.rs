@@ -1,4 +1,4 @@
-//! What a host must not forget: releases, deployments, tasks, journals, state, feed and audit.
+//! What a host must not forget: releases, deployments, instances, tasks, journals, state, feed and audit.
 //!
 //! *Holds:* one concrete [`Store`] on SQLite, its migrations, the one writer that commits
 //! for everybody at once, and the rows that go in and out.
@@ -8,10 +8,13 @@
 //! `tasks/commit.rs` for the one write of a running invocation.
 //! *Tested by:* `tests/store/`, on real files.
 
+mod approvals;
 mod audit;
+mod channels;
 mod deployments;
 mod fault;
 mod feed;
+mod instances;
 mod journal;
 mod keys;
 mod migrate;
@@ -21,19 +24,28 @@ mod rows;
 mod state;
 #[doc(hidden)]
 pub mod stored;
+mod swaps;
 mod tasks;
 mod tenants;
+mod trust;
 mod writer;
 
+pub use approvals::{ApprovalFilter, ApprovalRow, Decision, ToApprove};
 pub use audit::{AuditFilter, Decided};
-pub use deployments::{DeploymentRow, RouteChange, check_epoch};
+pub use channels::{ChannelMove, ChannelRow, DocumentRow, SeenDocument, not_found as channel_not_found};
+pub use deployments::{CandidateRow, DeploymentRow, RouteChange, check_epoch};
+pub use instances::{InstanceFilter, InstanceRow, NewInstanceRow, Started, not_found as instance_not_found};
 pub use journal::{DroppedJournals, JournalHead, JournalLimits, JournalPage, JournalRow, Redact, Withheld};
 pub use keys::{KeyRow, NewKeyRow, not_found as key_not_found};
 pub use open::Store;
-pub use releases::{NewRelease, Published, ReleaseDigest, ReleaseRow};
-pub use state::{Quota, StateChange, StateOutcome, StateWrite};
+pub use releases::{
+    Holder, Mark, NewRelease, Published, ReleaseDigest, ReleaseRow, Standing, not_found as release_not_found,
+};
+pub use state::{Quota, StateChange, StateCopy, StateOutcome, StateSpace, StateWrite};
+pub use swaps::{InUse, SwapRoute, SwapRow, not_found as swap_not_found, under_way as swap_under_way};
 pub use tasks::{
-    Commit, CommitAnswer, Creation, Lease, Pending, Pin, Reading, Recovered, Suspensions, TaskEnd, TaskFilter,
-    TaskPage, TaskRow, task_not_found,
+    Asked, Commit, CommitAnswer, Creation, Gather, Lease, PastFilter, PastTask, Pending, Pin, Reading, RecordedTask,
+    Recovered, Stranded, Suspensions, TaskEnd, TaskFilter, TaskPage, TaskRow, task_not_found,
 };
 pub use tenants::{TenantRow, not_found as tenant_not_found};
+pub use trust::{NewSignatureRow, SignatureRow, TrustRow};

@@ -1,4 +1,8 @@
-//! Releases: one row is one publish, and it never changes.
+//! Releases: one row is one publish. What it holds never changes; what is said of it may, and
+//! when it is deleted the row stays, so that its version means the same bytes for ever.
+
+mod delete;
+mod standing;
 
 use std::collections::BTreeMap;
 
@@ -6,12 +10,16 @@ use serde_json::json;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 use troupe_core::audit::{AuditEntry, AuditKind};
+use troupe_core::view::Notice;
 use troupe_core::{AgentName, Code, Digest, Error, ReleaseRef, Result, TenantId, Timestamp};
 
-use crate::Store;
+use crate::channels::{self, ChannelMove};
 use crate::fault::Done;
 use crate::rows::Columns as _;
 use crate::writer::Tx;
+use crate::{NewSignatureRow, Store, trust};
+pub use delete::Holder;
+pub use standing::Mark;
 
 /// A release to publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +34,8 @@ pub struct NewRelease {
     pub manifest: String,
     /// What the component said of itself, as JSON.
     pub profile: String,
+    /// Who has signed it.
+    pub signatures: Vec<NewSignatureRow>,
 }
 
 /// A published release.
@@ -45,6 +55,17 @@ pub struct ReleaseRow {
     pub profile: String,
     /// When it was published.
     pub published_at: Timestamp,
+    /// What is said of it.
+    pub standing: Standing,
+}
+
+/// What was said of a release since it was published.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// It should not be used any more.
+    pub deprecated: Option<Notice>,
+    /// Nobody swaps to it any more.
+    pub yanked: Option<Notice>,
 }
 
 /// A published release without its documents.
@@ -60,19 +81,44 @@ pub struct ReleaseDigest {
     pub component: Digest,
     /// When it was published.
     pub published_at: Timestamp,
+    /// What is said of it.
+    pub standing: Standing,
+}
+
+impl ReleaseRow {
+    /// Checks that whoever may can begin to use the release.
+    ///
+    /// # Errors
+    /// [`Code::ReleaseYanked`] with the reason.
+    pub fn check_offered(&self) -> Result<()> {
+        standing::check_offered(&self.release, &self.standing)
+    }
 }
 
 impl From<&ReleaseRow> for ReleaseDigest {
     fn from(row: &ReleaseRow) -> Self {
-        let ReleaseRow { tenant, release, digest, component, published_at, .. } = row;
+        let ReleaseRow { tenant, release, digest, component, published_at, standing, .. } = row;
         Self {
             tenant: tenant.clone(),
             release: release.clone(),
             digest: *digest,
             component: *component,
             published_at: *published_at,
+            standing: standing.clone(),
         }
     }
+}
+
+/// What every read of releases without their documents begins with.
+macro_rules! digests {
+    ($rest:literal) => {
+        concat!(
+            "select tenant, agent, version, digest, component, published_at,
+                deprecated_at, deprecation, yanked_at, yank_reason
+             from releases where deleted_at is null and ",
+            $rest
+        )
+    };
 }
 
 /// What came of publishing.
@@ -86,12 +132,37 @@ pub enum Published {
 
 impl Store {
     /// Publishes a release, as `by` asked; the row is the publish. Tells the feed `release.published`.
+    /// One that was deleted is there again, if it has the same bytes.
     ///
     /// # Errors
-    /// [`Code::ArtifactImmutable`] when the version is published with another digest.
+    /// [`Code::ArtifactImmutable`] when the version is published, or was, with another digest.
     pub async fn publish(&self, tenant: &TenantId, new: NewRelease, by: Option<&str>) -> Result<Published> {
+        self.publish_to(tenant, new, None, by).await
+    }
+
+    /// Publishes a release and has a channel name it, both or neither.
+    ///
+    /// # Errors
+    /// Those of [`Store::publish`] and of [`Store::move_channel`].
+    pub async fn publish_to(
+        &self,
+        tenant: &TenantId,
+        new: NewRelease,
+        channel: Option<ChannelMove>,
+        by: Option<&str>,
+    ) -> Result<Published> {
         let (tenant, by) = (tenant.clone(), by.map(str::to_owned));
-        self.write(move |tx| Box::pin(publish(tx, tenant, new, by))).await
+        self.write(move |tx| {
+            Box::pin(async move {
+                let published = publish(tx, tenant, new, by).await?;
+                let (Published::New(row) | Published::Same(row)) = &published;
+                if let Some(to) = channel {
+                    channels::place(tx, row, to, None).await?;
+                }
+                Ok(published)
+            })
+        })
+        .await
     }
 
     /// Reads one release.
@@ -108,6 +179,14 @@ impl Store {
     /// When the store is unavailable.
     pub async fn releases(&self, tenant: &TenantId, agent: &AgentName) -> Result<Vec<ReleaseDigest>> {
         Ok(of_agent(&mut *self.reader().await?, tenant, agent).await?)
+    }
+
+    /// Reads the name of every agent of the tenant that has a release, or had one.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn agent_names(&self, tenant: &TenantId) -> Result<Vec<AgentName>> {
+        Ok(names(&mut *self.reader().await?, tenant).await?)
     }
 
     /// Reads the highest version of each of the tenant's agents, by name.
@@ -129,10 +208,16 @@ impl Store {
 }
 
 async fn publish(tx: &mut Tx, tenant: TenantId, new: NewRelease, by: Option<String>) -> Done<Published> {
-    let NewRelease { release, digest, component, manifest, profile } = new;
-    if let Some(row) = find(&mut tx.connection, &tenant, &release).await? {
-        if row.digest == digest {
+    let NewRelease { release, digest, component, manifest, profile, signatures } = new;
+    let mut standing = Standing::default();
+    if let Some((row, is_deleted)) = find_any(&mut tx.connection, &tenant, &release).await? {
+        if row.digest == digest && !is_deleted {
             return Ok(Published::Same(row));
+        }
+        if row.digest == digest {
+            standing = row.standing;
+            delete::undo(tx, &tenant, &release).await?;
+            return told(tx, ReleaseRow { published_at: tx.now, standing, ..row }, signatures, by).await;
         }
         let message = format!(
             "{release} is published with other content, and a published version never changes; \
@@ -157,16 +242,33 @@ async fn publish(tx: &mut Tx, tenant: TenantId, new: NewRelease, by: Option<Stri
     .bind(tx.now.as_millis())
     .execute(&mut tx.connection)
     .await?;
+    let published_at = tx.now;
+    let row = ReleaseRow { tenant, release, digest, component, manifest, profile, published_at, standing };
+    told(tx, row, signatures, by).await
+}
+
+/// Keeps the signatures of a release that is there from now on, and tells of it.
+async fn told(tx: &mut Tx, row: ReleaseRow, signatures: Vec<NewSignatureRow>, by: Option<String>) -> Done<Published> {
+    let ReleaseRow { tenant, release, digest, component, .. } = &row;
+    let keys = trust::keep(tx, tenant, release, signatures).await?;
     let data = json!({
         "agent": release.agent.as_str(), "version": release.version.to_string(),
         "digest": digest.to_string(), "component": component.to_string(),
     });
-    tx.announce(&tenant, "release.published", &format!("release/{release}"), &data).await?;
+    tx.announce(tenant, "release.published", &format!("release/{release}"), &data).await?;
     let entry = AuditEntry::new(AuditKind::Published).by(by.as_deref());
-    let entry = entry.of(&release.agent).on(&release.version, digest).with("component", component.to_string());
-    tx.audit(&tenant, entry).await?;
-    let published_at = tx.now;
-    Ok(Published::New(ReleaseRow { tenant, release, digest, component, manifest, profile, published_at }))
+    let mut entry = entry.of(&release.agent).on(&release.version, *digest).with("component", component.to_string());
+    if !keys.is_empty() {
+        entry = entry.with("keys", keys.iter().map(Digest::to_string).collect::<Vec<_>>());
+    }
+    tx.audit(tenant, entry).await?;
+    Ok(Published::New(row))
+}
+
+/// The error for a release that the agent does not have.
+pub fn not_found(release: &ReleaseRef) -> Error {
+    let message = format!("there is no release {release}; `troupe agents {}` lists its versions", release.agent);
+    Error::new(Code::ReleaseNotFound, message)
 }
 
 /// Reads one release, in or outside a transaction.
@@ -175,32 +277,49 @@ pub(crate) async fn find(
     tenant: &TenantId,
     release: &ReleaseRef,
 ) -> Done<Option<ReleaseRow>> {
+    let found = find_any(connection, tenant, release).await?;
+    Ok(found.filter(|(_, is_deleted)| !is_deleted).map(|(row, _)| row))
+}
+
+/// The same, and whether it was deleted.
+async fn find_any(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    release: &ReleaseRef,
+) -> Done<Option<(ReleaseRow, bool)>> {
     let row = sqlx::query("select * from releases where tenant = $1 and agent = $2 and version = $3")
         .bind(tenant.as_str())
         .bind(release.agent.as_str())
         .bind(release.version.to_string())
         .fetch_optional(connection)
         .await?;
-    row.as_ref().map(read).transpose()
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some((read(&row)?, row.at_option("deleted_at")?.is_some())))
 }
 
 async fn of_agent(connection: &mut SqliteConnection, tenant: &TenantId, agent: &AgentName) -> Done<Vec<ReleaseDigest>> {
-    let rows = sqlx::query(
-        "select tenant, agent, version, digest, component, published_at from releases where tenant = $1 and agent = $2",
-    )
-    .bind(tenant.as_str())
-    .bind(agent.as_str())
-    .fetch_all(connection)
-    .await?;
+    let rows = sqlx::query(digests!("tenant = $1 and agent = $2"))
+        .bind(tenant.as_str())
+        .bind(agent.as_str())
+        .fetch_all(connection)
+        .await?;
     let mut releases = rows.iter().map(read_digest).collect::<Done<Vec<_>>>()?;
     releases.sort_by(|a, b| b.release.version.cmp(&a.release.version));
     Ok(releases)
 }
 
+async fn names(connection: &mut SqliteConnection, tenant: &TenantId) -> Done<Vec<AgentName>> {
+    let rows = sqlx::query("select distinct agent from releases where tenant = $1 order by agent")
+        .bind(tenant.as_str())
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(|row| row.parsed("agent")).collect()
+}
+
 /// The order of versions is not that of their text, so the highest is found here; only
 /// then are the documents read.
 async fn newest(connection: &mut SqliteConnection, tenant: &TenantId) -> Done<Vec<ReleaseRow>> {
-    let rows = sqlx::query("select agent, version from releases where tenant = $1")
+    let rows = sqlx::query("select agent, version from releases where tenant = $1 and deleted_at is null")
         .bind(tenant.as_str())
         .fetch_all(&mut *connection)
         .await?;
@@ -220,12 +339,7 @@ async fn newest(connection: &mut SqliteConnection, tenant: &TenantId) -> Done<Ve
 }
 
 async fn all(connection: &mut SqliteConnection) -> Done<Vec<ReleaseDigest>> {
-    let rows = sqlx::query(
-        "select tenant, agent, version, digest, component, published_at from releases
-         order by tenant, agent, published_at",
-    )
-    .fetch_all(connection)
-    .await?;
+    let rows = sqlx::query(digests!("true order by tenant, agent, published_at")).fetch_all(connection).await?;
     rows.iter().map(read_digest).collect()
 }
 
@@ -236,7 +350,16 @@ fn read_digest(row: &SqliteRow) -> Done<ReleaseDigest> {
         digest: row.parsed("digest")?,
         component: row.parsed("component")?,
         published_at: row.at("published_at")?,
+        standing: read_standing(row)?,
     })
+}
+
+fn read_standing(row: &SqliteRow) -> Done<Standing> {
+    let notice = |at: &str, message: &str| -> Done<Option<Notice>> {
+        let Some(at) = row.at_option(at)? else { return Ok(None) };
+        Ok(Some(Notice { message: row.get_as(message)?, at }))
+    };
+    Ok(Standing { deprecated: notice("deprecated_at", "deprecation")?, yanked: notice("yanked_at", "yank_reason")? })
 }
 
 fn release_ref(row: &SqliteRow) -> Done<ReleaseRef> {
@@ -252,5 +375,6 @@ fn read(row: &SqliteRow) -> Done<ReleaseRow> {
         manifest: row.get_as("manifest")?,
         profile: row.get_as("profile")?,
         published_at: row.at("published_at")?,
+        standing: read_standing(row)?,
     })
 }

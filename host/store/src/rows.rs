@@ -33,11 +33,17 @@ pub(crate) trait ToJson {
     fn to_json(&self) -> serde_json::Result<String>;
 }
 
-impl ToJson for troupe_core::view::TaskFailure {
-    fn to_json(&self) -> serde_json::Result<String> {
-        serde_json::to_string(self)
-    }
+macro_rules! to_json {
+    ($($name:ty),*) => {
+        $(impl ToJson for $name {
+            fn to_json(&self) -> serde_json::Result<String> {
+                serde_json::to_string(self)
+            }
+        })*
+    };
 }
+
+to_json!(troupe_core::view::TaskFailure, troupe_core::view::SwapState, troupe_core::view::SwapPolicy);
 
 /// A row did not read back.
 pub(crate) fn broken(column: &str, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Failed {

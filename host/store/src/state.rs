@@ -1,4 +1,4 @@
-//! State: the key space of a deployment.
+//! State: the key spaces of a deployment and of its instances.
 //!
 //! Each key has a revision, taken from a counter of the key space that only rises: a key
 //! that is deleted and made anew never shows a revision it had before, so compare-and-set
@@ -10,36 +10,54 @@
 //! taken away by the next write of the key, by a write that needs the room, or by
 //! [`Store::sweep_state`].
 //!
-//! Which space a statement works on is a [`Space`] and nothing else, so that no part of it
-//! can be forgotten, nor come from a key.
+//! A release that keeps state in another form gets a copy of all spaces of its deployment, which
+//! takes their place if all goes well (`state/copy.rs`).
+//!
+//! Which space a statement works on is a [`StateSpace`] and nothing else, so that no part of it
+//! can be forgotten, nor come from a key. The keys of an instance go with it, when it was
+//! stopped and nothing of it is under way any more (`state/clear.rs`).
 
+/// Whether state of the agent that a row of `$table` is of is brought to another form just now,
+/// by a swap that `$which` says more of.
+macro_rules! migrating {
+    ($table:literal, $which:literal) => {
+        concat!(
+            "exists (select 1 from swaps where swaps.tenant = ",
+            $table,
+            ".tenant and swaps.agent = ",
+            $table,
+            ".agent and swaps.in_charge = 1 and json_extract(swaps.state, '$.phase') = 'migrating'",
+            $which,
+            ")"
+        )
+    };
+}
+
+mod clear;
+mod copy;
+mod generations;
 mod space;
 mod sweep;
 mod write;
 
 use sqlx::SqliteConnection;
-use troupe_core::{AgentName, Result, TenantId, Timestamp};
+use troupe_core::{Result, Timestamp};
 
 use crate::Store;
 use crate::fault::Done;
 use crate::rows::{Columns as _, broken};
-use space::Space;
-pub(crate) use write::apply;
+pub use copy::StateCopy;
+pub(crate) use copy::check_complete;
+pub use space::StateSpace;
 pub use write::{Quota, StateChange, StateOutcome, StateWrite};
+pub(crate) use write::{apply, check_generation};
 
 impl Store {
     /// Reads a key's value and revision.
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn state_get(
-        &self,
-        tenant: &TenantId,
-        agent: &AgentName,
-        generation: u64,
-        key: &str,
-    ) -> Result<Option<(Vec<u8>, u64)>> {
-        let space = Space { tenant, agent, generation };
+    pub async fn state_get(&self, space: StateSpace<'_>, key: &str) -> Result<Option<(Vec<u8>, u64)>> {
         Ok(get(&mut *self.reader().await?, space, key, self.now()).await?)
     }
 
@@ -50,28 +68,25 @@ impl Store {
     /// When the store is unavailable.
     pub async fn state_list(
         &self,
-        tenant: &TenantId,
-        agent: &AgentName,
-        generation: u64,
+        space: StateSpace<'_>,
         prefix: &str,
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<String>> {
-        let space = Space { tenant, agent, generation };
         Ok(list(&mut *self.reader().await?, space, (prefix, after), limit, self.now()).await?)
     }
 }
 
 async fn get(
     connection: &mut SqliteConnection,
-    space: Space<'_>,
+    space: StateSpace<'_>,
     key: &str,
     now: Timestamp,
 ) -> Done<Option<(Vec<u8>, u64)>> {
     let statement = sqlx::query(
         "select value, revision from state
-         where tenant = $1 and agent = $2 and generation = $3 and key = $4
-           and (expires_at is null or expires_at > $5)",
+         where tenant = $1 and agent = $2 and instance = $3 and generation = $4 and key = $5
+           and (expires_at is null or expires_at > $6)",
     );
     let row = space.bind(statement)?.bind(key.as_bytes()).bind(now.as_millis()).fetch_optional(connection).await?;
     row.map(|row| Ok((row.get_as("value")?, row.number("revision")?))).transpose()
@@ -79,7 +94,7 @@ async fn get(
 
 async fn list(
     connection: &mut SqliteConnection,
-    space: Space<'_>,
+    space: StateSpace<'_>,
     (prefix, after): (&str, Option<&str>),
     limit: u32,
     now: Timestamp,
@@ -87,9 +102,9 @@ async fn list(
     let (from, to) = range(prefix, after);
     let statement = sqlx::query(
         "select key from state
-         where tenant = $1 and agent = $2 and generation = $3 and key >= $4 and key < $5
-           and (expires_at is null or expires_at > $6)
-         order by key limit $7",
+         where tenant = $1 and agent = $2 and instance = $3 and generation = $4 and key >= $5 and key < $6
+           and (expires_at is null or expires_at > $7)
+         order by key limit $8",
     );
     let rows = space
         .bind(statement)?

@@ -104,10 +104,14 @@ async fn set_disabled(tx: &mut Tx, name: TenantId, disabled: bool, by: Option<St
         .execute(&mut tx.connection)
         .await?;
     if disabled {
-        sqlx::query("update tasks set cancel_requested = 1 where tenant = $1 and status = 'running'")
-            .bind(name.as_str())
-            .execute(&mut tx.connection)
-            .await?;
+        sqlx::query(
+            "update tasks set cancel_requested = 1, cancelled_by = coalesce(cancelled_by, $2)
+             where tenant = $1 and status = 'running'",
+        )
+        .bind(name.as_str())
+        .bind(by.as_deref())
+        .execute(&mut tx.connection)
+        .await?;
     }
     tell(tx, &name, if disabled { "tenant.disabled" } else { "tenant.enabled" }).await?;
     let kind = if disabled { AuditKind::TenantDisabled } else { AuditKind::TenantEnabled };

@@ -44,10 +44,12 @@ pub enum Service {
     Lambda,
     /// Tables.
     Dynamodb,
+    /// Where jobs wait and run.
+    Batch,
 }
 
 impl Service {
-    const ALL: [Self; 5] = [Self::Ec2, Self::S3, Self::Iam, Self::Lambda, Self::Dynamodb];
+    const ALL: [Self; 6] = [Self::Ec2, Self::S3, Self::Iam, Self::Lambda, Self::Dynamodb, Self::Batch];
 }
 
 /// What will be looked at: input and configuration, checked.

@@ -14,7 +14,7 @@ use crate::client::Client;
 use crate::found::Found;
 use crate::input::{Plan, Service};
 use crate::model::{GLOBAL, Inventory};
-use crate::services::{Scope, dynamodb, ec2, iam, lambda, s3, sts};
+use crate::services::{Scope, batch, dynamodb, ec2, iam, lambda, s3, sts};
 
 type Job<'a> = Pin<Box<dyn Future<Output = Found> + 'a>>;
 
@@ -45,6 +45,9 @@ pub async fn take(plan: &Plan) -> Inventory {
             }
             Service::Dynamodb => {
                 jobs.extend(regions.map(|at| steps.step(format!("dynamodb in {}", at.region), dynamodb::collect(at))));
+            }
+            Service::Batch => {
+                jobs.extend(regions.map(|at| steps.step(format!("batch in {}", at.region), batch::collect(at))));
             }
         }
     }

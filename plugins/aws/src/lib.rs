@@ -31,8 +31,8 @@ impl Aws {
     /// Lists what an AWS account holds, in one form for all services.
     ///
     /// EC2 (instances, volumes, snapshots, addresses, own images, security groups, VPCs,
-    /// subnets, NAT gateways), Lambda functions and DynamoDB tables are looked for in each
-    /// region asked for. S3 buckets and IAM (users with access keys and MFA, roles, account
+    /// subnets, NAT gateways), Lambda functions, DynamoDB tables and Batch (compute environments,
+    /// job queues) are looked for in each region asked for. S3 buckets and IAM (users with access keys and MFA, roles, account
     /// summary) belong to the whole account and are listed whatever the regions.
     ///
     /// What could not be looked at stands in `errors` beside what was found: a service

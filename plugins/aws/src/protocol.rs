@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | query | a form with `Action` | XML | EC2, IAM, STS |
 //! | REST-XML | method and path | XML | S3 |
-//! | REST-JSON | method and path | JSON | Lambda |
+//! | REST-JSON | method and path | JSON | Batch, Lambda |
 //! | JSON 1.0 | a header with the operation | JSON | DynamoDB |
 
 pub mod json;

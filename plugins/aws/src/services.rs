@@ -1,5 +1,6 @@
 //! What is asked of each service, one file a service.
 
+pub mod batch;
 pub mod dynamodb;
 pub mod ec2;
 pub mod iam;

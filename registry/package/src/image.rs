@@ -19,7 +19,7 @@ use oci_spec::image::{Descriptor, ImageManifest};
 use serde::{Deserialize, Serialize};
 use troupe_core::{Code, Digest, Error, Result, limits};
 
-pub(crate) use build::build;
+pub(crate) use build::{build, describe};
 
 /// The media type of an image manifest.
 pub const MANIFEST_MEDIA_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";

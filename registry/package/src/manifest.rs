@@ -21,9 +21,10 @@
 //! time = "60s"
 //! output = "1 MiB"
 //!
-//! [capabilities.state]
+//! [capabilities.state]                       # for the deployment
 //! bytes = "16 MiB"
 //! keys = 1000
+//! instances = true                           # and as much for each instance
 //!
 //! [[capabilities.http]]
 //! id = "ec2"

@@ -42,7 +42,7 @@ pub(crate) fn prose(text: &str, max: usize) -> Result<(), String> {
     if length > max {
         return Err(format!("has {length} characters, the limit is {max}"));
     }
-    match text.chars().find(|c| is_hidden(*c) && *c != '\n' && *c != '\t') {
+    match text.chars().find(|c| is_unseen(*c)) {
         Some(c) => Err(format!("holds U+{:04X}, a character that nobody sees; remove it", u32::from(c))),
         None => Ok(()),
     }
@@ -60,6 +60,20 @@ pub(crate) fn goals<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<St
     troupe_core::list::read(deserializer, limits::GOALS_MAX, |goal: &String| line(goal, limits::SUMMARY_CHARS_MAX))
 }
 
+/// Whether `c` is a character that nobody sees, in a text of several lines.
+pub(crate) fn is_unseen(c: char) -> bool {
+    is_hidden(c) && !matches!(c, '\n' | '\t')
+}
+
+/// The whole text with every character that nobody sees escaped.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        push(&mut out, c, is_unseen(c));
+    }
+    out
+}
+
 /// Makes foreign text fit for a message: hidden characters escaped, and not endless.
 pub(crate) fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len().min(VISIBLE_CHARS_MAX));
@@ -68,14 +82,18 @@ pub(crate) fn visible(text: &str) -> String {
             out.push('…');
             break;
         }
-        if is_hidden(c) {
-            // Writing to a string cannot fail.
-            let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
-        } else {
-            out.push(c);
-        }
+        push(&mut out, c, is_hidden(c));
     }
     out
+}
+
+fn push(out: &mut String, c: char, escape: bool) {
+    if escape {
+        // Writing to a string cannot fail.
+        let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
+    } else {
+        out.push(c);
+    }
 }
 
 /// Puts the name of the field before `message`, or of its table into it.

@@ -5,7 +5,7 @@
 use proptest::prelude::*;
 use serde_json::json;
 use troupe_core::{Code, Digest, limits};
-use troupe_package::{Manifest, Profile, Release, read_archive, write_archive};
+use troupe_package::{Archived, Manifest, Profile, Release, read_archive, write_archive};
 
 mod archives;
 
@@ -120,7 +120,8 @@ proptest! {
     fn an_archive_round_trips_and_is_the_same_each_time(release in any_release()) {
         let bytes = archive(&release);
         prop_assert_eq!(&archive(&release), &bytes);
-        let (digest, read) = read_archive(bytes.as_slice()).unwrap();
+        let Archived { digest, release: read, signatures } = read_archive(bytes.as_slice()).unwrap();
+        prop_assert!(signatures.is_empty());
         prop_assert_eq!(digest, release.image().unwrap().digest());
         prop_assert_eq!(read, release);
     }
@@ -130,7 +131,7 @@ proptest! {
         let mut bytes = archive(&sample());
         let at = at.index(bytes.len());
         bytes[at] ^= flip;
-        if let Ok((digest, read)) = read_archive(bytes.as_slice()) {
+        if let Ok(Archived { digest, release: read, .. }) = read_archive(bytes.as_slice()) {
             prop_assert_eq!(digest, sample().image().unwrap().digest());
             prop_assert_eq!(read, sample());
         }

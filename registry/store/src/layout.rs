@@ -15,10 +15,11 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
-use troupe_core::{Code, Digest, Error, ReleaseRef, Result, TenantId, limits};
+use troupe_core::{Code, Digest, Error, ReleaseRef, Result, Rubbish, TenantId, limits};
 use troupe_package::archive::{LAYOUT_FILE, index, layout_file, reference_tag};
 use troupe_package::{Part, Parts, Release};
 
@@ -137,13 +138,14 @@ impl Layout {
             }
         }
         named.sort();
+        let _shared = self.sweeping.read().unwrap_or_else(PoisonError::into_inner);
         let index = index(named.into_iter().map(|(tag, digest, size)| (digest, size, tag)))?;
         files::write(&self.dir, INDEX_FILE, &index).map_err(files::unavailable)?;
         Ok(left_out)
     }
 
     /// Removes unfinished files and every blob that no release in `keep` needs; returns
-    /// how many.
+    /// what that was.
     ///
     /// `keep` must hold each release that is published or about to be: the caller lets
     /// no release be between [`Layout::put`] and its row in the database meanwhile. If a
@@ -153,15 +155,31 @@ impl Layout {
     /// # Errors
     /// [`Code::ReleaseNotFound`] and [`Code::ArtifactDigest`] for a release in `keep`,
     /// [`Code::UnavailableStorage`] if the disk refuses.
-    pub fn sweep(&self, keep: &HashSet<Digest>) -> Result<usize> {
+    pub fn sweep(&self, keep: &HashSet<Digest>) -> Result<Rubbish> {
         let _alone = self.sweeping.write().unwrap_or_else(PoisonError::into_inner);
+        self.rubbish_and(keep, files::remove)
+    }
+
+    /// Tells what [`Layout::sweep`] would remove.
+    ///
+    /// # Errors
+    /// Those of [`Layout::sweep`].
+    pub fn rubbish(&self, keep: &HashSet<Digest>) -> Result<Rubbish> {
+        let _alone = self.sweeping.write().unwrap_or_else(PoisonError::into_inner);
+        self.rubbish_and(keep, |_| Ok(()))
+    }
+
+    fn rubbish_and(&self, keep: &HashSet<Digest>, each: impl Fn(&Path) -> io::Result<()>) -> Result<Rubbish> {
         let mut needed: HashSet<String> = keep.iter().map(Digest::hex).collect();
         for digest in keep {
             needed.extend(Parts::read(&self.image_manifest(digest)?)?.all().map(|part| part.digest.hex()));
         }
-        let removed = sweep_dir(&self.blobs, |name| name.starts_with(files::TEMPORARY) || !needed.contains(name))?
-            + sweep_dir(&self.dir, |name| name.starts_with(files::TEMPORARY))?;
-        Ok(removed)
+        let mut rubbish = Rubbish::default();
+        let unneeded = |name: &str| name.starts_with(files::TEMPORARY) || !needed.contains(name);
+        of_dir(&self.blobs, unneeded, &each, &mut rubbish).map_err(files::unavailable)?;
+        let unfinished = |name: &str| name.starts_with(files::TEMPORARY);
+        of_dir(&self.dir, unfinished, &each, &mut rubbish).map_err(files::unavailable)?;
+        Ok(rubbish)
     }
 
     fn path(&self, digest: &Digest) -> PathBuf {
@@ -191,18 +209,21 @@ impl Layout {
     }
 }
 
-/// Removes the files of `dir` whose names are `unneeded`; returns how many.
-fn sweep_dir(dir: &Path, unneeded: impl Fn(&str) -> bool) -> Result<usize> {
-    let mut removed = 0;
-    for entry in fs::read_dir(dir).map_err(files::unavailable)? {
-        let entry = entry.map_err(files::unavailable)?;
-        let is_dir = entry.file_type().map_err(files::unavailable)?.is_dir();
+/// Counts the files of `dir` whose names are `unneeded`, and does with each what is asked.
+fn of_dir(
+    dir: &Path,
+    unneeded: impl Fn(&str) -> bool,
+    each: impl Fn(&Path) -> io::Result<()>,
+    rubbish: &mut Rubbish,
+) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let about = entry.metadata()?;
         // A name that is not UTF-8 is nobody's blob.
-        if !is_dir && entry.file_name().to_str().is_none_or(&unneeded) {
-            files::remove(&entry.path()).map_err(files::unavailable)?;
-            removed += 1;
+        if !about.is_dir() && entry.file_name().to_str().is_none_or(&unneeded) {
+            each(&entry.path())?;
+            rubbish.add(about.len());
         }
     }
-    files::sync_dir(dir).map_err(files::unavailable)?;
-    Ok(removed)
+    files::sync_dir(dir)
 }

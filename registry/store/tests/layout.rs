@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use troupe_core::{Code, Digest};
+use troupe_core::{Code, Digest, Rubbish};
 use troupe_package::{Manifest, Parts, Profile, Release};
 use troupe_registry::{IndexEntry, Layout};
 
@@ -113,7 +113,7 @@ fn a_left_over_file_is_never_visible_and_swept() {
     fs::write(blobs(&dir).join(".tmp-abc"), b"half of a bl").unwrap();
     fs::write(dir.path().join("releases/.tmp-def"), b"half of an in").unwrap();
     assert_eq!(layout.get(&digest).unwrap(), release("aws", b"one"));
-    assert_eq!(layout.sweep(&HashSet::from([digest])).unwrap(), 2);
+    assert_eq!(layout.sweep(&HashSet::from([digest])).unwrap().files, 2);
     assert!(names(&blobs(&dir)).iter().all(|name| !name.starts_with(".tmp-")));
     assert_eq!(names(&dir.path().join("releases")).len(), 3);
 }
@@ -126,13 +126,16 @@ fn a_sweep_leaves_what_kept_releases_need_and_nothing_else() {
     let shares = layout.put(&release("gcp", b"same")).unwrap();
     let alone = layout.put(&release("tutorial", b"other")).unwrap();
     // Of each: image manifest, configuration, agent manifest; and one component.
-    assert_eq!(layout.sweep(&HashSet::from([kept])).unwrap(), 7);
+    let keep = HashSet::from([kept]);
+    let rubbish = layout.rubbish(&keep).unwrap();
+    assert_eq!((rubbish.files, names(&blobs(&dir)).len()), (7, before.len() + 7), "nothing is removed to tell it");
+    assert_eq!(layout.sweep(&keep).unwrap(), rubbish);
     assert_eq!(names(&blobs(&dir)), before);
     assert_eq!(layout.get(&kept).unwrap(), release("aws", b"same"));
     for gone in [shares, alone] {
         assert_eq!(layout.get(&gone).unwrap_err().code, Code::ReleaseNotFound);
     }
-    assert_eq!(layout.sweep(&HashSet::from([kept])).unwrap(), 0);
+    assert_eq!(layout.sweep(&keep).unwrap(), Rubbish::default());
 }
 
 #[test]

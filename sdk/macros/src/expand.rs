@@ -1,9 +1,11 @@
 //! The code that `#[agent]` writes.
 //!
 //! ```text
-//! #[agent] impl Echo { … }   ─▶   impl Echo { … }                 as it was, without #[skill]
-//!                                 impl troupe_sdk::Agent for Echo  profile() and perform()
-//!                                 export_agent!(Echo)              on wasm alone
+//! #[agent] impl Echo { … }   ─▶   impl Echo { … }                   as it was, without #[skill]
+//!                                 impl troupe_sdk::Agent for Echo    profile() and perform()
+//!                                 export_agent!(Echo)                on wasm alone
+//!                                 impl troupe_sdk::Migrate for Echo  with #[migrate]: migrate()
+//!                                 export_migrating!(Echo)            with it, on wasm alone
 //! ```
 //!
 //! The `impl` block is handed out even if something in it is wrong, so that the author
@@ -17,6 +19,7 @@ use syn::spanned::Spanned;
 use syn::{Error, ImplItem, ItemImpl, Result, Type};
 
 use crate::manifest::{self, Manifest};
+use crate::migrate::{self, Migration};
 use crate::skill::{self, Skill};
 
 /// Expands `#[agent(arguments)] item`, with `manifest` to ask for the agent's manifest.
@@ -34,6 +37,7 @@ pub fn expand(
         }
     };
     let (skills, mut errors) = take_skills(&mut block);
+    let migration = keep(take_migration(&mut block), &mut errors).flatten();
     let configuration = keep(configuration(arguments), &mut errors).flatten();
     keep(check_block(&block), &mut errors);
     keep(check_skills(&skills, errors.is_none(), &block), &mut errors);
@@ -42,7 +46,8 @@ pub fn expand(
         (Some(manifest), None) => {
             let agent = implementation(&block.self_ty, &skills, &manifest, configuration.as_ref());
             let export = export(&block.self_ty);
-            quote!(#block #agent #export)
+            let migrate = migration.map(|migration| migrate(&block.self_ty, &migration));
+            quote!(#block #agent #export #migrate)
         }
         (_, errors) => {
             let errors = errors.map(Error::into_compile_error);
@@ -76,6 +81,22 @@ fn take_skills(block: &mut ItemImpl) -> (Vec<Skill>, Option<Error>) {
         }
     }
     (skills, errors)
+}
+
+fn take_migration(block: &mut ItemImpl) -> Result<Option<Migration>> {
+    let mut found = None;
+    for item in &mut block.items {
+        if let ImplItem::Fn(method) = item
+            && let Some(migration) = migrate::take(method)
+        {
+            let migration = migration?;
+            if found.is_some() {
+                return Err(Error::new(migration.method.span(), "an agent has one method marked `#[migrate]`"));
+            }
+            found = Some(migration);
+        }
+    }
+    Ok(found)
 }
 
 fn configuration(arguments: TokenStream) -> Result<Option<Type>> {
@@ -202,6 +223,26 @@ fn export(this: &Type) -> TokenStream {
         ::troupe_sdk::bindings::export_agent!(#this with_types_in ::troupe_sdk::bindings);
         #[cfg(not(target_family = "wasm"))]
         const _: fn() -> ::troupe_sdk::__macro::Value = <#this as ::troupe_sdk::Agent>::profile;
+    }
+}
+
+fn migrate(this: &Type, migration: &Migration) -> TokenStream {
+    let Migration { method, conditions } = migration;
+    quote! {
+        #(#conditions)*
+        #[automatically_derived]
+        impl ::troupe_sdk::Migrate for #this {
+            fn migrate(&self, from: ::core::primitive::u32) -> ::core::result::Result<(), ::troupe_sdk::Failure> {
+                Self::#method(self, from).map_err(::core::convert::Into::into)
+            }
+        }
+        #(#conditions)*
+        #[cfg(target_family = "wasm")]
+        ::troupe_sdk::bindings::migrating::export_migrating!(#this with_types_in ::troupe_sdk::bindings::migrating);
+        #(#conditions)*
+        #[cfg(not(target_family = "wasm"))]
+        const _: fn(&#this, ::core::primitive::u32) -> ::core::result::Result<(), ::troupe_sdk::Failure> =
+            <#this as ::troupe_sdk::Migrate>::migrate;
     }
 }
 

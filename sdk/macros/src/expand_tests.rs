@@ -228,3 +228,51 @@ fn an_indented_list_in_a_doc_comment_keeps_its_indent() {
     assert_eq!(skill.description, "Lists things:\n\n- one,\n  in two lines");
     assert_eq!(skill.effect, "write");
 }
+
+#[test]
+fn a_migration_of_another_signature_or_a_second_one_is_told() {
+    let skill = quote!(
+        #[skill]
+        #[doc = "Does it."]
+        fn a(&self) -> Result<String, Failure> {}
+    );
+    let told = [
+        quote!(
+            #[migrate]
+            fn migrate(&self) -> Result<(), Failure> {}
+        ),
+        quote!(
+            #[migrate]
+            fn migrate(from: u32, to: u32) -> Result<(), Failure> {}
+        ),
+        quote!(
+            #[migrate]
+            async fn migrate(&self, from: u32) -> Result<(), Failure> {}
+        ),
+        quote!(
+            #[migrate]
+            fn migrate(&self, from: u32) {}
+        ),
+        quote!(
+            #[migrate]
+            fn one(&self, from: u32) -> Result<(), Failure> {}
+            #[troupe_sdk::migrate]
+            fn two(&self, from: u32) -> Result<(), Failure> {}
+        ),
+        quote!(
+            #[migrate]
+            fn migrate(&self, from: u32) -> Result<(), Failure> {}
+        ),
+    ]
+    .map(|methods| told_of(quote!(#skill #methods)));
+    assert_told(
+        &told.join("\n"),
+        "
+    the method marked `#[migrate]` is a plain `fn migrate(&self, from: u32) -> Result<(), Failure>`
+    the method marked `#[migrate]` is a plain `fn migrate(&self, from: u32) -> Result<(), Failure>`
+    the method marked `#[migrate]` is a plain `fn migrate(&self, from: u32) -> Result<(), Failure>`
+    the method marked `#[migrate]` is a plain `fn migrate(&self, from: u32) -> Result<(), Failure>`
+    an agent has one method marked `#[migrate]`
+    ",
+    );
+}

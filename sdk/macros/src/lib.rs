@@ -1,6 +1,6 @@
 //! The attribute that turns a type with methods into an agent.
 //!
-//! *Holds:* `#[agent]` and `#[skill]`: reading an `impl` block and the crate's
+//! *Holds:* `#[agent]`, `#[skill]` and `#[migrate]`: reading an `impl` block and the crate's
 //! `agent.toml`, and writing the `troupe_sdk::Agent` implementation and the exports.
 //! *Never holds:* what happens when an agent runs; that is `troupe_sdk`.
 //! *Start at:* [`agent`], then `expand` for the code that is written.
@@ -9,6 +9,7 @@
 
 mod expand;
 mod manifest;
+mod migrate;
 mod skill;
 
 use proc_macro::TokenStream;
@@ -39,6 +40,19 @@ pub fn agent(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn skill(_arguments: TokenStream, item: TokenStream) -> TokenStream {
     let message = "`#[skill]` marks a method of an `impl` block that is marked `#[troupe_sdk::agent]`";
+    let item = proc_macro2::TokenStream::from(item);
+    quote!(::core::compile_error!(#message); #item).into()
+}
+
+/// Marks the method of an `#[agent]` block that brings state to the form of this release.
+///
+/// It takes `&self` and the `state.version` of the release before, as a `u32`, and returns
+/// `Result<(), Failure>`. The host calls it on a copy when a release with another
+/// `state.version` is to serve: once for the keys of the deployment, and once for each instance
+/// that keeps some.
+#[proc_macro_attribute]
+pub fn migrate(_arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let message = "`#[migrate]` marks a method of an `impl` block that is marked `#[troupe_sdk::agent]`";
     let item = proc_macro2::TokenStream::from(item);
     quote!(::core::compile_error!(#message); #item).into()
 }

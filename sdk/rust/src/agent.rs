@@ -20,3 +20,18 @@ pub trait Agent: Default {
     /// [`Failure::InvalidInput`] if the input is not of the skill's input type.
     fn perform(&self, skill: &str, input: &str) -> Result<String, Failure>;
 }
+
+/// An agent that brings its state to the form of this release. `#[troupe_sdk::agent]`
+/// implements it if a method is marked `#[migrate]`.
+pub trait Migrate: Agent {
+    /// Brings keys to the form that this release reads and writes, from that of the
+    /// `state.version` `from`, which the release before wrote, or of another version that it
+    /// could read. [`invocation::instance`](crate::invocation::instance) says whose keys: those of
+    /// an instance, else those of the deployment.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps it from doing so: then nothing has changed, and the release before goes
+    /// on.
+    fn migrate(&self, from: u32) -> Result<(), Failure>;
+}

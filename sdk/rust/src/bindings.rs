@@ -7,3 +7,15 @@ wit_bindgen::generate!({
     pub_export_macro: true,
     default_bindings_module: "troupe_sdk::bindings",
 });
+
+/// What an agent exports besides, if it brings its state from one form to another.
+pub mod migrating {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "migrating",
+        with: { "troupe:agent/types@0.1.0": crate::bindings::troupe::agent::types },
+        export_macro_name: "export_migrating",
+        pub_export_macro: true,
+        default_bindings_module: "troupe_sdk::bindings::migrating",
+    });
+}

@@ -1,10 +1,12 @@
-//! Every [`Agent`] is what `wit/` asks a component to export.
+//! Every [`Agent`] is what `wit/` asks a component to export, and one that can [`Migrate`] what
+//! it may export besides.
 
 use std::time::Duration;
 
 use crate::bindings::exports::troupe::agent::skills::{self, Guest};
+use crate::bindings::migrating::exports::troupe::agent::lifecycle;
 use crate::bindings::troupe::agent::types;
-use crate::{Agent, Failure, Problem, Unavailable};
+use crate::{Agent, Failure, Migrate, Problem, Unavailable};
 
 impl<A: Agent> Guest for A {
     fn describe() -> String {
@@ -13,6 +15,12 @@ impl<A: Agent> Guest for A {
 
     fn perform(skill: String, input: String) -> Result<String, skills::Failure> {
         Ok(Agent::perform(&A::default(), &skill, &input)?)
+    }
+}
+
+impl<A: Migrate> lifecycle::Guest for A {
+    fn migrate(from_version: u32) -> Result<(), lifecycle::Failure> {
+        Ok(Migrate::migrate(&A::default(), from_version)?)
     }
 }
 

@@ -17,6 +17,12 @@ pub fn session() -> Option<String> {
     backend::session()
 }
 
+/// Returns the instance of the agent that the task is for, if it is for one. Its keys are those
+/// of [`state::instance`](crate::state::instance).
+pub fn instance() -> Option<String> {
+    backend::instance()
+}
+
 /// Returns the principal who asked, if the tenant knows one.
 pub fn user() -> Option<String> {
     backend::user()

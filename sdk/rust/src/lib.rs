@@ -1,6 +1,6 @@
 //! What the author of an agent imports.
 //!
-//! *Holds:* the [`Agent`] trait and the attribute that implements it, typed capabilities
+//! *Holds:* the [`Agent`] and [`Migrate`] traits and the attribute that implements them, typed capabilities
 //! ([`http`], [`secrets`], [`state`], [`files`], [`log`], [`progress`], [`invocation`],
 //! [`time`]), [`wait`]ing for several things at once, errors, and a host for unit tests.
 //! *Never holds:* anything of the host: the two meet in `wit/` alone.
@@ -34,10 +34,10 @@ pub mod wait;
 #[path = "expansion.rs"]
 pub mod __macro;
 
-pub use agent::Agent;
+pub use agent::{Agent, Migrate};
 pub use capability::{CapabilityError, Limit};
 pub use failure::{Failure, Problem, Unavailable};
-pub use troupe_sdk_macros::{agent, skill};
+pub use troupe_sdk_macros::{agent, migrate, skill};
 
 /// Everything an agent needs, for `use troupe_sdk::prelude::*`.
 pub mod prelude {
@@ -46,7 +46,7 @@ pub mod prelude {
 
     pub use crate::wait::{self, Wait};
     pub use crate::{
-        Agent, CapabilityError, Failure, files, http, invocation, log, progress, secrets, skill, state, time,
+        Agent, CapabilityError, Failure, files, http, invocation, log, migrate, progress, secrets, skill, state, time,
     };
 }
 

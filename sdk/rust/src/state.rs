@@ -1,4 +1,5 @@
-//! Durable keys of this deployment, apart from every other tenant and agent.
+//! Durable keys of this deployment, apart from every other tenant and agent; and those of one
+//! instance, where the task is for one.
 //!
 //! A write is durable when the call returns, and happens once even if the host dies and
 //! the invocation is resumed. Each write gives the key a new revision, higher than any
@@ -13,6 +14,9 @@
 //! # }
 //! # count().unwrap();
 //! ```
+//!
+//! The functions of this module are about the deployment's keys, which all its invocations
+//! share. [`instance`] has the same for the keys of the instance that the task is for.
 
 use std::time::Duration;
 
@@ -53,13 +57,43 @@ impl Entry {
     }
 }
 
+/// Whose keys are meant. Each space holds keys, revisions and a quota of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Space {
+    /// The deployment's: all invocations of the agent share them.
+    Deployment,
+    /// Those of the instance that the task is for. If it is for none, every call answers
+    /// [`CapabilityError::Invalid`].
+    Instance,
+}
+
+/// Returns the keys of the instance that the task is for, which
+/// [`invocation::instance`](crate::invocation::instance) names:
+///
+/// ```
+/// # use troupe_sdk::{Failure, state};
+/// # fn turn() -> Result<(), Failure> {
+/// let turns = state::instance().increment("turns", 1)?;
+/// # assert_eq!(turns, 1);
+/// # Ok(())
+/// # }
+/// # let _host = troupe_sdk::test::Host::start().instance("0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b");
+/// # turn().unwrap();
+/// ```
+///
+/// The manifest asks for them with `instances = true` in `[capabilities.state]`.
+pub const fn instance() -> Space {
+    Space::Instance
+}
+
 /// Reads a key; none if it is absent.
 ///
 /// # Errors
 ///
 /// Any [`CapabilityError`] but `Conflict`; so do the other calls, unless they say more.
 pub fn get(key: &str) -> Result<Option<Entry>, CapabilityError> {
-    backend::state_get(key)
+    Space::Deployment.get(key)
 }
 
 /// Writes a key and returns its new revision. A time to live that it had is gone.
@@ -68,7 +102,7 @@ pub fn get(key: &str) -> Result<Option<Entry>, CapabilityError> {
 ///
 /// As [`get`].
 pub fn set(key: &str, value: impl AsRef<[u8]>) -> Result<u64, CapabilityError> {
-    backend::state_set(key, value.as_ref())
+    Space::Deployment.set(key, value)
 }
 
 /// Writes a key only if its revision is still `expected` (none: only if it is absent) and
@@ -78,7 +112,7 @@ pub fn set(key: &str, value: impl AsRef<[u8]>) -> Result<u64, CapabilityError> {
 ///
 /// As [`get`], and [`CapabilityError::Conflict`] if another write came first.
 pub fn compare_and_set(key: &str, expected: Option<u64>, value: impl AsRef<[u8]>) -> Result<u64, CapabilityError> {
-    backend::state_compare_and_set(key, expected, value.as_ref())
+    Space::Deployment.compare_and_set(key, expected, value)
 }
 
 /// Writes a key as [`set`] does, to be absent again after `ttl`, of up to ten years.
@@ -87,7 +121,7 @@ pub fn compare_and_set(key: &str, expected: Option<u64>, value: impl AsRef<[u8]>
 ///
 /// As [`get`].
 pub fn set_with_ttl(key: &str, value: impl AsRef<[u8]>, ttl: Duration) -> Result<u64, CapabilityError> {
-    backend::state_set_with_ttl(key, value.as_ref(), milliseconds(ttl))
+    Space::Deployment.set_with_ttl(key, value, ttl)
 }
 
 /// Writes a key as [`compare_and_set`] does, to be absent again after `ttl`.
@@ -101,7 +135,7 @@ pub fn compare_and_set_with_ttl(
     value: impl AsRef<[u8]>,
     ttl: Duration,
 ) -> Result<u64, CapabilityError> {
-    backend::state_compare_and_set_with_ttl(key, expected, value.as_ref(), milliseconds(ttl))
+    Space::Deployment.compare_and_set_with_ttl(key, expected, value, ttl)
 }
 
 /// Adds `delta` to the number under a key and returns the sum; an absent key holds 0. Any
@@ -113,7 +147,7 @@ pub fn compare_and_set_with_ttl(
 /// As [`get`]; [`CapabilityError::Invalid`] if the value is no whole number of 64 bits, or
 /// the sum would be none.
 pub fn increment(key: &str, delta: i64) -> Result<i64, CapabilityError> {
-    backend::state_increment(key, delta)
+    Space::Deployment.increment(key, delta)
 }
 
 /// Says that a key shall be absent after `ttl` (none: never), and whether it is there. Its
@@ -123,7 +157,7 @@ pub fn increment(key: &str, delta: i64) -> Result<i64, CapabilityError> {
 ///
 /// As [`get`].
 pub fn expire(key: &str, ttl: Option<Duration>) -> Result<bool, CapabilityError> {
-    backend::state_expire(key, ttl.map(milliseconds))
+    Space::Deployment.expire(key, ttl)
 }
 
 /// The whole milliseconds that do not fall short of a time.
@@ -137,7 +171,7 @@ fn milliseconds(time: Duration) -> u64 {
 ///
 /// As [`get`].
 pub fn delete(key: &str) -> Result<bool, CapabilityError> {
-    backend::state_delete(key)
+    Space::Deployment.delete(key)
 }
 
 /// Lists up to `limit` keys that begin with `prefix`, in byte order, after the key
@@ -148,7 +182,7 @@ pub fn delete(key: &str) -> Result<bool, CapabilityError> {
 ///
 /// As [`get`].
 pub fn list_keys(prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, CapabilityError> {
-    backend::state_list_keys(prefix, after, limit)
+    Space::Deployment.list_keys(prefix, after, limit)
 }
 
 /// Reads a key as JSON; none if it is absent.
@@ -157,7 +191,7 @@ pub fn list_keys(prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<St
 ///
 /// As [`get`] and [`Entry::json`].
 pub fn get_json<T: DeserializeOwned>(key: &str) -> Result<Option<T>, Failure> {
-    get(key)?.map(|entry| entry.json()).transpose()
+    Space::Deployment.get_json(key)
 }
 
 /// Writes a key as JSON and returns its new revision.
@@ -166,7 +200,7 @@ pub fn get_json<T: DeserializeOwned>(key: &str) -> Result<Option<T>, Failure> {
 ///
 /// As [`get`], and [`Failure::Failed`] if the value cannot be written as JSON.
 pub fn set_json<T: Serialize + ?Sized>(key: &str, value: &T) -> Result<u64, Failure> {
-    Ok(set(key, serde_json::to_vec(value)?)?)
+    Space::Deployment.set_json(key, value)
 }
 
 /// Changes a key's JSON value and returns what was written. Another write in between is
@@ -176,26 +210,105 @@ pub fn set_json<T: Serialize + ?Sized>(key: &str, value: &T) -> Result<u64, Fail
 ///
 /// As [`get_json`], what `change` answers, and [`Failure::Unavailable`] if other writes
 /// came first until the invocation's deadline.
-pub fn update_json<T, F>(key: &str, mut change: F) -> Result<T, Failure>
+pub fn update_json<T, F>(key: &str, change: F) -> Result<T, Failure>
 where
     T: Serialize + DeserializeOwned,
     F: FnMut(Option<T>) -> Result<T, Failure>,
 {
-    let attempt = async || {
-        let entry = get(key)?;
-        let revision = entry.as_ref().map(|entry| entry.revision);
-        let value = change(entry.map(|entry| entry.json()).transpose()?)?;
-        match compare_and_set(key, revision, serde_json::to_vec(&value)?) {
-            Ok(_) => Ok(value),
-            Err(CapabilityError::Conflict(_)) => Err(Lost::Race),
-            Err(other) => Err(other.into()),
-        }
-    };
-    let again = |lost: &Lost| if matches!(lost, Lost::Race) { Again::Yes } else { Again::No };
-    PATIENCE.run(attempt, again).wait().map_err(|lost| match lost {
-        Lost::Race => Failure::unavailable(format!("others wrote the key `{key}` first until the time was over")),
-        Lost::For(failure) => failure,
-    })
+    Space::Deployment.update_json(key, change)
+}
+
+/// Each does here what the function of its name does in the deployment's keys, and fails as that
+/// does.
+impl Space {
+    /// As [`get`].
+    pub fn get(self, key: &str) -> Result<Option<Entry>, CapabilityError> {
+        backend::state_get(self, key)
+    }
+
+    /// As [`set`].
+    pub fn set(self, key: &str, value: impl AsRef<[u8]>) -> Result<u64, CapabilityError> {
+        backend::state_set(self, key, value.as_ref())
+    }
+
+    /// As [`compare_and_set`].
+    pub fn compare_and_set(
+        self,
+        key: &str,
+        expected: Option<u64>,
+        value: impl AsRef<[u8]>,
+    ) -> Result<u64, CapabilityError> {
+        backend::state_compare_and_set(self, key, expected, value.as_ref())
+    }
+
+    /// As [`set_with_ttl`].
+    pub fn set_with_ttl(self, key: &str, value: impl AsRef<[u8]>, ttl: Duration) -> Result<u64, CapabilityError> {
+        backend::state_set_with_ttl(self, key, value.as_ref(), milliseconds(ttl))
+    }
+
+    /// As [`compare_and_set_with_ttl`].
+    pub fn compare_and_set_with_ttl(
+        self,
+        key: &str,
+        expected: Option<u64>,
+        value: impl AsRef<[u8]>,
+        ttl: Duration,
+    ) -> Result<u64, CapabilityError> {
+        backend::state_compare_and_set_with_ttl(self, key, expected, value.as_ref(), milliseconds(ttl))
+    }
+
+    /// As [`increment`].
+    pub fn increment(self, key: &str, delta: i64) -> Result<i64, CapabilityError> {
+        backend::state_increment(self, key, delta)
+    }
+
+    /// As [`expire`].
+    pub fn expire(self, key: &str, ttl: Option<Duration>) -> Result<bool, CapabilityError> {
+        backend::state_expire(self, key, ttl.map(milliseconds))
+    }
+
+    /// As [`delete`].
+    pub fn delete(self, key: &str) -> Result<bool, CapabilityError> {
+        backend::state_delete(self, key)
+    }
+
+    /// As [`list_keys`].
+    pub fn list_keys(self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, CapabilityError> {
+        backend::state_list_keys(self, prefix, after, limit)
+    }
+
+    /// As [`get_json`].
+    pub fn get_json<T: DeserializeOwned>(self, key: &str) -> Result<Option<T>, Failure> {
+        self.get(key)?.map(|entry| entry.json()).transpose()
+    }
+
+    /// As [`set_json`].
+    pub fn set_json<T: Serialize + ?Sized>(self, key: &str, value: &T) -> Result<u64, Failure> {
+        Ok(self.set(key, serde_json::to_vec(value)?)?)
+    }
+
+    /// As [`update_json`].
+    pub fn update_json<T, F>(self, key: &str, mut change: F) -> Result<T, Failure>
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnMut(Option<T>) -> Result<T, Failure>,
+    {
+        let attempt = async || {
+            let entry = self.get(key)?;
+            let revision = entry.as_ref().map(|entry| entry.revision);
+            let value = change(entry.map(|entry| entry.json()).transpose()?)?;
+            match self.compare_and_set(key, revision, serde_json::to_vec(&value)?) {
+                Ok(_) => Ok(value),
+                Err(CapabilityError::Conflict(_)) => Err(Lost::Race),
+                Err(other) => Err(other.into()),
+            }
+        };
+        let again = |lost: &Lost| if matches!(lost, Lost::Race) { Again::Yes } else { Again::No };
+        PATIENCE.run(attempt, again).wait().map_err(|lost| match lost {
+            Lost::Race => Failure::unavailable(format!("others wrote the key `{key}` first until the time was over")),
+            Lost::For(failure) => failure,
+        })
+    }
 }
 
 /// Why a try of [`update_json`] wrote nothing.

@@ -38,7 +38,7 @@ mod files;
 mod host;
 pub(crate) mod http;
 mod secrets;
-mod state;
+pub(crate) mod state;
 pub(crate) mod timers;
 pub(crate) mod world;
 
@@ -48,7 +48,7 @@ pub use host::Host;
 pub use http::{Address, Answer, Sent};
 pub use world::{Record, Report};
 
-use crate::{Agent, Failure};
+use crate::{Agent, Failure, Migrate};
 
 /// Calls a skill as the host would: through JSON text, on an agent made for the call.
 ///
@@ -58,6 +58,16 @@ use crate::{Agent, Failure};
 pub fn perform<A: Agent>(skill: &str, input: Value) -> Result<Value, Failure> {
     let output = A::default().perform(skill, &input.to_string())?;
     Ok(serde_json::from_str(&output)?)
+}
+
+/// Has an agent bring the stored keys to its form, as the host would: those of the instance if
+/// [`Host::instance`] names one, else those of the deployment.
+///
+/// # Errors
+///
+/// What keeps it from doing so.
+pub fn migrate<A: Migrate>(from: u32) -> Result<(), Failure> {
+    A::default().migrate(from)
 }
 
 /// Returns an agent's profile, as `troupe build` gets it.

@@ -70,6 +70,26 @@ fn keys_are_listed_by_prefix_in_byte_order_page_by_page() {
 }
 
 #[test]
+fn an_instance_has_keys_of_its_own_where_the_task_is_for_one() {
+    let _host = Host::start();
+    assert_eq!(invocation::instance(), None);
+    let refused = state::instance().get("n").unwrap_err();
+    assert!(matches!(&refused, CapabilityError::Invalid(why) if why.message.contains("`instance`")), "{refused}");
+
+    let host = Host::start().instance("i-1").stored("n", "1").stored_in_instance("n", "7");
+    let mine = state::instance();
+    assert_eq!(invocation::instance().as_deref(), Some("i-1"));
+    assert_eq!((state::increment("n", 1), mine.increment("n", 1)), (Ok(2), Ok(8)));
+    assert_eq!(mine.update_json("list", |list: Option<Vec<u8>>| Ok(list.unwrap_or_default())), Ok(Vec::new()));
+    assert_eq!(mine.list_keys("", None, 10).unwrap(), ["list", "n"]);
+    assert_eq!(state::list_keys("", None, 10).unwrap(), ["n"]);
+    assert_eq!((host.value("n").unwrap(), host.value_in_instance("n").unwrap()), (b"2".to_vec(), b"8".to_vec()));
+    let host = host.state_fails(CapabilityError::Denied(Problem::new("not granted")));
+    assert!(matches!(mine.set("n", "9"), Err(CapabilityError::Denied(_))));
+    assert_eq!(host.value_in_instance("n").unwrap(), b"8");
+}
+
+#[test]
 fn files_are_written_whole_read_in_pieces_and_listed_by_name() {
     let host = Host::start().file("in", "a/b.txt", "hello").file("other", "a/c.txt", "");
     let (input, output) = (files::directory("in"), files::directory("out"));

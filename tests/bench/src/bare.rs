@@ -1,4 +1,4 @@
-//! The reference of P1 and P10: the same component on the same engine and pool, with a fresh
+//! The reference of P1, P7 and P10: the same component on the same engine and pool, with a fresh
 //! store and instance for each call, a `HashMap` behind the imports, and requests passed
 //! through. No gate, no journal, no meters.
 
@@ -16,13 +16,17 @@ mod bindings {
     wasmtime::component::bindgen!({
         path: "../../wit",
         world: "agent",
-        imports: { "troupe:agent/state": async | trappable, default: trappable },
+        imports: {
+            "troupe:agent/state": async | trappable,
+            "troupe:agent/instance-state": async | trappable,
+            default: trappable,
+        },
         exports: { default: async },
         require_store_data_send: true,
     });
 }
 
-use bindings::troupe::agent::{files, invocation, log, progress, secrets, state, types};
+use bindings::troupe::agent::{files, instance_state, invocation, log, progress, secrets, state, types};
 
 type Map = Arc<HashMap<String, Vec<u8>>>;
 
@@ -51,6 +55,9 @@ impl invocation::Host for Data {
         Ok("default".to_owned())
     }
     fn session(&mut self) -> wasmtime::Result<Option<String>> {
+        Ok(None)
+    }
+    fn instance(&mut self) -> wasmtime::Result<Option<String>> {
         Ok(None)
     }
     fn user(&mut self) -> wasmtime::Result<Option<String>> {
@@ -95,35 +102,49 @@ impl secrets::Host for Data {
     }
 }
 
-impl state::Host for Data {
-    async fn get(&mut self, key: String) -> Answered<Option<state::Entry>> {
-        Ok(Ok(self.map.get(&key).map(|value| state::Entry { value: value.clone(), revision: 1 })))
-    }
-    async fn set(&mut self, _: String, _: Vec<u8>) -> Answered<u64> {
-        Ok(Ok(1))
-    }
-    async fn compare_and_set(&mut self, _: String, _: Option<u64>, _: Vec<u8>) -> Answered<u64> {
-        Ok(Ok(1))
-    }
-    async fn set_with_ttl(&mut self, _: String, _: Vec<u8>, _: u64) -> Answered<u64> {
-        Ok(Ok(1))
-    }
-    async fn compare_and_set_with_ttl(&mut self, _: String, _: Option<u64>, _: Vec<u8>, _: u64) -> Answered<u64> {
-        Ok(Ok(1))
-    }
-    async fn increment(&mut self, _: String, delta: i64) -> Answered<i64> {
-        Ok(Ok(delta))
-    }
-    async fn expire(&mut self, _: String, _: Option<u64>) -> Answered<bool> {
-        Ok(Ok(false))
-    }
-    async fn delete(&mut self, _: String) -> Answered<bool> {
-        Ok(Ok(false))
-    }
-    async fn list_keys(&mut self, _: String, _: Option<String>, _: u32) -> Answered<Vec<String>> {
-        Ok(Ok(Vec::new()))
-    }
+/// Both key spaces are one map here.
+macro_rules! keys {
+    ($interface:ident) => {
+        impl $interface::Host for Data {
+            async fn get(&mut self, key: String) -> Answered<Option<state::Entry>> {
+                Ok(Ok(self.map.get(&key).map(|value| state::Entry { value: value.clone(), revision: 1 })))
+            }
+            async fn set(&mut self, _: String, _: Vec<u8>) -> Answered<u64> {
+                Ok(Ok(1))
+            }
+            async fn compare_and_set(&mut self, _: String, _: Option<u64>, _: Vec<u8>) -> Answered<u64> {
+                Ok(Ok(1))
+            }
+            async fn set_with_ttl(&mut self, _: String, _: Vec<u8>, _: u64) -> Answered<u64> {
+                Ok(Ok(1))
+            }
+            async fn compare_and_set_with_ttl(
+                &mut self,
+                _: String,
+                _: Option<u64>,
+                _: Vec<u8>,
+                _: u64,
+            ) -> Answered<u64> {
+                Ok(Ok(1))
+            }
+            async fn increment(&mut self, _: String, delta: i64) -> Answered<i64> {
+                Ok(Ok(delta))
+            }
+            async fn expire(&mut self, _: String, _: Option<u64>) -> Answered<bool> {
+                Ok(Ok(false))
+            }
+            async fn delete(&mut self, _: String) -> Answered<bool> {
+                Ok(Ok(false))
+            }
+            async fn list_keys(&mut self, _: String, _: Option<String>, _: u32) -> Answered<Vec<String>> {
+                Ok(Ok(Vec::new()))
+            }
+        }
+    };
 }
+
+keys!(state);
+keys!(instance_state);
 
 impl files::Host for Data {
     fn read(&mut self, _: String, _: String, _: u64, _: u32) -> Answered<Option<files::Piece>> {
@@ -167,6 +188,11 @@ impl Bare {
         bindings::Agent::add_to_linker::<_, HasSelf<Data>>(&mut linker, |data| data)?;
         let pre = bindings::AgentPre::new(linker.instantiate_pre(&component)?)?;
         Ok(Self { engine: engine.clone(), pre, map: Arc::new(map), through: Through::default() })
+    }
+
+    /// The same, with this behind its requests.
+    pub fn with(self, through: Through) -> Self {
+        Self { through, ..self }
     }
 
     /// Performs a skill in a fresh instance.

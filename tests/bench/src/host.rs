@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use troupe_core::view::{Durability, NewTask};
+use troupe_core::view::{Durability, NewTask, PublishQuery};
 use troupe_core::{Caller, SystemClock, SystemEntropy, limits};
 use troupe_package::{Manifest, Profile, Release, write_archive};
 use troupe_registry::Layout;
 use troupe_runtime::admission::ChildAdmission;
-use troupe_runtime::{Drain, GrantPolicy, JournalLimits, Runtime, RuntimeConfig};
+use troupe_runtime::{Drain, GrantPolicy, JournalLimits, ReleaseLimits, Runtime, RuntimeConfig, SignaturePolicy};
 use troupe_sandbox::{CacheKey, Directories, Egress, Sandbox, SandboxConfig};
 use troupe_store::Store;
 
@@ -31,7 +31,11 @@ pub async fn start(dir: &Path) -> Result<Runtime, Failure> {
         entropy: Arc::new(SystemEntropy),
         grants: GrantPolicy::AsAsked,
         drain: Drain::Wait,
+        registry: None,
         journals: JournalLimits { time: Duration::MAX, tenant_bytes: u64::MAX },
+        signatures: SignaturePolicy::NotAsked,
+        own_key: None,
+        releases: ReleaseLimits { dev_kept: u32::MAX },
     };
     Ok(Runtime::start(config).await?)
 }
@@ -57,17 +61,49 @@ pub async fn publish(
     component: &[u8],
     capabilities: Option<Value>,
 ) -> Result<(), Failure> {
+    let asks = capabilities.map(serde_json::from_value).transpose()?;
+    publish_with(runtime, caller, guest, version, component, |manifest| {
+        if let Some(asks) = asks {
+            manifest.capabilities = asks;
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Publishes a test guest under the name of another agent.
+pub async fn publish_as(
+    runtime: &Runtime,
+    caller: &Caller,
+    guest: &str,
+    agent: &str,
+    version: &str,
+    component: &[u8],
+) -> Result<(), Failure> {
+    publish_with(runtime, caller, guest, version, component, |manifest| {
+        manifest.name = agent.parse()?;
+        Ok(())
+    })
+    .await
+}
+
+async fn publish_with(
+    runtime: &Runtime,
+    caller: &Caller,
+    guest: &str,
+    version: &str,
+    component: &[u8],
+    change: impl FnOnce(&mut Manifest) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let profile: Profile = runtime.describe(caller, component.to_vec()).await?;
     let manifest = crate::guest::workspace().join("tests/guests").join(guest).join("agent.toml");
     let text = std::fs::read_to_string(manifest)?;
     let mut manifest = Manifest { version: version.parse()?, ..Manifest::parse(&text)? };
-    if let Some(capabilities) = capabilities {
-        manifest.capabilities = serde_json::from_value(capabilities)?;
-    }
+    change(&mut manifest)?;
     let release = Release { manifest, profile, component: component.to_vec() };
     let mut archive = Vec::new();
     write_archive(&release, &mut archive)?;
-    runtime.publish(caller, archive).await?;
+    runtime.publish(caller, archive, &PublishQuery::default()).await?;
     Ok(())
 }
 
@@ -81,10 +117,12 @@ pub async fn ask(
     durability: Durability,
 ) -> Result<Value, Failure> {
     let request = NewTask {
+        instance: None,
         agent: agent.to_owned(),
         skill: skill.to_owned(),
         input,
         idempotency_key: None,
+        affinity: None,
         timeout_ms: None,
         lifetime_ms: None,
         priority: 0,

@@ -4,20 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
-use troupe_core::{Clock as _, Effect, Grants, SystemClock, TenantId};
-use troupe_sandbox::{Facts, Invocation, Ledger, Stop};
+use troupe_core::{Clock as _, Effect, SystemClock, TenantId};
+use troupe_sandbox::{Facts, Invocation, Ledger, LiveGrants, Stop};
 
 use crate::host::Failure;
 
 const TIME: Duration = Duration::from_secs(60);
 
-/// An invocation that may do what is granted.
-pub fn invocation(grants: Grants, ledger: Box<dyn Ledger>, configuration: &Arc<RawValue>) -> Invocation {
+/// An invocation that may do what is granted to its route.
+pub fn invocation(grants: LiveGrants, ledger: Box<dyn Ledger>, configuration: &Arc<RawValue>) -> Invocation {
     let started_at = SystemClock.now();
     Invocation {
         facts: Facts {
             tenant: TenantId::default(),
             session: None,
+            instance: None,
             user: None,
             trace: String::new(),
             attempt: 1,
@@ -25,7 +26,7 @@ pub fn invocation(grants: Grants, ledger: Box<dyn Ledger>, configuration: &Arc<R
             latest: started_at.plus(TIME),
             configuration: Arc::clone(configuration),
         },
-        grants: grants.into(),
+        grants,
         ledger,
         directories: None,
         observer: Arc::new(()),

@@ -11,9 +11,11 @@ use async_trait::async_trait;
 use serde_json::json;
 use troupe_core::grant::StateGrant;
 use troupe_core::view::{Durability, SwapRequest};
-use troupe_core::{AgentName, Caller, Grants, Result, SystemClock, TenantId, limits};
-use troupe_sandbox::{Entry, JournalRow, Ledger, NoLedger, Sandbox, SandboxConfig, StateOutcome, StateWrite};
-use troupe_store::Store;
+use troupe_core::{AgentName, Caller, Grants, KeySpace, Result, SystemClock, TenantId, limits};
+use troupe_sandbox::{
+    Entry, JournalRow, Ledger, LiveGrants, NoLedger, Sandbox, SandboxConfig, StateChange, StateOutcome,
+};
+use troupe_store::{StateSpace, Store};
 
 use crate::bare::Bare;
 use crate::host::{self, Failure};
@@ -30,23 +32,16 @@ struct Memory(Arc<HashMap<String, Vec<u8>>>);
 
 #[async_trait]
 impl Ledger for Memory {
-    async fn get(&mut self, key: &str) -> Result<Option<Entry>> {
+    async fn get(&mut self, _space: KeySpace, key: &str) -> Result<Option<Entry>> {
         Ok(self.0.get(key).map(|value| Entry { value: value.clone(), revision: 1 }))
     }
 
-    async fn list(&mut self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>> {
-        NoLedger.list(prefix, after, limit).await
+    async fn list(&mut self, space: KeySpace, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>> {
+        NoLedger.list(space, prefix, after, limit).await
     }
 
-    async fn write(
-        &mut self,
-        rows: Vec<JournalRow>,
-        row: JournalRow,
-        write: StateWrite,
-        bytes_max: u64,
-        keys_max: u64,
-    ) -> Result<StateOutcome> {
-        NoLedger.write(rows, row, write, bytes_max, keys_max).await
+    async fn write(&mut self, rows: Vec<JournalRow>, row: JournalRow, change: StateChange) -> Result<StateOutcome> {
+        NoLedger.write(rows, row, change).await
     }
 }
 
@@ -60,25 +55,19 @@ struct Stored {
 
 #[async_trait]
 impl Ledger for Stored {
-    async fn get(&mut self, key: &str) -> Result<Option<Entry>> {
+    async fn get(&mut self, _space: KeySpace, key: &str) -> Result<Option<Entry>> {
         // A new deployment has the first copy of its key space.
-        let found = self.store.state_get(&self.tenant, &self.agent, 1, key).await?;
+        let space = StateSpace { tenant: &self.tenant, agent: &self.agent, instance: None, generation: 1 };
+        let found = self.store.state_get(space, key).await?;
         Ok(found.map(|(value, revision)| Entry { value, revision }))
     }
 
-    async fn list(&mut self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>> {
-        NoLedger.list(prefix, after, limit).await
+    async fn list(&mut self, space: KeySpace, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>> {
+        NoLedger.list(space, prefix, after, limit).await
     }
 
-    async fn write(
-        &mut self,
-        rows: Vec<JournalRow>,
-        row: JournalRow,
-        write: StateWrite,
-        bytes_max: u64,
-        keys_max: u64,
-    ) -> Result<StateOutcome> {
-        NoLedger.write(rows, row, write, bytes_max, keys_max).await
+    async fn write(&mut self, rows: Vec<JournalRow>, row: JournalRow, change: StateChange) -> Result<StateOutcome> {
+        NoLedger.write(rows, row, change).await
     }
 }
 
@@ -88,7 +77,9 @@ async fn seeded(dir: &Path, component: &[u8]) -> std::result::Result<Stored, Fai
     let caller = Caller::owner(tenant.clone());
     let runtime = host::start(dir).await?;
     host::publish(&runtime, &caller, "counter", "1.0.0", component, None).await?;
-    runtime.swap(&caller, "counter", SwapRequest { version: "1.0.0".parse()?, epoch: None }).await?;
+    runtime
+        .begin_swap(&caller, "counter", SwapRequest { version: "1.0.0".parse()?, epoch: None, policy: None })
+        .await?;
     for key in KEYS {
         let input = json!({ "key": key, "value": "14" });
         host::ask(&runtime, &caller, "counter", "put", input, Durability::Full).await?;
@@ -108,9 +99,10 @@ pub async fn run(component: &[u8]) -> std::result::Result<Vec<Row>, Failure> {
     let bare = Bare::new(sandbox.engine(), component, map.clone())?;
     let map = Arc::new(map);
     let configuration = no_configuration()?;
+    let grants = Grants { state: Some(StateGrant { bytes: 1 << 20, keys: 10, instances: false }), ..Grants::default() };
+    let grants = LiveGrants::new(grants);
     let ours = async |ledger: Box<dyn Ledger>| -> Result<String> {
-        let grants = Grants { state: Some(StateGrant { bytes: 1 << 20, keys: 10 }), ..Grants::default() };
-        let invocation = invocation(grants, ledger, &configuration);
+        let invocation = invocation(grants.clone(), ledger, &configuration);
         sandbox.perform(&agent, invocation, "sum", &input).await.result
     };
     let memory = || Box::new(Memory(Arc::clone(&map)));

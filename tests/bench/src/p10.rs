@@ -30,20 +30,20 @@ const WRITES: usize = 20;
 const WRITE_ROUNDS: usize = 15;
 
 /// So many requests, one after the other.
-fn asked(port: u16, method: &str, count: usize) -> Value {
+pub fn asked(port: u16, method: &str, count: usize) -> Value {
     let authority = format!("127.0.0.1:{port}");
     let request = json!({ "method": method, "scheme": "http", "authority": authority, "path": "/v1/item" });
     json!({ "requests": vec![request; count] })
 }
 
 /// Leave to send them, as a manifest asks for it and as a grant.
-fn http(port: u16) -> Value {
+pub fn http(port: u16) -> Value {
     let methods = ["GET", "POST"];
     json!({ "http": [{ "id": "item", "scheme": "http", "host": "127.0.0.1", "port": port, "methods": methods }] })
 }
 
 /// Whether so many answers came, each whole.
-fn check(output: &Value, count: usize) -> Result<(), Failure> {
+pub fn check(output: &Value, count: usize) -> Result<(), Failure> {
     let answers = output.as_array().ok_or("answers")?;
     let whole = answers.iter().filter(|answer| answer["status"] == 200 && answer["body_bytes"] == server::BODY_BYTES);
     if whole.count() == count && answers.len() == count {
@@ -63,7 +63,7 @@ pub async fn reads(component: &[u8], port: u16) -> Result<(f64, f64), Failure> {
     let (grants, configuration): (Grants, _) = (serde_json::from_value(http(port))?, no_configuration()?);
     let input = asked(port, "GET", READS).to_string();
     let ours = async || {
-        let invocation = invocation(grants.clone(), Box::new(NoLedger), &configuration);
+        let invocation = invocation(grants.clone().into(), Box::new(NoLedger), &configuration);
         sandbox.perform(&agent, invocation, "one_by_one_whole", &input).await.result
     };
     check(&serde_json::from_str(&ours().await?)?, READS)?;
@@ -87,7 +87,7 @@ pub async fn writes(component: &[u8], port: u16) -> Result<Row, Failure> {
     let runtime = host::start(dir.path()).await?;
     let caller = Caller::owner(TenantId::default());
     host::publish(&runtime, &caller, "fetch", "1.0.0", component, Some(http(port))).await?;
-    runtime.swap(&caller, "fetch", SwapRequest { version: "1.0.0".parse()?, epoch: None }).await?;
+    runtime.begin_swap(&caller, "fetch", SwapRequest { version: "1.0.0".parse()?, epoch: None, policy: None }).await?;
     let ask = async |count: usize| -> Result<Duration, Failure> {
         let start = Instant::now();
         let input = asked(port, "POST", count);

@@ -32,7 +32,7 @@ pub async fn run(old: &[u8], new: &[u8]) -> Result<Vec<Row>, Failure> {
     for round in 0..ROUNDS {
         let next: semver::Version = if round % 2 == 0 { "1.0.0" } else { "2.0.0" }.parse()?;
         let start = Instant::now();
-        runtime.swap(&caller, "echo", SwapRequest { version: next.clone(), epoch: None }).await?;
+        runtime.begin_swap(&caller, "echo", SwapRequest { version: next.clone(), epoch: None, policy: None }).await?;
         let answer = version(&runtime, &caller).await?;
         values.push(micros(start.elapsed()));
         assert_eq!(answer, next.to_string());

@@ -19,12 +19,16 @@ pub struct Row {
     pub target: Option<Target>,
 }
 
-/// What a figure is at most.
+/// What a figure has to be.
 #[derive(Debug, Clone, Copy)]
 pub enum Target {
-    /// So many times the reference.
+    /// At most so many times the reference.
     Times(f64),
-    /// So much more than the reference, in the row's unit.
+    /// At most so many times the reference, and so much more on top, in the row's unit.
+    TimesAndMore(f64, f64),
+    /// At least so many times the reference.
+    AtLeast(f64),
+    /// At most so much more than the reference, in the row's unit.
     More(f64),
 }
 
@@ -40,6 +44,8 @@ impl Row {
     fn met(&self) -> Option<bool> {
         match self.target? {
             Target::Times(most) => Some(self.ratio()? <= most),
+            Target::TimesAndMore(times, more) => Some(self.value <= self.reference? * times + more),
+            Target::AtLeast(least) => Some(self.ratio()? >= least),
             Target::More(most) => Some(self.difference()? <= most),
         }
     }
@@ -49,6 +55,8 @@ impl Target {
     fn text(self) -> String {
         match self {
             Self::Times(most) => format!("{most} x"),
+            Self::TimesAndMore(times, more) => format!("{times} x +{more:.1}"),
+            Self::AtLeast(least) => format!(">={least} x"),
             Self::More(most) => format!("+{most}"),
         }
     }
@@ -57,14 +65,14 @@ impl Target {
 /// Prints the figures for a person.
 pub fn print(rows: &[Row]) {
     println!(
-        "{:<5} {:>10} {:>10} {:<4} {:>7} {:>9} {:>7}  {:<4} what",
+        "{:<5} {:>10} {:>10} {:<4} {:>7} {:>9} {:>11}  {:<4} what",
         "id", "ours", "reference", "", "ratio", "more", "target", "met"
     );
     for row in rows {
         let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
         let met = row.met().map_or("-", |met| if met { "yes" } else { "NO" });
         println!(
-            "{:<5} {:>10.2} {:>10} {:<4} {:>7} {:>9} {:>7}  {met:<4} {}",
+            "{:<5} {:>10.2} {:>10} {:<4} {:>7} {:>9} {:>11}  {met:<4} {}",
             row.id,
             row.value,
             number(row.reference),

@@ -1,11 +1,14 @@
 //! `wasi:http` without a gate: a request goes to the same client that ours end up at, and its
-//! answer comes through as it is.
+//! answer comes through as it is; or a stub in this process answers it.
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::stream;
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
 use http_body::Frame;
-use http_body_util::{BodyExt as _, StreamBody};
+use http_body_util::{BodyExt as _, Full, StreamBody};
 use troupe_egress::{AddressPolicy, Authority, Body, Client, ClientConfig, Exemption, Limits, Request, SendOptions};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
@@ -14,11 +17,16 @@ type Answered = Result<(http::Response<WasiBody>, Work), Error>;
 
 /// The hook. Clones share connections.
 #[derive(Clone)]
-pub struct Through(Arc<Client>);
+pub enum Through {
+    /// To the service that a request names.
+    Client(Arc<Client>),
+    /// Nowhere: every request gets this answer.
+    Stub(Bytes),
+}
 
 impl Default for Through {
     fn default() -> Self {
-        Self(Arc::new(Client::new(ClientConfig::default())))
+        Self::Client(Arc::new(Client::new(ClientConfig::default())))
     }
 }
 
@@ -29,7 +37,10 @@ impl WasiHttpHooks for Through {
         _options: Option<RequestOptions>,
         _response_error: Work,
     ) -> Box<dyn Future<Output = Answered> + Send> {
-        let client = Arc::clone(&self.0);
+        let client = match self {
+            Self::Client(client) => Arc::clone(client),
+            Self::Stub(answer) => return Box::new(std::future::ready(stubbed(answer.clone()))),
+        };
         Box::new(async move {
             let (head, body) = request.into_parts();
             let body = body.collect().await?.to_bytes();
@@ -45,6 +56,13 @@ impl WasiHttpHooks for Through {
             Ok((response, work))
         })
     }
+}
+
+fn stubbed(answer: Bytes) -> Answered {
+    let mut response = http::Response::new(Full::new(answer).map_err(|never| match never {}).boxed_unsync());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    let work: Work = Box::new(std::future::ready(Ok(())));
+    Ok((response, work))
 }
 
 /// A body, as it comes.

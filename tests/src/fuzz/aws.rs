@@ -19,6 +19,7 @@ pub(super) const WORDS: &[&str] = &[
     "host: lambda.us-east-1.amazonaws.com\n",
     "host: dynamodb.us-east-1.amazonaws.com\n",
     "host: sts.amazonaws.com\n",
+    "host: batch.us-east-1.amazonaws.com\n",
     "x-amz-target: DynamoDB_20120810.Scan\n",
     "x-amz-target: DynamoDB_20120810.DeleteItem\n",
     "content-type: application/x-www-form-urlencoded\n",
@@ -53,6 +54,7 @@ pub(super) const WORDS: &[&str] = &[
     "\\",
     "/2015-03-31/functions",
     "/invocations",
+    "/v1/canceljob",
     "\n\n",
     "#",
 ];

@@ -60,7 +60,8 @@ pub(super) fn grants(data: &[u8]) -> bool {
         let (by_one, by_two, by_both) = (allows(&one), allows(&two), allows(&both));
         assert!(!by_both || by_one && by_two, "{} is open, and not with each key", question.describe());
         // Directories and the places of secrets may differ, so that both keys open something and not the same.
-        if question.describe().starts_with("http ") || question.describe().starts_with("state") {
+        let whole = ["http ", "state", "instance-state"];
+        if whole.iter().any(|kind| question.describe().starts_with(kind)) {
             assert_eq!(by_both, by_one && by_two, "{}: {by_one} {by_two}\n{both:#?}", question.describe());
         }
         assert!(!covered || !by_one || by_two, "{} is open by what is not wider", question.describe());
@@ -95,7 +96,8 @@ fn grounds(question: &Question, grants: &Grants, ceiling: Effect) {
 fn key(choices: &mut Choices<'_>) -> Option<Grants> {
     let mut document = Map::new();
     if choices.flag() {
-        document.insert("state".to_owned(), json!({ "bytes": choices.byte(), "keys": choices.byte() }));
+        let (bytes, keys) = (choices.byte(), choices.byte());
+        document.insert("state".to_owned(), json!({ "bytes": bytes, "keys": keys, "instances": keys % 2 == 1 }));
     }
     let http: Vec<Value> = (0..choices.below(LINES_MAX)).map(|_| service(choices)).collect();
     let secrets: Vec<Value> = (0..choices.below(LINES_MAX)).map(|_| secret(choices)).collect();
@@ -159,7 +161,8 @@ fn question(choices: &mut Choices<'_>) -> Option<Question> {
     match choices.below(6) {
         0 => {
             let verb = choices.one_of(&["get", "set", "delete", "list", "compare-and-set", "increment"]);
-            request.question = format!("state {verb}");
+            let whose = choices.one_of(&["state", "instance-state"]);
+            request.question = format!("{whose} {verb}");
         }
         1 => {
             let verb = choices.one_of(&["read", "write", "stat", "list", "delete"]);

@@ -29,6 +29,7 @@ pub(super) const WORDS: &[&str] = &[
     "private = true\n",
     "bytes = \"16 MiB\"\n",
     "keys = 1000\n",
+    "instances = true\n",
     "reads = \"1..=2\"\n",
     "time = \"60s\"\n",
     "inf",

@@ -1,6 +1,6 @@
 //! State: whatever keys and prefixes are, each key space holds what was written to it, and nothing of another.
 //!
-//! An input is a list of changes in spaces that differ in tenant, agent or generation alone. They are made in a store
+//! An input is a list of changes in spaces that differ in tenant, agent, generation or instance alone. They are made in a store
 //! on disk and in maps beside it, and both are compared.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,9 +9,10 @@ use std::sync::{Arc, OnceLock};
 use tempfile::TempDir;
 use troupe_core::clock::ManualClock;
 use troupe_core::view::{RanOn, TaskStatus};
-use troupe_core::{AgentName, Clock as _, Digest, SystemEntropy, TaskId, TenantId, Timestamp};
+use troupe_core::{AgentName, Clock as _, Digest, InstanceId, KeySpace, SystemEntropy, TaskId, TenantId, Timestamp};
 use troupe_store::{
-    Commit, JournalHead, JournalRow, Lease, Pin, StateChange, StateOutcome, StateWrite, Store, TaskRow,
+    Commit, JournalHead, JournalRow, Lease, NewInstanceRow, Pin, StateChange, StateOutcome, StateSpace, StateWrite,
+    Store, TaskRow,
 };
 
 use super::Choices;
@@ -20,6 +21,8 @@ use super::Choices;
 const TENANTS: [&str; 2] = ["acme", "acme-2"];
 const AGENTS: [&str; 2] = ["aws", "aws-2"];
 const GENERATIONS: [u64; 2] = [1, 2];
+/// Whose keys of an agent.
+const OWNERS: [KeySpace; 2] = [KeySpace::Deployment, KeySpace::Instance];
 /// Keys that a careless statement could confuse.
 const KEYS: [&str; 16] =
     ["a", "a/", "a0", "a%", "a_b", "b", "A", "B", "", "\0", "a\0", "é", "a'--", "\u{10fffe}", "\u{10ffff}", "aws-2\0a"];
@@ -29,7 +32,9 @@ const CHANGES_MAX: usize = 8;
 const BYTES_MAX: u64 = 1 << 30;
 const OWNER: &str = "fuzz";
 
-type Spaces = BTreeMap<(usize, usize, usize), BTreeMap<String, Vec<u8>>>;
+/// Tenant, agent, generation and owner.
+type At = (usize, usize, usize, usize);
+type Spaces = BTreeMap<At, BTreeMap<String, Vec<u8>>>;
 
 pub(super) fn state(data: &[u8]) -> bool {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -80,15 +85,15 @@ async fn changes(store: &Store, choices: &mut Choices<'_>) -> bool {
     let mut number = 0;
     while !choices.is_over() && number < CHANGES_MAX as u64 {
         number += 1;
-        let space = (choices.below(2), choices.below(2), choices.below(2));
+        let space = (choices.below(2), choices.below(2), choices.below(2), choices.below(2));
         let (write, key) = (choices.below(4), key(choices));
         let value = choices.text(12).into_bytes();
         let generation = GENERATIONS[space.2];
         let pin = Pin { generation, ..pins[&(space.0, space.1)].clone() };
-        let outcome = change(store, pin, number, write, &key, &value).await;
+        let outcome = change(store, pin, OWNERS[space.3], number, write, &key, &value).await;
         apply(spaces.entry(space).or_default(), write, key, value, &outcome);
     }
-    compare(store, &spaces, after.as_deref()).await;
+    compare(store, &pins, &spaces, after.as_deref()).await;
     number > 0
 }
 
@@ -100,18 +105,23 @@ fn key(choices: &mut Choices<'_>) -> String {
 async fn running(store: &Store, at_tenant: usize, at_agent: usize) -> Pin {
     let at = clock().now();
     let id = TaskId::generate(&*clock(), &SystemEntropy);
+    let instance = InstanceId::generate(&*clock(), &SystemEntropy);
+    let new = NewInstanceRow { id: instance, agent: agent(at_agent), name: None, principal: "owner".to_owned() };
+    store.start_instance(&tenant(at_tenant), new).await.expect("an instance");
     let ran_on = RanOn { version: semver::Version::new(1, 0, 0), digest: Digest::of(b"one"), epoch: 1 };
     let task = TaskRow {
         id,
         tenant: tenant(at_tenant),
         agent: agent(at_agent),
         skill: "write".parse().expect("a name"),
+        instance: Some(instance),
         input: "{}".to_owned(),
         status: TaskStatus::Running,
         priority: 0,
         attempt: 1,
         principal: "owner".to_owned(),
         idempotency_key: None,
+        affinity: None,
         caused_by: None,
         timeout_ms: 60_000,
         lifetime_ms: None,
@@ -138,6 +148,7 @@ async fn running(store: &Store, at_tenant: usize, at_agent: usize) -> Pin {
         task: id,
         attempt: 1,
         agent: begun.agent,
+        instance: begun.instance,
         epoch: 1,
         lease_owner: OWNER.to_owned(),
         lease_number: 1,
@@ -145,7 +156,15 @@ async fn running(store: &Store, at_tenant: usize, at_agent: usize) -> Pin {
     }
 }
 
-async fn change(store: &Store, pin: Pin, number: u64, write: usize, key: &str, value: &[u8]) -> StateOutcome {
+async fn change(
+    store: &Store,
+    pin: Pin,
+    space: KeySpace,
+    number: u64,
+    write: usize,
+    key: &str,
+    value: &[u8],
+) -> StateOutcome {
     let key = key.to_owned();
     let write = match write {
         0 => StateWrite::Delete { key },
@@ -155,7 +174,8 @@ async fn change(store: &Store, pin: Pin, number: u64, write: usize, key: &str, v
     };
     let at = clock().now();
     let row = JournalRow { number, at, call: b"call".to_vec(), answer: None, write: true };
-    let change = StateChange { write, bytes_max: BYTES_MAX, keys_max: BYTES_MAX, encode: |_| b"answer".to_vec() };
+    let encode = |_, _: &StateOutcome| b"answer".to_vec();
+    let change = StateChange { space, write, bytes_max: BYTES_MAX, keys_max: BYTES_MAX, encode };
     let commit = Commit { pin, journal: Vec::new(), write: Some((change, row)), end: None };
     store.commit(commit).await.expect("a commit").state.expect("an outcome")
 }
@@ -184,18 +204,19 @@ fn apply(space: &mut BTreeMap<String, Vec<u8>>, write: usize, key: String, value
 }
 
 /// Every space holds its own and nothing else, by each key and by lists with each of them as a prefix.
-async fn compare(store: &Store, spaces: &Spaces, after: Option<&str>) {
+async fn compare(store: &Store, pins: &BTreeMap<(usize, usize), Pin>, spaces: &Spaces, after: Option<&str>) {
     let written: BTreeSet<&str> = spaces.values().flat_map(BTreeMap::keys).map(String::as_str).chain([""]).collect();
     let none = BTreeMap::new();
-    for at in 0..8 {
-        let space = (at & 1, at >> 1 & 1, at >> 2);
+    for at in 0..16 {
+        let space = (at & 1, at >> 1 & 1, at >> 2 & 1, at >> 3);
         let held = spaces.get(&space).unwrap_or(&none);
-        let (tenant, agent, generation) = (tenant(space.0), agent(space.1), GENERATIONS[space.2]);
+        let pin = Pin { generation: GENERATIONS[space.2], ..pins[&(space.0, space.1)].clone() };
+        let here: StateSpace<'_> = pin.space(OWNERS[space.3]).expect("a task for an instance");
         for key in &written {
-            let found = store.state_get(&tenant, &agent, generation, key).await.expect("a read");
+            let found = store.state_get(here, key).await.expect("a read");
             assert_eq!(found.map(|(value, _)| value), held.get(*key).cloned(), "{key:?} in {space:?}");
             for after in [None, after] {
-                let list = store.state_list(&tenant, &agent, generation, key, after, 100).await.expect("a list");
+                let list = store.state_list(here, key, after, 100).await.expect("a list");
                 let wanted =
                     held.keys().filter(|held| held.starts_with(key) && after.is_none_or(|after| held.as_str() > after));
                 assert_eq!(list, wanted.cloned().collect::<Vec<_>>(), "{key:?} after {after:?} in {space:?}");

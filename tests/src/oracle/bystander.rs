@@ -103,6 +103,15 @@ impl Bystander {
         p99(&seen.took)
     }
 
+    /// Has it call all the time while something is done, and fails the test unless it is served as
+    /// it is due.
+    pub async fn served_while<T>(&self, url: &str, doing: impl Future<Output = T>) -> T {
+        let probe = self.probe(url).await;
+        let done = doing.await;
+        self.judge(probe.end().await, url).await.unwrap_or_else(|why| panic!("{why}"));
+        done
+    }
+
     /// Begins to call.
     pub(super) async fn probe(&self, url: &str) -> Probe {
         let probe = Probe::begin(url, self, CASE_CALLS_MIN);

@@ -107,12 +107,9 @@ fn metric(metrics: &str, name: &str) -> u64 {
 mod system {
     use std::fs;
 
-    /// When a process began, in ticks since the machine did (field 22 of proc_pid_stat(5)).
+    /// When a process began.
     pub(super) fn began(pid: u32) -> String {
-        let text = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a process that lives");
-        // The name before it may hold anything, brackets too.
-        let (_, fields) = text.rsplit_once(") ").expect("a name in brackets");
-        fields.split(' ').nth(19).expect("a start time").to_owned()
+        crate::processes::began(pid).expect("a process that lives")
     }
 
     /// Memory that is the process's own, pages of files left out.

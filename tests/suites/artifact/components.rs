@@ -74,6 +74,15 @@ async fn a_component_of_another_version_of_the_contract_is_refused_by_both_versi
 }
 
 #[tokio::test]
+async fn a_component_that_would_migrate_by_another_version_of_the_contract_is_refused_by_both_versions() {
+    let wit = "package test:test; world test { export troupe:agent/skills@0.1.0; export troupe:agent/lifecycle@0.9.0; }
+        package troupe:agent@0.1.0 { interface skills { describe: func() -> string; } }
+        package troupe:agent@0.9.0 { interface lifecycle { migrate: func(); } }";
+    let detail = detail(of_world(wit), 422, "artifact.world").await;
+    assert_snapshot!(detail, @"the component exports `troupe:agent/lifecycle` in version 0.9.0; this host offers 0.1.0");
+}
+
+#[tokio::test]
 async fn a_component_whose_skills_have_another_shape_is_refused() {
     let wit = "package test:test; world test { export troupe:agent/skills@0.1.0; }
         package troupe:agent@0.1.0 { interface skills { describe: func() -> u32; } }";

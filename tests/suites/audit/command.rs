@@ -21,7 +21,7 @@ async fn decisions_are_listed_and_verified_by_two_commands() {
     assert_snapshot!(redacted(on(&host, &["audit"]).await.good()), @"
     SEQ  AT                        DECISION                    TIMES  ABOUT        TASK                                  BY     FACTS
     1    [time]  tenant_created              1      -            -                                     host
-    2    [time]  published                   1      fetch@1.0.0  -                                     owner  component=[digest]
+    2    [time]  published                   1      fetch@1.0.0  -                                     owner  component=[digest] keys=[digest]
     3    [time]  swap                        1      fetch@1.0.0  -                                     owner  epoch=1
     4    [time]  grants                      1      fetch@1.0.0  -                                     owner  epoch=2 revision=1 wider=http/service
     5    [time]  denied [denied.capability]  2      fetch@1.0.0  [id]  owner  call=http host=https://elsewhere.example

@@ -188,6 +188,26 @@ async fn a_suspension_neither_loses_nor_doubles_what_was_decided() {
 }
 
 #[tokio::test]
+async fn who_cancels_another_s_task_is_recorded_with_its_end() {
+    let (_server, host) = sending().await;
+    let client = host.client();
+    let other = client.with_key("default", &["run"]).await;
+    let keys = client.get("/api/v1/keys?tenant=default").await.of(200);
+    let other_is = format!("key/{}", keys["items"][0]["id"].as_str().unwrap());
+    for status in ["running", "suspended"] {
+        let input = json!({ "requests": [denied(), denied()], "pause_ms": 600_000 });
+        let task = client.submit("fetch", "one_by_one", input).await;
+        becomes(&client, &task, status).await;
+        other.post(&format!("/api/v1/tasks/{task}/cancel"), &Value::Null).await.of(200);
+        assert_eq!(client.ended(&task).await["status"], "cancelled");
+        let page = client.get(&format!("/api/v1/audit?task={task}")).await.of(200);
+        let told: Vec<_> =
+            page["items"].as_array().unwrap().iter().map(|one| (&one["kind"], &one["principal"])).collect();
+        assert_eq!(told, [(&json!("denied"), &json!("owner")), (&json!("ended"), &json!(other_is))], "{status}");
+    }
+}
+
+#[tokio::test]
 async fn a_task_of_which_nothing_is_kept_is_audited_all_the_same() {
     let host = host().await;
     let client = host.client();

@@ -16,7 +16,8 @@ pub const ALL: &str = r#"
     "ec2:Describe*","s3:ListAllMyBuckets","s3:GetBucketLocation","s3:GetBucketTagging","s3:GetBucketVersioning",
     "s3:GetEncryptionConfiguration","s3:GetBucketPublicAccessBlock","s3:ListBucket","iam:GetAccountSummary","iam:GetLoginProfile",
     "iam:GetRole","iam:GetUser","iam:ListAccessKeys","iam:ListMFADevices","iam:ListRoles","iam:ListUsers",
-    "dynamodb:DescribeTable","dynamodb:ListTables","dynamodb:ListTagsOfResource","sts:GetCallerIdentity""#;
+    "dynamodb:DescribeTable","dynamodb:ListTables","dynamodb:ListTagsOfResource","batch:DescribeComputeEnvironments",
+    "batch:DescribeJobQueues","batch:describecomputeenvironments","batch:describejobqueues","sts:GetCallerIdentity""#;
 
 /// Those of them about S3.
 pub const S3: &str = r#"
@@ -67,6 +68,11 @@ pub async fn seed(moto: &Moto) -> BTreeSet<(String, String)> {
         let name = format!("role-{number}");
         moto.make_role(&name).await;
         add("aws.iam.role", &name);
+    }
+    for region in REGIONS {
+        moto.make_queue(region, "nightly", "arn:aws:iam::123456789012:role/role-0").await;
+        add("aws.batch.compute-environment", "nightly");
+        add("aws.batch.job-queue", "nightly");
     }
     for number in 0..12 {
         let name = format!("bucket-{number}");

@@ -17,8 +17,10 @@ async fn every_seeded_resource_is_found_with_signatures_and_policies_enforced() 
 
     let mut host = agent_host(&moto, (&key, &secret));
     host.start().await;
-    // moto rejects correct signatures of Lambda's paths, those of AWS's own client too.
-    let output = inventory(&host, json!({ "regions": REGIONS, "services": ["ec2", "s3", "iam", "dynamodb"] })).await;
+    // moto rejects correct signatures of whatever REST-JSON asks without a body, as Lambda is, those of AWS's own
+    // client too.
+    let services = ["ec2", "s3", "iam", "dynamodb", "batch"];
+    let output = inventory(&host, json!({ "regions": REGIONS, "services": services })).await;
 
     assert_eq!(output["errors"], json!([]));
     let found: BTreeSet<(String, String)> = found(&output).collect();
@@ -27,11 +29,41 @@ async fn every_seeded_resource_is_found_with_signatures_and_policies_enforced() 
     let strangers: Vec<_> = found
         .difference(&seeded)
         .filter(|(kind, id)| {
-            ["aws.dynamodb.table", "aws.ec2.instance", "aws.s3.bucket", "aws.iam.role"].contains(&kind.as_str())
+            ["aws.dynamodb.table", "aws.ec2.instance", "aws.s3.bucket", "aws.iam.role", "aws.batch.job-queue"]
+                .contains(&kind.as_str())
                 || (kind == "aws.iam.user" && id != "auditor")
         })
         .collect();
     assert!(strangers.is_empty(), "not the account's: {strangers:?}");
+}
+
+#[tokio::test]
+async fn a_signature_by_a_wrong_secret_is_refused_in_every_protocol() {
+    let Some(moto) = Moto::start().await else { return };
+    moto.make_bucket("hidden").await;
+    moto.make_table("us-east-1", "hidden").await;
+    moto.make_role("hidden").await;
+    moto.make_queue("us-east-1", "hidden", "arn:aws:iam::123456789012:role/hidden").await;
+    let (key, secret) = make_auditor(&moto, r#""*""#).await;
+    moto.enforce().await;
+    // Query (IAM, EC2), JSON (DynamoDB), REST-JSON (Batch) and REST-XML (S3).
+    let services = ["batch", "dynamodb", "ec2", "iam", "s3"];
+    for (secret, opens) in [(secret.as_str(), true), (STRANGER.1, false)] {
+        let mut host = agent_host(&moto, (&key, secret));
+        host.start().await;
+        let output = inventory(&host, json!({ "services": services })).await;
+        let errors = output["errors"].as_array().unwrap();
+        if opens {
+            // The bucket, the table, the role, the environment and the queue.
+            let told: Vec<String> = found(&output).filter(|(_, id)| id == "hidden").map(|(kind, _)| kind).collect();
+            assert_eq!((errors.len(), told.len()), (0, 5), "{output:#}");
+            continue;
+        }
+        assert_eq!(output["resources"], json!([]));
+        assert!(errors.iter().all(|error| error["kind"] == "denied"), "{errors:#?}");
+        let refused: BTreeSet<&str> = errors.iter().filter_map(|error| error["service"].as_str()).collect();
+        assert_eq!(refused, services.into_iter().chain(["sts"]).collect(), "{errors:#?}");
+    }
 }
 
 #[tokio::test]

@@ -39,7 +39,7 @@ impl Moto {
             let _ = writeln!(std::io::stderr(), "left out: the AWS suite, because moto_server is not on the path");
             return None;
         };
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let http = troupe_tests::client::builder().build().unwrap();
         let moto = Self { _child: child, url: format!("http://127.0.0.1:{port}"), http };
         let until = tokio::time::Instant::now() + START_TIME_MAX;
         while moto.http.get(format!("{}/moto-api/", moto.url)).send().await.is_err() {
@@ -96,6 +96,20 @@ impl Moto {
         });
         let request = self.http.post(format!("{}/2015-03-31/functions", self.url)).json(&function);
         done(request.header("authorization", unsigned("lambda", region)).send().await.unwrap()).await;
+    }
+
+    /// Makes a compute environment and a job queue, of the same name.
+    pub async fn make_queue(&self, region: &str, name: &str, role: &str) {
+        let environment =
+            json!({ "computeEnvironmentName": name, "type": "UNMANAGED", "state": "ENABLED", "serviceRole": role });
+        let queue = json!({
+            "jobQueueName": name, "priority": 1, "state": "ENABLED",
+            "computeEnvironmentOrder": [{ "order": 1, "computeEnvironment": name }],
+        });
+        for (operation, input) in [("createcomputeenvironment", environment), ("createjobqueue", queue)] {
+            let request = self.http.post(format!("{}/v1/{operation}", self.url)).json(&input);
+            done(request.header("authorization", unsigned("batch", region)).send().await.unwrap()).await;
+        }
     }
 
     /// Makes a table.

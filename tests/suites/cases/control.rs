@@ -12,7 +12,7 @@ use troupe_tests::command::run_on;
 use troupe_tests::odd::Odd;
 use troupe_tests::oracle::Oracle;
 use troupe_tests::shared::Shared;
-use troupe_tests::{Answer, Client};
+use troupe_tests::{Answer, Client, guests};
 
 use super::{acted, ask, ended, turn};
 use crate::{PROGRAM, host};
@@ -67,6 +67,46 @@ async fn loops_on_every_thread_leave_others_their_turn() {
     }
     oracle.decides_often("limit.deadline", LOOPS);
     oracle.holds().await;
+}
+
+/// How long a call takes that computes so much, as its caller sees it: the median of some.
+async fn computes(client: &Client, bytes: usize, calls: usize) -> Duration {
+    let mut took = Vec::new();
+    for _ in 0..calls {
+        let started = Instant::now();
+        assert_eq!(client.run("hostile", "backtrack", json!({ "bytes": bytes })).await.output(), json!(false));
+        took.push(started.elapsed());
+    }
+    took.sort_unstable();
+    took[calls / 2]
+}
+
+#[tokio::test]
+async fn a_neighbour_that_computes_goes_on_beside_all_the_loops_that_another_tenant_may_have() {
+    let host = host().await;
+    host.client().make_tenant("neighbour").await;
+    let neighbour = host.client().with_key("neighbour", &["read", "run", "operate"]).await;
+    neighbour.publish(guests().hostile.archive("1.0.0")).await.of(201);
+    neighbour.swap("hostile", "1.0.0").await.of(200);
+    // A call of several slices: by each byte more it computes twice as long.
+    let (mut bytes, mut quiet) = (14, Duration::ZERO);
+    while quiet < 6 * limits::SLICE {
+        bytes += 1;
+        quiet = computes(&neighbour, bytes, 5).await;
+    }
+    let client = host.client();
+    let spin = json!({ "agent": "hostile", "skill": "spin", "timeout_ms": 120_000 });
+    for _ in 0..limits::INVOCATIONS_PER_AGENT_MAX {
+        client.post("/api/v1/tasks", &spin).await.of(202);
+    }
+    let running = async || client.get("/api/v1/tasks?status=running&limit=500").await.of(200);
+    while running().await["items"].as_array().unwrap().len() < limits::INVOCATIONS_PER_AGENT_MAX {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let beside = computes(&neighbour, bytes, 5).await;
+    // One loop would have it take twice as long. A line that knows no tenants has it wait for
+    // all of them after each slice.
+    assert!(beside < 16 * quiet, "{beside:?} beside the loops, {quiet:?} without");
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! B, and F64: an agent that takes memory, tables and handles without end, or hands the host
 //! numbers that mean nothing.
 
+use std::time::Duration;
+
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 use troupe_core::limits;
@@ -43,6 +45,19 @@ async fn b11_memory_is_given_up_to_the_limit_and_refused_beyond_it() {
     assert!((48 << 20..64 << 20).contains(&taken), "{taken}");
     let said = ended(&mut oracle, "grow", json!({}), "limit.memory").await;
     assert_snapshot!(said, @"the agent needed more memory than its limit of 64 MiB");
+    oracle.holds().await;
+}
+
+#[tokio::test]
+async fn b11_what_a_guest_took_is_given_back_when_it_has_ended_whoever_comes_next() {
+    let host = turn(&HOST).await;
+    let mut oracle = Oracle::watch(&host).await;
+    // The bystander has made the least of its calls by then, so that hardly anybody comes next.
+    let began = std::time::Instant::now();
+    while began.elapsed() < Duration::from_secs(3) {
+        ask(&oracle, "environment", json!({})).await.output();
+    }
+    ended(&mut oracle, "print_at_once", json!({ "bytes": 40 << 20 }), "limit.transfer").await;
     oracle.holds().await;
 }
 

@@ -108,7 +108,7 @@ async fn agents_are_listed_and_shown() {
     let host = host().await;
     assert_snapshot!(seen(on(&host, &["agents"]).await.good()), @"
     AGENT    SERVING  SKILLS                                        SUMMARY
-    counter  1.0.0    sum increment get put put_bytes +6            Keeps numbers and bytes in state.
+    counter  1.0.0    sum increment get put put_bytes +7            Keeps numbers and bytes in state.
     echo     1.0.0    echo version who sleep fail shout             Answers what it was asked and who asked it.
     hostile  1.0.0    spin grow grow_gently recurse trap panic +30  Misbehaves in one way a skill.
     ");
@@ -128,6 +128,7 @@ async fn agents_are_listed_and_shown() {
     put_for          write        Writes text under a key for a while.
     expire           write        Says how long a key stays.
     delete           destructive  Deletes a key.
+    instance         read         Names the instance that the task is for.
     list             read         Lists keys.
 
     VERSION  PUBLISHED                          DIGEST
@@ -196,7 +197,7 @@ async fn an_archive_is_published() {
     assert_snapshot!(seen(on(&host, &["publish", "absent.tar"]).await.bad()), @"error: `absent.tar` cannot be read (entity not found) [request.invalid]");
     let large = std::fs::File::create(host.dir().join("large.tar")).unwrap();
     large.set_len(limits::ARCHIVE_BYTES_MAX + 1).unwrap();
-    assert_snapshot!(seen(on(&host, &["publish", "large.tar"]).await.bad()), @"error: `large.tar` is larger than an archive may be (42560 KiB) [limit.request]");
+    assert_snapshot!(seen(on(&host, &["publish", "large.tar"]).await.bad()), @"error: `large.tar` is larger than an archive may be (42816 KiB) [limit.request]");
 }
 
 #[tokio::test]

@@ -64,6 +64,9 @@ async fn a_saved_edit_is_swapped_in_and_a_broken_one_is_not() {
     let second = echo().await;
     assert_eq!(second.output(), json!({ "text": "HELLO" }));
     assert!(second.header("troupe-release").unwrap().starts_with("mine@0.1.0-dev.2;"));
+    let channels = client.get("/api/v1/agents/mine/channels").await.of(200);
+    let dev = &channels["items"][0];
+    assert_eq!((&dev["channel"], &dev["version"]), (&json!("dev"), &json!("0.1.0-dev.2")), "{channels:#}");
 
     let said = edit(&host, "mine", "to_uppercase()", "to_uppercase(");
     host.says(said, |said| said.contains("mine@0.1.0-dev.2 still serves")).await;
@@ -154,9 +157,36 @@ async fn a_second_save_ends_what_still_runs_on_the_oldest_release_and_says_so() 
     let said = edit(&host, "napping", "from_secs(1)", "from_secs(0)");
     host.says(said, |said| said.contains("deployed napping@0.1.0-dev.3")).await;
     assert!(host.said()[said..].contains("expired 1 call"), "{}", host.said());
+    // It has written nothing, so it begins anew on what serves, which may be that before the swap still.
     let ended = client.ended(&running).await;
-    assert_eq!((&ended["status"], &ended["release"]["version"]), (&json!("failed"), &json!("0.1.0-dev.1")));
-    assert_eq!((&ended["failure"]["code"], &ended["failure"]["retryable"]), (&json!("swap.drained"), &json!(true)));
+    assert_eq!((&ended["status"], &ended["attempt"]), (&json!("completed"), &json!(2)));
+    let version = ended["release"]["version"].as_str().unwrap();
+    assert!(["0.1.0-dev.2", "0.1.0-dev.3"].contains(&version), "{version}");
     let after = client.run("napping", "echo", json!({ "text": "hello" })).await;
     assert!(after.header("troupe-release").unwrap().starts_with("napping@0.1.0-dev.3;"));
+}
+
+#[tokio::test]
+async fn what_a_save_widens_breaks_and_says_otherwise_is_approved_and_told() {
+    let mut host = developing();
+    let agent = make_agent(host.dir(), "growing");
+    host.start().await;
+    assert!(!host.said().contains("approved"), "{}", host.said());
+    let said = host.said().len();
+    let mut manifest = std::fs::read_to_string(agent.join("agent.toml")).unwrap();
+    manifest.push_str("\n[capabilities.state]\nbytes = \"1 MiB\"\nkeys = 10\n");
+    std::fs::write(agent.join("agent.toml"), manifest).unwrap();
+    edit(&host, "growing", "fn echo(", "fn shout(");
+    // By one build or two.
+    for line in [
+        "  approved growing: skill `echo`: it is gone\n",
+        "  approved growing: new grant state: state: up to 1 MiB and 10 keys\n",
+        "  approved growing: new effect of skill shout: read\n",
+        "  approved growing: new text: /skills/shout\n",
+        "  approved growing: text gone: /skills/echo\n",
+    ] {
+        host.says(said, |said| said.contains(line)).await;
+    }
+    let approvals = host.client().get("/api/v1/approvals?status=approved").await.of(200);
+    assert_eq!(approvals["items"][0]["reason"], "`dev` approves as its operator", "{approvals:#}");
 }

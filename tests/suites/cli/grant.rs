@@ -133,7 +133,7 @@ async fn a_file_grants_in_the_words_of_a_manifest_or_of_the_api() {
       same      state
     ");
     std::fs::write(host.dir().join("wrong.toml"), "[capabilities.state]\nbytes = \"4 KiB\"\nkees = 10\n").unwrap();
-    assert_snapshot!(on(&host, &["grant", "add", "fetch", "--file", "wrong.toml"]).await.bad(), @"error: `wrong.toml`: a file of grants, line 3: unknown field `kees` in [capabilities.state], expected `bytes` or `keys` [manifest.invalid]");
+    assert_snapshot!(on(&host, &["grant", "add", "fetch", "--file", "wrong.toml"]).await.bad(), @"error: `wrong.toml`: a file of grants, line 3: unknown field `kees` in [capabilities.state], expected one of `bytes`, `keys`, `instances` [manifest.invalid]");
     assert_snapshot!(on(&host, &["grant", "add", "fetch", "--file", "absent.toml"]).await.bad(), @"error: `absent.toml`: entity not found [request.invalid]");
 }
 

@@ -17,21 +17,35 @@ async fn the_help_lists_every_command_with_examples() {
     Usage: troupe [OPTIONS] <COMMAND>
 
     Commands:
-      dev      Build every agent in a directory, deploy them, serve, and swap them as you edit
-      serve    Serve what was published to the data directory
-      build    Build an agent into an archive that can be published
-      publish  Publish an agent's directory or archive to a host
-      run      Ask an agent for a skill and wait for the answer
-      agents   List agents, or show one with its skills and versions
-      tasks    List tasks; show one, cancel it, or forget what it did
-      replay   Repeat a task from its journal, with no effect, and say whether it does the same
-      swap     Make a published release serve
-      tenants  List tenants, make one, disable or enable one; for the owner of the host
-      keys     List API keys, make one, or revoke one
-      grant    See, change, compare and explain what an agent may do
-      audit    See what was decided, and verify that nobody has altered it
-      wit      Print the contract, or that of a component, as WIT
-      help     Print this message or the help of the given subcommand(s)
+      dev        Build every agent in a directory, deploy them, serve, and swap them as you edit
+      serve      Serve what was published to the data directory
+      build      Build an agent into an archive that can be published
+      publish    Sign an agent's directory or archive and publish it to a host
+      pull       Fetch a release from an OCI registry and publish it
+      push       Send a published release to an OCI registry, or say there which one a channel names
+      keygen     Make a key to sign releases with
+      sign       Sign the release in an archive, one that is published, or the document of a channel
+      trust      See and say whose signatures releases need
+      run        Ask an agent for a skill and wait for the answer
+      agents     List or search agents, or show one with its skills and versions
+      releases   List an agent's releases; deprecate, yank or delete one, or collect what none needs
+      channels   List an agent's channels, move one, or remove one
+      tasks      List tasks; show one, cancel it, or forget what it did
+      instances  List instances of agents, show one, start one, or stop one
+      replay     Repeat a task from its journal, with no effect, and say whether it does the same
+      rehearse   Try a release on what its agent was asked lately, with no effect, and say what differs
+      swap       Make a published release serve, at once or by steps
+      canary     Give the release that is tried a greater share of the calls, by hand
+      promote    Let the release that is tried serve, or end its watch
+      rollback   Go back to the release that served before
+      swaps      List an agent's swaps; show one, follow it, or end it
+      release    See what of a release waits for approval, and approve of it or reject it
+      tenants    List tenants, make one, disable or enable one; for the owner of the host
+      keys       List API keys, make one, or revoke one
+      grant      See, change, compare and explain what an agent may do
+      audit      See what was decided, and verify that nobody has altered it
+      wit        Print the contract, or that of a component, as WIT
+      help       Print this message or the help of the given subcommand(s)
 
     Options:
           --json            Print JSON for programs instead of text for people
@@ -67,15 +81,18 @@ async fn the_help_of_run_shows_how_to_give_input() {
           --json                   Print JSON for programs instead of text for people
           --data-dir <DIR>         The directory in which the host keeps everything [env:
                                    TROUPE_DATA_DIR=] [default: .troupe]
-          --timeout <SECONDS>      How long the task may run, in seconds; the agent's own limit when
-                                   absent
+          --instance <ID>          The instance that it is for, by its id
           --host <URL>             The host to talk to [env: TROUPE_HOST=] [default:
                                    http://127.0.0.1:7070]
+          --timeout <SECONDS>      How long the task may run, in seconds; the agent's own limit when
+                                   absent
           --lifetime <SECONDS>     How long it may take in all, in seconds, what it is suspended
                                    included; as long as it may run when absent
-          --idempotency-key <KEY>  The same key with the same request gives the same task
           --token <TOKEN>          The token to show; found in the data directory when absent [env:
                                    TROUPE_TOKEN]
+          --idempotency-key <KEY>  The same key with the same request gives the same task
+          --affinity <KEY>         Tasks of one affinity run on one release while another is tried; who
+                                   asks when absent
           --detach                 Print the accepted task and return without waiting for it
       -h, --help                   Print help
 
@@ -91,9 +108,32 @@ async fn the_help_of_run_shows_how_to_give_input() {
 
 #[tokio::test]
 async fn every_command_has_examples() {
-    for command in
-        ["dev", "serve", "build", "publish", "run", "agents", "tasks", "replay", "swap", "tenants", "keys", "wit"]
-    {
+    for command in [
+        "dev",
+        "serve",
+        "build",
+        "publish",
+        "keygen",
+        "sign",
+        "trust",
+        "run",
+        "agents",
+        "releases",
+        "channels",
+        "tasks",
+        "instances",
+        "replay",
+        "rehearse",
+        "swap",
+        "canary",
+        "promote",
+        "rollback",
+        "swaps",
+        "release",
+        "tenants",
+        "keys",
+        "wit",
+    ] {
         let help = help(&[command, "--help"]).await;
         assert!(help.contains("Examples:\n  troupe ") || help.contains("Examples:\n  troupe"), "{help}");
     }

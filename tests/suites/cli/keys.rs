@@ -74,7 +74,7 @@ async fn what_makes_no_key_is_told_before_anything_is_asked() {
         all.extend(arguments);
         on(&host, &all).await
     };
-    assert_snapshot!(create(&["--name", "ci", "--scopes", "fly"]).await.bad(), @"error: there is no scope `fly`; there are read, run, operate, audit, admin, metrics and machine [request.invalid]");
+    assert_snapshot!(create(&["--name", "ci", "--scopes", "fly"]).await.bad(), @"error: there is no scope `fly`; there are read, run, operate, approve, audit, admin, metrics and machine [request.invalid]");
     assert_snapshot!(create(&["--name", "ci", "--scopes", "read", "--expires", "soon"]).await.bad(), @"error: `--expires soon` is not a whole number with a unit of s, m, h or d, such as `30d` [request.invalid]");
     assert_snapshot!(create(&["--name", "C I", "--scopes", "read"]).await.bad(), @"error: a key's name is 1 to 63 lower-case letters, digits and single hyphens, beginning with a letter [name.invalid]");
 }

@@ -5,9 +5,11 @@ mod data_dir;
 mod dev;
 mod grant;
 mod help;
+mod instances;
 mod interrupt;
 mod keys;
 mod output;
+mod swap;
 mod trouble;
 mod wit;
 

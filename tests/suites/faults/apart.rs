@@ -23,6 +23,7 @@ pub async fn store(host: &Host) -> Store {
 /// A pending task of `echo`.
 pub fn pending(skill: &str, input: &Value) -> TaskRow {
     TaskRow {
+        instance: None,
         id: TaskId::generate(&SystemClock, &SystemEntropy),
         tenant: TenantId::default(),
         agent: "echo".parse().unwrap(),
@@ -33,6 +34,7 @@ pub fn pending(skill: &str, input: &Value) -> TaskRow {
         attempt: 0,
         principal: "owner".to_owned(),
         idempotency_key: None,
+        affinity: None,
         caused_by: None,
         timeout_ms: 10_000,
         lifetime_ms: None,
@@ -111,7 +113,9 @@ async fn a_cancel_that_only_the_store_knows_of_reaches_the_task() {
     let task = client.submit("echo", "sleep", json!({ "ms": 9_500 })).await;
     client.runs(&task).await;
     let task: TaskId = task.parse().unwrap();
-    store(&host).await.cancel(&TenantId::default(), task, NOTHING_READ).await.unwrap();
+    store(&host).await.cancel(&TenantId::default(), task, "key/1", NOTHING_READ).await.unwrap();
     let ended = ended(&host, task, limits::LEASE_RENEWAL + Duration::from_secs(2)).await;
     assert_eq!(ended["status"], "cancelled");
+    let records = client.get(&format!("/api/v1/audit?task={task}")).await.of(200);
+    assert_eq!(records["items"][0]["principal"], "key/1", "{records:#}");
 }

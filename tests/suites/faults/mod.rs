@@ -21,21 +21,17 @@ use rand::rngs::StdRng;
 use troupe_tests::Host;
 use troupe_tests::server::Server;
 
-/// Longest that a restart may take.
-const RESTART_TIME_MAX: Duration = Duration::from_secs(5);
+pub(crate) use apart::store;
 
 /// A random instant from now to `most`.
-fn instant(random: &mut StdRng, most: Duration) -> Duration {
+pub(crate) fn instant(random: &mut StdRng, most: Duration) -> Duration {
     most.mul_f64(random.random::<f64>())
 }
 
-/// Kills the host after a while, and starts it again within the time it may take.
+/// Kills the host after a while, and starts it again.
 async fn kill_after(host: &mut Host, after: Duration) {
     tokio::time::sleep(after).await;
-    host.kill().await;
-    let took = host.start().await;
-    assert!(took <= RESTART_TIME_MAX, "the restart took {took:?}");
-    assert_eq!(host.client().get("/readyz").await.status, 200);
+    host.dies().await;
 }
 
 /// The requests that came, by path: how often, and with which tokens.

@@ -92,7 +92,7 @@ async fn a_write_that_was_performed_and_not_recorded_is_in_doubt_or_repeated_und
         server.trap(Trap { pid: host.pid(), after: random.random_range(0..TASKS * STEPS / 2), answered });
         let sent = accepted(&host.client(), server.port(), kills).await;
         host.died().await;
-        host.start().await;
+        host.comes_back().await;
         let mut caught = false;
         for sent in sent {
             let task = host.client().ended(&sent.id).await;

@@ -1,20 +1,30 @@
 //! Killed while it publishes: the release is there whole, or not at all.
 
-use std::time::{Duration, Instant};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::json;
+#[cfg(target_os = "linux")]
+use troupe_tests::processes::{children_of, process};
 use troupe_tests::{Guest, Host, blobs, guests, seed};
 
-use super::{instant, kill_after};
+use super::instant;
 use crate::host;
 
-/// Kills the host within `window` of the start of a publish, then looks at what is there.
-/// Returns whether the release is.
+/// Kills the host so long after a publish has begun, then looks at what is there. Returns
+/// whether the release is.
 async fn killed(host: &mut Host, guest: &Guest, version: &str, after: Duration) -> bool {
+    killed_when(host, guest, version, tokio::time::sleep(after)).await
+}
+
+/// The same, once `when` has come.
+async fn killed_when(host: &mut Host, guest: &Guest, version: &str, when: impl Future<Output = ()>) -> bool {
     let archive = guest.archive(version);
     let (client, publishing) = (host.client(), archive.clone());
     let publish = tokio::spawn(async move { client.try_send(client.publishing(publishing)).await });
-    kill_after(host, after).await;
+    when.await;
+    host.dies().await;
     let acknowledged = publish.await.unwrap().is_ok_and(|answer| answer.status == 201);
 
     let tags = blobs::checked_tags(&host.data_dir());
@@ -63,8 +73,7 @@ async fn a_publish_that_is_killed_while_it_compiles_is_whole_or_absent() {
     // A host that has just started does it more slowly, and each of these has.
     let mut quietly = Vec::new();
     for number in 0..3 {
-        host.kill().await;
-        host.start().await;
+        host.dies().await;
         let mark = u32::MAX - number;
         quietly.push(quiet(&host, &guests().echo.marked(mark), &format!("4.1.{number}")).await);
     }
@@ -79,20 +88,74 @@ async fn a_publish_that_is_killed_while_it_compiles_is_whole_or_absent() {
     println!("killed {kills} times within {window:?}: {whole} whole, the rest absent");
 }
 
-/// The child process of another, if it has one and it has not ended.
-#[cfg(target_os = "linux")]
-fn child_of(parent: u32) -> Option<String> {
-    let processes = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
-    let mut names = processes.map(|process| process.file_name().to_string_lossy().into_owned());
-    names.find(|name| status(name).is_some_and(|(state, of)| of == parent.to_string() && state != "Z"))
+/// What is in a directory, but for files that are being written.
+fn names(dir: &Path) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().filter_map(Result::ok);
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter(|name| !name.starts_with('.')).collect()
 }
 
-/// State and parent of a process (proc_pid_stat(5)).
-#[cfg(target_os = "linux")]
-fn status(process: &str) -> Option<(String, String)> {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    let mut rest = stat.rsplit_once(')')?.1.split_whitespace().map(str::to_owned);
-    Some((rest.next()?, rest.next()?))
+/// How far a publish has come, as it shows from outside.
+#[derive(Debug, Clone)]
+struct Came {
+    compiled: BTreeSet<String>,
+    blobs: BTreeSet<String>,
+    /// When the database's log was written last.
+    written: Option<SystemTime>,
+    is_indexed: bool,
+}
+
+impl Came {
+    fn of(data_dir: &Path, version: &str) -> Self {
+        let releases = data_dir.join("releases");
+        let index = std::fs::read_to_string(releases.join("index.json")).unwrap_or_default();
+        Self {
+            compiled: names(&data_dir.join("compiled")),
+            blobs: names(&releases.join("blobs/sha256")),
+            written: std::fs::metadata(data_dir.join("troupe.db-wal")).and_then(|log| log.modified()).ok(),
+            is_indexed: index.contains(&format!("default/echo:{version}\"")),
+        }
+    }
+}
+
+/// Whether a step has been reached, by what there was before and what there is.
+type Reached = fn(&Came, &Came) -> bool;
+
+/// The steps of a publish, in their order.
+const STEPS: [(&str, Reached); 6] = [
+    ("accepted", |_, _| true),
+    ("compiled", |before, now| !now.compiled.is_subset(&before.compiled)),
+    ("a first blob", |before, now| now.blobs.difference(&before.blobs).count() > 0),
+    ("more blobs", |before, now| now.blobs.difference(&before.blobs).count() > 1),
+    ("committed", |before, now| now.blobs.difference(&before.blobs).count() > 1 && now.written > before.written),
+    ("indexed", |_, now| now.is_indexed),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s11_a_publish_that_is_killed_at_each_of_its_steps_is_whole_or_absent() {
+    let mut host = host().await;
+    for (number, (step, reached)) in (0u32..).zip(STEPS) {
+        let (guest, version) = (guests().echo.marked(7_000 + number), format!("7.0.{number}"));
+        // So that what is written from here on lengthens the log.
+        host.dies().await;
+        let data_dir = host.data_dir();
+        let before = Came::of(&data_dir, &version);
+        let when = async {
+            let until = Instant::now() + Duration::from_secs(60);
+            while !reached(&before, &Came::of(&data_dir, &version)) {
+                assert!(Instant::now() < until, "a publish is never {step}");
+                tokio::task::yield_now().await;
+            }
+        };
+        let is_there = killed_when(&mut host, &guest, &version, when).await;
+        println!("{step}: {}", if is_there { "whole" } else { "absent" });
+        if step == "indexed" {
+            assert!(is_there, "what is in the index was published");
+        }
+        if matches!(step, "accepted" | "compiled") {
+            assert!(!is_there, "{step}");
+        }
+    }
 }
 
 #[cfg(target_os = "linux")]
@@ -103,8 +166,8 @@ async fn the_child_that_compiles_dies_with_the_host() {
     let (client, parent) = (host.client(), host.pid());
     let publish = tokio::spawn(async move { client.try_send(client.publishing(archive)).await });
     let child = loop {
-        if let Some(child) = child_of(parent) {
-            break child;
+        if let Some(child) = children_of(parent).first() {
+            break child.pid;
         }
         assert!(!publish.is_finished(), "no child was seen");
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -113,6 +176,6 @@ async fn the_child_that_compiles_dies_with_the_host() {
     tokio::time::sleep(Duration::from_millis(100)).await;
     host.kill().await;
     tokio::time::sleep(Duration::from_millis(200)).await;
-    let left = status(&child).filter(|(state, _)| state != "Z");
+    let left = process(child).filter(|process| process.state != 'Z');
     assert_eq!(left, None, "the child goes on without its host");
 }

@@ -22,15 +22,15 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use troupe_core::view::{RanOn, TaskStatus};
-use troupe_core::{SystemClock, TaskId, TenantId, Timestamp};
-use troupe_store::{Decided, JournalHead, JournalRow, Store, TaskRow};
+use troupe_core::{AgentName, InstanceId, SystemClock, TaskId, TenantId, Timestamp};
+use troupe_store::{Decided, JournalHead, JournalRow, NewInstanceRow, Store, TaskRow};
 use troupe_tests::server::Server;
 use troupe_tests::{Host, root};
 
 use super::{host_of_all, replay};
 
-/// What is recorded: agent, skill, and input. Together they use every capability there is, and
-/// one is suspended.
+/// What is recorded: agent, skill, and input. Together they use every capability there is, one is
+/// suspended, and one is for an instance.
 fn asked(name: &str, server: &Server) -> (&'static str, &'static str, Value) {
     let authority = format!("127.0.0.1:{}", server.port());
     match name {
@@ -40,12 +40,18 @@ fn asked(name: &str, server: &Server) -> (&'static str, &'static str, Value) {
             ("fetch", "fetch", json!({ "requests": [get("/v1/bytes/40000"), get("/elsewhere"), get("/v1/a")] }))
         }
         "nights" => ("sleeper", "nights", json!({ "key": "n", "nights": 2, "ms": 7_000 })),
+        "instance" => {
+            let input = json!({
+                "authority": authority, "steps": 120, "plain": true, "all": true, "instance": true,
+            });
+            ("weave", "weave", input)
+        }
         "medley" => ("weave", "weave", json!({ "authority": authority, "steps": 120, "plain": true, "all": true })),
         _ => ("weave", "weave", json!({ "authority": authority, "steps": 150, "plain": true })),
     }
 }
 
-const NAMES: [&str; 5] = ["weave", "shout", "fetch", "medley", "nights"];
+const NAMES: [&str; 6] = ["weave", "shout", "fetch", "medley", "nights", "instance"];
 
 fn path(name: &str) -> PathBuf {
     root().join("tests/golden").join(format!("{name}.json"))
@@ -68,7 +74,11 @@ fn bytes(text: &Value) -> Vec<u8> {
 async fn record(host: &mut Host, server: &Server, name: &str) -> Value {
     let (agent, skill, input) = asked(name, server);
     let client = host.client();
-    let task = client.run(agent, skill, input.clone()).await.of(200);
+    let task = if input["instance"] == true {
+        client.run_for(&client.start_instance(agent).await, agent, skill, input.clone()).await.of(200)
+    } else {
+        client.run(agent, skill, input.clone()).await.of(200)
+    };
     assert_eq!(task["status"], "completed", "{task:#}");
     let id = task["id"].as_str().unwrap();
     let says = client.get(&format!("/api/v1/tasks/{id}/journal?limit=500")).await.of(200)["calls"].clone();
@@ -87,7 +97,7 @@ async fn record(host: &mut Host, server: &Server, name: &str) -> Value {
     };
     json!({
         "about": "an invocation as a host recorded it; tests/suites/replay/golden.rs replays it",
-        "agent": agent, "skill": skill, "input": input, "output": task["output"],
+        "agent": agent, "skill": skill, "instance": task["instance"], "input": input, "output": task["output"],
         "configuration_revision": head.configuration_revision,
         "started_at_ms": head.started_at.as_millis(), "deadline_ms": head.deadline.as_millis(),
         "seed": hexadecimal(&head.seed), "rows": rows.into_iter().map(row).collect::<Vec<_>>(),
@@ -114,17 +124,25 @@ async fn insert(store: &Store, golden: &Value, ran_on: RanOn, number: u64) -> St
         answer: row["answer"].is_string().then(|| bytes(&row["answer"])),
         write: row["write"].as_bool().unwrap(),
     };
+    let agent: AgentName = golden["agent"].as_str().unwrap().parse().unwrap();
+    let instance: Option<InstanceId> = golden["instance"].as_str().map(|id| id.parse().unwrap());
+    if let Some(id) = instance {
+        let new = NewInstanceRow { id, agent: agent.clone(), name: None, principal: "owner".to_owned() };
+        store.start_instance(&TenantId::default(), new).await.unwrap();
+    }
     let task = TaskRow {
         id,
         tenant: TenantId::default(),
-        agent: golden["agent"].as_str().unwrap().parse().unwrap(),
+        agent,
         skill: golden["skill"].as_str().unwrap().parse().unwrap(),
+        instance,
         input: golden["input"].to_string(),
         status: TaskStatus::Completed,
         priority: 0,
         attempt: 1,
         principal: "owner".to_owned(),
         idempotency_key: None,
+        affinity: None,
         caused_by: None,
         timeout_ms: 60_000,
         lifetime_ms: None,

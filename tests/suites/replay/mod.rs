@@ -29,7 +29,8 @@ fn grants(server: &Server, state: Value) -> Value {
 /// Publishes a guest that asks for all it is granted, and deploys it.
 async fn deploy(client: &Client, guest: &Guest, server: &Server) {
     let name = guest.manifest.name.to_string();
-    let (asked, grants) = (grants(server, json!({})), grants(server, json!({ "bytes": 1 << 24, "keys": 1000 })));
+    let asked = grants(server, json!({ "instances": true }));
+    let grants = grants(server, json!({ "bytes": 1 << 24, "keys": 1000, "instances": true }));
     client.publish(guest.asking(asked).archive("1.0.0")).await.of(201);
     client.swap(&name, "1.0.0").await.of(200);
     client.put(&format!("/api/v1/deployments/{name}/grants"), &json!({ "grants": grants })).await.of(200);

@@ -2,7 +2,7 @@
 //! for AWS, each recorded and then replayed: every one does the same, call by call, and the
 //! service that they called hears nothing of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use futures::StreamExt as _;
@@ -29,13 +29,22 @@ const NIGHT_MS: u64 = 8_000;
 
 /// What invocations call between them, once there are this many.
 const CALLS_OF: usize = 100;
-const CALLS: [&str; 16] = [
+const CALLS: [&str; 25] = [
     "files.delete",
     "files.list-directory",
     "files.read",
     "files.stat",
     "files.write",
     "http",
+    "instance-state.compare-and-set",
+    "instance-state.compare-and-set-with-ttl",
+    "instance-state.delete",
+    "instance-state.expire",
+    "instance-state.get",
+    "instance-state.increment",
+    "instance-state.list-keys",
+    "instance-state.set",
+    "instance-state.set-with-ttl",
     "secrets.reference",
     "state.compare-and-set",
     "state.compare-and-set-with-ttl",
@@ -48,14 +57,16 @@ const CALLS: [&str; 16] = [
     "state.set-with-ttl",
 ];
 
-/// The agent, the skill and the input of the invocation with this number.
+/// The agent, the skill and the input of the invocation with this number; it is for an instance of
+/// the agent if the input says so.
 fn asked(number: usize, server: &Server) -> (&'static str, &'static str, Value) {
     let authority = format!("127.0.0.1:{}", server.port());
     let request = |method: &str, path: String| json!({ "method": method, "scheme": "http", "authority": authority, "path": path });
-    let weave = |all: bool| json!({ "authority": authority, "steps": 40, "plain": true, "all": all });
+    let weave = |all: bool, instance: bool| json!({ "authority": authority, "steps": 40, "plain": true, "all": all, "instance": instance });
     match number % 20 {
-        0..4 => ("weave", "weave", weave(false)),
-        4..8 => ("weave", "weave", weave(true)),
+        0..4 => ("weave", "weave", weave(false, false)),
+        4..6 => ("weave", "weave", weave(true, false)),
+        6..8 => ("weave", "weave", weave(true, true)),
         8 => ("counter", "increment", json!({ "key": format!("n{}", number % 50) })),
         9 => ("counter", "put", json!({ "key": "long", "value": "value ".repeat(10_000) })),
         10 => ("counter", "list", json!({ "limit": 100 })),
@@ -116,6 +127,25 @@ fn keys(number: usize) -> (&'static str, &'static str, Value) {
     }
 }
 
+/// An instance of each agent that keeps something for one.
+async fn instances(client: &Client) -> BTreeMap<&'static str, String> {
+    let mut instances = BTreeMap::new();
+    for agent in ["weave", "sleeper"] {
+        instances.insert(agent, client.start_instance(agent).await);
+    }
+    instances
+}
+
+/// The task when it has ended, however long that takes.
+async fn until_ended(client: &Client, task: &str) -> Value {
+    loop {
+        let task = client.ended(task).await;
+        if !task["ended_at"].is_null() {
+            return task;
+        }
+    }
+}
+
 /// Replays tasks, some at once; returns the names of what they called.
 async fn replay_all(client: &Client, tasks: &[String]) -> BTreeSet<String> {
     let replays = stream::iter(tasks).map(|task| replay(client, task)).buffer_unordered(AT_ONCE);
@@ -144,23 +174,26 @@ async fn every_recorded_invocation_is_identical_when_it_is_replayed() {
     let client = host.client();
     let count = seed::replays() - seed::replays() / AWS_EACH;
     let started = Instant::now();
+    let instances = instances(&client).await;
+    let request = |agent: &str, skill: &str, input: Value| {
+        let instance = (input["instance"] == true).then(|| instances[agent].clone());
+        json!({ "agent": agent, "skill": skill, "input": input, "instance": instance })
+    };
     let mut nights = Vec::new();
     for number in 0..count / NIGHT_EACH {
-        let input = json!({ "key": format!("night{number}"), "nights": 1 + number % 2, "ms": NIGHT_MS });
-        nights.push(client.submit("sleeper", "nights", input).await);
+        let (key, instance) = (format!("night{number}"), number % 2 == 1);
+        let input = json!({ "key": key, "nights": 1 + number % 2, "ms": NIGHT_MS, "instance": instance });
+        let accepted = client.post("/api/v1/tasks", &request("sleeper", "nights", input)).await.of(202);
+        nights.push(accepted["id"].as_str().unwrap().to_owned());
     }
     let ran = stream::iter(nights.len()..count).map(|number| {
         let (agent, skill, input) = asked(number, &server);
-        let client = client.clone();
-        async move { client.run(agent, skill, input).await.of(200) }
+        let (client, request) = (client.clone(), request(agent, skill, input));
+        async move { client.post("/api/v1/tasks?wait=30", &request).await.of(200) }
     });
     let mut tasks: Vec<Value> = ran.buffer_unordered(AT_ONCE).collect().await;
     for night in &nights {
-        let mut task = client.ended(night).await;
-        while task["ended_at"].is_null() {
-            task = client.ended(night).await;
-        }
-        tasks.push(task);
+        tasks.push(until_ended(&client, night).await);
     }
     let ended = |status: &str| tasks.iter().filter(|task| task["status"] == status).count();
     // A mixture may let go of a write, and so end in doubt; that is replayed as well.
@@ -194,15 +227,12 @@ async fn every_recorded_inventory_of_an_account_is_identical_when_it_is_replayed
     let client = host.client();
     let count = seed::replays() / AWS_EACH;
     let started = Instant::now();
-    let inventory = || {
-        client.run(
-            "aws",
-            "inventory",
-            json!({ "regions": ["us-east-1"], "services": ["s3", "dynamodb", "iam", "ec2"] }),
-        )
+    let input = json!({ "regions": ["us-east-1"], "services": ["s3", "dynamodb", "iam", "ec2"] });
+    let inventory = |_| async {
+        let id = client.submit("aws", "inventory", input.clone()).await;
+        until_ended(&client, &id).await
     };
-    let tasks: Vec<Value> =
-        stream::iter(0..count).map(|_| async { inventory().await.of(200) }).buffer_unordered(4).collect().await;
+    let tasks: Vec<Value> = stream::iter(0..count).map(inventory).buffer_unordered(2).collect().await;
     assert!(tasks.iter().all(|task| task["status"] == "completed"), "{tasks:#?}");
     let ids: Vec<String> = tasks.iter().map(|task| task["id"].as_str().unwrap().to_owned()).collect();
     let recorded = started.elapsed();

@@ -3,6 +3,7 @@
 mod agents;
 mod deployments;
 mod doors;
+mod instances;
 mod keys;
 pub mod tasks;
 mod tenants;

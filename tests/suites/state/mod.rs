@@ -1,6 +1,7 @@
 //! What agents keep.
 
 mod counter;
+mod instances;
 mod keys;
 
 use serde_json::json;

@@ -1,56 +1,112 @@
-//! Swapping while requests arrive at a constant rate, whatever happens to those before
-//! them (an open loop): nothing is lost, refused or mixed.
+//! Swapping and rolling back while requests come at a constant rate by every door there is,
+//! whatever happens to those before them: nothing is lost, refused, repeated or mixed.
+//!
+//! A request has an instant at which it is due, and how long it takes is counted from there (an
+//! open loop), also if it is sent later because a machine cannot keep up: a bounded number is open
+//! at once. Most ask for no durability, so that the host and not its disk is what is loaded; the
+//! others are held against what is on record.
+//!
+//! `TROUPE_SWAPS` says how many swaps there are, a hundred requests each; with `TROUPE_SWAP_PROOF`
+//! the raw data, a plot and a summary are left in that directory.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::time::{Instant, MissedTickBehavior, interval};
-use troupe_tests::{Answer, Client};
+use tokio::time::{Instant, sleep_until};
+use troupe_core::limits;
+use troupe_tests::events::told;
+use troupe_tests::{Answer, Client, seed};
 
+use super::proof::{self, Request, Run};
 use crate::host;
 
-const SWAPS: usize = 100;
+/// Time between two requests: 800 a second, so that a machine with two cores has some left.
+const PACE: Duration = Duration::from_micros(1_250);
 
-/// Time between two requests: 100 a second.
-const PACE: Duration = Duration::from_millis(10);
+/// Requests for each swap, and for each swap before the first.
+const REQUESTS_PER_SWAP: usize = 100;
+const QUIET_PER_SWAP: usize = 10;
 
-/// What a request was answered, and how long after it should have been sent.
-struct Seen {
-    answer: Answer,
-    took: Duration,
+/// Requests that are open at once: all of them may wait for a place of the agent.
+const OPEN_MAX: usize = limits::CALLS_WAITING_PER_AGENT_MAX;
+
+/// How something is asked for.
+#[derive(Clone, Copy)]
+enum Door {
+    /// Awaited, and nothing of it is kept.
+    Fleeting,
+    /// Awaited and kept.
+    Awaited,
+    /// Accepted, and asked for until it has ended.
+    Accepted,
+    /// Accepted, and followed by its events.
+    Followed,
 }
 
-/// Sends requests at a constant rate until `until` ends.
-async fn load(client: Client, until: tokio::sync::oneshot::Receiver<()>) -> Vec<Seen> {
-    let mut requests = tokio::task::JoinSet::new();
-    let mut pace = interval(PACE);
-    pace.set_missed_tick_behavior(MissedTickBehavior::Burst);
-    let mut until = std::pin::pin!(until);
-    loop {
-        let intended: Instant = tokio::select! {
-            _ = &mut until => break,
-            intended = pace.tick() => intended,
-        };
-        let client = client.clone();
-        requests.spawn(async move {
-            let answer = client.run("echo", "version", json!({})).await;
-            Seen { answer, took: intended.elapsed() }
-        });
+impl Door {
+    /// The door of a request: of a hundred, six, two and two are kept.
+    const fn of(number: usize) -> Self {
+        match number % 50 {
+            7 | 24 | 41 => Self::Awaited,
+            13 => Self::Accepted,
+            30 => Self::Followed,
+            _ => Self::Fleeting,
+        }
     }
-    requests.join_all().await
+
+    const fn is_kept(self) -> bool {
+        !matches!(self, Self::Fleeting)
+    }
+
+    /// Asks for the version; returns what says how the task ended, and the answer that it came with.
+    async fn ask(self, client: &Client) -> (Value, Answer) {
+        let durability = if self.is_kept() { "full" } else { "none" };
+        let task = json!({ "agent": "echo", "skill": "version", "input": {}, "durability": durability });
+        let path = match self {
+            Self::Fleeting | Self::Awaited => "/api/v1/tasks?wait=60",
+            Self::Accepted | Self::Followed => "/api/v1/tasks",
+        };
+        let answer = client.post(path, &task).await;
+        let (Self::Accepted | Self::Followed, 202) = (self, answer.status) else {
+            return (serde_json::from_str(&answer.text).unwrap_or_default(), answer);
+        };
+        let path = format!("/api/v1/tasks/{}", answer.json()["id"].as_str().unwrap());
+        if matches!(self, Self::Accepted) {
+            let ended = client.get(&format!("{path}?wait=60")).await;
+            return (ended.json(), ended);
+        }
+        let followed = client.get(&format!("{path}/events")).await;
+        let last = told(&followed.text).pop().map(|event| event.data);
+        (last.unwrap_or_default(), followed)
+    }
 }
 
-/// The version that everything in an answer agrees on.
-fn agreed(seen: &Seen) -> Value {
-    let task = seen.answer.of(200);
-    assert_eq!(task["status"], "completed", "{task:#}");
-    let version = task["output"]["version"].clone();
-    let header = seen.answer.header("troupe-release").expect("the header").to_owned();
-    assert_eq!(version, task["release"]["version"], "the record names another release than the one that answered");
+/// What a request shows: the version that answered, if everything that tells of it agrees, and the
+/// task that is to be on record.
+fn shown(
+    door: Door,
+    at: Duration,
+    took: Duration,
+    (task, answer): &(Value, Answer),
+) -> (Request, Option<(String, Value)>) {
+    let request = |version: Option<String>, failed, refused| Request { at, took, version, failed, refused };
+    if answer.status != 200 {
+        return (request(None, false, true), None);
+    }
+    let kept = door.is_kept().then(|| record(task));
+    if task["status"] != "completed" {
+        return (request(None, true, false), kept);
+    }
+    let version = task["output"]["version"].as_str().unwrap().to_owned();
     let digest = task["release"]["digest"].as_str().unwrap();
-    assert_eq!(header, format!("echo@{}; digest={digest}", version.as_str().unwrap()));
-    version
+    let header = format!("echo@{version}; digest={digest}");
+    // A stream begins before it is known who will answer.
+    let is_said = matches!(door, Door::Followed) || answer.header("troupe-release") == Some(header.as_str());
+    let agree = task["release"]["version"] == version && is_said;
+    (request(agree.then_some(version), false, false), kept)
 }
 
 /// The id of a task, and the version that its record names.
@@ -58,8 +114,8 @@ fn record(task: &Value) -> (String, Value) {
     (task["id"].as_str().unwrap().to_owned(), task["release"]["version"].clone())
 }
 
-/// Every task that the host has on record.
-async fn on_record(client: &Client) -> BTreeMap<String, Value> {
+/// Every task that the host has on record, and the version it ran on.
+pub(super) async fn on_record(client: &Client) -> BTreeMap<String, Value> {
     let (mut all, mut after) = (BTreeMap::new(), String::new());
     loop {
         let page = client.get(&format!("/api/v1/tasks?limit=500{after}")).await.of(200);
@@ -69,36 +125,110 @@ async fn on_record(client: &Client) -> BTreeMap<String, Value> {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hundred_swaps_lose_and_mix_nothing() {
-    let host = host().await;
-    let (stop, stopped) = tokio::sync::oneshot::channel();
-    let requests = tokio::spawn(load(host.client(), stopped));
-    for swap in 0..SWAPS {
-        let version = ["2.0.0", "1.0.0"][swap % 2];
-        let swapped = host.client().swap("echo", version).await.of(200);
-        assert_eq!(swapped["deployment"]["serving"], version);
-        assert_eq!(swapped["expired"], 0);
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    let _ = stop.send(());
-    let seen = requests.await.unwrap();
+/// How many runs of the agent have come to a good end, of which something is kept or not.
+async fn completed(client: &Client) -> usize {
+    let metrics = client.get("/metrics").await.text;
+    let name = "troupe_tasks_total{agent=\"echo\",status=\"completed\"} ";
+    metrics.lines().find_map(|line| line.strip_prefix(name)?.parse().ok()).unwrap_or(0)
+}
 
-    let versions: Vec<Value> = seen.iter().map(agreed).collect();
-    let count = |wanted: &str| versions.iter().filter(|version| *version == wanted).count();
-    let (first, second) = (count("1.0.0"), count("2.0.0"));
-    assert_eq!(first + second, seen.len());
-    assert!(first > 0 && second > 0, "{first} answers of 1.0.0, {second} of 2.0.0");
-    // Each request made one task, and the tasks on record are those.
-    let answered: BTreeMap<String, Value> = seen.iter().map(|seen| record(&seen.answer.json())).collect();
-    assert_eq!(answered.len(), seen.len());
-    assert_eq!(on_record(&host.client()).await, answered);
-    let mut took: Vec<Duration> = seen.iter().map(|seen| seen.took).collect();
-    took.sort_unstable();
-    println!(
-        "{} requests over {SWAPS} swaps; median {:?}, p99 {:?}",
-        took.len(),
-        took[took.len() / 2],
-        took[took.len() * 99 / 100]
-    );
+/// Who sends requests, and how far they are.
+struct Load {
+    client: Client,
+    began: Instant,
+    /// Requests that were begun.
+    count: AtomicUsize,
+    is_over: AtomicBool,
+}
+
+impl Load {
+    /// Sends one request after the other, beside others, until it is over.
+    async fn send(&self) -> Vec<(Request, Option<(String, Value)>)> {
+        let mut seen = Vec::new();
+        while !self.is_over.load(Ordering::Relaxed) {
+            let number = self.count.fetch_add(1, Ordering::Relaxed);
+            let due = self.began + PACE * u32::try_from(number).unwrap();
+            sleep_until(due).await;
+            let door = Door::of(number);
+            let asked = door.ask(&self.client).await;
+            let shown = shown(door, due - self.began, due.elapsed(), &asked);
+            if shown.0.version.is_none() {
+                println!("request {number} was answered {:?}", asked.1);
+            }
+            seen.push(shown);
+        }
+        seen
+    }
+
+    /// Waits until so many requests were begun.
+    async fn reaches(&self, count: usize) {
+        while self.count.load(Ordering::Relaxed) < count {
+            tokio::time::sleep(PACE).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn j140_swaps_and_rollbacks_under_load_fail_refuse_repeat_and_mix_nothing() {
+    let swaps = seed::swaps();
+    let host = host().await;
+    let client = host.client();
+    let (client_of_load, began) = (client.clone(), Instant::now());
+    let load = Load { client: client_of_load, began, count: AtomicUsize::new(0), is_over: AtomicBool::new(false) };
+    let load = Arc::new(load);
+    let senders: Vec<_> = (0..OPEN_MAX)
+        .map(|_| {
+            let load = Arc::clone(&load);
+            tokio::spawn(async move { load.send().await })
+        })
+        .collect();
+    let quiet = QUIET_PER_SWAP * swaps;
+    load.reaches(quiet).await;
+    let first = began.elapsed();
+    let mut at = Vec::new();
+    for swap in 0..swaps {
+        load.reaches(quiet + swap * REQUESTS_PER_SWAP).await;
+        let path = "/api/v1/deployments/echo";
+        let version = ["2.0.0", "1.0.0"][swap % 2];
+        let serving = if swap % 2 == 0 {
+            client.swap("echo", version).await.of(200)["deployment"]["serving"].clone()
+        } else {
+            client.post(&format!("{path}/rollback"), &Value::Null).await.of(200)["to"].clone()
+        };
+        assert_eq!(serving, version);
+        at.push(began.elapsed());
+    }
+    load.reaches(quiet + swaps * REQUESTS_PER_SWAP).await;
+    load.is_over.store(true, Ordering::Relaxed);
+    let (mut requests, mut answered) = (Vec::new(), BTreeMap::new());
+    for sender in senders {
+        for (request, kept) in sender.await.unwrap() {
+            requests.push(request);
+            answered.extend(kept);
+        }
+    }
+
+    // Each request made one run, and those that are kept one task; what is there beside was done
+    // twice.
+    let on_record = on_record(&client).await;
+    let twice = on_record.keys().filter(|id| !answered.contains_key(*id)).count();
+    let good = requests.iter().filter(|request| !request.failed && !request.refused).count();
+    let duplicated = twice.max(completed(&client).await.saturating_sub(good));
+    let run = Run { requests, swaps: at, quiet: first, duplicated };
+    let summary = run.summary();
+    println!("{summary:#}");
+    if let Ok(dir) = std::env::var("TROUPE_SWAP_PROOF") {
+        proof::write(&run, &troupe_tests::root().join(dir));
+    }
+    for wrong in ["failed", "refused", "duplicated", "mixed"] {
+        assert_eq!(summary[wrong], 0, "{summary:#}");
+    }
+    assert_eq!(on_record, answered);
+    assert_eq!(completed(&client).await, run.requests.len());
+    let during = run.requests.iter().filter(|request| request.at >= first).count();
+    assert!(during >= swaps * REQUESTS_PER_SWAP - OPEN_MAX, "{during} requests during {swaps} swaps");
+    assert!(run.requests.len() >= swaps * REQUESTS_PER_SWAP);
+    for version in ["1.0.0", "2.0.0"] {
+        assert!(run.requests.iter().any(|request| request.version.as_deref() == Some(version)), "{version}");
+    }
 }

@@ -1,16 +1,19 @@
-//! `/api/v1/agents`: publish, list, get, versions.
+//! `/api/v1/agents`: publish, list and search, get.
 
 use axum::body::{Body, HttpBody as _};
 use axum::extract::State;
 use http::StatusCode;
+use serde::Deserialize;
 use tokio::sync::{Semaphore, SemaphorePermit};
-use troupe_core::view::{AgentDetail, AgentSummary, Page, Problem, ReleaseView};
+use troupe_core::view::{AgentDetail, AgentSummary, Page, Problem, PublishQuery, PublishedView};
 use troupe_core::{Code, Error, Result, limits};
+use troupe_runtime::AgentQuery;
+use utoipa::IntoParams;
 
 use crate::Doors;
 use crate::auth::Authenticated;
-use crate::body::{self, Path};
-use crate::problem::Answer;
+use crate::body::{self, Path, Query};
+use crate::problem::{Answer, Failed};
 
 /// Room for archives in memory, in KiB, shared by all who publish to this process.
 static ROOM: Semaphore = Semaphore::const_new(kib(limits::PUBLISHES_BYTES_MAX) as usize);
@@ -29,14 +32,27 @@ fn room(archive: &Body) -> Result<SemaphorePermit<'static>> {
     })
 }
 
-/// Lists the tenant's agents by name.
-#[utoipa::path(get, path = "/api/v1/agents", tag = "agents",
+/// Which agents to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Which {
+    /// Those in whose name, summary, goals or skills each of these words occurs, best first: at
+    /// most 8 words.
+    search: Option<String>,
+    /// How many of those that are searched for; 50 when absent, at most 500.
+    limit: Option<u32>,
+}
+
+/// Lists the tenant's agents by name, or searches them.
+#[utoipa::path(get, path = "/api/v1/agents", tag = "agents", params(Which),
     responses((status = 200, body = Page<AgentSummary>), (status = "default", body = Problem)))]
 pub(crate) async fn list(
     State(doors): State<Doors>,
     Authenticated(caller): Authenticated,
+    Query(which): Query<Which>,
 ) -> Answer<axum::Json<Page<AgentSummary>>> {
-    let items = doors.runtime.agents(&caller).await?;
+    let Which { search, limit } = which;
+    let items = doors.runtime.agents(&caller, AgentQuery { search, limit }).await?;
     Ok(axum::Json(Page { items, next: None }))
 }
 
@@ -52,37 +68,26 @@ pub(crate) async fn get(
     Ok(axum::Json(doors.runtime.agent(&caller, &agent).await?))
 }
 
-/// Lists an agent's releases, highest version first.
-#[utoipa::path(get, path = "/api/v1/agents/{agent}/versions", tag = "agents",
-    params(("agent" = String, Path, description = "The agent's name")),
-    responses((status = 200, body = Page<ReleaseView>), (status = "default", body = Problem)))]
-pub(crate) async fn versions(
-    State(doors): State<Doors>,
-    Authenticated(caller): Authenticated,
-    Path(agent): Path<String>,
-) -> Answer<axum::Json<Page<ReleaseView>>> {
-    let items = doors.runtime.versions(&caller, &agent).await?;
-    Ok(axum::Json(Page { items, next: None }))
-}
-
-/// Publishes the release in an archive of an OCI image layout, as `troupe build` writes.
-#[utoipa::path(post, path = "/api/v1/agents/publish", tag = "agents",
+/// Publishes the release in an archive of an OCI image layout, as `troupe build` writes. A channel
+/// that is named moves to it in the same moment, or nothing is published.
+#[utoipa::path(post, path = "/api/v1/agents/publish", tag = "agents", params(PublishQuery),
     request_body(content = Vec<u8>, content_type = "application/vnd.oci.image.layout.v1+tar"),
     responses(
-        (status = 201, description = "Published", body = ReleaseView),
-        (status = 200, description = "Published before, with the same bytes", body = ReleaseView),
+        (status = 201, description = "Published", body = PublishedView),
+        (status = 200, description = "Published before, with the same bytes", body = PublishedView),
         (status = "default", body = Problem)))]
 pub(crate) async fn publish(
     State(doors): State<Doors>,
     Authenticated(caller): Authenticated,
+    query: std::result::Result<Query<PublishQuery>, Failed>,
     archive: Body,
-) -> Answer<(StatusCode, axum::Json<ReleaseView>)> {
-    let room = doors.runtime.may_publish(&caller).and_then(|()| room(&archive));
-    let room = match room {
-        Ok(room) => room,
+) -> Answer<(StatusCode, axum::Json<PublishedView>)> {
+    let room = doors.runtime.may_publish(&caller).and_then(|()| room(&archive)).map_err(Failed::from);
+    let (room, query) = match room.and_then(|room| Ok((room, query?))) {
+        Ok((room, Query(query))) => (room, query),
         Err(error) => {
             body::discard(archive).await;
-            return Err(error.into());
+            return Err(error);
         }
     };
     let bytes_max = usize::try_from(limits::ARCHIVE_BYTES_MAX).unwrap_or(usize::MAX);
@@ -90,7 +95,7 @@ pub(crate) async fn publish(
     // To its end also when the client goes away: what is refused is on record, and the room is
     // taken as long as the archive is there.
     let publishing = tokio::spawn(async move {
-        let published = doors.runtime.publish(&caller, archive).await;
+        let published = doors.runtime.publish(&caller, archive, &query).await;
         drop(room);
         published
     });

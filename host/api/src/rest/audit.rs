@@ -10,6 +10,7 @@ use crate::Doors;
 use crate::auth::Authenticated;
 use crate::body::{Path, Query};
 use crate::problem::Answer;
+use crate::rest::Whose;
 
 /// Which records.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -31,14 +32,6 @@ pub(crate) struct Which {
     /// The last ones that there are, and not the first.
     #[serde(default)]
     newest: bool,
-}
-
-/// Whose audit.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Whose {
-    /// That of this tenant, for the owner of the host; the caller's own when absent.
-    tenant: Option<String>,
 }
 
 /// Which journal.

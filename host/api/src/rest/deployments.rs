@@ -1,7 +1,7 @@
-//! `/api/v1/deployments`: get, swap, configure.
+//! `/api/v1/deployments`: get, configure, lift a quarantine.
 
 use axum::extract::State;
-use troupe_core::view::{ConfigureRequest, DeploymentView, Page, Problem, SwapRequest, Swapped};
+use troupe_core::view::{ConfigureRequest, DeploymentView, Page, Problem};
 
 use crate::Doors;
 use crate::auth::Authenticated;
@@ -29,20 +29,6 @@ pub(crate) async fn get(
     Path(agent): Path<String>,
 ) -> Answer<axum::Json<DeploymentView>> {
     Ok(axum::Json(doors.runtime.deployment(&caller, &agent).await?))
-}
-
-/// Makes a release serve, deploying the agent if it is not yet.
-#[utoipa::path(post, path = "/api/v1/deployments/{agent}/swap", tag = "deployments",
-    params(("agent" = String, Path, description = "The agent's name")),
-    request_body = SwapRequest,
-    responses((status = 200, body = Swapped), (status = "default", body = Problem)))]
-pub(crate) async fn swap(
-    State(doors): State<Doors>,
-    Authenticated(caller): Authenticated,
-    Path(agent): Path<String>,
-    Json(request): Json<SwapRequest>,
-) -> Answer<axum::Json<Swapped>> {
-    Ok(axum::Json(doors.runtime.swap(&caller, &agent, request).await?))
 }
 
 /// Replaces a deployment's configuration.

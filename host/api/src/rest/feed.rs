@@ -3,15 +3,21 @@
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::response::sse::Event;
+use axum::response::{IntoResponse as _, Response};
+use futures::Stream;
+use http::HeaderMap;
 use serde::Deserialize;
 use troupe_core::limits;
 use troupe_core::view::{FeedEvent, Page, Problem};
+use troupe_runtime::{FeedEvents, FeedItem};
 use utoipa::IntoParams;
 
 use crate::Doors;
 use crate::auth::Authenticated;
 use crate::body::Query;
 use crate::problem::Answer;
+use crate::rest::streams::{self, LastEventId, ended, written};
 
 /// Which events.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -26,15 +32,41 @@ pub(crate) struct Which {
     wait: Option<u64>,
 }
 
-/// Returns events after a number, oldest first.
-#[utoipa::path(get, path = "/api/v1/feed", tag = "feed", params(Which),
-    responses((status = 200, body = Page<FeedEvent>), (status = "default", body = Problem)))]
+/// Returns events after a number, oldest first. With `Accept: text/event-stream` it streams them
+/// as they come: each is `event` with its number as `id`, and none is told twice or left out for
+/// whoever comes back with `Last-Event-ID`, or with `after`. The last event is `end`, with its
+/// `reason`: `host_stopping`; `refused` if the caller's key is revoked or has expired, or its
+/// tenant is disabled; `unavailable`.
+#[utoipa::path(get, path = "/api/v1/feed", tag = "feed",
+    params(Which,
+        ("Last-Event-ID" = Option<String>, Header, description = "Of a stream: the `id` of the last event that was read; `after` is passed over")),
+    responses(
+        (status = 200, description = "A page; or events, where the data of `event` is a `FeedEvent` and that of `end` a `StreamEnd`",
+            content((Page<FeedEvent> = "application/json"), (String = "text/event-stream"))),
+        (status = "default", body = Problem)))]
 pub(crate) async fn feed(
     State(doors): State<Doors>,
     Authenticated(caller): Authenticated,
+    headers: HeaderMap,
+    LastEventId(read): LastEventId,
     Query(which): Query<Which>,
-) -> Answer<axum::Json<Page<FeedEvent>>> {
+) -> Answer<Response> {
+    if streams::is_wanted(&headers) {
+        let events = doors.runtime.follow_feed(&caller, which.after, read.as_deref()).await?;
+        return Ok(streams::answer(stream(events)));
+    }
     let limit = which.limit.unwrap_or(limits::PAGE_DEFAULT);
     let wait = Duration::from_secs(which.wait.unwrap_or(0));
-    Ok(axum::Json(doors.runtime.feed(&caller, which.after, limit, wait).await?))
+    Ok(axum::Json(doors.runtime.feed(&caller, which.after, limit, wait).await?).into_response())
+}
+
+fn stream(events: FeedEvents) -> impl Stream<Item = Event> {
+    futures::stream::unfold(events, |mut events| async move {
+        let event = match events.next().await? {
+            FeedItem::Event(event) => written("event", &event).id(event.seq.to_string()),
+            FeedItem::End(end) => ended(&end).id(end.resume.clone().unwrap_or_default()),
+            _ => written("other", &()),
+        };
+        Some((event, events))
+    })
 }

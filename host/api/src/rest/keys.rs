@@ -11,14 +11,7 @@ use crate::Doors;
 use crate::auth::Authenticated;
 use crate::body::{Json, Path, Query};
 use crate::problem::Answer;
-
-/// Whose keys.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Whose {
-    /// Those of this tenant, for the owner of the host; the caller's own when absent.
-    tenant: Option<String>,
-}
+use crate::rest::Whose;
 
 /// Which keys to list.
 #[derive(Debug, Deserialize, IntoParams)]

@@ -1,12 +1,10 @@
-//! `/api/v1/tasks/{task}/events`: a task while it runs, as server-sent events (WHATWG
-//! HTML, section 9.2).
-
-use std::convert::Infallible;
-use std::time::Duration;
+//! `/api/v1/tasks/{task}/events`: a task while it runs.
 
 use axum::extract::State;
-use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::Response;
+use axum::response::sse::Event;
 use futures::Stream;
+use serde_json::json;
 use troupe_core::view::Problem;
 use troupe_runtime::{TaskEvent, TaskEvents};
 
@@ -14,44 +12,44 @@ use crate::Doors;
 use crate::auth::Authenticated;
 use crate::body::Path;
 use crate::problem::Answer;
-
-/// How often a silent stream says that it is alive.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+use crate::rest::streams::{self, LastEventId, ended, written};
 
 /// Streams a task: `task` with its state now, `progress` and `partial` while it runs, `task`
-/// whenever it is suspended or taken up again, and when it has ended, after which the stream
-/// ends. It ends before that if the caller's key is revoked or its tenant disabled. A reader too slow for the parts gets `missed` with how many it did not get.
+/// whenever it is suspended or taken up again, and when it has ended. A reader too slow for the
+/// parts, or away for too long, gets `missed` with how many it did not get. The last event is
+/// `end`, with its `reason`: `done`; `host_stopping`; `refused` if the caller's key is revoked or
+/// has expired, or its tenant is disabled. With `Last-Event-ID` it goes on after that event.
 #[utoipa::path(get, path = "/api/v1/tasks/{task}/events", tag = "tasks",
-    params(("task" = String, Path, description = "The task's id")),
+    params(
+        ("task" = String, Path, description = "The task's id"),
+        ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that was read, or `resume` of the `end`")),
     responses(
-        (status = 200, description = "Events", content_type = "text/event-stream", body = String),
+        (status = 200, description = "Events; the data of `end` is a `StreamEnd`", content_type = "text/event-stream", body = String),
+        (status = 204, description = "The event named by `Last-Event-ID` told the task's end: nothing more comes"),
         (status = "default", body = Problem)))]
 pub(crate) async fn events(
     State(doors): State<Doors>,
     Authenticated(caller): Authenticated,
     Path(task): Path<String>,
-) -> Answer<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
-    let events = doors.runtime.watch_task(&caller, task.parse()?).await?;
-    Ok(Sse::new(stream(events)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+    LastEventId(after): LastEventId,
+) -> Answer<Response> {
+    let events = doors.runtime.watch_task(&caller, task.parse()?, after.as_deref()).await?;
+    if events.is_over() {
+        return Ok(streams::nothing_more());
+    }
+    Ok(streams::answer(stream(events)))
 }
 
-fn stream(events: TaskEvents) -> impl Stream<Item = Result<Event, Infallible>> {
+fn stream(events: TaskEvents) -> impl Stream<Item = Event> {
     futures::stream::unfold(events, |mut events| async move {
-        let event = events.next().await?;
-        Some((Ok(written(&event)), events))
+        let event = match events.next().await? {
+            TaskEvent::Task(task) => written("task", &task),
+            TaskEvent::Progress(progress) => written("progress", &progress),
+            TaskEvent::Partial(part) => written("partial", &part),
+            TaskEvent::Missed(parts) => written("missed", &json!({ "parts": parts })),
+            TaskEvent::End(end) => ended(&end),
+            _ => written("other", &()),
+        };
+        Some((event.id(events.position()), events))
     })
-}
-
-fn written(event: &TaskEvent) -> Event {
-    let (name, data) = match event {
-        TaskEvent::Task(task) => ("task", serde_json::to_string(task)),
-        TaskEvent::Progress(progress) => ("progress", serde_json::to_string(progress)),
-        TaskEvent::Partial(part) => ("partial", serde_json::to_string(part)),
-        TaskEvent::Missed(parts) => ("missed", Ok(format!("{{\"parts\":{parts}}}"))),
-        _ => ("other", Ok("null".to_owned())),
-    };
-    // JSON text has no raw line ends once it is printed by serde_json, but a guest's
-    // partial output is passed on as it was written.
-    let data = data.unwrap_or_default().replace(['\r', '\n'], " ");
-    Event::default().event(name).data(data)
 }

@@ -8,7 +8,7 @@ use http::header::LOCATION;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Deserialize;
 use troupe_core::view::{NewTask, Page, Problem, TaskStatus, TaskView};
-use troupe_core::{Code, Error, TaskId, limits};
+use troupe_core::{Code, Error, InstanceId, TaskId, limits};
 use troupe_runtime::TaskQuery;
 use utoipa::IntoParams;
 
@@ -41,15 +41,22 @@ pub(crate) struct Which {
     /// Those in one status.
     #[param(inline)]
     status: Option<TaskStatus>,
+    /// Those for one instance, by its id.
+    instance: Option<String>,
     /// Those older than this one: `next` of the page before.
     after: Option<String>,
     /// How many on a page; 50 when absent, at most 500.
     limit: Option<u32>,
 }
 
+/// The header that names a task's affinity.
+const AFFINITY: &str = "troupe-affinity";
+
 /// Asks an agent for a skill. With `wait`, the answer is the finished task if it ends in
 /// time, and the task as it then stands otherwise.
-#[utoipa::path(post, path = "/api/v1/tasks", tag = "tasks", params(Wait), request_body = NewTask,
+#[utoipa::path(post, path = "/api/v1/tasks", tag = "tasks",
+    params(Wait, ("troupe-affinity" = Option<String>, Header, description = "The affinity, where the body names none")),
+    request_body = NewTask,
     responses(
         (status = 200, description = "The task has ended, or an earlier request made it", body = TaskView),
         (status = 202, description = "Accepted; see `Location`", body = TaskView),
@@ -58,8 +65,15 @@ pub(crate) async fn create(
     State(doors): State<Doors>,
     Authenticated(caller): Authenticated,
     Query(wait): Query<Wait>,
-    Json(request): Json<NewTask>,
+    headers: HeaderMap,
+    Json(mut request): Json<NewTask>,
 ) -> Answer<Response> {
+    if let Some(affinity) = headers.get(AFFINITY).filter(|_| request.affinity.is_none()) {
+        let text = affinity.to_str().map_err(|_| {
+            Error::new(Code::RequestInvalid, format!("the header `{AFFINITY}` is not text of printable ASCII"))
+        })?;
+        request.affinity = Some(text.to_owned());
+    }
     let submitted = doors.runtime.submit(&caller, request, wait.duration()).await?;
     let task = submitted.task;
     let location = HeaderValue::from_str(&format!("/api/v1/tasks/{}", task.id));
@@ -81,7 +95,8 @@ pub(crate) async fn list(
     let after = which.after.map(|after| after.parse::<TaskId>()).transpose().map_err(|_| {
         Error::new(Code::RequestInvalid, "`after` is not the id of a task; take it from `next` of the page before")
     })?;
-    let query = TaskQuery { agent: which.agent, status: which.status, after, limit: which.limit };
+    let instance = which.instance.map(|instance| instance.parse::<InstanceId>()).transpose()?;
+    let query = TaskQuery { agent: which.agent, status: which.status, instance, after, limit: which.limit };
     Ok(axum::Json(doors.runtime.tasks(&caller, query).await?))
 }
 

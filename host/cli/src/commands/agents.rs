@@ -11,6 +11,8 @@ use crate::client::{Client, segment};
 use crate::human::table;
 use crate::output;
 
+use super::releases::table_of;
+
 /// Characters of the skills in the list of agents: with short names and summaries a line
 /// then fits a terminal. `troupe agents AGENT` has them all.
 const SKILLS_WIDTH: usize = 40;
@@ -19,8 +21,12 @@ pub(crate) async fn run(args: &Args, command: &Agents) -> Result<ExitCode> {
     let client = Client::new(args)?;
     match &command.agent {
         None => {
-            let page: Page<AgentSummary> = client.get("/api/v1/agents").await?;
-            output::answer(args.json, &page.items, |agents| list(agents))?;
+            let query: Vec<_> = command.search.iter().map(|words| ("search", words.clone())).collect();
+            let page: Page<AgentSummary> = client.query("/api/v1/agents", &query).await?;
+            output::answer(args.json, &page.items, |agents| match &command.search {
+                Some(_) if agents.is_empty() => "no agent has all of these words".to_owned(),
+                _ => list(agents),
+            })?;
         }
         Some(agent) => {
             if command.lift {
@@ -29,9 +35,9 @@ pub(crate) async fn run(args: &Args, command: &Agents) -> Result<ExitCode> {
             }
             let path = format!("/api/v1/agents/{}", segment(agent));
             let detail: AgentDetail = client.get(&path).await?;
-            let versions: Page<ReleaseView> = client.get(&format!("{path}/versions")).await?;
-            let both = json!({ "agent": detail, "versions": versions.items });
-            output::answer(args.json, &both, |_| show(&detail, &versions.items))?;
+            let versions: Vec<ReleaseView> = client.all(&format!("{path}/versions"), &[]).await?;
+            let both = json!({ "agent": detail, "versions": versions });
+            output::answer(args.json, &both, |_| show(&detail, &versions))?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -86,12 +92,6 @@ fn show(agent: &AgentDetail, versions: &[ReleaseView]) -> String {
     let skills: Vec<_> = agent.skill_details.iter().map(skill).collect();
     out.push_str(&table(&["skill", "effect", "description"], &skills));
     out.push('\n');
-    let version = |release: &ReleaseView| {
-        let serving = agent.summary.serving.as_ref() == Some(&release.version);
-        let mark = if serving { "serving" } else { "" };
-        vec![release.version.to_string(), release.published_at.to_string(), mark.to_owned(), release.digest.to_string()]
-    };
-    let rows: Vec<_> = versions.iter().map(version).collect();
-    out.push_str(&table(&["version", "published", "", "digest"], &rows));
+    out.push_str(&table_of(versions, agent.summary.serving.as_ref()));
     out
 }

@@ -1,7 +1,7 @@
 //! `troupe build`: an agent's sources become an archive.
 
 use std::io::BufWriter;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde_json::json;
@@ -20,7 +20,7 @@ pub(crate) async fn run(args: &Args, command: &Build) -> Result<ExitCode> {
         || compiled.path.with_file_name(format!("{}-{}.tar", compiled.manifest.name, compiled.manifest.version));
     let path = command.output.clone().unwrap_or_else(default);
     let release = release(compiled).await?;
-    let digest = write(&release, &path)?;
+    let digest = replace(&path, |out| write_archive(&release, out))?;
     let built = json!({
         "agent": release.manifest.name,
         "version": release.manifest.version,
@@ -43,14 +43,18 @@ pub(super) async fn release(compiled: crate::build::Compiled) -> Result<Release>
     Ok(compiled.release(profile))
 }
 
-fn write(release: &Release, path: &PathBuf) -> Result<troupe_core::Digest> {
+/// Writes an archive to where there may be one already, whole or not at all.
+pub(super) fn replace(
+    path: &Path,
+    write: impl FnOnce(BufWriter<&mut std::fs::File>) -> Result<troupe_core::Digest>,
+) -> Result<troupe_core::Digest> {
     let failed = |error: std::io::Error| {
         let message = format!("`{}` cannot be written ({})", path.display(), error.kind());
         Error::new(Code::UnavailableStorage, message).with_cause(error)
     };
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), PathBuf::from);
     let mut file = tempfile::NamedTempFile::new_in(dir).map_err(failed)?;
-    let digest = write_archive(release, BufWriter::new(file.as_file_mut()))?;
+    let digest = write(BufWriter::new(file.as_file_mut()))?;
     file.persist(path).map_err(|error| failed(error.error))?;
     Ok(digest)
 }

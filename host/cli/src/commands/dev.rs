@@ -10,12 +10,14 @@ mod watch;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use owo_colors::OwoColorize as _;
 use serde_json::json;
 use troupe_core::{Caller, Code, Error, ReleaseRef, Result};
-use troupe_runtime::{Drain, GrantPolicy, Runtime};
+use troupe_package::SigningKey;
+use troupe_runtime::{Drain, GrantPolicy, Runtime, SignaturePolicy};
 
 use crate::args::{self, Args};
 use crate::build;
@@ -29,9 +31,15 @@ const GRACE: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(args: &Args, command: &args::Dev) -> Result<ExitCode> {
     let agents = find(&command.dir)?;
-    let manner = Manner { grants: GrantPolicy::AsAsked, drain: Drain::Expire };
-    let host = Host::start(&args.data_dir, &command.listen, &command.acts_with, &command.journals, manner).await?;
-    let dev = Dev { json: args.json, runtime: host.runtime.clone(), owner: host.owner.clone() };
+    let manner = Manner {
+        grants: GrantPolicy::AsAsked,
+        drain: Drain::Expire,
+        signatures: SignaturePolicy::NotAsked,
+        registry: None,
+    };
+    let host = Host::start(&args.data_dir, &command.listen, &command.acts_with, &command.kept, manner).await?;
+    let dev =
+        Dev { json: args.json, runtime: host.runtime.clone(), owner: host.owner.clone(), key: Arc::clone(&host.key) };
     let url = host.url();
     let mut stop = std::pin::pin!(asked_to_stop()?);
     // Watching begins before building, so that what is saved meanwhile is built again.
@@ -84,6 +92,8 @@ struct Dev {
     json: bool,
     runtime: Runtime,
     owner: Caller,
+    /// Signs what is published, so that `serve` runs it too.
+    key: Arc<SigningKey>,
 }
 
 impl Dev {

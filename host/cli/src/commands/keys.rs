@@ -8,7 +8,7 @@ use troupe_core::{Code, Error, Result, Scope};
 use crate::args::{Args, Keys, KeysCommand};
 use crate::client::{Client, segment};
 use crate::human::table;
-use crate::output;
+use crate::{output, time};
 
 const PATH: &str = "/api/v1/keys";
 
@@ -26,7 +26,7 @@ pub(crate) async fn run(args: &Args, command: &Keys) -> Result<ExitCode> {
             let request = NewKey {
                 name: name.parse()?,
                 scopes: scopes.iter().map(|word| scope(word)).collect::<Result<_>>()?,
-                expires_in_s: expires.as_deref().map(seconds).transpose()?,
+                expires_in_s: expires.as_deref().map(|time| time::seconds("--expires", time)).transpose()?,
             };
             let created: CreatedKey = client.post(&format!("{PATH}{whose}"), &request).await?;
             output::answer(args.json, &created, |created| {
@@ -66,37 +66,9 @@ fn list(keys: &[KeyView]) -> String {
 
 fn scope(word: &str) -> Result<Scope> {
     Scope::parse(word.trim()).ok_or_else(|| {
-        let message =
-            format!("there is no scope `{word}`; there are read, run, operate, audit, admin, metrics and machine");
+        let message = format!(
+            "there is no scope `{word}`; there are read, run, operate, approve, audit, admin, metrics and machine"
+        );
         Error::new(Code::RequestInvalid, message)
     })
-}
-
-/// The units of a key's lifetime, and the seconds in each.
-const UNITS: [(&str, u64); 4] = [("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400)];
-
-/// Reads a time such as `30d`.
-fn seconds(text: &str) -> Result<u64> {
-    let read = UNITS.iter().find_map(|(unit, worth)| {
-        let number: u64 = text.strip_suffix(unit)?.trim_end().parse().ok()?;
-        number.checked_mul(*worth)
-    });
-    read.ok_or_else(|| {
-        let message = format!("`--expires {text}` is not a whole number with a unit of s, m, h or d, such as `30d`");
-        Error::new(Code::RequestInvalid, message)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lifetime_is_a_number_with_its_unit() {
-        assert_eq!(seconds("30d").unwrap(), 2_592_000);
-        assert_eq!(seconds("90 m").unwrap(), 5_400);
-        for wrong in ["", "d", "30", "1.5h", "-1d", "30 days", "18446744073709551615d"] {
-            assert_eq!(seconds(wrong).unwrap_err().code, Code::RequestInvalid, "{wrong}");
-        }
-    }
 }

@@ -109,6 +109,7 @@ fn cost(cost: &CostChange) -> String {
         row("bytes sent", |cost| cost.http_bytes_sent),
         row("bytes received", |cost| cost.http_bytes_received),
         row("memory, bytes", |cost| cost.memory_bytes_peak),
+        row("processor time, us", |cost| cost.compute_us),
         row("time, ms", |cost| cost.time_ms),
     ];
     table(&["what it took", "then", "now"], &rows)

@@ -1,25 +1,214 @@
-//! `troupe swap`: another release serves.
+//! `troupe swap` and what decides about one: `canary`, `promote`, `rollback`, `swaps`.
+
+mod follow;
 
 use std::process::ExitCode;
 
-use troupe_core::view::{SwapRequest, Swapped};
-use troupe_core::{ReleaseRef, Result};
+use serde::Deserialize;
+use troupe_core::view::{
+    AffinityBy, CanaryPolicy, CanaryRequest, CanaryStep, DrainMode, DrainPolicy, OnFailure, Page, RehearsePolicy,
+    SwapOutcome, SwapPhase, SwapPolicy, SwapTo, SwapView, Swapped, Undecided, WatchPolicy,
+};
+use troupe_core::{AgentName, Code, Error, ReleaseRef, Result};
 
-use crate::args::{Args, Swap};
-use crate::client::Client;
+use crate::args::{Args, Canary, Decide, Swap, Swaps};
+use crate::client::{Client, segment};
+use crate::human::table;
 use crate::output;
+use crate::time::seconds;
+
+use super::releases;
 
 pub(crate) async fn run(args: &Args, command: &Swap) -> Result<ExitCode> {
-    let release: ReleaseRef = command.release.parse()?;
-    let path = format!("/api/v1/deployments/{}/swap", release.agent);
-    let request = SwapRequest { version: release.version.clone(), epoch: command.epoch };
-    let swapped: Swapped = Client::new(args)?.post(&path, &request).await?;
+    let (agent, to) = target(&command.release)?;
+    let path = format!("/api/v1/deployments/{agent}/swap");
+    let policy = policy(command)?;
+    let flips = policy.is_plain();
+    let policy = (policy != SwapPolicy::default()).then_some(policy);
+    let request = SwapTo { epoch: command.epoch, policy, downgrade: command.downgrade, ..to };
+    let client = Client::new(args)?;
+    if !flips {
+        let swap: SwapView = client.post(&path, &request).await?;
+        releases::warn(&client, &swap.agent, &swap.to).await;
+        if command.detach {
+            output::answer(args.json, &swap, show)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        return follow::run(args, &client, swap).await;
+    }
+    let swapped = match client.post(&path, &request).await? {
+        Answered::Done(swapped) => *swapped,
+        // State is brought to another form for it.
+        Answered::Going(swap) if command.detach => {
+            output::answer(args.json, &swap, |swap| show(swap))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Answered::Going(swap) => return follow::run(args, &client, *swap).await,
+    };
+    let version = &swapped.deployment.serving;
+    releases::warn(&client, agent.as_str(), version).await;
     output::answer(args.json, &swapped, |swapped| {
-        let mut text = format!("{release} serves; epoch {}", swapped.deployment.epoch);
+        let mut text = format!("{agent}@{version} serves; epoch {}", swapped.deployment.epoch);
         for line in swapped.deployment.grants.lines() {
             text.push_str(&format!("\n  granted {line}"));
         }
         text
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The agent, and the version or the channel that stands after its `@`.
+fn target(text: &str) -> Result<(AgentName, SwapTo)> {
+    if let Some((agent, channel)) = text.split_once('@')
+        && let (Ok(agent), Ok(channel)) = (agent.parse(), channel.parse())
+    {
+        return Ok((agent, SwapTo { channel: Some(channel), ..SwapTo::default() }));
+    }
+    let ReleaseRef { agent, version } = text.parse()?;
+    Ok((agent, SwapTo { version: Some(version), ..SwapTo::default() }))
+}
+
+/// What a host says to a swap that asks for no steps.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Answered {
+    Done(Box<Swapped>),
+    Going(Box<SwapView>),
+}
+
+fn policy(command: &Swap) -> Result<SwapPolicy> {
+    if let Some(text) = &command.policy {
+        return read_policy(text);
+    }
+    let (min_seconds, max_seconds) =
+        (seconds("--step-time", &command.step_time)?, seconds("--step-time-max", &command.step_time_max)?);
+    let step = |weight: &u8| CanaryStep { weight: *weight, min_calls: command.step_calls, min_seconds };
+    let canary = (!command.canary.is_empty()).then(|| CanaryPolicy {
+        steps: command.canary.iter().map(step).collect(),
+        by: if command.by_task { AffinityBy::Task } else { AffinityBy::Principal },
+        max_seconds,
+        undecided: Undecided::Stop,
+    });
+    let watch = command.watch.as_deref().map(|time| seconds("--watch", time)).transpose()?;
+    let drain = command.drain.as_deref().map(|time| seconds("--drain", time)).transpose()?;
+    let rehearse = command.rehearse.map(|last| RehearsePolicy { last, ..RehearsePolicy::default() });
+    Ok(SwapPolicy {
+        rehearse,
+        canary,
+        watch: watch.map(|seconds| WatchPolicy { seconds }),
+        on_failure: if command.hold { OnFailure::Hold } else { OnFailure::Rollback },
+        drain: drain.map(|seconds| DrainPolicy { mode: DrainMode::Wait, seconds }),
+        ..SwapPolicy::default()
+    })
+}
+
+fn read_policy(text: &str) -> Result<SwapPolicy> {
+    let wrong = |why: String| Error::new(Code::RequestInvalid, format!("the policy {why}"));
+    let read = |path: &str| {
+        std::fs::read_to_string(path).map_err(|error| wrong(format!("`{path}` cannot be read ({})", error.kind())))
+    };
+    let text = match text.strip_prefix('@') {
+        Some(path) => read(path)?,
+        None => text.to_owned(),
+    };
+    serde_json::from_str(&text).map_err(|error| wrong(format!("is not one: {error}")))
+}
+
+pub(crate) async fn canary(args: &Args, command: &Canary) -> Result<ExitCode> {
+    let path = format!("/api/v1/deployments/{}/canary", segment(&command.agent));
+    let swap: SwapView = Client::new(args)?.post(&path, &CanaryRequest { weight: command.weight }).await?;
+    output::answer(args.json, &swap, |swap| {
+        format!("{}@{} has {} % of the calls; promote it or roll it back", swap.agent, swap.to, swap.state.weight)
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) async fn promote(args: &Args, command: &Decide) -> Result<ExitCode> {
+    let path = format!("/api/v1/deployments/{}/promote", segment(&command.agent));
+    let swap: SwapView = Client::new(args)?.post(&path, &()).await?;
+    output::answer(args.json, &swap, |swap| format!("{}@{} serves", swap.agent, swap.to))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) async fn rollback(args: &Args, command: &Decide) -> Result<ExitCode> {
+    let path = format!("/api/v1/deployments/{}/rollback", segment(&command.agent));
+    let swap: SwapView = Client::new(args)?.post(&path, &()).await?;
+    output::answer(args.json, &swap, |swap| {
+        let serves = match swap.state.outcome {
+            Some(SwapOutcome::Promoted) => Some(&swap.to),
+            _ => swap.from.as_ref(),
+        };
+        serves.map_or_else(|| show(swap), |version| format!("{}@{version} serves", swap.agent))
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) async fn swaps(args: &Args, command: &Swaps) -> Result<ExitCode> {
+    let client = Client::new(args)?;
+    let path = format!("/api/v1/deployments/{}/swaps", segment(&command.agent));
+    let Some(swap) = &command.swap else {
+        let page: Page<SwapView> = client.query(&path, &[("limit", command.limit.to_string())]).await?;
+        output::answer(args.json, &page, |page| list(&page.items))?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let path = format!("{path}/{}", segment(swap));
+    if command.abort {
+        let swap: SwapView = client.post(&format!("{path}/abort"), &()).await?;
+        output::answer(args.json, &swap, show)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let swap: SwapView = client.get(&path).await?;
+    if command.follow {
+        return follow::run(args, &client, swap).await;
+    }
+    output::answer(args.json, &swap, show)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(swaps: &[SwapView]) -> String {
+    if swaps.is_empty() {
+        return "no swaps".to_owned();
+    }
+    let row = |swap: &SwapView| {
+        vec![
+            swap.id.to_string(),
+            swap.from.as_ref().map(ToString::to_string).unwrap_or_default(),
+            swap.to.to_string(),
+            swap.state.phase.as_str().to_owned(),
+            swap.state.outcome.map(|outcome| outcome.as_str().to_owned()).unwrap_or_default(),
+            swap.started_at.to_string(),
+        ]
+    };
+    table(&["swap", "from", "to", "phase", "outcome", "began"], &swaps.iter().map(row).collect::<Vec<_>>())
+}
+
+/// One swap.
+fn show(swap: &SwapView) -> String {
+    let state = &swap.state;
+    let mut out = format!("swap     {}\nagent    {}\n", swap.id, swap.agent);
+    if let Some(from) = &swap.from {
+        out.push_str(&format!("from     {from}\n"));
+    }
+    out.push_str(&format!("to       {}\nphase    {}\n", swap.to, state.phase.as_str()));
+    if state.weight > 0 {
+        out.push_str(&format!("weight   {} %\n", state.weight));
+    }
+    if let Some(outcome) = state.outcome {
+        out.push_str(&format!("outcome  {}\n", outcome.as_str()));
+    }
+    if let Some(reason) = &state.reason {
+        out.push_str(&format!("reason   {} [{}]\n", reason.message, reason.code));
+    }
+    if let Some(rehearsal) = &state.rehearsal {
+        out.push_str(&format!("tried    {}\n", follow::tried(rehearsal)));
+    }
+    if state.phase == SwapPhase::AwaitingApproval {
+        let release = format!("{}@{}", swap.agent, swap.to);
+        out.push_str(&format!("waits    for `troupe release approve {release}`\n"));
+    }
+    let seen = follow::seen(state);
+    if !seen.is_empty() {
+        out.push_str(&format!("seen     {seen}\n"));
+    }
+    out
 }

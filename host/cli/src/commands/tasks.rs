@@ -16,6 +16,7 @@ pub(crate) async fn run(args: &Args, command: &Tasks) -> Result<ExitCode> {
         let mut query = vec![("limit", command.limit.to_string())];
         query.extend(command.agent.clone().map(|agent| ("agent", agent)));
         query.extend(command.status.clone().map(|status| ("status", status)));
+        query.extend(command.instance.clone().map(|instance| ("instance", instance)));
         let page: Page<TaskView> = client.query("/api/v1/tasks", &query).await?;
         output::answer(args.json, &page, |page| list(&page.items))?;
         return Ok(ExitCode::SUCCESS);
@@ -62,6 +63,9 @@ pub(super) fn show(task: &TaskView) -> String {
         task.skill,
         task.status.as_str()
     );
+    if let Some(instance) = &task.instance {
+        out.push_str(&format!("instance {instance}\n"));
+    }
     if let Some(release) = &task.release {
         out.push_str(&format!("release  {}, epoch {}\n", release.version, release.epoch));
     }

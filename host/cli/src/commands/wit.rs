@@ -12,7 +12,7 @@ use crate::args::{Args, Wit};
 use crate::output;
 
 /// The contract this host was built with.
-const CONTRACT: [(&str, &str); 9] = [
+const CONTRACT: [(&str, &str); 11] = [
     ("agent.wit", include_str!("../../../../wit/agent.wit")),
     ("types.wit", include_str!("../../../../wit/types.wit")),
     ("skills.wit", include_str!("../../../../wit/skills.wit")),
@@ -21,7 +21,9 @@ const CONTRACT: [(&str, &str); 9] = [
     ("progress.wit", include_str!("../../../../wit/progress.wit")),
     ("secrets.wit", include_str!("../../../../wit/secrets.wit")),
     ("state.wit", include_str!("../../../../wit/state.wit")),
+    ("instance-state.wit", include_str!("../../../../wit/instance-state.wit")),
     ("files.wit", include_str!("../../../../wit/files.wit")),
+    ("lifecycle.wit", include_str!("../../../../wit/lifecycle.wit")),
 ];
 
 pub(crate) fn run(args: &Args, command: &Wit) -> Result<ExitCode> {
@@ -33,7 +35,7 @@ pub(crate) fn run(args: &Args, command: &Wit) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Our package in one document: the package clause and the world first, then each
+/// Our package in one document: the package clause and the worlds first, then each
 /// interface as its file has it.
 fn contract() -> String {
     CONTRACT.map(|(_, text)| text.trim_end()).join("\n\n")

@@ -39,24 +39,61 @@ kinds! {
     /// What the host had put into a request came back and was taken out.
     SecretEcho = "secret_echo";
     /// The host ended an invocation, or took a task up no more: at a limit, for a trap, or
-    /// since somebody cancelled it.
+    /// since somebody cancelled it; then that is who asked, and not whoever asked for the task.
     Ended = "ended";
     /// What an operator grants was changed.
     Grants = "grants";
     /// A release was made to serve.
     Swap = "swap";
+    /// A release was given a share of the calls beside the one that serves, or lost it.
+    Canary = "canary";
+    /// A swap came to its end otherwise than by being promoted, or an operator decided about it.
+    SwapDecided = "swap_decided";
     /// A deployment was configured.
     Configured = "configured";
     /// A release was published.
     Published = "published";
     /// A release was refused when it was published.
     PublishRefused = "publish_refused";
+    /// A published release was signed by a further key.
+    Signed = "signed";
+    /// Whom the tenant trusts to sign its releases was changed.
+    Trust = "trust";
+    /// A channel was moved to a release, up or for the first time.
+    ChannelMoved = "channel_moved";
+    /// A channel was moved to a lower version, since somebody said so explicitly.
+    ChannelDowngraded = "channel_downgraded";
+    /// A channel was removed.
+    ChannelRemoved = "channel_removed";
+    /// A channel's document was sent to the registry.
+    ChannelIssued = "channel_issued";
+    /// A channel's document in the registry was refused: stale, not signed as is wanted, or of
+    /// something else.
+    ChannelRefused = "channel_refused";
+    /// A release was deprecated, or its notice changed.
+    Deprecated = "deprecated";
+    /// A deprecation was taken back.
+    Undeprecated = "undeprecated";
+    /// A release was yanked.
+    Yanked = "yanked";
+    /// A yank was taken back.
+    Unyanked = "unyanked";
+    /// A release was deleted, by somebody or since no more of its kind are kept.
+    ReleaseDeleted = "release_deleted";
+    /// A release was found to widen something or to say something else, and waits for approval.
+    ApprovalNeeded = "approval_needed";
+    /// Somebody approved of a release, over what serves.
+    ReleaseApproved = "release_approved";
+    /// Somebody rejected a release.
+    ReleaseRejected = "release_rejected";
     /// A tenant was made.
     TenantCreated = "tenant_created";
     /// A tenant was disabled.
     TenantDisabled = "tenant_disabled";
     /// A tenant was enabled again.
     TenantEnabled = "tenant_enabled";
+    /// Somebody stopped an instance, and so had what it keeps removed.
+    InstanceStopped = "instance_stopped";
     /// A key was made.
     KeyCreated = "key_created";
     /// A key was revoked.

@@ -23,7 +23,8 @@
 //! decides where it points.
 //!
 //! A redirect is followed for GET and HEAD without a body, and only to where a line admits the
-//! next request as if the guest had made it. A request is tried again if it only reads or
+//! next request as if the guest had made it; the next redirect only if that line, too, has
+//! redirects followed. A request is tried again if it only reads or
 //! carries a token of the host's by which the server can tell a repetition.
 //!
 //! Actions are what an `aws` credential signs for: with one, the list must not be empty;

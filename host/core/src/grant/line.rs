@@ -3,7 +3,7 @@
 //!
 //! | address | line |
 //! |---|---|
-//! | `state` | the durable keys of the deployment |
+//! | `state` | the durable keys of the deployment, and of its instances |
 //! | `http/ID` | the services under that id; where an id repeats, all of them |
 //! | `files/NAME` | the directory of that name |
 //! | `secrets/NAME` | the places where that secret may be placed |
@@ -20,7 +20,7 @@ use crate::{Code, Error, Result, shown};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum GrantKey {
-    /// The deployment's durable keys.
+    /// The durable keys of the deployment, and of its instances.
     State,
     /// The services under an id.
     Http(String),

@@ -95,8 +95,8 @@ fn directories() -> impl Strategy<Value = Vec<FilesGrant>> {
 }
 
 fn grants() -> impl Strategy<Value = Grants> {
-    let state = proptest::option::of((0..4u64, 0..4u64))
-        .prop_map(|state| state.map(|(bytes, keys)| StateGrant { bytes, keys }));
+    let state = proptest::option::of((0..4u64, 0..4u64, any::<bool>()))
+        .prop_map(|state| state.map(|(bytes, keys, instances)| StateGrant { bytes, keys, instances }));
     let http = proptest::collection::vec(an_http_grant(), 0..4);
     let secrets = proptest::collection::vec(a_secret_grant(), 0..4);
     (state, http, secrets, directories()).prop_map(|(state, http, secrets, files)| Grants {
@@ -331,19 +331,32 @@ fn an_operator_reads_one_line_for_each_grant() {
     .unwrap();
     let secret = serde_json::json!({ "name": "wiki", "host": "*.example.com", "path_prefix": "/api/" });
     let grants = Grants {
-        state: Some(StateGrant { bytes: 1024, keys: 2 }),
+        state: Some(StateGrant { bytes: 1024, keys: 2, instances: true }),
         http: vec![ec2(&["ec2:Describe*"]), local],
         secrets: vec![serde_json::from_value(secret).unwrap()],
         files,
     };
     insta::assert_snapshot!(grants.lines().join("\n"), @r"
-    state: up to 1 KiB and 2 keys
+    state: up to 1 KiB and 2 keys, and as much for each instance
     http ec2: POST https://ec2.*.amazonaws.com/* as aws:default for ec2:Describe*
     http wiki: GET, HEAD http://[::1]:8080/api[/*], each call a read, also in the private network, at most 60 requests a minute and 2 at once and 10 MiB a minute, redirected up to once, tried again up to 3 times
     secret wiki: to https://*.example.com/api/*
     files in: read, in /srv/in
     files out: read and write, up to 1 MiB and 10 files
     ");
+}
+
+#[test]
+fn keys_for_instances_are_granted_where_both_keys_say_so_and_are_more_than_none() {
+    let state = |document: serde_json::Value| {
+        serde_json::from_value::<Grants>(serde_json::json!({ "state": document })).unwrap()
+    };
+    // What was granted before there were any grants none.
+    let without = state(serde_json::json!({ "bytes": 1, "keys": 1 }));
+    let with = state(serde_json::json!({ "bytes": 1, "keys": 1, "instances": true }));
+    assert_eq!(with.intersect(&without), without);
+    assert!(with.is_wider_than(&without) && !without.is_wider_than(&with));
+    assert_eq!(serde_json::to_value(&without).unwrap(), serde_json::json!({ "state": { "bytes": 1, "keys": 1 } }));
 }
 
 #[test]

@@ -24,6 +24,10 @@ pub const HTTP_CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
 pub const HTTP_FIRST_BYTE_TIME_MAX: Duration = Duration::from_secs(60);
 /// Longest silence in the middle of a body.
 pub const HTTP_IDLE_TIME_MAX: Duration = Duration::from_secs(20);
+/// Longest that a guest may leave an answer unread that is too long to be kept for it. Its service
+/// waits meanwhile, on a connection of the tenant's share; a guest that computes on an answer
+/// reads it first.
+pub const HTTP_UNREAD_TIME_MAX: Duration = Duration::from_secs(60);
 /// Longest that one exchange may take from first to last byte.
 pub const HTTP_TOTAL_TIME_MAX: Duration = Duration::from_secs(300);
 /// Largest request body. It is held whole for signing.

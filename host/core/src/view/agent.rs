@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::QuarantineView;
-use crate::{Digest, Effect, Timestamp};
+use super::{QuarantineView, ReleaseView};
+use crate::Effect;
 
 /// An agent in a list.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -55,23 +55,4 @@ pub struct AgentDetail {
     pub release: ReleaseView,
     /// The skills.
     pub skill_details: Vec<SkillView>,
-}
-
-/// A published release.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct ReleaseView {
-    /// The agent's name.
-    pub agent: String,
-    /// The version.
-    #[schema(value_type = String)]
-    pub version: semver::Version,
-    /// The digest of its OCI manifest: the identity of the release.
-    #[schema(value_type = String)]
-    pub digest: Digest,
-    /// The digest of its component, which releases may share.
-    #[schema(value_type = String)]
-    pub component: Digest,
-    /// When it was published.
-    #[schema(value_type = String, format = DateTime)]
-    pub published_at: Timestamp,
 }

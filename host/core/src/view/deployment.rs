@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::TaskFailure;
-use crate::{Digest, Grants, Timestamp};
+use super::{CanaryView, SwapPolicy, TaskFailure};
+use crate::{ChannelName, Digest, Grants, SwapId, Timestamp};
 
 /// A tenant's use of an agent: one row, one epoch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -35,6 +35,9 @@ pub struct DeploymentView {
     /// tasks are refused with `agent.quarantined`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quarantine: Option<QuarantineView>,
+    /// The release that is tried beside the one that serves, while one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<CanaryView>,
 }
 
 /// A quarantine as it stands.
@@ -50,17 +53,41 @@ pub struct QuarantineView {
     pub probing: bool,
 }
 
-/// A request to change which release serves.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+/// A change of which release serves, by its version.
+#[derive(Debug, Clone)]
 pub struct SwapRequest {
     /// The version that shall serve.
-    #[schema(value_type = String)]
     pub version: semver::Version,
+    /// The epoch the caller looked at, if it is to be that one.
+    pub epoch: Option<u64>,
+    /// How the swap goes about it.
+    pub policy: Option<SwapPolicy>,
+}
+
+/// The same as clients ask for it: by a version, or by a channel, which stands for the version
+/// that it names at that moment. Exactly one of both is there.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SwapTo {
+    /// The version that shall serve.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub version: Option<semver::Version>,
+    /// The channel whose release shall serve. That it is moved afterwards changes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub channel: Option<ChannelName>,
+    /// Whether the channel may be brought to a lower version than the one it names, where a newer
+    /// document in the registry has it there; otherwise refused with `artifact.downgrade`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub downgrade: bool,
     /// The epoch the caller looked at; if the route has moved on, nothing changes and
     /// the answer is `swap.conflict`. Absent: whatever is current.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<u64>,
+    /// How the swap goes about it. Absent: all calls go to the release at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<SwapPolicy>,
 }
 
 /// A request to change a deployment's configuration.
@@ -92,4 +119,7 @@ pub struct Swapped {
     pub deployment: DeploymentView,
     /// Calls on an earlier release that were ended to make room, as `dev` does.
     pub expired: usize,
+    /// The swap, which goes on until the release before has drained.
+    #[schema(value_type = String)]
+    pub swap: SwapId,
 }

@@ -169,6 +169,9 @@ pub struct Cost {
     pub memory_bytes_peak: u64,
     /// How long it took without its waits, in milliseconds, on a host that does other things.
     pub time_ms: u64,
+    /// The processor time of it, in microseconds.
+    #[serde(default)]
+    pub compute_us: u64,
 }
 
 /// What both releases take, each answered from the same record.

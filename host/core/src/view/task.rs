@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::{Code, Digest, Error, TaskId, Timestamp};
+use crate::{Code, Digest, Error, InstanceId, TaskId, Timestamp};
 
 /// Where a task is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -16,7 +16,7 @@ pub enum TaskStatus {
     AwaitingApproval,
     /// Runs.
     Running,
-    /// Waits inside, without holding an instance.
+    /// Waits inside, without holding a store.
     Suspended,
     /// Ended with an output.
     Completed,
@@ -88,9 +88,17 @@ pub struct NewTask {
     /// The skill's input; an empty object when absent.
     #[serde(default)]
     pub input: Value,
+    /// The id of the instance that the task is for, so that the agent reaches its keys; the
+    /// agent alone when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
     /// The same key with the same request gives the same task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
+    /// Tasks of one affinity run on one release while another is tried; who asks when absent.
+    /// The header `troupe-affinity` says the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub affinity: Option<String>,
     /// How long one attempt may run, in milliseconds; what it is suspended does not count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
@@ -173,6 +181,10 @@ pub struct TaskView {
     pub agent: String,
     /// The skill's name.
     pub skill: String,
+    /// The instance that it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub instance: Option<InstanceId>,
     /// Where it is in its life.
     pub status: TaskStatus,
     /// The input; null for whoever may not read tasks, and once it is redacted.

@@ -77,6 +77,7 @@ mod tests {
             ("sts.eu-central-1.amazonaws.com", "sts eu-central-1"),
             ("lambda.us-east-1.amazonaws.com", "lambda us-east-1"),
             ("dynamodb.us-east-1.amazonaws.com", "dynamodb us-east-1"),
+            ("batch.eu-west-1.amazonaws.com", "batch eu-west-1"),
         ] {
             assert_eq!(found(host).as_deref(), Some(expected), "{host}");
         }

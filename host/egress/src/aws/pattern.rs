@@ -53,6 +53,6 @@ mod tests {
             check(&pattern(text)).unwrap();
         }
         insta::assert_snapshot!(refusal("s3:ListBucket"), @"the action `s3:ListBucket` fits no operation of s3; operations are named as in the API, such as `s3:ListBucketAnalyticsConfigurations`, not as permissions of IAM are");
-        insta::assert_snapshot!(refusal("rds:Describe*"), @"the action `rds:Describe*` is of a service that is not known here; known are dynamodb, ec2, iam, lambda, s3, sts");
+        insta::assert_snapshot!(refusal("rds:Describe*"), @"the action `rds:Describe*` is of a service that is not known here; known are batch, dynamodb, ec2, iam, lambda, s3, sts");
     }
 }

@@ -167,8 +167,8 @@ mod tests {
     }
 
     #[test]
-    fn the_six_services_are_there() {
+    fn the_seven_services_are_there() {
         let names: Vec<&str> = services().iter().map(|service| service.name).collect();
-        assert_eq!(names, ["dynamodb", "ec2", "iam", "lambda", "s3", "sts"]);
+        assert_eq!(names, ["batch", "dynamodb", "ec2", "iam", "lambda", "s3", "sts"]);
     }
 }

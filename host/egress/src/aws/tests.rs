@@ -254,6 +254,31 @@ fn lambda_operations_are_named_by_the_most_specific_path() {
     }
 }
 
+#[test]
+fn batch_operations_are_named_by_the_path_though_all_are_posts() {
+    let batch = |method: &str, target: &str| {
+        named("batch.us-east-1.amazonaws.com", method, target, &[("content-type", "application/json")], "{}")
+    };
+    for (method, target, name) in [
+        ("POST", "/v1/describejobqueues", "batch:DescribeJobQueues"),
+        ("POST", "/v1/canceljob", "batch:CancelJob"),
+        ("GET", "/v1/tags/arn%3Aaws%3Abatch%3Aus-east-1%3A1%3Ajob", "batch:ListTagsForResource"),
+        ("DELETE", "/v1/tags/arn?tagKeys=a&tagKeys=b", "batch:UntagResource"),
+    ] {
+        assert_eq!(batch(method, target).as_deref(), Some(name), "{method} {target}");
+    }
+    for (method, target) in [
+        ("GET", "/v1/describejobqueues"),
+        ("POST", "/v1/DescribeJobQueues"),
+        ("POST", "/v1/describejobqueues?x=1"),
+        ("POST", "/v1/nosuchthing"),
+        // A server that unescapes it has a path of one part more.
+        ("GET", "/v1/tags/arn%3Aaws%3Abatch%3Aus-east-1%3A1%3Ajob-queue%2Fq"),
+    ] {
+        assert_eq!(batch(method, target), None, "{method} {target}");
+    }
+}
+
 proptest! {
     /// Whatever is added to a query, a request for one operation is never taken for
     /// another one that reaches less far.
@@ -283,7 +308,7 @@ proptest! {
         method in "(GET|PUT|POST|DELETE|HEAD)",
         target in "/[a-z0-9%/.?&=;\\\\-]{0,40}",
         body in prop::collection::vec(any::<u8>(), 0..40),
-        service in "(ec2|s3|lambda|iam|sts|dynamodb)",
+        service in "(batch|ec2|s3|lambda|iam|sts|dynamodb)",
     ) {
         let _ = action(&format!("{service}.us-east-1.amazonaws.com"), &method, &target, &map(&[FORM]), &body);
     }

@@ -123,6 +123,76 @@ fn an_escaped_path_is_escaped_again_for_services_other_than_s3() {
 }
 
 #[test]
+fn paths_of_rest_json_services_are_signed_as_botocore_signs_them() {
+    const FUNCTION: &str = "arn%3Aaws%3Alambda%3Aus-east-2%3A892717189312%3Afunction%3Amy-fun";
+    const JSON: (&str, &str) = ("content-type", "application/json");
+    // Computed by botocore 1.44.5, from what it puts together for these requests.
+    for (service, method, target, headers, body, expected) in [
+        (
+            "lambda",
+            Method::GET,
+            format!("2017-03-31/tags/{FUNCTION}"),
+            &[][..],
+            "",
+            "7a872f60e1aa0bd17aa35eb1812c1b38deea6565e52c309630346a31e5bd2f76",
+        ),
+        (
+            "lambda",
+            Method::GET,
+            format!("2015-03-31/functions/{FUNCTION}/configuration?Qualifier=%24LATEST"),
+            &[],
+            "",
+            "3eee64258af481c7eac651feb712c63a9671a62312b074653ff44a5e22de9693",
+        ),
+        (
+            "lambda",
+            Method::POST,
+            format!("2015-03-31/functions/{FUNCTION}/invocations"),
+            &[JSON],
+            r#"{"a":1}"#,
+            "088c4909d99e57c64c3184e73686f551b8491effb80d9298b6c89bd4b9fdbae9",
+        ),
+        (
+            "lambda",
+            Method::DELETE,
+            format!("2017-03-31/tags/{FUNCTION}?tagKeys=b%20c&tagKeys=a%2Fb"),
+            &[],
+            "",
+            "99ad0c556bb3e07505bde5987635f7c5c99424f54a7ab7f53f962a3e68dc924a",
+        ),
+        (
+            "lambda",
+            Method::GET,
+            "2015-03-31/functions/".to_owned(),
+            &[],
+            "",
+            "6cfc06e227a802bd9dc23c3637132b7089bbf4dd9caa10d2e451ef5b7f630861",
+        ),
+        (
+            "batch",
+            Method::GET,
+            "v1/tags/arn%3Aaws%3Abatch%3Aus-east-2%3A892717189312%3Ajob-queue%2Fgr%C3%BCn".to_owned(),
+            &[],
+            "",
+            "c99a69eb75d33cb13ec14c7cf725c75ac067717bd411c21a65bdd3d007a48de5",
+        ),
+        (
+            "batch",
+            Method::POST,
+            "v1/describejobqueues".to_owned(),
+            &[JSON],
+            r#"{"maxResults":100}"#,
+            "789d172d9d77e7a622123d474ea4fd4168d4868dea98f405bda56a03829782a7",
+        ),
+    ] {
+        let url = format!("https://{service}.us-east-2.amazonaws.com/{target}");
+        let mut request = request(method, &url, headers, body);
+        sign(&mut request, "us-east-2", service, LAMBDA_EXAMPLE, &suite_key()).unwrap();
+        assert_eq!(signature(&request).1, expected, "{url}");
+    }
+}
+
+#[test]
 fn the_examples_of_the_s3_reference_are_met() {
     let host = "https://examplebucket.s3.amazonaws.com";
     for (mut request, signed, expected) in [

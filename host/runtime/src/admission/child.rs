@@ -59,14 +59,16 @@ fn answer() -> std::io::Result<()> {
     out.flush()
 }
 
-/// Gives up what the work does not need, and life after the host's. Reserved address space is not counted, only
+/// Gives up what the work does not need, its priority, and life after the host's. Reserved address space is not counted, only
 /// memory that can be written.
 fn confine() -> std::io::Result<()> {
     #[cfg(target_os = "linux")]
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+    // Threads that it starts have the same.
+    rustix::process::nice(limits::ADMISSION_NICE)?;
     let limit = |maximum| Rlimit { current: Some(maximum), maximum: Some(maximum) };
     setrlimit(Resource::Data, limit(limits::ADMISSION_MEMORY_BYTES_MAX))?;
-    setrlimit(Resource::Cpu, limit(limits::ADMISSION_TIME_MAX.as_secs() * 2))?;
+    setrlimit(Resource::Cpu, limit(limits::ADMISSION_COMPUTE_MAX.as_secs()))?;
     setrlimit(Resource::Core, limit(0))?;
     // Images of initial memory are anonymous files.
     setrlimit(Resource::Fsize, limit(limits::GUEST_MEMORY_BYTES_MAX as u64))?;

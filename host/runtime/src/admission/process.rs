@@ -3,19 +3,14 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::Command;
-use tokio::sync::Semaphore;
 use troupe_core::{Code, Error, Result, limits};
 
 use super::child::Verdict;
 use super::{Admission, Admitted};
-
-/// Children at work at once: a compile uses every core it finds.
-const CHILDREN_MAX: usize = 2;
 
 /// Machine code is larger than the component it comes from, by less than this factor.
 const CODE_GROWTH_MAX: usize = 20;
@@ -25,13 +20,12 @@ const CODE_GROWTH_MAX: usize = 20;
 pub struct ChildAdmission {
     program: PathBuf,
     argument: String,
-    slots: Arc<Semaphore>,
 }
 
 impl ChildAdmission {
     /// Admission by `program argument`, whose `main` calls [`super::child_main`].
     pub fn new(program: PathBuf, argument: impl Into<String>) -> Self {
-        Self { program, argument: argument.into(), slots: Arc::new(Semaphore::new(CHILDREN_MAX)) }
+        Self { program, argument: argument.into() }
     }
 
     async fn converse(&self, component: &[u8]) -> std::io::Result<Result<Admitted>> {
@@ -84,7 +78,6 @@ impl ChildAdmission {
 #[async_trait]
 impl Admission for ChildAdmission {
     async fn admit(&self, component: Vec<u8>) -> Result<Admitted> {
-        let _slot = self.slots.acquire().await.map_err(Error::internal)?;
         match tokio::time::timeout(limits::ADMISSION_TIME_MAX, self.converse(&component)).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => Err(Error::internal(error)),
@@ -98,8 +91,8 @@ fn exhausted() -> Error {
     Error::new(
         Code::ArtifactCompileLimit,
         format!(
-            "the component could not be checked within {} s and {} of memory",
-            limits::ADMISSION_TIME_MAX.as_secs(),
+            "the component could not be checked within {} s of processor time and {} of memory",
+            limits::ADMISSION_COMPUTE_MAX.as_secs(),
             limits::bytes(limits::ADMISSION_MEMORY_BYTES_MAX)
         ),
     )

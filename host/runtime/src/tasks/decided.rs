@@ -5,11 +5,11 @@
 //! rows do not tell is written with the suspension. A run of which nothing was decided costs
 //! nothing.
 
+use troupe_core::Result;
 use troupe_core::audit::{AuditEntry, AuditKind, ended_of};
 use troupe_core::view::TaskFailure;
-use troupe_core::{Error, Result};
-use troupe_sandbox::decisions;
-use troupe_store::{Decided, JournalRow, Pin, Reading};
+use troupe_sandbox::Decisions;
+use troupe_store::{Decided, Gather, JournalRow, Pin, Reading};
 
 use super::accepted::Accepted;
 use super::leases::call_name;
@@ -17,10 +17,20 @@ use super::run::Last;
 use crate::Runtime;
 
 /// How the store reads what it keeps as bytes.
-pub(super) const READING: Reading = Reading { name: call_name, decided };
+pub(super) const READING: Reading = Reading { name: call_name, gather: || Box::new(Rows::default()) };
 
-fn decided(rows: &[JournalRow]) -> Vec<AuditEntry> {
-    decisions(rows.iter().map(|row| (row.call.as_slice(), row.answer.as_deref())))
+/// The decisions of an attempt whose rows are read.
+#[derive(Default)]
+struct Rows(Decisions);
+
+impl Gather for Rows {
+    fn row(&mut self, row: &JournalRow) {
+        self.0.row(&row.call, row.answer.as_deref().unwrap_or_default());
+    }
+
+    fn entries(self: Box<Self>) -> Vec<AuditEntry> {
+        self.0.entries()
+    }
 }
 
 impl Runtime {
@@ -67,17 +77,11 @@ impl Runtime {
     }
 
     async fn gathered(&self, pin: &Pin, made: Option<&Made>) -> Result<Decided> {
-        let _loading = self.journals_loading.acquire().await.map_err(Error::internal)?;
-        let entries = match made {
-            Some(made) => made.entries(),
-            None => {
-                let journal = self.store.journal(&pin.tenant, pin.task, pin.attempt).await?;
-                let (_, rows) = journal.ok_or_else(|| Error::internal("a task that began has no journal"))?;
-                decided(&rows)
-            }
+        let Some(made) = made else {
+            return self.store.decided(&pin.tenant, pin.task, pin.attempt, READING).await;
         };
         let digest = self.store.journal_digest(&pin.tenant, pin.task, pin.attempt, &[]).await?;
-        Ok(Decided { entries, journal: Some(digest) })
+        Ok(Decided { entries: made.entries(), journal: Some(digest) })
     }
 }
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use troupe_core::Result;
-use troupe_sandbox::{Entry, JournalRow, Ledger, StateOutcome, StateWrite};
-use troupe_store::{Quota, StateChange};
+use troupe_core::{KeySpace, Result};
+use troupe_sandbox::{Entry, JournalRow, Ledger, StateChange, StateOutcome, StateWrite};
+use troupe_store::Quota;
 
 use super::accepted::Accepted;
 use super::suspend::Suspended;
@@ -16,31 +16,21 @@ pub(crate) struct StoreLedger(pub(crate) Arc<Accepted>, pub(crate) Suspended);
 
 #[async_trait]
 impl Ledger for StoreLedger {
-    async fn get(&mut self, key: &str) -> Result<Option<Entry>> {
-        let pin = &self.0.pin;
-        let found = self.0.store.state_get(&pin.tenant, &pin.agent, pin.generation, key).await?;
+    async fn get(&mut self, space: KeySpace, key: &str) -> Result<Option<Entry>> {
+        let found = self.0.store.state_get(self.0.pin.space(space)?, key).await?;
         Ok(found.map(|(value, revision)| Entry { value, revision }))
     }
 
-    async fn list(&mut self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>> {
-        let pin = &self.0.pin;
-        self.0.store.state_list(&pin.tenant, &pin.agent, pin.generation, prefix, after, limit).await
+    async fn list(&mut self, space: KeySpace, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>> {
+        self.0.store.state_list(self.0.pin.space(space)?, prefix, after, limit).await
     }
 
-    async fn write(
-        &mut self,
-        rows: Vec<JournalRow>,
-        row: JournalRow,
-        write: StateWrite,
-        bytes_max: u64,
-        keys_max: u64,
-    ) -> Result<StateOutcome> {
-        let change = StateChange { write: stored(write), bytes_max, keys_max, encode: encoded };
+    async fn write(&mut self, rows: Vec<JournalRow>, row: JournalRow, change: StateChange) -> Result<StateOutcome> {
         let rows = rows.into_iter().map(journalled).collect();
-        let answer = self.0.commit(rows, Some((change, journalled(row)))).await?;
+        let answer = self.0.commit(rows, Some((stored_change(change), journalled(row)))).await?;
         let outcome =
             answer.state.ok_or_else(|| troupe_core::Error::internal("the store did not say what it wrote"))?;
-        Ok(outcome_of(&outcome))
+        Ok(stored_outcome(&outcome))
     }
 
     async fn record(&mut self, rows: Vec<JournalRow>) -> Result<()> {
@@ -64,6 +54,12 @@ pub(crate) fn recorded(row: troupe_store::JournalRow) -> JournalRow {
     JournalRow { number, at, call, answer: answer.unwrap_or_default(), write }
 }
 
+/// A change of state as the store makes it.
+pub(crate) fn stored_change(change: StateChange) -> troupe_store::StateChange {
+    let StateChange { space, write, bytes_max, keys_max } = change;
+    troupe_store::StateChange { space, write: stored(write), bytes_max, keys_max, encode: encoded }
+}
+
 fn stored(write: StateWrite) -> troupe_store::StateWrite {
     match write {
         StateWrite::Set { key, value, ttl } => troupe_store::StateWrite::Set { key, value, ttl },
@@ -76,7 +72,8 @@ fn stored(write: StateWrite) -> troupe_store::StateWrite {
     }
 }
 
-fn outcome_of(outcome: &troupe_store::StateOutcome) -> StateOutcome {
+/// What came of a change in the store.
+pub(crate) fn stored_outcome(outcome: &troupe_store::StateOutcome) -> StateOutcome {
     match *outcome {
         troupe_store::StateOutcome::Written { revision } => StateOutcome::Written(revision),
         troupe_store::StateOutcome::Counted { sum } => StateOutcome::Counted(sum),
@@ -91,6 +88,6 @@ fn outcome_of(outcome: &troupe_store::StateOutcome) -> StateOutcome {
 }
 
 /// The answer as the journal keeps it.
-fn encoded(outcome: &troupe_store::StateOutcome) -> Vec<u8> {
-    troupe_sandbox::Answer::from(&outcome_of(outcome)).encode()
+fn encoded(space: KeySpace, outcome: &troupe_store::StateOutcome) -> Vec<u8> {
+    troupe_sandbox::Answer::of_change(space, &stored_outcome(outcome)).encode()
 }

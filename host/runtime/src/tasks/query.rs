@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use troupe_core::view::{Page, TaskStatus, TaskView};
-use troupe_core::{AgentName, Caller, Result, Scope, TaskId, limits};
+use troupe_core::{AgentName, Caller, InstanceId, Result, Scope, TaskId, limits};
 use troupe_store::{TaskFilter, TaskRow, task_not_found};
 
 use crate::{Runtime, agents};
@@ -14,6 +14,8 @@ pub struct TaskQuery {
     pub agent: Option<String>,
     /// Those in one status.
     pub status: Option<TaskStatus>,
+    /// Those for one instance.
+    pub instance: Option<InstanceId>,
     /// Those older than this one.
     pub after: Option<TaskId>,
     /// How many; capped.
@@ -29,8 +31,8 @@ impl Runtime {
         caller.require(Scope::Read)?;
         let agent =
             query.agent.map(|name| name.parse::<AgentName>().map_err(|_| agents::unknown(&name))).transpose()?;
-        let limit = query.limit.unwrap_or(limits::PAGE_DEFAULT).clamp(1, limits::PAGE_MAX);
-        let filter = TaskFilter { agent, status: query.status };
+        let limit = limits::page(query.limit);
+        let filter = TaskFilter { agent, status: query.status, instance: query.instance };
         let page = self.store.tasks(&caller.tenant, filter, query.after, limit).await?;
         let next = page.tasks.last().filter(|_| page.more).map(|last| last.id.to_string());
         Ok(Page { items: page.tasks.iter().map(view).collect(), next })
@@ -60,6 +62,7 @@ pub(crate) fn view(row: &TaskRow) -> TaskView {
         id: row.id,
         agent: row.agent.to_string(),
         skill: row.skill.to_string(),
+        instance: row.instance,
         status: row.status,
         input: document(&row.input),
         output: row.output.as_deref().map(document),

@@ -20,7 +20,8 @@ use super::query::view;
 use super::queue::{Slot, Turn};
 use super::run::Seat;
 use crate::Runtime;
-use crate::route::Entered;
+use crate::hold::migrating;
+use crate::route::{Entered, Shut};
 
 impl Runtime {
     pub(super) async fn resume_pending(&self, row: TaskRow, turn: Turn, slot: Slot) -> Result<()> {
@@ -30,12 +31,24 @@ impl Runtime {
         let (head, rows) = journal.ok_or_else(|| Error::internal("a task that began has no journal"))?;
         let deployment = self.store.deployment(&tenant, &row.agent).await?;
         let deployment = deployment.ok_or_else(|| Error::internal("a task that began has no deployment"))?;
+        if head.release.epoch < deployment.state_since {
+            drop((loading, turn));
+            // What it wrote to is gone.
+            return self.settle_stranded().await;
+        }
         let recording = Recording::new(rows.into_iter().map(recorded).collect(), Then::GoOn);
         drop(loading);
         let (place, stop) = self.place(&tenant, task)?;
         let was_suspended = recording.suspended_since().is_some();
         let operator = (deployment.grants, deployment.state_generation);
         let entered = self.enter_past(&row, &head, operator, &stop, was_suspended).await;
+        // From here on it is in the way of whoever would change the form of state, so it is known
+        // what it finds.
+        let now = self.store.deployment(&tenant, &row.agent).await?;
+        if now.is_some_and(|now| head.release.epoch < now.state_since) {
+            drop((entered, place, turn));
+            return self.settle_stranded().await;
+        }
         let entered = match entered {
             // It stays pending and is tried again.
             Err(error) if error.retryable => return Err(error),
@@ -49,6 +62,7 @@ impl Runtime {
             task,
             attempt: row.attempt,
             agent: row.agent.clone(),
+            instance: row.instance,
             epoch: head.release.epoch,
             lease_owner: self.owner.clone(),
             lease_number: row.lease.as_ref().map_or(0, |lease| lease.number),
@@ -80,19 +94,25 @@ impl Runtime {
         stop: &Stop,
         was_suspended: bool,
     ) -> Result<Entered> {
-        if let Ok(route) = self.route(&row.tenant, row.agent.as_str())
-            && route.row.digest == head.release.digest
+        if let Ok(now) = self.route(&row.tenant, row.agent.as_str())
+            && let Some(route) = now.both().find(|route| route.row.digest == head.release.digest)
             && route.row.configuration_revision == head.configuration_revision
-            && let Some(entered) = route.enter(row.id, stop.clone(), self.pass(&route)?)
         {
-            return Ok(entered);
+            match route.enter(row.id, stop.clone(), self.pass(route)?) {
+                Ok(entered) => return Ok(entered),
+                Err(Shut::Held) => return Err(migrating(&row.agent)),
+                Err(Shut::Retired) => {}
+            }
         }
         let route = self.past_route(&row.tenant, &row.agent, head, grants, generation).await?;
+        // Before it is entered, so that nobody who looks what runs overlooks it.
+        self.routes.follow(&route);
         let entered = route.enter(row.id, stop.clone(), self.pass(&route)?);
-        let entered = entered.ok_or_else(|| Error::internal("a route that was just made is retired"))?;
-        if was_suspended {
-            self.routes.follow(&route);
-        } else {
+        let entered = entered.map_err(|shut| match shut {
+            Shut::Held => migrating(&row.agent),
+            Shut::Retired => Error::internal("a route that was just made is retired"),
+        })?;
+        if !was_suspended {
             self.routes.put_past(&route);
         }
         Ok(entered)

@@ -6,17 +6,20 @@ use std::time::Duration;
 use serde_json::Value;
 use troupe_core::view::{TaskFailure, TaskStatus};
 use troupe_core::{Code, Digest, Error, Result, TaskId, TenantId, Timestamp, limits};
-use troupe_sandbox::{Facts, Invocation, Recording, Stop, StopReason};
+use troupe_sandbox::{Facts, Invocation, Outcome, Recording, Stop, StopReason};
 use troupe_store::{Decided, JournalHead, JournalRow, Lease, Pin, TaskEnd, TaskRow};
 
 use super::accepted::Accepted;
 use super::decided::Made;
 use super::ledger::{StoreLedger, journalled};
-use super::observe::TaskObserver;
+use super::meter::{Running, meter, observed};
+use super::observe::{AgentObserver, TaskObserver};
 use super::queue::{Slot, Turn};
+use super::shares::Key;
 use super::workers::Place;
 use crate::blocking::checking;
-use crate::route::{Entered, Route};
+use crate::hold::migrating;
+use crate::route::{Entered, Route, Shut};
 use crate::{Runtime, quarantine};
 
 /// Between two tries to keep the end of a task, at first and at most.
@@ -52,14 +55,13 @@ impl Runtime {
     ///
     /// # Errors
     /// [`Code::LimitConcurrency`].
-    pub(crate) async fn slot(&self, row: &TaskRow, wait: Duration) -> Result<Slot> {
-        let key = (row.tenant.clone(), row.agent.clone());
+    pub(crate) async fn slot(&self, key: &Key, priority: i32, wait: Duration) -> Result<Slot> {
         // Under a name of its own: a task may be replayed by several at once, and whoever
         // leaves the line takes nobody else out of it.
         let name = TaskId::generate(&*self.clock, &*self.entropy);
-        let slot = self.queue.slot(&key, row.priority, name, wait).await?;
+        let slot = self.queue.slot(key, priority, name, wait).await?;
         slot.ok_or_else(|| {
-            let message = format!("no place for a call of agent `{}` became free in time; try again later", row.agent);
+            let message = format!("no place for a call of agent `{}` became free in time; try again later", key.1);
             Error::new(Code::LimitConcurrency, message)
         })
     }
@@ -81,7 +83,7 @@ impl Runtime {
             Ok(()) => {}
             // Cancelled while it waited.
             Err(error) if matches!(error.code, Code::TaskEnded | Code::StaleEpoch) => {}
-            Err(error) if error.code == Code::AgentQuarantined => {
+            Err(error) if matches!(error.code, Code::AgentQuarantined | Code::SwapMigrating) => {
                 tracing::debug!(%tenant, %task, "a task waits to be resumed: {error}");
             }
             Err(error) => {
@@ -103,12 +105,18 @@ impl Runtime {
             self.park(turn, is_enabled);
             return Ok(());
         }
+        let hold = self.routes.hold(&tenant, &agent);
+        if hold.is_on() {
+            self.park(turn, || !hold.is_on());
+            return Ok(());
+        }
         let route = || self.route(&tenant, agent.as_str());
         if let Some(ran_on) = &row.release {
             // Of a release that is not in force no quarantine is known.
             let may_go_on = || {
-                let now = route().ok().filter(|route| route.row.digest == ran_on.digest);
-                now.is_none_or(|route| self.check_quarantine(&route).is_ok())
+                let now = route().ok();
+                let now = now.as_ref().and_then(|route| route.both().find(|r| r.row.digest == ran_on.digest));
+                now.is_none_or(|route| self.check_quarantine(route).is_ok())
             };
             if !may_go_on() {
                 self.park(turn, may_go_on);
@@ -123,7 +131,12 @@ impl Runtime {
         }
         let seat = match self.seat(&row, slot) {
             Err(error) if error.code == Code::AgentQuarantined => {
-                self.park(turn, || route().is_ok_and(|route| self.check_quarantine(&route).is_ok()));
+                let may_begin = |route: Arc<Route>| self.check_quarantine(&route.for_task(&row)).is_ok();
+                self.park(turn, || route().is_ok_and(may_begin));
+                return Ok(());
+            }
+            Err(error) if error.code == Code::SwapMigrating => {
+                self.park(turn, || !hold.is_on());
                 return Ok(());
             }
             seat => seat?,
@@ -161,14 +174,20 @@ impl Runtime {
     }
 
     /// Seats a task on the route that is in force now.
+    ///
+    /// # Errors
+    /// [`Code::SwapMigrating`] while new work is held back, and what keeps the agent from taking
+    /// the task.
     pub(super) fn seat(&self, row: &TaskRow, slot: Slot) -> Result<Seat> {
         let (place, stop) = self.place(&row.tenant, row.id)?;
         loop {
             // A route that was retired since it was looked up takes no work; there is a newer
             // one by then.
-            let route = self.route(&row.tenant, row.agent.as_str())?;
-            if let Some(entered) = route.enter(row.id, stop.clone(), self.pass(&route)?) {
-                return Ok(Seat { slot, place, entered, stop });
+            let route = self.route(&row.tenant, row.agent.as_str())?.for_task(row);
+            match route.enter(row.id, stop.clone(), self.pass(&route)?) {
+                Ok(entered) => return Ok(Seat { slot, place, entered, stop }),
+                Err(Shut::Held) => return Err(migrating(&row.agent)),
+                Err(Shut::Retired) => {}
             }
         }
     }
@@ -184,6 +203,7 @@ impl Runtime {
             task: row.id,
             attempt: row.attempt + 1,
             agent: row.agent.clone(),
+            instance: row.instance,
             epoch: route.row.epoch,
             lease_owner: lease.owner.clone(),
             lease_number: lease.number,
@@ -222,18 +242,15 @@ impl Runtime {
         let route = Arc::clone(&entered.route);
         let resumed = recording.is_some();
         let (time, life) = times(&row, &head, recording.as_ref(), self.clock.now());
+        let agent =
+            AgentObserver { tenant: row.tenant.clone(), agent: row.agent.to_string(), task: Some(row.id), swap: None };
         let invocation = Invocation {
             facts: facts(&row, &head, &route),
             grants: route.grants.clone(),
             ceiling: route.skill(row.skill.as_str()).map_or(troupe_core::Effect::Read, |skill| skill.effect),
             ledger: Box::new(StoreLedger(Arc::clone(&accepted), self.suspended.clone())),
             directories: Some(self.directories.of(row.tenant.clone(), row.agent.clone())),
-            observer: Arc::new(TaskObserver {
-                tenant: row.tenant.clone(),
-                task: row.id,
-                agent: row.agent.to_string(),
-                watchers: self.watchers.clone(),
-            }),
+            observer: Arc::new(TaskObserver::new(row.id, row.attempt, agent, self.watchers.clone())),
             stop: stop.clone(),
             time,
             life,
@@ -244,7 +261,9 @@ impl Runtime {
             recording,
         };
         let running = Running::one();
+        let started = tokio::time::Instant::now();
         let outcome = self.sandbox.perform(&route.agent, invocation, row.skill.as_str(), &row.input).await;
+        let took = started.elapsed();
         drop(running);
         if resumed
             && let Err(error) = &outcome.result
@@ -262,6 +281,16 @@ impl Runtime {
         if let Some(pass) = pass {
             self.judge(&route, pass, quarantine::ending(outcome.result.as_ref().err()));
         }
+        if outcome.suspended.is_none()
+            && accepted.is_kept()
+            && outcome.result.as_ref().is_err_and(|error| error.code == Code::SwapDrained)
+            && let Some(row) = self.drained(&accepted, &outcome).await
+        {
+            drop((slot, entered, place));
+            self.tell(&row);
+            self.queue_pending().await?;
+            return Ok(row);
+        }
         let last = match outcome.suspended {
             Some(until) => Last::Suspension(until.min(latest(&row, &head))),
             None => {
@@ -271,6 +300,12 @@ impl Runtime {
             }
         };
         drop(slot);
+        if let Last::End(end) = &last {
+            // One that was resumed did a part of its work elsewhere, and says nothing of its time.
+            if let Some(call) = observed(end, &outcome.usage, took).filter(|_| !resumed) {
+                route.tally.note(call);
+            }
+        }
         meter(&row, &last, outcome.usage, self.clock.now());
         let kept = if stop.reason() == Some(StopReason::Lost) {
             // Whoever holds the task now ends it.
@@ -287,6 +322,17 @@ impl Runtime {
             self.tell(row);
         }
         kept
+    }
+
+    /// Gives up an attempt whose release has drained, so that the task begins anew on the one
+    /// that serves; nothing if it has written, or cannot be kept.
+    async fn drained(&self, accepted: &Accepted, outcome: &Outcome) -> Option<TaskRow> {
+        let made =
+            Made { decisions: outcome.decisions.clone(), echoes: outcome.usage.secret_echoes, ..Made::default() };
+        accepted.keep().await.ok()?;
+        let decided = self.decided_before(accepted, Some(&made)).await;
+        let given_up = self.store.start_over(&accepted.pin, decided).await;
+        given_up.inspect_err(|error| tracing::warn!(task = %accepted.pin.task, "a drained task ends: {error}")).ok()?
     }
 
     /// Makes the last commit of a run. A disk that is full and a store that is busy are waited
@@ -363,27 +409,12 @@ fn times(row: &TaskRow, head: &JournalHead, recording: Option<&Recording>, now: 
     (deadline.since(from), latest(row, head).since(now))
 }
 
-/// An invocation that holds a store, as long as this lives.
-struct Running;
-
-impl Running {
-    fn one() -> Self {
-        metrics::gauge!("troupe_invocations_running").increment(1.0);
-        Self
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        metrics::gauge!("troupe_invocations_running").decrement(1.0);
-    }
-}
-
 /// What a guest may know of its attempt; the same whenever it is asked.
 pub(crate) fn facts(row: &TaskRow, head: &JournalHead, route: &Route) -> Facts {
     Facts {
         tenant: row.tenant.clone(),
         session: None,
+        instance: row.instance,
         user: Some(row.principal.clone()),
         trace: traceparent(&head.seed),
         attempt: row.attempt,
@@ -422,7 +453,7 @@ pub(crate) async fn ended_as(
 
 /// An attempt's trace, sampled (W3C Trace Context, level 1, section 3.2.2). It follows from
 /// the seed, so that a replayed guest is told the same.
-fn traceparent(seed: &[u8; 32]) -> String {
+pub(crate) fn traceparent(seed: &[u8; 32]) -> String {
     let hash = Digest::of(&[b"trace ".as_slice(), seed].concat()).hex();
     let (trace, rest) = hash.split_at(32);
     let (span, _) = rest.split_at(16);
@@ -439,35 +470,4 @@ async fn checked(route: &Arc<Route>, skill: &str, output: String) -> Result<Stri
         Ok(output)
     })
     .await
-}
-
-fn meter(row: &TaskRow, last: &Last, usage: troupe_sandbox::Usage, now: Timestamp) {
-    let agent = row.agent.to_string();
-    match last {
-        Last::End(end) => {
-            let status = end.status.as_str();
-            metrics::counter!("troupe_tasks_total", "agent" => agent.clone(), "status" => status).increment(1);
-            let seconds = now.since(row.created_at).as_secs_f64();
-            metrics::histogram!("troupe_task_seconds", "agent" => agent.clone()).record(seconds);
-            // Those that were made before a suspension are among them.
-            metrics::counter!("troupe_host_calls_total", "agent" => agent.clone()).increment(usage.host_calls);
-        }
-        Last::Suspension(_) => {
-            metrics::counter!("troupe_suspensions_total", "agent" => agent.clone()).increment(1);
-        }
-    }
-    metrics::counter!("troupe_denied_calls_total", "agent" => agent.clone()).increment(usage.denied);
-    metrics::counter!("troupe_http_requests_total", "agent" => agent.clone()).increment(usage.http_requests);
-    metrics::counter!("troupe_http_sent_bytes_total", "agent" => agent.clone()).increment(usage.http_bytes_sent);
-    metrics::counter!("troupe_http_received_bytes_total", "agent" => agent.clone())
-        .increment(usage.http_bytes_received);
-    for (name, count) in [
-        ("troupe_http_retries_total", usage.http_retries),
-        ("troupe_http_redirects_total", usage.http_redirects),
-        ("troupe_http_over_budget_total", usage.http_over_budget),
-        ("troupe_http_left_alone_total", usage.http_left_alone),
-    ] {
-        metrics::counter!(name, "agent" => agent.clone()).increment(count);
-    }
-    metrics::counter!("troupe_secret_echoes_total", "agent" => agent).increment(usage.secret_echoes);
 }

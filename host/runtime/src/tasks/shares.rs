@@ -12,7 +12,7 @@ use std::fmt;
 use troupe_core::{AgentName, Code, Error, TenantId};
 
 /// A deployment.
-pub(super) type Key = (TenantId, AgentName);
+pub(crate) type Key = (TenantId, AgentName);
 
 /// The most of something: in all, for a tenant, for an agent.
 #[derive(Debug, Clone, Copy)]
@@ -76,6 +76,11 @@ impl Shares {
     pub(super) fn take_for(&mut self, tenant: &TenantId) {
         self.all += 1;
         *self.tenants.entry(tenant.clone()).or_default() += 1;
+    }
+
+    /// Whether nobody has any.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.all == 0
     }
 
     pub(super) fn give_for(&mut self, tenant: &TenantId) {

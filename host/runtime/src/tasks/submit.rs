@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 use troupe_core::view::{Durability, NewTask, TaskStatus, TaskView};
-use troupe_core::{Caller, Code, Effect, Error, Result, Scope, SkillName, TaskId, TenantId, limits};
+use troupe_core::{Caller, Code, Effect, Error, InstanceId, Result, Scope, SkillName, TaskId, TenantId, limits};
 use troupe_sandbox::{Stop, StopReason};
-use troupe_store::{Creation, TaskRow, task_not_found};
+use troupe_store::{Asked, Creation, TaskRow, task_not_found};
 
 use super::accepted::Accepted;
 use super::decided::READING;
@@ -17,7 +17,9 @@ use super::waits::Wait;
 use super::watch::TaskEvent;
 use crate::Runtime;
 use crate::blocking::checking;
+use crate::hold::migrating;
 use crate::route::Route;
+use crate::swap::affinity;
 
 /// What came of submitting a task.
 #[derive(Debug, Clone)]
@@ -33,7 +35,7 @@ impl Runtime {
     ///
     /// # Errors
     /// [`Code::AgentNotFound`], [`Code::DeploymentNotFound`] if none of its releases serves,
-    /// [`Code::SkillNotFound`], [`Code::InputInvalid`] naming the place, [`Code::ConflictIdempotency`], [`Code::LimitConcurrency`]. A task that was
+    /// [`Code::SkillNotFound`], [`Code::InstanceNotFound`], [`Code::InstanceStopped`], [`Code::InputInvalid`] naming the place, [`Code::ConflictIdempotency`], [`Code::LimitConcurrency`]. A task that was
     /// accepted and failed is not an error: its failure is in the task.
     pub async fn submit(&self, caller: &Caller, mut request: NewTask, wait: Option<Duration>) -> Result<Submitted> {
         caller.require(Scope::Run)?;
@@ -46,19 +48,23 @@ impl Runtime {
             ));
         }
         let (input, text) = input_of(&mut request)?;
+        let instance = request.instance.as_deref().map(str::parse::<InstanceId>).transpose()?;
         if let Some(key) = &request.idempotency_key {
             check_key(key)?;
             // Before all else, so that what was accepted once is found whatever has changed.
-            let asked = (request.agent.as_str(), request.skill.as_str(), text.as_str());
+            let asked = Asked { agent: &request.agent, skill: &request.skill, input: &text, instance };
             if let Some(row) = self.store.task_by_key(&caller.tenant, key, asked).await? {
                 let wait = wait.filter(|_| !row.status.is_final());
                 let counted = wait.map(|_| self.waits.enter(&caller.tenant)).transpose()?;
                 return self.queued(row, false, wait.zip(counted)).await;
             }
         }
+        affinity::check(request.affinity.as_deref())?;
         let route = self.serving(&caller.tenant, &request.agent).await?;
-        self.check_quarantine(&route)?;
-        let row = self.task_row(caller, &route, &request, input, text).await?;
+        if let Some(instance) = instance {
+            self.store.check_instance(&caller.tenant, &route.row.agent, instance).await?;
+        }
+        let row = TaskRow { instance, ..self.task_row(caller, &route, &request, input, text).await? };
         match (request.durability, wait, &request.idempotency_key) {
             (Durability::None, wait, _) => self.run_fleeting(row, wait.unwrap_or_default()).await,
             (Durability::Full, Some(wait), None) => self.run_held(row, wait).await,
@@ -76,7 +82,7 @@ impl Runtime {
     /// [`Code::TaskNotFound`]; [`Code::TaskEnded`] if there is nothing left to cancel.
     pub async fn cancel(&self, caller: &Caller, task: TaskId) -> Result<TaskView> {
         caller.require(Scope::Run)?;
-        let row = self.store.cancel(&caller.tenant, task, READING).await?;
+        let row = self.store.cancel(&caller.tenant, task, &caller.principal, READING).await?;
         self.workers.stop(&caller.tenant, task, StopReason::Cancelled);
         if row.status.is_final() {
             self.queue.remove(task);
@@ -93,9 +99,38 @@ impl Runtime {
         input: Value,
         text: String,
     ) -> Result<TaskRow> {
+        route.skill(&request.skill)?;
+        let mut row = TaskRow {
+            id: TaskId::generate(&*self.clock, &*self.entropy),
+            tenant: caller.tenant.clone(),
+            agent: route.row.agent.clone(),
+            skill: request.skill.parse::<SkillName>()?,
+            instance: None,
+            input: text,
+            status: TaskStatus::Pending,
+            priority: request.priority,
+            attempt: 0,
+            principal: caller.principal.clone(),
+            idempotency_key: request.idempotency_key.clone(),
+            affinity: request.affinity.clone(),
+            caused_by: None,
+            timeout_ms: 0,
+            lifetime_ms: request.lifetime_ms,
+            release: None,
+            output: None,
+            failure: None,
+            lease: None,
+            wake_at: None,
+            created_at: self.clock.now(),
+            started_at: None,
+            ended_at: None,
+        };
+        // What it is held against is what it would run on now.
+        let route = &route.for_task(&row);
+        self.check_quarantine(route)?;
         let effect = route.skill(&request.skill)?.effect;
         let (checked_by, skill) = (Arc::clone(route), request.skill.clone());
-        checking(text.len(), move || checked_by.skill(&skill)?.check_input(&input)).await?;
+        checking(row.input.len(), move || checked_by.skill(&skill)?.check_input(&input)).await?;
         if request.durability == Durability::None && effect != Effect::Read {
             let message = format!("durability `none` is for skills of effect class `read`; this one is `{effect}`");
             return Err(Error::new(Code::RequestInvalid, message));
@@ -111,35 +146,24 @@ impl Runtime {
             let message = format!("`lifetime_ms` is {least}, as long as the task may run, to {most}");
             return Err(Error::new(Code::RequestInvalid, message));
         }
-        Ok(TaskRow {
-            id: TaskId::generate(&*self.clock, &*self.entropy),
-            tenant: caller.tenant.clone(),
-            agent: route.row.agent.clone(),
-            skill: request.skill.parse::<SkillName>()?,
-            input: text,
-            status: TaskStatus::Pending,
-            priority: request.priority,
-            attempt: 0,
-            principal: caller.principal.clone(),
-            idempotency_key: request.idempotency_key.clone(),
-            caused_by: None,
-            timeout_ms: u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
-            lifetime_ms: request.lifetime_ms,
-            release: None,
-            output: None,
-            failure: None,
-            lease: None,
-            wake_at: None,
-            created_at: self.clock.now(),
-            started_at: None,
-            ended_at: None,
-        })
+        row.timeout_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        Ok(row)
     }
 
     /// An awaited call of which nothing is kept.
     async fn run_fleeting(&self, row: TaskRow, wait: Duration) -> Result<Submitted> {
         let until = Instant::now() + wait;
-        let seat = self.seat(&row, self.slot(&row, wait).await?)?;
+        let key = (row.tenant.clone(), row.agent.clone());
+        let seat = loop {
+            if !self.let_in(&row.tenant, &row.agent, until).await? {
+                return Err(migrating(&row.agent));
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            match self.seat(&row, self.slot(&key, row.priority, left).await?) {
+                Err(error) if error.code == Code::SwapMigrating => {}
+                seat => break seat?,
+            }
+        };
         let (row, pin, head) = self.begin_attempt(row, seat.route())?;
         let accepted = Arc::new(Accepted::fleeting(self.store.clone(), pin, head.clone(), row.clone()));
         // Dropped with this future: whoever goes away or waits no longer ends the task, and what was
@@ -153,15 +177,25 @@ impl Runtime {
         Ok(Submitted { task: view(&row.map_err(Error::internal)??), is_new: true })
     }
 
-    /// An awaited call: it is kept when it writes, when its wait ends, or with its end.
+    /// An awaited call: it is kept when it writes, when its wait ends, or with its end; one that
+    /// is for an instance before it runs, so that the instance shows it and nobody who stops the
+    /// instance overlooks it.
     async fn run_held(&self, row: TaskRow, wait: Duration) -> Result<Submitted> {
         let until = Instant::now() + wait;
         let key = (row.tenant.clone(), row.agent.clone());
-        let Some(slot) = self.queue.slot(&key, row.priority, row.id, wait).await? else {
-            // Nothing became free: it waits its turn on disk.
-            return self.queue_task(row, None).await;
+        let seat = loop {
+            let left = || until.saturating_duration_since(Instant::now());
+            let is_let_in = self.let_in(&row.tenant, &row.agent, until).await?;
+            let slot = if is_let_in { self.queue.slot(&key, row.priority, row.id, left()).await? } else { None };
+            let Some(slot) = slot else {
+                // Nothing became free: it waits its turn on disk.
+                return self.queue_task(row, None).await;
+            };
+            match self.seat(&row, slot) {
+                Err(error) if error.code == Code::SwapMigrating => {}
+                seat => break seat?,
+            }
         };
-        let seat = self.seat(&row, slot)?;
         let (row, pin, head) = self.begin_attempt(row, seat.route())?;
         seat.place.holds(pin.lease_number);
         let accepted = Arc::new(Accepted::held(self.store.clone(), pin, head.clone(), row.clone()));
@@ -169,7 +203,12 @@ impl Runtime {
         // The attempt comes to its end when the client goes away, and so does what keeps it.
         let runtime = self.clone();
         let attempt = Arc::clone(&accepted);
-        let run = tokio::spawn(async move { runtime.run_attempt(attempt, row, head, seat, None).await });
+        let run = tokio::spawn(async move {
+            if row.instance.is_some() {
+                attempt.keep().await?;
+            }
+            runtime.run_attempt(attempt, row, head, seat, None).await
+        });
         let run = tokio::time::timeout_at(until, run).await;
         client.stays();
         let row = match run {

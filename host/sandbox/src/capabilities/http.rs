@@ -29,6 +29,7 @@ mod judge;
 mod outgoing;
 mod placing;
 mod redirect;
+mod resumed;
 mod retry;
 mod share;
 mod wishes;
@@ -45,6 +46,7 @@ use troupe_egress::Limits;
 use wasmtime_wasi_http::{RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
 pub(crate) use delivery::shadow;
+pub(crate) use resumed::know_again;
 pub(crate) use wishes::idempotency_token;
 
 use crate::context::Context;

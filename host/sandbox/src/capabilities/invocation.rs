@@ -16,6 +16,11 @@ impl Host for Context {
         Ok(self.facts.session.clone())
     }
 
+    fn instance(&mut self) -> Result<Option<String>> {
+        self.count()?;
+        Ok(self.facts.instance.map(|instance| instance.to_string()))
+    }
+
     fn user(&mut self) -> Result<Option<String>> {
         self.count()?;
         Ok(self.facts.user.clone())

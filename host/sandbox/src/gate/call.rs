@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use troupe_core::{Code, Error, Result, Timestamp, limits};
+use troupe_core::{Code, Error, KeySpace, Result, Timestamp, limits};
 
 use super::files::{FilesAnswer, FilesCall};
 use super::http_call::{HttpAnswer, HttpCall, HttpFailure};
@@ -16,6 +16,8 @@ use super::state::{StateAnswer, StateCall};
 pub enum Call {
     /// One of `state`.
     State(StateCall),
+    /// One of `instance-state`.
+    InstanceState(StateCall),
     /// One of `secrets`.
     Secrets(SecretsCall),
     /// One of `files`.
@@ -46,12 +48,22 @@ impl Call {
     /// The capability and function, as messages name them.
     pub fn name(&self) -> &str {
         match self {
-            Self::State(call) => call.name(),
+            Self::State(call) => call.name(KeySpace::Deployment),
+            Self::InstanceState(call) => call.name(KeySpace::Instance),
             Self::Secrets(call) => call.name(),
             Self::Files(call) => call.name(),
             Self::Http(_) | Self::HttpBegun => "http",
             Self::Wait => "wait",
             Self::Refused { name, .. } | Self::Redacted { name } => name,
+        }
+    }
+
+    /// The call on state, and whose keys it means, if it is one.
+    pub(super) const fn of_state(&self) -> Option<(KeySpace, &StateCall)> {
+        match self {
+            Self::State(call) => Some((KeySpace::Deployment, call)),
+            Self::InstanceState(call) => Some((KeySpace::Instance, call)),
+            _ => None,
         }
     }
 
@@ -63,9 +75,20 @@ impl Call {
                 Some(action) => format!("http {} {} ({action})", call.method, call.url),
                 None => format!("http {} {}", call.method, call.url),
             },
-            Self::State(call) => call.describe(),
+            Self::State(call) => call.describe(KeySpace::Deployment),
+            Self::InstanceState(call) => call.describe(KeySpace::Instance),
             Self::Secrets(call) => call.describe(),
             Self::Files(call) => call.describe(),
+            other => other.name().to_owned(),
+        }
+    }
+
+    /// What the call has in common with others of its kind, so that many are told as one: the
+    /// capability and function; of a request its action and host, or method and path with `*`
+    /// for what looks like an id.
+    pub fn kind(&self) -> String {
+        match self {
+            Self::Http(call) => call.kind(),
             other => other.name().to_owned(),
         }
     }
@@ -103,7 +126,7 @@ impl Call {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Answer {
-    /// That of `state`.
+    /// That of `state` and of `instance-state`.
     State(StateAnswer),
     /// That of `secrets`.
     Secrets(SecretsAnswer),
@@ -204,10 +227,18 @@ impl Answer {
     }
 }
 
+/// What most calls and answers take.
+const ENCODED_BYTES: usize = 128;
+
 /// Field names stand in the bytes, so that a later host can add fields and still read
 /// what an earlier one wrote.
 pub(super) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
-    rmp_serde::to_vec_named(value).unwrap_or_default()
+    // Room for most rows from the start: it would be made anew for every few bytes.
+    let mut bytes = Vec::with_capacity(ENCODED_BYTES);
+    match value.serialize(&mut rmp_serde::Serializer::new(&mut bytes).with_struct_map()) {
+        Ok(()) => bytes,
+        Err(_) => Vec::new(),
+    }
 }
 
 /// One line of an invocation's journal.

@@ -29,18 +29,9 @@ use super::{Answer, Call, HttpCall, JournalRow};
 /// Longer answers are no refusals.
 const REFUSAL_BYTES_MAX: usize = 64 * 1024;
 
-/// Gathers what the rows of a journal tell, each as its call and its answer.
-pub fn decisions<'a>(rows: impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)>) -> Vec<AuditEntry> {
-    let mut decisions = Decisions::default();
-    for (call, answer) in rows {
-        decisions.row(call, answer.unwrap_or_default());
-    }
-    decisions.entries()
-}
-
 /// The decisions of an invocation, each with how often it was made.
 #[derive(Debug, Default)]
-pub(super) struct Decisions {
+pub struct Decisions {
     known: BTreeMap<Decision, u64>,
     /// Those of each kind that were too many to be told apart.
     others: BTreeMap<AuditKind, u64>,
@@ -64,7 +55,7 @@ impl Decisions {
     }
 
     /// Gathers what a row tells; its answer is empty while there is none.
-    fn row(&mut self, call: &[u8], answer: &[u8]) {
+    pub fn row(&mut self, call: &[u8], answer: &[u8]) {
         // What does not read back tells nothing.
         let Ok(call) = Call::decode(call) else { return };
         if let Call::Http(call) = &call {
@@ -93,12 +84,7 @@ impl Decisions {
 
     /// Gathers a denial; says whether the answer is one.
     pub(super) fn answered(&mut self, call: &Call, answer: &Answer) -> bool {
-        let code = match answer {
-            Answer::Denied { code, .. } => code,
-            Answer::HttpFailed(failure) => &failure.code,
-            _ => return false,
-        };
-        let Some(code) = Code::parse(code).filter(|code| code.kind() == Kind::Denied) else { return false };
+        let Some(code) = denial(answer) else { return false };
         let mut facts = vec![("call", call.name().to_owned())];
         match call {
             Call::Http(call) => facts.extend(place(&call.url).map(|host| ("host", host))),
@@ -125,7 +111,7 @@ impl Decisions {
     }
 
     /// What the audit is told; the invocation they were made in is not said.
-    pub(super) fn entries(&self) -> Vec<AuditEntry> {
+    pub fn entries(&self) -> Vec<AuditEntry> {
         let known = self.known.iter().map(|(decision, times)| {
             let entry = AuditEntry {
                 code: decision.code.and_then(Code::parse),
@@ -140,6 +126,16 @@ impl Decisions {
         });
         known.chain(others).collect()
     }
+}
+
+/// Why a call was denied, if it was.
+pub(super) fn denial(answer: &Answer) -> Option<Code> {
+    let code = match answer {
+        Answer::Denied { code, .. } => code,
+        Answer::HttpFailed(failure) => &failure.code,
+        _ => return None,
+    };
+    Code::parse(code).filter(|code| code.kind() == Kind::Denied)
 }
 
 /// Where a request goes, without its path; nothing if it is no address.

@@ -83,9 +83,10 @@ fn rows_tell_what_the_calls_told() {
         rows.push(JournalRow { number, at, call: encode(call), answer, write: false });
     }
     assert_eq!(told(&Decisions::of(rows.iter())), told(&live));
-    let entries = decisions(rows.iter().map(|row| (row.call.as_slice(), Some(row.answer.as_slice()))));
-    assert_eq!(entries, live.entries());
-    assert!(decisions([(&b"no call"[..], Some(&b"no answer"[..]))].into_iter()).is_empty());
+    assert_eq!(Decisions::of(rows.iter()).entries(), live.entries());
+    let mut none = Decisions::default();
+    none.row(b"no call", b"no answer");
+    assert!(none.entries().is_empty());
 }
 
 #[test]

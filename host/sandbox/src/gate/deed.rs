@@ -3,10 +3,9 @@
 use std::pin::Pin;
 
 use troupe_core::Result;
-use troupe_core::grant::StateGrant;
 
 use super::Answer;
-use crate::port::StateWrite;
+use crate::port::StateChange;
 
 /// A permitted call, ready to be performed. Only the permit of a capability makes one.
 pub(super) enum Deed<'a> {
@@ -17,7 +16,7 @@ pub(super) enum Deed<'a> {
     Read(Doing<'a>),
     /// It changes our own database: change and row are one transaction, so that it happens
     /// exactly once.
-    Own(StateWrite, StateGrant),
+    Own(StateChange),
     /// It changes something outside, is over soon, and doing it twice is doing it once: its
     /// row is committed without an answer before, and with it before the guest sees it. It
     /// goes on to its end if the guest is ended, and one of a host that died is done again.

@@ -8,6 +8,7 @@
 //! | question | call |
 //! |---|---|
 //! | `state get KEY`, `set`, `delete`, `compare-and-set`, `increment`, `expire`, `list PREFIX` | of state; the key may be left out |
+//! | `instance-state get KEY` and the like | of the state of an instance |
 //! | `files read DIRECTORY/PATH`, `write`, `stat`, `list`, `delete` | of files; the path may be left out |
 //! | `secrets reference NAME` | of secrets |
 //! | `http METHOD URL` | a request, with the headers, body and credential that come with it |
@@ -16,7 +17,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use troupe_core::grant::GrantKey;
 use troupe_core::view::ExplainRequest;
-use troupe_core::{Code, Effect, Error, Grants, Result, limits};
+use troupe_core::{Code, Effect, Error, Grants, KeySpace, Result, limits};
 
 use super::Answer;
 use super::files::{self, Content, FilesCall};
@@ -33,7 +34,7 @@ pub struct Question(Asked);
 
 #[derive(Debug, Clone)]
 enum Asked {
-    State(StateCall),
+    State(KeySpace, StateCall),
     Files(FilesCall),
     Secrets(SecretsCall),
     Http { method: Method, uri: Uri, headers: HeaderMap, body: Bytes, credential: Option<String> },
@@ -60,10 +61,8 @@ impl Question {
     pub fn read(request: &ExplainRequest) -> Result<Self> {
         let words: Vec<&str> = request.question.split_whitespace().collect();
         let asked = match words.as_slice() {
-            ["state", verb, key @ ..] if key.len() <= 1 => {
-                let key = (*key.first().unwrap_or(&SOME_KEY)).to_owned();
-                state_call(verb, key).map(Asked::State)
-            }
+            ["state", verb, key @ ..] => state_call(KeySpace::Deployment, verb, key),
+            ["instance-state", verb, key @ ..] => state_call(KeySpace::Instance, verb, key),
             ["files", verb, place] => files_call(verb, place).map(Asked::Files),
             ["secrets", "reference", name] => Some(Asked::Secrets(SecretsCall::Reference { name: (*name).to_owned() })),
             ["http", method, url] => Some(http_request(method, url, request)?),
@@ -89,7 +88,7 @@ impl Question {
     /// The call, as the journal would name it.
     pub fn describe(&self) -> String {
         match &self.0 {
-            Asked::State(call) => call.describe(),
+            Asked::State(space, call) => call.describe(*space),
             Asked::Files(call) => call.describe(),
             Asked::Secrets(call) => call.describe(),
             Asked::Http { method, uri, .. } => format!("http {method} {uri}"),
@@ -111,8 +110,8 @@ impl Question {
     /// What a guest would be told.
     pub fn judge(&self, grants: &Grants, ceiling: Effect) -> Result<Grounds> {
         match &self.0 {
-            Asked::State(call) => {
-                state::authorize(grants, ceiling, call).map_err(|answer| refused(&answer))?;
+            Asked::State(space, call) => {
+                state::authorize(grants, ceiling, *space, call).map_err(|answer| refused(&answer))?;
                 let effect = call.effect();
                 Ok(Grounds { lines: vec![GrantKey::State], effect, credential: None, action: None })
             }
@@ -155,8 +154,13 @@ fn refused(answer: &Answer) -> Error {
     Error::new(code.unwrap_or(Code::RequestInvalid), answer.describe())
 }
 
-fn state_call(verb: &str, key: String) -> Option<StateCall> {
-    Some(match verb {
+fn state_call(space: KeySpace, verb: &str, key: &[&str]) -> Option<Asked> {
+    let key = match key {
+        [] => SOME_KEY.to_owned(),
+        [key] => (*key).to_owned(),
+        _ => return None,
+    };
+    let call = match verb {
         "get" => StateCall::Get { key },
         "set" => StateCall::Set { key, value: Vec::new(), ttl_ms: None },
         "delete" => StateCall::Delete { key },
@@ -165,7 +169,8 @@ fn state_call(verb: &str, key: String) -> Option<StateCall> {
         "expire" => StateCall::Expire { key, ttl_ms: None },
         "list" => StateCall::List { prefix: key, after: None, limit: 1 },
         _ => return None,
-    })
+    };
+    Some(Asked::State(space, call))
 }
 
 fn files_call(verb: &str, place: &str) -> Option<FilesCall> {

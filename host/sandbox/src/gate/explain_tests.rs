@@ -33,8 +33,9 @@ fn grants() -> impl Strategy<Value = Grants> {
             }
             grant
         });
-    (any::<bool>(), proptest::collection::vec(http, 0..5)).prop_map(|(state, http)| {
-        let state = state.then(|| json!({ "bytes": 10, "keys": 1 }));
+    let state = proptest::option::of(any::<bool>());
+    (state, proptest::collection::vec(http, 0..5)).prop_map(|(state, http)| {
+        let state = state.map(|instances| json!({ "bytes": 10, "keys": 1, "instances": instances }));
         serde_json::from_value(json!({ "state": state, "http": http })).unwrap()
     })
 }
@@ -55,14 +56,22 @@ fn questions() -> impl Strategy<Value = Question> {
             request.credential = Some(credential.to_owned());
             Question::read(&request).unwrap()
         });
-    let state = one_of(&["state get", "state set k", "state delete", "state list", "state compare-and-set"]);
+    let state = one_of(&[
+        "state get",
+        "state set k",
+        "state delete",
+        "state list",
+        "state compare-and-set",
+        "instance-state get",
+        "instance-state increment k",
+    ]);
     prop_oneof![3 => http, 1 => state.prop_map(read)]
 }
 
 /// Whether the gate lets the call through.
 fn passes(question: &Question, grants: &Grants, ceiling: Effect) -> bool {
     match &question.0 {
-        Asked::State(call) => state::authorize(grants, ceiling, call).is_ok(),
+        Asked::State(space, call) => state::authorize(grants, ceiling, *space, call).is_ok(),
         Asked::Files(call) => files::authorize(grants, ceiling, call).is_ok(),
         Asked::Secrets(call) => secrets::authorize(grants, call).is_ok(),
         Asked::Http { method, uri, headers, body, credential } => {
@@ -100,7 +109,17 @@ proptest! {
 #[test]
 fn what_is_no_question_is_refused_with_an_example() {
     let refused = |request: &ExplainRequest| Question::read(request).unwrap_err().message;
-    for text in ["", "state", "state drop", "state get a b", "http GET", "http GET https://a.b extra", "files eat x"] {
+    for text in [
+        "",
+        "state",
+        "state drop",
+        "state get a b",
+        "instance-state get a b",
+        "instance state get",
+        "http GET",
+        "http GET https://a.b extra",
+        "files eat x",
+    ] {
         assert!(refused(&question(text)).contains("is no question; ask one such as"), "{text}");
     }
     assert_eq!(refused(&question("http G<T https://a.b/")), "`G<T` is not a method, so it is no request");

@@ -3,15 +3,15 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use tempfile::TempDir;
-use troupe_core::SystemClock;
 use troupe_core::clock::ManualClock;
 use troupe_core::grant::{Access, FilesGrant, Place, StateGrant};
+use troupe_core::{KeySpace, SystemClock};
 
 use super::super::{Call, JournalRow, Recording, References, Then};
 use super::*;
 use crate::clock::GuestClock;
 use crate::directories::Directories;
-use crate::port::{Ledger, NoLedger, StateOutcome, StateWrite};
+use crate::port::{Ledger, NoLedger, StateChange, StateOutcome};
 
 type Commits = Arc<std::sync::Mutex<Vec<Vec<JournalRow>>>>;
 
@@ -20,23 +20,27 @@ struct Keeping(Commits, usize);
 
 #[async_trait]
 impl Ledger for Keeping {
-    async fn get(&mut self, key: &str) -> troupe_core::Result<Option<super::super::Entry>> {
-        NoLedger.get(key).await
+    async fn get(&mut self, space: KeySpace, key: &str) -> troupe_core::Result<Option<super::super::Entry>> {
+        NoLedger.get(space, key).await
     }
 
-    async fn list(&mut self, prefix: &str, after: Option<&str>, limit: u32) -> troupe_core::Result<Vec<String>> {
-        NoLedger.list(prefix, after, limit).await
+    async fn list(
+        &mut self,
+        space: KeySpace,
+        prefix: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> troupe_core::Result<Vec<String>> {
+        NoLedger.list(space, prefix, after, limit).await
     }
 
     async fn write(
         &mut self,
         rows: Vec<JournalRow>,
         row: JournalRow,
-        write: StateWrite,
-        bytes_max: u64,
-        keys_max: u64,
+        change: StateChange,
     ) -> troupe_core::Result<StateOutcome> {
-        NoLedger.write(rows, row, write, bytes_max, keys_max).await
+        NoLedger.write(rows, row, change).await
     }
 
     async fn record(&mut self, rows: Vec<JournalRow>) -> troupe_core::Result<()> {
@@ -51,7 +55,7 @@ impl Ledger for Keeping {
 
 fn grants(access: Access) -> Grants {
     let grant = FilesGrant { name: "work".into(), access, bytes: 100, files: 3, path: Place::Own };
-    Grants { files: vec![grant], state: Some(StateGrant { bytes: 1, keys: 1 }), ..Grants::default() }
+    Grants { files: vec![grant], state: Some(StateGrant { bytes: 1, keys: 1, instances: false }), ..Grants::default() }
 }
 
 /// A gate over the data directory `home`, whose ledger keeps `commits_max` commits.

@@ -46,7 +46,7 @@ pub(crate) struct HttpPermit {
 
 /// What a line says of requests that go by it. The default is that of a line that says
 /// nothing.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Terms {
     /// How many redirects are followed.
     pub(crate) redirects: u8,

@@ -40,6 +40,37 @@ pub struct HttpCall {
     pub secrets: Vec<String>,
 }
 
+impl HttpCall {
+    /// The host that it goes to, with its port where the URL names one.
+    pub fn authority(&self) -> &str {
+        let rest = self.url.split_once("://").map_or(self.url.as_str(), |(_, rest)| rest);
+        rest.split(['/', '?', '#']).next().unwrap_or_default()
+    }
+
+    /// See [`Call::kind`](super::Call::kind).
+    pub(super) fn kind(&self) -> String {
+        if let Some(action) = &self.action {
+            return format!("http {action} at {}", self.authority());
+        }
+        let place = self.url.split_once('?').map_or(self.url.as_str(), |(place, _)| place);
+        let (origin, path) = match place.split_once("://") {
+            Some((scheme, rest)) => {
+                let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+                (format!("{scheme}://{authority}"), path)
+            }
+            None => (String::new(), place),
+        };
+        let parts: Vec<&str> = path.split('/').map(|part| if is_id(part) { "*" } else { part }).collect();
+        format!("http {} {origin}/{}", self.method, parts.join("/"))
+    }
+}
+
+/// Whether part of a path looks like an id: digits, hexadecimal digits and hyphens alone, a
+/// digit at least among them.
+fn is_id(part: &str) -> bool {
+    part.bytes().any(|byte| byte.is_ascii_digit()) && part.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+}
+
 /// A request's body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

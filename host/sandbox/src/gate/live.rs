@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     fn state(bytes: u64) -> Grants {
-        Grants { state: Some(StateGrant { bytes, keys: 1 }), ..Grants::default() }
+        Grants { state: Some(StateGrant { bytes, keys: 1, instances: false }), ..Grants::default() }
     }
 
     #[test]

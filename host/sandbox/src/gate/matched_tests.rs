@@ -4,7 +4,7 @@ use troupe_core::{Grants, Timestamp};
 
 use super::super::call::encode;
 use super::super::{
-    HttpAsk, JournalRow, Recording, References, SecretsAnswer, SecretsCall, Source, StateAnswer, StateCall,
+    HttpAsk, JournalRow, Record, Recording, References, SecretsAnswer, SecretsCall, Source, StateAnswer, StateCall,
 };
 use super::*;
 use crate::clock::GuestClock;
@@ -22,7 +22,7 @@ fn gate(grants: serde_json::Value, calls: &[(Call, Answer)]) -> Gate {
         write: false,
     };
     let rows: Vec<JournalRow> = (1..).zip(calls).map(row).collect();
-    let recording = Recording::matching(Arc::new(Matching::new(&rows, &SEED).unwrap()));
+    let recording = Recording::matching(Arc::new(Matching::new(&Record::new(&rows, &SEED).unwrap())));
     let start = Timestamp::from_millis(0);
     let (clock, guest_clock) = (Arc::new(ManualClock::new(start)), GuestClock::new(start));
     let grants: Grants = serde_json::from_value(grants).unwrap();

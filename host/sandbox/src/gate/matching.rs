@@ -13,9 +13,9 @@
 //! |---|---|
 //! | that no grant of the candidate allows | with the denial |
 //! | that the record holds | as it was then |
-//! | of `state`, on a key of which the record tells what it held | from that picture, in which the candidate's own writes take effect |
-//! | that changes `state` otherwise | as if it took effect; the picture has it from then on |
-//! | of `state.increment`, on a key whose number nobody knows | with an error, since its answer would be a read made up |
+//! | of `state` or `instance-state`, on a key of which the record tells what it held | from that picture, in which the candidate's own writes take effect |
+//! | that changes one of them otherwise | as if it took effect; the picture has it from then on |
+//! | of `increment`, on a key whose number nobody knows | with an error, since its answer would be a read made up |
 //! | of `secrets` | with the reference that the invocation's seed gives it; a request that carries one is judged as ever |
 //! | else | with an error that says so: no read is made up, and no write is sent |
 //!
@@ -28,12 +28,12 @@ mod meaning;
 mod picture;
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use troupe_core::{Code, Error, Result, Timestamp};
 
 use self::meaning::Meaning;
-use self::picture::Picture;
+use self::picture::Pictures;
 use super::recording::Past;
 use super::{Answer, Call, HttpCall, HttpFailure, JournalRow};
 use crate::seeds::seed_of;
@@ -41,7 +41,18 @@ use crate::seeds::seed_of;
 /// When an answer comes that took no time: a guest's clock does not go back.
 const AT_ONCE: Timestamp = Timestamp::from_millis(0);
 
-/// The journal of an invocation, to answer another release from.
+/// The journal of an invocation, read once for however many releases are tried on it.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// What the idempotency tokens of the host's making come from.
+    tokens: [u8; 32],
+    recorded: Vec<Arc<RecordedCall>>,
+    /// Where the calls stand, by what they mean.
+    by_meaning: HashMap<Vec<u8>, VecDeque<usize>>,
+    pictures: Pictures,
+}
+
+/// The journal of an invocation, to answer one run of another release from.
 #[derive(Debug)]
 pub struct Matching {
     /// What the idempotency tokens of the host's making come from.
@@ -51,11 +62,11 @@ pub struct Matching {
 
 #[derive(Debug)]
 struct Inner {
-    recorded: Vec<(RecordedCall, bool)>,
+    recorded: Vec<(Arc<RecordedCall>, bool)>,
     /// The recorded calls that were not made again yet, by what they mean.
     left: HashMap<Vec<u8>, VecDeque<usize>>,
-    picture: Picture,
-    made: Vec<MadeCall>,
+    pictures: Pictures,
+    made: Vec<Arc<MadeCall>>,
     /// When the answers of requests came, if they did.
     came: HashMap<u64, Option<Timestamp>>,
 }
@@ -108,7 +119,7 @@ pub struct MadeCall {
 pub enum Source {
     /// From the record.
     Record,
-    /// From what the record tells of the deployment's state, and the candidate wrote over it.
+    /// From what the record tells of the state, and the candidate wrote over it.
     Picture,
     /// From the invocation's seed, of which the host makes it anew.
     Seed,
@@ -122,14 +133,14 @@ pub enum Source {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Matched {
     /// The calls it made, in the order in which it made them.
-    pub made: Vec<MadeCall>,
+    pub made: Vec<Arc<MadeCall>>,
     /// The recorded calls.
-    pub recorded: Vec<RecordedCall>,
+    pub recorded: Vec<Arc<RecordedCall>>,
     /// The numbers of those that it did not make.
     pub missing: Vec<u64>,
 }
 
-impl Matching {
+impl Record {
     /// Takes up the journal of an invocation that had this seed.
     ///
     /// # Errors
@@ -137,7 +148,7 @@ impl Matching {
     pub fn new(rows: &[JournalRow], seed: &[u8; 32]) -> Result<Self> {
         let tokens = seed_of(seed, "idempotency");
         let mut recorded = Vec::new();
-        let mut left: HashMap<Vec<u8>, VecDeque<usize>> = HashMap::new();
+        let mut by_meaning: HashMap<Vec<u8>, VecDeque<usize>> = HashMap::new();
         for row in rows {
             let call = Call::decode(&row.call)?;
             // What a release waits for, and in which order, is its own affair.
@@ -145,14 +156,31 @@ impl Matching {
                 continue;
             }
             let answer = if row.answer.is_empty() { None } else { Some(Answer::decode(&row.answer)?) };
-            left.entry(Meaning::of(&call, row.number, &tokens).key()).or_default().push_back(recorded.len());
-            recorded.push((RecordedCall { number: row.number, at: row.at, call, answer, write: row.write }, false));
+            by_meaning.entry(Meaning::of(&call, row.number, &tokens).key()).or_default().push_back(recorded.len());
+            recorded.push(Arc::new(RecordedCall { number: row.number, at: row.at, call, answer, write: row.write }));
         }
-        let picture = Picture::of(recorded.iter().map(|(recorded, _)| recorded));
-        Ok(Self {
-            tokens,
-            inner: Mutex::new(Inner { recorded, left, picture, made: Vec::new(), came: HashMap::new() }),
-        })
+        let pictures = Pictures::of(recorded.iter().map(|recorded| &**recorded));
+        Ok(Self { tokens, recorded, by_meaning, pictures })
+    }
+
+    /// The recorded calls, in their order.
+    pub fn calls(&self) -> &[Arc<RecordedCall>] {
+        &self.recorded
+    }
+
+    /// Whether every answer was short enough to be kept.
+    pub fn is_whole(&self) -> bool {
+        !self.recorded.iter().any(|recorded| matches!(recorded.answer, Some(Answer::HttpStreamed(_))))
+    }
+}
+
+impl Matching {
+    /// Begins to answer a release, which has made no call yet.
+    pub fn new(record: &Record) -> Self {
+        let Record { tokens, recorded, by_meaning, pictures } = record.clone();
+        let recorded = recorded.into_iter().map(|recorded| (recorded, false)).collect();
+        let inner = Inner { recorded, left: by_meaning, pictures, made: Vec::new(), came: HashMap::new() };
+        Self { tokens, inner: Mutex::new(inner) }
     }
 
     /// Answers a call that the candidate may make, when its clock shows `now`, and says when
@@ -162,18 +190,19 @@ impl Matching {
         let then = inner.take(&self.meaning(number, call));
         let recorded = then.as_ref().map(|then| then.number);
         let recorded_answer = then.as_ref().and_then(|then| then.answer.as_ref());
-        let has_parted = inner.picture.has_parted(call, recorded_answer, now);
-        let (answer, at, source) = match then {
+        let has_parted = inner.pictures.has_parted(call, recorded_answer, now);
+        let (answer, at, source) = match then.as_deref() {
             Some(RecordedCall { at, answer: Some(answer), .. }) if !has_parted => {
-                inner.picture.saw(call, &answer, at);
-                (answer, Some(at), Source::Record)
+                inner.pictures.saw(call, answer, *at);
+                (answer.clone(), Some(*at), Source::Record)
             }
-            _ => match inner.picture.answer(call, now) {
+            _ => match inner.pictures.answer(call, now) {
                 Some(answer) => (answer, None, Source::Picture),
                 None => (unmatched(call, write), None, Source::Unmatched),
             },
         };
-        inner.made.push(MadeCall { number, call: call.clone(), answer: Some(answer.clone()), recorded, source, write });
+        let (call, told) = (call.clone(), Some(answer.clone()));
+        inner.made.push(Arc::new(MadeCall { number, call, answer: told, recorded, source, write }));
         (answer, at)
     }
 
@@ -185,7 +214,7 @@ impl Matching {
         let source = if then.is_some() { Source::Record } else { Source::Seed };
         let (recorded, at) = then.map(|then| (then.number, then.at)).unzip();
         let (call, answer) = (call.clone(), Some(answer.clone()));
-        inner.made.push(MadeCall { number, call, answer, recorded, source, write: false });
+        inner.made.push(Arc::new(MadeCall { number, call, answer, recorded, source, write: false }));
         at
     }
 
@@ -195,17 +224,17 @@ impl Matching {
         let mut inner = self.lock();
         let then = inner.take(&self.meaning(number, &call));
         let recorded = then.as_ref().map(|then| then.number);
-        let (answer, at, source) = match then {
+        let (answer, at, source) = match then.as_deref() {
             // Nobody saw an answer then, so nobody sees one now.
             Some(RecordedCall { answer: None, .. }) => (None, None, Source::Record),
             Some(RecordedCall { at, answer: Some(Answer::HttpStreamed(_)), .. }) => {
                 let why = format!("the answer of {} was too long to be kept", call.describe());
-                (Some(failure(&why)), Some(at), Source::Record)
+                (Some(failure(&why)), Some(*at), Source::Record)
             }
-            Some(RecordedCall { at, answer, .. }) => (answer, Some(at), Source::Record),
+            Some(RecordedCall { at, answer, .. }) => (answer.clone(), Some(*at), Source::Record),
             None => (Some(failure(&sentence(&call, write))), None, Source::Unmatched),
         };
-        inner.made.push(MadeCall { number, call, answer: answer.clone(), recorded, source, write });
+        inner.made.push(Arc::new(MadeCall { number, call, answer: answer.clone(), recorded, source, write }));
         let at = answer.as_ref().map(|_| at.unwrap_or(AT_ONCE));
         inner.came.insert(number, at);
         match (answer, at) {
@@ -231,7 +260,8 @@ impl Matching {
         let recorded = then.map(|then| then.number);
         let source = if recorded.is_some() { Source::Record } else { Source::Denied };
         inner.came.insert(number, Some(AT_ONCE));
-        inner.made.push(MadeCall { number, call, answer: Some(answer.clone()), recorded, source, write });
+        let answer = Some(answer.clone());
+        inner.made.push(Arc::new(MadeCall { number, call, answer, recorded, source, write }));
     }
 
     /// What the candidate did, beside what was recorded.
@@ -240,7 +270,7 @@ impl Matching {
         let missing = inner.recorded.iter().filter(|(_, made)| !made).map(|(recorded, _)| recorded.number).collect();
         let mut made = inner.made.clone();
         made.sort_by_key(|made| made.number);
-        Matched { made, recorded: inner.recorded.iter().map(|(recorded, _)| recorded.clone()).collect(), missing }
+        Matched { made, recorded: inner.recorded.iter().map(|(recorded, _)| Arc::clone(recorded)).collect(), missing }
     }
 
     /// What a call works on, and how. Only calls for which it is the same can have changed into
@@ -266,12 +296,12 @@ impl Matching {
 }
 
 impl Inner {
-    fn take(&mut self, meaning: &[u8]) -> Option<RecordedCall> {
+    fn take(&mut self, meaning: &[u8]) -> Option<Arc<RecordedCall>> {
         self.take_if(meaning, |_| true)
     }
 
     /// Takes the first recorded call that means this and was not made again yet.
-    fn take_if(&mut self, meaning: &[u8], wanted: impl FnOnce(&RecordedCall) -> bool) -> Option<RecordedCall> {
+    fn take_if(&mut self, meaning: &[u8], wanted: impl FnOnce(&RecordedCall) -> bool) -> Option<Arc<RecordedCall>> {
         let left = self.left.get_mut(meaning)?;
         let (recorded, made) = self.recorded.get_mut(*left.front()?)?;
         if !wanted(recorded) {
@@ -279,7 +309,7 @@ impl Inner {
         }
         left.pop_front();
         *made = true;
-        Some(recorded.clone())
+        Some(Arc::clone(recorded))
     }
 }
 

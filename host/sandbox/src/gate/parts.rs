@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Uri};
-use troupe_core::{Clock, Effect, Grants, Result};
+use troupe_core::{Clock, Effect, Grants, KeySpace, Result};
 
 use super::call::encode;
 use super::{
@@ -49,7 +49,7 @@ impl Parts {
 
     /// Decides whether a call of `state` may be made.
     pub fn authorise_state(&self, call: &StateCall) -> bool {
-        state::authorize(&self.0.0.grants.now(), self.0.0.ceiling, call).is_ok()
+        state::authorize(&self.0.0.grants.now(), self.0.0.ceiling, KeySpace::Deployment, call).is_ok()
     }
 
     /// Decides whether a request may be sent, and secrets be placed in it.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use troupe_core::{Code, Error, Result, Timestamp};
 
-use super::recording::{self, Past, Then};
+use super::recording::{self, Past, PutIn, Then};
 use super::{Answer, Call, Gate, HttpCall, Recording};
 
 /// What the record says of a wait.
@@ -140,6 +140,12 @@ impl Gate {
     pub(crate) fn deliver_past(&self, call: u64, at: Timestamp) {
         self.0.guest_clock.deliver(at);
         self.waiting().deliver(call, at);
+    }
+
+    /// What the host put into requests before the invocation was resumed; nothing for one that
+    /// begins or is replayed. It is asked before the guest runs.
+    pub(crate) fn put_in_before(&self) -> PutIn {
+        self.0.recording.as_ref().map(Recording::put_in).unwrap_or_default()
     }
 
     /// Whether the guest is still where it was before, so that what it says was said.

@@ -13,7 +13,7 @@
 //!             under way and no row tells of is sent
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -57,6 +57,15 @@ struct Rows {
     ahead: BTreeMap<u64, JournalRow>,
     /// Those whose call the guest has begun and not finished making.
     begun: BTreeMap<u64, JournalRow>,
+}
+
+/// What the host put into requests, by name.
+#[derive(Debug, Default)]
+pub(crate) struct PutIn {
+    /// Credentials.
+    pub(crate) credentials: BTreeSet<String>,
+    /// Secrets.
+    pub(crate) secrets: BTreeSet<String>,
 }
 
 /// What the record says of a call that the guest makes.
@@ -115,6 +124,20 @@ impl Recording {
     /// What was decided before, if the invocation goes on after it.
     pub(super) fn decisions(&self) -> Decisions {
         if self.then == Then::GoOn { Decisions::of(self.lock().ahead.values()) } else { Decisions::default() }
+    }
+
+    /// What the host put into requests of the record, if the invocation goes on after it.
+    pub(super) fn put_in(&self) -> PutIn {
+        let mut put_in = PutIn::default();
+        if self.then == Then::GoOn {
+            for row in self.lock().ahead.values() {
+                if let Ok(Call::Http(HttpCall { credential, secrets, .. })) = Call::decode(&row.call) {
+                    put_in.credentials.extend(credential);
+                    put_in.secrets.extend(secrets);
+                }
+            }
+        }
+        put_in
     }
 
     /// A recording that another release is tried on. It answers every call, and none is

@@ -1,23 +1,35 @@
-//! `state` at the gate: its calls and answers, which of them are allowed, with which
-//! arguments, and what performing one means.
+//! `state` and `instance-state` at the gate: their calls and answers, which of them are
+//! allowed, with which arguments, and what performing one means.
 //!
 //! The attack: a guest fills the disk, names another's key, or writes from a skill that
 //! says it only reads. The rule: a key is opaque bytes of a bounded length in a space that
-//! the host chooses and no argument names; every write is counted against the grant's
-//! quota in the transaction that makes it. The default: without a grant, nothing.
+//! the host chooses and no argument names: the deployment's, or that of the instance which
+//! the task is for. Every write is counted against the grant's quota, which holds for each
+//! space by itself, in the transaction that makes it. The default: without a grant, nothing,
+//! and without its word for instances, nothing of theirs.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use troupe_core::grant::StateGrant;
-use troupe_core::{Code, Effect, Grants, limits};
+use troupe_core::{Code, Effect, Grants, KeySpace, limits};
 
 use super::deed::Deed;
 use super::http::shown;
 use super::{Answer, Gate, above_ceiling};
-use crate::port::{StateOutcome, StateWrite};
+use crate::port::{StateChange, StateOutcome, StateWrite};
 
-/// A call of `state`, as the guest made it.
+/// The name of a function in the interface of a key space.
+macro_rules! named {
+    ($space:expr, $function:literal) => {
+        match $space {
+            KeySpace::Deployment => concat!("state.", $function),
+            KeySpace::Instance => concat!("instance-state.", $function),
+        }
+    };
+}
+
+/// A call on a key space, as the guest made it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -83,17 +95,17 @@ pub enum StateCall {
 
 impl StateCall {
     /// The capability and function, as messages name them.
-    pub(super) const fn name(&self) -> &'static str {
+    pub(super) const fn name(&self, space: KeySpace) -> &'static str {
         match self {
-            Self::Get { .. } => "state.get",
-            Self::List { .. } => "state.list-keys",
-            Self::Set { ttl_ms: None, .. } => "state.set",
-            Self::Set { .. } => "state.set-with-ttl",
-            Self::CompareAndSet { ttl_ms: None, .. } => "state.compare-and-set",
-            Self::CompareAndSet { .. } => "state.compare-and-set-with-ttl",
-            Self::Increment { .. } => "state.increment",
-            Self::Expire { .. } => "state.expire",
-            Self::Delete { .. } => "state.delete",
+            Self::Get { .. } => named!(space, "get"),
+            Self::List { .. } => named!(space, "list-keys"),
+            Self::Set { ttl_ms: None, .. } => named!(space, "set"),
+            Self::Set { .. } => named!(space, "set-with-ttl"),
+            Self::CompareAndSet { ttl_ms: None, .. } => named!(space, "compare-and-set"),
+            Self::CompareAndSet { .. } => named!(space, "compare-and-set-with-ttl"),
+            Self::Increment { .. } => named!(space, "increment"),
+            Self::Expire { .. } => named!(space, "expire"),
+            Self::Delete { .. } => named!(space, "delete"),
         }
     }
 
@@ -111,10 +123,10 @@ impl StateCall {
     }
 
     /// What was called, for a person.
-    pub(super) fn describe(&self) -> String {
+    pub(super) fn describe(&self, space: KeySpace) -> String {
         match self.key() {
-            Some(key) => format!("{} {}", self.name(), shown(key)),
-            None => self.name().to_owned(),
+            Some(key) => format!("{} {}", self.name(space), shown(key)),
+            None => self.name(space).to_owned(),
         }
     }
 
@@ -223,10 +235,15 @@ impl StateAnswer {
     }
 }
 
-impl From<&StateOutcome> for Answer {
-    fn from(outcome: &StateOutcome) -> Self {
+impl Answer {
+    /// What the guest is told of a change in a key space.
+    pub fn of_change(space: KeySpace, outcome: &StateOutcome) -> Self {
+        let whose = match space {
+            KeySpace::Deployment => "deployment",
+            KeySpace::Instance => "instance",
+        };
         let full = |maximum: u64, what: &str| {
-            let message = format!("state is full: this deployment may hold {what}; delete some or ask for more");
+            let message = format!("state is full: this {whose} may hold {what}; delete some or ask for more");
             Self::limit(Code::LimitStorage, maximum, message)
         };
         match *outcome {
@@ -245,41 +262,53 @@ impl From<&StateOutcome> for Answer {
 
 /// Leave to perform one call; made by [`authorize`] alone.
 #[derive(Debug)]
-pub(super) struct Permit(StateGrant);
+pub(super) struct Permit(KeySpace, StateGrant);
 
-/// Decides whether `grants` allow `call` to a skill whose class is `ceiling`, and whether its
-/// arguments are acceptable.
-pub(super) fn authorize(grants: &Grants, ceiling: Effect, call: &StateCall) -> Result<Permit, Answer> {
-    let name = call.name();
+/// Decides whether `grants` allow `call` in a key space to a skill whose class is `ceiling`, and
+/// whether its arguments are acceptable.
+pub(super) fn authorize(grants: &Grants, ceiling: Effect, space: KeySpace, call: &StateCall) -> Result<Permit, Answer> {
+    let name = call.name(space);
     let Some(grant) = grants.state else {
         return Err(Answer::denied(format!(
             "`{name}` was denied: this deployment has no grant of `state`; the manifest must ask for it and the operator grant it"
         )));
     };
+    if space == KeySpace::Instance && !grant.instances {
+        return Err(Answer::denied(format!(
+            "`{name}` was denied: this deployment's grant of `state` leaves the keys of instances out; the manifest must ask for them (`instances = true`) and the operator grant them"
+        )));
+    }
     let effect = call.effect();
     if effect > ceiling {
         return Err(Answer::denied(above_ceiling(&format!("`{name}`"), effect, ceiling)));
     }
     call.check()?;
-    Ok(Permit(grant))
+    Ok(Permit(space, grant))
 }
 
 impl Permit {
-    /// What performing the permitted call means.
-    pub(super) fn deed<'a>(self, gate: &'a Gate, call: &'a StateCall) -> Deed<'a> {
+    /// What performing the permitted call means; nothing can where the task has no such keys.
+    pub(super) fn deed<'a>(self, gate: &'a Gate, call: &'a StateCall) -> Result<Deed<'a>, Answer> {
+        let Self(space, StateGrant { bytes: bytes_max, keys: keys_max, .. }) = self;
+        if space == KeySpace::Instance && !gate.has_instance() {
+            let name = call.name(space);
+            return Err(Answer::Invalid(format!(
+                "`{name}` is about the keys of an instance, and this task is for none; ask for it with `instance`"
+            )));
+        }
         let write = match call {
             StateCall::Get { key } => {
-                return Deed::Read(Box::pin(async move {
-                    let found = gate.ledger().await?.get(key).await?;
+                return Ok(Deed::Read(Box::pin(async move {
+                    let found = gate.ledger().await?.get(space, key).await?;
                     Ok(Answer::State(StateAnswer::Entry(found)))
-                }));
+                })));
             }
             StateCall::List { prefix, after, limit } => {
                 let limit = (*limit).min(limits::STATE_LIST_MAX);
-                return Deed::Read(Box::pin(async move {
-                    let keys = gate.ledger().await?.list(prefix, after.as_deref(), limit).await?;
+                return Ok(Deed::Read(Box::pin(async move {
+                    let keys = gate.ledger().await?.list(space, prefix, after.as_deref(), limit).await?;
                     Ok(Answer::State(StateAnswer::Keys(keys)))
-                }));
+                })));
             }
             StateCall::Set { key, value, ttl_ms } => {
                 StateWrite::Set { key: key.clone(), value: value.clone(), ttl: ttl_ms.map(Duration::from_millis) }
@@ -296,6 +325,6 @@ impl Permit {
             }
             StateCall::Delete { key } => StateWrite::Delete { key: key.clone() },
         };
-        Deed::Own(write, self.0)
+        Ok(Deed::Own(StateChange { space, write, bytes_max, keys_max }))
     }
 }

@@ -11,23 +11,19 @@ struct Taking;
 
 #[async_trait]
 impl Ledger for Taking {
-    async fn get(&mut self, key: &str) -> Result<Option<Entry>> {
-        NoLedger.get(key).await
+    async fn get(&mut self, space: KeySpace, key: &str) -> Result<Option<Entry>> {
+        NoLedger.get(space, key).await
     }
 
-    async fn list(&mut self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>> {
-        NoLedger.list(prefix, after, limit).await
+    async fn list(&mut self, space: KeySpace, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>> {
+        NoLedger.list(space, prefix, after, limit).await
     }
 
-    async fn write(
-        &mut self,
-        _rows: Vec<JournalRow>,
-        _row: JournalRow,
-        _write: StateWrite,
-        _bytes_max: u64,
-        _keys_max: u64,
-    ) -> Result<StateOutcome> {
-        Ok(StateOutcome::Written(1))
+    async fn write(&mut self, _rows: Vec<JournalRow>, _row: JournalRow, change: StateChange) -> Result<StateOutcome> {
+        Ok(match change.space {
+            KeySpace::Deployment => StateOutcome::Written(1),
+            KeySpace::Instance => StateOutcome::KeysFull(change.keys_max),
+        })
     }
 }
 
@@ -38,7 +34,7 @@ fn gate(grants: Grants, ceiling: Effect) -> Gate {
 }
 
 fn all() -> Grants {
-    Grants { state: Some(StateGrant { bytes: 1 << 30, keys: 1000 }), ..Grants::default() }
+    Grants { state: Some(StateGrant { bytes: 1 << 30, keys: 1000, instances: false }), ..Grants::default() }
 }
 
 fn set(bytes: usize) -> Call {
@@ -94,6 +90,30 @@ async fn a_skill_that_only_reads_cannot_write_state() {
         assert!(matches!(answer, Answer::Denied { message, .. } if message.contains("class write")));
     }
     assert_eq!(gate.finish().await.denied, 5);
+}
+
+#[tokio::test]
+async fn keys_of_an_instance_want_a_grant_for_them_and_an_instance() {
+    let granted = StateGrant { bytes: 1 << 20, keys: 7, instances: true };
+    let granted = Grants { state: Some(granted), ..Grants::default() };
+    let ask = async |grants: Grants, has_instance: bool| {
+        let gate = gate(grants, Effect::Write).with_instance(has_instance);
+        let call = Call::InstanceState(StateCall::Increment { key: "k".to_owned(), delta: 1 });
+        gate.pass(call).await.unwrap().describe()
+    };
+    assert_eq!(
+        ask(Grants::default(), true).await,
+        "`instance-state.increment` was denied: this deployment has no grant of `state`; the manifest must ask for it and the operator grant it"
+    );
+    assert_eq!(
+        ask(all(), true).await,
+        "`instance-state.increment` was denied: this deployment's grant of `state` leaves the keys of instances out; the manifest must ask for them (`instances = true`) and the operator grant them"
+    );
+    assert_eq!(
+        ask(granted.clone(), false).await,
+        "`instance-state.increment` is about the keys of an instance, and this task is for none; ask for it with `instance`"
+    );
+    assert_eq!(ask(granted, true).await, "state is full: this instance may hold 7 keys; delete some or ask for more");
 }
 
 #[tokio::test]

@@ -111,9 +111,32 @@ async fn e47_no_more_hops_are_followed_than_are_granted() {
             .one(granting(granted, json!([])), json!({ "authority": "api.example.com", "path": format!("/in/{path}") }))
             .await;
         let said = sentence(&answer);
-        assert!(said.contains(&format!("the grant follows {granted} of one request")), "{said}");
+        assert!(said.contains(&format!("the grants it goes by follow {granted} of one request")), "{said}");
         assert_eq!(bench.server.requests().len() - before, usize::from(granted) + 1);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e47_a_hop_is_left_again_only_where_its_own_line_has_redirects_followed() {
+    let bench = Bench::new().await;
+    let line = |id: &str, redirects: u8| json!({ "id": id, "host": "api.example.com", "path_prefix": format!("/{id}/"), "redirects": redirects });
+    // From `in` by way of `by` to `end`, and there once more.
+    let ask = || to("/by/to?/end/to?/end/there");
+    for (by, end, hops) in [(0, 3, 1), (1, 3, 2), (2, 0, 2), (3, 1, 3)] {
+        let before = bench.server.requests().len();
+        let answer = bench.one(granting(3, json!([line("by", by), line("end", end)])), ask()).await;
+        assert_eq!(bench.server.requests().len() - before, hops + 1, "{by} {end} {answer}");
+        if hops == 3 {
+            assert_eq!(answer["status"], 200, "{answer}");
+        } else {
+            let said = sentence(&answer);
+            let why = format!("the grants it goes by follow {hops} of one request");
+            assert!(said.starts_with("denied.egress: ") && said.contains(&why), "{said}");
+        }
+    }
+    // What another line allows is not added to what the first one does.
+    let answer = bench.one(granting(1, json!([line("by", 3), line("end", 3)])), ask()).await;
+    assert!(sentence(&answer).contains("follow 1 of one request"), "{answer}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -180,10 +180,10 @@ async fn a_resumed_guest_does_not_say_again_what_it_said() {
         fn log(&self, _record: troupe_sandbox::LogRecord) {
             self.0.fetch_add(1, Ordering::SeqCst);
         }
-        fn progress(&self, _progress: troupe_core::view::Progress) {
+        fn progress(&self, _number: u64, _progress: troupe_core::view::Progress) {
             self.0.fetch_add(1, Ordering::SeqCst);
         }
-        fn partial(&self, _part: String) {}
+        fn partial(&self, _number: u64, _part: String) {}
     }
     let bench = bench().await;
     let (seed, recorded) = unhurried(&bench).await;

@@ -123,22 +123,52 @@ async fn a_retry_goes_in_the_place_of_the_try_before_it() {
     assert_eq!((&answers[0]["status"], bench.server.requests().len()), (&json!(200), 3));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_grant_that_is_taken_away_during_a_pause_ends_the_tries() {
-    let bench = Bench::new().await;
-    let invocation = bench.invocation(json!({ "http": api(3) }));
+/// What a guest is answered whose grants are cut while the host waits before another try, and
+/// how many of its calls were denied.
+async fn cut_in_a_pause(bench: &Bench, grants: Value, left: &Value) -> (Value, u64) {
+    let invocation = bench.invocation(json!({ "http": grants }));
     let live = invocation.grants.clone();
+    let left: Grants = serde_json::from_value(json!({ "http": left })).unwrap();
     let cut = async {
         while bench.server.requests().is_empty() {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
-        live.cut_to(&Grants::default());
+        live.cut_to(&left);
     };
     let input = json!({ "requests": [get("/busy/9/503?retry-after=2")] });
     let (outcome, ()) = tokio::join!(bench.perform(invocation, "fetch", input), cut);
-    assert_eq!((bench.server.requests().len(), outcome.usage.denied), (1, 1));
     let output: Value = serde_json::from_str(&outcome.result.unwrap()).unwrap();
-    assert_eq!(output["answers"][0]["error"], "HttpRequestDenied");
+    (output["answers"][0].clone(), outcome.usage.denied)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_that_is_taken_away_during_a_pause_ends_the_tries() {
+    let bench = Bench::new().await;
+    let (answer, denied) = cut_in_a_pause(&bench, api(3), &json!([])).await;
+    assert_eq!((bench.server.requests().len(), denied), (1, 1));
+    assert_eq!(answer["error"], "HttpRequestDenied");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_pause_a_request_goes_by_the_line_that_is_left_and_within_its_terms() {
+    // The first of two lines, with the most tries, is taken away: the other one has a budget of
+    // its own, for one request, and fewer tries.
+    let two = |other: Value| {
+        let mut grants = api(3);
+        grants.as_array_mut().unwrap().push(other);
+        grants
+    };
+    let other = |retries: u8| {
+        json!({ "id": "other", "host": "api.example.com", "path_prefix": "/busy/", "retries": retries,
+                "budget": { "requests_per_minute": 1 } })
+    };
+    let bench = Bench::new().await;
+    let (answer, _) = cut_in_a_pause(&bench, two(other(2)), &json!([other(2)])).await;
+    assert_eq!((&answer["status"], bench.server.requests().len()), (&json!(503), 2));
+    let bench = Bench::new().await;
+    let (answer, denied) = cut_in_a_pause(&bench, two(other(0)), &json!([other(0)])).await;
+    assert_eq!((&answer["error"], denied), (&json!("HttpRequestDenied"), 1), "{answer}");
+    assert_eq!(bench.server.requests().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,10 @@
 //! Credentials go out and do not come in.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use troupe_core::limits;
+use troupe_sandbox::{Call, JournalRow, Matching, Record, Recording, Then};
 
 use super::support::{BEARER, Bench, SECRET_KEY, SESSION_TOKEN, http_rows, sentence};
 
@@ -173,6 +176,41 @@ async fn an_answer_that_was_on_its_way_when_a_credential_went_out_is_searched_fo
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_went_out_before_a_host_died_is_searched_for_when_the_invocation_goes_on() {
+    let bench = Bench::new().await;
+    let grants = json!({
+        "http": [
+            { "id": "open", "host": "api.example.com", "path_prefix": "/newest" },
+            { "id": "wiki", "host": "api.example.com", "path_prefix": "/in/", "credential": "token:wiki" },
+            { "id": "chat", "host": "api.example.com", "path_prefix": "/chat/" },
+        ],
+        "secrets": [{ "name": "chat", "host": "api.example.com" }],
+    });
+    let secret = json!([["x-key", "{chat}"]]);
+    for (path, headers, went_out) in
+        [("/in/", json!([]), "authorization: Bearer [redacted]"), ("/chat/", secret, "x-key: [redacted]")]
+    {
+        let requests = json!([
+            { "authority": "api.example.com", "path": path, "headers": headers },
+            { "authority": "api.example.com", "path": "/newest" },
+        ]);
+        let input = json!({ "requests": requests, "secrets": ["chat"] });
+        let whole = bench.perform(bench.invocation(grants.clone()), "one_by_one_whole", input.clone()).await;
+        let is_http = |row: &&JournalRow| matches!(Call::decode(&row.call), Ok(Call::Http(_)));
+        let second = whole.rows.iter().filter(is_http).map(|row| row.number).max().unwrap();
+        let kept = whole.rows.into_iter().filter(|row| row.number < second).collect();
+        let mut invocation = bench.invocation(grants.clone());
+        invocation.recording = Some(Recording::new(kept, Then::GoOn));
+        let sent = bench.server.requests().len();
+        let outcome = bench.perform(invocation, "one_by_one_whole", input).await;
+        assert_eq!(bench.server.requests().len(), sent + 1, "the second alone is sent");
+        let answers: Vec<Value> = serde_json::from_str(&outcome.result.unwrap()).unwrap();
+        let seen = answers[1].to_string();
+        assert!(seen.contains(&format!("GET {path}")) && seen.contains(went_out), "{seen}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn after_a_credential_went_out_no_answer_comes_in_ranges_or_compressed() {
     let bench = Bench::new().await;
     let grants = json!([
@@ -205,6 +243,60 @@ async fn after_a_credential_went_out_no_answer_comes_in_ranges_or_compressed() {
     let asked = |request: &String| request.contains("accept-encoding: gzip\r\n");
     let seen = bench.server.requests();
     assert_eq!((asked(&seen[2]), asked(seen.last().unwrap())), (true, false), "{seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tried_release_is_refused_what_it_would_be_refused_live() {
+    let bench = Bench::new().await;
+    let grants = json!({
+        "http": [
+            { "id": "wiki", "host": "api.example.com", "path_prefix": "/in/", "credential": "token:wiki" },
+            { "id": "open", "host": "api.example.com", "path_prefix": "/open/" },
+            { "id": "s3", "host": "s3.us-east-1.amazonaws.com", "credential": "aws:default", "actions": ["s3:GetObject"] },
+        ],
+        "secrets": [{ "name": "chat", "host": "api.example.com" }],
+    });
+    let ask = |authority: &str, path: &str, headers: Value| {
+        let mut headers = headers;
+        headers.as_array_mut().unwrap().push(json!(["troupe-explain", "true"]));
+        json!({ "authority": authority, "path": path, "headers": headers })
+    };
+    let api = |path: &str, headers: Value| ask("api.example.com", path, headers);
+    let range = || json!([["range", "bytes=0-9"]]);
+    let s3 = ask("s3.us-east-1.amazonaws.com", "/bucket/key", range());
+    let cases = [
+        (vec![api("/open/", range()), s3.clone()], None),
+        (vec![api("/in/", range())], Some("range")),
+        (vec![api("/open/", json!([["range", "bytes=0-9"], ["x-key", "{chat}"]]))], Some("range")),
+        (vec![api("/in/", json!([])), api("/open/", range())], Some("an earlier request carried")),
+        (vec![api("/open/", json!([["x-key", "{chat}"]])), s3], Some("an earlier request carried")),
+        (vec![api("/in/", json!([["authorization", "Bearer {chat}"]]))], Some("cannot stand in `authorization`")),
+        (vec![api("/open/", json!([["authorization", "Bearer {chat}"]]))], None),
+    ];
+    for (requests, refusal) in cases {
+        let input = json!({ "requests": requests, "secrets": ["chat"] });
+        let told = async |tried: bool| {
+            let mut invocation = bench.invocation(grants.clone());
+            if tried {
+                // A record on which nothing is, so that whatever may be sent is answered so.
+                let nothing = Matching::new(&Record::new(&[], &invocation.seed).unwrap());
+                invocation.recording = Some(Recording::matching(Arc::new(nothing)));
+            }
+            let outcome = bench.perform(invocation, "one_by_one_whole", input.clone()).await;
+            let answers: Vec<Value> = serde_json::from_str(&outcome.result.unwrap()).unwrap();
+            let last = answers.last().unwrap().clone();
+            (last["sentence"].as_str().filter(|said| !said.starts_with("replay.unmatched")).map(str::to_owned), last)
+        };
+        let ((live, answer), (tried, _)) = (told(false).await, told(true).await);
+        assert_eq!(live, tried, "{input:#}");
+        match refusal {
+            Some(refusal) => {
+                let said = live.unwrap_or_else(|| panic!("not refused: {answer} {input:#}"));
+                assert!(said.starts_with("denied.header") && said.contains(refusal), "{said}");
+            }
+            None => assert_eq!(live, None, "{input:#}"),
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,12 +9,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use troupe_core::{Code, Digest, Effect, Error, Grants, Result, SystemClock, TenantId, Timestamp};
+use troupe_core::{Code, Digest, Effect, Error, Grants, KeySpace, Result, SystemClock, TenantId, Timestamp};
 use troupe_egress::credentials::{Credential, Reach, Secret};
 use troupe_egress::{AwsCredentials, Endpoint, EndpointMap};
 use troupe_sandbox::{
     Agent, Answer, CacheKey, Call, Credentials, Egress, Entry, Facts, HttpCall, Invocation, JournalRow, Ledger,
-    LogRecord, Observer, Outcome, Sandbox, SandboxConfig, StateOutcome, StateWrite, Stop,
+    LogRecord, Observer, Outcome, Sandbox, SandboxConfig, StateChange, StateOutcome, Stop,
 };
 
 use super::server::Server;
@@ -150,6 +150,7 @@ impl Bench {
             facts: Facts {
                 tenant: TenantId::default(),
                 session: None,
+                instance: None,
                 user: None,
                 trace: String::new(),
                 attempt: 1,
@@ -242,8 +243,8 @@ impl Observer for Watching {
     fn log(&self, record: LogRecord) {
         self.0.lock().unwrap().push(record);
     }
-    fn progress(&self, _progress: troupe_core::view::Progress) {}
-    fn partial(&self, _part: String) {}
+    fn progress(&self, _number: u64, _progress: troupe_core::view::Progress) {}
+    fn partial(&self, _number: u64, _part: String) {}
 }
 
 /// A ledger that remembers what it is told. A key holds whatever was written last, to any.
@@ -257,25 +258,24 @@ struct Remembering {
 
 #[async_trait]
 impl Ledger for Remembering {
-    async fn get(&mut self, _key: &str) -> Result<Option<Entry>> {
+    async fn get(&mut self, _space: KeySpace, _key: &str) -> Result<Option<Entry>> {
         let revision = self.writes.load(Ordering::SeqCst);
         Ok((revision > 0).then(|| Entry { value: revision.to_string().into_bytes(), revision }))
     }
 
-    async fn list(&mut self, _prefix: &str, _after: Option<&str>, _limit: u32) -> Result<Vec<String>> {
+    async fn list(
+        &mut self,
+        _space: KeySpace,
+        _prefix: &str,
+        _after: Option<&str>,
+        _limit: u32,
+    ) -> Result<Vec<String>> {
         Ok(Vec::new())
     }
 
-    async fn write(
-        &mut self,
-        mut rows: Vec<JournalRow>,
-        row: JournalRow,
-        _write: StateWrite,
-        _bytes_max: u64,
-        _keys_max: u64,
-    ) -> Result<StateOutcome> {
+    async fn write(&mut self, mut rows: Vec<JournalRow>, row: JournalRow, change: StateChange) -> Result<StateOutcome> {
         let outcome = StateOutcome::Written(self.writes.fetch_add(1, Ordering::SeqCst) + 1);
-        rows.push(JournalRow { answer: Answer::from(&outcome).encode(), ..row });
+        rows.push(JournalRow { answer: Answer::of_change(change.space, &outcome).encode(), ..row });
         self.record(rows).await?;
         Ok(outcome)
     }

@@ -18,6 +18,21 @@ pub(super) fn decided(current: Option<&DeploymentRow>, change: &RouteChange) -> 
             None => entry,
         });
     }
+    match &change.candidate {
+        Some(Some(tried)) => {
+            let entry = AuditEntry::new(AuditKind::Canary).with("candidate", tried.version.to_string());
+            decided.push(entry.with("candidate_digest", tried.digest.to_string()).with("weight", tried.weight));
+        }
+        Some(None) if change.serving.is_none() => {
+            let before = current.and_then(|row| row.candidate.as_ref());
+            let entry = AuditEntry::new(AuditKind::Canary).with("weight", 0);
+            decided.push(match before {
+                Some(tried) => entry.with("candidate", tried.version.to_string()),
+                None => entry,
+            });
+        }
+        _ => {}
+    }
     if let Some(document) = &change.configuration {
         let revision = current.map_or(0, |row| row.configuration_revision) + 1;
         let digest = Digest::of(document.as_bytes()).to_string();

@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection as _, QueryBuilder, Sqlite, SqliteConnection};
 use troupe_core::{Result, TaskId, TenantId, limits};
 
-use super::{JournalHead, JournalRow, read_head, read_row};
+use super::{JournalHead, JournalRow, Withheld, read_head, read_row};
 use crate::Store;
 use crate::fault::Done;
 use crate::rows::{Columns as _, number};
@@ -20,6 +20,9 @@ const ROW: &str = "number, at, call, call_body, calls.bytes as call_bytes,
 /// What a row takes.
 const BYTES: &str = "octet_length(call) + coalesce(octet_length(calls.bytes), 0)
     + coalesce(octet_length(answer), 0) + coalesce(octet_length(answers.bytes), 0) as bytes";
+
+/// Rows that are read at once where nobody says how many.
+const ROWS_PER_PAGE: u32 = 1024;
 
 /// Some rows of a journal, as `T`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +74,24 @@ impl Store {
         let rows = rows.into_iter().map(|row| read_row(&row).map(&read)).collect::<Done<_>>()?;
         Ok(Some(JournalPage { head, rows, next }))
     }
+
+    /// Reads the rows of an attempt one by one, in the order of the calls. Of a journal that
+    /// grows meanwhile, what is added behind is read as well, and what is added before is not.
+    pub(crate) async fn each_row(&self, of: Attempt<'_>, mut take: impl FnMut(JournalRow)) -> Done<()> {
+        let mut after = -1;
+        loop {
+            let mut reader = self.reader().await?;
+            let mut snapshot = reader.begin().await?;
+            let (rows, next) = fitting(&mut snapshot, of, after, ROWS_PER_PAGE).await?;
+            snapshot.commit().await?;
+            drop(reader);
+            for row in rows {
+                take(read_row(&row)?);
+            }
+            let Some(next) = next else { return Ok(()) };
+            after = number(next)?;
+        }
+    }
 }
 
 /// An attempt of a task: whose, which, and its number.
@@ -91,6 +112,34 @@ async fn whole(
     Ok(Some((head, rows)))
 }
 
+/// A journal, or why it does not come.
+pub(crate) enum Within {
+    Whole(JournalHead, Vec<JournalRow>),
+    Withheld(Withheld),
+    TooLarge(u64),
+}
+
+/// Reads a journal in the caller's transaction, if it is what was recorded and takes no more
+/// than `bytes_max`.
+pub(crate) async fn whole_within(connection: &mut SqliteConnection, of: Attempt<'_>, bytes_max: u64) -> Done<Within> {
+    let head = head_row(connection, of).await?;
+    let withheld = match &head {
+        None => Some(Withheld::Dropped),
+        Some(head) => head.get_as::<Option<&str>>("withheld")?.map(Withheld::parse),
+    };
+    let (Some(head), None) = (&head, withheld) else {
+        return Ok(Within::Withheld(withheld.unwrap_or(Withheld::Dropped)));
+    };
+    let measured = select(BYTES, of, -1, i64::MAX).build().fetch_all(&mut *connection).await?;
+    let bytes = measured.iter().map(|row| row.number::<u64>("bytes")).sum::<Done<u64>>()?;
+    if bytes > bytes_max {
+        return Ok(Within::TooLarge(bytes));
+    }
+    let head = read_head(head)?;
+    let rows = select(ROW, of, -1, i64::MAX).build().fetch_all(connection).await?;
+    Ok(Within::Whole(head, rows.into_iter().map(|row| read_row(&row)).collect::<Done<_>>()?))
+}
+
 /// First measures the rows, which does not read them, then reads as many as fit.
 async fn page(
     connection: &mut SqliteConnection,
@@ -100,8 +149,21 @@ async fn page(
 ) -> Done<Option<(JournalHead, Vec<SqliteRow>, Option<u64>)>> {
     let mut snapshot = connection.begin().await?;
     let Some(head) = head(&mut snapshot, of).await? else { return Ok(None) };
+    let (rows, next) = fitting(&mut snapshot, of, after, limit).await?;
+    snapshot.commit().await?;
+    Ok(Some((head, rows, next)))
+}
+
+/// Reads as many of at most `limit` rows as fit a page, and says after which of them there are
+/// more.
+async fn fitting(
+    connection: &mut SqliteConnection,
+    of: Attempt<'_>,
+    after: i64,
+    limit: u32,
+) -> Done<(Vec<SqliteRow>, Option<u64>)> {
     let columns = format!("number, {BYTES}");
-    let measured = select(&columns, of, after, i64::from(limit) + 1).build().fetch_all(&mut *snapshot).await?;
+    let measured = select(&columns, of, after, i64::from(limit) + 1).build().fetch_all(&mut *connection).await?;
     let (mut bytes, mut count, mut last) = (0, 0, None);
     for row in measured.iter().take(usize::try_from(limit).unwrap_or(usize::MAX)) {
         bytes += row.number::<u64>("bytes")?;
@@ -111,33 +173,23 @@ async fn page(
         count += 1;
         last = Some(row.number("number")?);
     }
-    let rows = select(ROW, of, after, count).build().fetch_all(&mut *snapshot).await?;
-    snapshot.commit().await?;
+    let rows = select(ROW, of, after, count).build().fetch_all(&mut *connection).await?;
     let next = last.filter(|_| measured.len() > rows.len());
-    Ok(Some((head, rows, next)))
+    Ok((rows, next))
 }
 
-/// Reads at most `limit` rows after the one numbered `after`, by number, in the caller's
-/// transaction.
-pub(crate) async fn rows(
-    connection: &mut SqliteConnection,
-    of: Attempt<'_>,
-    after: Option<u64>,
-    limit: i64,
-) -> Done<Vec<JournalRow>> {
-    let after = after.map(number).transpose()?.unwrap_or(-1);
-    let rows = select(ROW, of, after, limit).build().fetch_all(connection).await?;
-    rows.iter().map(read_row).collect()
+async fn head(connection: &mut SqliteConnection, of: Attempt<'_>) -> Done<Option<JournalHead>> {
+    head_row(connection, of).await?.as_ref().map(read_head).transpose()
 }
 
-async fn head(connection: &mut SqliteConnection, (tenant, task, attempt): Attempt<'_>) -> Done<Option<JournalHead>> {
+async fn head_row(connection: &mut SqliteConnection, (tenant, task, attempt): Attempt<'_>) -> Done<Option<SqliteRow>> {
     let head = sqlx::query("select * from journal_heads where tenant = $1 and task = $2 and attempt = $3")
         .bind(tenant.as_str())
         .bind(task.to_string())
         .bind(i64::from(attempt))
         .fetch_optional(connection)
         .await?;
-    head.as_ref().map(read_head).transpose()
+    Ok(head)
 }
 
 fn select(columns: &str, (tenant, task, attempt): Attempt<'_>, after: i64, limit: i64) -> QueryBuilder<Sqlite> {

@@ -5,16 +5,17 @@
 
 use troupe_core::{Result, limits};
 
-use super::space::Space;
+use super::StateSpace;
 use crate::Store;
 use crate::fault::Done;
 use crate::rows::{Columns as _, number};
 use crate::writer::Tx;
 
 /// A write that finds its space full makes it, so it reads what has ended and nothing else.
-const OF_SPACE: &str = "delete from state where (tenant, agent, generation, key) in
-        (select tenant, agent, generation, key from state
-         where tenant = $1 and agent = $2 and generation = $3 and key <> $4 and expires_at <= $5 limit $6)
+const OF_SPACE: &str = "delete from state where (tenant, agent, instance, generation, key) in
+        (select tenant, agent, instance, generation, key from state
+         where tenant = $1 and agent = $2 and instance = $3 and generation = $4 and key <> $5 and expires_at <= $6
+         limit $7)
      returning octet_length(key) + octet_length(value) as bytes";
 
 impl Store {
@@ -41,9 +42,9 @@ impl Store {
 
 async fn everywhere(tx: &mut Tx) -> Done<u64> {
     let swept = sqlx::query(
-        "delete from state where (tenant, agent, generation, key) in
-            (select tenant, agent, generation, key from state where expires_at <= $1 limit $2)
-         returning tenant, agent, generation, octet_length(key) + octet_length(value) as bytes",
+        "delete from state where (tenant, agent, instance, generation, key) in
+            (select tenant, agent, instance, generation, key from state where expires_at <= $1 limit $2)
+         returning tenant, agent, instance, generation, octet_length(key) + octet_length(value) as bytes",
     )
     .bind(tx.now.as_millis())
     .bind(i64::from(limits::STATE_SWEEP_MAX))
@@ -51,11 +52,12 @@ async fn everywhere(tx: &mut Tx) -> Done<u64> {
     .await?;
     for row in &swept {
         sqlx::query(
-            "update state_usage set keys = keys - 1, bytes = bytes - $4
-             where tenant = $1 and agent = $2 and generation = $3",
+            "update state_usage set keys = keys - 1, bytes = bytes - $5
+             where tenant = $1 and agent = $2 and instance = $3 and generation = $4",
         )
         .bind(row.get_as::<&str>("tenant")?)
         .bind(row.get_as::<&str>("agent")?)
+        .bind(row.get_as::<&str>("instance")?)
         .bind(row.get_as::<i64>("generation")?)
         .bind(row.get_as::<i64>("bytes")?)
         .execute(&mut tx.connection)
@@ -65,7 +67,7 @@ async fn everywhere(tx: &mut Tx) -> Done<u64> {
 }
 
 /// Takes away some of the ended keys of one space, but for `except`, and returns how many.
-pub(super) async fn of_space(tx: &mut Tx, space: Space<'_>, except: &str) -> Done<u64> {
+pub(super) async fn of_space(tx: &mut Tx, space: StateSpace<'_>, except: &str) -> Done<u64> {
     let swept = space
         .bind(sqlx::query(OF_SPACE))?
         .bind(except.as_bytes())
@@ -76,8 +78,8 @@ pub(super) async fn of_space(tx: &mut Tx, space: Space<'_>, except: &str) -> Don
     let bytes = swept.iter().map(|row| row.number::<u64>("bytes")).sum::<Done<u64>>()?;
     let keys = swept.len() as u64;
     let statement = sqlx::query(
-        "update state_usage set keys = keys - $4, bytes = bytes - $5
-         where tenant = $1 and agent = $2 and generation = $3",
+        "update state_usage set keys = keys - $5, bytes = bytes - $6
+         where tenant = $1 and agent = $2 and instance = $3 and generation = $4",
     );
     space.bind(statement)?.bind(number(keys)?).bind(number(bytes)?).execute(&mut tx.connection).await?;
     Ok(keys)
@@ -90,7 +92,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_space_is_not_searched_for_what_has_ended() {
-        let search = "SEARCH state USING INDEX state_ending (tenant=? AND agent=? AND generation=? AND expires_at<?)";
+        let search = "SEARCH state USING INDEX state_ending \
+                      (tenant=? AND agent=? AND instance=? AND generation=? AND expires_at<?)";
         assert!(plan(OF_SPACE).await.iter().any(|step| step == search));
     }
 }

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use troupe_core::Timestamp;
+use troupe_core::{Code, Error, KeySpace, Timestamp};
 
-use super::space::Space;
-use super::sweep;
+use super::{StateSpace, sweep};
 use crate::fault::Done;
 use crate::rows::{Columns as _, number};
 use crate::tasks::Pin;
@@ -74,6 +73,8 @@ impl StateWrite {
 /// A change of one key within a quota, as part of an invocation's commit.
 #[derive(Debug, Clone)]
 pub struct StateChange {
+    /// Whose key it is.
+    pub space: KeySpace,
     /// The change.
     pub write: StateWrite,
     /// Bytes that keys and values of the key space may take together.
@@ -81,7 +82,7 @@ pub struct StateChange {
     /// Keys that the key space may have.
     pub keys_max: u64,
     /// Makes the journalled answer of what came of it.
-    pub encode: fn(&StateOutcome) -> Vec<u8>,
+    pub encode: fn(KeySpace, &StateOutcome) -> Vec<u8>,
 }
 
 /// What came of a change.
@@ -155,6 +156,13 @@ struct Usage {
     revision: u64,
 }
 
+/// Where an invocation writes, and the epoch of the release that does.
+#[derive(Debug, Clone, Copy)]
+struct Place<'a> {
+    space: StateSpace<'a>,
+    epoch: u64,
+}
+
 /// A key's row as it stands.
 #[derive(Debug)]
 struct Entry {
@@ -165,16 +173,34 @@ struct Entry {
     short: Option<Vec<u8>>,
 }
 
-/// Makes the change of an invocation.
-pub(crate) async fn apply(tx: &mut Tx, pin: &Pin, change: &StateChange) -> Done<StateOutcome> {
+/// Checks that the key spaces of an invocation are those in use.
+pub(crate) async fn check_generation(tx: &mut Tx, pin: &Pin) -> Done<()> {
+    let moved: i64 = sqlx::query_scalar(
+        "select count(*) from deployments where tenant = $1 and agent = $2 and state_generation <> $3",
+    )
+    .bind(pin.tenant.as_str())
+    .bind(pin.agent.as_str())
+    .bind(number(pin.generation)?)
+    .fetch_one(&mut tx.connection)
+    .await?;
+    if moved == 0 {
+        return Ok(());
+    }
+    let message = format!("state of {} was brought to another form since task {} began", pin.agent, pin.task);
+    Err(Error::new(Code::StaleEpoch, message).into())
+}
+
+/// Makes a change in a key space, by a release of an epoch.
+pub(crate) async fn apply(tx: &mut Tx, space: StateSpace<'_>, epoch: u64, change: &StateChange) -> Done<StateOutcome> {
     let key = change.write.key();
-    let row = entry(tx, pin, key).await?;
+    let place = Place { space, epoch };
+    let row = entry(tx, place.space, key).await?;
     // A row whose time is over is still in the way, and counted, but nobody sees it.
     let seen = row.as_ref().filter(|row| row.expires_at.is_none_or(|end| end > tx.now));
     match &change.write {
         StateWrite::Set { value, ttl, .. } => {
             let end = end(tx, *ttl);
-            put(tx, pin, change, row.as_ref(), value, end).await
+            put(tx, place, change, row.as_ref(), value, end).await
         }
         StateWrite::CompareAndSet { expected, value, ttl, .. } => {
             let found = seen.map(|entry| entry.revision);
@@ -182,7 +208,7 @@ pub(crate) async fn apply(tx: &mut Tx, pin: &Pin, change: &StateChange) -> Done<
                 return Ok(StateOutcome::Conflict { found });
             }
             let end = end(tx, *ttl);
-            put(tx, pin, change, row.as_ref(), value, end).await
+            put(tx, place, change, row.as_ref(), value, end).await
         }
         StateWrite::Increment { delta, .. } => {
             let held = match seen {
@@ -194,20 +220,20 @@ pub(crate) async fn apply(tx: &mut Tx, pin: &Pin, change: &StateChange) -> Done<
             };
             let Some(sum) = held.checked_add(*delta) else { return Ok(StateOutcome::Overflow) };
             let end = seen.and_then(|entry| entry.expires_at);
-            let outcome = put(tx, pin, change, row.as_ref(), sum.to_string().as_bytes(), end).await?;
+            let outcome = put(tx, place, change, row.as_ref(), sum.to_string().as_bytes(), end).await?;
             Ok(if matches!(outcome, StateOutcome::Written { .. }) { StateOutcome::Counted { sum } } else { outcome })
         }
         StateWrite::Expire { ttl, .. } => {
             let existed = seen.is_some();
             if existed {
-                expire(tx, pin, key, end(tx, *ttl)).await?;
+                expire(tx, place, key, end(tx, *ttl)).await?;
             }
             Ok(StateOutcome::Expiring { existed })
         }
         StateWrite::Delete { .. } => {
             let existed = seen.is_some();
             if let Some(row) = &row {
-                delete(tx, pin, key, row).await?;
+                delete(tx, place.space, key, row).await?;
             }
             Ok(StateOutcome::Deleted { existed })
         }
@@ -225,57 +251,57 @@ fn number_of(entry: &Entry) -> Option<i64> {
 /// Writes the value of a key whose row, if there is one, is `row`.
 async fn put(
     tx: &mut Tx,
-    pin: &Pin,
+    Place { space, epoch }: Place<'_>,
     change: &StateChange,
     row: Option<&Entry>,
     value: &[u8],
     end: Option<Timestamp>,
 ) -> Done<StateOutcome> {
     let key = change.write.key();
-    let next = match room(tx, pin, change, row, value).await? {
+    let next = match room(tx, space, change, row, value).await? {
         Ok(next) => next,
         // What has ended makes room, unless the key's own row is part of what would be taken
         // away: then its size is counted already.
         Err(full) => {
-            if sweep::of_space(tx, Space::of(pin), key).await? == 0 {
+            if sweep::of_space(tx, space, key).await? == 0 {
                 return Ok(full);
             }
-            match room(tx, pin, change, row, value).await? {
+            match room(tx, space, change, row, value).await? {
                 Ok(next) => next,
                 Err(full) => return Ok(full),
             }
         }
     };
     let statement = sqlx::query(
-        "insert into state (tenant, agent, generation, key, value, revision, epoch, updated_at, expires_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-         on conflict (tenant, agent, generation, key) do update set
+        "insert into state (tenant, agent, instance, generation, key, value, revision, epoch, updated_at, expires_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+         on conflict (tenant, agent, instance, generation, key) do update set
             value = excluded.value, revision = excluded.revision, epoch = excluded.epoch,
             updated_at = excluded.updated_at, expires_at = excluded.expires_at",
     );
-    Space::of(pin)
+    space
         .bind(statement)?
         .bind(key.as_bytes())
         .bind(value)
         .bind(number(next.revision)?)
-        .bind(number(pin.epoch)?)
+        .bind(number(epoch)?)
         .bind(tx.now.as_millis())
         .bind(end.map(Timestamp::as_millis))
         .execute(&mut tx.connection)
         .await?;
-    set_usage(tx, pin, next).await?;
+    set_usage(tx, space, next).await?;
     Ok(StateOutcome::Written { revision: next.revision })
 }
 
 /// What the space will hold with the value in it, or what keeps it out.
 async fn room(
     tx: &mut Tx,
-    pin: &Pin,
+    space: StateSpace<'_>,
     change: &StateChange,
     row: Option<&Entry>,
     value: &[u8],
 ) -> Done<Result<Usage, StateOutcome>> {
-    let usage = usage(tx, pin).await?;
+    let usage = usage(tx, space).await?;
     let size = value.len() as u64;
     let mut next = Usage { revision: usage.revision + 1, ..usage };
     match row {
@@ -295,42 +321,40 @@ async fn room(
     Ok(Ok(next))
 }
 
-async fn expire(tx: &mut Tx, pin: &Pin, key: &str, end: Option<Timestamp>) -> Done<()> {
+async fn expire(tx: &mut Tx, Place { space, epoch }: Place<'_>, key: &str, end: Option<Timestamp>) -> Done<()> {
     let statement = sqlx::query(
-        "update state set expires_at = $5, epoch = $6
-         where tenant = $1 and agent = $2 and generation = $3 and key = $4",
+        "update state set expires_at = $6, epoch = $7
+         where tenant = $1 and agent = $2 and instance = $3 and generation = $4 and key = $5",
     );
-    Space::of(pin)
+    space
         .bind(statement)?
         .bind(key.as_bytes())
         .bind(end.map(Timestamp::as_millis))
-        .bind(number(pin.epoch)?)
+        .bind(number(epoch)?)
         .execute(&mut tx.connection)
         .await?;
     Ok(())
 }
 
-async fn delete(tx: &mut Tx, pin: &Pin, key: &str, row: &Entry) -> Done<()> {
-    let statement = sqlx::query("delete from state where tenant = $1 and agent = $2 and generation = $3 and key = $4");
-    Space::of(pin).bind(statement)?.bind(key.as_bytes()).execute(&mut tx.connection).await?;
-    let mut usage = usage(tx, pin).await?;
+async fn delete(tx: &mut Tx, space: StateSpace<'_>, key: &str, row: &Entry) -> Done<()> {
+    let statement = sqlx::query(
+        "delete from state where tenant = $1 and agent = $2 and instance = $3 and generation = $4 and key = $5",
+    );
+    space.bind(statement)?.bind(key.as_bytes()).execute(&mut tx.connection).await?;
+    let mut usage = usage(tx, space).await?;
     usage.keys = usage.keys.saturating_sub(1);
     usage.bytes = usage.bytes.saturating_sub(key.len() as u64 + row.bytes);
-    set_usage(tx, pin, usage).await
+    set_usage(tx, space, usage).await
 }
 
-async fn entry(tx: &mut Tx, pin: &Pin, key: &str) -> Done<Option<Entry>> {
+async fn entry(tx: &mut Tx, space: StateSpace<'_>, key: &str) -> Done<Option<Entry>> {
     let statement = sqlx::query(
         "select octet_length(value) as bytes, revision, expires_at,
-                case when octet_length(value) <= $5 then value end as short
-         from state where tenant = $1 and agent = $2 and generation = $3 and key = $4",
+                case when octet_length(value) <= $6 then value end as short
+         from state where tenant = $1 and agent = $2 and instance = $3 and generation = $4 and key = $5",
     );
-    let row = Space::of(pin)
-        .bind(statement)?
-        .bind(key.as_bytes())
-        .bind(NUMBER_BYTES_MAX)
-        .fetch_optional(&mut tx.connection)
-        .await?;
+    let row =
+        space.bind(statement)?.bind(key.as_bytes()).bind(NUMBER_BYTES_MAX).fetch_optional(&mut tx.connection).await?;
     row.map(|row| {
         Ok(Entry {
             bytes: row.number("bytes")?,
@@ -342,23 +366,25 @@ async fn entry(tx: &mut Tx, pin: &Pin, key: &str) -> Done<Option<Entry>> {
     .transpose()
 }
 
-async fn usage(tx: &mut Tx, pin: &Pin) -> Done<Usage> {
+async fn usage(tx: &mut Tx, space: StateSpace<'_>) -> Done<Usage> {
     let statement = sqlx::query(
-        "select keys, bytes, revision from state_usage where tenant = $1 and agent = $2 and generation = $3",
+        "select keys, bytes, revision from state_usage
+         where tenant = $1 and agent = $2 and instance = $3 and generation = $4",
     );
-    let row = Space::of(pin).bind(statement)?.fetch_optional(&mut tx.connection).await?;
+    let row = space.bind(statement)?.fetch_optional(&mut tx.connection).await?;
     row.map_or(Ok(Usage::default()), |row| {
         Ok(Usage { keys: row.number("keys")?, bytes: row.number("bytes")?, revision: row.number("revision")? })
     })
 }
 
-async fn set_usage(tx: &mut Tx, pin: &Pin, usage: Usage) -> Done<()> {
+async fn set_usage(tx: &mut Tx, space: StateSpace<'_>, usage: Usage) -> Done<()> {
     let statement = sqlx::query(
-        "insert into state_usage (tenant, agent, generation, keys, bytes, revision) values ($1, $2, $3, $4, $5, $6)
-         on conflict (tenant, agent, generation) do update set
+        "insert into state_usage (tenant, agent, instance, generation, keys, bytes, revision)
+         values ($1, $2, $3, $4, $5, $6, $7)
+         on conflict (tenant, agent, instance, generation) do update set
             keys = excluded.keys, bytes = excluded.bytes, revision = excluded.revision",
     );
-    Space::of(pin)
+    space
         .bind(statement)?
         .bind(number(usage.keys)?)
         .bind(number(usage.bytes)?)

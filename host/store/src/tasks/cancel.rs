@@ -1,8 +1,10 @@
 //! Cancelling tasks.
 
+use sqlx::SqliteConnection;
 use troupe_core::view::{TaskFailure, TaskStatus};
 use troupe_core::{Code, Error, Result, TaskId, TenantId};
 
+use super::reading::{Ending, Told};
 use super::{Reading, TaskEnd, TaskRow, claim, end, recover, row};
 use crate::Store;
 use crate::audit::Decided;
@@ -11,14 +13,15 @@ use crate::rows::Columns as _;
 use crate::writer::Tx;
 
 impl Store {
-    /// Cancels a task. One that does not run ends at once; of one that runs, the wish is
-    /// noted for whoever runs it, and its row is returned as it stands.
+    /// Cancels a task, as `by` asks. One that does not run ends at once; of one that runs, the
+    /// wish is noted for whoever runs it, and its row is returned as it stands.
     ///
     /// # Errors
     /// [`Code::TaskEnded`] when it has ended, [`Code::TaskNotFound`].
-    pub async fn cancel(&self, tenant: &TenantId, task: TaskId, reading: Reading) -> Result<TaskRow> {
-        let tenant = tenant.clone();
-        self.write(move |tx| Box::pin(cancel(tx, tenant, task, reading))).await
+    pub async fn cancel(&self, tenant: &TenantId, task: TaskId, by: &str, reading: Reading) -> Result<TaskRow> {
+        let (tenant, by) = (tenant.clone(), by.to_owned());
+        self.ending(reading, move |tx, told| Box::pin(cancel(tx, (tenant.clone(), task), by.clone(), reading, told)))
+            .await
     }
 
     /// Lists the tasks that `owner` runs and somebody has cancelled.
@@ -37,7 +40,13 @@ impl Store {
     }
 }
 
-async fn cancel(tx: &mut Tx, tenant: TenantId, task: TaskId, reading: Reading) -> Done<TaskRow> {
+async fn cancel(
+    tx: &mut Tx,
+    (tenant, task): (TenantId, TaskId),
+    by: String,
+    reading: Reading,
+    told: Told,
+) -> Done<Ending<TaskRow>> {
     let Some(found) = row::find(&mut tx.connection, &tenant, task).await? else {
         return Err(row::not_found(task).into());
     };
@@ -45,14 +54,38 @@ async fn cancel(tx: &mut Tx, tenant: TenantId, task: TaskId, reading: Reading) -
         return Err(claim::ended(task, found.status).into());
     }
     if found.status != TaskStatus::Running {
-        return recover::cancel_interrupted(tx, &found, reading).await;
+        return recover::cancel_interrupted(tx, &found, &by, reading, &told).await;
     }
-    sqlx::query("update tasks set cancel_requested = 1 where tenant = $1 and id = $2")
+    note(tx, &tenant, task, &by).await?;
+    Ok(Ending::Done(found))
+}
+
+/// Notes that somebody asks for a task's end, unless somebody did before.
+pub(super) async fn note(tx: &mut Tx, tenant: &TenantId, task: TaskId, by: &str) -> Done<()> {
+    sqlx::query(
+        "update tasks set cancel_requested = 1, cancelled_by = coalesce(cancelled_by, $3)
+         where tenant = $1 and id = $2",
+    )
+    .bind(tenant.as_str())
+    .bind(task.to_string())
+    .bind(by)
+    .execute(&mut tx.connection)
+    .await?;
+    Ok(())
+}
+
+/// Who asked for a task's end first, if anybody did.
+pub(crate) async fn cancelled_by(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    task: TaskId,
+) -> Done<Option<String>> {
+    let found = sqlx::query("select cancelled_by from tasks where tenant = $1 and id = $2")
         .bind(tenant.as_str())
         .bind(task.to_string())
-        .execute(&mut tx.connection)
+        .fetch_optional(connection)
         .await?;
-    Ok(found)
+    found.map_or(Ok(None), |found| found.get_as("cancelled_by"))
 }
 
 /// Ends a task that nobody runs as cancelled.

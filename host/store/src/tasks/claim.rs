@@ -85,6 +85,11 @@ impl Store {
     }
 }
 
+/// A task as one that waits to be claimed.
+pub(super) fn pending(task: &TaskRow) -> Pending {
+    Pending { tenant: task.tenant.clone(), agent: task.agent.clone(), task: task.id, priority: task.priority }
+}
+
 pub(super) fn read_pending(row: &SqliteRow) -> Done<Pending> {
     Ok(Pending {
         tenant: row.parsed("tenant")?,

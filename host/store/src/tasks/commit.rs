@@ -7,14 +7,14 @@
 //! nothing any more.
 
 use troupe_core::view::TaskStatus;
-use troupe_core::{AgentName, Code, Error, Result, TaskId, TenantId};
+use troupe_core::{AgentName, Code, Error, InstanceId, KeySpace, Result, TaskId, TenantId};
 
 use super::{TaskEnd, end, row};
 use crate::Store;
 use crate::fault::Done;
 use crate::journal::{self, JournalRow, Kept, pack};
 use crate::rows::Columns as _;
-use crate::state::{self, StateChange, StateOutcome};
+use crate::state::{self, StateChange, StateOutcome, StateSpace};
 use crate::writer::Tx;
 
 /// Which invocation writes.
@@ -28,14 +28,32 @@ pub struct Pin {
     pub attempt: u32,
     /// The agent.
     pub agent: AgentName,
+    /// The instance that the task is for.
+    pub instance: Option<InstanceId>,
     /// The epoch of the route it began under.
     pub epoch: u64,
     /// Who holds the lease.
     pub lease_owner: String,
     /// The number of the lease.
     pub lease_number: u64,
-    /// The copy of the key space it works on.
+    /// The copy of the key spaces it works on.
     pub generation: u64,
+}
+
+impl Pin {
+    /// The key space that the invocation means.
+    ///
+    /// # Errors
+    /// A fault of the host, when it means the keys of an instance and is for none.
+    pub fn space(&self, space: KeySpace) -> Result<StateSpace<'_>> {
+        let instance = match space {
+            KeySpace::Deployment => None,
+            KeySpace::Instance => {
+                Some(self.instance.ok_or_else(|| Error::internal("a task for no instance means keys of one"))?)
+            }
+        };
+        Ok(StateSpace { tenant: &self.tenant, agent: &self.agent, instance, generation: self.generation })
+    }
 }
 
 /// What an invocation makes durable at once.
@@ -88,8 +106,9 @@ async fn run(
     check(tx, &pin).await?;
     let mut outcome = None;
     if let Some((change, mut row)) = write {
-        let state = state::apply(tx, &pin, &change).await?;
-        row.answer = Some(pack((change.encode)(&state)));
+        state::check_generation(tx, &pin).await?;
+        let state = state::apply(tx, pin.space(change.space)?, pin.epoch, &change).await?;
+        row.answer = Some(pack((change.encode)(change.space, &state)));
         row.write = state.changed();
         journal.push(row);
         outcome = Some(state);
@@ -104,7 +123,8 @@ async fn run(
 /// Checks that the invocation still holds its task.
 pub(super) async fn check(tx: &mut Tx, pin: &Pin) -> Done<()> {
     let found = sqlx::query(
-        "select status, agent, attempt, epoch, lease_owner, lease_number from tasks where tenant = $1 and id = $2",
+        "select status, agent, instance, attempt, epoch, lease_owner, lease_number from tasks
+         where tenant = $1 and id = $2",
     )
     .bind(pin.tenant.as_str())
     .bind(pin.task.to_string())
@@ -120,7 +140,8 @@ pub(super) async fn check(tx: &mut Tx, pin: &Pin) -> Done<()> {
         && found.number::<u64>("lease_number")? == pin.lease_number
         && found.number::<u32>("attempt")? == pin.attempt
         && found.number::<u64>("epoch")? == pin.epoch
-        && found.get_as::<&str>("agent")? == pin.agent.as_str();
+        && found.get_as::<&str>("agent")? == pin.agent.as_str()
+        && found.parsed_option::<InstanceId>("instance")? == pin.instance;
     if held {
         return Ok(());
     }

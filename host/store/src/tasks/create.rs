@@ -10,13 +10,13 @@ use sqlx::SqliteConnection;
 use troupe_core::view::TaskStatus;
 use troupe_core::{Code, Error, Result, TenantId, limits};
 
-use super::{TaskRow, fingerprint, row};
-use crate::Store;
+use super::{Asked, TaskRow, fingerprint, row};
 use crate::audit::{self, Decided};
 use crate::fault::Done;
 use crate::journal::{self, JournalHead, JournalRow, Kept};
 use crate::rows::Columns as _;
 use crate::writer::Tx;
+use crate::{Store, instances};
 
 /// What came of accepting a task.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,24 +32,21 @@ impl Store {
     /// Accepts a task whose status is pending. Tells the feed `task.created`.
     ///
     /// # Errors
-    /// [`Code::ConflictIdempotency`] when the idempotency key came with another request.
+    /// [`Code::ConflictIdempotency`] when the idempotency key came with another request;
+    /// [`Code::InstanceNotFound`] and [`Code::InstanceStopped`] when it is for an instance that takes
+    /// no tasks.
     pub async fn create_task(&self, task: TaskRow) -> Result<Creation> {
         expect(&task, task.status == TaskStatus::Pending)?;
         self.write(move |tx| Box::pin(create(tx, task))).await
     }
 
-    /// Returns the task that an earlier request under `key` made, if there is one. `request`
-    /// stands for the request now, as its agent, skill and input.
+    /// Returns the task that an earlier request under `key` made, if there is one; `asked` is what
+    /// it is asked for now.
     ///
     /// # Errors
     /// [`Code::ConflictIdempotency`] when the key came with another request.
-    pub async fn task_by_key(
-        &self,
-        tenant: &TenantId,
-        key: &str,
-        (agent, skill, input): (&str, &str, &str),
-    ) -> Result<Option<TaskRow>> {
-        let request = fingerprint::of(agent, skill, input)?;
+    pub async fn task_by_key(&self, tenant: &TenantId, key: &str, asked: Asked<'_>) -> Result<Option<TaskRow>> {
+        let request = fingerprint::of(asked)?;
         Ok(by_key(&mut *self.reader().await?, tenant, key, &request).await?)
     }
 
@@ -58,7 +55,7 @@ impl Store {
     /// one commit. Tells the feed `task.created` and `task.running`.
     ///
     /// # Errors
-    /// When the store is unavailable.
+    /// [`Code::InstanceNotFound`] and [`Code::InstanceStopped`], as when it is created.
     pub async fn begin(&self, task: TaskRow, head: &JournalHead) -> Result<TaskRow> {
         let fits = task.status == TaskStatus::Running && task.lease.is_some() && task.release.is_some();
         expect(&task, fits && task.idempotency_key.is_none())?;
@@ -95,7 +92,7 @@ fn expect(task: &TaskRow, holds: bool) -> Result<()> {
 }
 
 async fn create(tx: &mut Tx, task: TaskRow) -> Done<Creation> {
-    let request = fingerprint::of(task.agent.as_str(), task.skill.as_str(), &task.input)?;
+    let request = fingerprint::of(task.asked())?;
     if let Some(key) = &task.idempotency_key
         && let Some(existing) = by_key(&mut tx.connection, &task.tenant, key, &request).await?
     {
@@ -106,7 +103,7 @@ async fn create(tx: &mut Tx, task: TaskRow) -> Done<Creation> {
 }
 
 async fn begin(tx: &mut Tx, mut task: TaskRow, head: JournalHead) -> Done<TaskRow> {
-    let request = fingerprint::of(task.agent.as_str(), task.skill.as_str(), &task.input)?;
+    let request = fingerprint::of(task.asked())?;
     if let Some(lease) = &mut task.lease {
         lease.until = tx.now.plus(limits::LEASE_TIME);
     }
@@ -117,7 +114,7 @@ async fn begin(tx: &mut Tx, mut task: TaskRow, head: JournalHead) -> Done<TaskRo
 }
 
 async fn record(tx: &mut Tx, task: TaskRow, head: JournalHead, rows: Vec<Kept>, decided: Decided) -> Done<()> {
-    let request = fingerprint::of(task.agent.as_str(), task.skill.as_str(), &task.input)?;
+    let request = fingerprint::of(task.asked())?;
     accept(tx, &task, &request).await?;
     journal::begin(tx, &task.tenant, task.id, task.attempt, &head).await?;
     journal::append(tx, &task.tenant, task.id, task.attempt, &rows).await?;
@@ -126,6 +123,9 @@ async fn record(tx: &mut Tx, task: TaskRow, head: JournalHead, rows: Vec<Kept>, 
 }
 
 async fn accept(tx: &mut Tx, task: &TaskRow, request: &str) -> Done<()> {
+    if let Some(instance) = task.instance {
+        instances::check(&mut tx.connection, &task.tenant, &task.agent, instance).await?;
+    }
     row::insert(tx, task, request).await?;
     tx.announce(&task.tenant, "task.created", &task.subject(), &facts(task)).await
 }
@@ -168,6 +168,9 @@ fn facts(task: &TaskRow) -> Value {
     let mut facts = Map::new();
     facts.insert("agent".to_owned(), task.agent.as_str().into());
     facts.insert("skill".to_owned(), task.skill.as_str().into());
+    if let Some(instance) = task.instance {
+        facts.insert("instance".to_owned(), instance.to_string().into());
+    }
     if let Some(release) = &task.release {
         facts.insert("version".to_owned(), release.version.to_string().into());
         facts.insert("digest".to_owned(), release.digest.to_string().into());

@@ -2,7 +2,7 @@
 
 use sqlx::{Connection as _, QueryBuilder, Sqlite, SqliteConnection};
 use troupe_core::view::TaskStatus;
-use troupe_core::{AgentName, Result, TaskId, TenantId, limits};
+use troupe_core::{AgentName, InstanceId, Result, TaskId, TenantId, limits};
 
 use super::{TaskRow, row};
 use crate::Store;
@@ -16,6 +16,8 @@ pub struct TaskFilter {
     pub agent: Option<AgentName>,
     /// In this status.
     pub status: Option<TaskStatus>,
+    /// For this instance.
+    pub instance: Option<InstanceId>,
 }
 
 /// One page of tasks.
@@ -102,6 +104,9 @@ fn select(
     }
     if let Some(status) = filter.status {
         query.push(" and status = ").push_bind(status.as_str());
+    }
+    if let Some(instance) = filter.instance {
+        query.push(" and instance = ").push_bind(instance.to_string());
     }
     if let Some(after) = after {
         query.push(" and id < ").push_bind(after.to_string());

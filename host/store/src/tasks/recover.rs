@@ -13,6 +13,7 @@ use sqlx::sqlite::SqliteRow;
 use troupe_core::view::{TaskFailure, TaskStatus};
 use troupe_core::{Code, Error, Result, TaskId, TenantId, Timestamp, limits};
 
+use super::reading::{Ending, Told};
 use super::{Pin, Reading, TaskEnd, TaskRow, cancel, commit, create, end, row};
 use crate::Store;
 use crate::audit::{self, Decided};
@@ -49,7 +50,7 @@ impl Store {
     /// When the store is unavailable; then nothing has changed.
     pub async fn recover(&self, owner: &str, reading: Reading) -> Result<Recovered> {
         let owner = owner.to_owned();
-        self.write(move |tx| Box::pin(recover(tx, owner, reading))).await
+        self.ending(reading, move |tx, told| Box::pin(recover(tx, owner.clone(), reading, told))).await
     }
 
     /// Gives up an attempt that cannot be resumed: the task is pending, as if it had not been
@@ -87,11 +88,11 @@ impl Store {
     /// When the store is unavailable; then nothing has changed.
     pub async fn settle(&self, owner: &str, tasks: Vec<(TenantId, TaskId)>, reading: Reading) -> Result<Recovered> {
         let owner = owner.to_owned();
-        self.write(move |tx| Box::pin(settle(tx, owner, tasks, reading))).await
+        self.ending(reading, move |tx, told| Box::pin(settle(tx, owner.clone(), tasks.clone(), reading, told))).await
     }
 }
 
-async fn recover(tx: &mut Tx, owner: String, reading: Reading) -> Done<Recovered> {
+async fn recover(tx: &mut Tx, owner: String, reading: Reading, told: Told) -> Done<Ending<Recovered>> {
     let orphans = sqlx::query(
         "select tenant, id, attempt, lease_number - suspended_lease as times, cancel_requested from tasks
          where status = 'running' and (lease_owner is null or lease_owner <> $1)
@@ -100,10 +101,16 @@ async fn recover(tx: &mut Tx, owner: String, reading: Reading) -> Done<Recovered
     .bind(owner)
     .fetch_all(&mut tx.connection)
     .await?;
-    settle_rows(tx, &orphans, reading).await
+    settle_rows(tx, &orphans, reading, &told).await
 }
 
-async fn settle(tx: &mut Tx, owner: String, tasks: Vec<(TenantId, TaskId)>, reading: Reading) -> Done<Recovered> {
+async fn settle(
+    tx: &mut Tx,
+    owner: String,
+    tasks: Vec<(TenantId, TaskId)>,
+    reading: Reading,
+    told: Told,
+) -> Done<Ending<Recovered>> {
     let mut orphans = Vec::with_capacity(tasks.len());
     for (tenant, task) in tasks {
         let orphan = sqlx::query(
@@ -118,61 +125,108 @@ async fn settle(tx: &mut Tx, owner: String, tasks: Vec<(TenantId, TaskId)>, read
         .await?;
         orphans.extend(orphan);
     }
-    settle_rows(tx, &orphans, reading).await
+    settle_rows(tx, &orphans, reading, &told).await
 }
 
-async fn settle_rows(tx: &mut Tx, orphans: &[SqliteRow], reading: Reading) -> Done<Recovered> {
-    let mut recovered = Recovered::default();
-    for orphan in orphans {
-        let (tenant, task): (TenantId, TaskId) = (orphan.parsed("tenant")?, orphan.parsed("id")?);
-        let (attempt, times) = (orphan.number("attempt")?, orphan.number("times")?);
-        let cancelled = orphan.truth("cancel_requested")?;
-        if !cancelled && times < limits::TASK_INTERRUPTIONS_MAX {
-            resume(tx, &tenant, task).await?;
-            recovered.resume.push((tenant, task));
-            continue;
+/// A running task that nobody runs.
+struct Orphan {
+    tenant: TenantId,
+    task: TaskId,
+    attempt: u32,
+    /// How often it was interrupted.
+    times: u64,
+    /// Whether somebody has asked for its end.
+    cancelled: bool,
+}
+
+impl Orphan {
+    fn read(row: &SqliteRow) -> Done<Self> {
+        Ok(Self {
+            tenant: row.parsed("tenant")?,
+            task: row.parsed("id")?,
+            attempt: row.number("attempt")?,
+            times: row.number("times")?,
+            cancelled: row.truth("cancel_requested")?,
+        })
+    }
+
+    const fn is_resumed(&self) -> bool {
+        !self.cancelled && self.times < limits::TASK_INTERRUPTIONS_MAX
+    }
+}
+
+async fn settle_rows(tx: &mut Tx, orphans: &[SqliteRow], reading: Reading, told: &Told) -> Done<Ending<Recovered>> {
+    let orphans = orphans.iter().map(Orphan::read).collect::<Done<Vec<_>>>()?;
+    let (mut ends, mut untold) = (Vec::new(), Vec::new());
+    for orphan in orphans.iter().filter(|orphan| !orphan.is_resumed()) {
+        let attempt = (orphan.tenant.clone(), orphan.task, orphan.attempt);
+        match told.of(&mut tx.connection, &attempt).await? {
+            Some(decided) => ends.push((orphan, decided)),
+            None => untold.push(attempt),
         }
-        let decided = reading.decided(&mut tx.connection, &tenant, task, attempt).await?;
-        match last_write(&mut tx.connection, &tenant, task, attempt).await? {
+    }
+    if !untold.is_empty() {
+        return Ok(Ending::Untold(untold));
+    }
+    let mut recovered = Recovered::default();
+    for orphan in orphans.iter().filter(|orphan| orphan.is_resumed()) {
+        resume(tx, &orphan.tenant, orphan.task).await?;
+        recovered.resume.push((orphan.tenant.clone(), orphan.task));
+    }
+    for (Orphan { tenant, task, attempt, times, cancelled }, decided) in ends {
+        let (task, id) = (*task, (tenant.clone(), *task));
+        match last_write(&mut tx.connection, tenant, task, *attempt).await? {
             Some(write) if !cancelled || !write.answered => {
-                doubt(tx, &tenant, task, &write, reading, decided).await?;
-                recovered.in_doubt.push((tenant, task));
+                doubt(tx, tenant, task, &write, reading, decided).await?;
+                recovered.in_doubt.push(id);
             }
-            _ if cancelled => {
-                cancel::cancelled(tx, &tenant, task, decided).await?;
-                recovered.cancelled.push((tenant, task));
+            _ if *cancelled => {
+                cancel::cancelled(tx, tenant, task, decided).await?;
+                recovered.cancelled.push(id);
             }
             _ => {
-                give_up(tx, &tenant, task, times, decided).await?;
-                recovered.failed.push((tenant, task));
+                give_up(tx, tenant, task, *times, decided).await?;
+                recovered.failed.push(id);
             }
         }
     }
-    Ok(recovered)
+    Ok(Ending::Done(recovered))
 }
 
 /// Cancels an interrupted task, unless a write of it may have taken effect: then it ends in
 /// doubt.
-pub(super) async fn cancel_interrupted(tx: &mut Tx, task: &TaskRow, reading: Reading) -> Done<TaskRow> {
-    // Of an attempt that was given up everything is on record.
+pub(super) async fn cancel_interrupted(
+    tx: &mut Tx,
+    task: &TaskRow,
+    by: &str,
+    reading: Reading,
+    told: &Told,
+) -> Done<Ending<TaskRow>> {
+    let attempt = (task.tenant.clone(), task.id, task.attempt);
     let decided = match task.release {
-        Some(_) => reading.decided(&mut tx.connection, &task.tenant, task.id, task.attempt).await?,
+        Some(_) => match told.of(&mut tx.connection, &attempt).await? {
+            Some(decided) => decided,
+            None => return Ok(Ending::Untold(vec![attempt])),
+        },
+        // Of an attempt that was given up everything is on record.
         None => Decided::default(),
     };
-    match last_write(&mut tx.connection, &task.tenant, task.id, task.attempt).await? {
-        Some(write) if !write.answered => doubt(tx, &task.tenant, task.id, &write, reading, decided).await,
-        _ => cancel::cancelled(tx, &task.tenant, task.id, decided).await,
-    }
+    cancel::note(tx, &task.tenant, task.id, by).await?;
+    let ended = match last_write(&mut tx.connection, &task.tenant, task.id, task.attempt).await? {
+        Some(write) if !write.answered => doubt(tx, &task.tenant, task.id, &write, reading, decided).await?,
+        _ => cancel::cancelled(tx, &task.tenant, task.id, decided).await?,
+    };
+    Ok(Ending::Done(ended))
 }
 
-struct Write {
-    call: Vec<u8>,
-    number: u64,
-    answered: bool,
+pub(super) struct Write {
+    pub(super) call: Vec<u8>,
+    pub(super) number: u64,
+    pub(super) answered: bool,
 }
 
 /// The write that says most: one that was under way, else the last.
-async fn last_write(
+pub(super) async fn last_write(
     connection: &mut SqliteConnection,
     tenant: &TenantId,
     task: TaskId,
@@ -258,17 +312,22 @@ async fn start_over(tx: &mut Tx, pin: Pin, decided: Decided) -> Done<Option<Task
         return cancel::cancelled(tx, &pin.tenant, pin.task, decided).await.map(Some);
     }
     audit::attempt(tx, &task, decided).await?;
+    anew(tx, &pin.tenant, pin.task).await?;
+    row::find(&mut tx.connection, &pin.tenant, pin.task).await
+}
+
+/// Gives up what a task has begun, so that it is as if it had not been begun.
+pub(super) async fn anew(tx: &mut Tx, tenant: &TenantId, task: TaskId) -> Done<()> {
     pend(
         tx,
-        &pin.tenant,
-        pin.task,
+        tenant,
+        task,
         "update tasks set status = 'pending', version = null, digest = null, epoch = null,
-            lease_owner = null, lease_until = null, started_at = null
+            lease_owner = null, lease_until = null, started_at = null, wake_at = null
          where tenant = $1 and id = $2
          returning *",
     )
-    .await?;
-    row::find(&mut tx.connection, &pin.tenant, pin.task).await
+    .await
 }
 
 async fn pend(tx: &mut Tx, tenant: &TenantId, task: TaskId, statement: &'static str) -> Done<()> {

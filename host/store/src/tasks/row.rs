@@ -3,8 +3,9 @@
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 use troupe_core::view::{RanOn, TaskFailure, TaskStatus};
-use troupe_core::{AgentName, Code, Error, SkillName, TaskId, TenantId, Timestamp};
+use troupe_core::{AgentName, Code, Error, InstanceId, SkillName, TaskId, TenantId, Timestamp};
 
+use super::Asked;
 use crate::fault::Done;
 use crate::rows::{Columns as _, broken, json, number};
 use crate::writer::Tx;
@@ -20,6 +21,8 @@ pub struct TaskRow {
     pub agent: AgentName,
     /// The skill.
     pub skill: SkillName,
+    /// The instance that it is for.
+    pub instance: Option<InstanceId>,
     /// The input, as JSON.
     pub input: String,
     /// Where it is in its life.
@@ -32,6 +35,8 @@ pub struct TaskRow {
     pub principal: String,
     /// The key under which the same request gives this task.
     pub idempotency_key: Option<String>,
+    /// What the request named to be kept together with others in a canary.
+    pub affinity: Option<String>,
     /// The task whose agent asked for this one.
     pub caused_by: Option<TaskId>,
     /// How long one attempt may run, in milliseconds; what it is suspended does not count.
@@ -69,6 +74,11 @@ pub struct Lease {
 }
 
 impl TaskRow {
+    /// What it was asked for.
+    pub(crate) fn asked(&self) -> Asked<'_> {
+        Asked { agent: self.agent.as_str(), skill: self.skill.as_str(), input: &self.input, instance: self.instance }
+    }
+
     /// What the feed calls it.
     pub(crate) fn subject(&self) -> String {
         subject(self.id)
@@ -101,9 +111,9 @@ pub(crate) async fn insert(tx: &mut Tx, task: &TaskRow, request: &str) -> Done<(
         "insert into tasks
             (tenant, id, agent, skill, input, request, status, priority, attempt, principal, idempotency_key,
              caused_by, timeout_ms, version, digest, epoch, output, failure, lease_owner, lease_number, lease_until,
-             created_at, started_at, ended_at, lifetime_ms)
+             created_at, started_at, ended_at, lifetime_ms, affinity, instance)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-             $22, $23, $24, $25)",
+             $22, $23, $24, $25, $26, $27)",
     )
     .bind(task.tenant.as_str())
     .bind(task.id.to_string())
@@ -130,6 +140,8 @@ pub(crate) async fn insert(tx: &mut Tx, task: &TaskRow, request: &str) -> Done<(
     .bind(task.started_at.map(Timestamp::as_millis))
     .bind(task.ended_at.map(Timestamp::as_millis))
     .bind(task.lifetime_ms.map(number).transpose()?)
+    .bind(&task.affinity)
+    .bind(task.instance.map(|id| id.to_string()))
     .execute(&mut tx.connection)
     .await?;
     Ok(())
@@ -142,12 +154,14 @@ pub(crate) fn read(row: &SqliteRow) -> Done<TaskRow> {
         tenant: row.parsed("tenant")?,
         agent: row.parsed("agent")?,
         skill: row.parsed("skill")?,
+        instance: row.parsed_option("instance")?,
         input: row.get_as("input")?,
         status: status(row.get_as("status")?)?,
         priority: priority(row)?,
         attempt: row.number("attempt")?,
         principal: row.get_as("principal")?,
         idempotency_key: row.get_as("idempotency_key")?,
+        affinity: row.get_as("affinity")?,
         caused_by: row.parsed_option("caused_by")?,
         timeout_ms: row.number("timeout_ms")?,
         lifetime_ms: row.get_as::<Option<i64>>("lifetime_ms")?.map(|ms| unsigned("lifetime_ms", ms)).transpose()?,

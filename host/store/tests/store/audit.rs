@@ -162,11 +162,11 @@ async fn of_a_task_that_ends_without_running_again_the_rows_tell_what_was_decide
     let until = home.clock.now();
     home.store.suspend(&one, vec![denied_row(1), wait], until, Decided::default()).await.unwrap();
     assert_eq!(kinds(&home).await, [""; 0], "whoever goes on gathers it again");
-    home.store.cancel(&tenant(), id(1), READING).await.unwrap();
+    home.store.cancel(&tenant(), id(1), "owner", READING).await.unwrap();
     // In doubt after a crash.
     let two = home.running(2).await;
     home.store.commit(rows_only(&two, vec![denied_row(1), denied_row(2), intent(3)])).await.unwrap();
-    home.store.cancel(&tenant(), id(2), READING).await.unwrap();
+    home.store.cancel(&tenant(), id(2), "owner", READING).await.unwrap();
     home.store.recover("owner-2", READING).await.unwrap();
     // Interrupted again and again.
     let three = home.running(3).await;
@@ -197,8 +197,63 @@ async fn of_a_task_that_ends_without_running_again_the_rows_tell_what_was_decide
     assert_eq!((found[5].attempt, found[5].version.as_deref()), (Some(1), Some("1.0.0")));
     // One that never began has nothing to tell.
     home.store.create_task(crate::support::pending(5)).await.unwrap();
-    home.store.cancel(&tenant(), id(5), READING).await.unwrap();
+    home.store.cancel(&tenant(), id(5), "owner", READING).await.unwrap();
     assert_eq!(verified(&home.store, &tenant()).await, Ok(6));
+}
+
+#[tokio::test]
+async fn who_asked_for_the_end_of_a_task_is_recorded_with_it_whoever_runs_it_by_then() {
+    let home = Home::open().await;
+    let end = || {
+        let failure = Some(TaskFailure::from(&Error::new(Code::Cancelled, "cancelled")));
+        TaskEnd { status: TaskStatus::Cancelled, output: None, failure, ..completed() }
+    };
+    let cancel = async |number, by| home.store.cancel(&tenant(), id(number), by, READING).await.unwrap();
+    // One that runs and ends by that; whoever asks later is too late.
+    let one = home.running(1).await;
+    cancel(1, "key/1").await;
+    cancel(1, "key/2").await;
+    let denies = TaskEnd { decided: told(vec![denied(1)]), ..end() };
+    home.store.commit(Commit { end: Some(denies), ..rows_only(&one, vec![denied_row(1)]) }).await.unwrap();
+    // One that was suspended.
+    let two = home.running(2).await;
+    home.store.suspend(&two, vec![row(1, false)], home.clock.now(), Decided::default()).await.unwrap();
+    cancel(2, "key/2").await;
+    // One whose host died before it could end.
+    home.running(3).await;
+    cancel(3, "key/3").await;
+    home.store.recover("owner-2", READING).await.unwrap();
+    // One that had ended otherwise, and one that nobody asked for.
+    let four = home.running(4).await;
+    cancel(4, "key/4").await;
+    let late = TaskFailure::from(&Error::new(Code::LimitDeadline, "late"));
+    let late = TaskEnd { status: TaskStatus::Failed, failure: Some(late), ..end() };
+    home.store.commit(Commit { end: Some(late), ..rows_only(&four, Vec::new()) }).await.unwrap();
+    let five = home.running(5).await;
+    home.store.commit(Commit { end: Some(end()), ..rows_only(&five, Vec::new()) }).await.unwrap();
+    // One of a tenant that is disabled.
+    let six = home.running(6).await;
+    home.store.create_tenant(&tenant(), Some("owner")).await.unwrap();
+    home.store.set_disabled(&tenant(), true, Some("key/6")).await.unwrap();
+    home.store.commit(Commit { end: Some(end()), ..rows_only(&six, Vec::new()) }).await.unwrap();
+    let who: Vec<String> = records(&home.store, &tenant())
+        .await
+        .into_iter()
+        .filter(|record| ["denied", "ended"].contains(&record.kind.as_str()))
+        .map(|record| format!("{} {} {}", record.kind, record.code.unwrap(), record.principal.unwrap()))
+        .collect();
+    assert_eq!(
+        who,
+        [
+            "denied denied.capability owner",
+            "ended cancelled key/1",
+            "ended cancelled key/2",
+            "ended cancelled key/3",
+            "ended limit.deadline owner",
+            "ended cancelled owner",
+            "ended cancelled key/6",
+        ]
+    );
 }
 
 /// A chain of six records, in a store of its own, altered by a statement; where it breaks.

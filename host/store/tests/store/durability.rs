@@ -6,7 +6,7 @@ use sqlx::{ConnectOptions as _, sqlite::SqliteConnectOptions};
 use troupe_core::Code;
 use troupe_store::Store;
 
-use crate::support::{Home, agent, id, pending, set, tenant};
+use crate::support::{Home, agent, id, pending, set, space, tenant};
 
 #[test]
 fn acknowledged_writes_survive_a_store_that_is_dropped_without_being_closed() {
@@ -32,7 +32,7 @@ fn acknowledged_writes_survive_a_store_that_is_dropped_without_being_closed() {
 
     runtime().block_on(async {
         let store = Store::open(&dir.path().join("troupe.db"), clock).await.unwrap();
-        assert_eq!(store.state_get(&tenant(), &agent(), 1, "k").await.unwrap(), Some((b"v".to_vec(), 1)));
+        assert_eq!(store.state_get(space(&tenant(), &agent(), 1), "k").await.unwrap(), Some((b"v".to_vec(), 1)));
         for number in 1..100 {
             assert!(store.task(&tenant(), id(number)).await.unwrap().is_some(), "task {number}");
         }

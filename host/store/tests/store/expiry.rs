@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use troupe_core::limits;
+use troupe_core::{KeySpace, limits};
 use troupe_store::{Commit, Pin, StateChange, StateOutcome, StateWrite};
 
-use crate::support::{Home, agent, delete, encode, expire, increment, row, rows_only, set, swap, tenant};
+use crate::support::{Home, agent, delete, encode, expire, increment, row, rows_only, set, space, swap, tenant};
 
 const SECOND: Option<Duration> = Some(Duration::from_secs(1));
 
@@ -14,17 +14,17 @@ fn set_for_a_second(key: &str, value: &[u8]) -> StateWrite {
 }
 
 async fn within(home: &Home, pin: &Pin, number: u64, write: StateWrite, bytes_max: u64, keys_max: u64) -> StateOutcome {
-    let change = StateChange { write, bytes_max, keys_max, encode };
+    let change = StateChange { space: KeySpace::Deployment, write, bytes_max, keys_max, encode };
     let commit = Commit { write: Some((change, row(number, true))), ..rows_only(pin, Vec::new()) };
     home.store.commit(commit).await.unwrap().state.unwrap()
 }
 
 async fn value(home: &Home, key: &str) -> Option<Vec<u8>> {
-    home.store.state_get(&tenant(), &agent(), 1, key).await.unwrap().map(|(value, _)| value)
+    home.store.state_get(space(&tenant(), &agent(), 1), key).await.unwrap().map(|(value, _)| value)
 }
 
 async fn keys(home: &Home) -> Vec<String> {
-    home.store.state_list(&tenant(), &agent(), 1, "", None, 100).await.unwrap()
+    home.store.state_list(space(&tenant(), &agent(), 1), "", None, 100).await.unwrap()
 }
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn a_write_says_how_long_and_what_does_not_say_leaves_it_or_takes_it_away(
     change(6, increment("counted", 1)).await.unwrap();
     change(7, set("late", b"1")).await.unwrap();
     assert_eq!(change(8, expire("late", SECOND)).await.unwrap(), StateOutcome::Expiring { existed: true });
-    let found = home.store.state_get(&tenant(), &agent(), 1, "late").await.unwrap();
+    let found = home.store.state_get(space(&tenant(), &agent(), 1), "late").await.unwrap();
     assert_eq!(found, Some((b"1".to_vec(), 7 - 1)), "an end leaves the revision as it is");
     let swapped =
         StateWrite::CompareAndSet { key: "late".into(), expected: Some(6), value: b"2".to_vec(), ttl: SECOND };

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use troupe_core::{Clock, Code, Timestamp};
 use troupe_store::{Commit, Store};
 
-use crate::support::{Home, agent, id, pending, release, row, rows_only, set, tenant, wide};
+use crate::support::{Home, agent, id, pending, release, row, rows_only, set, space, tenant, wide};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn numbers_have_no_gaps_under_many_writers_some_of_which_fail() {
@@ -38,7 +38,7 @@ async fn numbers_have_no_gaps_under_many_writers_some_of_which_fail() {
     assert_eq!(feed.iter().map(|event| event.seq).collect::<Vec<_>>(), (1..=259).collect::<Vec<_>>());
     let told: BTreeSet<_> = feed.iter().filter(|e| e.kind == "task.created").map(|e| e.subject.clone()).collect();
     assert!((0..256).all(|number| told.contains(&format!("task/{}", id(number)))));
-    assert!(home.store.state_list(&tenant(), &agent(), 1, "", None, 10).await.unwrap().is_empty());
+    assert!(home.store.state_list(space(&tenant(), &agent(), 1), "", None, 10).await.unwrap().is_empty());
 }
 
 #[tokio::test]

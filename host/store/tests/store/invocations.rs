@@ -3,7 +3,8 @@ use troupe_core::view::{RanOn, TaskFailure, TaskStatus};
 use troupe_store::{Commit, Decided, JournalRow, Pin, StateOutcome, TaskEnd};
 
 use crate::support::{
-    Home, OWNER, agent, begun, completed, each_write, ended, id, intent, pin, ran_on, row, rows_only, set, tenant, wide,
+    Home, OWNER, agent, begun, completed, each_write, ended, id, intent, pin, ran_on, row, rows_only, set, space,
+    tenant, wide,
 };
 
 #[tokio::test]
@@ -22,7 +23,7 @@ async fn state_journal_and_end_share_one_commit() {
     let task = home.store.task(&tenant(), id(1)).await.unwrap().unwrap();
     assert_eq!((task.status, task.output, task.lease), (TaskStatus::Completed, completed().output, None));
     assert_eq!(task.ended_at, Some(completed().ended_at));
-    assert_eq!(home.store.state_get(&tenant(), &agent(), 1, "k").await.unwrap(), Some((b"v".to_vec(), 1)));
+    assert_eq!(home.store.state_get(space(&tenant(), &agent(), 1), "k").await.unwrap(), Some((b"v".to_vec(), 1)));
     let (_, rows) = home.store.journal(&tenant(), id(1), 1).await.unwrap().unwrap();
     let written = JournalRow { answer: Some(b"written 1".to_vec()), ..row(3, true) };
     assert_eq!(rows, [row(1, false), row(2, false), written]);
@@ -55,7 +56,7 @@ async fn an_invocation_that_does_not_hold_the_lease_writes_nothing() {
         }
     }
     assert_eq!(home.store.task(&tenant(), id(1)).await.unwrap(), before);
-    assert_eq!(home.store.state_get(&tenant(), &agent(), 1, "k").await.unwrap(), None);
+    assert_eq!(home.store.state_get(space(&tenant(), &agent(), 1), "k").await.unwrap(), None);
     assert!(home.store.journal(&tenant(), id(1), 1).await.unwrap().unwrap().1.is_empty());
     assert_eq!(home.kinds().await, ["task.created", "task.running"]);
     home.store.commit(rows_only(&good, vec![row(1, false)])).await.unwrap();
@@ -107,7 +108,7 @@ async fn an_intent_gets_its_answer_once() {
 
     let commit = Commit { write: Some((wide(set("k", b"v")), row(4, true))), ..rows_only(&pin, vec![answer]) };
     assert_eq!(home.store.commit(commit).await.unwrap_err().code, Code::Internal);
-    assert_eq!(home.store.state_get(&tenant(), &agent(), 1, "k").await.unwrap(), None);
+    assert_eq!(home.store.state_get(space(&tenant(), &agent(), 1), "k").await.unwrap(), None);
     assert_eq!(home.store.journal(&tenant(), id(1), 1).await.unwrap().unwrap().1.len(), 3);
 }
 

@@ -5,7 +5,9 @@ use proptest::prelude::*;
 use troupe_core::{AgentName, Code, TenantId};
 use troupe_store::{StateOutcome, TaskFilter, TaskRow};
 
-use crate::support::{Home, OWNER, READING, agent, each_write, id, pending, pin, ran_on, rows_only, set, tenant};
+use crate::support::{
+    Home, OWNER, READING, agent, each_write, id, pending, pin, ran_on, rows_only, set, space, tenant,
+};
 
 /// Keys made of what could mean something to a database.
 fn key() -> impl Strategy<Value = String> {
@@ -75,10 +77,10 @@ fn a_listing_is_what_filtering_by_bytes_gives_and_never_shows_a_neighbours_key()
                 .take(limit as usize)
                 .cloned()
                 .collect();
-            let listed = store.state_list(&me, &agent, 1, &prefix, after.as_deref(), limit).await.unwrap();
+            let listed = store.state_list(space(&me, &agent, 1), &prefix, after.as_deref(), limit).await.unwrap();
             assert_eq!(listed, expected);
             for key in mine.union(&others) {
-                let found = store.state_get(&me, &agent, 1, key).await.unwrap().map(|(value, _)| value);
+                let found = store.state_get(space(&me, &agent, 1), key).await.unwrap().map(|(value, _)| value);
                 let value = mine.contains(key).then(|| format!("{me}/{agent}/{key}").into_bytes());
                 assert_eq!(found, value);
             }
@@ -132,15 +134,15 @@ fn f63_no_key_reaches_another_tenant_or_agent_whatever_it_is_made_of() {
                     number += 1;
                     home.change(&pin(&claim), number, write).await.unwrap();
                 }
-                let mine = home.store.state_get(&me, &agent, 1, key).await.unwrap().unwrap().0;
+                let mine = home.store.state_get(space(&me, &agent, 1), key).await.unwrap().unwrap().0;
                 assert_eq!(mine, b"mine", "a key is its own");
             }
-            assert_eq!(home.store.state_list(&me, &agent, 1, "", None, 10).await.unwrap().len(), keys.len());
+            assert_eq!(home.store.state_list(space(&me, &agent, 1), "", None, 10).await.unwrap().len(), keys.len());
             for (tenant, agent) in [(&other, &agent), (&me, &sibling)] {
-                let listed = home.store.state_list(tenant, agent, 1, "", None, 10).await.unwrap();
+                let listed = home.store.state_list(space(tenant, agent, 1), "", None, 10).await.unwrap();
                 assert_eq!(listed, keys.iter().cloned().collect::<Vec<_>>());
                 for key in &keys {
-                    let found = home.store.state_get(tenant, agent, 1, key).await.unwrap().unwrap().0;
+                    let found = home.store.state_get(space(tenant, agent, 1), key).await.unwrap().unwrap().0;
                     assert_eq!(found, format!("{tenant}/{agent}/{key}").into_bytes());
                 }
             }
@@ -163,12 +165,12 @@ async fn another_tenants_rows_are_as_if_they_did_not_exist() {
     assert_eq!(store.task(&other, id(1)).await.unwrap(), None);
     assert!(store.tasks(&other, TaskFilter::default(), None, 10).await.unwrap().tasks.is_empty());
     assert_eq!(store.journal(&other, id(1), 1).await.unwrap(), None);
-    assert_eq!(store.state_get(&other, &agent(), 1, "k").await.unwrap(), None);
+    assert_eq!(store.state_get(space(&other, &agent(), 1), "k").await.unwrap(), None);
     assert!(store.feed(&other, 0, 10).await.unwrap().is_empty());
     assert!(store.releases(&other, &agent()).await.unwrap().is_empty());
     let claimed = store.claim(&other, id(1), OWNER, &ran_on(), &home.head()).await;
     assert_eq!(claimed.unwrap_err().code, Code::TaskNotFound);
-    assert_eq!(store.cancel(&other, id(1), READING).await.unwrap_err().code, Code::TaskNotFound);
+    assert_eq!(store.cancel(&other, id(1), "owner", READING).await.unwrap_err().code, Code::TaskNotFound);
     assert_eq!(store.renew(OWNER, &[(other.clone(), id(1), 1)]).await.unwrap(), [(other.clone(), id(1))]);
     let foreign = troupe_store::Pin { tenant: other.clone(), ..pin };
     assert_eq!(store.commit(rows_only(&foreign, Vec::new())).await.unwrap_err().code, Code::TaskNotFound);

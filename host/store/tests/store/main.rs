@@ -2,15 +2,27 @@
 
 // `cfg(test)` tells the lints that helpers may fail loudly too.
 #[cfg(test)]
+mod approvals;
+#[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod channels;
+#[cfg(test)]
+mod copies;
+#[cfg(test)]
 mod deployments;
+#[cfg(test)]
+mod documents;
 #[cfg(test)]
 mod durability;
 #[cfg(test)]
 mod expiry;
 #[cfg(test)]
 mod feed;
+#[cfg(test)]
+mod gathering;
+#[cfg(test)]
+mod instances;
 #[cfg(test)]
 mod invocations;
 #[cfg(test)]
@@ -19,6 +31,8 @@ mod isolation;
 mod journals;
 #[cfg(test)]
 mod opening;
+#[cfg(test)]
+mod past;
 #[cfg(test)]
 mod recovery;
 #[cfg(test)]
@@ -29,5 +43,7 @@ mod state;
 mod support;
 #[cfg(test)]
 mod suspend;
+#[cfg(test)]
+mod swaps;
 #[cfg(test)]
 mod tasks;

@@ -1,9 +1,9 @@
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
-use troupe_core::Code;
-use troupe_store::Store;
+use troupe_core::{Clock as _, Code};
+use troupe_store::{StateOutcome, Store};
 
-use crate::support::{Home, id, pending, tenant};
+use crate::support::{Home, agent, id, pending, set, space, tenant};
 
 /// The number of the newest migration there is.
 fn newest() -> u64 {
@@ -45,6 +45,65 @@ async fn a_database_whose_schema_was_edited_is_refused() {
     let error = Store::open(&home.path(), home.clock.clone()).await.unwrap_err();
     assert_eq!(error.code, Code::UnavailableStore);
     insta::assert_snapshot!(error, @"the database's schema 1 is not this host's schema 1; start the build that wrote it, or use another data directory");
+}
+
+/// What a host of an earlier schema left.
+async fn of_schema(schema: u64) -> Home {
+    let home = Home::open().await;
+    home.store.close().await;
+    std::fs::remove_file(home.path()).unwrap();
+    let (all, earlier) = (concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite"), home.dir.path().join("earlier"));
+    std::fs::create_dir(&earlier).unwrap();
+    for entry in std::fs::read_dir(all).unwrap() {
+        let (path, name) = entry.map(|entry| (entry.path(), entry.file_name())).unwrap();
+        if name.to_str().unwrap().split('_').next().unwrap().parse::<u64>().unwrap() <= schema {
+            std::fs::copy(path, earlier.join(name)).unwrap();
+        }
+    }
+    let mut connection =
+        SqliteConnectOptions::new().filename(home.path()).create_if_missing(true).connect().await.unwrap();
+    sqlx::migrate::Migrator::new(earlier).await.unwrap().run(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    home
+}
+
+#[tokio::test]
+async fn the_keys_that_an_earlier_host_kept_are_those_of_deployments() {
+    let home = of_schema(10).await;
+    let mut connection = raw(&home).await;
+    let second = home.clock.now().as_millis() + 1_000;
+    sqlx::query(
+        "insert into state (tenant, agent, generation, key, value, revision, epoch, updated_at, expires_at)
+         values ('acme', 'aws', 1, x'61', x'31', 3, 1, 0, null), ('acme', 'aws', 1, x'62', x'ff00', 7, 1, 0, $1),
+            ('acme', 'aws', 2, x'61', x'32', 1, 1, 0, null), ('other', 'aws', 1, x'61', x'33', 1, 1, 0, null)",
+    )
+    .bind(second)
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    sqlx::query(
+        "insert into state_usage (tenant, agent, generation, keys, bytes, revision)
+         values ('acme', 'aws', 1, 2, 5, 9), ('acme', 'aws', 2, 1, 2, 1), ('other', 'aws', 1, 1, 2, 1)",
+    )
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    connection.close().await.unwrap();
+    let store = Store::open(&home.path(), home.clock.clone()).await.unwrap();
+    let home = Home { store, ..home };
+    let (acme, other, aws) = (tenant(), "other".parse().unwrap(), agent());
+    let get = async |space, key| home.store.state_get(space, key).await.unwrap();
+    assert_eq!(get(space(&acme, &aws, 1), "a").await, Some((b"1".to_vec(), 3)));
+    assert_eq!(get(space(&acme, &aws, 1), "b").await, Some((vec![255, 0], 7)));
+    assert_eq!(get(space(&acme, &aws, 2), "a").await, Some((b"2".to_vec(), 1)));
+    assert_eq!(get(space(&other, &aws, 1), "a").await, Some((b"3".to_vec(), 1)));
+    // Revisions and quotas go on from where they were.
+    let pin = home.running(1).await;
+    assert_eq!(home.change(&pin, 1, set("a", b"9")).await.unwrap(), StateOutcome::Written { revision: 10 });
+    home.clock.advance(std::time::Duration::from_secs(1));
+    assert_eq!(get(space(&acme, &aws, 1), "b").await, None);
+    assert_eq!(home.store.sweep_state().await.unwrap(), 1);
+    assert_eq!(home.store.state_list(space(&acme, &aws, 1), "", None, 10).await.unwrap(), ["a"]);
 }
 
 #[tokio::test]

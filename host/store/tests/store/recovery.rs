@@ -84,7 +84,7 @@ async fn what_was_asked_to_stop_is_cancelled_unless_a_write_is_in_doubt() {
     let was_writing = home.running(3).await;
     home.store.commit(rows_only(&was_writing, vec![intent(1), row(2, true)])).await.unwrap();
     for number in 1..=3 {
-        home.store.cancel(&tenant(), id(number), READING).await.unwrap();
+        home.store.cancel(&tenant(), id(number), "owner", READING).await.unwrap();
     }
     let recovered = home.store.recover("owner-2", READING).await.unwrap();
     assert_eq!(recovered.cancelled, [(tenant(), id(1)), (tenant(), id(2))]);
@@ -95,7 +95,7 @@ async fn what_was_asked_to_stop_is_cancelled_unless_a_write_is_in_doubt() {
     let was_writing = home.running(4).await;
     home.store.commit(rows_only(&was_writing, vec![intent(1)])).await.unwrap();
     home.store.recover("owner-2", READING).await.unwrap();
-    assert_eq!(home.store.cancel(&tenant(), id(4), READING).await.unwrap().status, TaskStatus::InDoubt);
+    assert_eq!(home.store.cancel(&tenant(), id(4), "owner", READING).await.unwrap().status, TaskStatus::InDoubt);
 }
 
 #[tokio::test]

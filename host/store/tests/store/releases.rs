@@ -1,7 +1,9 @@
-use troupe_core::{Code, ReleaseRef, TenantId};
-use troupe_store::Published;
+use std::time::Duration;
 
-use crate::support::{Home, agent, release, tenant};
+use troupe_core::{Code, ReleaseRef, TenantId};
+use troupe_store::{Holder, Mark, Published, RouteChange};
+
+use crate::support::{Home, OWNER, agent, id, pending, ran_on, release, tenant, version};
 
 #[tokio::test]
 async fn a_published_version_never_changes() {
@@ -61,4 +63,77 @@ async fn two_tenants_publish_the_same_version_with_different_bytes() {
     let all: Vec<_> = all.iter().map(|row| (row.tenant.as_str(), row.digest)).collect();
     assert_eq!(all, [("acme", release("aws@1.0.0", "one").digest), ("other", release("aws@1.0.0", "two").digest)]);
     assert!(home.store.releases(&"third".parse().unwrap(), &agent()).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_deleted_release_is_gone_and_its_version_means_its_bytes_for_ever() {
+    let home = Home::open().await;
+    let reference: ReleaseRef = "aws@1.0.0".parse().unwrap();
+    home.store.publish(&tenant(), release("aws@1.0.0", "one"), None).await.unwrap();
+    home.store.mark_release(&tenant(), &reference, Mark::Yank(None), "owner").await.unwrap();
+    home.store.delete_release(&tenant(), &reference, Some("owner"), None).await.unwrap();
+    assert_eq!(home.store.release(&tenant(), &reference).await.unwrap(), None);
+    assert!(home.store.releases(&tenant(), &agent()).await.unwrap().is_empty());
+    assert!(home.store.newest_releases(&tenant()).await.unwrap().is_empty());
+    assert!(home.store.all_releases().await.unwrap().is_empty());
+    assert_eq!(home.store.agent_names(&tenant()).await.unwrap(), [agent()], "nobody else takes its name");
+    let gone = home.store.delete_release(&tenant(), &reference, None, None).await.unwrap_err();
+    assert_eq!(gone.code, Code::ReleaseNotFound);
+    let change = RouteChange { serving: Some((version("1.0.0"), ran_on().digest)), ..RouteChange::default() };
+    let refused = home.store.change_route(&tenant(), &agent(), None, change, None).await.unwrap_err();
+    assert_eq!(refused.code, Code::ReleaseNotFound);
+
+    let other = home.store.publish(&tenant(), release("aws@1.0.0", "two"), None).await.unwrap_err();
+    assert_eq!(other.code, Code::ArtifactImmutable);
+    home.clock.advance(Duration::from_secs(1));
+    let Published::New(row) = home.store.publish(&tenant(), release("aws@1.0.0", "one"), None).await.unwrap() else {
+        panic!("not there again")
+    };
+    assert!(row.standing.yanked.is_some(), "deleting it takes back nothing that was said of it");
+    assert_eq!(home.store.release(&tenant(), &reference).await.unwrap(), Some(row));
+    assert_eq!(home.kinds().await, ["release.published", "release.yanked", "release.deleted", "release.published"]);
+}
+
+#[tokio::test]
+async fn a_task_holds_the_release_it_began_on_until_it_ends_and_no_other() {
+    let home = Home::open().await;
+    home.deploy().await;
+    let (one, two): (ReleaseRef, ReleaseRef) = ("aws@1.0.0".parse().unwrap(), "aws@2.0.0".parse().unwrap());
+    let new = release("aws@2.0.0", "two");
+    let serving = Some((version("2.0.0"), new.digest));
+    home.store.publish(&tenant(), new, None).await.unwrap();
+    home.store.create_task(pending(1)).await.unwrap();
+    home.store.claim(&tenant(), id(1), OWNER, &ran_on(), &home.head()).await.unwrap();
+    let change = RouteChange { serving, ..RouteChange::default() };
+    home.store.change_route(&tenant(), &agent(), None, change, None).await.unwrap();
+    assert_eq!(home.store.release_holders(&tenant(), &one).await.unwrap(), [Holder::Tasks(1)]);
+    assert_eq!(home.store.release_holders(&tenant(), &two).await.unwrap(), [Holder::Serves]);
+    let error = home.store.delete_release(&tenant(), &one, Some("owner"), None).await.unwrap_err();
+    assert_eq!(error.code, Code::ReleaseInUse);
+    insta::assert_snapshot!(error, @"aws@1.0.0 is needed: one task that began on it has not ended; delete it when nothing needs it, or keep others from it with `troupe releases yank aws@1.0.0`");
+    assert_eq!(error.details["by"][0]["kind"], "tasks");
+    let other: TenantId = "other".parse().unwrap();
+    assert!(home.store.release_holders(&other, &one).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_said_twice_is_said_once() {
+    let home = Home::open().await;
+    let reference: ReleaseRef = "aws@1.0.0".parse().unwrap();
+    home.store.publish(&tenant(), release("aws@1.0.0", "one"), None).await.unwrap();
+    let say = async |mark: Mark| {
+        home.clock.advance(Duration::from_secs(1));
+        home.store.mark_release(&tenant(), &reference, mark, "owner").await.unwrap().standing
+    };
+    let first = say(Mark::Deprecate("use 2".to_owned())).await;
+    assert_eq!(say(Mark::Deprecate("use 2".to_owned())).await, first);
+    let changed = say(Mark::Deprecate("use 3".to_owned())).await;
+    assert!(changed.deprecated.as_ref().unwrap().at > first.deprecated.unwrap().at);
+    let both = say(Mark::Yank(None)).await;
+    assert_eq!(both.deprecated, changed.deprecated);
+    assert_eq!(say(Mark::Undeprecate).await.yanked, both.yanked);
+    assert_eq!(say(Mark::Undeprecate).await.deprecated, None);
+    let kinds = home.kinds().await;
+    let said = ["release.deprecated", "release.deprecated", "release.yanked", "release.undeprecated"];
+    assert_eq!(kinds[1..], said);
 }

@@ -1,9 +1,10 @@
+use troupe_core::KeySpace;
 use troupe_store::{Commit, JournalRow, Pin, Quota, StateChange, StateOutcome, StateWrite};
 
-use crate::support::{Home, agent, delete, encode, id, increment, row, rows_only, set, swap, tenant};
+use crate::support::{Home, agent, delete, encode, id, increment, row, rows_only, set, space, swap, tenant};
 
 async fn within(home: &Home, pin: &Pin, number: u64, write: StateWrite, bytes_max: u64, keys_max: u64) -> StateOutcome {
-    let change = StateChange { write, bytes_max, keys_max, encode };
+    let change = StateChange { space: KeySpace::Deployment, write, bytes_max, keys_max, encode };
     let commit = Commit { write: Some((change, row(number, true))), ..rows_only(pin, Vec::new()) };
     home.store.commit(commit).await.unwrap().state.unwrap()
 }
@@ -31,7 +32,7 @@ async fn compare_and_set_changes_only_what_was_seen() {
     assert_eq!(change(2, swap("a", None, b"1")).await.unwrap(), StateOutcome::Written { revision: 1 });
     assert_eq!(change(3, swap("a", None, b"x")).await.unwrap(), StateOutcome::Conflict { found: Some(1) });
     assert_eq!(change(4, swap("a", Some(1), b"2")).await.unwrap(), StateOutcome::Written { revision: 2 });
-    assert_eq!(home.store.state_get(&tenant(), &agent(), 1, "a").await.unwrap(), Some((b"2".to_vec(), 2)));
+    assert_eq!(home.store.state_get(space(&tenant(), &agent(), 1), "a").await.unwrap(), Some((b"2".to_vec(), 2)));
     let (_, rows) = home.store.journal(&tenant(), id(1), 1).await.unwrap().unwrap();
     let journalled: Vec<_> = rows.iter().map(|row: &JournalRow| (row.answer.clone().unwrap(), row.write)).collect();
     let expected: [(&[u8], bool); 4] =
@@ -51,10 +52,10 @@ async fn a_counter_raised_by_many_invocations_at_once_counts_each_success() {
         let store = home.store.clone();
         raised.spawn(async move {
             for number in 1.. {
-                let found = store.state_get(&tenant(), &agent(), 1, "n").await.unwrap();
+                let found = store.state_get(space(&tenant(), &agent(), 1), "n").await.unwrap();
                 let (value, revision) = found.map_or((0, None), |(value, revision)| (value[0], Some(revision)));
-                let change =
-                    StateChange { write: swap("n", revision, &[value + 1]), bytes_max: 10, keys_max: 1, encode };
+                let write = swap("n", revision, &[value + 1]);
+                let change = StateChange { space: KeySpace::Deployment, write, bytes_max: 10, keys_max: 1, encode };
                 let commit = Commit { write: Some((change, row(number, true))), ..rows_only(&pin, Vec::new()) };
                 if let Some(StateOutcome::Written { .. }) = store.commit(commit).await.unwrap().state {
                     return;
@@ -63,7 +64,7 @@ async fn a_counter_raised_by_many_invocations_at_once_counts_each_success() {
         });
     }
     raised.join_all().await;
-    assert_eq!(home.store.state_get(&tenant(), &agent(), 1, "n").await.unwrap().unwrap().0, [8]);
+    assert_eq!(home.store.state_get(space(&tenant(), &agent(), 1), "n").await.unwrap().unwrap().0, [8]);
 }
 
 #[tokio::test]
@@ -84,7 +85,7 @@ async fn a_quota_counts_keys_and_values_and_lets_a_full_space_shrink() {
     assert_eq!(within(&home, &pin, 10, delete("c"), 1, 1).await, StateOutcome::Deleted { existed: true });
     assert_eq!(within(&home, &pin, 11, set("abc", &[0; 7]), 10, 1).await, StateOutcome::Written { revision: 6 });
     assert_eq!(within(&home, &pin, 12, set("abc", &[0; 8]), 10, 1).await, full_bytes(10));
-    assert_eq!(home.store.state_get(&tenant(), &agent(), 1, "abc").await.unwrap(), Some((vec![0; 7], 6)));
+    assert_eq!(home.store.state_get(space(&tenant(), &agent(), 1), "abc").await.unwrap(), Some((vec![0; 7], 6)));
 }
 
 #[tokio::test]
@@ -95,9 +96,9 @@ async fn generations_are_separate_key_spaces() {
     home.change(&first, 1, set("k", b"one")).await.unwrap();
     home.change(&second, 2, set("k", b"two")).await.unwrap();
     home.change(&second, 3, set("l", b"two")).await.unwrap();
-    assert_eq!(home.store.state_get(&tenant(), &agent(), 1, "k").await.unwrap().unwrap().0, b"one");
-    assert_eq!(home.store.state_list(&tenant(), &agent(), 1, "", None, 10).await.unwrap(), ["k"]);
-    assert_eq!(home.store.state_list(&tenant(), &agent(), 2, "", None, 10).await.unwrap(), ["k", "l"]);
+    assert_eq!(home.store.state_get(space(&tenant(), &agent(), 1), "k").await.unwrap().unwrap().0, b"one");
+    assert_eq!(home.store.state_list(space(&tenant(), &agent(), 1), "", None, 10).await.unwrap(), ["k"]);
+    assert_eq!(home.store.state_list(space(&tenant(), &agent(), 2), "", None, 10).await.unwrap(), ["k", "l"]);
 }
 
 #[tokio::test]
@@ -107,7 +108,7 @@ async fn an_increment_adds_to_a_decimal_number_and_refuses_what_is_none() {
     let change = |number, write| home.change(&pin, number, write);
     assert_eq!(change(1, increment("n", 5)).await.unwrap(), StateOutcome::Counted { sum: 5 });
     assert_eq!(change(2, increment("n", -7)).await.unwrap(), StateOutcome::Counted { sum: -2 });
-    assert_eq!(home.store.state_get(&tenant(), &agent(), 1, "n").await.unwrap(), Some((b"-2".to_vec(), 2)));
+    assert_eq!(home.store.state_get(space(&tenant(), &agent(), 1), "n").await.unwrap(), Some((b"-2".to_vec(), 2)));
     change(3, set("n", b"9223372036854775806")).await.unwrap();
     assert_eq!(change(4, increment("n", 1)).await.unwrap(), StateOutcome::Counted { sum: i64::MAX });
     assert_eq!(change(5, increment("n", 1)).await.unwrap(), StateOutcome::Overflow);
@@ -118,7 +119,10 @@ async fn an_increment_adds_to_a_decimal_number_and_refuses_what_is_none() {
         let number = 10 + 2 * at as u64;
         change(number, set("n", value.as_bytes())).await.unwrap();
         assert_eq!(change(number + 1, increment("n", 1)).await.unwrap(), StateOutcome::NotANumber, "{value}");
-        assert_eq!(home.store.state_get(&tenant(), &agent(), 1, "n").await.unwrap().unwrap().0, value.as_bytes());
+        assert_eq!(
+            home.store.state_get(space(&tenant(), &agent(), 1), "n").await.unwrap().unwrap().0,
+            value.as_bytes()
+        );
     }
     let (_, rows) = home.store.journal(&tenant(), id(1), 1).await.unwrap().unwrap();
     let writes =
@@ -133,5 +137,5 @@ async fn a_quota_counts_what_an_increment_makes() {
     assert_eq!(within(&home, &pin, 1, increment("n", 9), 2, 1).await, StateOutcome::Counted { sum: 9 });
     let full = StateOutcome::Full { which: Quota::Bytes, maximum: 2 };
     assert_eq!(within(&home, &pin, 2, increment("n", 1), 2, 1).await, full);
-    assert_eq!(home.store.state_get(&tenant(), &agent(), 1, "n").await.unwrap(), Some((b"9".to_vec(), 1)));
+    assert_eq!(home.store.state_get(space(&tenant(), &agent(), 1), "n").await.unwrap(), Some((b"9".to_vec(), 1)));
 }

@@ -8,10 +8,10 @@ use tempfile::TempDir;
 use troupe_core::audit::{AuditEntry, AuditKind};
 use troupe_core::clock::ManualClock;
 use troupe_core::view::{RanOn, TaskStatus};
-use troupe_core::{AgentName, Clock as _, Digest, ReleaseRef, TaskId, TenantId, Timestamp};
+use troupe_core::{AgentName, Clock as _, Digest, KeySpace, ReleaseRef, TaskId, TenantId, Timestamp};
 use troupe_store::{
-    Commit, Creation, Decided, JournalHead, JournalRow, Lease, NewRelease, Pin, Quota, Reading, RouteChange,
-    StateChange, StateOutcome, StateWrite, Store, TaskEnd, TaskRow,
+    Commit, Creation, Decided, Gather, JournalHead, JournalRow, Lease, NewRelease, Pin, Quota, Reading, RouteChange,
+    StateChange, StateOutcome, StateSpace, StateWrite, Store, TaskEnd, TaskRow,
 };
 
 pub const OWNER: &str = "owner-1";
@@ -82,6 +82,11 @@ pub fn agent() -> AgentName {
     "aws".parse().unwrap()
 }
 
+/// The key space of a deployment.
+pub fn space<'a>(tenant: &'a TenantId, agent: &'a AgentName, generation: u64) -> StateSpace<'a> {
+    StateSpace { tenant, agent, instance: None, generation }
+}
+
 pub fn version(text: &str) -> semver::Version {
     text.parse().unwrap()
 }
@@ -94,6 +99,7 @@ pub fn release(name: &str, bytes: &str) -> NewRelease {
         component: Digest::of(b"component"),
         manifest: r#"{"name":"aws"}"#.to_owned(),
         profile: r#"{"skills":[]}"#.to_owned(),
+        signatures: Vec::new(),
     }
 }
 
@@ -111,12 +117,14 @@ pub fn pending(number: u64) -> TaskRow {
         tenant: tenant(),
         agent: agent(),
         skill: "inventory".parse().unwrap(),
+        instance: None,
         input: r#"{"regions":["us-east-1"],"deep":true}"#.to_owned(),
         status: TaskStatus::Pending,
         priority: 0,
         attempt: 0,
         principal: "owner".to_owned(),
         idempotency_key: None,
+        affinity: None,
         caused_by: None,
         timeout_ms: 60_000,
         lifetime_ms: None,
@@ -160,6 +168,7 @@ pub fn pin(task: &TaskRow) -> Pin {
         task: task.id,
         attempt: task.attempt,
         agent: task.agent.clone(),
+        instance: task.instance,
         epoch: task.release.as_ref().unwrap().epoch,
         lease_owner: lease.owner,
         lease_number: lease.number,
@@ -207,10 +216,10 @@ pub fn each_write(key: &str) -> [StateWrite; 5] {
 }
 
 pub fn wide(write: StateWrite) -> StateChange {
-    StateChange { write, bytes_max: 1 << 30, keys_max: 1 << 20, encode }
+    StateChange { space: KeySpace::Deployment, write, bytes_max: 1 << 30, keys_max: 1 << 20, encode }
 }
 
-pub fn encode(outcome: &StateOutcome) -> Vec<u8> {
+pub fn encode(_space: KeySpace, outcome: &StateOutcome) -> Vec<u8> {
     match outcome {
         StateOutcome::Written { revision } => format!("written {revision}"),
         StateOutcome::Counted { sum } => format!("counted {sum}"),
@@ -244,15 +253,22 @@ pub fn is_new(creation: &Creation) -> bool {
 }
 
 /// A journalled call is called what its bytes say, and one that says `denied` was.
-pub const READING: Reading = Reading { name, decided };
+pub const READING: Reading = Reading { name, gather: || Box::new(Denials(0)) };
 
 fn name(call: &[u8]) -> String {
     String::from_utf8_lossy(call).into_owned()
 }
 
-fn decided(rows: &[JournalRow]) -> Vec<AuditEntry> {
-    let times = rows.iter().filter(|row| row.call.starts_with(b"denied")).count() as u64;
-    if times == 0 { Vec::new() } else { vec![denied(times)] }
+struct Denials(u64);
+
+impl Gather for Denials {
+    fn row(&mut self, row: &JournalRow) {
+        self.0 += u64::from(row.call.starts_with(b"denied"));
+    }
+
+    fn entries(self: Box<Self>) -> Vec<AuditEntry> {
+        if self.0 == 0 { Vec::new() } else { vec![denied(self.0)] }
+    }
 }
 
 pub fn denied(times: u64) -> AuditEntry {

@@ -84,7 +84,7 @@ async fn what_is_due_is_taken_up_in_order_and_in_bounded_numbers() {
 async fn a_suspended_task_is_cancelled_at_once() {
     let home = Home::open().await;
     suspended(&home, 1).await;
-    let cancelled = home.store.cancel(&tenant(), id(1), READING).await.unwrap();
+    let cancelled = home.store.cancel(&tenant(), id(1), "owner", READING).await.unwrap();
     assert_eq!((cancelled.status, cancelled.wake_at), (TaskStatus::Cancelled, None));
     home.clock.advance(HOUR);
     assert!(home.store.wake(10).await.unwrap().is_empty());
@@ -94,7 +94,7 @@ async fn a_suspended_task_is_cancelled_at_once() {
 async fn who_was_asked_to_end_is_not_suspended() {
     let home = Home::open().await;
     let pin = home.running(1).await;
-    home.store.cancel(&tenant(), id(1), READING).await.unwrap();
+    home.store.cancel(&tenant(), id(1), "owner", READING).await.unwrap();
     let until = home.clock.now().plus(HOUR);
     assert_eq!(
         home.store.suspend(&pin, vec![row(1, false)], until, Decided::default()).await.unwrap_err().code,

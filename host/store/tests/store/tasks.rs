@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use troupe_core::view::TaskStatus;
 use troupe_core::{Code, limits};
-use troupe_store::{Creation, Decided, TaskFilter, TaskRow};
+use troupe_store::{Asked, Creation, Decided, TaskFilter, TaskRow};
 
 use crate::support::{
     Home, OWNER, READING, agent, begun, completed, ended, id, is_new, pending, ran_on, rows_only, tenant,
@@ -30,7 +30,7 @@ async fn the_same_request_under_one_key_gives_the_same_task() {
     assert!(is_new(&home.store.create_task(first.clone()).await.unwrap()));
     let same = keyed(2, r#"{ "b": {"d":3, "c":2}, "a": 1 }"#);
     assert_eq!(home.store.create_task(same).await.unwrap(), Creation::Existing(first.clone()));
-    let asked = |input: &'static str| ("aws", "inventory", input);
+    let asked = |input: &'static str| Asked { agent: "aws", skill: "inventory", input, instance: None };
     let by_key = async |key, input| home.store.task_by_key(&tenant(), key, asked(input)).await;
     assert_eq!(by_key("key", r#"{"b":{"d":3,"c":2},"a":1}"#).await.unwrap(), Some(first));
     assert_eq!(by_key("other", "{}").await.unwrap(), None);
@@ -89,9 +89,9 @@ async fn a_claim_pins_attempt_release_and_lease_and_succeeds_once() {
     assert_eq!(again.code, Code::StaleEpoch);
     let missing = home.store.claim(&tenant(), id(2), OWNER, &ran_on(), &home.head()).await.unwrap_err();
     assert_eq!(missing.code, Code::TaskNotFound);
-    home.store.cancel(&tenant(), id(1), READING).await.unwrap();
+    home.store.cancel(&tenant(), id(1), "owner", READING).await.unwrap();
     home.store.create_task(pending(3)).await.unwrap();
-    home.store.cancel(&tenant(), id(3), READING).await.unwrap();
+    home.store.cancel(&tenant(), id(3), "owner", READING).await.unwrap();
     let ended = home.store.claim(&tenant(), id(3), OWNER, &ran_on(), &home.head()).await.unwrap_err();
     assert_eq!(ended.code, Code::TaskEnded);
 }
@@ -128,13 +128,13 @@ async fn pending_tasks_come_by_priority_and_then_by_age() {
 async fn a_pending_task_is_cancelled_at_once_and_a_running_one_by_whoever_runs_it() {
     let home = Home::open().await;
     home.store.create_task(pending(1)).await.unwrap();
-    let row = home.store.cancel(&tenant(), id(1), READING).await.unwrap();
+    let row = home.store.cancel(&tenant(), id(1), "owner", READING).await.unwrap();
     assert_eq!((row.status, row.failure.as_ref().unwrap().code.as_str()), (TaskStatus::Cancelled, "cancelled"));
     assert!(row.ended_at.is_some());
 
     let pin = home.running(2).await;
     assert!(home.store.cancel_requested(OWNER).await.unwrap().is_empty());
-    assert_eq!(home.store.cancel(&tenant(), id(2), READING).await.unwrap().status, TaskStatus::Running);
+    assert_eq!(home.store.cancel(&tenant(), id(2), "owner", READING).await.unwrap().status, TaskStatus::Running);
     assert_eq!(home.store.cancel_requested(OWNER).await.unwrap(), [(tenant(), id(2))]);
     assert!(home.store.cancel_requested("owner-2").await.unwrap().is_empty());
     let mut commit = rows_only(&pin, Vec::new());
@@ -143,9 +143,9 @@ async fn a_pending_task_is_cancelled_at_once_and_a_running_one_by_whoever_runs_i
     assert!(home.store.cancel_requested(OWNER).await.unwrap().is_empty());
 
     for task in [id(1), id(2)] {
-        assert_eq!(home.store.cancel(&tenant(), task, READING).await.unwrap_err().code, Code::TaskEnded);
+        assert_eq!(home.store.cancel(&tenant(), task, "owner", READING).await.unwrap_err().code, Code::TaskEnded);
     }
-    assert_eq!(home.store.cancel(&tenant(), id(3), READING).await.unwrap_err().code, Code::TaskNotFound);
+    assert_eq!(home.store.cancel(&tenant(), id(3), "owner", READING).await.unwrap_err().code, Code::TaskNotFound);
 }
 
 #[tokio::test]
@@ -158,7 +158,7 @@ async fn pages_walk_from_newest_to_oldest_and_filters_narrow_them() {
         }
         home.store.create_task(task).await.unwrap();
     }
-    home.store.cancel(&tenant(), id(3), READING).await.unwrap();
+    home.store.cancel(&tenant(), id(3), "owner", READING).await.unwrap();
     let mut seen = Vec::new();
     let mut after = None;
     loop {
@@ -172,7 +172,7 @@ async fn pages_walk_from_newest_to_oldest_and_filters_narrow_them() {
     assert_eq!(seen, (1..=7).rev().map(id).collect::<Vec<_>>());
 
     let tenant = tenant();
-    let only = |agent, status| home.store.tasks(&tenant, TaskFilter { agent, status }, None, 10);
+    let only = |agent, status| home.store.tasks(&tenant, TaskFilter { agent, status, instance: None }, None, 10);
     let ids = |page: troupe_store::TaskPage| page.tasks.iter().map(|task| task.id).collect::<Vec<_>>();
     assert_eq!(ids(only(Some(agent()), None).await.unwrap()), [id(7), id(5), id(3), id(1)]);
     assert_eq!(ids(only(None, Some(TaskStatus::Cancelled)).await.unwrap()), [id(3)]);

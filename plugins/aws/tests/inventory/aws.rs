@@ -73,6 +73,11 @@ pub fn read(sent: &Sent) -> Asked {
             let operation = target.strip_prefix("DynamoDB_20120810.").expect("DynamoDB's").to_owned();
             (Some(operation), BTreeMap::from([(String::new(), body)]))
         }
+        "batch" => {
+            assert_eq!((sent.method.as_str(), query), ("POST", ""));
+            assert_eq!(sent.headers.get("content-type"), Some("application/json"));
+            (Some(path.to_owned()), BTreeMap::from([(String::new(), body)]))
+        }
         _ => {
             assert_eq!(sent.method, "GET");
             let operation =
@@ -109,6 +114,8 @@ fn nothing(asked: &Asked) -> Answer {
         )),
         ("lambda", _) => Answer::json(200, json!({ "Functions": [], "NextMarker": null })),
         ("dynamodb", _) => Answer::json(200, json!({ "TableNames": [] })),
+        ("batch", "v1/describejobqueues") => Answer::json(200, json!({ "jobQueues": [] })),
+        ("batch", _) => Answer::json(200, json!({ "computeEnvironments": [] })),
         _ => xml("<Nothing/>"),
     }
 }

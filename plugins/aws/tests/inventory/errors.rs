@@ -276,7 +276,7 @@ fn progress_rises_to_one_by_service_and_region() {
     inventory(json!({ "regions": ["us-east-1", "eu-west-1"] }));
     let reports = host.reports();
     assert!(reports.windows(2).all(|two| two[0].fraction <= two[1].fraction), "{reports:?}");
-    assert_eq!((reports.len(), reports.last().unwrap().fraction), (1 + 8, Some(1.0)));
+    assert_eq!((reports.len(), reports.last().unwrap().fraction), (1 + 10, Some(1.0)));
     let lines: Vec<_> = reports.iter().map(|report| report.message.as_str()).collect();
     assert!(lines.iter().any(|line| line.starts_with("ec2 in eu-west-1: 1 resource (")), "{lines:?}");
 }

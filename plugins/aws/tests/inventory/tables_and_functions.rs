@@ -1,4 +1,4 @@
-//! DynamoDB and Lambda: the JSON protocols.
+//! DynamoDB, Lambda and Batch: the JSON protocols.
 
 use crate::aws::{account, inventory, resource};
 use serde_json::{Value, json};
@@ -109,4 +109,61 @@ fn functions_are_listed_page_by_page_without_their_environment() {
     assert_eq!((&function["tags"], function["relations"].as_array().unwrap().len()), (&json!({ "team": "img" }), 4));
     assert_eq!(resource(&found, "bare")["arn"], "arn:aws:lambda:us-east-1:111122223333:function:bare");
     assert!(!found.to_string().contains("hush"));
+}
+
+#[test]
+fn environments_and_queues_are_listed_page_by_page_with_what_they_use() {
+    let host = account(|asked| {
+        let input: Value = serde_json::from_str(asked.parameter("")?).unwrap_or_default();
+        Some(Answer::json(
+            200,
+            match (asked.operation.as_str(), input["nextToken"].as_str()) {
+                ("v1/describecomputeenvironments", None) => json!({
+                    "computeEnvironments": [{
+                        "computeEnvironmentName": "spot", "computeEnvironmentArn": "arn:spot", "type": "MANAGED",
+                        "state": "ENABLED", "status": "VALID", "serviceRole": "arn:role", "ecsClusterArn": "",
+                        "computeResources": {
+                            "type": "SPOT", "minvCpus": 0, "maxvCpus": 64, "instanceTypes": ["c7g"],
+                            "subnets": ["subnet-1"], "securityGroupIds": ["sg-1"], "somethingNew": {}
+                        },
+                        "tags": { "team": "render" }
+                    }],
+                    "nextToken": "t"
+                }),
+                ("v1/describecomputeenvironments", Some("t")) => json!({
+                    "computeEnvironments": [{ "computeEnvironmentName": "own", "type": "UNMANAGED" }], "nextToken": ""
+                }),
+                ("v1/describejobqueues", None) => json!({
+                    "jobQueues": [{
+                        "jobQueueName": "nightly", "jobQueueArn": "arn:nightly", "state": "DISABLED", "priority": 7,
+                        "computeEnvironmentOrder": [{ "order": 1, "computeEnvironment": "arn:spot" }]
+                    }],
+                    "nextToken": null
+                }),
+                _ => return None,
+            },
+        ))
+    });
+    let found = inventory(json!({ "services": ["batch"] }));
+    assert_eq!(found["errors"], json!([]));
+    assert_eq!(found["counts"], json!({ "aws.batch.compute-environment": 2, "aws.batch.job-queue": 1 }));
+    assert_eq!(
+        resource(&found, "spot"),
+        &json!({
+            "id": "spot", "arn": "arn:spot", "type": "aws.batch.compute-environment", "region": "us-east-1",
+            "name": "spot", "tags": { "team": "render" },
+            "attributes": {
+                "type": "managed", "state": "enabled", "status": "valid", "compute": "spot", "vcpus_min": 0,
+                "vcpus_max": 64, "instance_types": ["c7g"]
+            },
+            "relations": [
+                { "kind": "role", "target": "arn:role" }, { "kind": "subnet", "target": "subnet-1" },
+                { "kind": "security-group", "target": "sg-1" }
+            ]
+        })
+    );
+    let queue = resource(&found, "nightly");
+    assert_eq!(queue["relations"], json!([{ "kind": "compute-environment", "target": "arn:spot" }]));
+    assert_eq!(queue["attributes"], json!({ "state": "disabled", "priority": 7 }));
+    assert_eq!(host.sent().len(), 1 + 2 + 1);
 }

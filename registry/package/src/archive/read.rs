@@ -1,29 +1,42 @@
 //! From an archive to a release, trusting nothing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Read};
 
-use oci_spec::image::{ImageIndex, OciLayout};
+use oci_spec::image::{ANNOTATION_REF_NAME, Descriptor, ImageIndex, OciLayout};
 use tar::{Archive, Entry, EntryType};
 use troupe_core::{Code, Digest, Error, Result, limits};
 
 use super::bounded::{Bounded, Seen};
 use super::{BLOB_PREFIX, INDEX_ENTRY, LAYOUT_ENTRY, layout};
 use crate::image::{self, MANIFEST_MEDIA_TYPE, Part, Parts, malformed};
+use crate::signature::{Signature, read_signature_image, signature_tag};
 use crate::{Release, text};
 
 /// Directories that other tools list.
 const DIRECTORIES: [&str; 2] = ["blobs/", BLOB_PREFIX];
 
-/// Reads an archive to its end and returns the release's digest and the release.
+/// What an archive brings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Archived {
+    /// The release's digest.
+    pub digest: Digest,
+    /// The release.
+    pub release: Release,
+    /// What came with it; nobody has said yet that any of it is good.
+    pub signatures: Vec<Signature>,
+}
+
+/// Reads an archive to its end.
 ///
 /// # Errors
 /// [`Code::ArtifactMalformed`] if it is cut off, is no archive or not one of a release;
 /// [`Code::ArtifactPath`] for an entry that has no place in one;
 /// [`Code::ArtifactSize`] if it is larger than the host accepts;
-/// [`Code::ArtifactDigest`] if a blob's name is not its digest; and those of
-/// [`Release::from_blobs`].
-pub fn read_archive(input: impl Read) -> Result<(Digest, Release)> {
+/// [`Code::ArtifactDigest`] if a blob's name is not its digest;
+/// [`Code::ArtifactSignature`] if what stands beside the release are no signatures of its digest;
+/// and those of [`Release::from_blobs`].
+pub fn read_archive(input: impl Read) -> Result<Archived> {
     let seen = Seen::default();
     let contents = match Contents::read(Bounded::new(input, limits::ARCHIVE_BYTES_MAX, &seen), &seen) {
         // The tar reader wraps errors; what the input did says why.
@@ -110,7 +123,7 @@ impl Contents {
     }
 
     /// Puts the release together.
-    fn release(mut self) -> Result<(Digest, Release)> {
+    fn release(mut self) -> Result<Archived> {
         let layout = self.layout.ok_or_else(|| malformed("the archive has no `oci-layout`"))?;
         let layout: OciLayout =
             serde_json::from_slice(&layout).map_err(|why| malformed("`oci-layout` cannot be read").with_cause(why))?;
@@ -118,11 +131,16 @@ impl Contents {
             return Err(malformed(format!("`oci-layout` is not of version {}", layout::LAYOUT_VERSION)));
         }
         let index = self.index.ok_or_else(|| malformed("the archive has no `index.json`"))?;
-        let named = named_image(&index)?;
+        let Named { image: named, signatures: signed } = named(&index)?;
         let manifest = self.blobs.remove(&named.digest).ok_or_else(|| missing(&named.digest))?;
         named.verify(&manifest)?;
         let parts = Parts::read(&manifest)?;
-        if self.blobs.keys().any(|digest| parts.all().iter().all(|part| part.digest != *digest)) {
+        let mut known: HashSet<Digest> = parts.all().iter().map(|part| part.digest).collect();
+        let signatures = match signed {
+            Some(named) => signatures(&self.blobs, &named, &mut known)?,
+            None => Vec::new(),
+        };
+        if self.blobs.keys().any(|digest| !known.contains(digest)) {
             return Err(malformed("the archive has a blob that the release does not name"));
         }
         // Cloned, not taken: two parts may be the same bytes.
@@ -136,17 +154,55 @@ impl Contents {
                 named.digest
             )));
         }
-        Ok((named.digest, release))
+        Ok(Archived { digest: named.digest, release, signatures })
     }
 }
 
-/// The image manifest that an index names.
-fn named_image(index: &[u8]) -> Result<Part> {
+/// Reads the image of signatures, and notes the blobs that it takes.
+fn signatures(blobs: &HashMap<Digest, Vec<u8>>, named: &Part, known: &mut HashSet<Digest>) -> Result<Vec<Signature>> {
+    let manifest = blobs.get(&named.digest).ok_or_else(|| missing(&named.digest))?;
+    named.verify(manifest)?;
+    known.insert(named.digest);
+    read_signature_image(manifest, |digest, _| {
+        known.insert(*digest);
+        blobs.get(digest).cloned().ok_or_else(|| missing(digest))
+    })
+}
+
+/// What an index names.
+struct Named {
+    image: Part,
+    signatures: Option<Part>,
+}
+
+/// The image manifests that an index names: that of the release, and that of its signatures if
+/// it has any.
+fn named(index: &[u8]) -> Result<Named> {
     let index: ImageIndex =
         serde_json::from_slice(index).map_err(|why| malformed("`index.json` cannot be read").with_cause(why))?;
-    let [image] = index.manifests().as_slice() else {
-        return Err(malformed(format!("the archive has {} images; a release has 1", index.manifests().len())));
+    let (release, signatures) = match index.manifests().as_slice() {
+        [release] => (release, None),
+        [release, signatures] => (release, Some(signatures)),
+        images => {
+            let message = format!("the archive has {} images; a release has 1, and 1 of its signatures", images.len());
+            return Err(malformed(message));
+        }
     };
+    let image = named_image(release)?;
+    let Some(signatures) = signatures else { return Ok(Named { image, signatures: None }) };
+    let tag = signatures.annotations().as_ref().and_then(|said| said.get(ANNOTATION_REF_NAME));
+    let wanted = signature_tag(&image.digest);
+    if tag != Some(&wanted) {
+        let message = format!(
+            "the second image of the archive is not tagged `{wanted}`, as the signatures of its release are; pack one \
+             release with `troupe build`, and sign it with `troupe sign`"
+        );
+        return Err(Error::new(Code::ArtifactSignature, message));
+    }
+    Ok(Named { image, signatures: Some(named_image(signatures)?) })
+}
+
+fn named_image(image: &Descriptor) -> Result<Part> {
     if image.media_type().as_ref() != MANIFEST_MEDIA_TYPE {
         return Err(malformed("`index.json` names something else than an image manifest"));
     }

@@ -47,7 +47,7 @@ impl Capabilities {
     /// Returns what is asked for as grants, to be intersected with an operator's.
     pub fn grants(&self) -> Grants {
         Grants {
-            state: self.state.map(|state| StateGrant { bytes: state.bytes, keys: state.keys }),
+            state: self.state.map(StateRequest::grant),
             http: self.http.clone(),
             secrets: self.secrets.clone(),
             files: self.files.iter().map(FilesRequest::grant).collect(),
@@ -86,7 +86,7 @@ impl Keyed for FilesRequest {
     }
 }
 
-/// How much durable state an agent asks for.
+/// How much durable state an agent asks for: in each of its key spaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StateRequest {
@@ -96,11 +96,21 @@ pub struct StateRequest {
     /// How many keys.
     #[serde(default = "default_keys", deserialize_with = "read_keys")]
     pub keys: u64,
+    /// Whether each instance shall have a key space of its own beside the deployment's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub instances: bool,
+}
+
+impl StateRequest {
+    const fn grant(self) -> StateGrant {
+        let Self { bytes, keys, instances } = self;
+        StateGrant { bytes, keys, instances }
+    }
 }
 
 impl Default for StateRequest {
     fn default() -> Self {
-        Self { bytes: default_bytes(), keys: default_keys() }
+        Self { bytes: default_bytes(), keys: default_keys(), instances: false }
     }
 }
 

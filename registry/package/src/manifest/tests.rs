@@ -101,6 +101,9 @@ fn a_minimal_manifest_asks_for_nothing() {
     assert_eq!(Manifest::parse(&format!("{MINIMAL}[state]\nversion = 3")).unwrap().state.reads.to_string(), "3..=3");
     let asked = Manifest::parse(&format!("{MINIMAL}[capabilities.state]")).unwrap();
     assert_eq!(asked.capabilities.state, Some(StateRequest::default()));
+    let each = Manifest::parse(&format!("{MINIMAL}[capabilities.state]\ninstances = true")).unwrap();
+    assert_eq!(each.capabilities.state, Some(StateRequest { instances: true, ..StateRequest::default() }));
+    assert_eq!(Manifest::from_json(&each.to_json()).unwrap(), each);
 }
 
 #[test]

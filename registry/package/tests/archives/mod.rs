@@ -82,7 +82,7 @@ fn directories_that_other_tools_list_are_passed_over() {
         entry(b, "blobs/", EntryType::Directory, b"");
         entry(b, "blobs/sha256/", EntryType::Directory, b"");
     });
-    assert_eq!(read_archive(bytes.as_slice()).unwrap().1, sample());
+    assert_eq!(read_archive(bytes.as_slice()).unwrap().release, sample());
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_blob_that_nothing_names_is_refused() {
 
 #[test]
 fn more_entries_than_a_release_can_have_are_refused() {
-    let many = with(|b| (0..16).for_each(|_| entry(b, "blobs/", EntryType::Directory, b"")));
+    let many = with(|b| (0..limits::ARCHIVE_ENTRIES_MAX).for_each(|_| entry(b, "blobs/", EntryType::Directory, b"")));
     assert_eq!(code(&many), Code::ArtifactMalformed);
 }
 

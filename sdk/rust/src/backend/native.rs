@@ -6,8 +6,9 @@ use crate::CapabilityError;
 use crate::files::{Item, Piece, Stat};
 use crate::http::{Head, HttpError, Request};
 use crate::log::Level;
-use crate::state::Entry;
+use crate::state::{Entry, Space};
 use crate::test::http::Sent;
+use crate::test::state::State;
 use crate::test::timers::Timer;
 use crate::test::world::{Record, Report, with};
 
@@ -20,6 +21,10 @@ pub fn tenant() -> String {
 
 pub fn session() -> Option<String> {
     with(|world| world.session.clone())
+}
+
+pub fn instance() -> Option<String> {
+    with(|world| world.instance.clone())
 }
 
 pub fn user() -> Option<String> {
@@ -59,45 +64,67 @@ pub fn secret_reference(name: &str) -> Result<String, CapabilityError> {
     with(|world| world.secrets.reference(name))
 }
 
-pub fn state_get(key: &str) -> Result<Option<Entry>, CapabilityError> {
-    with(|world| world.state.get(key, world.timers.now()))
+/// Looks at the keys of a space, or changes them, at the time that it is.
+fn keys<T>(
+    space: Space,
+    look: impl FnOnce(&mut State, SystemTime) -> Result<T, CapabilityError>,
+) -> Result<T, CapabilityError> {
+    with(|world| {
+        let now = world.timers.now();
+        look(world.keys(space)?, now)
+    })
 }
 
-pub fn state_set(key: &str, value: &[u8]) -> Result<u64, CapabilityError> {
-    with(|world| world.state.set_with_ttl(key, value, None, world.timers.now()))
+pub fn state_get(space: Space, key: &str) -> Result<Option<Entry>, CapabilityError> {
+    keys(space, |state, now| state.get(key, now))
 }
 
-pub fn state_compare_and_set(key: &str, expected: Option<u64>, value: &[u8]) -> Result<u64, CapabilityError> {
-    with(|world| world.state.compare_and_set(key, expected, value, None, world.timers.now()))
+pub fn state_set(space: Space, key: &str, value: &[u8]) -> Result<u64, CapabilityError> {
+    keys(space, |state, now| state.set_with_ttl(key, value, None, now))
 }
 
-pub fn state_set_with_ttl(key: &str, value: &[u8], ttl_ms: u64) -> Result<u64, CapabilityError> {
-    with(|world| world.state.set_with_ttl(key, value, Some(ttl_ms), world.timers.now()))
+pub fn state_compare_and_set(
+    space: Space,
+    key: &str,
+    expected: Option<u64>,
+    value: &[u8],
+) -> Result<u64, CapabilityError> {
+    keys(space, |state, now| state.compare_and_set(key, expected, value, None, now))
+}
+
+pub fn state_set_with_ttl(space: Space, key: &str, value: &[u8], ttl_ms: u64) -> Result<u64, CapabilityError> {
+    keys(space, |state, now| state.set_with_ttl(key, value, Some(ttl_ms), now))
 }
 
 pub fn state_compare_and_set_with_ttl(
+    space: Space,
     key: &str,
     expected: Option<u64>,
     value: &[u8],
     ttl_ms: u64,
 ) -> Result<u64, CapabilityError> {
-    with(|world| world.state.compare_and_set(key, expected, value, Some(ttl_ms), world.timers.now()))
+    keys(space, |state, now| state.compare_and_set(key, expected, value, Some(ttl_ms), now))
 }
 
-pub fn state_increment(key: &str, delta: i64) -> Result<i64, CapabilityError> {
-    with(|world| world.state.increment(key, delta, world.timers.now()))
+pub fn state_increment(space: Space, key: &str, delta: i64) -> Result<i64, CapabilityError> {
+    keys(space, |state, now| state.increment(key, delta, now))
 }
 
-pub fn state_expire(key: &str, ttl_ms: Option<u64>) -> Result<bool, CapabilityError> {
-    with(|world| world.state.expire(key, ttl_ms, world.timers.now()))
+pub fn state_expire(space: Space, key: &str, ttl_ms: Option<u64>) -> Result<bool, CapabilityError> {
+    keys(space, |state, now| state.expire(key, ttl_ms, now))
 }
 
-pub fn state_delete(key: &str) -> Result<bool, CapabilityError> {
-    with(|world| world.state.delete(key, world.timers.now()))
+pub fn state_delete(space: Space, key: &str) -> Result<bool, CapabilityError> {
+    keys(space, |state, now| state.delete(key, now))
 }
 
-pub fn state_list_keys(prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, CapabilityError> {
-    with(|world| world.state.list_keys((prefix, after), limit, world.timers.now()))
+pub fn state_list_keys(
+    space: Space,
+    prefix: &str,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Vec<String>, CapabilityError> {
+    keys(space, |state, now| state.list_keys((prefix, after), limit, now))
 }
 
 pub fn files_read(directory: &str, path: &str, offset: u64, length: u32) -> Result<Option<Piece>, CapabilityError> {

@@ -10,12 +10,12 @@ use std::time::{Duration, SystemTime};
 use crate::bindings::troupe::agent as wit;
 use crate::files::{Item, Kind, Piece, Stat};
 use crate::log::Level;
-use crate::state::Entry;
+use crate::state::{Entry, Space};
 use crate::{CapabilityError, Limit, Problem, Unavailable};
 
 pub use http::{Body, http_open};
 pub use reactor::deliver;
-pub use wit::invocation::{attempt, configuration, deadline, session, tenant, trace, user};
+pub use wit::invocation::{attempt, configuration, deadline, instance, session, tenant, trace, user};
 pub use wit::progress::{partial, report};
 
 pub fn write_log(level: Level, message: &str, fields: &[(String, String)]) {
@@ -33,46 +33,67 @@ pub fn secret_reference(name: &str) -> Result<String, CapabilityError> {
     Ok(wit::secrets::reference(name)?)
 }
 
-pub fn state_get(key: &str) -> Result<Option<Entry>, CapabilityError> {
-    let entry = wit::state::get(key)?;
+/// Calls a function in the interface of a key space.
+macro_rules! at {
+    ($space:expr, $function:ident($($argument:expr),*)) => {
+        match $space {
+            Space::Deployment => wit::state::$function($($argument),*)?,
+            Space::Instance => wit::instance_state::$function($($argument),*)?,
+        }
+    };
+}
+
+pub fn state_get(space: Space, key: &str) -> Result<Option<Entry>, CapabilityError> {
+    let entry = at!(space, get(key));
     Ok(entry.map(|entry| Entry { value: entry.value, revision: entry.revision }))
 }
 
-pub fn state_set(key: &str, value: &[u8]) -> Result<u64, CapabilityError> {
-    Ok(wit::state::set(key, value)?)
+pub fn state_set(space: Space, key: &str, value: &[u8]) -> Result<u64, CapabilityError> {
+    Ok(at!(space, set(key, value)))
 }
 
-pub fn state_compare_and_set(key: &str, expected: Option<u64>, value: &[u8]) -> Result<u64, CapabilityError> {
-    Ok(wit::state::compare_and_set(key, expected, value)?)
+pub fn state_compare_and_set(
+    space: Space,
+    key: &str,
+    expected: Option<u64>,
+    value: &[u8],
+) -> Result<u64, CapabilityError> {
+    Ok(at!(space, compare_and_set(key, expected, value)))
 }
 
-pub fn state_set_with_ttl(key: &str, value: &[u8], ttl_ms: u64) -> Result<u64, CapabilityError> {
-    Ok(wit::state::set_with_ttl(key, value, ttl_ms)?)
+pub fn state_set_with_ttl(space: Space, key: &str, value: &[u8], ttl_ms: u64) -> Result<u64, CapabilityError> {
+    Ok(at!(space, set_with_ttl(key, value, ttl_ms)))
 }
 
 pub fn state_compare_and_set_with_ttl(
+    space: Space,
     key: &str,
     expected: Option<u64>,
     value: &[u8],
     ttl_ms: u64,
 ) -> Result<u64, CapabilityError> {
-    Ok(wit::state::compare_and_set_with_ttl(key, expected, value, ttl_ms)?)
+    Ok(at!(space, compare_and_set_with_ttl(key, expected, value, ttl_ms)))
 }
 
-pub fn state_increment(key: &str, delta: i64) -> Result<i64, CapabilityError> {
-    Ok(wit::state::increment(key, delta)?)
+pub fn state_increment(space: Space, key: &str, delta: i64) -> Result<i64, CapabilityError> {
+    Ok(at!(space, increment(key, delta)))
 }
 
-pub fn state_expire(key: &str, ttl_ms: Option<u64>) -> Result<bool, CapabilityError> {
-    Ok(wit::state::expire(key, ttl_ms)?)
+pub fn state_expire(space: Space, key: &str, ttl_ms: Option<u64>) -> Result<bool, CapabilityError> {
+    Ok(at!(space, expire(key, ttl_ms)))
 }
 
-pub fn state_delete(key: &str) -> Result<bool, CapabilityError> {
-    Ok(wit::state::delete(key)?)
+pub fn state_delete(space: Space, key: &str) -> Result<bool, CapabilityError> {
+    Ok(at!(space, delete(key)))
 }
 
-pub fn state_list_keys(prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, CapabilityError> {
-    Ok(wit::state::list_keys(prefix, after, limit)?)
+pub fn state_list_keys(
+    space: Space,
+    prefix: &str,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Vec<String>, CapabilityError> {
+    Ok(at!(space, list_keys(prefix, after, limit)))
 }
 
 pub fn files_read(directory: &str, path: &str, offset: u64, length: u32) -> Result<Option<Piece>, CapabilityError> {

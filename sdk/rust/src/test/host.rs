@@ -19,7 +19,7 @@ pub struct Host {
 
 impl Host {
     /// Starts over: an empty state, nothing said, no HTTP, tenant `default`, attempt 1, no
-    /// session, no user, the first moment of 2026, a deadline far away, and `{}` as
+    /// session, no instance, no user, the first moment of 2026, a deadline far away, and `{}` as
     /// configuration.
     pub fn start() -> Self {
         // The old world is dropped outside, since what it holds may look at the new one.
@@ -38,6 +38,13 @@ impl Host {
     #[must_use]
     pub fn session(self, session: &str) -> Self {
         with(|world| world.session = Some(session.to_owned()));
+        self
+    }
+
+    /// Sets the instance that the task is for, which has keys then.
+    #[must_use]
+    pub fn instance(self, instance: &str) -> Self {
+        with(|world| world.instance = Some(instance.to_owned()));
         self
     }
 
@@ -85,6 +92,13 @@ impl Host {
         self
     }
 
+    /// Stores a value in the keys of the instance before the agent runs.
+    #[must_use]
+    pub fn stored_in_instance(self, key: &str, value: impl AsRef<[u8]>) -> Self {
+        with(|world| world.instance_state.write(key, value.as_ref(), None));
+        self
+    }
+
     /// Lets another invocation write `key` just before the agent's next compare-and-set
     /// of it. Called more than once, the writes come one at a time, in this order.
     #[must_use]
@@ -93,10 +107,13 @@ impl Host {
         self
     }
 
-    /// Makes every call of `state` fail from here on.
+    /// Makes every call of `state` fail from here on, on whosever keys.
     #[must_use]
     pub fn state_fails(self, error: CapabilityError) -> Self {
-        with(|world| world.state.failure = Some(error));
+        with(|world| {
+            world.instance_state.failure = Some(error.clone());
+            world.state.failure = Some(error);
+        });
         self
     }
 
@@ -162,6 +179,11 @@ impl Host {
     /// Returns what is stored under a key.
     pub fn value(&self, key: &str) -> Option<Vec<u8>> {
         with(|world| world.state.read(key, world.timers.now()).map(|entry| entry.value.clone()))
+    }
+
+    /// Returns what is stored under a key of the instance.
+    pub fn value_in_instance(&self, key: &str) -> Option<Vec<u8>> {
+        with(|world| world.instance_state.read(key, world.timers.now()).map(|entry| entry.value.clone()))
     }
 
     /// Returns what a file holds.

@@ -10,6 +10,8 @@ use super::secrets::Secrets;
 use super::state::State;
 use super::timers::Timers;
 use crate::log::Level;
+use crate::state::Space;
+use crate::{CapabilityError, Problem};
 
 /// One log record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,12 +43,14 @@ pub struct Report {
 pub struct World {
     pub tenant: String,
     pub session: Option<String>,
+    pub instance: Option<String>,
     pub user: Option<String>,
     pub trace: String,
     pub attempt: u32,
     pub deadline_ms: u64,
     pub configuration: Value,
     pub state: State,
+    pub instance_state: State,
     pub files: Files,
     pub records: Vec<Record>,
     pub reports: Vec<Report>,
@@ -62,6 +66,7 @@ impl Default for World {
         Self {
             tenant: "default".to_owned(),
             session: None,
+            instance: None,
             user: None,
             trace: "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01".to_owned(),
             attempt: 1,
@@ -69,6 +74,7 @@ impl Default for World {
             deadline_ms: 4_102_444_800_000,
             configuration: json!({}),
             state: State::default(),
+            instance_state: State::default(),
             files: Files::default(),
             records: Vec::new(),
             reports: Vec::new(),
@@ -77,6 +83,21 @@ impl Default for World {
             secrets: Secrets::default(),
             timers: Timers::default(),
             randomness: Randomness::default(),
+        }
+    }
+}
+
+impl World {
+    /// The keys of a space, where the invocation has some.
+    pub fn keys(&mut self, space: Space) -> Result<&mut State, CapabilityError> {
+        match (space, &self.instance) {
+            (Space::Deployment, _) => Ok(&mut self.state),
+            (Space::Instance, Some(_)) => Ok(&mut self.instance_state),
+            (Space::Instance, None) => {
+                let message =
+                    "the keys of an instance are meant, and this task is for none; ask for it with `instance`";
+                Err(CapabilityError::Invalid(Problem::new(message)))
+            }
         }
     }
 }

@@ -1,8 +1,10 @@
-//! Keeps numbers and bytes in state.
+//! Keeps numbers and bytes in state: the deployment's, or that of the instance which the task is
+//! for.
 
 use std::time::Duration;
 
 use troupe_sdk::prelude::*;
+use troupe_sdk::state::Space;
 
 #[derive(Default)]
 struct Counter;
@@ -11,6 +13,9 @@ struct Counter;
 struct Key {
     /// The key in state.
     key: String,
+    /// Whether the key is the instance's; else it is the deployment's.
+    #[serde(default)]
+    instance: bool,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -30,6 +35,9 @@ struct Found {
 struct Put {
     key: String,
     value: String,
+    /// Whether the key is the instance's; else it is the deployment's.
+    #[serde(default)]
+    instance: bool,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -37,6 +45,9 @@ struct PutBytes {
     key: String,
     /// How many bytes to write.
     bytes: usize,
+    /// Whether the key is the instance's; else it is the deployment's.
+    #[serde(default)]
+    instance: bool,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -46,12 +57,18 @@ struct CompareAndSet {
     #[serde(default)]
     expected: Option<u64>,
     value: String,
+    /// Whether the key is the instance's; else it is the deployment's.
+    #[serde(default)]
+    instance: bool,
 }
 
 #[derive(Deserialize, JsonSchema)]
 struct Add {
     key: String,
     delta: i64,
+    /// Whether the key is the instance's; else it is the deployment's.
+    #[serde(default)]
+    instance: bool,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -65,6 +82,9 @@ struct PutFor {
     value: String,
     /// How long it stays, in milliseconds.
     ms: u64,
+    /// Whether the key is the instance's; else it is the deployment's.
+    #[serde(default)]
+    instance: bool,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -73,6 +93,9 @@ struct Expire {
     /// How long it stays, in milliseconds; for good if absent.
     #[serde(default)]
     ms: Option<u64>,
+    /// Whether the key is the instance's; else it is the deployment's.
+    #[serde(default)]
+    instance: bool,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -102,6 +125,9 @@ struct List {
     #[serde(default)]
     after: Option<String>,
     limit: u32,
+    /// Whether the key is the instance's; else it is the deployment's.
+    #[serde(default)]
+    instance: bool,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -113,6 +139,11 @@ struct Listed {
 struct Sum {
     /// The keys of the numbers.
     keys: Vec<String>,
+}
+
+/// The keys that are meant.
+const fn keys(instance: bool) -> Space {
+    if instance { Space::Instance } else { Space::Deployment }
 }
 
 #[troupe_sdk::agent]
@@ -130,14 +161,16 @@ impl Counter {
     /// Adds one to the number under a key, however many do so at once.
     #[skill(effect = "write")]
     fn increment(&self, input: Key) -> Result<Count, Failure> {
-        let count = state::update_json(&input.key, |count: Option<u64>| Ok(count.unwrap_or(0) + 1))?;
+        let count = keys(input.instance).update_json(&input.key, |count: Option<u64>| Ok(count.unwrap_or(0) + 1))?;
         Ok(Count { count })
     }
 
     /// Reads the text under a key.
     #[skill(effect = "read")]
     fn get(&self, input: Key) -> Result<Found, Failure> {
-        let Some(entry) = state::get(&input.key)? else { return Ok(Found { value: None, revision: None }) };
+        let Some(entry) = keys(input.instance).get(&input.key)? else {
+            return Ok(Found { value: None, revision: None });
+        };
         let value = String::from_utf8(entry.value).map_err(Failure::failed)?;
         Ok(Found { value: Some(value), revision: Some(entry.revision) })
     }
@@ -145,19 +178,19 @@ impl Counter {
     /// Writes text under a key.
     #[skill(effect = "write")]
     fn put(&self, input: Put) -> Result<Written, Failure> {
-        Ok(Written { revision: state::set(&input.key, input.value)? })
+        Ok(Written { revision: keys(input.instance).set(&input.key, input.value)? })
     }
 
     /// Writes a number of bytes under a key, to meet the limits.
     #[skill(effect = "write")]
     fn put_bytes(&self, input: PutBytes) -> Result<Written, Failure> {
-        Ok(Written { revision: state::set(&input.key, vec![b'x'; input.bytes])? })
+        Ok(Written { revision: keys(input.instance).set(&input.key, vec![b'x'; input.bytes])? })
     }
 
     /// Writes text under a key if its revision is the expected one.
     #[skill(effect = "write")]
     fn compare_and_set(&self, input: CompareAndSet) -> Result<Swapped, Failure> {
-        match state::compare_and_set(&input.key, input.expected, input.value) {
+        match keys(input.instance).compare_and_set(&input.key, input.expected, input.value) {
             Ok(revision) => Ok(Swapped { revision: Some(revision), conflict: false, found: None }),
             Err(CapabilityError::Conflict(found)) => Ok(Swapped { revision: None, conflict: true, found }),
             Err(other) => Err(other.into()),
@@ -167,32 +200,38 @@ impl Counter {
     /// Adds to the number under a key, in one call.
     #[skill(effect = "write")]
     fn add(&self, input: Add) -> Result<Added, Failure> {
-        Ok(Added { sum: state::increment(&input.key, input.delta)? })
+        Ok(Added { sum: keys(input.instance).increment(&input.key, input.delta)? })
     }
 
     /// Writes text under a key for a while.
     #[skill(effect = "write")]
     fn put_for(&self, input: PutFor) -> Result<Written, Failure> {
-        let revision = state::set_with_ttl(&input.key, input.value, Duration::from_millis(input.ms))?;
+        let revision = keys(input.instance).set_with_ttl(&input.key, input.value, Duration::from_millis(input.ms))?;
         Ok(Written { revision })
     }
 
     /// Says how long a key stays.
     #[skill(effect = "write")]
     fn expire(&self, input: Expire) -> Result<Deleted, Failure> {
-        Ok(Deleted { was_there: state::expire(&input.key, input.ms.map(Duration::from_millis))? })
+        Ok(Deleted { was_there: keys(input.instance).expire(&input.key, input.ms.map(Duration::from_millis))? })
     }
 
     /// Deletes a key.
     #[skill(effect = "destructive")]
     fn delete(&self, input: Key) -> Result<Deleted, Failure> {
-        Ok(Deleted { was_there: state::delete(&input.key)? })
+        Ok(Deleted { was_there: keys(input.instance).delete(&input.key)? })
+    }
+
+    /// Names the instance that the task is for.
+    #[skill(effect = "read")]
+    fn instance(&self) -> Result<Option<String>, Failure> {
+        Ok(invocation::instance())
     }
 
     /// Lists keys.
     #[skill(effect = "read")]
     fn list(&self, input: List) -> Result<Listed, Failure> {
-        Ok(Listed { keys: state::list_keys(&input.prefix, input.after.as_deref(), input.limit)? })
+        Ok(Listed { keys: keys(input.instance).list_keys(&input.prefix, input.after.as_deref(), input.limit)? })
     }
 }
 
@@ -207,6 +246,14 @@ mod tests {
     fn an_increment_counts_over_a_rivals_write() {
         let _host = Host::start().stored("n", "1").rival_write("n", "5");
         assert_eq!(test::perform::<Counter>("increment", json!({ "key": "n" })), Ok(json!({ "count": 6 })));
+    }
+
+    #[test]
+    fn an_increment_of_an_instance_leaves_the_deployment_s_number_alone() {
+        let host = Host::start().instance("i").stored("n", "1").stored_in_instance("n", "5");
+        let input = json!({ "key": "n", "instance": true });
+        assert_eq!(test::perform::<Counter>("increment", input), Ok(json!({ "count": 6 })));
+        assert_eq!(host.value("n").unwrap(), b"1");
     }
 
     #[test]

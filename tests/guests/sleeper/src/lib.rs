@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use troupe_sdk::prelude::*;
+use troupe_sdk::state::Space;
 
 #[derive(Default)]
 struct Sleeper;
@@ -16,6 +17,9 @@ struct Nights {
     nights: u32,
     /// How long each is, in milliseconds.
     ms: u64,
+    /// Whether the number is the instance's; else it is the deployment's.
+    #[serde(default)]
+    instance: bool,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -61,8 +65,9 @@ impl Sleeper {
     #[skill(effect = "write")]
     fn nights(&self, input: Nights) -> Result<Vec<Morning>, Failure> {
         let mut mornings = Vec::new();
+        let keys = if input.instance { Space::Instance } else { Space::Deployment };
         for night in 1..=input.nights {
-            let count = state::update_json(&input.key, |count: Option<u64>| Ok(count.unwrap_or(0) + 1))?;
+            let count = keys.update_json(&input.key, |count: Option<u64>| Ok(count.unwrap_or(0) + 1))?;
             log::info!("good night", night = night);
             progress::report(None, format!("night {night}"));
             std::thread::sleep(Duration::from_millis(input.ms));

@@ -1,8 +1,9 @@
-//! Steps that keep something: counted keys, keys with an end, files; and references to secrets.
+//! Steps that keep something: counted keys, keys with an end, of the deployment and of an instance, files;
+//! and references to secrets.
 
 use std::time::Duration;
 
-use troupe_sdk::{files, progress, secrets, state};
+use troupe_sdk::{files, invocation, progress, secrets, state};
 
 use super::steps::below;
 
@@ -34,6 +35,28 @@ pub fn step(kind: usize) -> String {
             let refused = [secrets::reference("other").is_err(), files::directory("other").read("f").is_err()];
             format!("refused {refused:?}, told {:?}", progress::partial(&number))
         }
+    }
+}
+
+/// Takes one of eight steps with the keys of the instance; returns what it saw.
+pub fn of_instance(kind: usize) -> String {
+    let mine = state::instance();
+    let (number, brief) = (format!("n{}", below(3)), format!("t{}", below(3)));
+    match kind {
+        0 => format!("mine increment {:?} for {:?}", mine.increment(&number, 1), invocation::instance()),
+        1 => format!("mine set {:?}", mine.set(&brief, &number)),
+        2 => format!("mine brief {:?}", mine.set_with_ttl(&brief, number, milliseconds())),
+        3 => {
+            let expected = mine.get(&brief).ok().flatten().map(|entry| entry.revision);
+            format!("mine swap {:?}", mine.compare_and_set(&brief, expected, number))
+        }
+        4 => {
+            let swapped = mine.compare_and_set_with_ttl(&brief, None, number, milliseconds());
+            format!("mine brief swap {swapped:?}")
+        }
+        5 => format!("mine expire {:?}", mine.expire(&number, (below(2) == 0).then(milliseconds))),
+        6 => format!("mine delete {:?}", mine.delete(&brief)),
+        _ => format!("mine keys {:?}, get {:?}", mine.list_keys("", None, 100), mine.get(&number)),
     }
 }
 

@@ -27,6 +27,9 @@ struct Asked {
     /// else from those of the first journals that are kept, which must stay as they are.
     #[serde(default)]
     all: bool,
+    /// Takes steps with the keys of the instance, too, which the task has to be for.
+    #[serde(default)]
+    instance: bool,
 }
 
 #[troupe_sdk::agent]

@@ -34,8 +34,13 @@ pub fn below(most: usize) -> usize {
 pub fn take(asked: &Asked) -> Vec<String> {
     let mut seen = Vec::new();
     let mut open: Vec<Open> = Vec::new();
+    let kinds = match (asked.all, asked.instance) {
+        (_, true) => 32,
+        (true, false) => 24,
+        (false, false) => 12,
+    };
     for step in 0..asked.steps {
-        let kind = if asked.other && step > asked.steps / 2 { 7 } else { below(if asked.all { 24 } else { 12 }) };
+        let kind = if asked.other && step > asked.steps / 2 { 7 } else { below(kinds) };
         let saw = match kind {
             0..3 if open.len() < OPEN_MAX => request(asked, &mut open, below(4)),
             3..5 if open.len() < OPEN_MAX => timer(&mut open),
@@ -53,6 +58,7 @@ pub fn take(asked: &Asked) -> Vec<String> {
                 "drop".to_owned()
             }
             12..24 => keeping::step(kind - 12),
+            24..32 => keeping::of_instance(kind - 24),
             _ => "nothing".to_owned(),
         };
         let now = wall_clock::now();

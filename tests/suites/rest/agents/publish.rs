@@ -17,7 +17,8 @@ async fn a_release_is_created_once_and_then_found() {
       "version": "1.0.0",
       "digest": "[digest]",
       "component": "[digest]",
-      "published_at": "[time]"
+      "published_at": "[time]",
+      "status": "published"
     }
     "#);
     let found = host.client().publish(archive).await.of(200);

@@ -37,6 +37,7 @@ async fn the_list_says_what_serves_and_what_is_newest() {
             "put_for",
             "expire",
             "delete",
+            "instance",
             "list"
           ]
         },

@@ -26,7 +26,8 @@ async fn a_swap_takes_effect_with_its_answer() {
         "grants": {},
         "changed_at": "[time]"
       },
-      "expired": 0
+      "expired": 0,
+      "swap": "[id]"
     }
     "#);
     assert_eq!(host.client().run("echo", "version", json!({})).await.output(), json!({ "version": "2.0.0" }));

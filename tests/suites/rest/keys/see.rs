@@ -14,7 +14,7 @@ async fn a_caller_learns_who_it_is() {
         owner,
         json!({
             "tenant": "default", "principal": "owner",
-            "scopes": ["read", "run", "operate", "audit", "admin", "metrics", "machine", "owner"],
+            "scopes": ["read", "run", "operate", "approve", "audit", "admin", "metrics", "machine", "owner"],
         })
     );
     host.client().make_tenant("acme").await;

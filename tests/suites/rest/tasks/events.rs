@@ -1,7 +1,7 @@
 //! Watching a task by server-sent events.
 
 use serde_json::{Value, json};
-use troupe_tests::events::events;
+use troupe_tests::events::told;
 
 use super::{cancel, fill};
 use crate::host;
@@ -24,7 +24,7 @@ async fn a_watcher_sees_progress_parts_and_the_end() {
     while let Some(piece) = stream.chunk().await.unwrap() {
         text.extend(piece);
     }
-    let events = events(&String::from_utf8(text).unwrap());
+    let events = told(&String::from_utf8(text).unwrap());
 
     let (first, last) = (events.first().unwrap(), events.last().unwrap());
     assert_eq!((first.name.as_str(), &first.data["status"]), ("task", &json!("pending")));
@@ -48,7 +48,7 @@ async fn watching_an_ended_task_tells_the_end_and_ends() {
     let host = host().await;
     let task = host.client().run("echo", "version", json!({})).await.of(200);
     let stream = host.client().get(&format!("/api/v1/tasks/{}/events", task["id"].as_str().unwrap())).await;
-    let events = events(&stream.text);
+    let events = told(&stream.text);
     assert_eq!(events.len(), 1);
     assert_eq!((events[0].name.as_str(), &events[0].data), ("task", &task));
 }

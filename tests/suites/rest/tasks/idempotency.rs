@@ -74,6 +74,7 @@ async fn a_key_finds_its_task_also_when_the_agent_has_changed() {
     // A release of the same name with other skills.
     let other = Guest { manifest: guests().echo.manifest.clone(), ..guests().counter.clone() };
     client.publish(other.archive("3.0.0")).await.of(201);
+    client.approve_with("echo", "3.0.0", json!({ "breaking": true })).await.of(200);
     client.swap("echo", "3.0.0").await.of(200);
     client.post("/api/v1/tasks", &keyed("new", "a")).await.problem(404, "skill.not_found");
     assert_eq!(client.post("/api/v1/tasks?wait=30", &keyed("k", "a")).await.of(200), first);

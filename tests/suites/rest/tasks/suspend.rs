@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 use troupe_core::limits;
-use troupe_tests::events::events;
+use troupe_tests::events::told;
 use troupe_tests::server::Server;
 use troupe_tests::{Client, Guest, Host, guests};
 
@@ -237,7 +237,7 @@ async fn whoever_waits_or_watches_sees_the_task_suspended_and_its_end() {
     assert_eq!(accepted["status"], "suspended", "{accepted:#}");
     let task = accepted["id"].as_str().unwrap();
     let stream = client.get(&format!("/api/v1/tasks/{task}/events")).await;
-    let events = events(&stream.text);
+    let events = told(&stream.text);
     let stands: Vec<&Value> =
         events.iter().filter(|event| event.name == "task").map(|event| &event.data["status"]).collect();
     assert_eq!(stands, ["suspended", "running", "completed"], "{events:#?}");

@@ -4,6 +4,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH};
@@ -270,7 +271,8 @@ fn respond(status: http::StatusCode, headers: HeaderMap, body: WasiBody) -> Resp
 }
 
 /// Hands on a long body, piece by piece, as fast as the guest reads. The exchange takes
-/// up its place until it ends, which it does at its deadline even if nobody reads.
+/// up its place, and its service a connection, until it ends: at its deadline, or once the guest
+/// has not read for a while.
 async fn pump(
     shared: Arc<Shared>,
     (begun, unread): (Vec<u8>, Share),
@@ -293,7 +295,10 @@ async fn pump(
                 return Ok(());
             }
         };
-        if !hand_on(&sender, streams.push(piece), until).await {
+        if !hand_on(&sender, streams.push(piece), until, limits::HTTP_UNREAD_TIME_MAX).await {
+            if !sender.is_closed() {
+                shared.note("an answer was given up that the agent does not go on to read");
+            }
             return Ok(());
         }
         unread.take();
@@ -312,7 +317,7 @@ async fn pump(
     if streams.found() {
         echoed(&shared);
     }
-    if hand_on(&sender, rest.into(), until).await {
+    if hand_on(&sender, rest.into(), until, limits::HTTP_UNREAD_TIME_MAX).await {
         drop(place);
         // Nothing more: the end, which a body that breaks off does not have.
         let _ = timeout_at(until, sender.send(Ok(Bytes::new()))).await;
@@ -320,10 +325,16 @@ async fn pump(
     Ok(())
 }
 
-/// Hands bytes on in pieces; tells whether the guest still reads.
-async fn hand_on(sender: &mpsc::Sender<Result<Bytes, WasiError>>, mut bytes: Bytes, until: Instant) -> bool {
+/// Hands bytes on in pieces, each within `unread`; tells whether the guest still reads.
+async fn hand_on(
+    sender: &mpsc::Sender<Result<Bytes, WasiError>>,
+    mut bytes: Bytes,
+    until: Instant,
+    unread: Duration,
+) -> bool {
     while !bytes.is_empty() {
         let piece = bytes.split_to(bytes.len().min(limits::HTTP_PIECE_BYTES_MAX));
+        let until = until.min(Instant::now() + unread);
         if !matches!(timeout_at(until, sender.send(Ok(piece))).await, Ok(Ok(()))) {
             return false;
         }
@@ -388,6 +399,29 @@ impl Body for Streamed {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn an_answer_is_handed_on_for_as_long_as_it_is_read() {
+        let (unread, late) = (Duration::from_millis(200), Instant::now() + Duration::from_secs(60));
+        let body = || Bytes::from(vec![7; 4 * limits::HTTP_PIECE_BYTES_MAX]);
+        // Slowly, and longer in all than one piece may take.
+        let (sender, mut receiver) = mpsc::channel::<Result<Bytes, WasiError>>(1);
+        let reads = async {
+            let mut bytes = 0;
+            while bytes < body().len() {
+                tokio::time::sleep(unread / 2).await;
+                bytes += receiver.recv().await.unwrap().unwrap().len();
+            }
+        };
+        let (handed_on, ()) = tokio::join!(hand_on(&sender, body(), late, unread), reads);
+        assert!(handed_on);
+        // Not at all any more.
+        let begun = Instant::now();
+        assert!(!hand_on(&sender, body(), late, unread).await && !sender.is_closed());
+        assert!(begun.elapsed() >= unread && begun.elapsed() < late - begun);
+        drop(receiver);
+        assert!(!hand_on(&sender, body(), late, unread).await && sender.is_closed());
+    }
 
     fn scrubber(secret: &str) -> Arc<Scrubber> {
         Arc::new(Scrubber::new([secret.as_bytes()]).unwrap())

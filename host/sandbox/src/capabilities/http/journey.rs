@@ -38,7 +38,7 @@ pub(super) struct Journey<'a> {
     effect: Effect,
     /// How it got so far.
     pub(super) way: Way,
-    /// Redirects and retries that the guest's own line allows.
+    /// Redirects and retries in all that every line it went by so far allows.
     redirects: u8,
     retries: u8,
     /// Whether a server may have seen it.
@@ -122,7 +122,7 @@ impl<'a> Journey<'a> {
     /// What is sent now. What may have to be sent again is kept.
     fn request(&mut self) -> Request {
         let Asked { method, uri, headers, body, .. } = &mut self.asked;
-        let (headers, body) = if self.way.retries < self.retries || self.redirects > 0 {
+        let (headers, body) = if self.way.retries < self.retries || self.way.redirects < self.redirects {
             (headers.clone(), body.clone())
         } else {
             (mem::take(headers), mem::take(body))
@@ -156,15 +156,34 @@ impl<'a> Journey<'a> {
         drawn.again(self.asked.bytes(), &shared.gate).ok().map(|()| pause)
     }
 
-    /// Waits, and readies the next try. What was granted may have been taken away meanwhile.
+    /// Waits, and readies the next try. What was granted may have been taken away meanwhile, or
+    /// be granted by another line: then it goes by that one.
     async fn repeat(&mut self, pause: Duration, drawn: Drawn) -> Result<Leg> {
         self.way.retries = self.way.retries.saturating_add(1);
         self.shared.meters.retries.add(1);
         sleep(pause).await;
         let judged = judge(self.shared, &self.asked).await.map_err(|error| self.told(error.with("sent", false)))?;
         let judged = self.within_reach(judged)?;
-        let pass = Leg::admit(self.shared, &judged).map_err(|error| self.told(error))?;
-        Ok(Leg { judged, drawn, pass })
+        if judged.permit.terms().contains(drawn.terms()) {
+            let pass = Leg::admit(self.shared, &judged).map_err(|error| self.told(error))?;
+            return Ok(Leg { judged, drawn, pass });
+        }
+        drop(drawn);
+        let leg = Leg::begin(self.shared, &self.asked, judged).map_err(|error| self.told(error))?;
+        let terms = leg.drawn.terms();
+        self.go_by(terms.redirects, terms.retries);
+        if self.way.retries > terms.retries {
+            let message = format!("it was not served, and the grant has it tried again {} times by now", terms.retries);
+            return Err(self.told(Error::new(Code::DeniedCapability, message)));
+        }
+        Ok(leg)
+    }
+
+    /// Keeps within what a line that it goes by now allows as well. Redirects are counted from
+    /// there: to that line it is a request.
+    fn go_by(&mut self, redirects: u8, retries: u8) {
+        self.redirects = self.redirects.min(self.way.redirects.saturating_add(redirects));
+        self.retries = self.retries.min(retries.max(self.way.retries));
     }
 
     /// Where an answer leads, if that is to be followed.
@@ -182,7 +201,7 @@ impl<'a> Journey<'a> {
         self.via = Some(self.shared.injected.scrub(via));
         let denied = |why: &str| Err(self.told(Error::new(Code::DeniedEgress, why)));
         if self.way.redirects >= self.redirects {
-            return denied(&format!("the grant follows {} of one request", self.redirects));
+            return denied(&format!("the grants it goes by follow {} of one request", self.redirects));
         }
         if scrub_all(&self.shared.injected.all(), whole.as_bytes()) != whole.as_bytes() {
             return denied("it carries what the host had added to the request");
@@ -207,7 +226,8 @@ impl<'a> Journey<'a> {
         let judged = judge(self.shared, &self.asked).await.map_err(|error| self.told(error))?;
         let judged = self.within_reach(judged)?;
         let leg = Leg::begin(self.shared, &self.asked, judged).map_err(|error| self.told(error))?;
-        self.retries = self.retries.min(leg.drawn.terms().retries.max(self.way.retries));
+        let terms = leg.drawn.terms();
+        self.go_by(terms.redirects, terms.retries);
         Ok(leg)
     }
 

@@ -7,7 +7,7 @@ use http::header::{AUTHORIZATION, RANGE};
 use http::{HeaderMap, Method, Uri};
 use troupe_core::{Code, Error, Result};
 use troupe_egress::circuit::Pass;
-use troupe_egress::credentials::{Credential, CredentialKind};
+use troupe_egress::credentials::Credential;
 use troupe_egress::headers;
 
 use super::Shared;
@@ -67,15 +67,42 @@ pub(super) struct Judged {
     pub(super) placed: Placed,
 }
 
-/// Whether the grants allow a request, and the secrets that it asks for. Nothing is placed in
-/// it, since it is not sent.
+/// Decides whether a request that is not sent might be: nothing is looked up for it, and
+/// nothing placed in it. What comes after it is judged as if it had gone out.
 pub(super) fn permit(shared: &Shared, asked: &Asked) -> Result<HttpPermit> {
-    permits(shared, asked).map(|(permit, _)| permit)
+    let (permit, placing) = permits(shared, asked)?;
+    if exposes(&permit, &placing) {
+        shared.injected.expose();
+    }
+    Ok(permit)
 }
 
+/// Whether the grants allow a request and the secrets that it asks for, and whether its headers
+/// go together with what the host adds.
 fn permits(shared: &Shared, asked: &Asked) -> Result<(HttpPermit, PlacingPermit)> {
     let ask = asked.ask();
-    Ok((shared.gate.authorize_http(&ask)?, shared.gate.authorize_placing(&ask)?))
+    let (permit, placing) = (shared.gate.authorize_http(&ask)?, shared.gate.authorize_placing(&ask)?);
+    let adds = exposes(&permit, &placing);
+    if asked.headers.contains_key(RANGE) && (adds || shared.injected.is_exposed()) {
+        let why = if adds {
+            "the host adds a credential, and an answer in ranges cannot be searched for it"
+        } else {
+            "an earlier request carried what the host keeps, and an answer in ranges cannot be searched for it"
+        };
+        return Err(Error::new(Code::DeniedHeader, format!("an agent may not set the header `range` here: {why}")));
+    }
+    if asked.headers.contains_key(AUTHORIZATION) && permit.credential().is_some() {
+        let why = "the host adds a credential; ask for none by `troupe-credential: none`";
+        let message = format!("a reference cannot stand in `authorization` here: {why}");
+        return Err(Error::new(Code::DeniedHeader, message));
+    }
+    Ok((permit, placing))
+}
+
+/// Whether a request carries something that the host keeps, as it is: a secret, or a credential
+/// that does not sign.
+fn exposes(permit: &HttpPermit, placing: &PlacingPermit) -> bool {
+    (permit.credential().is_some() && permit.action().is_none()) || !placing.places().is_empty()
 }
 
 /// Decides whether a request may be sent, and gets what it is sent with.
@@ -97,21 +124,6 @@ pub(super) async fn judge(shared: &Shared, asked: &Asked) -> Result<Judged> {
         }
     };
     let placed = Placed::get(shared, &egress, placing, &asked.uri).await?;
-    let is_header = |credential: &Arc<Credential>| matches!(credential.kind(), CredentialKind::Header { .. });
-    let adds = credential.as_ref().is_some_and(is_header) || !placed.is_empty();
-    if asked.headers.contains_key(RANGE) && (adds || shared.injected.is_exposed()) {
-        let why = if adds {
-            "the host adds a credential, and an answer in ranges cannot be searched for it"
-        } else {
-            "an earlier request carried what the host keeps, and an answer in ranges cannot be searched for it"
-        };
-        return Err(Error::new(Code::DeniedHeader, format!("an agent may not set the header `range` here: {why}")));
-    }
-    if asked.headers.contains_key(AUTHORIZATION) && credential.is_some() {
-        let why = "the host adds a credential; ask for none by `troupe-credential: none`";
-        let message = format!("a reference cannot stand in `authorization` here: {why}");
-        return Err(Error::new(Code::DeniedHeader, message));
-    }
     Ok(Judged { permit, egress, credential, placed })
 }
 

@@ -4,7 +4,8 @@
 //! service, of another host that the credential would be worth something to, or of one in
 //! the clear where others listen. The rule: nothing is followed unless the line that allowed
 //! the request says so, and then each hop is a request of its own, which some line must admit
-//! as if the guest had made it and whose address is checked anew. No credential, secret,
+//! as if the guest had made it and whose address is checked anew; it is left again only where
+//! that line, too, has redirects followed. No credential, secret,
 //! `authorization` or `cookie` goes to another origin, and to the same one only where the
 //! same line admits it; from `https` nothing leads to `http`; no hop reaches further than the
 //! request did. Only GET and HEAD without a body are followed, since what a body means

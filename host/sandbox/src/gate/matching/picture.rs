@@ -1,4 +1,5 @@
-//! What the record tells of a deployment's state, and what a candidate has written over it.
+//! What the record tells of state, and what a candidate has written over it. Each key space
+//! has a picture of its own.
 //!
 //! A key is known from the first recorded call that told what it held before anything was
 //! written to it. What is not known is not made up: a read of it has no answer, and neither
@@ -11,15 +12,61 @@ mod held;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use troupe_core::{Timestamp, limits};
+use troupe_core::{KeySpace, Timestamp, limits};
 
 use self::held::Held;
 use super::super::{Answer, Call, Entry, StateAnswer, StateCall};
 use super::RecordedCall;
 use crate::port::StateOutcome;
 
-#[derive(Debug, Default)]
-pub(super) struct Picture {
+/// The key spaces that an invocation reaches.
+#[derive(Debug, Clone)]
+pub(super) struct Pictures {
+    deployment: Picture,
+    instance: Picture,
+}
+
+impl Pictures {
+    /// The state as it was when the recorded invocation began.
+    pub(super) fn of<'a>(recorded: impl Iterator<Item = &'a RecordedCall> + Clone) -> Self {
+        Self {
+            deployment: Picture::of(KeySpace::Deployment, recorded.clone()),
+            instance: Picture::of(KeySpace::Instance, recorded),
+        }
+    }
+
+    /// Whether what the record tells of this call, which is made at `now`, holds no more.
+    pub(super) fn has_parted(&mut self, call: &Call, then: Option<&Answer>, now: Timestamp) -> bool {
+        self.at(call).is_some_and(|(picture, call)| picture.has_parted(call, then, now))
+    }
+
+    /// Notes what a recorded call that is made again did, and when.
+    pub(super) fn saw(&mut self, call: &Call, answer: &Answer, at: Timestamp) {
+        if let (Some((picture, call)), Answer::State(answer)) = (self.at(call), answer) {
+            picture.saw(call, answer, at);
+        }
+    }
+
+    /// Answers a call that is not on record and made at `now`; nothing if nobody can know.
+    pub(super) fn answer(&mut self, call: &Call, now: Timestamp) -> Option<Answer> {
+        let (picture, call) = self.at(call)?;
+        picture.answer(call, now)
+    }
+
+    /// The picture that a call is about, if it is about one.
+    fn at<'a>(&mut self, call: &'a Call) -> Option<(&mut Picture, &'a StateCall)> {
+        let (space, call) = call.of_state()?;
+        let picture = match space {
+            KeySpace::Deployment => &mut self.deployment,
+            KeySpace::Instance => &mut self.instance,
+        };
+        Some((picture, call))
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Picture {
+    space: KeySpace,
     /// What keys hold, as far as it is known.
     known: BTreeMap<String, Held>,
     /// When keys end, as far as the candidate said so.
@@ -34,12 +81,19 @@ pub(super) struct Picture {
 
 impl Picture {
     /// The state as it was when the recorded invocation began.
-    pub(super) fn of<'a>(recorded: impl Iterator<Item = &'a RecordedCall>) -> Self {
-        let mut picture = Self::default();
+    fn of<'a>(space: KeySpace, recorded: impl Iterator<Item = &'a RecordedCall>) -> Self {
+        let mut picture = Self {
+            space,
+            known: BTreeMap::new(),
+            ends: BTreeMap::new(),
+            parted: BTreeSet::new(),
+            retimed: BTreeSet::new(),
+            revision: 0,
+        };
         let mut written: BTreeSet<String> = BTreeSet::new();
         for RecordedCall { call, answer, .. } in recorded {
-            let (Call::State(call), Some(Answer::State(answer))) = (call, answer) else { continue };
-            let Some(key) = key(call) else { continue };
+            let (Some((of, call)), Some(Answer::State(answer))) = (call.of_state(), answer) else { continue };
+            let Some(key) = key(call).filter(|_| of == space) else { continue };
             if let StateAnswer::Entry(Some(Entry { revision, .. })) | StateAnswer::Revision(revision) = answer {
                 picture.revision = picture.revision.max(*revision);
             }
@@ -59,8 +113,7 @@ impl Picture {
 
     /// Whether what the record tells of this call, which is made at `now`, holds no more. A
     /// list does not where it names a key that is gone by now, or leaves out one that is there.
-    pub(super) fn has_parted(&self, call: &Call, then: Option<&Answer>, now: Timestamp) -> bool {
-        let Call::State(call) = call else { return false };
+    fn has_parted(&self, call: &StateCall, then: Option<&Answer>, now: Timestamp) -> bool {
         if let (StateCall::List { prefix, after, limit }, Some(Answer::State(StateAnswer::Keys(keys)))) = (call, then) {
             let is_full = keys.len() >= (*limit).min(limits::STATE_LIST_MAX) as usize;
             let last = keys.last().filter(|_| is_full);
@@ -76,8 +129,7 @@ impl Picture {
     }
 
     /// Notes what a recorded call that is made again did, and when.
-    pub(super) fn saw(&mut self, call: &Call, answer: &Answer, at: Timestamp) {
-        let (Call::State(call), Answer::State(answer)) = (call, answer) else { return };
+    fn saw(&mut self, call: &StateCall, answer: &StateAnswer, at: Timestamp) {
         let Some(key) = key(call) else { return };
         match (call, answer) {
             (StateCall::Get { .. }, StateAnswer::Entry(found)) => {
@@ -113,8 +165,7 @@ impl Picture {
     }
 
     /// Answers a call that is not on record and made at `now`; nothing if nobody can know.
-    pub(super) fn answer(&mut self, call: &Call, now: Timestamp) -> Option<Answer> {
-        let Call::State(call) = call else { return None };
+    fn answer(&mut self, call: &StateCall, now: Timestamp) -> Option<Answer> {
         let key = key(call)?;
         let known = if self.is_over(key, now) { Some(Held::Nothing) } else { self.known.get(key).cloned() };
         Some(Answer::State(match call {
@@ -138,8 +189,9 @@ impl Picture {
                 StateAnswer::Revision(self.write(key, value.clone()))
             }
             StateCall::Increment { delta, .. } => {
-                let Some(number) = known?.number()? else { return Some(Answer::from(&StateOutcome::NotANumber)) };
-                let Some(sum) = number.checked_add(*delta) else { return Some(Answer::from(&StateOutcome::Overflow)) };
+                let refused = |why| Some(Answer::of_change(self.space, &why));
+                let Some(number) = known?.number()? else { return refused(StateOutcome::NotANumber) };
+                let Some(sum) = number.checked_add(*delta) else { return refused(StateOutcome::Overflow) };
                 self.outlived(key, now);
                 self.write(key, sum.to_string().into_bytes());
                 StateAnswer::Sum(sum)

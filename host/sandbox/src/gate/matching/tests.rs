@@ -83,7 +83,7 @@ fn record(calls: &[(Call, Answer)]) -> Matching {
             write: matches!(call, Call::State(StateCall::Set { .. })),
         })
         .collect();
-    Matching::new(&rows, &SEED).unwrap()
+    Matching::new(&Record::new(&rows, &SEED).unwrap())
 }
 
 fn body(past: Past) -> String {
@@ -213,6 +213,23 @@ fn a_recorded_read_of_a_key_that_was_written_otherwise_comes_from_the_picture() 
     assert_eq!(record.answer(2, &read("k"), false, NOW).0, holds("2", 6));
     let Matched { made, missing, .. } = record.matched();
     assert_eq!((made[1].recorded, made[1].source, missing), (Some(2), Source::Picture, vec![1]));
+}
+
+#[test]
+fn the_keys_of_an_instance_and_of_the_deployment_are_two_pictures() {
+    let mine = |call: Call| match call {
+        Call::State(call) => Call::InstanceState(call),
+        other => other,
+    };
+    let record = record(&[(read("k"), holds("1", 4)), (mine(read("k")), holds("7", 1)), (mine(add("n", 1)), sum(3))]);
+    assert_eq!(record.answer(1, &mine(read("k")), false, NOW).0, holds("7", 1));
+    assert_eq!(record.answer(2, &mine(set("k", "8")), true, NOW).0, written(2));
+    // What is written to the one changes nothing of the other, nor do its revisions rise with it.
+    assert_eq!(record.answer(3, &read("k"), false, NOW), (holds("1", 4), Some(Timestamp::from_millis(1_001))));
+    assert_eq!(record.answer(4, &set("k", "2"), true, NOW).0, written(5));
+    assert_eq!(record.answer(5, &mine(read("k")), false, NOW).0, holds("8", 2));
+    assert!(is_unmatched(&record.answer(6, &add("n", 1), true, NOW).0));
+    assert_eq!(record.answer(7, &mine(add("n", 2)), true, NOW).0, sum(4));
 }
 
 #[test]
@@ -350,4 +367,38 @@ fn a_recorded_list_that_is_wrong_about_a_key_by_now_is_not_told() {
     assert_eq!(told(&[set("a1", "other"), set("c", "1"), set("b3", "behind the last that was asked for")]), [true; 2]);
     assert_eq!(told(&[set("a3", "1"), delete("b1")]), [false; 2]);
     assert_eq!(told(&[set("a3", "1"), delete("a3"), set("b11", "1")]), [true, false]);
+}
+
+#[test]
+fn calls_of_a_kind_are_told_as_one() {
+    let kind = |url: &str| get(url).kind();
+    assert_eq!(kind("https://a.example/v1/orders/123?x=1"), "http GET https://a.example/v1/orders/*");
+    assert_eq!(kind("https://a.example/v1/orders/0199a2f0-6c1e"), "http GET https://a.example/v1/orders/*");
+    assert_eq!(kind("https://a.example/"), "http GET https://a.example/");
+    assert_eq!(kind("https://a.example"), "http GET https://a.example/");
+    let mut call = request("POST", "https://ec2.example/?Action=StopInstances", &[], "");
+    assert_eq!(call.authority(), "ec2.example");
+    call.action = Some("ec2:StopInstances".to_owned());
+    assert_eq!(Call::Http(call).kind(), "http ec2:StopInstances at ec2.example");
+    assert_eq!(read("n17").kind(), "state.get");
+}
+
+#[test]
+fn one_record_answers_as_many_releases_as_are_tried_on_it() {
+    let rows = [JournalRow {
+        number: 1,
+        at: NOW,
+        call: encode(&get("https://a.example/1")),
+        answer: said("one").encode(),
+        write: false,
+    }];
+    let record = Record::new(&rows, &SEED).unwrap();
+    assert!(record.is_whole());
+    for _ in 0..2 {
+        let matching = Matching::new(&record);
+        assert_eq!(matching.matched().missing, [1]);
+        let answered = matching.answer_http(1, request("GET", "https://a.example/1", &[], ""), false);
+        assert!(matches!(answered, Past::Answered(Answer::Http(_), _)));
+        assert!(matching.matched().missing.is_empty());
+    }
 }

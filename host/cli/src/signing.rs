@@ -1,0 +1,74 @@
+//! Keys in files: reading one to sign with, and the data directory's own.
+//!
+//! The attack: another user of the machine reads a private key. The rule: a key that we write is its
+//! owner's alone, and no file that is there is written over.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use troupe_core::{Code, Error, Result};
+use troupe_package::SigningKey;
+
+/// The name of the data directory's own key.
+pub(crate) const OWN: &str = "signing.key";
+
+/// Longest file that is read as a key or a signature.
+const BYTES_MAX: u64 = 64 * 1024;
+
+/// Reads the text of a key or a signature.
+///
+/// # Errors
+/// [`Code::RequestInvalid`] naming the file.
+pub(crate) fn text(path: &Path) -> Result<String> {
+    let mut text = String::new();
+    let read = fs::File::open(path).and_then(|file| file.take(BYTES_MAX).read_to_string(&mut text));
+    read.map_err(|error| {
+        let message = format!("`{}` cannot be read ({})", path.display(), error.kind());
+        Error::new(Code::RequestInvalid, message).with_cause(error)
+    })?;
+    Ok(text)
+}
+
+/// Reads a private key.
+///
+/// # Errors
+/// [`Code::RequestInvalid`] naming the file and what it holds instead.
+pub(crate) fn key(path: &Path) -> Result<SigningKey> {
+    SigningKey::from_pem(&text(path)?).map_err(|error| error.context(path.display()))
+}
+
+/// The key that signs: the one that is named, else that of the data directory if there is one.
+///
+/// # Errors
+/// Those of [`key`].
+pub(crate) fn key_or_own(named: Option<&Path>, data_dir: &Path) -> Result<Option<SigningKey>> {
+    let own = data_dir.join(OWN);
+    match named {
+        Some(path) => key(path).map(Some),
+        None if own.is_file() => key(&own).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Writes a file that is not there yet.
+///
+/// # Errors
+/// [`Code::RequestInvalid`] if it is there or cannot be made.
+pub(crate) fn write_new(path: &Path, text: &str, mode: u32) -> Result<()> {
+    let made = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
+    let written = made.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
+    written.map_err(|error| {
+        let message = match error.kind() {
+            io::ErrorKind::AlreadyExists => {
+                format!(
+                    "`{}` is there already, and a key is not written over; name another with `--out`",
+                    path.display()
+                )
+            }
+            kind => format!("`{}` cannot be written ({kind})", path.display()),
+        };
+        Error::new(Code::RequestInvalid, message).with_cause(error)
+    })
+}

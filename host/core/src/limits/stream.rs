@@ -1,0 +1,26 @@
+//! What bounds streams of events.
+
+use std::time::Duration;
+
+/// When a client comes again whose stream has ended or broken off, as it is told with its first
+/// event: a host that is started again serves within a second or two.
+pub const STREAM_RETRY: Duration = Duration::from_secs(2);
+/// How often a silent stream says that it is alive.
+pub const STREAM_ALIVE_EVERY: Duration = Duration::from_secs(15);
+/// How often it is looked whether whoever reads a stream is still let in, also when nothing is
+/// known to have changed: keys expire, and another process may revoke one.
+pub const STREAM_LOOK_EVERY: Duration = Duration::from_secs(30);
+/// How long the streams of a host that stops may take to tell the rest and end, once nothing runs
+/// any more; then the store is closed.
+pub const STREAMS_END_TIME_MAX: Duration = Duration::from_secs(2);
+/// How long answers of a host that stops have to reach their clients, once there will be no more
+/// of them.
+pub const ANSWERS_END_TIME_MAX: Duration = Duration::from_secs(3);
+/// Events of the feed that a stream reads at once.
+pub const STREAM_FEED_EVENTS: u32 = 100;
+/// Parts of a running task's output that are kept for whoever comes back to its stream: as many as
+/// a slow watcher may be behind.
+pub const PARTS_KEPT_MAX: usize = 256;
+/// What the parts kept of one running task take together, at least one of them. With
+/// [`super::INVOCATIONS_MAX`] tasks that say as much as they may it is 64 MiB.
+pub const PARTS_KEPT_BYTES_MAX: usize = 256 * 1024;

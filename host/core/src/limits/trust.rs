@@ -1,0 +1,16 @@
+//! What bounds signatures and whom a tenant trusts.
+
+/// Signatures of one release. A threshold of three, a build system and a few auditors fit; each
+/// of a key that is not named is tried with every key there is.
+pub const SIGNATURES_MAX: usize = 16;
+/// Longest signature, in bytes. ECDSA on P-256 has up to 72, Ed25519 64.
+pub const SIGNATURE_BYTES_MAX: usize = 128;
+/// Longest document that is signed, in bytes. Ours has under 400; cosign's carry annotations.
+pub const SIGNATURE_PAYLOAD_BYTES_MAX: usize = 4 * 1024;
+
+/// Keys that one tenant knows, the revoked ones included, which stay.
+pub const TRUSTED_KEYS_MAX: usize = 128;
+/// Rules of one tenant: one for each pattern of names.
+pub const TRUST_RULES_MAX: usize = 128;
+/// Longest that a key is trusted for, if the trust ends at all, in seconds: as long as an API key.
+pub const TRUST_SECONDS_MAX: u64 = super::KEY_TIME_MAX.as_secs();

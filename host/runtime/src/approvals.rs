@@ -1,0 +1,370 @@
+//! Approvals: what a release may not do beside the one that serves before somebody says so.
+//!
+//! The attack: a release that is trusted is followed by one that asks for more, or whose words
+//! tell a model something else. The rule: such a release serves once somebody with the scope
+//! `approve` has seen exactly this difference; one that breaks its callers only where that was
+//! said, too. The default: what serves goes on to serve.
+//!
+//! ```text
+//!  publish, swap, verify ──▸ judged ──▸ nothing needs approval ──────────────▸ leave
+//!                              │  │
+//!                              │  └────▸ approved, over this difference ─────▸ leave
+//!                              ├───────▸ neither: a row waits ────────────────▸ pending
+//!                              └───────▸ rejected, or a broken contract ──────▸ refused
+//! ```
+//!
+//! What is approved is named by a digest over all that counts of both releases
+//! (`registry/package/src/compare.rs`). Going back to a release that served before by `rollback`
+//! asks nothing of this.
+
+use serde_json::json;
+use troupe_core::view::{
+    ApprovalStatus, ApprovalView, ApproveRequest, BaseView, Page, RejectRequest, ReleaseDelta, ReleaseDiff,
+    ReleaseStanding,
+};
+use troupe_core::{
+    AgentName, ApprovalId, Caller, Code, Digest, Error, ReleaseRef, Result, Scope, TenantId, limits, shown,
+};
+use troupe_package::Compared;
+use troupe_store::{ApprovalFilter, ApprovalRow, Decision, ReleaseRow, ToApprove};
+
+use crate::blocking::blocking;
+use crate::deploy::release_not_found;
+use crate::{Runtime, agents};
+
+/// Breaks of a contract that an error names.
+const BREAKS_TOLD: usize = 20;
+
+/// A version and the digest of its release.
+pub(crate) type Version = (semver::Version, Digest);
+
+/// Which approvals to list.
+#[derive(Debug, Clone, Default)]
+pub struct ApprovalQuery {
+    /// Those with this status.
+    pub status: Option<String>,
+    /// Those of one agent.
+    pub agent: Option<String>,
+    /// Those older than this one.
+    pub after: Option<String>,
+    /// How many; capped.
+    pub limit: Option<u32>,
+}
+
+/// A release beside what serves.
+pub(crate) struct Judged {
+    release: ReleaseRef,
+    digest: Digest,
+    base: Option<Version>,
+    changes: ReleaseDelta,
+    delta: Digest,
+    /// What was decided about it, or waits to be.
+    approval: Option<ApprovalRow>,
+}
+
+/// Whether a release may take the place of what serves.
+pub(crate) enum Leave {
+    /// It may.
+    Given,
+    /// It may once this is approved.
+    Wanting(Box<ApprovalRow>),
+}
+
+impl Judged {
+    pub(crate) fn standing(&self) -> ReleaseStanding {
+        let approved = self.approval.as_ref().filter(|row| row.status == ApprovalStatus::Approved);
+        match &self.approval {
+            Some(row) if row.status == ApprovalStatus::Rejected => ReleaseStanding::Rejected,
+            _ if !self.changes.breaks.is_empty() && approved.is_none_or(|row| !row.breaking) => {
+                ReleaseStanding::Incompatible
+            }
+            _ if !self.changes.needs_approval() && self.changes.breaks.is_empty() => ReleaseStanding::Published,
+            _ if approved.is_some() => ReleaseStanding::Approved,
+            _ => ReleaseStanding::PendingApproval,
+        }
+    }
+
+    fn view(self) -> ReleaseDiff {
+        ReleaseDiff {
+            status: self.standing(),
+            agent: self.release.agent.to_string(),
+            version: self.release.version,
+            digest: self.digest,
+            base: self.base.map(|(version, digest)| BaseView { version, digest }),
+            delta: self.delta,
+            approval: self.approval.map(view),
+            changes: self.changes,
+        }
+    }
+
+    /// What serves, for people.
+    fn serving(&self) -> String {
+        let agent = &self.release.agent;
+        self.base.as_ref().map_or_else(|| "nothing".to_owned(), |(version, _)| format!("{agent}@{version}"))
+    }
+
+    /// Whoever approves names what was looked at, so that nothing is approved of that came in between.
+    fn not_looked_at(&self, names_one: bool) -> Error {
+        let release = &self.release;
+        let message = if names_one {
+            format!(
+                "{release} differs from what serves in another way than the one that was looked at; look at \
+                 `troupe release diff {release}` again, then repeat"
+            )
+        } else {
+            format!(
+                "say which difference of {release} from what serves was looked at: as `delta`, which \
+                 `troupe release diff {release} --json` tells with the difference"
+            )
+        };
+        Error::new(Code::SwapConflict, message).with("delta", self.delta.to_string())
+    }
+
+    fn incompatible(&self) -> Error {
+        let (release, breaks) = (&self.release, &self.changes.breaks);
+        let first = breaks.first().map(ToString::to_string).unwrap_or_default();
+        let message = format!(
+            "{release} does not keep what {} promises its callers: {first}; `troupe release diff {release}` shows all of \
+             it, and `troupe release approve {release} --breaking` lets it serve all the same",
+            self.serving()
+        );
+        let told: Vec<_> = breaks.iter().take(BREAKS_TOLD).map(|broken| json!(broken)).collect();
+        Error::new(Code::SwapIncompatible, message).with("breaks", told)
+    }
+}
+
+impl Runtime {
+    /// How a release differs from the one that serves, as far as somebody has to approve of it.
+    ///
+    /// # Errors
+    /// [`Code::ReleaseNotFound`].
+    pub async fn release_diff(&self, caller: &Caller, agent: &str, version: &semver::Version) -> Result<ReleaseDiff> {
+        caller.require(Scope::Read)?;
+        Ok(self.judged_now(caller, agent, version).await?.view())
+    }
+
+    /// Approves of a release over exactly its difference from what serves now.
+    ///
+    /// # Errors
+    /// [`Code::ReleaseNotFound`]; [`Code::SwapConflict`] with the detail `delta` if the difference
+    /// is not the one that was looked at, or it is not said which that was; [`Code::SwapIncompatible`] if it breaks a contract and that is not
+    /// approved of; [`Code::RequestInvalid`] for too long a reason.
+    pub async fn approve_release(
+        &self,
+        caller: &Caller,
+        agent: &str,
+        version: &semver::Version,
+        request: ApproveRequest,
+    ) -> Result<ReleaseDiff> {
+        caller.require(Scope::Approve)?;
+        self.require_ready()?;
+        let reason = request.reason.as_deref().map(reason).transpose()?;
+        let judged = self.judged_now(caller, agent, version).await?;
+        if request.delta != Some(judged.delta) {
+            return Err(judged.not_looked_at(request.delta.is_some()));
+        }
+        if !judged.changes.breaks.is_empty() && !request.breaking {
+            return Err(judged.incompatible());
+        }
+        let breaking = !judged.changes.breaks.is_empty();
+        let decision = Decision { approves: true, breaking, by: caller.principal.clone(), reason };
+        self.decide(caller, judged, decision).await
+    }
+
+    /// Rejects a release: it is refused until somebody approves of it.
+    ///
+    /// # Errors
+    /// [`Code::ReleaseNotFound`]; [`Code::RequestInvalid`] for no reason, or too long a one.
+    pub async fn reject_release(
+        &self,
+        caller: &Caller,
+        agent: &str,
+        version: &semver::Version,
+        request: RejectRequest,
+    ) -> Result<ReleaseDiff> {
+        caller.require(Scope::Approve)?;
+        self.require_ready()?;
+        let reason = Some(reason(&request.reason)?);
+        let judged = self.judged_now(caller, agent, version).await?;
+        let decision = Decision { approves: false, breaking: false, by: caller.principal.clone(), reason };
+        self.decide(caller, judged, decision).await
+    }
+
+    /// Lists approvals, newest first.
+    ///
+    /// # Errors
+    /// [`Code::RequestInvalid`] for a status that there is not; [`Code::ApprovalNotFound`] for
+    /// an `after` that is no id.
+    pub async fn approvals(&self, caller: &Caller, query: ApprovalQuery) -> Result<Page<ApprovalView>> {
+        caller.require(Scope::Read)?;
+        let filter = ApprovalFilter {
+            status: query.status.as_deref().map(status).transpose()?,
+            agent: query.agent.map(|name| name.parse::<AgentName>().map_err(|_| agents::unknown(&name))).transpose()?,
+        };
+        let after = query.after.map(|after| after.parse::<ApprovalId>()).transpose()?;
+        let limit = limits::page(query.limit);
+        let rows = self.store.approvals(&caller.tenant, &filter, after, limit + 1).await?;
+        Ok(Page::of(rows, limit, |row| row.id.to_string(), view))
+    }
+
+    async fn decide(&self, caller: &Caller, judged: Judged, decision: Decision) -> Result<ReleaseDiff> {
+        let row = self.store.decide_approval(&caller.tenant, self.to_approve(&judged), decision).await?;
+        self.decided.notify_waiters();
+        let (tenant, release, status) = (&caller.tenant, &row.release, row.status.as_str());
+        tracing::info!(%tenant, %release, status, "somebody decided about a release");
+        Ok(Judged { approval: Some(row), ..judged }.view())
+    }
+
+    fn to_approve(&self, judged: &Judged) -> ToApprove {
+        ToApprove {
+            id: ApprovalId::generate(&*self.clock, &*self.entropy),
+            release: judged.release.clone(),
+            digest: judged.digest,
+            base: judged.base.clone(),
+            delta: judged.delta,
+        }
+    }
+
+    async fn judged_now(&self, caller: &Caller, agent: &str, version: &semver::Version) -> Result<Judged> {
+        let agent: AgentName = agent.parse().map_err(|_| agents::unknown(agent))?;
+        let reference = ReleaseRef { agent, version: version.clone() };
+        let release = self.release_row(caller, &reference).await?;
+        let serving = self.serving_version(&caller.tenant, &reference.agent).await?;
+        self.judged(&caller.tenant, &release, serving).await
+    }
+
+    async fn serving_version(&self, tenant: &TenantId, agent: &AgentName) -> Result<Option<Version>> {
+        Ok(self.store.deployment(tenant, agent).await?.map(|row| (row.serving, row.digest)))
+    }
+
+    /// Holds a release against what serves.
+    pub(crate) async fn judged(
+        &self,
+        tenant: &TenantId,
+        release: &ReleaseRow,
+        serving: Option<Version>,
+    ) -> Result<Judged> {
+        let before = match &serving {
+            Some((version, digest)) => {
+                let reference = ReleaseRef { agent: release.release.agent.clone(), version: version.clone() };
+                let row = self.store.release(tenant, &reference).await?.filter(|row| row.digest == *digest);
+                Some(row.ok_or_else(|| release_not_found(&reference))?)
+            }
+            None => None,
+        };
+        let after = release.clone();
+        let compare = move || {
+            let read = |row: &ReleaseRow| Ok::<_, Error>((agents::manifest(row)?, agents::profile(row)?));
+            let (base, candidate) = (before.as_ref().map(read).transpose()?, read(&after)?);
+            let base = base.as_ref().map(|(manifest, profile)| Compared { manifest, profile });
+            let candidate = Compared { manifest: &candidate.0, profile: &candidate.1 };
+            Ok((troupe_package::compare(base, candidate), troupe_package::delta(base, candidate)))
+        };
+        let (changes, delta) = blocking(compare).await?;
+        let approval = self.store.approval_of(tenant, &release.release, &release.digest, &delta).await?;
+        let (release, digest) = (release.release.clone(), release.digest);
+        Ok(Judged { release, digest, base: serving, changes, delta, approval })
+    }
+
+    /// Where a release stands beside what serves; if it waits for approval, there is a row of
+    /// that from now on.
+    pub(crate) async fn stands(
+        &self,
+        tenant: &TenantId,
+        release: &ReleaseRow,
+    ) -> Result<(ReleaseStanding, Option<ApprovalId>)> {
+        let serving = self.serving_version(tenant, &release.release.agent).await?;
+        let judged = self.judged(tenant, release, serving).await?;
+        let standing = judged.standing();
+        if standing != ReleaseStanding::PendingApproval {
+            return Ok((standing, None));
+        }
+        let row = self.store.ask_approval(tenant, self.to_approve(&judged)).await?;
+        Ok((standing, Some(row.id)))
+    }
+
+    /// Whether a release may take the place of what serves; if it may not yet, there is a row of
+    /// what it waits for from now on.
+    ///
+    /// # Errors
+    /// [`Code::SwapIncompatible`] naming what breaks; [`Code::ReleaseRejected`] with the reason.
+    pub(crate) async fn leave(
+        &self,
+        tenant: &TenantId,
+        release: &ReleaseRow,
+        serving: Option<Version>,
+    ) -> Result<Leave> {
+        let judged = self.judged(tenant, release, serving).await?;
+        match judged.standing() {
+            ReleaseStanding::Published | ReleaseStanding::Approved => Ok(Leave::Given),
+            ReleaseStanding::Incompatible => Err(judged.incompatible()),
+            ReleaseStanding::Rejected => Err(rejected(&judged.release, judged.approval.as_ref())),
+            ReleaseStanding::PendingApproval => {
+                let row = self.store.ask_approval(tenant, self.to_approve(&judged)).await?;
+                Ok(match row.status {
+                    // Somebody was quicker.
+                    ApprovalStatus::Approved => Leave::Given,
+                    ApprovalStatus::Rejected => return Err(rejected(&row.release, Some(&row))),
+                    _ => Leave::Wanting(Box::new(row)),
+                })
+            }
+        }
+    }
+}
+
+/// The error for a release that waits for approval.
+pub(crate) fn pending(row: &ApprovalRow) -> Error {
+    let (release, agent) = (&row.release, &row.release.agent);
+    let than = match &row.base {
+        Some((version, _)) => format!("asks for more than {agent}@{version}, or tells models something else"),
+        None => "holds characters that nobody sees".to_owned(),
+    };
+    let message = format!(
+        "{release} {than}, and waits for approval; `troupe release diff {release}` shows what, \
+         `troupe release approve {release}` lets it serve"
+    );
+    let error = Error::new(Code::ReleasePendingApproval, message);
+    error.with("approval", row.id.to_string()).with("delta", row.delta.to_string())
+}
+
+fn rejected(release: &ReleaseRef, row: Option<&ApprovalRow>) -> Error {
+    let by = row.and_then(|row| row.principal.as_deref()).unwrap_or("somebody");
+    let why = row.and_then(|row| row.reason.as_deref()).unwrap_or_default();
+    let message = format!(
+        "{by} rejected {release}: {}; `troupe release approve {release}` lets it serve all the same",
+        shown(why)
+    );
+    Error::new(Code::ReleaseRejected, message).with("reason", why)
+}
+
+fn reason(text: &str) -> Result<String> {
+    let most = limits::APPROVAL_REASON_CHARS_MAX;
+    if text.trim().is_empty() || text.chars().count() > most {
+        return Err(Error::new(Code::RequestInvalid, format!("a reason has 1 to {most} characters")));
+    }
+    Ok(text.to_owned())
+}
+
+fn status(text: &str) -> Result<ApprovalStatus> {
+    ApprovalStatus::parse(text).ok_or_else(|| {
+        let all = ApprovalStatus::ALL.map(ApprovalStatus::as_str).join(", ");
+        Error::new(Code::RequestInvalid, format!("there is no status `{}` of approvals; there are {all}", shown(text)))
+    })
+}
+
+fn view(row: ApprovalRow) -> ApprovalView {
+    ApprovalView {
+        id: row.id,
+        agent: row.release.agent.to_string(),
+        version: row.release.version,
+        digest: row.digest,
+        base: row.base.map(|(version, digest)| BaseView { version, digest }),
+        delta: row.delta,
+        status: row.status,
+        breaking: row.breaking,
+        by: row.principal,
+        reason: row.reason,
+        created_at: row.created_at,
+        decided_at: row.decided_at,
+    }
+}

@@ -1,0 +1,376 @@
+//! Beginning swaps, and deciding about those that go on.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde_json::json;
+use troupe_core::audit::{AuditEntry, AuditKind};
+use troupe_core::view::{SwapOutcome, SwapPolicy, SwapRequest, SwapState, SwapView, Swapped};
+use troupe_core::{AgentName, Caller, Code, Error, ReleaseRef, Result, Scope, SwapId, limits};
+use troupe_package::Manifest;
+use troupe_store::{DeploymentRow, ReleaseRow, RouteChange, SwapRow, check_epoch, swap_not_found, swap_under_way};
+
+use super::live::view;
+use super::machine::{self, Command, Event};
+use super::room::{After, Room};
+use super::{driver, form, policy};
+use crate::approvals::{self, Leave};
+use crate::deploy::{Change, GrantPolicy, Placed};
+use crate::route::Prepared;
+use crate::{Runtime, agents};
+
+/// What came of asking for a swap.
+#[derive(Debug, Clone)]
+pub enum Begun {
+    /// The release serves.
+    Done(Box<Swapped>),
+    /// It goes about it.
+    Going(Box<SwapView>),
+}
+
+/// What a release is put in the place of.
+enum Onto {
+    /// What it was held against; nothing if nothing served.
+    Base(Option<approvals::Version>),
+    /// Whatever serves: it served before itself.
+    Back,
+}
+
+impl Runtime {
+    /// Makes a release serve, deploying the agent if it is not, or begins to: by the steps of the
+    /// request's policy, or since state is brought to another form for it.
+    ///
+    /// # Errors
+    /// [`Code::ReleaseNotFound`]; [`Code::SwapConflict`] if the epoch is another or a swap is
+    /// under way; [`Code::SwapState`] if it cannot take over the state that is there;
+    /// [`Code::ReleasePendingApproval`], [`Code::ReleaseRejected`] and [`Code::SwapIncompatible`];
+    /// [`Code::RequestInvalid`] and [`Code::SwapUnsupported`] for a policy that cannot be followed;
+    /// whatever shows that the release cannot serve, unless that is found out by a step. On every
+    /// error nothing has changed.
+    pub async fn begin_swap(&self, caller: &Caller, agent: &str, request: SwapRequest) -> Result<Begun> {
+        loop {
+            if let Some(begun) = self.try_begin(caller, agent, &request).await? {
+                return Ok(begun);
+            }
+        }
+    }
+
+    /// The same; nothing if what serves has changed since the release was held against that.
+    async fn try_begin(&self, caller: &Caller, agent: &str, request: &SwapRequest) -> Result<Option<Begun>> {
+        let (row, release) = self.asked(caller, agent, request).await?;
+        if !row.policy.is_plain() {
+            return self.by_steps(row, request.epoch).await.map(Some);
+        }
+        let deployment = self.store.deployment(&caller.tenant, &row.agent).await?;
+        check_epoch(&row.agent, deployment.as_ref().map_or(0, |row| row.epoch), request.epoch)?;
+        let base = deployment.map(|row| (row.serving, row.digest));
+        // Nothing is kept of a release that cannot serve but that it waits: whoever asked is told.
+        self.may_serve(&release).await?;
+        if let Leave::Wanting(approval) = self.leave(&caller.tenant, &release, base.clone()).await? {
+            return Err(approvals::pending(&approval));
+        }
+        let prepared = self.prepare(&release).await?;
+        if self.migrates(&row, &prepared)? {
+            return self.by_steps(row, request.epoch).await.map(Some);
+        }
+        let swapped = self.flip(row, &release, prepared, request.epoch, Onto::Base(base)).await?;
+        Ok(swapped.map(|swapped| Begun::Done(Box::new(swapped))))
+    }
+
+    /// Whether state is to be brought to another form for a swap.
+    fn migrates(&self, row: &SwapRow, prepared: &Prepared) -> Result<bool> {
+        let before = self.routes.state(&row.tenant, &row.agent);
+        form::migrates(before, &prepared.manifest, prepared.agent.migrates(), &row.policy)
+    }
+
+    /// Begins a swap that goes on by itself.
+    async fn by_steps(&self, mut row: SwapRow, epoch: Option<u64>) -> Result<Begun> {
+        let turn = self.routes.turn(&row.tenant, &row.agent).lock_owned().await;
+        let deployment = self.store.deployment(&row.tenant, &row.agent).await?;
+        check_epoch(&row.agent, deployment.as_ref().map_or(0, |row| row.epoch), epoch)?;
+        let Some(deployment) = deployment else {
+            let agent = &row.agent;
+            let message =
+                format!("agent `{agent}` is not deployed, so there is nothing to compare with; swap it in at once");
+            return Err(Error::new(Code::RequestInvalid, message));
+        };
+        if deployment.digest == row.to.1 {
+            let (agent, version) = (&row.agent, &row.to.0);
+            let message = format!("{agent}@{version} serves already, so there is nothing to compare it with");
+            return Err(Error::new(Code::RequestInvalid, message));
+        }
+        row.from = Some((deployment.serving.clone(), deployment.digest));
+        let runtime = self.clone();
+        // What gets on disk is driven, also when the client goes away meanwhile.
+        let begun = tokio::spawn(async move {
+            let (rows, _) = runtime.store.change_swaps(vec![row], None, Vec::new()).await?;
+            drop(turn);
+            let row = rows.into_iter().next().ok_or_else(|| Error::internal("a swap that was begun is not there"))?;
+            let view = view(&row);
+            driver::start(&runtime, row);
+            Ok::<_, Error>(view)
+        });
+        Ok(Begun::Going(Box::new(begun.await.map_err(Error::internal)??)))
+    }
+
+    /// Makes a release serve at once: the whole swap but for the drain is one commit. Nothing if
+    /// what serves is not what the release was held against. A release that goes back migrates
+    /// nothing.
+    async fn flip(
+        &self,
+        row: SwapRow,
+        release: &ReleaseRow,
+        prepared: Prepared,
+        expected: Option<u64>,
+        onto: Onto,
+    ) -> Result<Option<Swapped>> {
+        let until = self.patience(&row);
+        let has_moved = AtomicBool::new(false);
+        let room = self.room(&row.tenant, &row.agent, until, |deployment| {
+            // Before any call is ended to make room for a swap that is refused.
+            check_epoch(&row.agent, deployment.map_or(0, |row| row.epoch), expected)?;
+            if let Some(id) = self.swaps.in_charge(&row.tenant, &row.agent) {
+                return Err(swap_under_way(&row.agent, &id.to_string()));
+            }
+            match &onto {
+                Onto::Back => self.check_state(&row, &prepared.manifest)?,
+                Onto::Base(base) => {
+                    let serving = deployment.map(|row| row.digest);
+                    if serving != base.as_ref().map(|(_, digest)| *digest) || self.migrates(&row, &prepared)? {
+                        has_moved.store(true, Ordering::Relaxed);
+                        return Err(Error::internal("what serves is not what the release was held against"));
+                    }
+                }
+            }
+            prepared.configuration(deployment.map_or("{}", |row| row.configuration.as_str()))?;
+            Ok(After { kept: vec![row.to.1], has_candidate: false })
+        });
+        let Room { turn, row: deployment, expired } = match room.await {
+            Err(_) if has_moved.load(Ordering::Relaxed) => return Ok(None),
+            room => room?,
+        };
+        // Compiling and waiting for room take a while, in which a key may have been revoked, or the release rejected.
+        self.may_serve(release).await?;
+        if let Onto::Base(base) = &onto
+            && let Leave::Wanting(approval) = self.leave(&row.tenant, release, base.clone()).await?
+        {
+            return Err(approvals::pending(&approval));
+        }
+        let (row, change) = self.at_once(row, deployment.as_ref(), &prepared, expected)?;
+        let (id, tenant, agent) = (row.id, row.tenant.clone(), row.agent.clone());
+        let change = Change { swaps: vec![row], ..change };
+        let runtime = self.clone();
+        let placed = Placed { serving: prepared, tried: None };
+        // The drain is seen to, also when the client goes away meanwhile.
+        let flipped = tokio::spawn(async move {
+            let (route, swaps) = runtime.put_in_force(turn, placed, &tenant, &agent, change).await?;
+            swaps.into_iter().for_each(|swap| driver::start(&runtime, swap));
+            Ok::<_, Error>(route)
+        });
+        let route = flipped.await.map_err(Error::internal)??;
+        tracing::info!(tenant = %route.row.tenant, release = route.release(), epoch = route.row.epoch, "in force");
+        Ok(Some(Swapped { deployment: route.view(), expired, swap: id }))
+    }
+
+    /// Checks that a release reads the state that the one that serves writes.
+    fn check_state(&self, row: &SwapRow, release: &Manifest) -> Result<()> {
+        let before = self.routes.state(&row.tenant, &row.agent);
+        before.map_or(Ok(()), |before| form::readable(before, release))
+    }
+
+    /// A swap as somebody asks for it, and the release that shall serve.
+    async fn asked(&self, caller: &Caller, agent: &str, request: &SwapRequest) -> Result<(SwapRow, ReleaseRow)> {
+        caller.require(Scope::Operate)?;
+        self.require_ready()?;
+        let agent: AgentName = agent.parse().map_err(|_| agents::unknown(agent))?;
+        let policy = request.policy.clone().unwrap_or_default();
+        policy::check(&policy)?;
+        if policy.rehearse.is_some() {
+            // What comes of it tells of what tasks were asked and answered.
+            caller.require(Scope::Read)?;
+        }
+        let reference = ReleaseRef { agent: agent.clone(), version: request.version.clone() };
+        let release = self.release_or_pulled(caller, &reference).await?;
+        release.check_offered()?;
+        let now = self.clock.now();
+        let row = SwapRow {
+            tenant: caller.tenant.clone(),
+            id: SwapId::generate(&*self.clock, &*self.entropy),
+            agent,
+            from: None,
+            to: (request.version.clone(), release.digest),
+            principal: caller.principal.clone(),
+            epoch: None,
+            number: 0,
+            state: machine::begun(now),
+            policy,
+            started_at: now,
+            changed_at: now,
+            ended_at: None,
+        };
+        Ok((row, release))
+    }
+
+    /// Takes a swap whose release is ready through the machine, up to the change of the route.
+    fn at_once(
+        &self,
+        mut row: SwapRow,
+        deployment: Option<&DeploymentRow>,
+        prepared: &Prepared,
+        expected: Option<u64>,
+    ) -> Result<(SwapRow, Change)> {
+        row.from = deployment.map(|row| (row.serving.clone(), row.digest));
+        let mut events = vec![Event::Verified { migrates: false }, Event::Warmed];
+        // Of the first there is nothing that drains.
+        events.extend(row.from.is_none().then_some(Event::Drained { parked: false }));
+        for event in events {
+            row.state = self.stepped(&row, event)?;
+        }
+        let change = Change {
+            expected,
+            route: RouteChange {
+                serving: Some(row.to.clone()),
+                candidate: Some(None),
+                grants: self.brought(prepared, deployment)?,
+                ..RouteChange::default()
+            },
+            by: Some(row.principal.clone()),
+            ..Change::default()
+        };
+        Ok((row, change))
+    }
+
+    fn stepped(&self, row: &SwapRow, event: Event) -> Result<SwapState> {
+        let next = machine::step(&row.state, &row.policy, self.clock.now(), event)?;
+        next.map(|next| next.state).ok_or_else(|| Error::internal("a swap stands still"))
+    }
+
+    /// The grants that a release brings with it, under `dev`.
+    pub(crate) fn brought(&self, prepared: &Prepared, deployment: Option<&DeploymentRow>) -> Result<Option<String>> {
+        if self.grants == GrantPolicy::Approved {
+            return Ok(None);
+        }
+        let asked = serde_json::to_string(&prepared.asked()).map_err(Error::internal)?;
+        let before = deployment.and_then(|row| row.grants.as_ref());
+        Ok((before != Some(&asked)).then_some(asked))
+    }
+
+    /// Gives a candidate another weight, by hand: from then on the operator decides what is
+    /// next.
+    ///
+    /// # Errors
+    /// [`Code::SwapNotFound`] if nothing is tried; [`Code::RequestInvalid`] for a weight that
+    /// does not rise; [`Code::SwapConflict`].
+    pub async fn set_canary(&self, caller: &Caller, agent: &str, weight: u8) -> Result<SwapView> {
+        self.order(caller, agent, Command::Weight(weight)).await
+    }
+
+    /// Lets the candidate serve, or ends its watch.
+    ///
+    /// # Errors
+    /// [`Code::SwapNotFound`] if no swap is under way; [`Code::SwapConflict`].
+    pub async fn promote(&self, caller: &Caller, agent: &str) -> Result<SwapView> {
+        self.order(caller, agent, Command::Promote).await
+    }
+
+    /// Takes back what the swap that is under way has done; if there is none, makes the release
+    /// serve that served before the last swap.
+    ///
+    /// # Errors
+    /// [`Code::SwapNotFound`] if there is nothing to go back to; [`Code::SwapState`] if the
+    /// release before cannot read the state of the one that serves; those of [`Runtime::begin_swap`].
+    pub async fn rollback(&self, caller: &Caller, agent: &str) -> Result<Begun> {
+        match self.order(caller, agent, Command::Rollback).await {
+            Err(error) if error.code == Code::SwapNotFound => {}
+            rolled_back => return Ok(Begun::Going(Box::new(rolled_back?))),
+        }
+        let row = self.deployment_row(caller, agent).await?;
+        let swaps = self.store.swaps(&caller.tenant, &row.agent, None, limits::PAGE_MAX).await?;
+        let before = swaps.into_iter().find_map(|swap| {
+            let made = swap.state.outcome == Some(SwapOutcome::Promoted) && swap.to.1 == row.digest;
+            swap.from.filter(|(_, digest)| made && *digest != row.digest)
+        });
+        let Some((version, _)) = before else {
+            let message = format!("no swap of {agent} is on record whose release before could serve again");
+            return Err(Error::new(Code::SwapNotFound, message));
+        };
+        let (epoch, request) = (row.epoch, SwapRequest { version, epoch: None, policy: None });
+        let (row, release) = self.asked(caller, agent, &request).await?;
+        // Before anything is loaded.
+        self.check_state(&row, &agents::manifest(&release)?)?;
+        self.may_serve(&release).await?;
+        let prepared = self.prepare(&release).await?;
+        let swapped = self.flip(row, &release, prepared, Some(epoch), Onto::Back).await?;
+        let swapped = swapped.ok_or_else(|| Error::internal("a rollback was held against what serves"))?;
+        Ok(Begun::Done(Box::new(swapped)))
+    }
+
+    /// The swap that a caller has begun, as it now is.
+    ///
+    /// # Errors
+    /// [`Code::SwapNotFound`].
+    pub async fn begun(&self, caller: &Caller, id: SwapId) -> Result<SwapView> {
+        caller.require(Scope::Operate)?;
+        let row = self.store.swap(&caller.tenant, id).await?.ok_or_else(|| swap_not_found(id))?;
+        Ok(view(&row))
+    }
+
+    /// Ends a swap: the release that served before serves.
+    ///
+    /// # Errors
+    /// [`Code::SwapNotFound`]; [`Code::SwapConflict`] if it is decided.
+    pub async fn abort_swap(&self, caller: &Caller, agent: &str, id: SwapId) -> Result<SwapView> {
+        caller.require(Scope::Operate)?;
+        self.require_ready()?;
+        self.swap_of(caller, agent, id).await?;
+        self.swaps.order(&caller.tenant, id, Command::Abort, &caller.principal).await
+    }
+
+    async fn order(&self, caller: &Caller, agent: &str, command: Command) -> Result<SwapView> {
+        caller.require(Scope::Operate)?;
+        self.require_ready()?;
+        let name: AgentName = agent.parse().map_err(|_| agents::unknown(agent))?;
+        let Some(id) = self.swaps.in_charge(&caller.tenant, &name) else {
+            let message = format!("no swap of {name} is under way; `troupe swaps {name}` lists those there were");
+            return Err(Error::new(Code::SwapNotFound, message));
+        };
+        self.swaps.order(&caller.tenant, id, command, &caller.principal).await
+    }
+
+    /// Takes up again what goes on, when the host starts.
+    pub(crate) async fn take_up_swaps(&self) -> Result<()> {
+        for row in self.store.going_swaps().await? {
+            tracing::info!(tenant = %row.tenant, swap = %row.id, phase = row.state.phase.as_str(), "a swap goes on");
+            driver::take_up(self, row);
+        }
+        Ok(())
+    }
+}
+
+/// What the audit is told of a swap that somebody decided about, or that came to nothing.
+pub(crate) fn decided(before: &SwapRow, after: &SwapState, asked: Option<(&str, &str)>) -> Vec<AuditEntry> {
+    let is_new = before.state.outcome.is_none() && after.outcome.is_some();
+    let outcome = after.outcome.filter(|_| is_new);
+    if asked.is_none() && outcome.is_none_or(|outcome| outcome == SwapOutcome::Promoted) {
+        return Vec::new();
+    }
+    let (version, digest) = &before.to;
+    let mut entry = AuditEntry::new(AuditKind::SwapDecided).of(&before.agent).on(version, *digest);
+    entry = entry.by(asked.map(|(by, _)| by)).with("swap", before.id.to_string());
+    if let Some((_, what)) = asked {
+        entry = entry.with("asked", what);
+    }
+    if let Some(outcome) = outcome {
+        entry = entry.with("outcome", outcome.as_str());
+    }
+    if let Some(reason) = after.reason.as_ref().filter(|_| is_new) {
+        entry = entry.with("reason", json!(reason.message));
+        entry.code = Code::parse(&reason.code);
+    }
+    vec![entry]
+}
+
+/// How long a policy lets a release drain.
+pub(crate) fn drain_time(policy: &SwapPolicy) -> Duration {
+    policy.drain.as_ref().map_or(limits::DRAIN_TIME_MAX, |drain| Duration::from_secs(drain.seconds))
+}

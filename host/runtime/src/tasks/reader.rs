@@ -1,0 +1,45 @@
+//! Who reads a stream, and may be let in no more.
+
+use tokio::sync::watch;
+use troupe_core::{Caller, limits};
+
+use crate::Runtime;
+
+/// Somebody who was let in, and may be let in no more: by a key that is revoked or expires, or a
+/// tenant that is disabled.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    runtime: Runtime,
+    caller: Caller,
+    forgotten: watch::Receiver<u64>,
+    /// What was forgotten when the caller was last looked at.
+    seen: u64,
+}
+
+impl Reader {
+    /// A reader that is let in now.
+    pub(crate) fn new(runtime: &Runtime, caller: &Caller) -> Self {
+        let mut forgotten = runtime.keyring.watch();
+        let seen = *forgotten.borrow_and_update();
+        Self { runtime: runtime.clone(), caller: caller.clone(), forgotten, seen }
+    }
+
+    /// Returns once the caller is let in no more.
+    pub(crate) async fn refused(&mut self) {
+        loop {
+            let seen = self.seen;
+            let forgotten = async { self.forgotten.wait_for(|now| *now != seen).await.map(|now| *now) };
+            let now = match tokio::time::timeout(limits::STREAM_LOOK_EVERY, forgotten).await {
+                Ok(Ok(now)) => now,
+                // There is nobody left who could forget.
+                Ok(Err(_)) => return std::future::pending().await,
+                Err(_) => seen,
+            };
+            match self.runtime.check_caller(&self.caller).await {
+                Ok(()) => self.seen = now,
+                Err(error) if error.retryable => tokio::time::sleep(limits::TICK).await,
+                Err(_) => return,
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+-- Instances of agents, each with a key space of its own.
+
+-- One row is one instance. It is never removed, so that what a task names can be told.
+create table instances (
+    tenant     text    not null,
+    id         text    not null,
+    agent      text    not null,
+    name       text,               -- null if nobody named it
+    principal  text    not null,   -- who started it
+    created_at integer not null,
+    stopped_at integer,            -- null while it takes tasks
+    cleared_at integer,            -- null while its keys are there
+    primary key (tenant, id)
+) strict;
+
+-- A name belongs to one instance of an agent at a time.
+create unique index instances_by_name on instances (tenant, agent, name)
+    where name is not null and stopped_at is null;
+create index instances_by_agent on instances (tenant, agent, id);
+create index instances_live on instances (tenant, id) where stopped_at is null;
+-- What the host itself looks for, over all tenants.
+create index instances_stopping on instances (stopped_at) where stopped_at is not null and cleared_at is null;
+
+-- The instance that a task is for; null for most.
+alter table tasks add column instance text;
+
+-- What is under way of an instance, and its tasks as people page through them.
+create index tasks_by_instance_status on tasks (tenant, instance, status) where instance is not null;
+create index tasks_by_instance on tasks (tenant, instance, id) where instance is not null;
+
+-- The key spaces, made anew with whose they are in their key: empty for the deployment, else
+-- the id of an instance. What was there before is the deployment's.
+create table state_of_spaces (
+    tenant     text    not null,
+    agent      text    not null,
+    instance   text    not null,
+    generation integer not null,
+    key        blob    not null,
+    value      blob    not null,
+    revision   integer not null,
+    epoch      integer not null,
+    updated_at integer not null,
+    expires_at integer,
+    primary key (tenant, agent, instance, generation, key)
+) strict;
+
+insert into state_of_spaces
+    (tenant, agent, instance, generation, key, value, revision, epoch, updated_at, expires_at)
+select tenant, agent, '', generation, key, value, revision, epoch, updated_at, expires_at from state;
+
+drop table state;
+alter table state_of_spaces rename to state;
+
+create index state_expiring on state (expires_at) where expires_at is not null;
+create index state_ending on state (tenant, agent, instance, generation, expires_at)
+    where expires_at is not null;
+
+create table state_usage_of_spaces (
+    tenant     text    not null,
+    agent      text    not null,
+    instance   text    not null,
+    generation integer not null,
+    keys       integer not null,
+    bytes      integer not null,
+    revision   integer not null,
+    primary key (tenant, agent, instance, generation)
+) strict, without rowid;
+
+insert into state_usage_of_spaces (tenant, agent, instance, generation, keys, bytes, revision)
+select tenant, agent, '', generation, keys, bytes, revision from state_usage;
+
+drop table state_usage;
+alter table state_usage_of_spaces rename to state_usage;

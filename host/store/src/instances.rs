@@ -1,0 +1,322 @@
+//! Instances of agents: a row each, with keys of its own (`state.rs`). Whether something of
+//! one runs stands in the rows of tasks and nowhere else.
+
+use serde_json::{Map, Value};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use troupe_core::audit::{AuditEntry, AuditKind};
+use troupe_core::view::InstanceStatus;
+use troupe_core::{AgentName, Code, Error, InstanceId, InstanceName, Result, TenantId, Timestamp, limits};
+
+use crate::Store;
+use crate::fault::Done;
+use crate::rows::Columns as _;
+use crate::writer::Tx;
+
+const RUNS: &str = "exists (select 1 from tasks
+     where tasks.tenant = instances.tenant and tasks.instance = instances.id and tasks.status = 'running')";
+
+const COUNT_LIVE: &str = "select count(*) from instances where tenant = $1 and stopped_at is null";
+
+/// An instance as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstanceRow {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The id.
+    pub id: InstanceId,
+    /// The agent.
+    pub agent: AgentName,
+    /// What whoever started it calls it.
+    pub name: Option<InstanceName>,
+    /// Who started it.
+    pub principal: String,
+    /// When it was started.
+    pub created_at: Timestamp,
+    /// When it was stopped.
+    pub stopped_at: Option<Timestamp>,
+    /// When what it kept was removed.
+    pub cleared_at: Option<Timestamp>,
+    /// Whether a task of it runs.
+    pub running: bool,
+}
+
+/// An instance to start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewInstanceRow {
+    /// The id, if it is a new one.
+    pub id: InstanceId,
+    /// The agent.
+    pub agent: AgentName,
+    /// What to call it.
+    pub name: Option<InstanceName>,
+    /// Who starts it.
+    pub principal: String,
+}
+
+/// What came of starting an instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Started {
+    /// There is one more.
+    New(InstanceRow),
+    /// There was one of this name, and nothing was written.
+    Existing(InstanceRow),
+}
+
+/// Which instances a list shall show; what is absent does not matter.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct InstanceFilter {
+    /// Those of this agent.
+    pub agent: Option<AgentName>,
+    /// Those in this status.
+    pub status: Option<InstanceStatus>,
+}
+
+impl InstanceRow {
+    /// What it does.
+    pub const fn status(&self) -> InstanceStatus {
+        match (self.stopped_at, self.running) {
+            (Some(_), _) => InstanceStatus::Stopped,
+            (None, true) => InstanceStatus::Running,
+            (None, false) => InstanceStatus::Idle,
+        }
+    }
+
+    /// What the feed says of it.
+    fn facts(&self) -> Value {
+        let mut facts = Map::from_iter([("agent".to_owned(), self.agent.as_str().into())]);
+        facts.extend(self.name.iter().map(|name| ("name".to_owned(), name.as_str().into())));
+        facts.into()
+    }
+
+    async fn tell(&self, tx: &mut Tx, kind: &str) -> Done<()> {
+        tx.announce(&self.tenant, kind, &format!("instance/{}", self.id), &self.facts()).await
+    }
+}
+
+impl Store {
+    /// Starts an instance; one of the agent that has the name and is not stopped is returned
+    /// instead. Tells the feed `instance.started`.
+    ///
+    /// # Errors
+    /// [`Code::LimitInstances`] when the tenant has as many that are not stopped as it may have.
+    pub async fn start_instance(&self, tenant: &TenantId, new: NewInstanceRow) -> Result<Started> {
+        let tenant = tenant.clone();
+        self.write(move |tx| Box::pin(start(tx, tenant, new))).await
+    }
+
+    /// Stops an instance for good, as `by` asked; one that is stopped stays as it is. Tells the feed
+    /// `instance.stopped`, and the audit.
+    ///
+    /// # Errors
+    /// [`Code::InstanceNotFound`].
+    pub async fn stop_instance(&self, tenant: &TenantId, id: InstanceId, by: Option<&str>) -> Result<InstanceRow> {
+        let (tenant, by) = (tenant.clone(), by.map(str::to_owned));
+        self.write(move |tx| Box::pin(stop(tx, tenant, id, by))).await
+    }
+
+    /// Reads one instance.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn instance(&self, tenant: &TenantId, id: InstanceId) -> Result<Option<InstanceRow>> {
+        Ok(find(&mut *self.reader().await?, tenant, id).await?)
+    }
+
+    /// Checks that an agent's instance takes tasks.
+    ///
+    /// # Errors
+    /// [`Code::InstanceNotFound`] when the agent has none of this id; [`Code::InstanceStopped`].
+    pub async fn check_instance(&self, tenant: &TenantId, agent: &AgentName, id: InstanceId) -> Result<()> {
+        Ok(check(&mut *self.reader().await?, tenant, agent, id).await?)
+    }
+
+    /// Reads at most `limit` of the tenant's instances, newest first, that are older than
+    /// `after`.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn instances(
+        &self,
+        tenant: &TenantId,
+        filter: &InstanceFilter,
+        after: Option<InstanceId>,
+        limit: u32,
+    ) -> Result<Vec<InstanceRow>> {
+        Ok(list(&mut *self.reader().await?, tenant, filter, after, limit).await?)
+    }
+}
+
+async fn start(tx: &mut Tx, tenant: TenantId, new: NewInstanceRow) -> Done<Started> {
+    let NewInstanceRow { id, agent, name, principal } = new;
+    if let Some(name) = &name
+        && let Some(existing) = by_name(&mut tx.connection, &tenant, &agent, name).await?
+    {
+        return Ok(Started::Existing(existing));
+    }
+    let live: i64 = sqlx::query_scalar(COUNT_LIVE).bind(tenant.as_str()).fetch_one(&mut tx.connection).await?;
+    if u64::try_from(live).unwrap_or(u64::MAX) >= limits::INSTANCES_MAX {
+        let message = format!("the tenant has {live} instances, as many as it may have; stop those that nobody uses");
+        return Err(Error::new(Code::LimitInstances, message).into());
+    }
+    sqlx::query(
+        "insert into instances (tenant, id, agent, name, principal, created_at) values ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(tenant.as_str())
+    .bind(id.to_string())
+    .bind(agent.as_str())
+    .bind(name.as_ref().map(InstanceName::as_str))
+    .bind(&principal)
+    .bind(tx.now.as_millis())
+    .execute(&mut tx.connection)
+    .await?;
+    let row = InstanceRow {
+        tenant,
+        id,
+        agent,
+        name,
+        principal,
+        created_at: tx.now,
+        stopped_at: None,
+        cleared_at: None,
+        running: false,
+    };
+    row.tell(tx, "instance.started").await?;
+    Ok(Started::New(row))
+}
+
+async fn stop(tx: &mut Tx, tenant: TenantId, id: InstanceId, by: Option<String>) -> Done<InstanceRow> {
+    let mut row = find(&mut tx.connection, &tenant, id).await?.ok_or_else(|| not_found(id))?;
+    if row.stopped_at.is_some() {
+        return Ok(row);
+    }
+    row.stopped_at = Some(tx.now);
+    sqlx::query("update instances set stopped_at = $3 where tenant = $1 and id = $2")
+        .bind(tenant.as_str())
+        .bind(id.to_string())
+        .bind(tx.now.as_millis())
+        .execute(&mut tx.connection)
+        .await?;
+    row.tell(tx, "instance.stopped").await?;
+    let entry = AuditEntry::new(AuditKind::InstanceStopped).by(by.as_deref()).of(&row.agent);
+    let entry = entry.with("instance", id.to_string());
+    let entry = row.name.iter().fold(entry, |entry, name| entry.with("name", name.as_str()));
+    tx.audit(&tenant, entry).await?;
+    Ok(row)
+}
+
+/// Notes that nothing is left of what an instance kept.
+pub(crate) async fn cleared(tx: &mut Tx, row: &InstanceRow) -> Done<()> {
+    sqlx::query("update instances set cleared_at = $3 where tenant = $1 and id = $2")
+        .bind(row.tenant.as_str())
+        .bind(row.id.to_string())
+        .bind(tx.now.as_millis())
+        .execute(&mut tx.connection)
+        .await?;
+    row.tell(tx, "instance.cleared").await
+}
+
+/// Checks that an agent's instance takes tasks, in or outside a transaction.
+pub(crate) async fn check(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    agent: &AgentName,
+    id: InstanceId,
+) -> Done<()> {
+    let row = find(connection, tenant, id).await?.filter(|row| row.agent == *agent);
+    let row = row.ok_or_else(|| Error::new(Code::InstanceNotFound, format!("agent `{agent}` has no instance {id}")))?;
+    if row.stopped_at.is_some() {
+        let message = format!("instance {id} was stopped and takes no more tasks; start another one");
+        return Err(Error::new(Code::InstanceStopped, message).into());
+    }
+    Ok(())
+}
+
+/// The error for an instance that the tenant does not have.
+pub fn not_found(id: InstanceId) -> Error {
+    Error::new(Code::InstanceNotFound, format!("there is no instance {id}"))
+}
+
+fn select() -> QueryBuilder<Sqlite> {
+    let mut query = QueryBuilder::new("select *, ");
+    query.push(RUNS).push(" as running from instances where tenant = ");
+    query
+}
+
+async fn find(connection: &mut SqliteConnection, tenant: &TenantId, id: InstanceId) -> Done<Option<InstanceRow>> {
+    let mut query = select();
+    query.push_bind(tenant.as_str()).push(" and id = ").push_bind(id.to_string());
+    query.build().fetch_optional(connection).await?.as_ref().map(read).transpose()
+}
+
+async fn by_name(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    agent: &AgentName,
+    name: &InstanceName,
+) -> Done<Option<InstanceRow>> {
+    let mut query = select();
+    query.push_bind(tenant.as_str()).push(" and agent = ").push_bind(agent.as_str());
+    query.push(" and name = ").push_bind(name.as_str()).push(" and stopped_at is null");
+    query.build().fetch_optional(connection).await?.as_ref().map(read).transpose()
+}
+
+async fn list(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    filter: &InstanceFilter,
+    after: Option<InstanceId>,
+    limit: u32,
+) -> Done<Vec<InstanceRow>> {
+    let mut query = select();
+    query.push_bind(tenant.as_str());
+    if let Some(agent) = &filter.agent {
+        query.push(" and agent = ").push_bind(agent.as_str());
+    }
+    match filter.status {
+        None => &mut query,
+        Some(InstanceStatus::Stopped) => query.push(" and stopped_at is not null"),
+        Some(InstanceStatus::Running) => query.push(" and stopped_at is null and ").push(RUNS),
+        Some(InstanceStatus::Idle) => query.push(" and stopped_at is null and not ").push(RUNS),
+    };
+    if let Some(after) = after {
+        query.push(" and id < ").push_bind(after.to_string());
+    }
+    query.push(" order by id desc limit ").push_bind(i64::from(limit));
+    query.build().fetch_all(connection).await?.iter().map(read).collect()
+}
+
+/// Reads a row of all columns, and whether it runs.
+pub(crate) fn read(row: &SqliteRow) -> Done<InstanceRow> {
+    Ok(InstanceRow {
+        tenant: row.parsed("tenant")?,
+        id: row.parsed("id")?,
+        agent: row.parsed("agent")?,
+        name: row.parsed_option("name")?,
+        principal: row.get_as("principal")?,
+        created_at: row.at("created_at")?,
+        stopped_at: row.at_option("stopped_at")?,
+        cleared_at: row.at_option("cleared_at")?,
+        running: row.truth("running")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::plan;
+
+    #[tokio::test]
+    async fn instances_are_counted_and_found_by_an_index() {
+        assert_eq!(plan(COUNT_LIVE).await, ["SEARCH instances USING INDEX instances_live (tenant=?)"]);
+        let by_name = format!(
+            "select {RUNS} from instances where tenant = $1 and agent = $2 and name = $3 and stopped_at is null"
+        );
+        let plan = plan(&by_name).await;
+        let steps = [
+            "INDEX instances_by_name (tenant=? AND agent=? AND name=?)",
+            "INDEX tasks_by_instance_status (tenant=? AND instance=? AND status=?)",
+        ];
+        assert!(steps.iter().all(|wanted| plan.iter().any(|step| step.contains(wanted))), "{plan:#?}");
+    }
+}

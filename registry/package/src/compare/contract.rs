@@ -1,0 +1,36 @@
+//! What a release promises its callers, and whether another keeps it.
+
+use troupe_core::view::{ContractBreak, SchemaKind};
+
+use super::schema::{self, Gap};
+use crate::{Profile, Skill};
+
+/// What of `base` is not shown to hold in `candidate`: a skill that is gone, an input that is
+/// no longer taken, an output that was never answered. One break for each schema.
+pub(super) fn breaks(base: &Profile, candidate: &Profile) -> Vec<ContractBreak> {
+    let mut steps = 0;
+    let mut of_skill = |before: &Skill| of_skill(before, candidate.skill(before.name.as_str()), &mut steps);
+    base.skills.iter().flat_map(&mut of_skill).collect()
+}
+
+fn of_skill(before: &Skill, after: Option<&Skill>, steps: &mut usize) -> Vec<ContractBreak> {
+    let skill = before.name.to_string();
+    let Some(after) = after else {
+        let says = "it is gone".to_owned();
+        return vec![ContractBreak { skill, schema: None, at: String::new(), says }];
+    };
+    let input = schema::admits(&before.input, &after.input, steps).err().map(|Gap { at, constraint }| ContractBreak {
+        skill: skill.clone(),
+        schema: Some(SchemaKind::Input),
+        at,
+        says: format!("it asks for {constraint}, which is not shown of all that was taken before"),
+    });
+    let output =
+        schema::admits(&after.output, &before.output, steps).err().map(|Gap { at, constraint }| ContractBreak {
+            skill,
+            schema: Some(SchemaKind::Output),
+            at,
+            says: format!("{constraint} was promised, which is not shown of all that is answered now"),
+        });
+    input.into_iter().chain(output).collect()
+}

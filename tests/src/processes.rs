@@ -1,0 +1,42 @@
+//! Processes as the system tells of them (proc_pid_stat(5)).
+
+/// A process that has not been forgotten yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Process {
+    /// Its number.
+    pub pid: i32,
+    /// What it does; `Z` once it has ended.
+    pub state: char,
+    /// Who started it.
+    pub parent: i32,
+    /// How much lower than usual its priority is.
+    pub nice: i32,
+}
+
+/// The process of a number, if there is one.
+pub fn process(pid: i32) -> Option<Process> {
+    let fields = fields(pid.cast_unsigned())?;
+    let number = |at: usize| fields.get(at)?.parse::<i32>().ok();
+    Some(Process { pid, state: fields.first()?.chars().next()?, parent: number(1)?, nice: number(16)? })
+}
+
+/// When a process began, in ticks since the machine did (field 22), which tells it from another
+/// of the same number.
+pub fn began(pid: u32) -> Option<String> {
+    fields(pid)?.get(19).cloned()
+}
+
+/// What the system tells of a process, from its state on, which is field 3.
+fn fields(pid: u32) -> Option<Vec<String>> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // What stands before is a name in brackets, which may hold anything, brackets too.
+    Some(stat.rsplit_once(')')?.1.split_whitespace().map(str::to_owned).collect())
+}
+
+/// The processes that another has started and that have not ended.
+pub fn children_of(parent: u32) -> Vec<Process> {
+    let entries = std::fs::read_dir("/proc").expect("/proc").filter_map(Result::ok);
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let is_child = |of: &Process| of.parent == parent.cast_signed() && of.state != 'Z';
+    pids.filter_map(process).filter(is_child).collect()
+}

@@ -1,0 +1,81 @@
+//! Swapping by hand, as an operator does.
+
+use std::time::Duration;
+
+use insta::assert_snapshot;
+use serde_json::{Value, json};
+use troupe_tests::command::{command_on, ended, interrupt, run_on};
+
+use crate::{PROGRAM, host};
+
+/// A held canary of `echo`, which no step ends.
+const HELD: [&str; 5] = ["swap", "echo@2.0.0", "--canary", "50", "--detach"];
+
+#[tokio::test]
+async fn a_swap_by_steps_is_followed_line_by_line_to_its_decision() {
+    let host = host().await;
+    let client = host.client();
+    let arguments = ["swap", "echo@2.0.0", "--canary", "50", "--step-calls", "5", "--step-time", "1s", "--watch", "1s"];
+    let command = command_on(PROGRAM, &host, &arguments).spawn().unwrap();
+    let following = tokio::spawn(ended(command));
+    while !following.is_finished() {
+        client.run("echo", "version", json!({})).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let said = following.await.unwrap();
+    assert_snapshot!(said.good(), @"echo@2.0.0 serves; epoch 3");
+    let lines: Vec<&str> = said.err.lines().map(str::trim).filter(|line| !line.starts_with("warming")).collect();
+    assert_snapshot!(lines.join("\n").replace("verifying checks echo@2.0.0\n", ""), @r"
+    canary it has 50 % of the calls
+    watching it has all calls, and is watched
+    draining promoted
+    ");
+}
+
+#[tokio::test]
+async fn ctrl_c_leaves_a_swap_going_and_says_how_to_follow_and_end_it() {
+    let host = host().await;
+    let command = command_on(PROGRAM, &host, &["swap", "echo@2.0.0", "--canary", "50"]).spawn().unwrap();
+    let client = host.client();
+    while client.get("/api/v1/deployments/echo").await.of(200)["canary"] == Value::Null {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    interrupt(&command);
+    let said = ended(command).await;
+    assert_eq!(said.code, Some(130), "{said:#?}");
+    let last = super::seen(said.err.lines().last().unwrap());
+    assert_snapshot!(last, @"the swap goes on; `troupe swaps echo [id] --follow` shows it, `troupe swaps echo [id] --abort` ends it");
+    let swaps = client.get("/api/v1/deployments/echo/swaps").await.of(200);
+    let id = swaps["items"][0]["id"].as_str().unwrap();
+    let aborted = run_on(PROGRAM, &host, &["swaps", "echo", id, "--abort"]).await;
+    assert!(aborted.good().contains("outcome  aborted"), "{aborted:#?}");
+    let again = run_on(PROGRAM, &host, &["swaps", "echo", id, "--abort"]).await;
+    assert!(again.bad().contains("[swap.conflict]"), "{again:#?}");
+}
+
+#[tokio::test]
+async fn an_operator_weighs_promotes_and_goes_back() {
+    let host = host().await;
+    let nothing = run_on(PROGRAM, &host, &["promote", "echo"]).await;
+    assert!(nothing.bad().contains("no swap of echo is under way"), "{nothing:#?}");
+    run_on(PROGRAM, &host, &HELD).await.good();
+    let client = host.client();
+    while client.get("/api/v1/deployments/echo").await.of(200)["canary"] == Value::Null {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let weighed = run_on(PROGRAM, &host, &["canary", "echo", "70"]).await;
+    assert_snapshot!(weighed.good(), @"echo@2.0.0 has 70 % of the calls; promote it or roll it back");
+    assert_snapshot!(run_on(PROGRAM, &host, &["promote", "echo"]).await.good(), @"echo@2.0.0 serves");
+    assert_snapshot!(run_on(PROGRAM, &host, &["rollback", "echo"]).await.good(), @"echo@1.0.0 serves");
+    let listed = run_on(PROGRAM, &host, &["swaps", "echo"]).await;
+    let rows: Vec<&str> = listed.good().lines().skip(1).collect();
+    assert_eq!(rows.len(), 3, "{listed:#?}");
+    assert!(rows.iter().all(|row| row.contains("promoted")), "{listed:#?}");
+    let json = run_on(PROGRAM, &host, &["--json", "swaps", "echo"]).await;
+    let page: Value = serde_json::from_str(json.good()).unwrap();
+    let shown = run_on(PROGRAM, &host, &["swaps", "echo", page["items"][1]["id"].as_str().unwrap()]).await;
+    assert!(shown.good().contains("from     1.0.0") && shown.good().contains("to       2.0.0"), "{shown:#?}");
+    let wrong = run_on(PROGRAM, &host, &["swap", "echo@2.0.0", "--watch", "soon"]).await;
+    assert!(wrong.bad().contains("`--watch soon`"), "{wrong:#?}");
+}

@@ -1,0 +1,185 @@
+//! A host that dies while it swaps: before or after, never between, and it goes on by itself.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use troupe_tests::{Client, seed};
+
+use super::{begin, calls, canary, host_with_trials, over, reaches, swap_of};
+use crate::faults::instant;
+
+/// Looks whether route and swap say the same; returns the swap.
+async fn coherent(client: &Client, id: &str) -> Value {
+    loop {
+        let before = swap_of(client, "trial", id).await;
+        let route = client.get("/api/v1/deployments/trial").await.of(200);
+        let swap = swap_of(client, "trial", id).await;
+        let state = &swap["state"];
+        if (&state["phase"], &state["weight"], &state["outcome"])
+            != (&before["state"]["phase"], &before["state"]["weight"], &before["state"]["outcome"])
+        {
+            continue;
+        }
+        let (phase, outcome) = (state["phase"].as_str().unwrap(), state["outcome"].as_str());
+        let serves_new = phase == "watching" || outcome == Some("promoted");
+        let serving = if serves_new { &swap["to"] } else { &swap["from"] };
+        assert_eq!(&route["serving"], serving, "{swap:#} {route:#}");
+        match phase {
+            "canary" => {
+                assert_eq!(route["canary"]["weight"], state["weight"], "{swap:#} {route:#}");
+                assert_eq!(route["canary"]["swap"], swap["id"]);
+            }
+            _ => assert_eq!(route["canary"], Value::Null, "{swap:#}"),
+        }
+        if phase == "canary" || serves_new {
+            assert_eq!(route["epoch"], swap["epoch"]);
+        }
+        let answered = client.run("trial", "work", json!({ "number": 1 })).await.of(200);
+        assert_eq!(answered["status"], "completed");
+        return swap;
+    }
+}
+
+/// Lets a swap come to its end as an operator would.
+async fn settled(client: &Client, id: &str, promote: bool) -> Value {
+    for _ in 0..600 {
+        if swap_of(client, "trial", id).await["state"]["outcome"] != Value::Null {
+            break;
+        }
+        // What is not that far yet is asked again.
+        let verb = if promote { "promote" } else { "rollback" };
+        client.post(&format!("/api/v1/deployments/trial/{verb}"), &Value::Null).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    over(client, "trial", id).await
+}
+
+#[tokio::test]
+async fn a_host_that_dies_at_any_step_goes_on_with_it() {
+    let mut host = host_with_trials(&[("2.0.0", json!({ "mib": 2 }))]).await;
+    let policy = json!({ "canary": canary(&[20, 50], 10), "watch": { "seconds": 2 }, "judge": { "latency": null } });
+    let id = begin(&host.client(), "trial", "2.0.0", &policy).await;
+    host.dies().await;
+    reaches(&host.client(), "trial", &id, "canary").await;
+    host.dies().await;
+    let swap = coherent(&host.client(), &id).await;
+    assert_eq!((&swap["state"]["phase"], &swap["state"]["weight"]), (&json!("canary"), &json!(20)));
+    while swap_of(&host.client(), "trial", &id).await["state"]["weight"] == 20 {
+        calls(&host.client(), 20).await;
+    }
+    host.dies().await;
+    let swap = coherent(&host.client(), &id).await;
+    assert_eq!(swap["state"]["weight"], 50, "{swap:#}");
+    // What was learnt before is not lost.
+    assert!(swap["state"]["judgement"]["new"]["calls"].as_u64() >= Some(10), "{swap:#}");
+    while swap_of(&host.client(), "trial", &id).await["state"]["phase"] == "canary" {
+        calls(&host.client(), 20).await;
+    }
+    host.dies().await;
+    let swap = coherent(&host.client(), &id).await;
+    assert_eq!(swap["epoch"], 4, "{swap:#}");
+    reaches(&host.client(), "trial", &id, "draining").await;
+    host.dies().await;
+    coherent(&host.client(), &id).await;
+    let swap = over(&host.client(), "trial", &id).await;
+    assert_eq!(swap["state"]["outcome"], "promoted", "{swap:#}");
+    host.dies().await;
+    assert_eq!(coherent(&host.client(), &id).await, swap);
+}
+
+#[tokio::test]
+async fn a_swap_that_is_killed_at_any_instant_is_before_or_after() {
+    let mut host = host_with_trials(&[("2.0.0", json!({ "mib": 2 }))]).await;
+    let mut random = seed::seeded("swap");
+    let mut phases: Vec<String> = Vec::new();
+    for kill in 0..seed::kills() {
+        let client = host.client();
+        let serving = client.get("/api/v1/deployments/trial").await.of(200)["serving"].clone();
+        let to = if serving == "1.0.0" { "2.0.0" } else { "1.0.0" };
+        let policy = json!({
+            "rehearse": { "last": 50, "only_tell": true }, "canary": canary(&[20, 60], 2), "watch": { "seconds": 1 }, "judge": { "latency": null },
+            "drain": { "mode": "wait", "seconds": 1 },
+        });
+        let id = begin(&client, "trial", to, &policy).await;
+        let load = tokio::spawn({
+            let client = client.clone();
+            async move {
+                let task = json!({ "agent": "trial", "skill": "work", "input": { "number": 0 } });
+                let mut accepted = Vec::new();
+                while let Ok(answer) =
+                    client.try_send(client.request(reqwest::Method::POST, "/api/v1/tasks").json(&task)).await
+                {
+                    if answer.status == 202 {
+                        accepted.push(answer.json()["id"].as_str().unwrap().to_owned());
+                    }
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                accepted
+            }
+        });
+        tokio::time::sleep(instant(&mut random, Duration::from_secs(3))).await;
+        host.dies().await;
+        let accepted = load.await.unwrap();
+        let client = host.client();
+        let swap = coherent(&client, &id).await;
+        phases.push(swap["state"]["phase"].as_str().unwrap().to_owned());
+        for task in &accepted {
+            let ended = client.ended(task).await;
+            assert_eq!(ended["status"], "completed", "{ended:#}");
+        }
+        let swap = settled(&client, &id, kill % 2 == 0).await;
+        coherent(&client, &id).await;
+        assert!(swap["state"]["outcome"] != Value::Null);
+    }
+    println!("found after {} kills: {phases:?}", phases.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s11_a_swap_at_once_or_a_rollback_that_is_killed_at_any_instant_is_before_or_after() {
+    const ECHO: &str = "/api/v1/deployments/echo";
+    let mut host = crate::host().await;
+    host.client().swap("echo", "2.0.0").await.of(200);
+    let mut random = seed::seeded("swap at once and rollback");
+    let asked = async |client: Client, rolls_back: bool, to: &str| {
+        let (path, body) = if rolls_back { ("rollback", Value::Null) } else { ("swap", json!({ "version": to })) };
+        client.try_send(client.request(reqwest::Method::POST, &format!("{ECHO}/{path}")).json(&body)).await
+    };
+    let mut window = Duration::MAX;
+    for (rolls_back, to) in [(true, "1.0.0"), (false, "2.0.0")] {
+        // A host that has just started does it more slowly, and each of these has.
+        host.dies().await;
+        let began = Instant::now();
+        asked(host.client(), rolls_back, to).await.unwrap().of(200);
+        window = window.min(began.elapsed());
+    }
+    let (window, kills, mut done) = (window.mul_f64(1.5), seed::kills(), 0);
+    for kill in 0..kills {
+        let client = host.client();
+        let before = client.get(ECHO).await.of(200);
+        let swaps =
+            async |client: &Client| client.get(&format!("{ECHO}/swaps?limit=1")).await.of(200)["items"][0].clone();
+        let last = swaps(&client).await;
+        let to = if before["serving"] == "1.0.0" { "2.0.0" } else { "1.0.0" };
+        let asking = tokio::spawn(asked(client, kill % 2 == 0, to));
+        tokio::time::sleep(instant(&mut random, window)).await;
+        host.dies().await;
+        let acknowledged = asking.await.unwrap().is_ok_and(|answer| answer.status == 200);
+        let client = host.client();
+        let (after, swap) = (client.get(ECHO).await.of(200), swaps(&client).await);
+        let is_done = after["serving"] == to;
+        assert!(is_done || !acknowledged, "what was acknowledged is gone: {after:#}");
+        let epoch = before["epoch"].as_u64().unwrap() + u64::from(is_done);
+        assert_eq!(after["epoch"], epoch, "{after:#}");
+        if is_done {
+            assert_eq!((&swap["to"], &swap["epoch"]), (&after["serving"], &after["epoch"]), "{swap:#}");
+            assert_eq!(swap["state"]["outcome"], "promoted", "{swap:#}");
+        } else {
+            assert_eq!((&after["serving"], &swap["id"]), (&before["serving"], &last["id"]), "{swap:#}");
+        }
+        let task = client.run("echo", "version", json!({})).await.of(200);
+        let ran = (&task["output"]["version"], &task["release"]["epoch"]);
+        assert_eq!(ran, (&after["serving"], &after["epoch"]), "{task:#}");
+        done += usize::from(is_done);
+    }
+    println!("killed {kills} times within {window:?}: {done} after, the rest before");
+}
