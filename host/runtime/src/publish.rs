@@ -201,12 +201,13 @@ impl Runtime {
             return Ok(loaded);
         }
         let Admitted { code, profile } = self.admission.admit(component.await?).await?;
-        drop(place);
         let placing = self.placing.read().await;
         let runtime = self.clone();
         blocking(move || runtime.sandbox.keep(&digest, &code)).await?;
         let loaded = self.loaded(&digest).await?;
         drop(placing);
+        // Whoever is next may wait for the same code, so it is there before they are asked to look.
+        drop(place);
         let loaded = loaded.ok_or_else(|| Error::internal("compiled code did not load"))?;
         if *loaded.described != *profile {
             return Err(Error::new(Code::ArtifactInit, "the agent does not describe itself the same each time"));
