@@ -63,25 +63,26 @@ pub fn header(name: &str, kind: EntryType, size: u64) -> Header {
     header
 }
 
-/// Changes the layer of a media type in a good archive, and every digest that hangs on
-/// it, so that nothing but the layer's contents is wrong.
-pub fn with_layer(archive: &[u8], media_type: &str, change: impl FnOnce(&mut Value)) -> Vec<u8> {
+/// Changes the agent's manifest in a good archive, and every digest that hangs on it, so that
+/// nothing but what the manifest says is wrong.
+pub fn with_manifest(archive: &[u8], change: impl FnOnce(&mut Value)) -> Vec<u8> {
+    with_config(archive, |config| change(&mut config["troupe"]["manifest"]))
+}
+
+/// Changes the image configuration in a good archive, and every digest that hangs on it.
+pub fn with_config(archive: &[u8], change: impl FnOnce(&mut Value)) -> Vec<u8> {
     let mut entries = entries(archive);
     let index: Value = serde_json::from_slice(&entry(&entries, "index.json").bytes).expect("an index");
     let image_name = blob_name(index["manifests"][0]["digest"].as_str().expect("a digest"));
     let image: Value = serde_json::from_slice(&entry(&entries, &image_name).bytes).expect("an image");
-    let layers = image["layers"].as_array().expect("layers");
-    let layer = layers.iter().find(|layer| layer["mediaType"] == media_type).expect("the layer");
-    let layer_name = blob_name(layer["digest"].as_str().expect("a digest"));
     let config_name = blob_name(image["config"]["digest"].as_str().expect("a digest"));
 
-    let mut document = serde_json::from_slice(&entry(&entries, &layer_name).bytes).expect("JSON");
-    change(&mut document);
-    let bytes = serde_json::to_vec(&document).expect("JSON that prints");
-    // Who names the layer is written anew, then who names those.
-    replace(&mut entries, &layer_name, bytes, &[&config_name, &image_name]);
-    let config = entry(&entries, &config_name).bytes.clone();
-    replace(&mut entries, &config_name, config, &[&image_name]);
+    let mut config: Value = serde_json::from_slice(&entry(&entries, &config_name).bytes).expect("JSON");
+    change(&mut config);
+    // As whoever writes it in good order would, with keys sorted.
+    config.sort_all_objects();
+    // Who names the configuration is written anew, then who names that.
+    replace(&mut entries, &config_name, serde_json::to_vec(&config).expect("JSON that prints"), &[&image_name]);
     let image = entry(&entries, &image_name).bytes.clone();
     replace(&mut entries, &image_name, image, &["index.json"]);
     entries.sort_by(|a, b| a.name.cmp(&b.name));

@@ -34,6 +34,7 @@ pub fn command(program: &str, dir: &Path, arguments: &[&str]) -> Command {
         .env_remove("TROUPE_HOST")
         .env_remove("TROUPE_TOKEN")
         .env_remove("TROUPE_LOG")
+        .env_remove("COSIGN_PASSWORD")
         .env_remove("COLUMNS")
         .env_remove("NO_COLOR")
         .stdin(Stdio::null())

@@ -115,13 +115,13 @@ it has a higher number and a new time. Hosts with the same --registry go by it."
     #[command(after_help = "Examples:
   troupe sign aws.tar --key ci.key
   troupe sign aws@1.2.0 --key security.key
-  troupe sign aws@stable --key security.key
+  troupe sign aws@stable --key cosign.key                        asks for its password
   troupe sign aws.tar --payload > payload.json
-  cosign sign-blob --key cosign.key payload.json > payload.sig
+  cosign sign-blob --key gcpkms://… payload.json > payload.sig
   troupe sign aws.tar --signature payload.sig
 
-Private keys are PKCS#8 PEM: Ed25519, or ECDSA on P-256. Encrypted ones, such as cosign's, sign
-what `--payload` prints.")]
+Private keys are PKCS#8 PEM, Ed25519 or ECDSA on P-256, or cosign's key pairs, whose password is
+asked for or taken from COSIGN_PASSWORD. Keys that are kept elsewhere sign what `--payload` prints.")]
     Sign(Sign),
     /// See and say whose signatures releases need.
     #[command(after_help = "Examples:

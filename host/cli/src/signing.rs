@@ -4,10 +4,11 @@
 //! owner's alone, and no file that is there is written over.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use console::Term;
 use troupe_core::{Code, Error, Result};
 use troupe_package::SigningKey;
 
@@ -31,12 +32,39 @@ pub(crate) fn text(path: &Path) -> Result<String> {
     Ok(text)
 }
 
-/// Reads a private key.
+/// The variable of the environment that cosign takes a key's password from.
+const PASSWORD: &str = "COSIGN_PASSWORD";
+
+/// Reads a private key, with the password that it is under if there is one.
 ///
 /// # Errors
-/// [`Code::RequestInvalid`] naming the file and what it holds instead.
+/// [`Code::RequestInvalid`] naming the file and what it holds instead, or that its password is another.
 pub(crate) fn key(path: &Path) -> Result<SigningKey> {
-    SigningKey::from_pem(&text(path)?).map_err(|error| error.context(path.display()))
+    let text = text(path)?;
+    let read = if SigningKey::is_under_password(&text) {
+        password(path).and_then(|password| SigningKey::from_pem_under(&text, &password))
+    } else {
+        SigningKey::from_pem(&text)
+    };
+    read.map_err(|error| error.context(path.display()))
+}
+
+/// The password of a key: as cosign is told it, else asked for at the terminal and not shown.
+fn password(path: &Path) -> Result<String> {
+    if let Some(password) = std::env::var_os(PASSWORD) {
+        return password.into_string().map_err(|_| {
+            let message = format!("the password in {PASSWORD} is not UTF-8");
+            Error::new(Code::RequestInvalid, message)
+        });
+    }
+    let term = Term::stderr();
+    if !(io::stdin().is_terminal() && term.is_term()) {
+        let message =
+            format!("the private key is under a password, and there is no terminal to ask for it; set {PASSWORD}");
+        return Err(Error::new(Code::RequestInvalid, message));
+    }
+    let asked = term.write_str(&format!("Password of {}: ", path.display())).and_then(|()| term.read_secure_line());
+    asked.map_err(|error| Error::new(Code::RequestInvalid, "no password was read").with_cause(error))
 }
 
 /// The key that signs: the one that is named, else that of the data directory if there is one.

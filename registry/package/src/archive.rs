@@ -3,7 +3,7 @@
 //!
 //! | entry | holds |
 //! |---|---|
-//! | `blobs/sha256/HEX` | one blob of the image, five in all; of a signed release, those of its signatures too |
+//! | `blobs/sha256/HEX` | one blob of the image, three in all; of a signed release, those of its signatures too |
 //! | `index.json` | names the image manifest, tagged `NAME:VERSION`; then that of the signatures, tagged `sha256-HEX.sig` |
 //! | `oci-layout` | the version of the layout |
 //!

@@ -3,10 +3,12 @@
 //! | blob | media type | holds |
 //! |---|---|---|
 //! | manifest | `application/vnd.oci.image.manifest.v1+json` | names the others; its digest is the release's |
-//! | config | `application/vnd.wasm.config.v0+json` | architecture, system, digests of the layers |
-//! | layer 1 | `application/wasm` | the component, which any tool for Wasm artifacts finds here |
-//! | layer 2 | `application/vnd.troupe.manifest.v1+json` | the manifest, canonical JSON |
-//! | layer 3 | `application/vnd.troupe.profile.v1+json` | the profile, canonical JSON |
+//! | config | `application/vnd.wasm.config.v0+json` | architecture, system, digest of the layer; `troupe.manifest` and `troupe.profile` |
+//! | layer | `application/wasm` | the component |
+//!
+//! One layer, since that is what tools for Wasm artifacts insist on: `wkg` and those built on its
+//! library fetch the component of an agent like any other. What the agent's manifest and profile say
+//! stands in the configuration, whose other readers pass over fields that they do not know.
 //!
 //! The same release gives the same bytes: every document is canonical and `created` is
 //! the Unix epoch (readers insist on the field). The layout's list of the component's
@@ -17,9 +19,12 @@ mod build;
 
 use oci_spec::image::{Descriptor, ImageManifest};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use troupe_core::{Code, Digest, Error, Result, limits};
 
 pub(crate) use build::{build, describe};
+
+use crate::{Manifest, Profile};
 
 /// The media type of an image manifest.
 pub const MANIFEST_MEDIA_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -27,10 +32,6 @@ pub const MANIFEST_MEDIA_TYPE: &str = "application/vnd.oci.image.manifest.v1+jso
 pub const WASM_CONFIG_MEDIA_TYPE: &str = "application/vnd.wasm.config.v0+json";
 /// The media type of the component.
 pub const COMPONENT_MEDIA_TYPE: &str = "application/wasm";
-/// The media type of the agent's manifest.
-pub const AGENT_MANIFEST_MEDIA_TYPE: &str = "application/vnd.troupe.manifest.v1+json";
-/// The media type of the agent's profile.
-pub const AGENT_PROFILE_MEDIA_TYPE: &str = "application/vnd.troupe.profile.v1+json";
 
 const ARCHITECTURE: &str = "wasm";
 const SYSTEM: &str = "wasip2";
@@ -60,7 +61,7 @@ pub struct Image {
     pub manifest: Blob,
     /// The image configuration.
     pub config: Blob,
-    /// Component, agent manifest and agent profile.
+    /// The layers: of a release, its component alone.
     pub layers: Vec<Blob>,
 }
 
@@ -119,10 +120,6 @@ pub struct Parts {
     pub config: Part,
     /// The component.
     pub component: Part,
-    /// The agent's manifest.
-    pub manifest: Part,
-    /// The agent's profile.
-    pub profile: Part,
 }
 
 impl Parts {
@@ -139,31 +136,19 @@ impl Parts {
         if image.schema_version() != 2 || !of_type {
             return Err(malformed("the image manifest is not one of OCI version 2"));
         }
-        let [component, manifest, profile] = image.layers().as_slice() else {
-            return Err(malformed(format!(
-                "the image has {} layers; a release has 3: component, manifest and profile",
-                image.layers().len()
-            )));
+        let [component] = image.layers().as_slice() else {
+            let message = format!("the image has {} layers; a release has 1, its component", image.layers().len());
+            return Err(malformed(message));
         };
-        let document = limits::IMAGE_DOCUMENT_BYTES_MAX as u64;
-        let agent_manifest = limits::MANIFEST_DOCUMENT_BYTES_MAX as u64;
-        let agent_profile = limits::PROFILE_BYTES_MAX as u64;
         Ok(Self {
-            config: part(image.config(), WASM_CONFIG_MEDIA_TYPE, document)?,
+            config: part(image.config(), WASM_CONFIG_MEDIA_TYPE, limits::IMAGE_CONFIG_BYTES_MAX as u64)?,
             component: part(component, COMPONENT_MEDIA_TYPE, limits::COMPONENT_BYTES_MAX)?,
-            manifest: part(manifest, AGENT_MANIFEST_MEDIA_TYPE, agent_manifest)?,
-            profile: part(profile, AGENT_PROFILE_MEDIA_TYPE, agent_profile)?,
         })
     }
 
     /// Returns every part.
-    pub const fn all(&self) -> [Part; 4] {
-        [self.config, self.component, self.manifest, self.profile]
-    }
-
-    /// The digests of the layers, in their order.
-    fn layers(&self) -> [Digest; 3] {
-        [self.component.digest, self.manifest.digest, self.profile.digest]
+    pub const fn all(&self) -> [Part; 2] {
+        [self.config, self.component]
     }
 }
 
@@ -186,19 +171,35 @@ struct WasmConfig {
     architecture: String,
     os: String,
     layer_digests: Vec<Digest>,
+    /// What makes it a release; an artifact of anything else has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    troupe: Option<Documents>,
 }
 
-/// Checks that the configuration `bytes` belongs to an image of `parts`.
-pub(crate) fn check_config(bytes: &[u8], parts: &Parts) -> Result<()> {
+/// What a release says of its component, as JSON.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Documents {
+    manifest: Box<RawValue>,
+    profile: Box<RawValue>,
+}
+
+/// Reads the configuration of an image of `parts`: what the author and the component say.
+pub(crate) fn documents(bytes: &[u8], parts: &Parts) -> Result<(Manifest, Profile)> {
     let config: WasmConfig = serde_json::from_slice(bytes)
         .map_err(|why| malformed("the image configuration is not one of a Wasm artifact").with_cause(why))?;
     if config.architecture != ARCHITECTURE || config.os != SYSTEM {
         return Err(malformed(format!("the image is not for {ARCHITECTURE} and {SYSTEM}")));
     }
-    if config.layer_digests != parts.layers() {
+    if config.layer_digests != [parts.component.digest] {
         return Err(malformed("the image configuration names other layers than the image manifest"));
     }
-    Ok(())
+    let Some(said) = config.troupe else {
+        return Err(malformed(
+            "the image holds a component and no agent: its configuration has no `troupe`; pack it with `troupe build`",
+        ));
+    };
+    Ok((Manifest::from_json(said.manifest.get().as_bytes())?, Profile::parse(said.profile.get())?))
 }
 
 /// Checks `size` in bytes of `what`.

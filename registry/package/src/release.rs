@@ -1,6 +1,6 @@
 //! A release: one immutable version of an agent.
 
-use troupe_core::{Code, Digest, Error, Result};
+use troupe_core::{Digest, Result};
 
 use crate::image::{self, Image, Part, Parts};
 use crate::{Manifest, Profile};
@@ -40,13 +40,7 @@ impl Release {
     /// whatever `fetch` fails with.
     pub fn from_blobs(manifest: &[u8], mut fetch: impl FnMut(&Digest, u64) -> Result<Vec<u8>>) -> Result<Self> {
         let parts = Parts::read(manifest)?;
-        let config = verified(&parts.config, &mut fetch)?;
-        image::check_config(&config, &parts)?;
-        let manifest = Manifest::from_json(&verified(&parts.manifest, &mut fetch)?)?;
-        let profile = verified(&parts.profile, &mut fetch)?;
-        let profile = std::str::from_utf8(&profile)
-            .map_err(|why| Error::new(Code::ProfileInvalid, "the profile is not UTF-8").with_cause(why))?;
-        let profile = Profile::parse(profile)?;
+        let (manifest, profile) = image::documents(&verified(&parts.config, &mut fetch)?, &parts)?;
         let component = verified(&parts.component, &mut fetch)?;
         Ok(Self { manifest, profile, component })
     }

@@ -17,12 +17,13 @@
 //! *Payload* (`payload.rs`): the simple signing document of containers/image
 //! (`containers-signature.5`) as cosign writes it, one form for both kinds of keys.
 //! *Keys* (`key.rs`, `signing.rs`): Ed25519, which `troupe keygen` makes, and ECDSA on P-256 with
-//! SHA-256, which cosign's key pairs are. A key's id is the SHA-256 of its `SubjectPublicKeyInfo`.
+//! SHA-256, which cosign's key pairs are, their private keys under a password too (`encrypted.rs`). A key's id is the SHA-256 of its `SubjectPublicKeyInfo`.
 //! *Kept* (`image.rs`): an OCI image with one layer for each payload, the signature in an
 //! annotation, tagged `sha256-HEX.sig`, where `cosign verify --key` looks for it.
 //!
 //! Who is trusted for which names is a tenant's policy and stands in `troupe_core::trust`.
 
+mod encrypted;
 mod image;
 mod key;
 mod payload;

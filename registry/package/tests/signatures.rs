@@ -1,6 +1,7 @@
 //! Signatures are of one release by one key, in the form of cosign, and of nothing else.
 //!
-//! The keys were made by `openssl genpkey`; `cosign.json` is a document as cosign 2.4 writes it, and
+//! The keys were made by `openssl genpkey`; `cosign.key` is that of P-256 in the form of cosign 2.4, under the
+//! password `wide fen`, made with libsodium and Python's scrypt. `cosign.json` is a document as cosign 2.4 writes it, and
 //! `cosign.sig` what `openssl dgst -sha256 -sign p256.key` made of it, which is what `cosign sign
 //! --key` does.
 
@@ -21,6 +22,7 @@ const P256_KEY: &str = include_str!("signatures/p256.key");
 const P256_PUB: &str = include_str!("signatures/p256.pub");
 const ED25519_KEY: &str = include_str!("signatures/ed25519.key");
 const ED25519_PUB: &str = include_str!("signatures/ed25519.pub");
+const COSIGN_KEY: &str = include_str!("signatures/cosign.key");
 const COSIGN_JSON: &[u8] = include_bytes!("signatures/cosign.json");
 const COSIGN_SIG: &str = include_str!("signatures/cosign.sig");
 
@@ -119,13 +121,67 @@ fn a_document_of_anything_else_is_refused() {
 #[test]
 fn keys_that_cannot_be_used_are_refused_with_the_way_out() {
     let wrong = |text: &str| SigningKey::from_pem(text).unwrap_err().message;
-    assert!(wrong("-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\nAA==\n").contains("--signature"));
+    assert!(wrong(COSIGN_KEY).contains("under a password"));
+    assert!(wrong("-----BEGIN ENCRYPTED PRIVATE KEY-----\nAA==\n").contains("openssl pkcs8"));
     assert!(wrong(&P256_KEY.replace("PRIVATE", "EC PRIVATE")).contains("openssl pkcs8"));
     assert!(wrong(P256_PUB).contains("BEGIN PRIVATE KEY"));
     assert!(wrong(&P256_KEY.replace("MIGH", "MIGI")).contains("another kind"));
     assert!(PublicKey::from_pem(P256_KEY).unwrap_err().message.contains("private key"));
     assert!(PublicKey::from_pem("ssh-ed25519 AAAA").unwrap_err().message.contains("PEM"));
     assert!(PublicKey::from_pem(&P256_PUB.replace("MFkw", "MFkx")).unwrap_err().message.contains("another kind"));
+}
+
+/// The key of cosign with something of it changed.
+fn encrypted(change: impl FnOnce(&mut Value)) -> String {
+    let lines: Vec<&str> = COSIGN_KEY.lines().collect();
+    let [first, body @ .., last] = lines.as_slice() else { unreachable!("a block") };
+    let mut document = serde_json::from_slice(&STANDARD.decode(body.concat()).unwrap()).unwrap();
+    change(&mut document);
+    format!("{first}\n{}\n{last}\n", STANDARD.encode(document.to_string()))
+}
+
+#[test]
+fn a_key_of_cosign_opens_with_its_password_alone() {
+    assert!(SigningKey::is_under_password(COSIGN_KEY));
+    assert!(!SigningKey::is_under_password(P256_KEY));
+    let key = SigningKey::from_pem_under(COSIGN_KEY, "wide fen").unwrap();
+    assert_eq!(key.public().id(), PublicKey::from_pem(P256_PUB).unwrap().id());
+    let older = COSIGN_KEY.replace("SIGSTORE", "COSIGN");
+    assert!(SigningKey::is_under_password(&older));
+    assert_eq!(SigningKey::from_pem_under(&older, "wide fen").unwrap().public().id(), key.public().id());
+    for password in ["", "wide fem", "wide fen ", "Wide fen"] {
+        let refused = SigningKey::from_pem_under(COSIGN_KEY, password).unwrap_err();
+        assert_eq!(refused.message, "the private key does not open with this password");
+    }
+}
+
+#[test]
+fn a_key_of_cosign_that_is_damaged_or_asks_for_too_much_is_refused() {
+    let refused = |text: &str| {
+        let error = SigningKey::from_pem_under(text, "wide fen").unwrap_err();
+        assert_eq!(error.code, Code::RequestInvalid);
+        error.message
+    };
+    for (cost, block, parallel) in [(1_u64 << 31, 8, 1), (u64::MAX, 8, 1), (65_536, u64::from(u32::MAX), 1), (2, 1, 5)] {
+        let asks = encrypted(|key| key["kdf"]["params"] = json!({ "N": cost, "r": block, "p": parallel }));
+        assert!(refused(&asks).contains("256 MiB"), "{cost} {block} {parallel}");
+    }
+    for (cost, block, parallel) in [(0, 8, 1), (1, 8, 1), (65_535, 8, 1), (65_536, 0, 1), (65_536, 8, 0)] {
+        let odd = encrypted(|key| key["kdf"]["params"] = json!({ "N": cost, "r": block, "p": parallel }));
+        assert!(refused(&odd).contains("parameters that scrypt has not"), "{cost} {block} {parallel}");
+    }
+    assert!(refused(&encrypted(|key| key["kdf"]["name"] = json!("argon2"))).contains("otherwise than by scrypt"));
+    for damage in [
+        |key: &mut Value| key["cipher"]["nonce"] = json!("AAAA"),
+        |key: &mut Value| key["kdf"]["salt"] = json!("*"),
+        |key: &mut Value| key["ciphertext"] = Value::Null,
+        |key: &mut Value| *key = json!([]),
+    ] {
+        assert_eq!(refused(&encrypted(damage)), "the encrypted private key is damaged");
+    }
+    assert_eq!(refused(&COSIGN_KEY.replace('e', "-")), "the encrypted private key is damaged");
+    let short = encrypted(|key| key["ciphertext"] = json!("AAAA"));
+    assert_eq!(refused(&short), "the private key does not open with this password");
 }
 
 #[test]

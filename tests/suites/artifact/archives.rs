@@ -4,7 +4,6 @@ use insta::assert_snapshot;
 use serde_json::json;
 use tar::EntryType;
 use troupe_core::limits;
-use troupe_package::image::AGENT_MANIFEST_MEDIA_TYPE;
 use troupe_tests::archive::{self, Entry, entries, written};
 use troupe_tests::guests;
 
@@ -79,14 +78,28 @@ async fn a_blob_that_is_not_what_its_name_says_is_refused() {
 #[tokio::test]
 async fn a_manifest_with_an_unknown_field_is_refused_and_the_field_is_named() {
     let mut host = host().await;
-    let archive = archive::with_layer(&good(), AGENT_MANIFEST_MEDIA_TYPE, |manifest| manifest["colour"] = json!("red"));
+    let archive = archive::with_manifest(&good(), |manifest| manifest["colour"] = json!("red"));
     let problem = refused(&mut host, archive).await.problem(422, "manifest.invalid");
     assert_snapshot!(problem["detail"].as_str().unwrap(), @"the manifest is not valid: unknown field `colour`, expected one of `name`, `version`, `summary`, `goals`, `triggers`, `configuration`, `state`, `limits`, `capabilities`");
 }
 
 #[tokio::test]
+async fn an_image_of_a_component_that_is_no_agent_is_refused_with_the_next_step() {
+    let mut host = host().await;
+    let bare = archive::with_config(&good(), |config| drop(config.as_object_mut().unwrap().remove("troupe")));
+    let problem = refused(&mut host, bare).await.problem(422, "artifact.malformed");
+    assert_snapshot!(problem["detail"].as_str().unwrap(), @"the image holds a component and no agent: its configuration has no `troupe`; pack it with `troupe build`");
+    let more = archive::with_config(&good(), |config| config["troupe"]["colour"] = json!("red"));
+    refused(&mut host, more).await.problem(422, "artifact.malformed");
+    let deep = archive::with_config(&good(), |config| {
+        config["troupe"]["profile"] = (0..200).fold(json!(1), |inner, _| json!([inner]));
+    });
+    refused(&mut host, deep).await.problem(422, "profile.invalid");
+}
+
+#[tokio::test]
 async fn a_release_that_was_made_over_by_hand_in_good_order_is_taken() {
     let host = host().await;
-    let archive = archive::with_layer(&good(), AGENT_MANIFEST_MEDIA_TYPE, |_| {});
+    let archive = archive::with_manifest(&good(), |_| {});
     host.client().publish(archive).await.of(201);
 }

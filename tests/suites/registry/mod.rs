@@ -4,6 +4,7 @@ mod badly;
 mod channels;
 mod peers;
 mod there;
+mod wkg;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;

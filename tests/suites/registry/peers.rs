@@ -15,14 +15,14 @@ use super::{pull, push, trust};
 use crate::PROGRAM;
 
 /// A registry of Debian's package `docker-registry`, ended with this.
-struct Distribution {
+pub(super) struct Distribution {
     _child: Child,
     _dir: TempDir,
-    host: String,
+    pub(super) host: String,
 }
 
 impl Distribution {
-    async fn start() -> Option<Self> {
+    pub(super) async fn start() -> Option<Self> {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let (dir, host) = (TempDir::new().unwrap(), format!("127.0.0.1:{port}"));
         let config = format!(
@@ -50,7 +50,7 @@ impl Distribution {
     }
 }
 
-fn left_out<T>(program: &str) -> Option<T> {
+pub(super) fn left_out<T>(program: &str) -> Option<T> {
     assert!(std::env::var_os("TROUPE_REQUIRE_SUITES").is_none(), "{program} is not on the path");
     // Past the test runner, which keeps what a passing test prints to itself.
     let _ = writeln!(std::io::stderr(), "left out: other people's registries, because {program} is not on the path");

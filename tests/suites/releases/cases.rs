@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use insta::assert_snapshot;
 use reqwest::Method;
 use serde_json::json;
-use troupe_package::image::AGENT_MANIFEST_MEDIA_TYPE;
 use troupe_tests::{Guest, Host, archive, blobs, guests};
 
 use super::{delete, publish_with, records, set, versions};
@@ -41,7 +40,7 @@ async fn h107_a_name_that_is_easily_taken_for_anothers_is_refused_unless_that_is
     // Other scripts and other cases are no names at all.
     let good = guests().echo.archive("9.0.0");
     for name in ["Echo", "ECHO", "\u{435}cho", "echo\u{200b}", "e\u{301}cho", "echo "] {
-        let forged = archive::with_layer(&good, AGENT_MANIFEST_MEDIA_TYPE, |manifest| manifest["name"] = json!(name));
+        let forged = archive::with_manifest(&good, |manifest| manifest["name"] = json!(name));
         client.publish(forged).await.problem(422, "manifest.invalid");
     }
     // What other tenants have is nobody's business.
@@ -127,13 +126,13 @@ async fn h112_a_name_that_climbs_leads_nowhere() {
     }
     for name in ["../../x", "..", "/etc/passwd", "a/../b", "x\0"] {
         let forged =
-            archive::with_layer(&archive, AGENT_MANIFEST_MEDIA_TYPE, |manifest| manifest["name"] = json!(name));
+            archive::with_manifest(&archive, |manifest| manifest["name"] = json!(name));
         client.publish(forged).await.problem(422, "manifest.invalid");
     }
     let versions_that_climb = ["../1.0.0", "1.0.0/../2", "1.0.0-..", "1.0.0+../x"];
     for version in versions_that_climb {
         let forge = |manifest: &mut serde_json::Value| manifest["version"] = json!(version);
-        let forged = archive::with_layer(&archive, AGENT_MANIFEST_MEDIA_TYPE, forge);
+        let forged = archive::with_manifest(&archive, forge);
         client.publish(forged).await.problem(422, "manifest.invalid");
     }
     set(&client, "stable", "../1.0.0", false).await.problem(400, "request.invalid");

@@ -28,8 +28,8 @@ async fn what_a_deleted_release_alone_needed_is_collected_and_a_dry_run_tells_it
     let (blobs_before, compiled) = (names(&host, "releases/blobs/sha256"), names(&host, "compiled"));
     let would = collect(&client, true).await;
     assert_eq!(names(&host, "releases/blobs/sha256"), blobs_before);
-    // Image manifest, configuration, component, agent manifest; the profile is that of 1.0.0.
-    assert_eq!((&would["blobs"], &would["releases"]), (&json!(4), &json!([])), "{would:#}");
+    // Image manifest, configuration and component.
+    assert_eq!((&would["blobs"], &would["releases"]), (&json!(3), &json!([])), "{would:#}");
     let did = collect(&client, false).await;
     assert_eq!((&did["blobs"], &did["blob_bytes"]), (&would["blobs"], &would["blob_bytes"]));
     assert_eq!(names(&host, "compiled").len() as u64, compiled.len() as u64 - did["compiled"].as_u64().unwrap());

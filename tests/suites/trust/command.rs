@@ -7,13 +7,15 @@ use base64::engine::general_purpose::STANDARD;
 use insta::assert_snapshot;
 use serde_json::Value;
 use troupe_package::{SigningKey, read_archive};
-use troupe_tests::command::{Said, run, run_on};
+use troupe_tests::command::{Said, command_on, ended, run, run_on};
 use troupe_tests::{Host, guests, redacted};
 
 use crate::{PROGRAM, empty_host};
 
 /// A key pair on P-256, as cosign's are under their password.
 const COSIGN_KEY: &str = include_str!("../../../registry/package/tests/signatures/p256.key");
+/// The same private key as cosign writes it, under the password `wide fen`.
+const COSIGN_UNDER_PASSWORD: &str = include_str!("../../../registry/package/tests/signatures/cosign.key");
 const COSIGN_PUB: &str = include_str!("../../../registry/package/tests/signatures/p256.pub");
 
 async fn on(host: &Host, arguments: &[&str]) -> Said {
@@ -109,10 +111,26 @@ async fn a_key_of_cosign_that_is_kept_elsewhere_signs_what_is_printed() {
     std::fs::write(host.dir().join("echo-2.tar"), guests().echo.archive("1.1.0")).unwrap();
     on(&host, &["sign", "echo-2.tar", "--signature", "payload.sig"]).await.good();
     assert_snapshot!(seen(on(&host, &["publish", "echo-2.tar"]).await.bad()), @"error: echo@1.1.0 has 0 of the 1 signatures that the rule for `echo` wants (1 signature is of no key that is known here); `troupe trust show` lists the keys, `troupe sign` signs [artifact.signature]");
-    // An encrypted key is told what to do.
-    let encrypted = COSIGN_KEY.replace("PRIVATE KEY", "ENCRYPTED SIGSTORE PRIVATE KEY");
-    std::fs::write(host.dir().join("cosign.key"), encrypted).unwrap();
-    assert_snapshot!(seen(on(&host, &["sign", "echo.tar", "--key", "cosign.key"]).await.bad()), @"error: cosign.key: the private key is encrypted, which this command does not undo; sign with what made it, such as `cosign sign-blob`, and hand the signature over with `troupe sign --signature` [request.invalid]");
+}
+
+#[tokio::test]
+async fn a_key_of_cosign_signs_with_its_password() {
+    let host = empty_host().await;
+    std::fs::write(host.dir().join("echo.tar"), guests().echo.archive("1.0.0")).unwrap();
+    std::fs::write(host.dir().join("cosign.pub"), COSIGN_PUB).unwrap();
+    std::fs::write(host.dir().join("cosign.key"), COSIGN_UNDER_PASSWORD).unwrap();
+    on(&host, &["trust", "add", "cosign.pub", "--name", "cosign", "--for", "echo"]).await.good();
+    // Nobody is there to be asked.
+    let sign = ["sign", "echo.tar", "--key", "cosign.key"];
+    assert_snapshot!(seen(on(&host, &sign).await.bad()), @"");
+    let with = async |password: &str| {
+        let mut command = command_on(PROGRAM, &host, &sign);
+        ended(command.env("COSIGN_PASSWORD", password).spawn().unwrap()).await
+    };
+    assert_snapshot!(seen(with("wide fem").await.bad()), @"");
+    assert_snapshot!(seen(with("wide fen").await.good()), @"");
+    on(&host, &["publish", "echo.tar"]).await.good();
+    on(&host, &["swap", "echo@1.0.0"]).await.good();
 }
 
 #[tokio::test]

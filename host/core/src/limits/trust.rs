@@ -14,3 +14,8 @@ pub const TRUSTED_KEYS_MAX: usize = 128;
 pub const TRUST_RULES_MAX: usize = 128;
 /// Longest that a key is trusted for, if the trust ends at all, in seconds: as long as an API key.
 pub const TRUST_SECONDS_MAX: u64 = super::KEY_TIME_MAX.as_secs();
+
+/// Memory that the password of a private key may take, in bytes: four times what cosign's do.
+pub const KEY_SCRYPT_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// How often it may be taken one after the other; cosign does once.
+pub const KEY_SCRYPT_PARALLEL_MAX: u32 = 4;

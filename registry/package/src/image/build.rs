@@ -6,11 +6,12 @@ use oci_spec::image::{
     ANNOTATION_DESCRIPTION, ANNOTATION_TITLE, ANNOTATION_VERSION, Descriptor, Digest as OciDigest,
     ImageManifestBuilder, MediaType, SCHEMA_VERSION,
 };
+use serde_json::value::RawValue;
 use troupe_core::{Error, Result, limits};
 
 use super::{
-    AGENT_MANIFEST_MEDIA_TYPE, AGENT_PROFILE_MEDIA_TYPE, ARCHITECTURE, Blob, COMPONENT_MEDIA_TYPE, Image,
-    MANIFEST_MEDIA_TYPE, SYSTEM, WASM_CONFIG_MEDIA_TYPE, WasmConfig, check_size,
+    ARCHITECTURE, Blob, COMPONENT_MEDIA_TYPE, Documents, Image, MANIFEST_MEDIA_TYPE, SYSTEM, WASM_CONFIG_MEDIA_TYPE,
+    WasmConfig, check_size,
 };
 use crate::json::canonical;
 use crate::{Manifest, Profile, Release};
@@ -27,16 +28,13 @@ pub(crate) fn build(release: &Release) -> Result<Image> {
     Manifest::from_json(&manifest)?;
     Profile::parse(&String::from_utf8_lossy(&profile))?;
 
-    let layers = vec![
-        Blob::new(COMPONENT_MEDIA_TYPE, release.component.clone()),
-        Blob::new(AGENT_MANIFEST_MEDIA_TYPE, manifest),
-        Blob::new(AGENT_PROFILE_MEDIA_TYPE, profile),
-    ];
+    let layers = vec![Blob::new(COMPONENT_MEDIA_TYPE, release.component.clone())];
     let config = WasmConfig {
         created: CREATED.to_owned(),
         architecture: ARCHITECTURE.to_owned(),
         os: SYSTEM.to_owned(),
         layer_digests: layers.iter().map(|layer| layer.digest).collect(),
+        troupe: Some(Documents { manifest: raw(manifest)?, profile: raw(profile)? }),
     };
     let config = Blob::new(WASM_CONFIG_MEDIA_TYPE, canonical(&config));
     let image = ImageManifestBuilder::default()
@@ -52,6 +50,11 @@ pub(crate) fn build(release: &Release) -> Result<Image> {
         .build()
         .map_err(Error::internal)?;
     Ok(Image { manifest: Blob::new(MANIFEST_MEDIA_TYPE, canonical(&image)), config, layers })
+}
+
+/// A document of ours, to be written into another one as it is.
+fn raw(json: Vec<u8>) -> Result<Box<RawValue>> {
+    RawValue::from_string(String::from_utf8(json).map_err(Error::internal)?).map_err(Error::internal)
 }
 
 /// The descriptor of a blob.

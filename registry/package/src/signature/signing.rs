@@ -9,7 +9,7 @@ use troupe_core::{Code, Digest, Error, ReleaseRef, Result};
 
 use crate::channel::ChannelDocument;
 
-use super::{PublicKey, Signature, payload, pem};
+use super::{PublicKey, Signature, encrypted, payload, pem};
 
 /// The block that a private key stands in (PKCS#8, RFC 5958).
 const LABEL: &str = "PRIVATE KEY";
@@ -43,10 +43,13 @@ impl SigningKey {
         let wrong = |message: &str| Error::new(Code::RequestInvalid, message);
         match pem::label(text) {
             Some(LABEL) => {}
-            Some(label) if label.starts_with("ENCRYPTED") => {
+            Some(_) if encrypted::is_encrypted(text) => {
+                return Err(wrong("the private key is under a password, which nobody gave"));
+            }
+            Some("ENCRYPTED PRIVATE KEY") => {
                 return Err(wrong(
-                    "the private key is encrypted, which this command does not undo; sign with what made it, such as \
-                     `cosign sign-blob`, and hand the signature over with `troupe sign --signature`",
+                    "the private key is under a password in the form of PKCS#8; `openssl pkcs8 -topk8 -nocrypt` takes \
+                     it off, or sign with what made it and hand the signature over with `troupe sign --signature`",
                 ));
             }
             Some("EC PRIVATE KEY") => {
@@ -57,13 +60,31 @@ impl SigningKey {
             _ => return Err(wrong("a private key is PEM text that begins with `-----BEGIN PRIVATE KEY-----`")),
         }
         let der = pem::read(LABEL, text).ok_or_else(|| wrong("the private key's PEM text is damaged"))?;
-        if let Ok(pair) = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der) {
+        Self::from_pkcs8(&der)
+    }
+
+    /// Whether a text is a key under a password, as `cosign generate-key-pair` writes it.
+    pub fn is_under_password(text: &str) -> bool {
+        encrypted::is_encrypted(text)
+    }
+
+    /// Reads a key under a password; it takes about a tenth of a second of computing, on purpose.
+    ///
+    /// # Errors
+    /// [`Code::RequestInvalid`] if the text is damaged, or the password is another.
+    pub fn from_pem_under(text: &str, password: &str) -> Result<Self> {
+        Self::from_pkcs8(&encrypted::decrypted(text, password)?)
+    }
+
+    fn from_pkcs8(der: &[u8]) -> Result<Self> {
+        if let Ok(pair) = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der) {
             let public = PublicKey::from_raw(KeyKind::Ed25519, pair.public_key().as_ref());
             return Ok(Self { pair: Pair::Ed25519(pair), public });
         }
         // The random numbers of ring are the system's alone; nobody can hand others in.
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &der, &SystemRandom::new())
-            .map_err(|_| wrong("the private key is of another kind than Ed25519 and ECDSA on P-256"))?;
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, der, &SystemRandom::new()).map_err(|_| {
+            Error::new(Code::RequestInvalid, "the private key is of another kind than Ed25519 and ECDSA on P-256")
+        })?;
         let public = PublicKey::from_raw(KeyKind::EcdsaP256, pair.public_key().as_ref());
         Ok(Self { pair: Pair::EcdsaP256(pair), public })
     }
