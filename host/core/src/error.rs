@@ -151,6 +151,8 @@ codes! {
     ArtifactMalformed = "artifact.malformed", Unacceptable;
     /// The component is of another world than an agent's.
     ArtifactWorld = "artifact.world", Unacceptable;
+    /// The component is built against another version of the contract.
+    ArtifactWorldVersion = "artifact.world_version", Unacceptable;
     /// The component needs more memories, tables or instances than the host gives.
     ArtifactLimits = "artifact.limits", Unacceptable;
     /// The component is larger than the host accepts.

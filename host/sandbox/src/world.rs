@@ -26,6 +26,7 @@ pub(crate) struct World {
 ///
 /// # Errors
 /// [`Code::ArtifactWorld`] naming the first import or export that does not fit,
+/// [`Code::ArtifactWorldVersion`] if it is of another version of the contract,
 /// [`Code::ArtifactLimits`] naming the limit of the shape that is passed.
 pub(crate) fn check(engine: &Engine, component: &Component) -> Result<World> {
     let ty = component.component_type();
@@ -62,7 +63,7 @@ pub(crate) fn check(engine: &Engine, component: &Component) -> Result<World> {
 /// Whether a component exports one of our interfaces.
 ///
 /// # Errors
-/// [`Code::ArtifactWorld`] if it does in another version alone.
+/// [`Code::ArtifactWorldVersion`] if it does in another version alone.
 fn exports(engine: &Engine, component: &Component, interface: &str) -> Result<bool> {
     let ty = component.component_type();
     if ty.get_export(engine, &format!("{PACKAGE}{interface}@{VERSION}")).is_some() {
@@ -95,7 +96,7 @@ fn check_import(name: &str) -> Result<()> {
 
 fn another_version(what: &str, found: &str) -> Error {
     Error::new(
-        Code::ArtifactWorld,
+        Code::ArtifactWorldVersion,
         format!("the component {what} in version {}; this host offers {VERSION}", printable(found)),
     )
 }

@@ -32,6 +32,7 @@ pub use manifest::{AgentLimits, Capabilities, FilesRequest, Manifest, StateReque
 pub use profile::{Profile, Skill};
 pub use release::Release;
 pub use signature::{PublicKey, Signature, SigningKey};
+pub use text::visible;
 pub use trigger::Trigger;
 pub use troupe_core::HostPattern;
 pub use troupe_core::grant::{HttpGrant, Scheme};

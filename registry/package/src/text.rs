@@ -75,7 +75,7 @@ pub(crate) fn escaped(text: &str) -> String {
 }
 
 /// Makes foreign text fit for a message: hidden characters escaped, and not endless.
-pub(crate) fn visible(text: &str) -> String {
+pub fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len().min(VISIBLE_CHARS_MAX));
     for (count, c) in text.chars().enumerate() {
         if count == VISIBLE_CHARS_MAX {

@@ -162,7 +162,8 @@ fn a_key_of_cosign_that_is_damaged_or_asks_for_too_much_is_refused() {
         assert_eq!(error.code, Code::RequestInvalid);
         error.message
     };
-    for (cost, block, parallel) in [(1_u64 << 31, 8, 1), (u64::MAX, 8, 1), (65_536, u64::from(u32::MAX), 1), (2, 1, 5)] {
+    for (cost, block, parallel) in [(1_u64 << 31, 8, 1), (u64::MAX, 8, 1), (65_536, u64::from(u32::MAX), 1), (2, 1, 5)]
+    {
         let asks = encrypted(|key| key["kdf"]["params"] = json!({ "N": cost, "r": block, "p": parallel }));
         assert!(refused(&asks).contains("256 MiB"), "{cost} {block} {parallel}");
     }

@@ -21,7 +21,7 @@ fn with(entry: Entry) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn what_is_no_archive_is_refused() {
+async fn h95_what_is_no_archive_is_refused() {
     let mut host = host().await;
     let noise = (0..20_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()[3]).collect();
     refused(&mut host, noise).await.problem(422, "artifact.malformed");
@@ -30,7 +30,7 @@ async fn what_is_no_archive_is_refused() {
 }
 
 #[tokio::test]
-async fn an_archive_that_is_cut_off_is_refused() {
+async fn h95_an_archive_that_is_cut_off_is_refused() {
     let mut host = host().await;
     let archive = good();
     for length in [512, archive.len() / 2, archive.len() - 600] {
@@ -39,7 +39,7 @@ async fn an_archive_that_is_cut_off_is_refused() {
 }
 
 #[tokio::test]
-async fn entries_that_reach_elsewhere_are_refused_and_nothing_is_written_there() {
+async fn h94_entries_that_reach_elsewhere_are_refused_and_nothing_is_written_there() {
     let mut host = host().await;
     for name in ["../escape", "/escape", "blobs/sha256/../../../escape", "blobs/sha256/x", "escape"] {
         refused(&mut host, with(Entry::file(name, b"x"))).await.problem(422, "artifact.path");
@@ -57,7 +57,7 @@ async fn the_refusal_of_an_entry_names_it() {
 }
 
 #[tokio::test]
-async fn a_component_that_is_too_large_is_refused_by_its_size_alone() {
+async fn h92_a_component_that_is_too_large_is_refused_by_its_size_alone() {
     let mut host = host().await;
     let name = format!("blobs/sha256/{}", "a".repeat(64));
     let mut archive = archive::header(&name, EntryType::Regular, limits::COMPONENT_BYTES_MAX + 1).as_bytes().to_vec();

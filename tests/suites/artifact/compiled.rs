@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::host;
 
 #[tokio::test]
-async fn compiled_code_that_was_tampered_with_is_not_run_but_made_anew() {
+async fn h110_compiled_code_that_was_tampered_with_is_not_run_but_made_anew() {
     let mut host = host().await;
     host.stop().await;
     let mut tampered = 0;

@@ -2,20 +2,10 @@
 
 use serde_json::json;
 use tempfile::TempDir;
-use troupe_tests::registry::{Manner, Registry};
+use troupe_tests::registry::{ENDLESS_BYTES, Endless, Manner, Registry};
 
 use super::{filled, pull, push, second};
 use crate::{PROGRAM, empty_host};
-
-#[tokio::test]
-async fn a_blob_that_breaks_off_goes_on_where_it_did() {
-    let (registry, first, _login) = filled().await;
-    let (second, _login) = second(&registry, &first).await;
-    registry.behave(Manner { breaks_off: Some((20_000, 3)), ..Manner::default() });
-    pull(&second.client(), &format!("{}/echo:1.0.0", registry.images())).await.of(201);
-    registry.behave(Manner { is_busy: 2, ..Manner::default() });
-    pull(&second.client(), &format!("{}/echo:1.0.0", registry.images())).await.of(200);
-}
 
 #[tokio::test]
 async fn a_registry_that_stays_busy_is_said_to_be_and_can_be_asked_again() {
@@ -37,26 +27,19 @@ async fn other_bytes_than_the_digest_says_are_refused_and_nothing_is_published()
     let image = format!("{}/echo:1.0.0", registry.images());
     registry.behave(Manner { lies: true, ..Manner::default() });
     pull(&client, &image).await.problem(422, "artifact.digest");
-    registry.behave(Manner { never_ends: true, ..Manner::default() });
-    pull(&client, &image).await.problem(413, "artifact.size");
+    for (endless, status, code) in [
+        (Endless::Blob, 413, "artifact.size"),
+        (Endless::Manifest, 413, "artifact.size"),
+        (Endless::Refusal, 503, "registry.unavailable"),
+    ] {
+        registry.behave(Manner { never_ends: Some(endless), ..Manner::default() });
+        registry.sent();
+        pull(&client, &image).await.problem(status, code);
+        // As much as lies in the buffers between the two.
+        let sent = registry.sent();
+        assert!(sent < ENDLESS_BYTES / 2, "{endless:?}: {sent} bytes of an answer without end were taken");
+    }
     assert_eq!(client.get("/api/v1/agents").await.of(200)["items"], json!([]));
-}
-
-#[tokio::test]
-async fn credentials_are_those_of_the_host_s_user_for_that_registry() {
-    let (registry, first, _login) = filled().await;
-    registry.behave(Manner { wants: Some(("anna".into(), "secret-of-anna".into())), ..Manner::default() });
-    let (second, login) = second(&registry, &first).await;
-    let client = second.client();
-    let image = format!("{}/echo:1.0.0", registry.images());
-    let refused = pull(&client, &image).await.problem(403, "registry.denied");
-    assert!(refused["detail"].as_str().unwrap().contains("docker login"), "{refused}");
-    let registry_host = registry.prefix().trim_end_matches("/agents").to_owned();
-    // As `docker login` writes it: base64 of `anna:secret-of-anna`.
-    let config = json!({ "auths": { registry_host: { "auth": "YW5uYTpzZWNyZXQtb2YtYW5uYQ==" } } });
-    std::fs::write(login.path().join("config.json"), config.to_string()).unwrap();
-    second.canaries().watch("secret-of-anna");
-    pull(&client, &image).await.of(201);
 }
 
 #[tokio::test]

@@ -2,7 +2,9 @@
 
 mod badly;
 mod channels;
+mod login;
 mod peers;
+mod resumed;
 mod there;
 mod wkg;
 

@@ -125,8 +125,7 @@ async fn h112_a_name_that_climbs_leads_nowhere() {
         client.get(&format!("/api/v1/agents/{name}/versions")).await.problem(404, "agent.not_found");
     }
     for name in ["../../x", "..", "/etc/passwd", "a/../b", "x\0"] {
-        let forged =
-            archive::with_manifest(&archive, |manifest| manifest["name"] = json!(name));
+        let forged = archive::with_manifest(&archive, |manifest| manifest["name"] = json!(name));
         client.publish(forged).await.problem(422, "manifest.invalid");
     }
     let versions_that_climb = ["../1.0.0", "1.0.0/../2", "1.0.0-..", "1.0.0+../x"];

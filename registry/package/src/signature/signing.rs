@@ -82,9 +82,10 @@ impl SigningKey {
             return Ok(Self { pair: Pair::Ed25519(pair), public });
         }
         // The random numbers of ring are the system's alone; nobody can hand others in.
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, der, &SystemRandom::new()).map_err(|_| {
-            Error::new(Code::RequestInvalid, "the private key is of another kind than Ed25519 and ECDSA on P-256")
-        })?;
+        let pair =
+            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, der, &SystemRandom::new()).map_err(|_| {
+                Error::new(Code::RequestInvalid, "the private key is of another kind than Ed25519 and ECDSA on P-256")
+            })?;
         let public = PublicKey::from_raw(KeyKind::EcdsaP256, pair.public_key().as_ref());
         Ok(Self { pair: Pair::EcdsaP256(pair), public })
     }

@@ -1,6 +1,8 @@
 //! What goes wrong with a registry, and whether it may pass.
 
-use oci_client::errors::{OciDistributionError, OciErrorCode};
+use std::time::Duration;
+
+use reqwest::StatusCode;
 use troupe_core::{Code, Error};
 
 use super::ImageName;
@@ -8,8 +10,18 @@ use super::ImageName;
 /// Something that went wrong.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// It was said by or about the registry.
-    Remote(OciDistributionError),
+    /// The registry was not reached, or hung up. Where it was asked is left out: it may be a
+    /// signed address.
+    Unreached(reqwest::Error),
+    /// The registry said no.
+    Refused {
+        /// The status of its answer.
+        status: StatusCode,
+        /// What it gave as the reason, in part.
+        said: String,
+        /// How long it wants to be left alone.
+        pause: Option<Duration>,
+    },
     /// It is ours to say.
     Ours(Error),
 }
@@ -18,91 +30,70 @@ impl Fault {
     /// Whether it may go better a moment later.
     pub(super) fn may_pass(&self) -> bool {
         match self {
-            Self::Remote(error) => match error {
-                OciDistributionError::RequestError(error) => !error.is_builder() && !error.is_redirect(),
-                OciDistributionError::IoError(_) => true,
-                OciDistributionError::ServerError { code, .. } => *code >= 500 || matches!(code, 408 | 429),
-                OciDistributionError::RegistryError { envelope, .. } => {
-                    envelope.errors.iter().any(|error| error.code == OciErrorCode::Toomanyrequests)
-                }
-                _ => false,
-            },
+            Self::Unreached(error) => !error.is_builder() && !error.is_redirect(),
+            Self::Refused { status, .. } => is_passing(*status),
             Self::Ours(error) => error.retryable,
         }
     }
 
+    /// How long the registry wants to be left alone, if it said so.
+    pub(super) const fn pause(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { pause, .. } => *pause,
+            Self::Unreached(_) | Self::Ours(_) => None,
+        }
+    }
+
+    /// Whether the registry answered with this status.
+    pub(super) fn is_status(&self, wanted: StatusCode) -> bool {
+        matches!(self, Self::Refused { status, .. } if *status == wanted)
+    }
+
     /// The same, as it is told.
     pub(super) fn told(self, image: &ImageName) -> Error {
-        let error = match self {
-            Self::Remote(error) => error,
-            Self::Ours(error) => return error,
-        };
         let registry = image.registry();
-        let told = match code(&error) {
-            Code::RegistryNotFound => {
+        match self {
+            Self::Ours(error) => error,
+            Self::Unreached(error) => unavailable(registry).with_cause(error),
+            Self::Refused { status: StatusCode::NOT_FOUND, said, .. } => {
                 Error::new(Code::RegistryNotFound, format!("the registry has no image {image}; check name and tag"))
+                    .with_cause(said)
             }
-            Code::ArtifactDigest => Error::new(
-                Code::ArtifactDigest,
-                format!("the registry answers {image} with other bytes than its digest says; do not use what it has"),
-            ),
-            Code::RegistryDenied => {
+            Self::Refused { status: StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, said, .. } => {
                 let message = format!(
                     "the registry does not let this host at {image}; log in to `{registry}` (`docker login`, `skopeo login`) \
                      as the user that the host runs as"
                 );
-                Error::new(Code::RegistryDenied, message)
+                Error::new(Code::RegistryDenied, message).with_cause(said)
             }
-            code => {
-                Error::new(code, format!("the registry `{registry}` cannot be used at the moment; try again later"))
+            Self::Refused { status, said, .. } if is_passing(status) => {
+                unavailable(registry).with_cause(format!("{status}: {said}"))
             }
-        };
-        told.with_cause(error)
+            Self::Refused { status, said, .. } => {
+                let message = format!("the registry `{registry}` refuses what it is asked ({status}): {said}");
+                Error::new(Code::RegistryUnavailable, message)
+            }
+        }
     }
 }
 
-impl From<OciDistributionError> for Fault {
-    fn from(error: OciDistributionError) -> Self {
-        Self::Remote(error)
+fn is_passing(status: StatusCode) -> bool {
+    status.is_server_error() || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
+}
+
+fn unavailable(registry: &str) -> Error {
+    let message = format!("the registry `{registry}` cannot be used at the moment; try again later");
+    Error::new(Code::RegistryUnavailable, message)
+}
+
+impl From<reqwest::Error> for Fault {
+    fn from(error: reqwest::Error) -> Self {
+        Self::Unreached(error.without_url())
     }
 }
 
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         Self::Ours(error)
-    }
-}
-
-fn code(error: &OciDistributionError) -> Code {
-    match error {
-        OciDistributionError::DigestError(_) => Code::ArtifactDigest,
-        OciDistributionError::ImageManifestNotFoundError(_) | OciDistributionError::ServerError { code: 404, .. } => {
-            Code::RegistryNotFound
-        }
-        OciDistributionError::AuthenticationFailure(_)
-        | OciDistributionError::UnauthorizedError { .. }
-        | OciDistributionError::RegistryTokenDecodeError(_)
-        | OciDistributionError::ServerError { code: 401 | 403, .. } => Code::RegistryDenied,
-        OciDistributionError::RequestError(error) => match error.status().map(|status| status.as_u16()) {
-            Some(404) => Code::RegistryNotFound,
-            Some(401 | 403) => Code::RegistryDenied,
-            _ => Code::RegistryUnavailable,
-        },
-        OciDistributionError::RegistryError { envelope, .. } => {
-            let said = |codes: &[OciErrorCode]| envelope.errors.iter().any(|error| codes.contains(&error.code));
-            if said(&[OciErrorCode::Unauthorized, OciErrorCode::Denied]) {
-                Code::RegistryDenied
-            } else if said(&[
-                OciErrorCode::ManifestUnknown,
-                OciErrorCode::NameUnknown,
-                OciErrorCode::BlobUnknown,
-                OciErrorCode::NotFound,
-            ]) {
-                Code::RegistryNotFound
-            } else {
-                Code::RegistryUnavailable
-            }
-        }
-        _ => Code::RegistryUnavailable,
     }
 }

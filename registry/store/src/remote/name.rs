@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use oci_client::Reference;
+use oci_spec::distribution::Reference;
 use troupe_core::{AgentName, ChannelName, Code, Digest, Error, ReleaseRef, Result};
 use troupe_package::channel::{channel_tag, is_channel_tag};
 
@@ -85,13 +85,29 @@ impl ImageName {
             Some((host, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => host,
             _ => registry,
         };
-        let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-        host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
+        is_loopback(host)
     }
 
-    pub(super) const fn reference(&self) -> &Reference {
-        &self.0
+    /// Where the registry is asked: Docker's own has another name for that.
+    pub(super) fn resolved(&self) -> &str {
+        self.0.resolve_registry()
     }
+
+    /// The repository within its registry.
+    pub(super) fn repository(&self) -> &str {
+        self.0.repository()
+    }
+
+    /// How the image is named within its repository: by its digest if there is one.
+    pub(super) fn named(&self) -> &str {
+        self.0.digest().or_else(|| self.0.tag()).unwrap_or_default()
+    }
+}
+
+/// Whether a host is this machine.
+pub(super) fn is_loopback(host: &str) -> bool {
+    let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
 }
 
 impl FromStr for ImageName {

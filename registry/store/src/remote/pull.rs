@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use futures::{Stream, StreamExt as _};
-use oci_client::client::BlobResponse;
-use troupe_core::{Code, Digest, Error, Result, limits};
-use troupe_package::image::MANIFEST_MEDIA_TYPE;
+use reqwest::header::{HeaderValue, RANGE};
+use reqwest::{Method, StatusCode};
+use troupe_core::{Code, Digest, Error, Result};
 use troupe_package::signature::{Signature, read_signature_image, signature_tag};
 use troupe_package::{Archived, Part, Parts, Release};
 
 use super::fault::Fault;
+use super::wire::{Ask, odd};
 use super::{ImageName, Remote, Tries};
 
 /// Who is asked for a blob by its digest and the most bytes it may have.
@@ -73,28 +73,16 @@ impl Remote {
         }
     }
 
-    /// An image's manifest, as the registry has it.
-    pub(super) async fn manifest(&self, image: &ImageName) -> Result<Vec<u8>> {
-        let mut tries = Tries::new();
-        let manifest = loop {
-            match self.client.pull_manifest_raw(image.reference(), &self.auth, &[MANIFEST_MEDIA_TYPE]).await {
-                Ok((manifest, _)) => break manifest,
-                Err(fault) => tries.again(image, fault).await?,
-            }
-        };
-        let most = limits::IMAGE_DOCUMENT_BYTES_MAX;
-        if manifest.len() > most {
-            let message = format!("the manifest of {image} has {} bytes, and may have {most}", manifest.len());
-            return Err(Error::new(Code::ArtifactSize, message));
-        }
-        Ok(manifest.into())
-    }
-
     /// A blob, held against its name. What has come before a connection broke is not fetched
     /// again.
     async fn blob(&self, image: &ImageName, part: &Part) -> Result<Vec<u8>> {
         let (mut tries, mut came) = (Tries::new(), Vec::new());
-        while let Err(fault) = self.rest(image, part, &mut came).await {
+        loop {
+            let before = came.len();
+            let Err(fault) = self.rest(part, &mut came).await else { break };
+            if came.len() > before {
+                tries.renew();
+            }
             tries.again(image, fault).await?;
         }
         part.verify(&came)?;
@@ -102,41 +90,29 @@ impl Remote {
     }
 
     /// What is missing of a blob.
-    async fn rest(&self, image: &ImageName, part: &Part, came: &mut Vec<u8>) -> Result<(), Fault> {
-        let digest = part.digest.to_string();
-        let from = came.len() as u64;
-        match self.client.pull_blob_stream_partial(image.reference(), digest.as_str(), from, None).await? {
-            BlobResponse::Partial(stream) => gather(stream, came, part).await,
-            BlobResponse::Full(stream) => {
-                came.clear();
-                gather(stream, came, part).await
-            }
-        }
-    }
-}
-
-/// Adds what comes to what has come, up to the size that the blob is said to have.
-async fn gather(
-    mut stream: impl Stream<Item = Result<bytes::Bytes, std::io::Error>> + Unpin,
-    came: &mut Vec<u8>,
-    part: &Part,
-) -> Result<(), Fault> {
-    while let Some(piece) = stream.next().await {
-        let piece = match piece {
-            Ok(piece) => piece,
-            // Whole by its length, so its digest is judged below, in our words.
-            Err(_) if came.len() as u64 >= part.size => break,
-            Err(error) => return Err(Fault::Remote(error.into())),
+    async fn rest(&self, part: &Part, came: &mut Vec<u8>) -> Result<(), Fault> {
+        let ask = Ask::new(Method::GET, self.at(&format!("blobs/{}", part.digest))?);
+        let ask = if came.is_empty() {
+            ask
+        } else {
+            let from = HeaderValue::from_str(&format!("bytes={}-", came.len())).map_err(Error::internal)?;
+            ask.with(RANGE, from)
         };
-        if came.len() as u64 + piece.len() as u64 > part.size {
-            let message = format!("blob {} is longer than the {} bytes it is named with", part.digest, part.size);
-            return Err(Error::new(Code::ArtifactSize, message).into());
+        let mut answer = self.send(&ask).await?;
+        // Whoever knows nothing of ranges sends it all.
+        if answer.status() != StatusCode::PARTIAL_CONTENT {
+            came.clear();
         }
-        came.extend_from_slice(&piece);
+        while let Some(piece) = answer.chunk().await? {
+            if came.len() as u64 + piece.len() as u64 > part.size {
+                let message = format!("blob {} is longer than the {} bytes it is named with", part.digest, part.size);
+                return Err(Error::new(Code::ArtifactSize, message).into());
+            }
+            came.extend_from_slice(&piece);
+        }
+        if (came.len() as u64) < part.size {
+            return Err(odd("ended a blob too early").into());
+        }
+        Ok(())
     }
-    if (came.len() as u64) < part.size {
-        let message = "the registry ended a blob too early".to_owned();
-        return Err(Error::new(Code::RegistryUnavailable, message).into());
-    }
-    Ok(())
 }

@@ -1,13 +1,13 @@
 //! Sending a release to a registry.
 
-use http::HeaderValue;
-use oci_client::RegistryOperation;
-use oci_client::errors::OciDistributionError;
+use reqwest::Method;
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use troupe_core::{Code, Digest, Error, Result, limits};
 use troupe_package::image::MANIFEST_MEDIA_TYPE;
 use troupe_package::signature::{Signature, signature_image, signature_tag};
-use troupe_package::{Blob, Image, Release};
+use troupe_package::{Image, Release};
 
+use super::wire::Ask;
 use super::{ImageName, Remote, Tries};
 
 /// Sends a release and its signatures; returns its digest. What the registry has already is not
@@ -21,7 +21,6 @@ pub async fn push(release: &Release, signatures: Vec<Signature>, image: &ImageNa
     let remote = Remote::of(image).await?;
     let made = release.image()?;
     let digest = made.digest();
-    remote.permitted(image).await?;
     match remote.there(image).await? {
         None => remote.send_image(image, &made).await?,
         Some(there) if there == digest => {}
@@ -55,22 +54,13 @@ impl Remote {
     /// Sends an image, its manifest last, so that nobody finds one whose parts are missing.
     pub(super) async fn send_image(&self, image: &ImageName, made: &Image) -> Result<()> {
         for blob in made.layers.iter().chain([&made.config]) {
-            self.send(image, blob).await?;
+            self.send_blob(image, blob).await?;
         }
-        let kind = HeaderValue::from_static(MANIFEST_MEDIA_TYPE);
+        let ask = Ask::new(Method::PUT, self.at(&format!("manifests/{}", image.named()))?)
+            .with(CONTENT_TYPE, HeaderValue::from_static(MANIFEST_MEDIA_TYPE))
+            .carrying(made.manifest.bytes.clone().into());
         let mut tries = Tries::new();
-        while let Err(fault) =
-            self.client.push_manifest_raw(image.reference(), made.manifest.bytes.clone(), kind.clone()).await
-        {
-            tries.again(image, fault).await?;
-        }
-        Ok(())
-    }
-
-    /// Asks for leave to write, so that a refusal comes before anything is sent.
-    pub(super) async fn permitted(&self, image: &ImageName) -> Result<()> {
-        let mut tries = Tries::new();
-        while let Err(fault) = self.client.auth(image.reference(), &self.auth, RegistryOperation::Push).await {
+        while let Err(fault) = self.send(&ask).await {
             tries.again(image, fault).await?;
         }
         Ok(())
@@ -83,26 +73,5 @@ impl Remote {
             Err(error) if error.code == Code::RegistryNotFound => Ok(None),
             Err(error) => Err(error),
         }
-    }
-
-    async fn send(&self, image: &ImageName, blob: &Blob) -> Result<()> {
-        let bytes = bytes::Bytes::from(blob.bytes.clone());
-        let mut tries = Tries::new();
-        while let Err(fault) = self.send_once(image, &blob.digest.to_string(), &bytes).await {
-            tries.again(image, fault).await?;
-        }
-        Ok(())
-    }
-
-    async fn send_once(
-        &self,
-        image: &ImageName,
-        digest: &str,
-        bytes: &bytes::Bytes,
-    ) -> Result<(), OciDistributionError> {
-        if !self.client.blob_exists(image.reference(), digest).await? {
-            self.client.push_blob(image.reference(), bytes.clone(), digest).await?;
-        }
-        Ok(())
     }
 }

@@ -26,7 +26,7 @@ async fn a_release_is_created_once_and_then_found() {
 }
 
 #[tokio::test]
-async fn a_version_with_other_bytes_is_refused_and_the_first_stays() {
+async fn h101_a_version_with_other_bytes_is_refused_and_the_first_stays() {
     let host = host().await;
     let before = host.client().get("/api/v1/agents/echo/versions").await.of(200);
     let refused = host.client().publish(guests().echo.marked(1).archive("1.0.0")).await;
