@@ -24,7 +24,7 @@ use troupe_core::{Error, Result, TaskId, TenantId, Timestamp};
 pub(crate) use pack::{Packed, UNPACKED_BYTES_MAX, pack, unpack};
 pub(crate) use page::Attempt;
 pub use page::JournalPage;
-pub(crate) use page::{Within, whole_within};
+pub(crate) use page::{push_bytes, whole_rows};
 pub use redact::Redact;
 pub use retain::{DroppedJournals, JournalLimits};
 pub(crate) use seen::RowsSeen;
@@ -290,14 +290,20 @@ async fn account(tx: &mut Tx, tenant: &TenantId, bytes: i64) -> Done<()> {
     Ok(())
 }
 
-fn read_head(row: &SqliteRow) -> Done<JournalHead> {
+/// Reads a head from columns that are called as in its table, with `before` in front.
+pub(crate) fn read_head(row: &SqliteRow, before: &str) -> Done<JournalHead> {
+    let called = |column: &str| format!("{before}{column}");
     Ok(JournalHead {
-        release: RanOn { version: row.parsed("version")?, digest: row.parsed("digest")?, epoch: row.number("epoch")? },
-        configuration_revision: row.number("configuration_revision")?,
-        grants_revision: row.number("grants_revision")?,
-        deadline: row.at("deadline")?,
-        seed: row.get_as::<&[u8]>("seed")?.try_into().map_err(|error| broken("seed", error))?,
-        started_at: row.at("started_at")?,
+        release: RanOn {
+            version: row.parsed(&called("version"))?,
+            digest: row.parsed(&called("digest"))?,
+            epoch: row.number(&called("epoch"))?,
+        },
+        configuration_revision: row.number(&called("configuration_revision"))?,
+        grants_revision: row.number(&called("grants_revision"))?,
+        deadline: row.at(&called("deadline"))?,
+        seed: row.get_as::<&[u8]>(&called("seed"))?.try_into().map_err(|error| broken("seed", error))?,
+        started_at: row.at(&called("started_at"))?,
     })
 }
 

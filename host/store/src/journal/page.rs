@@ -19,7 +19,12 @@ const ROW: &str = "number, at, call, call_body, calls.bytes as call_bytes,
 
 /// What a row takes.
 const BYTES: &str = "octet_length(call) + coalesce(octet_length(calls.bytes), 0)
-    + coalesce(octet_length(answer), 0) + coalesce(octet_length(answers.bytes), 0) as bytes";
+    + coalesce(octet_length(answer), 0) + coalesce(octet_length(answers.bytes), 0)";
+
+/// Where the bodies are that a row names.
+const BODIES: &str = "
+    left join journal_bodies calls on calls.tenant = journal.tenant and calls.digest = call_body
+    left join journal_bodies answers on answers.tenant = journal.tenant and answers.digest = answer_body";
 
 /// Rows that are read at once where nobody says how many.
 const ROWS_PER_PAGE: u32 = 1024;
@@ -112,32 +117,55 @@ async fn whole(
     Ok(Some((head, rows)))
 }
 
-/// A journal, or why it does not come.
-pub(crate) enum Within {
-    Whole(JournalHead, Vec<JournalRow>),
-    Withheld(Withheld),
-    TooLarge(u64),
+/// Adds to a statement, as `bytes`, what the rows take together of the attempt that `heads` is
+/// about.
+pub(crate) fn push_bytes(query: &mut QueryBuilder<Sqlite>) {
+    query.push("(select coalesce(sum(").push(BYTES).push("), 0) from journal").push(BODIES).push(
+        " where journal.tenant = heads.tenant and journal.task = heads.task and journal.attempt = heads.attempt)
+          as bytes",
+    );
 }
 
-/// Reads a journal in the caller's transaction, if it is what was recorded and takes no more
-/// than `bytes_max`.
-pub(crate) async fn whole_within(connection: &mut SqliteConnection, of: Attempt<'_>, bytes_max: u64) -> Done<Within> {
-    let head = head_row(connection, of).await?;
-    let withheld = match &head {
+/// Reads all rows of an attempt that has ended, or why they are not what was recorded. A head is
+/// marked before anything of its rows is taken away, so one that is whole when they are read was
+/// whole before.
+pub(crate) async fn whole_rows(
+    connection: &mut SqliteConnection,
+    (tenant, task, attempt): Attempt<'_>,
+) -> Done<std::result::Result<Vec<JournalRow>, Withheld>> {
+    let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("select heads.withheld as withheld, ");
+    query
+        .push(ROW)
+        .push(
+            " from journal_heads heads
+                left join journal on journal.tenant = heads.tenant and journal.task = heads.task
+                    and journal.attempt = heads.attempt",
+        )
+        .push(BODIES)
+        .push(" where heads.tenant = ")
+        .push_bind(tenant.as_str())
+        .push(" and heads.task = ")
+        .push_bind(task.to_string())
+        .push(" and heads.attempt = ")
+        .push_bind(i64::from(attempt))
+        .push(" order by number");
+    let rows = query.build().fetch_all(connection).await?;
+    let withheld = match rows.first() {
         None => Some(Withheld::Dropped),
-        Some(head) => head.get_as::<Option<&str>>("withheld")?.map(Withheld::parse),
+        Some(row) => row.get_as::<Option<&str>>("withheld")?.map(Withheld::parse),
     };
-    let (Some(head), None) = (&head, withheld) else {
-        return Ok(Within::Withheld(withheld.unwrap_or(Withheld::Dropped)));
-    };
-    let measured = select(BYTES, of, -1, i64::MAX).build().fetch_all(&mut *connection).await?;
-    let bytes = measured.iter().map(|row| row.number::<u64>("bytes")).sum::<Done<u64>>()?;
-    if bytes > bytes_max {
-        return Ok(Within::TooLarge(bytes));
+    if let Some(withheld) = withheld {
+        return Ok(Err(withheld));
     }
-    let head = read_head(head)?;
-    let rows = select(ROW, of, -1, i64::MAX).build().fetch_all(connection).await?;
-    Ok(Within::Whole(head, rows.into_iter().map(|row| read_row(&row)).collect::<Done<_>>()?))
+    let mut read = Vec::with_capacity(rows.len());
+    // Each row is let go of as it is unpacked: no journal is in memory twice.
+    for row in rows {
+        // An attempt without rows is one row of the head alone.
+        if row.get_as::<Option<i64>>("number")?.is_some() {
+            read.push(read_row(&row)?);
+        }
+    }
+    Ok(Ok(read))
 }
 
 /// First measures the rows, which does not read them, then reads as many as fit.
@@ -162,7 +190,7 @@ async fn fitting(
     after: i64,
     limit: u32,
 ) -> Done<(Vec<SqliteRow>, Option<u64>)> {
-    let columns = format!("number, {BYTES}");
+    let columns = format!("number, {BYTES} as bytes");
     let measured = select(&columns, of, after, i64::from(limit) + 1).build().fetch_all(&mut *connection).await?;
     let (mut bytes, mut count, mut last) = (0, 0, None);
     for row in measured.iter().take(usize::try_from(limit).unwrap_or(usize::MAX)) {
@@ -179,7 +207,7 @@ async fn fitting(
 }
 
 async fn head(connection: &mut SqliteConnection, of: Attempt<'_>) -> Done<Option<JournalHead>> {
-    head_row(connection, of).await?.as_ref().map(read_head).transpose()
+    head_row(connection, of).await?.as_ref().map(|row| read_head(row, "")).transpose()
 }
 
 async fn head_row(connection: &mut SqliteConnection, (tenant, task, attempt): Attempt<'_>) -> Done<Option<SqliteRow>> {
@@ -196,12 +224,9 @@ fn select(columns: &str, (tenant, task, attempt): Attempt<'_>, after: i64, limit
     let mut query = QueryBuilder::new("select ");
     query
         .push(columns)
-        .push(
-            " from journal
-                left join journal_bodies calls on calls.tenant = journal.tenant and calls.digest = call_body
-                left join journal_bodies answers on answers.tenant = journal.tenant and answers.digest = answer_body
-              where journal.tenant = ",
-        )
+        .push(" from journal")
+        .push(BODIES)
+        .push(" where journal.tenant = ")
         .push_bind(tenant.as_str().to_owned())
         .push(" and task = ")
         .push_bind(task.to_string())

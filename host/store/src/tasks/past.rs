@@ -1,7 +1,7 @@
 //! Tasks of the past, for whoever repeats them on another release.
 
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Connection as _, QueryBuilder, Sqlite};
+use sqlx::{QueryBuilder, Sqlite};
 use troupe_core::view::{TaskFailure, TaskStatus};
 use troupe_core::{AgentName, Result, SkillName, TaskId, TenantId};
 
@@ -43,7 +43,7 @@ pub struct PastFilter {
 #[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "there are a few at a time, and most are whole")]
 pub enum RecordedTask {
-    /// Both, as they were at one moment.
+    /// Both.
     Whole(TaskRow, JournalHead, Vec<JournalRow>),
     /// The journal is not what was recorded, or never was.
     Withheld(Withheld),
@@ -87,22 +87,45 @@ impl Store {
         Ok(rows.iter().map(read).collect::<Done<_>>()?)
     }
 
-    /// Reads a task and the journal of its last attempt, unless that takes more than
-    /// `bytes_max` as it lies in the database.
+    /// Reads a task that has ended and the journal of its last attempt, unless that takes more
+    /// than `bytes_max` as it lies in the database.
     ///
     /// # Errors
     /// When the store is unavailable.
     pub async fn recorded_task(&self, tenant: &TenantId, task: TaskId, bytes_max: u64) -> Result<Option<RecordedTask>> {
         let mut connection = self.reader().await?;
-        // One transaction, so that nothing is taken away from the journal while it is read.
-        let mut snapshot = connection.begin().await.map_err(Failed::from)?;
-        let Some(row) = row::find(&mut snapshot, tenant, task).await? else { return Ok(None) };
-        let found = journal::whole_within(&mut snapshot, (tenant, task, row.attempt), bytes_max).await?;
-        snapshot.commit().await.map_err(Failed::from)?;
-        Ok(Some(match found {
-            journal::Within::Whole(head, rows) => RecordedTask::Whole(row, head, rows),
-            journal::Within::Withheld(why) => RecordedTask::Withheld(why),
-            journal::Within::TooLarge(bytes) => RecordedTask::TooLarge(bytes),
+        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+            "select tasks.*,
+                heads.version as head_version, heads.digest as head_digest, heads.epoch as head_epoch,
+                heads.configuration_revision as head_configuration_revision,
+                heads.grants_revision as head_grants_revision, heads.deadline as head_deadline,
+                heads.seed as head_seed, heads.started_at as head_started_at,
+                case when heads.task is null then 'dropped' else heads.withheld end as head_withheld, ",
+        );
+        journal::push_bytes(&mut query);
+        query
+            .push(
+                " from tasks
+                    left join journal_heads heads on heads.tenant = tasks.tenant and heads.task = tasks.id
+                        and heads.attempt = tasks.attempt
+                  where tasks.tenant = ",
+            )
+            .push_bind(tenant.as_str())
+            .push(" and tasks.id = ")
+            .push_bind(task.to_string());
+        let found = query.build().fetch_optional(&mut *connection).await.map_err(Failed::from)?;
+        let Some(found) = found else { return Ok(None) };
+        let bytes: u64 = found.number("bytes")?;
+        if let Some(why) = found.get_as::<Option<&str>>("head_withheld")?.map(Withheld::parse) {
+            return Ok(Some(RecordedTask::Withheld(why)));
+        }
+        if bytes > bytes_max {
+            return Ok(Some(RecordedTask::TooLarge(bytes)));
+        }
+        let (row, head) = (row::read(&found)?, journal::read_head(&found, "head_")?);
+        Ok(Some(match journal::whole_rows(&mut connection, (tenant, task, row.attempt)).await? {
+            Ok(rows) => RecordedTask::Whole(row, head, rows),
+            Err(why) => RecordedTask::Withheld(why),
         }))
     }
 }
