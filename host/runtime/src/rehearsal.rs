@@ -38,6 +38,7 @@ use troupe_store::{JournalHead, RecordedTask, ReleaseRow, TaskRow, Withheld};
 
 use self::choose::Chosen;
 use self::tally::{Tally, TriedOnBoth};
+use self::trial::Recorded;
 use crate::deploy::GrantPolicy;
 use crate::replay::{ReplaySeat, recorded_rows};
 use crate::route::Route;
@@ -216,17 +217,18 @@ impl Runtime {
             None => None,
             Some(stage) => self.staged(stage, &row, &head).await?,
         };
+        let recorded = Recorded::new(&row, &head, &record);
         let (mut then, mut now) = (None, None);
         // They take turns in going first, since the second finds warm what the first has read.
         for is_serving in [serving_first, !serving_first] {
             match (is_serving, &serving) {
-                (true, Some(route)) => then = Some(self.try_on(&seat, &row, &head, route, &record).await?),
+                (true, Some(route)) => then = Some(self.try_on(&seat, &recorded, route).await?),
                 (true, None) => {}
-                (false, _) => now = Some(self.try_on(&seat, &row, &head, &candidate, &record).await?),
+                (false, _) => now = Some(self.try_on(&seat, &recorded, &candidate).await?),
             }
         }
         let candidate = now.ok_or_else(|| Error::internal("a candidate was not tried"))?;
-        Ok(Tried::OnBoth(Box::new(TriedOnBoth::new(&row, &record, candidate, then))))
+        Ok(Tried::OnBoth(Box::new(TriedOnBoth::new(&recorded, candidate, then))))
     }
 
     /// A place to run in, whenever there is one that nobody else of the tenant waits for.

@@ -267,7 +267,7 @@ async fn compared(
         }
         result => {
             let (status, output, failure) = ended_as(route, row.skill.as_str(), result).await;
-            let replayed = ReplayOutcome { status, output: output.as_deref().map(document), failure };
+            let replayed = ReplayOutcome { status, output: output.map(|(_, value)| value), failure };
             let difference = (replayed != recorded).then(|| told(&recorded, &replayed));
             (Some(replayed), difference)
         }

@@ -9,11 +9,10 @@ use troupe_core::view::{
     RehearsalReport, RehearsalResult, ReplayOutcome, SkillRehearsal,
 };
 use troupe_core::{AgentName, TaskId};
-use troupe_sandbox::{Call, Record};
-use troupe_store::TaskRow;
+use troupe_sandbox::Call;
 
 use super::findings::{Finding, findings};
-use super::trial::{Trial, recorded_outcome};
+use super::trial::{Recorded, Trial};
 
 /// Groups that are told, and that are kept until it is known which are the most frequent.
 const GROUPS_TOLD_MAX: usize = 100;
@@ -40,13 +39,13 @@ pub(super) struct TriedOnBoth {
 }
 
 impl TriedOnBoth {
-    pub(super) fn new(row: &TaskRow, record: &Record, candidate: Trial, serving: Option<Trial>) -> Self {
-        let recorded = recorded_outcome(row);
-        let mut found = findings(&recorded, &candidate);
+    pub(super) fn new(recorded: &Recorded<'_>, candidate: Trial, serving: Option<Trial>) -> Self {
+        let Recorded { row, record, outcome, .. } = recorded;
+        let mut found = findings(outcome, &candidate);
         let mut known_hosts: BTreeSet<String> = hosts(record.calls().iter().map(|recorded| &recorded.call));
         let mut serving_differs = false;
         if let Some(serving) = &serving {
-            let of_serving = findings(&recorded, serving);
+            let of_serving = findings(outcome, serving);
             serving_differs = !of_serving.is_empty();
             found.retain(|finding| !of_serving.contains(finding));
             known_hosts.extend(hosts(serving.matched.made.iter().map(|made| &made.call)));

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use troupe_core::difference::differences;
 use troupe_core::view::{
     AnsweredFrom, Candidate, Cost, CostChange, JournalCall, RanOn, Repeated, ReplayCall, ReplayOutcome, ReplayView,
@@ -26,6 +27,25 @@ use crate::deploy::release_not_found;
 use crate::replay::{Again, ReplaySeat, document, told};
 use crate::route::Route;
 use crate::tasks::ended_as;
+
+/// A recorded invocation, read once for however many releases are tried on it.
+#[derive(Debug)]
+pub(super) struct Recorded<'a> {
+    pub(super) row: &'a TaskRow,
+    pub(super) head: &'a JournalHead,
+    pub(super) record: &'a Record,
+    input: Value,
+    /// How it ended.
+    pub(super) outcome: ReplayOutcome,
+}
+
+impl<'a> Recorded<'a> {
+    pub(super) fn new(row: &'a TaskRow, head: &'a JournalHead, record: &'a Record) -> Self {
+        let output = row.output.as_deref().map(document);
+        let outcome = ReplayOutcome { status: row.status, output, failure: row.failure.clone() };
+        Self { row, head, record, input: document(&row.input), outcome }
+    }
+}
 
 /// What came of trying a release.
 #[derive(Debug)]
@@ -77,7 +97,8 @@ impl Runtime {
         let route = self.past_route(&row.tenant, &row.agent, &then, grants, 0).await?;
 
         let record = Record::new(&rows, &head.seed)?;
-        let trial = self.try_on(seat, row, &head, &route, &record).await?;
+        let recorded = Recorded::new(row, &head, &record);
+        let trial = self.try_on(seat, &recorded, &route).await?;
         let before = match self.past_route(&row.tenant, &row.agent, &head, None, 0).await {
             Ok(route) => {
                 let recording = Recording::new(rows, troupe_sandbox::Then::Stop);
@@ -86,20 +107,14 @@ impl Runtime {
             Err(error) if error.code == Code::ReleaseNotFound => None,
             Err(error) => return Err(error),
         };
-        Ok(report(row, head, candidate, &record, trial, before.map(|again| (again.outcome.usage, again.took))))
+        Ok(report(&recorded, candidate, trial, before.map(|again| (again.outcome.usage, again.took))))
     }
 
     /// Runs a release; one that does not take the input ends as it would.
-    pub(super) async fn try_on(
-        &self,
-        seat: &ReplaySeat,
-        row: &TaskRow,
-        head: &JournalHead,
-        route: &Arc<Route>,
-        record: &Record,
-    ) -> Result<Trial> {
+    pub(super) async fn try_on(&self, seat: &ReplaySeat, recorded: &Recorded<'_>, route: &Arc<Route>) -> Result<Trial> {
+        let Recorded { row, head, record, input, .. } = recorded;
         let matching = Arc::new(Matching::new(record));
-        let taken = route.skill(row.skill.as_str()).and_then(|skill| skill.check_input(&document(&row.input)));
+        let taken = route.skill(row.skill.as_str()).and_then(|skill| skill.check_input(input));
         if let Err(error) = taken {
             let failure = Some(TaskFailure::from(&error));
             let outcome = ReplayOutcome { status: TaskStatus::Failed, output: None, failure };
@@ -110,7 +125,7 @@ impl Runtime {
         let Again { outcome, took } = self.again(seat, row, head, route, recording).await?;
         let usage = outcome.usage;
         let (status, output, failure) = ended_as(route, row.skill.as_str(), outcome.result).await;
-        let outcome = ReplayOutcome { status, output: output.as_deref().map(document), failure };
+        let outcome = ReplayOutcome { status, output: output.map(|(_, value)| value), failure };
         Ok(Trial { outcome, usage, took, matched: matching.matched(), matching })
     }
 }
@@ -191,20 +206,14 @@ fn reference(row: &TaskRow, release: &str) -> Result<ReleaseRef> {
     Err(Error::new(Code::RequestInvalid, message))
 }
 
-/// How a task ended.
-pub(super) fn recorded_outcome(row: &TaskRow) -> ReplayOutcome {
-    ReplayOutcome { status: row.status, output: row.output.as_deref().map(document), failure: row.failure.clone() }
-}
-
 fn report(
-    row: &TaskRow,
-    head: JournalHead,
+    recorded: &Recorded<'_>,
     candidate: Candidate,
-    record: &Record,
     trial: Trial,
     before: Option<(Usage, Duration)>,
 ) -> ReplayView {
-    let recorded = recorded_outcome(row);
+    let Recorded { row, head, record, .. } = recorded;
+    let recorded = recorded.outcome.clone();
     let of_record = record.calls().iter().map(|call| (&call.call, call.answer.as_ref(), false));
     let cost =
         CostChange { recorded: before.map(|(usage, took)| cost(usage, took, of_record)), candidate: trial.cost() };
@@ -214,7 +223,7 @@ fn report(
     ReplayView {
         task: row.id,
         attempt: row.attempt,
-        release: head.release,
+        release: head.release.clone(),
         candidate: Some(candidate),
         identical: difference.is_none(),
         difference,

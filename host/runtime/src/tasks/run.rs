@@ -295,6 +295,7 @@ impl Runtime {
             Some(until) => Last::Suspension(until.min(latest(&row, &head))),
             None => {
                 let (status, output, failure) = ended_as(&route, row.skill.as_str(), outcome.result).await;
+                let output = output.map(|(text, _)| text);
                 let ended_at = self.clock.now();
                 Last::End(TaskEnd { status, output, failure, ended_at, decided: Decided::default() })
             }
@@ -430,7 +431,7 @@ pub(crate) async fn ended_as(
     route: &Arc<Route>,
     skill: &str,
     result: Result<String>,
-) -> (TaskStatus, Option<String>, Option<TaskFailure>) {
+) -> (TaskStatus, Option<(String, Value)>, Option<TaskFailure>) {
     let result = match result {
         Ok(output) => checked(route, skill, output).await,
         Err(error) => Err(error),
@@ -461,13 +462,13 @@ pub(crate) fn traceparent(seed: &[u8; 32]) -> String {
 }
 
 /// Checks an output against the skill's schema.
-async fn checked(route: &Arc<Route>, skill: &str, output: String) -> Result<String> {
+async fn checked(route: &Arc<Route>, skill: &str, output: String) -> Result<(String, Value)> {
     let (route, skill) = (Arc::clone(route), skill.to_owned());
     checking(output.len(), move || {
         let value: Value = serde_json::from_str(&output)
             .map_err(|error| Error::new(Code::OutputInvalid, format!("the agent's output is not JSON: {error}")))?;
         route.skill(&skill)?.check_output(&value)?;
-        Ok(output)
+        Ok((output, value))
     })
     .await
 }
