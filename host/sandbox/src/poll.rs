@@ -133,7 +133,7 @@ impl Host for Context {
                 return Ok(vec![self.deliver_again(&handles, number, completion).await?]);
             }
             PastWait::Nothing(error) | PastWait::Ended(error) => return Err(wasmtime::Error::new(error)),
-            PastWait::MadeUp => return Ok(vec![self.made_up(number, &handles).await?]),
+            PastWait::MadeUp => return Ok(vec![self.made_up(number, &handles)?]),
             PastWait::Live => {}
         }
         let ready = self.wait(number, &handles).await?;
@@ -159,7 +159,7 @@ impl HostPollable for Context {
                 return Ok(true);
             }
             PastWait::Nothing(_) | PastWait::Ended(_) => return Ok(false),
-            PastWait::MadeUp => return Ok(self.made_up_now(&[handle]).await?.is_some()),
+            PastWait::MadeUp => return Ok(self.made_up_now(&[handle]).is_some()),
             PastWait::Live => {}
         }
         let ready = self.is_ready(handle).await?;
@@ -180,7 +180,7 @@ impl HostPollable for Context {
                 return self.deliver_again(&[handle], number, completion).await.map(drop);
             }
             PastWait::Nothing(error) | PastWait::Ended(error) => return Err(wasmtime::Error::new(error)),
-            PastWait::MadeUp => return self.made_up(number, &[handle]).await.map(drop),
+            PastWait::MadeUp => return self.made_up(number, &[handle]).map(drop),
             PastWait::Live => {}
         }
         self.wait(number, &[handle]).await?;

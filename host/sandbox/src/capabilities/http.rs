@@ -32,6 +32,7 @@ mod redirect;
 mod resumed;
 mod retry;
 mod share;
+mod tried;
 mod wishes;
 mod writes;
 
@@ -55,6 +56,7 @@ use crate::gate::Gate;
 use crate::injected::Injected;
 use crate::log::Log;
 use share::Share;
+use tried::{Exchange, Tried};
 use writes::Writes;
 
 /// Bytes that a request takes beside its head and body.
@@ -154,6 +156,8 @@ pub(crate) struct Http {
     hooks: Hooks,
     /// The number of the call behind each `future-incoming-response`.
     futures: HashMap<u32, u64>,
+    /// The requests of a release that is tried on a record.
+    pub(crate) tried: Tried,
     /// Bytes that the guest has had the host hold since that was last looked at.
     held_since: usize,
 }
@@ -162,14 +166,16 @@ struct Hooks {
     shared: Arc<Shared>,
     /// The number of the call that is being made.
     number: u64,
+    /// What the call that is being made comes to, of a release that is tried on a record.
+    tried: Option<Exchange>,
 }
 
 impl Http {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let mut ctx = WasiHttpCtx::new();
         ctx.set_field_size_limit(limits::HTTP_FIELDS_BYTES_MAX);
-        let hooks = Hooks { shared, number: 0 };
-        Self { ctx, hooks, futures: HashMap::new(), held_since: 0 }
+        let hooks = Hooks { shared, number: 0, tried: None };
+        Self { ctx, hooks, futures: HashMap::new(), tried: Tried::default(), held_since: 0 }
     }
 
     pub(crate) const fn shared(&self) -> &Arc<Shared> {
@@ -203,7 +209,14 @@ impl WasiHttpHooks for Hooks {
         if !held.add(REQUEST_BYTES + target + head.sum::<usize>()) {
             shared.gate.fail(body::too_much());
         }
-        Box::new(exchange::exchange(shared, number, request, limits_of(options), held))
+        let is_tried = shared.gate.is_tried();
+        let exchange = exchange::exchange(shared, number, request, limits_of(options), held);
+        if !is_tried {
+            return Box::new(exchange);
+        }
+        // Whoever makes the call takes it up, and lets go of what stands for it here.
+        self.tried = Some(tried::undriven(exchange));
+        Box::new(std::future::ready(Err(WasiError::InternalError(None))))
     }
 
     fn p2_outgoing_body_buffer_chunks(&mut self) -> usize {

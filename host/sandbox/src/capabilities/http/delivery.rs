@@ -77,14 +77,22 @@ impl Context {
         request: Resource<HostOutgoingRequest>,
         options: Option<Resource<RequestOptions>>,
     ) -> Result<Result<Resource<HostFutureIncomingResponse>, ErrorCode>> {
-        self.http.hooks.number = self.gate.make_http().map_err(wasmtime::Error::new)?;
-        match outgoing_handler::Host::handle(&mut self.http(), request, options) {
+        let number = self.gate.make_http().map_err(wasmtime::Error::new)?;
+        self.http.hooks.number = number;
+        let made = outgoing_handler::Host::handle(&mut self.http(), request, options);
+        let tried = self.http.hooks.tried.take();
+        match made {
             Ok(future) => {
-                self.http.futures.insert(future.rep(), self.http.hooks.number);
+                self.http.futures.insert(future.rep(), number);
+                if let Some(exchange) = tried {
+                    // Whoever subscribes to it finds it ready; what counts is the delivery.
+                    *self.table.get_mut(&future)? = HostFutureIncomingResponse::Consumed;
+                    self.http.tried.begin(number, exchange);
+                }
                 Ok(Ok(future))
             }
             Err(error) => {
-                self.gate.unmake_http(self.http.hooks.number);
+                self.gate.unmake_http(number);
                 error.downcast().map(Err)
             }
         }
@@ -105,7 +113,11 @@ impl Context {
         if number.is_some_and(|number| self.gate.is_open(number)) {
             return Ok(None);
         }
-        let got = self.http().get(Resource::new_borrow(future.rep()))?;
+        let tried = number.map_or(Ok(None), |number| self.answer_tried(number, future))?;
+        let got = match tried {
+            Some(response) => Some(Ok(Ok(response))),
+            None => self.http().get(Resource::new_borrow(future.rep()))?,
+        };
         if let Some(Ok(Ok(response))) = &got {
             let bytes = holding::bytes_of(&self.table.get(response)?.headers);
             self.hold(bytes)?;
@@ -116,6 +128,7 @@ impl Context {
     /// Lets go of an answer that the guest no longer waits for.
     fn leave(&mut self, future: Resource<HostFutureIncomingResponse>) -> Result<()> {
         if let Some(number) = self.http.futures.remove(&future.rep()) {
+            self.http.tried.leave(number);
             self.gate.leave_http(number);
         }
         Futures::drop(&mut self.http(), future)

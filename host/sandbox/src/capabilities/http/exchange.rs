@@ -77,14 +77,14 @@ async fn perform(
         }
         Err(error) => Err(error),
     };
-    let past = shared.gate.past_http(number, asked.call(None)).map_err(|error| fatal(shared, error))?;
-    if let Some(past) = past {
-        drop(held);
-        return again(shared, past).await;
-    }
     if shared.gate.is_tried() {
         drop(held);
         let past = tried(shared, number, &asked, readied).map_err(|error| Failed { error, again: true })?;
+        return again(shared, past).await;
+    }
+    let past = shared.gate.past_http(number, asked.call(None)).map_err(|error| fatal(shared, error))?;
+    if let Some(past) = past {
+        drop(held);
         return again(shared, past).await;
     }
     let refused = |error: Error| {

@@ -115,7 +115,9 @@ impl Context {
             let why = "trailers of a request are not sent; leave them out".to_owned();
             return Ok(Err(ErrorCode::InternalError(Some(why))));
         }
-        match Bodies::finish(&mut self.http(), body, None) {
+        let finished = Bodies::finish(&mut self.http(), body, None);
+        self.http.tried.look();
+        match finished {
             Ok(()) => Ok(Ok(())),
             Err(error) => error.downcast().map(Err),
         }

@@ -62,7 +62,7 @@ impl Meaning {
     /// The meaning of the call `number` of an invocation whose tokens come from `tokens`.
     pub(super) fn of(call: &Call, number: u64, tokens: &[u8; 32]) -> Self {
         match call {
-            Call::Http(call) => request(call, &idempotency_token(tokens, number)),
+            Call::Http(call) => request(call, number, tokens),
             other => Self {
                 on: Self::target(call),
                 action: None,
@@ -101,7 +101,9 @@ fn place(url: &str) -> &str {
     url.split_once('?').map_or(url, |(place, _)| place)
 }
 
-fn request(call: &HttpCall, token: &str) -> Meaning {
+fn request(call: &HttpCall, number: u64, tokens: &[u8; 32]) -> Meaning {
+    // Only what may be sent twice carries one.
+    let token = if call.repeatable { idempotency_token(tokens, number) } else { String::new() };
     let mut parts = BTreeMap::new();
     if let Some((_, query)) = call.url.split_once('?') {
         parts.insert("query".to_owned(), fields(query).into_bytes());
