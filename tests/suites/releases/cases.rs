@@ -19,6 +19,37 @@ fn named(guest: &Guest, name: &str) -> Guest {
 }
 
 #[tokio::test]
+async fn h101_a_version_with_other_bytes_is_refused_and_the_first_stays() {
+    let host = host().await;
+    let client = host.client();
+    let echo = &guests().echo;
+    let before = client.get("/api/v1/agents/echo/versions").await.of(200);
+    // Another component, another component and profile, and the same component with other papers.
+    let papers = echo.asking(json!({ "state": { "bytes": 1_024, "keys": 1 } }));
+    for other in [echo.marked(1), guests().echo_2.clone(), papers] {
+        let refused = publish_with(&client, "channel=stable&allow_similar=true", other.archive("1.0.0")).await;
+        let problem = refused.problem(409, "artifact.immutable");
+        assert_eq!(
+            problem["detail"],
+            "echo@1.0.0 is published already with other bytes; a version never changes, so raise it"
+        );
+    }
+    assert_eq!(client.get("/api/v1/agents/echo/versions").await.of(200), before);
+    assert_eq!(client.get("/api/v1/agents/echo/channels").await.of(200)["items"], json!([]));
+    let codes: Vec<_> = records(&client, "publish_refused").await.iter().map(|record| record["code"].clone()).collect();
+    assert_eq!(codes, vec!["artifact.immutable"; 3]);
+    let ran = client.run("echo", "version", json!({})).await.of(200);
+    assert_eq!((&ran["release"]["version"], &ran["output"]["version"]), (&json!("1.0.0"), &json!("1.0.0")));
+    // Of two that are new at the same time one is the version.
+    let (one, other) =
+        tokio::join!(client.publish(echo.marked(2).archive("3.0.0")), client.publish(echo.marked(3).archive("3.0.0")));
+    let (published, refused) = if one.status == 201 { (one, other) } else { (other, one) };
+    refused.problem(409, "artifact.immutable");
+    let there = client.get("/api/v1/agents/echo/versions/3.0.0").await.of(200);
+    assert_eq!(there["digest"], published.of(201)["digest"]);
+}
+
+#[tokio::test]
 async fn h107_a_name_that_is_easily_taken_for_anothers_is_refused_unless_that_is_meant() {
     let host = host().await;
     let client = host.client();

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use serde_json::json;
 use troupe_tests::{guests, redacted_json};
 
-use crate::{empty_host, host};
+use crate::empty_host;
 
 #[tokio::test]
 async fn a_release_is_created_once_and_then_found() {
@@ -23,16 +23,6 @@ async fn a_release_is_created_once_and_then_found() {
     "#);
     let found = host.client().publish(archive).await.of(200);
     assert_eq!(found, created);
-}
-
-#[tokio::test]
-async fn h101_a_version_with_other_bytes_is_refused_and_the_first_stays() {
-    let host = host().await;
-    let before = host.client().get("/api/v1/agents/echo/versions").await.of(200);
-    let refused = host.client().publish(guests().echo.marked(1).archive("1.0.0")).await;
-    let problem = refused.problem(409, "artifact.immutable");
-    assert_snapshot!(problem["detail"].as_str().unwrap(), @"echo@1.0.0 is published already with other bytes; a version never changes, so raise it");
-    assert_eq!(host.client().get("/api/v1/agents/echo/versions").await.of(200), before);
 }
 
 #[tokio::test]
