@@ -24,6 +24,7 @@ mod keyring;
 mod keys;
 mod publish;
 mod quarantine;
+mod refused;
 mod rehearsal;
 mod releases;
 mod remote;

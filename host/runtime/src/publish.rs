@@ -14,7 +14,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use troupe_core::audit::{AuditEntry, AuditKind};
+use troupe_core::audit::AuditKind;
 use troupe_core::view::{PublishQuery, PublishedView, ReleaseStanding};
 use troupe_core::{Caller, Code, Digest, Error, ReleaseRef, Result, Scope, TenantId};
 use troupe_package::{Archived, Manifest, Profile, Release, read_archive};
@@ -23,6 +23,7 @@ use troupe_store::{ChannelMove, NewRelease, Published, ReleaseRow};
 use crate::admission::Admitted;
 use crate::blocking::blocking;
 use crate::components::Loaded;
+use crate::refused::{self, Named};
 use crate::{Runtime, agents, releases, route};
 
 impl Runtime {
@@ -53,24 +54,11 @@ impl Runtime {
         let (sent, archive) = blocking(move || Ok((Digest::of(&archive), archive))).await?;
         let (bytes, mut named) = (archive.len(), None);
         let published = self.try_publish(caller, archive, query, &mut named).await;
-        if let Err(error) = &published
-            && is_refusal(error.code)
-        {
-            // Which release it says it is, if it got so far, and what was sent.
-            let entry = AuditEntry::new(AuditKind::PublishRefused).by(Some(&caller.principal));
-            let entry = match named {
-                Some((release, digest)) => entry.of(&release.agent).on(&release.version, digest),
-                None => entry,
-            };
-            let entry = entry.with("archive", sent.to_string()).with("bytes", bytes);
-            let said =
-                ["keys", "unknown"].into_iter().filter_map(|name| Some((name, error.details.get(name)?.clone())));
-            let said = said.filter(|_| error.code == Code::ArtifactSignature);
-            let entry = said.fold(entry, |entry, (name, keys)| entry.with(name, keys));
-            let entry = AuditEntry { code: Some(error.code), ..entry };
-            self.store.audit(&caller.tenant, vec![entry]).await?;
-        }
-        let (row, is_new) = published?;
+        let entry = || {
+            let entry = refused::of(AuditKind::PublishRefused, Some(&caller.principal), named.as_ref());
+            entry.with("archive", sent.to_string()).with("bytes", bytes)
+        };
+        let (row, is_new) = self.refusal_recorded(&caller.tenant, published, entry).await?;
         Ok((self.published_view(&row).await, is_new))
     }
 
@@ -88,12 +76,17 @@ impl Runtime {
         PublishedView { release, status, approval }
     }
 
-    async fn try_publish(
+    /// Publishes a release, and notes which it says it is as soon as that is known. Of a refusal
+    /// nothing is recorded yet.
+    ///
+    /// # Errors
+    /// As [`Runtime::publish`].
+    pub(crate) async fn try_publish(
         &self,
         caller: &Caller,
         archive: Vec<u8>,
         query: &PublishQuery,
-        named: &mut Option<(ReleaseRef, Digest)>,
+        named: &mut Option<Named>,
     ) -> Result<(ReleaseRow, bool)> {
         let read = move || {
             let archived = read_archive(archive.as_slice())?;
@@ -259,11 +252,6 @@ impl Runtime {
         })
         .await
     }
-}
-
-/// Whether a release was understood and refused; anything else says nothing about it.
-fn is_refusal(code: Code) -> bool {
-    code.as_str().starts_with("artifact.") || matches!(code, Code::ManifestInvalid | Code::ProfileInvalid)
 }
 
 /// Checks that a component says of itself what its release says of it.

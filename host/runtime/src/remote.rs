@@ -16,8 +16,9 @@ mod issue;
 use std::sync::Arc;
 
 use tokio::sync::SemaphorePermit;
+use troupe_core::audit::{AuditEntry, AuditKind};
 use troupe_core::view::{PublishQuery, PublishedView, PullRequest, PushedView};
-use troupe_core::{Caller, Code, Error, ReleaseRef, Result, Scope, TenantId, limits};
+use troupe_core::{Caller, Code, Digest, Error, ReleaseRef, Result, Scope, TenantId, limits};
 use troupe_package::signature::Signature;
 use troupe_package::{Archived, write_signed_archive};
 use troupe_registry::ImageName;
@@ -25,6 +26,7 @@ use troupe_store::{ReleaseRow, SignatureRow};
 
 use crate::Runtime;
 use crate::blocking::blocking;
+use crate::refused::{self, Named};
 
 impl Runtime {
     /// Fetches a release from a registry and publishes it; says whether it is new. The image may be
@@ -59,16 +61,35 @@ impl Runtime {
         image: &ImageName,
         expected: Option<&ReleaseRef>,
     ) -> Result<(PublishedView, bool)> {
+        let mut named = None;
+        let fetched = self.try_fetch(caller, image, expected, &mut named).await;
+        let entry = || {
+            let entry = refused::of(AuditKind::PullRefused, Some(&caller.principal), named.as_ref());
+            let agent = entry.agent.or_else(|| expected.map(|expected| expected.agent.clone()));
+            AuditEntry { agent, ..entry }.with("image", image.to_string())
+        };
+        let (row, is_new) = self.refusal_recorded(&caller.tenant, fetched, entry).await?;
+        Ok((self.published_view(&row).await, is_new))
+    }
+
+    async fn try_fetch(
+        &self,
+        caller: &Caller,
+        image: &ImageName,
+        expected: Option<&ReleaseRef>,
+        named: &mut Option<Named>,
+    ) -> Result<(ReleaseRow, bool)> {
         let _room = self.room_for_image()?;
         let archived = bounded(image, troupe_registry::pull(image)).await?;
         let (digest, release) = (archived.digest, archived.release.manifest.release());
+        *named = Some((release.clone(), digest));
         if let Some(expected) = expected.filter(|expected| **expected != release) {
             let message = format!("{image} is a release of {release}, and not {expected}");
             return Err(Error::new(Code::ArtifactDigest, message));
         }
         let archive = as_archive(archived).await?;
         tracing::info!(tenant = %caller.tenant, %image, %digest, "fetched");
-        self.publish(caller, archive, &PublishQuery::default()).await
+        self.try_publish(caller, archive, &PublishQuery::default(), named).await
     }
 
     /// Room for one release in memory on its way from a registry or to one.
@@ -115,13 +136,26 @@ impl Runtime {
             return Err(Error::new(Code::RequestInvalid, message));
         }
         let row = self.release_row(caller, release).await?;
-        let _room = self.room_for_image()?;
-        let signatures = self.store.signatures(&caller.tenant, release).await?.into_iter().map(signature).collect();
-        let layout = Arc::clone(&self.layout);
-        let stored = blocking(move || layout.get(&row.digest)).await?;
-        let digest = bounded(&image, troupe_registry::push(&stored, signatures, &image)).await?;
-        tracing::info!(tenant = %caller.tenant, %release, %image, %digest, "sent");
+        let named = (release.clone(), row.digest);
+        let sent = self.send(&row, &image).await;
+        let entry = || {
+            let entry = refused::of(AuditKind::PushRefused, Some(&caller.principal), Some(&named));
+            entry.with("image", image.to_string())
+        };
+        let digest = self.refusal_recorded(&caller.tenant, sent, entry).await?;
         Ok(PushedView { release: release.to_string(), image: image.to_string(), digest })
+    }
+
+    /// Sends a release that is published here; returns its digest.
+    async fn send(&self, row: &ReleaseRow, image: &ImageName) -> Result<Digest> {
+        let ReleaseRow { tenant, release, digest, .. } = row;
+        let _room = self.room_for_image()?;
+        let signatures = self.store.signatures(tenant, release).await?.into_iter().map(signature).collect();
+        let (layout, digest) = (Arc::clone(&self.layout), *digest);
+        let stored = blocking(move || layout.get(&digest)).await?;
+        let sent = bounded(image, troupe_registry::push(&stored, signatures, image)).await?;
+        tracing::info!(%tenant, %release, %image, digest = %sent, "sent");
+        Ok(sent)
     }
 
     /// A release that is published here, or in the configured registry.
@@ -156,7 +190,10 @@ impl Runtime {
         let Some(place) = self.place_of(&row.tenant) else { return Ok(false) };
         let image = ImageName::of_release(&place, &row.release)?.at(&row.digest);
         let _room = self.room_for_image()?;
-        let Archived { release, .. } = bounded(&image, troupe_registry::pull(&image)).await?;
+        let pulled = bounded(&image, troupe_registry::pull(&image)).await;
+        let named = (row.release.clone(), row.digest);
+        let entry = || refused::of(AuditKind::PullRefused, None, Some(&named)).with("image", image.to_string());
+        let Archived { release, .. } = self.refusal_recorded(&row.tenant, pulled, entry).await?;
         let layout = Arc::clone(&self.layout);
         blocking(move || layout.put(&release)).await?;
         tracing::info!(release = %row.release, %image, "a damaged release was fetched anew");

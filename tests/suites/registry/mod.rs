@@ -4,6 +4,7 @@ mod badly;
 mod channels;
 mod login;
 mod peers;
+mod refused;
 mod resumed;
 mod there;
 mod wkg;

@@ -37,5 +37,8 @@ pub(crate) async fn push(
     Json(request): Json<PushRequest>,
 ) -> Answer<axum::Json<PushedView>> {
     let release = request.release.parse()?;
-    Ok(axum::Json(doors.runtime.push_release(&caller, &release, request.image.as_deref()).await?))
+    // To its end, as a pull.
+    let pushing =
+        tokio::spawn(async move { doors.runtime.push_release(&caller, &release, request.image.as_deref()).await });
+    Ok(axum::Json(pushing.await.map_err(Error::internal)??))
 }

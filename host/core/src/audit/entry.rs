@@ -55,6 +55,11 @@ kinds! {
     Published = "published";
     /// A release was refused when it was published.
     PublishRefused = "publish_refused";
+    /// A release in a registry was refused when it was fetched, by what it is or by the checks of a
+    /// publish.
+    PullRefused = "pull_refused";
+    /// A release was refused when it was to be sent to a registry.
+    PushRefused = "push_refused";
     /// A published release was signed by a further key.
     Signed = "signed";
     /// Whom the tenant trusts to sign its releases was changed.
@@ -67,8 +72,8 @@ kinds! {
     ChannelRemoved = "channel_removed";
     /// A channel's document was sent to the registry.
     ChannelIssued = "channel_issued";
-    /// A channel's document in the registry was refused: stale, not signed as is wanted, or of
-    /// something else.
+    /// A channel's document was refused, in the registry or on its way there: stale, not signed as
+    /// is wanted, or of something else.
     ChannelRefused = "channel_refused";
     /// A release was deprecated, or its notice changed.
     Deprecated = "deprecated";

@@ -14,7 +14,6 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
 use troupe_core::audit::{AuditEntry, AuditKind};
 use troupe_core::view::PublishedView;
 use troupe_core::{AgentName, Caller, ChannelName, Code, Digest, Error, ReleaseRef, Result, TenantId};
@@ -89,13 +88,8 @@ impl Runtime {
         let following = tokio::spawn(async move {
             let mut found = None;
             let row = runtime.try_follow(&caller, &agent, &channel, downgrade, &mut found).await;
-            if let Err(error) = &row
-                && is_refusal(error.code)
-            {
-                let entry = refusal(error, &caller, &agent, &channel, found.as_ref());
-                runtime.store.audit(&caller.tenant, vec![entry]).await?;
-            }
-            row
+            let entry = || refusal(&caller, &agent, &channel, found.as_ref());
+            runtime.refusal_recorded(&caller.tenant, row, entry).await
         });
         following.await.map_err(Error::internal)?
     }
@@ -160,12 +154,16 @@ impl Runtime {
         agent: &AgentName,
         channel: &ChannelName,
     ) -> Result<ImageName> {
-        let place = self.place_of(tenant).ok_or_else(|| {
+        ImageName::of_channel(&self.documents_place(tenant)?, agent, channel)
+    }
+
+    /// Where the documents of a tenant's channels are, and the releases that they name.
+    pub(super) fn documents_place(&self, tenant: &TenantId) -> Result<String> {
+        self.place_of(tenant).ok_or_else(|| {
             let message =
                 "no registry is configured, where documents of channels are; start the host with `--registry`";
             Error::new(Code::RequestInvalid, message)
-        })?;
-        ImageName::of_channel(&place, agent, channel)
+        })
     }
 
     /// What a registry has as the document of a channel, whoever wrote it.
@@ -225,14 +223,8 @@ fn moved_on(agent: &AgentName, channel: &ChannelName) -> Error {
     Error::new(Code::RegistryUnavailable, message)
 }
 
-/// Whether a document was found and refused, or found to be missing; anything else says nothing
-/// about it.
-fn is_refusal(code: Code) -> bool {
-    code == Code::RegistryStale || code.as_str().starts_with("artifact.")
-}
-
-fn refusal(
-    error: &Error,
+/// A document of a channel that was refused, as far as it could be read.
+pub(super) fn refusal(
     caller: &Caller,
     agent: &AgentName,
     channel: &ChannelName,
@@ -240,7 +232,7 @@ fn refusal(
 ) -> AuditEntry {
     let entry = AuditEntry::new(AuditKind::ChannelRefused).by(Some(&caller.principal)).of(agent);
     let entry = entry.with("channel", channel.as_str());
-    let entry = match found {
+    match found {
         Some(row) => {
             let named = (row.release.agent == *agent).then_some((row.release.version.clone(), row.digest));
             let entry = AuditEntry { release: named, ..entry };
@@ -248,11 +240,5 @@ fn refusal(
             entry.with("expires_at", row.expires_at.to_string())
         }
         None => entry,
-    };
-    let said: Vec<(&str, Value)> = ["seen", "keys", "unknown"]
-        .into_iter()
-        .filter_map(|name| Some((name, error.details.get(name)?.clone())))
-        .collect();
-    let entry = said.into_iter().fold(entry, |entry, (name, value)| entry.with(name, value));
-    AuditEntry { code: Some(error.code), ..entry }
+    }
 }

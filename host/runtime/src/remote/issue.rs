@@ -16,10 +16,10 @@ use troupe_core::view::{ChannelDocumentView, ChannelPush, DocumentSignature, Dra
 use troupe_core::{AgentName, Caller, ChannelName, Code, Digest, Error, ReleaseRef, Result, Scope, limits};
 use troupe_package::{ChannelDocument, Signature, SignedChannel};
 use troupe_registry::ImageName;
-use troupe_store::{NewSignatureRow, channel_not_found};
+use troupe_store::{DocumentRow, NewSignatureRow, channel_not_found};
 
 use super::bounded;
-use super::follow::{no_document, row_of};
+use super::follow::{no_document, refusal, row_of};
 use crate::Runtime;
 use crate::blocking::blocking;
 use crate::trust::verified;
@@ -85,34 +85,52 @@ impl Runtime {
         self.require_ready()?;
         let (agent, channel): (AgentName, ChannelName) = (agent.parse()?, channel.parse()?);
         let image = self.document_image(&caller.tenant, &agent, &channel)?;
-        let signed = read(&request)?;
-        signed.document.check_is_of(&agent, &channel)?;
+        let mut found = None;
+        let sent = self.try_push_document(caller, (&agent, &channel), &image, &request, &mut found).await;
+        let entry = || refusal(caller, &agent, &channel, found.as_ref()).with("image", image.to_string());
+        let signed = self.refusal_recorded(&caller.tenant, sent, entry).await?;
+        self.document_view(caller, &image, &signed).await
+    }
+
+    /// Sends a document, and notes which it is as soon as that is known.
+    async fn try_push_document(
+        &self,
+        caller: &Caller,
+        (agent, channel): (&AgentName, &ChannelName),
+        image: &ImageName,
+        request: &ChannelPush,
+        found: &mut Option<DocumentRow>,
+    ) -> Result<SignedChannel> {
+        let signed = read(request)?;
+        let row = row_of(&signed);
+        *found = Some(row.clone());
+        signed.document.check_is_of(agent, channel)?;
         signed.document.check_holds(self.clock.now())?;
         let (signed, keys) = self.by_known_keys(caller, signed).await?;
-        let row = row_of(&signed);
-        let seen = self.store.document_seen(&caller.tenant, &agent, &channel).await?;
+        let seen = self.store.document_seen(&caller.tenant, agent, channel).await?;
         seen.map_or(Ok(()), |seen| seen.check_not_older(&row))?;
         let release = self.release_row(caller, &row.release).await?;
         if release.digest != row.digest {
             let message = format!("the document names {} with another digest than it has here", row.release);
             return Err(Error::new(Code::ArtifactDigest, message));
         }
-        let there = self.readable(&image).await?;
+        let there = self.readable(image).await?;
         if let Some(there) = &there
             && there.document.number >= row.number
             && there.document != signed.document
-            && self.is_authentic(caller, there, &agent, &channel).await
+            && self.is_authentic(caller, there, agent, channel).await
         {
             let message = format!("the registry has {} already; push the channel again", there.document.name());
             return Err(Error::new(Code::RegistryStale, message).with("number", there.document.number));
         }
         let signed = joined(there, signed)?;
-        self.push_release(caller, &row.release, None).await?;
+        let place = self.documents_place(&caller.tenant)?;
+        self.send(&release, &ImageName::of_release(&place, &row.release)?).await?;
         {
             let _room = self.room_for_image()?;
-            bounded(&image, troupe_registry::push_channel(&signed, &image)).await?;
+            bounded(image, troupe_registry::push_channel(&signed, image)).await?;
         }
-        let entry = AuditEntry::new(AuditKind::ChannelIssued).by(Some(&caller.principal)).of(&agent);
+        let entry = AuditEntry::new(AuditKind::ChannelIssued).by(Some(&caller.principal)).of(agent);
         let entry = entry.on(&row.release.version, row.digest).with("channel", channel.as_str());
         let entry = entry.with("number", row.number).with("expires_at", row.expires_at.to_string());
         let entry = entry.with("keys", keys.iter().map(Digest::to_string).collect::<Vec<_>>());
@@ -122,7 +140,7 @@ impl Runtime {
             self.store.issue_document(&caller.tenant, row).await?;
         }
         tracing::info!(tenant = %caller.tenant, %image, number = signed.document.number, "a channel's document was sent");
-        self.document_view(caller, &image, &signed).await
+        Ok(signed)
     }
 
     /// The document of a channel in the registry, and what this host thinks of it.
