@@ -98,14 +98,7 @@ impl Runtime {
         let signatures = match self.store.release(&caller.tenant, &reference).await? {
             Some(row) if row.digest != digest => return Err(immutable(&reference)),
             // Nothing is new but signatures; and what the disk has damaged is mended.
-            Some(_) => {
-                let signed = self.heard(&caller.tenant, &reference, digest, signatures).await?.known;
-                if !signed.is_empty() {
-                    let by = Some(caller.principal.as_str());
-                    self.store.sign(&caller.tenant, &reference, digest, signed, by).await?;
-                }
-                Vec::new()
-            }
+            Some(_) => self.heard(&caller.tenant, &reference, digest, signatures).await?.known,
             None => {
                 self.check_name(&caller.tenant, &reference.agent, query).await?;
                 let signatures = self.accepted(&caller.tenant, &reference, digest, signatures).await?;

@@ -132,7 +132,8 @@ pub enum Published {
 
 impl Store {
     /// Publishes a release, as `by` asked; the row is the publish. Tells the feed `release.published`.
-    /// One that was deleted is there again, if it has the same bytes.
+    /// One that was deleted is there again, if it has the same bytes. Of one that is there, nothing
+    /// changes but that it keeps signatures of further keys, as [`Store::sign`] adds them.
     ///
     /// # Errors
     /// [`Code::ArtifactImmutable`] when the version is published, or was, with another digest.
@@ -212,6 +213,7 @@ async fn publish(tx: &mut Tx, tenant: TenantId, new: NewRelease, by: Option<Stri
     let mut standing = Standing::default();
     if let Some((row, is_deleted)) = find_any(&mut tx.connection, &tenant, &release).await? {
         if row.digest == digest && !is_deleted {
+            trust::add(tx, &tenant, &release, digest, signatures, by.as_deref()).await?;
             return Ok(Published::Same(row));
         }
         if row.digest == digest {

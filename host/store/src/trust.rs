@@ -136,14 +136,26 @@ async fn sign(
     if found.is_none_or(|row| row.digest != digest) {
         return Err(Error::new(Code::ReleaseNotFound, format!("there is no release {release} any more")).into());
     }
-    for key in keep(tx, &tenant, &release, signatures).await? {
+    add(tx, &tenant, &release, digest, signatures, by.as_deref()).await
+}
+
+/// Adds signatures to a release that was published before, and tells of each that is new.
+pub(crate) async fn add(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    release: &ReleaseRef,
+    digest: Digest,
+    signatures: Vec<NewSignatureRow>,
+    by: Option<&str>,
+) -> Done<()> {
+    for key in keep(tx, tenant, release, signatures).await? {
         let data = json!({
             "agent": release.agent.as_str(), "version": release.version.to_string(),
             "digest": digest.to_string(), "key": key.to_string(),
         });
-        tx.announce(&tenant, "release.signed", &format!("release/{release}"), &data).await?;
-        let entry = AuditEntry::new(AuditKind::Signed).by(by.as_deref()).of(&release.agent);
-        tx.audit(&tenant, entry.on(&release.version, digest).with("key", key.to_string())).await?;
+        tx.announce(tenant, "release.signed", &format!("release/{release}"), &data).await?;
+        let entry = AuditEntry::new(AuditKind::Signed).by(by).of(&release.agent);
+        tx.audit(tenant, entry.on(&release.version, digest).with("key", key.to_string())).await?;
     }
     Ok(())
 }

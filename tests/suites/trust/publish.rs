@@ -195,6 +195,32 @@ async fn h111_a_key_signs_for_its_names_until_it_is_revoked_and_the_audit_tells_
 }
 
 #[tokio::test]
+async fn of_first_publishes_at_once_each_leaves_its_signature() {
+    let guests = guests();
+    let host = empty_host().await;
+    let client = host.client().signing(None);
+    let keys: Vec<_> = (1..=6).map(key).collect();
+    let known: Vec<Value> =
+        keys.iter().enumerate().map(|(number, key)| added(key, &format!("key-{number}"), &["*"])).collect();
+    change(&client, json!({ "add": known })).await.of(200);
+    let publishes = keys.iter().map(|key| client.publish(signed(&guests.counter, "1.0.0", &[key])));
+    let mut answered: Vec<u16> =
+        futures::future::join_all(publishes).await.iter().map(|answer| answer.status).collect();
+    answered.sort_unstable();
+    assert_eq!(answered, [200, 200, 200, 200, 200, 201]);
+    let view = client.get("/api/v1/agents/counter/versions/1.0.0/signatures").await.of(200);
+    let mut signed_by: Vec<&str> =
+        view["signatures"].as_array().unwrap().iter().map(|signature| signature["key"].as_str().unwrap()).collect();
+    signed_by.sort_unstable();
+    let mut expected: Vec<String> = keys.iter().map(|key| id(key)).collect();
+    expected.sort();
+    assert_eq!(signed_by, expected);
+    // Those that did not come with the first are told of like any that are added.
+    let told = client.get("/api/v1/audit?kind=signed&limit=500").await.of(200);
+    assert_eq!(told["items"].as_array().unwrap().len(), 5);
+}
+
+#[tokio::test]
 async fn signatures_are_no_part_of_the_release_and_more_come_with_the_same_archive() {
     let echo = &guests().echo;
     let host = empty_host().await;

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use troupe_core::{Code, ReleaseRef, TenantId};
-use troupe_store::{Holder, Mark, Published, RouteChange};
+use troupe_core::{Code, Digest, ReleaseRef, TenantId};
+use troupe_store::{Holder, Mark, NewRelease, NewSignatureRow, Published, RouteChange};
 
 use crate::support::{Home, OWNER, agent, id, pending, ran_on, release, tenant, version};
 
@@ -22,6 +22,31 @@ async fn a_published_version_never_changes() {
     let reference: ReleaseRef = "aws@1.0.0".parse().unwrap();
     assert_eq!(home.store.release(&tenant(), &reference).await.unwrap(), Some(row));
     assert_eq!(home.kinds().await, ["release.published"]);
+}
+
+/// A signature of `aws@1.0.0` by a key.
+fn signature(key: &[u8]) -> NewSignatureRow {
+    NewSignatureRow { key: Digest::of(key), payload: b"document".to_vec(), signature: key.to_vec() }
+}
+
+#[tokio::test]
+async fn signatures_that_come_with_what_is_published_already_are_kept_once_and_told() {
+    let home = Home::open().await;
+    let by = |keys: &[&[u8]]| NewRelease {
+        signatures: keys.iter().map(|key| signature(key)).collect(),
+        ..release("aws@1.0.0", "one")
+    };
+    home.store.publish(&tenant(), by(&[b"ci"]), None).await.unwrap();
+    for _ in 0..2 {
+        let published = home.store.publish(&tenant(), by(&[b"ci", b"security"]), Some("owner")).await.unwrap();
+        assert!(matches!(published, Published::Same(_)));
+    }
+    let kept = home.store.signatures(&tenant(), &"aws@1.0.0".parse().unwrap()).await.unwrap();
+    assert_eq!(kept.iter().map(|row| row.key).collect::<Vec<_>>(), [Digest::of(b"ci"), Digest::of(b"security")]);
+    assert_eq!(home.kinds().await, ["release.published", "release.signed"]);
+    let refused = home.store.publish(&tenant(), NewRelease { digest: Digest::of(b"two"), ..by(&[b"third"]) }, None);
+    assert_eq!(refused.await.unwrap_err().code, Code::ArtifactImmutable);
+    assert_eq!(home.store.signatures(&tenant(), &"aws@1.0.0".parse().unwrap()).await.unwrap(), kept);
 }
 
 #[tokio::test]
