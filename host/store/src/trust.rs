@@ -5,7 +5,7 @@ use serde_json::json;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 use troupe_core::audit::{AuditEntry, AuditKind};
-use troupe_core::{Code, Digest, Error, ReleaseRef, Result, TenantId, Timestamp};
+use troupe_core::{Code, Digest, Error, ReleaseRef, Result, TenantId, Timestamp, limits};
 
 use crate::fault::Done;
 use crate::rows::{Columns as _, number};
@@ -62,7 +62,7 @@ impl Store {
     }
 
     /// Sets a tenant's policy in place of the revision `before`, 0 if there was none, and records
-    /// what was `decided`. Tells the feed `trust.changed`.
+    /// what was `decided`. Of those before the newest are kept. Tells the feed `trust.changed`.
     ///
     /// # Errors
     /// [`Code::TrustConflict`] if another revision is in force.
@@ -115,6 +115,11 @@ async fn set(tx: &mut Tx, tenant: TenantId, before: u64, document: String, decid
         .bind(number(revision)?)
         .bind(&document)
         .bind(tx.now.as_millis())
+        .execute(&mut tx.connection)
+        .await?;
+    sqlx::query("delete from trust where tenant = $1 and revision <= $2")
+        .bind(tenant.as_str())
+        .bind(number(revision.saturating_sub(limits::TRUST_REVISIONS_MAX))?)
         .execute(&mut tx.connection)
         .await?;
     tx.announce(&tenant, "trust.changed", "trust", &json!({ "revision": revision })).await?;

@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 use reqwest::Method;
 use serde_json::{Value, json};
+use troupe_core::limits;
 use troupe_tests::{guests, redacted_json};
 
 use super::{added, change, id, key, refused, signed};
@@ -85,6 +86,30 @@ async fn a_change_is_made_whole_or_not_at_all_and_says_what_is_wrong() {
     assert_snapshot!(problem["detail"].as_str().unwrap(), @"key `ci` is known already, and revoked for good");
     let last = change(&client, json!({ "remove": ["security"] })).await.of(200);
     assert_eq!((&last["revision"], last["keys"].as_array().unwrap().len()), (&json!(4), 2));
+}
+
+#[tokio::test]
+async fn there_are_so_many_keys_and_a_change_says_so_many_things() {
+    let host = empty_host().await;
+    let client = host.client();
+    // The host's own is one of them.
+    let keys = u8::try_from(limits::TRUSTED_KEYS_MAX).unwrap() - 1;
+    let add = |numbers: std::ops::RangeInclusive<u8>| {
+        let keys = numbers.map(|number| added(&key(number), &format!("key-{number}"), &[]));
+        json!({ "add": keys.collect::<Vec<_>>() })
+    };
+    change(&client, add(1..=keys)).await.of(200);
+    change(&client, json!({ "revoke": ["key-1"] })).await.of(200);
+    let problem = change(&client, add(200..=200)).await.problem(409, "limit.keys");
+    assert_snapshot!(problem["detail"].as_str().unwrap(), @"there may be 128 keys, the revoked ones included, which stay; `troupe trust remove` forgets one that is not revoked and in no rule");
+    change(&client, json!({ "remove": ["key-2"] })).await.of(200);
+    let full = change(&client, add(200..=200)).await.of(200);
+    assert_eq!(full["keys"].as_array().unwrap().len(), limits::TRUSTED_KEYS_MAX);
+    // One thing said again and again is a record each time.
+    let again = vec!["key-1"; limits::TRUST_CHANGES_MAX + 1];
+    let problem = change(&client, json!({ "revoke": again })).await.problem(400, "request.invalid");
+    assert_snapshot!(problem["detail"].as_str().unwrap(), @"a change may add, revoke, remove and set 512 things, and this one has 513; make it in several");
+    assert_eq!(client.get("/api/v1/trust").await.of(200), full);
 }
 
 #[tokio::test]

@@ -12,6 +12,12 @@ pub const SIGNATURE_PAYLOAD_BYTES_MAX: usize = 4 * 1024;
 pub const TRUSTED_KEYS_MAX: usize = 128;
 /// Rules of one tenant: one for each pattern of names.
 pub const TRUST_RULES_MAX: usize = 128;
+/// Things that one change of whom a tenant trusts says: every key and every rule there may be, taken
+/// away and put in their place. Each is a record of the audit.
+pub const TRUST_CHANGES_MAX: usize = 2 * (TRUSTED_KEYS_MAX + TRUST_RULES_MAX);
+/// Policies of one tenant that are kept, the one in force among them. Signatures are judged by that
+/// one alone; those before show what the records of the audit came to.
+pub const TRUST_REVISIONS_MAX: u64 = 32;
 /// Longest that a key is trusted for, if the trust ends at all, in seconds: as long as an API key.
 pub const TRUST_SECONDS_MAX: u64 = super::KEY_TIME_MAX.as_secs();
 

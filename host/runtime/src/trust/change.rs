@@ -174,6 +174,14 @@ struct Changed {
 
 impl Changed {
     fn new(policy: TrustPolicy, change: &TrustChange, now: Timestamp) -> Result<Self> {
+        let TrustChange { add, revoke, remove, set_rules, remove_rules, .. } = change;
+        let said = add.len() + revoke.len() + remove.len() + set_rules.len() + remove_rules.len();
+        let most = limits::TRUST_CHANGES_MAX;
+        if said > most {
+            return Err(invalid(format!(
+                "a change may add, revoke, remove and set {most} things, and this one has {said}; make it in several"
+            )));
+        }
         let mut changed = Self { policy, decided: Vec::new(), now };
         for key in &change.add {
             changed.add(key)?;
@@ -216,7 +224,11 @@ impl Changed {
             return Err(Error::new(Code::TrustConflict, message).with("key", known.id.to_string()));
         }
         if self.policy.keys.len() >= limits::TRUSTED_KEYS_MAX {
-            let message = format!("there may be {} keys, the revoked ones included", limits::TRUSTED_KEYS_MAX);
+            let message = format!(
+                "there may be {} keys, the revoked ones included, which stay; `troupe trust remove` forgets one that is not \
+                 revoked and in no rule",
+                limits::TRUSTED_KEYS_MAX
+            );
             return Err(Error::new(Code::LimitKeys, message));
         }
         let expires_at = match new.expires_in_s {

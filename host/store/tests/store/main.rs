@@ -47,3 +47,5 @@ mod suspend;
 mod swaps;
 #[cfg(test)]
 mod tasks;
+#[cfg(test)]
+mod trust;
