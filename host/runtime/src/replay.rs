@@ -200,6 +200,7 @@ impl Runtime {
             configuration,
             state_generation,
             state_since: 1,
+            state_forms: None,
             changed_at: head.started_at,
         };
         let mut route = self.prepare(&release).await?.route(past)?;

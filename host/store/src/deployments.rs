@@ -1,6 +1,7 @@
 //! Deployments: one row is one route, changed by compare-and-set on its epoch.
 
 mod changes;
+mod forms;
 
 use serde_json::json;
 use sqlx::SqliteConnection;
@@ -11,6 +12,7 @@ use crate::fault::{Done, Failed};
 use crate::rows::{Columns as _, number};
 use crate::writer::Tx;
 use crate::{Store, releases, state};
+pub use forms::Forms;
 
 /// The configuration where an operator has set none.
 const NO_CONFIGURATION: &str = "{}";
@@ -42,6 +44,8 @@ pub struct DeploymentRow {
     pub state_generation: u64,
     /// The epoch by which it came into use: what began under an earlier one cannot go on.
     pub state_since: u64,
+    /// The forms of state that the copy in use holds, where that is known.
+    pub state_forms: Option<Forms>,
     /// When the row changed last.
     pub changed_at: Timestamp,
 }
@@ -64,6 +68,9 @@ pub struct CandidateRow {
 pub struct RouteChange {
     /// The release that shall serve.
     pub serving: Option<(semver::Version, Digest)>,
+    /// The form of state that this release writes; without it the forms that are there are not
+    /// known from then on.
+    pub form: Option<u32>,
     /// The release that shall be tried beside it, or that none shall be.
     pub candidate: Option<Option<CandidateRow>>,
     /// The operator's configuration, a JSON object.
@@ -195,6 +202,12 @@ pub(crate) async fn change_route(
     if let Some((version, digest)) = change.serving {
         row.serving = version;
         row.digest = digest;
+        // On a copy of its own it is what the release has made of all there is.
+        let is_alone = current.is_none() || change.generation.is_some();
+        row.state_forms = change.form.and_then(|form| match row.state_forms {
+            _ if is_alone => Some(Forms::one(form)),
+            there => Some(there?.with(form)),
+        });
     }
     if let Some(candidate) = change.candidate {
         row.candidate = candidate;
@@ -258,6 +271,7 @@ fn first(
         configuration: NO_CONFIGURATION.to_owned(),
         state_generation: 1,
         state_since: 1,
+        state_forms: None,
         changed_at,
     }
 }
@@ -298,14 +312,14 @@ async fn write(tx: &mut Tx, row: &DeploymentRow) -> Done<()> {
     let written = sqlx::query(
         "insert into deployments
             (tenant, agent, epoch, serving, digest, grants_revision, configuration_revision, state_generation,
-             changed_at, candidate, weight, swap, state_since)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+             changed_at, candidate, weight, swap, state_since, state_forms)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
          on conflict (tenant, agent) do update set
             epoch = excluded.epoch, serving = excluded.serving, digest = excluded.digest,
             grants_revision = excluded.grants_revision, configuration_revision = excluded.configuration_revision,
             state_generation = excluded.state_generation, changed_at = excluded.changed_at,
             candidate = excluded.candidate, weight = excluded.weight, swap = excluded.swap,
-            state_since = excluded.state_since
+            state_since = excluded.state_since, state_forms = excluded.state_forms
          where deployments.epoch = excluded.epoch - 1",
     )
     .bind(row.tenant.as_str())
@@ -321,6 +335,7 @@ async fn write(tx: &mut Tx, row: &DeploymentRow) -> Done<()> {
     .bind(row.candidate.as_ref().map_or(0, |candidate| i64::from(candidate.weight)))
     .bind(row.candidate.as_ref().map(|candidate| candidate.swap.to_string()))
     .bind(number(row.state_since)?)
+    .bind(row.state_forms.map(|forms| forms.to_string()))
     .execute(&mut tx.connection)
     .await?;
     match written.rows_affected() {
@@ -384,6 +399,7 @@ fn read(row: &SqliteRow) -> Done<DeploymentRow> {
         configuration: row.get_as::<Option<String>>("configuration")?.unwrap_or_else(|| NO_CONFIGURATION.to_owned()),
         state_generation: row.number("state_generation")?,
         state_since: row.number("state_since")?,
+        state_forms: row.parsed_option("state_forms")?,
         changed_at: row.at("changed_at")?,
     })
 }

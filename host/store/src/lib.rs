@@ -33,7 +33,7 @@ mod writer;
 pub use approvals::{ApprovalFilter, ApprovalRow, Decision, ToApprove};
 pub use audit::{AuditFilter, Decided};
 pub use channels::{ChannelMove, ChannelRow, DocumentRow, SeenDocument, not_found as channel_not_found};
-pub use deployments::{CandidateRow, DeploymentRow, RouteChange, check_epoch};
+pub use deployments::{CandidateRow, DeploymentRow, Forms, RouteChange, check_epoch};
 pub use instances::{InstanceFilter, InstanceRow, NewInstanceRow, Started, not_found as instance_not_found};
 pub use journal::{DroppedJournals, JournalHead, JournalLimits, JournalPage, JournalRow, Redact, Withheld};
 pub use keys::{KeyRow, NewKeyRow, not_found as key_not_found};

@@ -128,3 +128,29 @@ async fn what_a_deployment_that_cannot_be_loaded_was_granted_is_taken_away_from_
     let swapped = client.swap("fetch", "2.0.0").await.of(200);
     assert_eq!((&swapped["deployment"]["fault"], &swapped["deployment"]["grants"]), (&Value::Null, &json!({})));
 }
+
+#[tokio::test]
+async fn a_release_whose_manifest_is_damaged_is_gone_back_from_only_to_what_reads_its_state() {
+    let mut host = host().await;
+    let client = host.client();
+    let counter = &guests().counter;
+    client.publish(counter.keeping(2, "1..=2").archive("2.0.0")).await.of(201);
+    client.swap("counter", "2.0.0").await.of(200);
+    host.stop().await;
+    // It stands in the row of this release alone.
+    let database = host.data_dir().join("troupe.db");
+    let mut bytes = std::fs::read(&database).unwrap();
+    let (reads, damaged) = (br#""reads":"1..=2""#, br#""reads":"1..-2""#);
+    let at = bytes.windows(reads.len()).position(|window| window == reads).expect("a manifest");
+    bytes[at..at + reads.len()].copy_from_slice(damaged);
+    std::fs::write(&database, bytes).unwrap();
+    host.start().await;
+    let client = host.client();
+    let deployment = client.get("/api/v1/deployments/counter").await.of(200);
+    assert_eq!(deployment["fault"]["code"], "manifest.invalid", "{deployment:#}");
+    // What it wrote is there, whatever has become of what it said of itself.
+    let problem = client.post("/api/v1/deployments/counter/rollback", &Value::Null).await.problem(409, "swap.state");
+    assert!(problem["detail"].as_str().unwrap().contains("left 1..=2 beside each other"), "{problem:#}");
+    let after = client.get("/api/v1/deployments/counter").await.of(200);
+    assert_eq!((&after["epoch"], &after["serving"]), (&deployment["epoch"], &json!("2.0.0")));
+}

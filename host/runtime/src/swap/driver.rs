@@ -269,6 +269,7 @@ impl Driver {
             tried.1 = canary.by;
         }
         if change.route.serving.is_some() {
+            change.route.form = Some(placed.serving.manifest.state.version);
             change.route.grants = runtime.brought(&placed.serving, Some(&row))?;
         }
         change.swaps = vec![after];

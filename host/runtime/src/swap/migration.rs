@@ -129,7 +129,7 @@ struct Migration<'a> {
     copy: StateCopy,
     /// The release as it will serve.
     route: Route,
-    /// The `state.version` that is there.
+    /// The `state.version` that is there, the lowest of several.
     from: u32,
     seat: ReplaySeat,
 }
@@ -137,10 +137,12 @@ struct Migration<'a> {
 impl<'a> Migration<'a> {
     async fn new(runtime: &'a Runtime, swap: &'a SwapRow) -> Result<Self> {
         let (tenant, agent) = (&swap.tenant, &swap.agent);
-        let before = runtime.routes.state(tenant, agent);
-        let from = before.ok_or_else(|| Error::internal("the form of the state that is there is not known"))?.version;
         let row = runtime.store.deployment(tenant, agent).await?;
-        let row = row.ok_or_else(|| Error::internal("state is to be migrated of what is not deployed"))?;
+        let there = runtime.state_there(row.as_ref())?;
+        let (Some(row), Some(there)) = (row, there) else {
+            return Err(Error::internal("state is to be migrated of what is not deployed"));
+        };
+        let from = there.forms.first;
         let prepared = runtime.prepare(&release(runtime, swap).await?).await?;
         let copy = StateCopy {
             tenant: tenant.clone(),

@@ -63,14 +63,14 @@ impl Runtime {
         }
         let deployment = self.store.deployment(&caller.tenant, &row.agent).await?;
         check_epoch(&row.agent, deployment.as_ref().map_or(0, |row| row.epoch), request.epoch)?;
-        let base = deployment.map(|row| (row.serving, row.digest));
+        let base = deployment.as_ref().map(|row| (row.serving.clone(), row.digest));
         // Nothing is kept of a release that cannot serve but that it waits: whoever asked is told.
         self.may_serve(&release).await?;
         if let Leave::Wanting(approval) = self.leave(&caller.tenant, &release, base.clone()).await? {
             return Err(approvals::pending(&approval));
         }
         let prepared = self.prepare(&release).await?;
-        if self.migrates(&row, &prepared)? {
+        if self.migrates(&row, deployment.as_ref(), &prepared)? {
             return self.by_steps(row, request.epoch).await.map(Some);
         }
         let swapped = self.flip(row, &release, prepared, request.epoch, Onto::Base(base)).await?;
@@ -78,9 +78,9 @@ impl Runtime {
     }
 
     /// Whether state is to be brought to another form for a swap.
-    fn migrates(&self, row: &SwapRow, prepared: &Prepared) -> Result<bool> {
-        let before = self.routes.state(&row.tenant, &row.agent);
-        form::migrates(before, &prepared.manifest, prepared.agent.migrates(), &row.policy)
+    fn migrates(&self, row: &SwapRow, deployment: Option<&DeploymentRow>, prepared: &Prepared) -> Result<bool> {
+        let there = self.state_there(deployment)?;
+        form::migrates(there, &prepared.manifest, prepared.agent.migrates(), &row.policy)
     }
 
     /// Begins a swap that goes on by itself.
@@ -133,10 +133,11 @@ impl Runtime {
                 return Err(swap_under_way(&row.agent, &id.to_string()));
             }
             match &onto {
-                Onto::Back => self.check_state(&row, &prepared.manifest)?,
+                Onto::Back => self.check_state(deployment, &prepared.manifest)?,
                 Onto::Base(base) => {
                     let serving = deployment.map(|row| row.digest);
-                    if serving != base.as_ref().map(|(_, digest)| *digest) || self.migrates(&row, &prepared)? {
+                    let is_held_against = serving == base.as_ref().map(|(_, digest)| *digest);
+                    if !is_held_against || self.migrates(&row, deployment, &prepared)? {
                         has_moved.store(true, Ordering::Relaxed);
                         return Err(Error::internal("what serves is not what the release was held against"));
                     }
@@ -172,10 +173,9 @@ impl Runtime {
         Ok(Some(Swapped { deployment: route.view(), expired, swap: id }))
     }
 
-    /// Checks that a release reads the state that the one that serves writes.
-    fn check_state(&self, row: &SwapRow, release: &Manifest) -> Result<()> {
-        let before = self.routes.state(&row.tenant, &row.agent);
-        before.map_or(Ok(()), |before| form::readable(before, release))
+    /// Checks that a release reads the state that is there.
+    fn check_state(&self, deployment: Option<&DeploymentRow>, release: &Manifest) -> Result<()> {
+        self.state_there(deployment)?.map_or(Ok(()), |there| form::readable(there, release))
     }
 
     /// A swap as somebody asks for it, and the release that shall serve.
@@ -230,6 +230,7 @@ impl Runtime {
             expected,
             route: RouteChange {
                 serving: Some(row.to.clone()),
+                form: Some(prepared.manifest.state.version),
                 candidate: Some(None),
                 grants: self.brought(prepared, deployment)?,
                 ..RouteChange::default()
@@ -284,23 +285,23 @@ impl Runtime {
             Err(error) if error.code == Code::SwapNotFound => {}
             rolled_back => return Ok(Begun::Going(Box::new(rolled_back?))),
         }
-        let row = self.deployment_row(caller, agent).await?;
-        let swaps = self.store.swaps(&caller.tenant, &row.agent, None, limits::PAGE_MAX).await?;
+        let deployment = self.deployment_row(caller, agent).await?;
+        let swaps = self.store.swaps(&caller.tenant, &deployment.agent, None, limits::PAGE_MAX).await?;
         let before = swaps.into_iter().find_map(|swap| {
-            let made = swap.state.outcome == Some(SwapOutcome::Promoted) && swap.to.1 == row.digest;
-            swap.from.filter(|(_, digest)| made && *digest != row.digest)
+            let made = swap.state.outcome == Some(SwapOutcome::Promoted) && swap.to.1 == deployment.digest;
+            swap.from.filter(|(_, digest)| made && *digest != deployment.digest)
         });
         let Some((version, _)) = before else {
             let message = format!("no swap of {agent} is on record whose release before could serve again");
             return Err(Error::new(Code::SwapNotFound, message));
         };
-        let (epoch, request) = (row.epoch, SwapRequest { version, epoch: None, policy: None });
+        let request = SwapRequest { version, epoch: None, policy: None };
         let (row, release) = self.asked(caller, agent, &request).await?;
         // Before anything is loaded.
-        self.check_state(&row, &agents::manifest(&release)?)?;
+        self.check_state(Some(&deployment), &agents::manifest(&release)?)?;
         self.may_serve(&release).await?;
         let prepared = self.prepare(&release).await?;
-        let swapped = self.flip(row, &release, prepared, Some(epoch), Onto::Back).await?;
+        let swapped = self.flip(row, &release, prepared, Some(deployment.epoch), Onto::Back).await?;
         let swapped = swapped.ok_or_else(|| Error::internal("a rollback was held against what serves"))?;
         Ok(Begun::Done(Box::new(swapped)))
     }

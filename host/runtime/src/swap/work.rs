@@ -43,13 +43,13 @@ async fn judged(runtime: &Runtime, swap: &SwapRow) -> Result<Event> {
     if let Leave::Wanting(row) = runtime.leave(&swap.tenant, &release, swap.from.clone()).await? {
         return Ok(Event::ApprovalNeeded { approval: row.id.to_string() });
     }
-    let before = runtime.routes.state(&swap.tenant, &swap.agent);
-    if before.is_none_or(|before| before.version == manifest.state.version) {
+    let there = runtime.state_of(&swap.tenant, &swap.agent).await?;
+    if there.is_none_or(|there| there.goes_on_under(&manifest)) {
         return Ok(Event::Verified { migrates: false });
     }
     // Whether its state can be brought to another form is seen in its component alone.
     let prepared = runtime.prepare(&release).await?;
-    let migrates = form::migrates(before, &manifest, prepared.agent.migrates(), &swap.policy)?;
+    let migrates = form::migrates(there, &manifest, prepared.agent.migrates(), &swap.policy)?;
     Ok(Event::Verified { migrates })
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use troupe_core::view::{SwapOutcome, SwapPhase, SwapPolicy, SwapState, TaskStatus};
 use troupe_core::{Clock as _, Code, Digest, InstanceId, KeySpace, Result, SwapId, limits};
 use troupe_store::{
-    Commit, Decided, DeploymentRow, NewInstanceRow, Pin, RouteChange, StateChange, StateCopy, StateSpace, SwapRoute,
-    SwapRow, TaskRow,
+    Commit, Decided, DeploymentRow, Forms, NewInstanceRow, Pin, RouteChange, StateChange, StateCopy, StateSpace,
+    SwapRoute, SwapRow, TaskRow,
 };
 
 use crate::support::{
@@ -111,7 +111,8 @@ impl Migrating {
         let mut swap = self.swap.clone();
         swap.state.phase = SwapPhase::Ended;
         swap.state.outcome = Some(if generation.is_some() { SwapOutcome::Promoted } else { SwapOutcome::Refused });
-        let change = RouteChange { serving: Some(swap.to.clone()), generation, ..RouteChange::default() };
+        let change =
+            RouteChange { serving: Some(swap.to.clone()), form: Some(7), generation, ..RouteChange::default() };
         let route = generation.is_some().then_some(SwapRoute { expected: Some(1), change, by: None });
         let (rows, row) = self.home.store.change_swaps(vec![swap], route, Vec::new()).await?;
         self.swap = rows[0].clone();
@@ -160,6 +161,7 @@ async fn a_copy_is_whole_made_in_bounded_commits_and_goes_on_with_the_revisions(
     assert_eq!(swap.keys(whose, 2).await.len(), before.len());
     let row = swap.ended(Some(2)).await.unwrap().unwrap();
     assert_eq!((row.state_generation, row.state_since, row.epoch), (2, 2, 2));
+    assert_eq!(row.state_forms, Some(Forms::one(7)), "of the copy it is what was made of it");
     assert!(swap.swept().await > 1, "one commit removes so much and no more");
     assert_eq!((swap.keys(whose, 1).await.len(), swap.keys(whose, 2).await.len()), (0, before.len()));
     while swap.home.store.clear_instances().await.unwrap() {}

@@ -1,5 +1,5 @@
 use troupe_core::{Code, Digest};
-use troupe_store::RouteChange;
+use troupe_store::{Forms, RouteChange};
 
 use crate::support::{Home, agent, release, tenant, version};
 
@@ -47,6 +47,31 @@ async fn every_change_is_a_new_epoch_and_every_document_a_new_revision() {
     deployment/aws deployment.granted 3 "1.0.0"
     deployment/aws deployment.swapped 4 "1.0.0"
     "#);
+}
+
+#[tokio::test]
+async fn the_forms_of_state_that_releases_leave_beside_each_other_are_remembered() {
+    let home = Home::open().await;
+    for text in ["1.0.0", "2.0.0", "3.0.0"] {
+        home.store.publish(&tenant(), release(&format!("aws@{text}"), text), None).await.unwrap();
+    }
+    let (tenant, agent) = (tenant(), agent());
+    let forms = async |change| {
+        let row = home.store.change_route(&tenant, &agent, None, change, None).await.unwrap();
+        assert_eq!(home.store.deployment(&tenant, &agent).await.unwrap().as_ref(), Some(&row));
+        row.state_forms
+    };
+    let writes = |text, form| RouteChange { form, ..serve(text, text) };
+    assert_eq!(forms(writes("1.0.0", Some(2))).await, Some(Forms::one(2)));
+    let both = Some(Forms { first: 2, last: 3 });
+    for change in [writes("2.0.0", Some(3)), writes("1.0.0", Some(2)), configure("{}")] {
+        assert_eq!(forms(change).await, both);
+    }
+    assert_eq!(forms(writes("3.0.0", Some(1))).await, Some(Forms { first: 1, last: 3 }));
+    // What nobody has said is not guessed, nor is it forgotten that nobody has.
+    for form in [None, Some(1)] {
+        assert_eq!(forms(writes("3.0.0", form)).await, None);
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use troupe_core::{Clock as _, Code};
-use troupe_store::{StateOutcome, Store};
+use troupe_store::{Forms, StateOutcome, Store};
 
 use crate::support::{Home, agent, id, pending, set, space, tenant};
 
@@ -104,6 +104,40 @@ async fn the_keys_that_an_earlier_host_kept_are_those_of_deployments() {
     assert_eq!(get(space(&acme, &aws, 1), "b").await, None);
     assert_eq!(home.store.sweep_state().await.unwrap(), 1);
     assert_eq!(home.store.state_list(space(&acme, &aws, 1), "", None, 10).await.unwrap(), ["a"]);
+}
+
+#[tokio::test]
+async fn of_what_an_earlier_host_deployed_all_forms_are_there_that_the_release_reads() {
+    let home = of_schema(13).await;
+    let mut connection = raw(&home).await;
+    let manifests = [
+        (r#"{"name":"aws","state":{"version":3,"reads":"2..=3"}}"#, Some(Forms { first: 2, last: 3 })),
+        (r#"{"name":"aws"}"#, Some(Forms::one(1))),
+        ("{", None),
+    ];
+    for (number, (manifest, _)) in manifests.iter().enumerate() {
+        for (sql, last) in [
+            (
+                "insert into releases (tenant, agent, version, digest, component, manifest, profile, published_at)
+                 values ('acme', $1, '1.0.0', $3, $3, $2, '{}', 0)",
+                true,
+            ),
+            (
+                "insert into deployments (tenant, agent, epoch, serving, digest, changed_at)
+                 values ('acme', $1, 1, '1.0.0', $2, 0)",
+                false,
+            ),
+        ] {
+            let digest = troupe_core::Digest::of(b"one").to_string();
+            let query = sqlx::query(sql).bind(format!("agent-{number}"));
+            let query = if last { query.bind(*manifest).bind(digest) } else { query.bind(digest) };
+            query.execute(&mut connection).await.unwrap();
+        }
+    }
+    connection.close().await.unwrap();
+    let store = Store::open(&home.path(), home.clock.clone()).await.unwrap();
+    let found: Vec<_> = store.deployments(&tenant()).await.unwrap().iter().map(|row| row.state_forms).collect();
+    assert_eq!(found, manifests.map(|(_, forms)| forms));
 }
 
 #[tokio::test]

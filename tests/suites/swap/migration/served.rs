@@ -1,5 +1,6 @@
 //! A migration that goes well, and the releases that need none.
 
+use insta::assert_snapshot;
 use serde_json::{Value, json};
 use troupe_tests::command::run_on;
 use troupe_tests::guests;
@@ -72,8 +73,42 @@ async fn a_release_that_reads_both_forms_needs_no_migration_and_one_that_does_ne
         assert!(state["reason"]["message"].as_str().unwrap().contains("swap it in without `canary`"), "{swap:#}");
     }
     assert_eq!(client.swap("counter", "2.1.0").await.of(200)["deployment"]["serving"], "2.1.0");
-    client.swap("counter", "3.0.0").await.of(200);
     client.swap("counter", "1.0.0").await.problem(409, "swap.state");
+    client.post("/api/v1/deployments/counter/rollback", &Value::Null).await.problem(409, "swap.state");
+}
+
+#[tokio::test]
+async fn forms_that_are_beside_each_other_are_to_be_read_by_whatever_serves_next() {
+    let mut host = crate::host().await;
+    let client = host.client();
+    let counter = &guests().counter;
+    for (version, form, reads) in
+        [("2.1.0", 2, "1..=2"), ("2.2.0", 2, "2..=2"), ("3.0.0", 3, "2..=3"), ("3.1.0", 3, "1..=3")]
+    {
+        client.publish(counter.keeping(form, reads).archive(version)).await.of(201);
+    }
+    client.swap("counter", "2.1.0").await.of(200);
+    // It writes what the release that serves writes, and yet there are keys that 1.0.0 has left.
+    let problem = client.swap("counter", "2.2.0").await.problem(409, "swap.state");
+    assert_snapshot!(problem["detail"].as_str().unwrap(), @"counter@2.2.0 reads state of `state.version` 2..=2, and releases that have served left 1..=2 beside each other; publish a release that reads all of them, which may then migrate them to another");
+    assert_eq!(problem["details"]["state"], "1..=2");
+    let id = begin(&client, "counter", "2.2.0", &json!({ "canary": canary(&[50], 1) })).await;
+    let swap = over(&client, "counter", &id).await;
+    assert_eq!(
+        (&swap["state"]["outcome"], &swap["state"]["reason"]["code"]),
+        (&json!("refused"), &json!("swap.state"))
+    );
+    client.swap("counter", "3.0.0").await.problem(409, "swap.state");
+    // It is on disk, and known when the host starts again.
+    host.stop().await;
+    host.start().await;
+    let client = host.client();
+    for version in ["2.2.0", "3.0.0"] {
+        client.swap("counter", version).await.problem(409, "swap.state");
+    }
+    client.swap("counter", "3.1.0").await.of(200);
+    assert_eq!(client.get("/api/v1/deployments/counter").await.of(200)["serving"], "3.1.0");
+    // Going back would be to what reads two of the three.
     client.post("/api/v1/deployments/counter/rollback", &Value::Null).await.problem(409, "swap.state");
 }
 
