@@ -7,25 +7,20 @@ use troupe_core::{Code, Error, Result};
 use super::ImageName;
 use super::authorize::Login;
 
+/// The names under which one asks Docker's own registry.
+const DOCKER_IO: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker.io"];
+/// The name under which `docker login` keeps the credentials for it.
+const DOCKER_IO_LOGIN: &str = "https://index.docker.io/v1/";
+
 /// Finds the credentials for an image's registry; without any it is asked as anybody.
 pub(super) async fn of(image: &ImageName) -> Result<Login> {
-    // Docker's own registry has its credentials under the address of another age.
-    let registry = match image.registry() {
-        "docker.io" => "https://index.docker.io/v1/".to_owned(),
-        registry => registry.to_owned(),
-    };
+    let registry = image.registry().to_owned();
     // A helper is a program that is run.
-    let found = tokio::task::spawn_blocking(move || docker_credential::get_credential(&registry)).await;
+    let found = tokio::task::spawn_blocking(move || found(&registry)).await;
     match found.map_err(Error::internal)? {
-        Ok(DockerCredential::UsernamePassword(user, password)) => Ok(Login::Password(user, password)),
-        Ok(DockerCredential::IdentityToken(token)) => Ok(Login::Refresh(token)),
-        Err(
-            CredentialRetrievalError::NoCredentialConfigured
-            | CredentialRetrievalError::ConfigNotFound
-            | CredentialRetrievalError::ConfigReadError
-            // A helper that knows none says so by failing. What it printed may be a secret.
-            | CredentialRetrievalError::HelperFailure { .. },
-        ) => Ok(Login::Anybody),
+        Ok(Some(DockerCredential::UsernamePassword(user, password))) => Ok(Login::Password(user, password)),
+        Ok(Some(DockerCredential::IdentityToken(token))) => Ok(Login::Refresh(token)),
+        Ok(None) => Ok(Login::Anybody),
         Err(_) => {
             let message = format!(
                 "the credentials for `{}` cannot be read from the Docker configuration; log in there again",
@@ -33,5 +28,39 @@ pub(super) async fn of(image: &ImageName) -> Result<Login> {
             );
             Err(Error::new(Code::RegistryDenied, message))
         }
+    }
+}
+
+/// What is kept for a registry under one of its names.
+fn found(registry: &str) -> Result<Option<DockerCredential>, CredentialRetrievalError> {
+    for name in names(registry) {
+        match docker_credential::get_credential(name) {
+            Ok(found) => return Ok(Some(found)),
+            Err(
+                CredentialRetrievalError::NoCredentialConfigured
+                | CredentialRetrievalError::ConfigNotFound
+                | CredentialRetrievalError::ConfigReadError
+                // A helper that knows none says so by failing. What it printed may be a secret.
+                | CredentialRetrievalError::HelperFailure { .. },
+            ) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
+/// The names under which the credentials for a registry may be kept.
+fn names(registry: &str) -> impl Iterator<Item = &str> {
+    DOCKER_IO.contains(&registry).then_some(DOCKER_IO_LOGIN).into_iter().chain([registry])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_of_docker_s_own_registry_are_kept_under_a_name_of_its_past() {
+        assert_eq!(names("docker.io").collect::<Vec<_>>(), [DOCKER_IO_LOGIN, "docker.io"]);
+        assert_eq!(names("ghcr.io").collect::<Vec<_>>(), ["ghcr.io"]);
     }
 }
