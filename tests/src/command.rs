@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
@@ -70,6 +71,35 @@ pub async fn run_on(program: &str, host: &Host, arguments: &[&str]) -> Said {
     let said = ended(command_on(program, host, arguments).spawn().expect("the program starts")).await;
     host.canaries().expect_none_in("what a command said", format!("{}{}", said.out, said.err).as_bytes());
     said
+}
+
+/// Runs a command that talks to a host on a terminal, with something typed; nothing if this machine has
+/// no `script`, which makes terminals (util-linux). What it says stands in `out`, as a terminal gets it.
+pub async fn run_on_terminal(program: &str, host: &Host, arguments: &[&str], typed: &str) -> Option<Said> {
+    let mut child = command_on_terminal(program, host, arguments)?;
+    let mut keyboard = child.stdin.take().expect("its input");
+    keyboard.write_all(typed.as_bytes()).await.expect("a command that reads");
+    let said = ended(child).await;
+    drop(keyboard);
+    Some(said)
+}
+
+/// The same, to be ended; what is typed goes to its standard input.
+pub fn command_on_terminal(program: &str, host: &Host, arguments: &[&str]) -> Option<Child> {
+    let (data_dir, url) = (host.data_dir(), host.client().url);
+    let mut line = format!("stty cols 220; exec {program} --data-dir {} --host {url}", data_dir.display());
+    for argument in arguments {
+        line.push_str(&format!(" '{argument}'"));
+    }
+    let mut command = command("script", host.dir(), &["-qec", &line, "/dev/null"]);
+    command.env("TERM", "xterm").stdin(Stdio::piped());
+    match command.spawn() {
+        Ok(child) => Some(child),
+        Err(error) => {
+            println!("left out: there is no `script` ({error})");
+            None
+        }
+    }
 }
 
 /// Sends a signal to a process.

@@ -26,7 +26,7 @@ pub(crate) use publish::{Build, Publish};
 pub(crate) use registry::{Pull, Push};
 pub(crate) use release::{Approved, Release, ReleaseVerb};
 pub(crate) use releases::{Channels, ChannelsVerb, Releases, ReleasesVerb};
-pub(crate) use swap::{Canary, Decide, Swap, Swaps};
+pub(crate) use swap::{Canary, Decide, Promote, Swap, Swaps};
 pub(crate) use trust::{Keygen, Sign, Trust, TrustVerb};
 
 /// A host for agents packaged as WebAssembly components.
@@ -210,7 +210,7 @@ Exit status: 0 the release serves, 1 it does not, 130 interrupted (the swap goes
     /// Let the release that is tried serve, or end its watch.
     #[command(after_help = "Examples:
   troupe promote aws")]
-    Promote(Decide),
+    Promote(Promote),
     /// Go back to the release that served before.
     #[command(after_help = "Examples:
   troupe rollback aws")]

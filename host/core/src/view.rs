@@ -22,9 +22,9 @@ mod trust;
 
 pub use agent::{AgentDetail, AgentSummary, SkillView};
 pub use approval::{
-    ApprovalStatus, ApprovalView, ApproveRequest, BaseView, CapabilityChange, CapabilityKind, ContractBreak,
-    FindingKind, PublishedView, RejectRequest, ReleaseDelta, ReleaseDiff, ReleaseStanding, SchemaKind, TextChange,
-    TextFinding,
+    ApprovalStatus, ApprovalView, ApprovalWant, ApproveRequest, BaseView, CapabilityChange, CapabilityKind,
+    ContractBreak, FindingKind, PublishedView, RejectRequest, ReleaseDelta, ReleaseDiff, ReleaseStanding, SchemaKind,
+    TextChange, TextFinding,
 };
 pub use audit::{AuditHead, AuditJournal, AuditRecord, JournalState};
 pub use deployment::{ConfigureRequest, DeploymentView, GrantRequest, QuarantineView, SwapRequest, SwapTo, Swapped};

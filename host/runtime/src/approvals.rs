@@ -19,8 +19,8 @@
 
 use serde_json::json;
 use troupe_core::view::{
-    ApprovalStatus, ApprovalView, ApproveRequest, BaseView, Page, RejectRequest, ReleaseDelta, ReleaseDiff,
-    ReleaseStanding,
+    ApprovalStatus, ApprovalView, ApprovalWant, ApproveRequest, BaseView, Page, RejectRequest, ReleaseDelta,
+    ReleaseDiff, ReleaseStanding,
 };
 use troupe_core::{
     AgentName, ApprovalId, Caller, Code, Digest, Error, ReleaseRef, Result, Scope, TenantId, limits, shown,
@@ -67,7 +67,14 @@ pub(crate) enum Leave {
     /// It may.
     Given,
     /// It may once this is approved.
-    Wanting(Box<ApprovalRow>),
+    Wanting(Box<Wanted>),
+}
+
+/// What a release waits for.
+pub(crate) struct Wanted {
+    pub(crate) row: ApprovalRow,
+    why: String,
+    wants: Vec<ApprovalWant>,
 }
 
 impl Judged {
@@ -84,23 +91,25 @@ impl Judged {
         }
     }
 
-    fn view(self) -> ReleaseDiff {
+    fn view(self, after: usize) -> ReleaseDiff {
+        let status = self.standing();
+        let (changes, next) = self.changes.page(after);
         ReleaseDiff {
-            status: self.standing(),
+            status,
             agent: self.release.agent.to_string(),
             version: self.release.version,
             digest: self.digest,
             base: self.base.map(|(version, digest)| BaseView { version, digest }),
             delta: self.delta,
             approval: self.approval.map(view),
-            changes: self.changes,
+            changes,
+            next,
         }
     }
 
     /// What serves, for people.
-    fn serving(&self) -> String {
-        let agent = &self.release.agent;
-        self.base.as_ref().map_or_else(|| "nothing".to_owned(), |(version, _)| format!("{agent}@{version}"))
+    fn serving(&self) -> Option<String> {
+        self.base.as_ref().map(|(version, _)| format!("{}@{version}", self.release.agent))
     }
 
     /// Whoever approves names what was looked at, so that nothing is approved of that came in between.
@@ -114,7 +123,7 @@ impl Judged {
         } else {
             format!(
                 "say which difference of {release} from what serves was looked at: as `delta`, which \
-                 `troupe release diff {release} --json` tells with the difference"
+                 `troupe release diff {release}` tells with the difference"
             )
         };
         Error::new(Code::SwapConflict, message).with("delta", self.delta.to_string())
@@ -126,7 +135,7 @@ impl Judged {
         let message = format!(
             "{release} does not keep what {} promises its callers: {first}; `troupe release diff {release}` shows all of \
              it, and `troupe release approve {release} --breaking` lets it serve all the same",
-            self.serving()
+            self.serving().as_deref().unwrap_or("nothing")
         );
         let told: Vec<_> = breaks.iter().take(BREAKS_TOLD).map(|broken| json!(broken)).collect();
         Error::new(Code::SwapIncompatible, message).with("breaks", told)
@@ -134,13 +143,20 @@ impl Judged {
 }
 
 impl Runtime {
-    /// How a release differs from the one that serves, as far as somebody has to approve of it.
+    /// How a release differs from the one that serves, as far as somebody has to approve of it: the
+    /// page of texts and hints after the first `after`.
     ///
     /// # Errors
     /// [`Code::ReleaseNotFound`].
-    pub async fn release_diff(&self, caller: &Caller, agent: &str, version: &semver::Version) -> Result<ReleaseDiff> {
+    pub async fn release_diff(
+        &self,
+        caller: &Caller,
+        agent: &str,
+        version: &semver::Version,
+        after: usize,
+    ) -> Result<ReleaseDiff> {
         caller.require(Scope::Read)?;
-        Ok(self.judged_now(caller, agent, version).await?.view())
+        Ok(self.judged_now(caller, agent, version).await?.view(after))
     }
 
     /// Approves of a release over exactly its difference from what serves now.
@@ -212,7 +228,7 @@ impl Runtime {
         self.decided.notify_waiters();
         let (tenant, release, status) = (&caller.tenant, &row.release, row.status.as_str());
         tracing::info!(%tenant, %release, status, "somebody decided about a release");
-        Ok(Judged { approval: Some(row), ..judged }.view())
+        Ok(Judged { approval: Some(row), ..judged }.view(0))
     }
 
     fn to_approve(&self, judged: &Judged) -> ToApprove {
@@ -222,6 +238,8 @@ impl Runtime {
             digest: judged.digest,
             base: judged.base.clone(),
             delta: judged.delta,
+            why: judged.changes.why(judged.serving().as_deref()),
+            wants: judged.changes.wants(),
         }
     }
 
@@ -300,12 +318,14 @@ impl Runtime {
             ReleaseStanding::Incompatible => Err(judged.incompatible()),
             ReleaseStanding::Rejected => Err(rejected(&judged.release, judged.approval.as_ref())),
             ReleaseStanding::PendingApproval => {
-                let row = self.store.ask_approval(tenant, self.to_approve(&judged)).await?;
+                let asked = self.to_approve(&judged);
+                let (why, wants) = (asked.why.clone(), asked.wants.clone());
+                let row = self.store.ask_approval(tenant, asked).await?;
                 Ok(match row.status {
                     // Somebody was quicker.
                     ApprovalStatus::Approved => Leave::Given,
                     ApprovalStatus::Rejected => return Err(rejected(&row.release, Some(&row))),
-                    _ => Leave::Wanting(Box::new(row)),
+                    _ => Leave::Wanting(Box::new(Wanted { row, why, wants })),
                 })
             }
         }
@@ -313,17 +333,13 @@ impl Runtime {
 }
 
 /// The error for a release that waits for approval.
-pub(crate) fn pending(row: &ApprovalRow) -> Error {
-    let (release, agent) = (&row.release, &row.release.agent);
-    let than = match &row.base {
-        Some((version, _)) => format!("asks for more than {agent}@{version}, or tells models something else"),
-        None => "holds characters that nobody sees".to_owned(),
-    };
+pub(crate) fn pending(Wanted { row, why, wants }: &Wanted) -> Error {
+    let release = &row.release;
     let message = format!(
-        "{release} {than}, and waits for approval; `troupe release diff {release}` shows what, \
-         `troupe release approve {release}` lets it serve"
+        "{release} {why}, and waits for approval; `troupe release diff {release}` shows all of it, `troupe release \
+         approve {release}` lets it serve"
     );
-    let error = Error::new(Code::ReleasePendingApproval, message);
+    let error = Error::new(Code::ReleasePendingApproval, message).with("wants", json!(wants));
     error.with("approval", row.id.to_string()).with("delta", row.delta.to_string())
 }
 

@@ -111,20 +111,20 @@ impl Runtime {
     /// Whatever shows that one of them cannot serve so.
     pub(crate) async fn placed(&self, row: &DeploymentRow, change: &Change) -> Result<Placed> {
         let configuration = change.route.configuration.as_ref().unwrap_or(&row.configuration);
-        let prepare = async |version: &semver::Version| {
+        let prepare = async |version: &semver::Version, serves: bool| {
             let reference = ReleaseRef { agent: row.agent.clone(), version: version.clone() };
             let release = self.store.release(&row.tenant, &reference).await?;
             let release = release.ok_or_else(|| release_not_found(&reference))?;
-            let prepared = self.prepare_at_hand(row, &release).await?;
+            let prepared = self.prepare_at_hand(row, &release, serves).await?;
             prepared.configuration(configuration)?;
             Ok::<_, Error>(prepared)
         };
-        let serving = prepare(&row.serving).await?;
+        let serving = prepare(&row.serving, true).await?;
         let tried = match &row.candidate {
             Some(candidate) => {
                 let swap = self.store.swap(&row.tenant, candidate.swap).await?;
                 let by = swap.and_then(|swap| swap.policy.canary).map(|canary| canary.by).unwrap_or_default();
-                Some((prepare(&candidate.version).await?, by))
+                Some((prepare(&candidate.version, false).await?, by))
             }
             None => None,
         };
@@ -215,14 +215,19 @@ impl Runtime {
     }
 
     /// Prepares a release that a deployment has. While it serves or is tried its component is
-    /// at hand, whatever has become of the disk.
-    async fn prepare_at_hand(&self, row: &DeploymentRow, release: &ReleaseRow) -> Result<Prepared> {
+    /// at hand, whatever has become of the disk. Else what serves must have been signed once, and
+    /// what is tried must be such as may serve.
+    async fn prepare_at_hand(&self, row: &DeploymentRow, release: &ReleaseRow, serves: bool) -> Result<Prepared> {
         if let Some(Entry::Serving(route)) = self.routes.get(&row.tenant, &row.agent)
             && let Some(known) = route.both().find(|known| known.row.digest == release.digest)
         {
             return Prepared::new(release, known.agent.clone());
         }
-        self.was_signed(release).await?;
+        if serves {
+            self.was_signed(release).await?
+        } else {
+            self.may_serve(release).await?
+        }
         self.prepare(release).await
     }
 

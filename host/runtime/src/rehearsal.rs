@@ -12,15 +12,16 @@
 //! is told. What the serving release does otherwise in the same way, since it is not the one
 //! that was recorded or may less than then, is not held against the candidate; what they take
 //! is held against each other, since both were measured in one run. The default: nothing it
-//! does is performed, nothing is written, and nothing is kept: a report holds parts of what
-//! tasks answered, and would have to be forgotten with them. It can be made again as long
-//! as the journals are kept.
+//! does is performed, nothing is written, and nothing is kept but that it was made, for whom, and
+//! what came of it in numbers (`record.rs`): a report holds parts of what tasks answered, and would
+//! have to be forgotten with them. It can be made again as long as the journals are kept.
 //!
 //! Live work goes first: a rehearsal takes a place for one invocation at a time, within the
 //! shares of its agent, only when nobody of its tenant waits for one.
 
 mod choose;
 mod findings;
+mod record;
 mod tally;
 mod trial;
 
@@ -60,6 +61,7 @@ pub struct Rehearsal {
     subject: Arc<Subject>,
     chosen: Chosen,
     last: u32,
+    skill: Option<String>,
     time: Duration,
     counted: Wait,
 }
@@ -150,7 +152,8 @@ impl Runtime {
         };
         let chosen = self.choose(tenant, &agent, skill, last, &skills).await?;
         let (runtime, subject) = (self.clone(), Arc::new(subject));
-        Ok(Rehearsal { runtime, caller: None, subject, chosen, last, time, counted })
+        let skill = request.skill.clone();
+        Ok(Rehearsal { runtime, caller: None, subject, chosen, last, skill, time, counted })
     }
 
     async fn subject(&self, tenant: &TenantId, agent: &AgentName, request: &RehearseRequest) -> Result<Subject> {
@@ -287,7 +290,8 @@ impl Stage {
 }
 
 impl Rehearsal {
-    /// Tries what was chosen, some at once, and tells how far it is.
+    /// Tries what was chosen, some at once, and tells how far it is. That somebody had it done is on
+    /// record before anything of the report is told.
     ///
     /// # Errors
     /// [`Code::UnavailableHost`] when the host stops, [`Code::TenantDisabled`], and those of
@@ -295,7 +299,11 @@ impl Rehearsal {
     pub async fn run(self, progress: &watch::Sender<RehearsalProgress>) -> Result<RehearsalReport> {
         tokio::select! {
             biased;
-            report = self.tried(progress) => report,
+            report = async {
+                let report = self.tried(progress).await?;
+                self.record(&report).await?;
+                Ok::<_, Error>(report)
+            } => report,
             () = self.counted.closed() => {
                 Err(Error::new(Code::UnavailableHost, "the host is shutting down; rehearse again when it is back"))
             }

@@ -7,10 +7,10 @@
 //! policy of then, before it is compiled, tried or put in force ([`Runtime::may_serve`]). *The
 //! default:* refused. Only a host that was told so (`dev`) runs what nobody signed.
 //!
-//! What serves goes on when a key of it is revoked or expires: a policy says what may be made to
-//! serve, and whoever wants a release gone swaps it. A restart changes nothing about that, so a
-//! deployment that is loaded is asked only whether it was signed at all
-//! ([`Runtime::was_signed`]).
+//! What serves goes on when a key of it is revoked, expires or is removed: a policy says what may be
+//! made to serve, and whoever wants a release gone swaps it. A restart changes nothing about that, so
+//! of a release that serves and is loaded it is asked only whether somebody signed it whose key the
+//! tenant has ever known ([`Runtime::was_signed`]). What is tried beside it is judged as ever.
 //!
 //! Kept are signatures by keys that the tenant knew when they came, so each on record was verified
 //! once. It is verified again whenever it counts, since a row is no proof.
@@ -154,21 +154,41 @@ impl Runtime {
         blocking(move || judged(&policy, &release, &digest, &rows, now)).await.map(drop)
     }
 
-    /// Checks that somebody whom the tenant trusted then has signed a release that is loaded
+    /// Checks that somebody whose key the tenant has known has signed a release that is loaded
     /// because it serves already, whatever has become of the key.
     ///
     /// # Errors
     /// [`Code::ArtifactSignature`].
     pub(crate) async fn was_signed(&self, release: &ReleaseRow) -> Result<()> {
-        if !self.trust.required || !self.store.signatures(&release.tenant, &release.release).await?.is_empty() {
+        if !self.trust.required {
             return Ok(());
         }
-        let reference = &release.release;
-        let message = format!(
-            "{reference} was deployed under `dev` and nobody has signed it; `troupe sign {reference}` signs it, and a swap \
-             makes it serve"
-        );
-        Err(Error::new(Code::ArtifactSignature, message))
+        let (tenant, reference) = (&release.tenant, &release.release);
+        let rows = self.store.signatures(tenant, reference).await?;
+        let wrong = |message: String| Err(Error::new(Code::ArtifactSignature, message));
+        if rows.is_empty() {
+            return wrong(format!(
+                "{reference} was deployed under `dev` and nobody has signed it; `troupe sign {reference}` signs it, and \
+                 a swap makes it serve"
+            ));
+        }
+        // A key that was removed since stands in an earlier policy.
+        let mut policies = vec![self.trust.initial.clone()];
+        for document in self.store.trust_documents(tenant).await? {
+            policies.push(serde_json::from_str(&document).map_err(Error::internal)?);
+        }
+        let (of, digest) = (reference.clone(), release.digest);
+        let is_signed = blocking(move || {
+            let known = |row: &SignatureRow| policies.iter().find_map(|policy| policy.key(&row.key).cloned());
+            Ok(rows.iter().any(|row| known(row).is_some_and(|key| holds(row, &key, &of, &digest))))
+        });
+        if is_signed.await? {
+            return Ok(());
+        }
+        wrong(format!(
+            "none of the signatures of {reference} on record is by a key that the tenant has known, so they were not \
+             written by this host; `troupe sign {reference}` signs it, and a swap makes it serve"
+        ))
     }
 }
 
@@ -210,13 +230,17 @@ fn judged(
     rows: &[SignatureRow],
     now: Timestamp,
 ) -> Result<Vec<Digest>> {
-    let holds = |row: &&SignatureRow| {
-        let signature = Signature { payload: row.payload.clone(), bytes: row.signature.clone(), hint: None };
+    let counts = |row: &&SignatureRow| {
         // By a key that was forgotten since it counts for nothing, and is told of as such.
-        let Some(key) = policy.key(&row.key) else { return true };
-        let made = PublicKey::from_pem(&key.public_key).is_ok_and(|key| key.id() == row.key && signature.is_by(&key));
-        made && signature.check_is_of(release, digest).is_ok()
+        policy.key(&row.key).is_none_or(|key| holds(row, key, release, digest))
     };
-    let keys: BTreeSet<Digest> = rows.iter().filter(holds).map(|row| row.key).collect();
+    let keys: BTreeSet<Digest> = rows.iter().filter(counts).map(|row| row.key).collect();
     policy.judge(release, &keys, 0, now)
+}
+
+/// Whether a signature on record is by the key that it names, and of this release.
+fn holds(row: &SignatureRow, key: &TrustedKey, release: &ReleaseRef, digest: &Digest) -> bool {
+    let signature = Signature { payload: row.payload.clone(), bytes: row.signature.clone(), hint: None };
+    let made = PublicKey::from_pem(&key.public_key).is_ok_and(|key| key.id() == row.key && signature.is_by(&key));
+    made && signature.check_is_of(release, digest).is_ok()
 }

@@ -14,7 +14,7 @@ use serde_json::json;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use troupe_core::audit::{AuditEntry, AuditKind};
-use troupe_core::view::ApprovalStatus;
+use troupe_core::view::{ApprovalStatus, ApprovalWant};
 use troupe_core::{AgentName, ApprovalId, Digest, ReleaseRef, Result, TenantId, Timestamp};
 
 use crate::Store;
@@ -65,6 +65,10 @@ pub struct ToApprove {
     pub base: Option<Version>,
     /// The digest of what is to be approved.
     pub delta: Digest,
+    /// What is to be approved, in words: what the release does.
+    pub why: String,
+    /// The kinds of what is to be approved.
+    pub wants: Vec<ApprovalWant>,
 }
 
 /// A decision about a release.
@@ -174,10 +178,10 @@ async fn ask(tx: &mut Tx, tenant: TenantId, asked: ToApprove) -> Done<ApprovalRo
     }
     // A rejection that is still there is of other bytes under this version.
     supersede(tx, &tenant, release, &["pending", "rejected"]).await?;
-    let row = new(&tenant, asked, tx.now);
+    let row = new(&tenant, &asked, tx.now);
     write(tx, &row).await?;
-    tell(tx, &row, "release.pending_approval").await?;
-    let entry = entry(AuditKind::ApprovalNeeded, &row);
+    tell(tx, &row, &asked, "release.pending_approval").await?;
+    let entry = entry(AuditKind::ApprovalNeeded, &row, &asked);
     tx.audit(&tenant, entry).await?;
     Ok(row)
 }
@@ -189,7 +193,7 @@ async fn decide(tx: &mut Tx, tenant: TenantId, asked: ToApprove, decision: Decis
     supersede(tx, &tenant, &asked.release, ended).await?;
     let mut row = match of_delta {
         Some(row) => row,
-        None => new(&tenant, asked, tx.now),
+        None => new(&tenant, &asked, tx.now),
     };
     row.status = if approves { ApprovalStatus::Approved } else { ApprovalStatus::Rejected };
     row.breaking = approves && breaking;
@@ -200,14 +204,14 @@ async fn decide(tx: &mut Tx, tenant: TenantId, asked: ToApprove, decision: Decis
     } else {
         ("release.rejected", AuditKind::ReleaseRejected)
     };
-    tell(tx, &row, event).await?;
-    let entry = entry(kind, &row);
+    tell(tx, &row, &asked, event).await?;
+    let entry = entry(kind, &row, &asked);
     tx.audit(&tenant, entry).await?;
     Ok(row)
 }
 
-fn new(tenant: &TenantId, asked: ToApprove, now: Timestamp) -> ApprovalRow {
-    let ToApprove { id, release, digest, base, delta } = asked;
+fn new(tenant: &TenantId, asked: &ToApprove, now: Timestamp) -> ApprovalRow {
+    let ToApprove { id, release, digest, base, delta, .. } = asked.clone();
     ApprovalRow {
         tenant: tenant.clone(),
         id,
@@ -266,20 +270,26 @@ async fn write(tx: &mut Tx, row: &ApprovalRow) -> Done<()> {
     Ok(())
 }
 
-async fn tell(tx: &mut Tx, row: &ApprovalRow, event: &str) -> Done<()> {
+/// The kinds of what is to be approved, by their words.
+fn wants(asked: &ToApprove) -> Vec<&'static str> {
+    asked.wants.iter().map(|want| want.as_str()).collect()
+}
+
+async fn tell(tx: &mut Tx, row: &ApprovalRow, asked: &ToApprove, event: &str) -> Done<()> {
     let data = json!({
         "agent": row.release.agent.as_str(), "version": row.release.version.to_string(),
         "digest": row.digest.to_string(), "approval": row.id.to_string(), "delta": row.delta.to_string(),
         "base": row.base.as_ref().map(|(version, _)| version.to_string()),
-        "by": row.principal, "reason": row.reason,
+        "wants": wants(asked), "why": asked.why, "by": row.principal, "reason": row.reason,
     });
     tx.announce(&row.tenant, event, &format!("release/{}", row.release), &data).await
 }
 
-fn entry(kind: AuditKind, row: &ApprovalRow) -> AuditEntry {
+fn entry(kind: AuditKind, row: &ApprovalRow, asked: &ToApprove) -> AuditEntry {
     let mut entry = AuditEntry::new(kind).by(row.principal.as_deref()).of(&row.release.agent);
     entry = entry.on(&row.release.version, row.digest);
     entry = entry.with("approval", row.id.to_string()).with("delta", row.delta.to_string());
+    entry = entry.with("wants", wants(asked));
     if let Some((version, digest)) = &row.base {
         entry = entry.with("base", version.to_string()).with("base_digest", digest.to_string());
     }

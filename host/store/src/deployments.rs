@@ -6,6 +6,7 @@ mod forms;
 use serde_json::json;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
+use troupe_core::audit::AuditKind;
 use troupe_core::{AgentName, Code, Digest, Error, ReleaseRef, Result, SwapId, TenantId, Timestamp};
 
 use crate::fault::{Done, Failed};
@@ -101,7 +102,7 @@ impl Store {
         by: Option<&str>,
     ) -> Result<DeploymentRow> {
         let (tenant, agent, by) = (tenant.clone(), agent.clone(), by.map(str::to_owned));
-        self.write(move |tx| Box::pin(change_route(tx, tenant, agent, expected, change, by))).await
+        self.write(move |tx| Box::pin(change_route(tx, tenant, agent, expected, change, by, None))).await
     }
 
     /// Reads one deployment.
@@ -161,6 +162,7 @@ pub fn check_epoch(agent: &AgentName, epoch: u64, expected: Option<u64>) -> Resu
     Err(Error::new(Code::SwapConflict, message).with("epoch", epoch))
 }
 
+/// The same in a transaction, for a swap if one changes it.
 pub(crate) async fn change_route(
     tx: &mut Tx,
     tenant: TenantId,
@@ -168,6 +170,7 @@ pub(crate) async fn change_route(
     expected: Option<u64>,
     change: RouteChange,
     by: Option<String>,
+    swap: Option<SwapId>,
 ) -> Done<DeploymentRow> {
     let current = find(&mut tx.connection, &tenant, &agent).await?;
     let now = tx.now;
@@ -236,6 +239,12 @@ pub(crate) async fn change_route(
     tx.announce(&tenant, event, &format!("deployment/{agent}"), &data).await?;
     for entry in decided {
         let entry = entry.by(by.as_deref()).of(&agent).on(&row.serving, row.digest).with("epoch", row.epoch);
+        let entry = match swap {
+            Some(swap) if matches!(entry.kind, AuditKind::Swap | AuditKind::Canary) => {
+                entry.with("swap", swap.to_string())
+            }
+            _ => entry,
+        };
         tx.audit(&tenant, entry).await?;
     }
     Ok(row)

@@ -4,7 +4,7 @@ use serde_json::json;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 use troupe_core::audit::AuditEntry;
-use troupe_core::view::{SwapPhase, SwapPolicy, SwapState};
+use troupe_core::view::{RehearsalSummary, SwapPhase, SwapPolicy, SwapState};
 use troupe_core::{AgentName, Code, Digest, Error, ReleaseRef, Result, SwapId, TenantId, Timestamp};
 
 use crate::Store;
@@ -187,8 +187,8 @@ async fn change(
 ) -> Done<(Vec<SwapRow>, Option<DeploymentRow>)> {
     let mut changed = None;
     if let (Some(SwapRoute { expected, change, by }), Some(first)) = (route, swaps.first_mut()) {
-        let row =
-            deployments::change_route(tx, first.tenant.clone(), first.agent.clone(), expected, change, by).await?;
+        let (tenant, agent, swap) = (first.tenant.clone(), first.agent.clone(), Some(first.id));
+        let row = deployments::change_route(tx, tenant, agent, expected, change, by, swap).await?;
         first.epoch = Some(row.epoch);
         changed = Some(row);
     }
@@ -275,10 +275,11 @@ async fn tell(tx: &mut Tx, swap: &SwapRow) -> Done<()> {
     let state = &swap.state;
     let data = json!({
         "agent": swap.agent.as_str(), "from": swap.from.as_ref().map(|(version, _)| version.to_string()),
-        "to": swap.to.0.to_string(), "epoch": swap.epoch, "weight": state.weight,
+        "to": swap.to.0.to_string(), "by": swap.principal, "epoch": swap.epoch, "weight": state.weight,
         "outcome": state.outcome.map(troupe_core::view::SwapOutcome::as_str),
         "code": state.reason.as_ref().map(|reason| reason.code.as_str()),
         "reason": state.reason.as_ref().map(|reason| reason.message.as_str()),
+        "rehearsal": state.rehearsal.as_ref().map(RehearsalSummary::facts),
     });
     let kind = format!("swap.{}", state.phase.as_str());
     tx.announce(&swap.tenant, &kind, &format!("swap/{}", swap.id), &data).await

@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteRow;
 use troupe_core::audit::{AuditEntry, AuditKind};
 use troupe_core::{Code, Digest, Error, ReleaseRef, Result, TenantId, Timestamp, limits};
 
-use crate::fault::Done;
+use crate::fault::{Done, Failed};
 use crate::rows::{Columns as _, number};
 use crate::writer::Tx;
 use crate::{Store, releases};
@@ -59,6 +59,19 @@ impl Store {
     /// When the store is unavailable.
     pub async fn trust(&self, tenant: &TenantId) -> Result<Option<TrustRow>> {
         Ok(policy(&mut *self.reader().await?, tenant).await?)
+    }
+
+    /// Reads every policy that a tenant has set, newest first.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn trust_documents(&self, tenant: &TenantId) -> Result<Vec<String>> {
+        let documents = sqlx::query_scalar("select document from trust where tenant = $1 order by revision desc")
+            .bind(tenant.as_str())
+            .fetch_all(&mut *self.reader().await?)
+            .await
+            .map_err(Failed::from)?;
+        Ok(documents)
     }
 
     /// Sets a tenant's policy in place of the revision `before`, 0 if there was none, and records

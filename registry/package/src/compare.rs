@@ -40,7 +40,7 @@ pub struct Compared<'a> {
     pub profile: &'a Profile,
 }
 
-/// Returns how `candidate` differs from `base`. Without one there is nothing to widen or to
+/// Returns how `candidate` differs from `base`, all of it. Without one there is nothing to widen or to
 /// break, and what is told are hints alone.
 pub fn compare(base: Option<Compared<'_>>, candidate: Compared<'_>) -> ReleaseDelta {
     let after = readable::document(candidate);
@@ -52,15 +52,11 @@ pub fn compare(base: Option<Compared<'_>>, candidate: Compared<'_>) -> ReleaseDe
         delta.texts = readable::changes(before, &after);
     }
     delta.findings = findings::find(before.as_ref(), &after);
-    let most = limits::RELEASE_CHANGES_MAX;
-    if delta.texts.len() > most {
-        // What is cut off is what deserves a look least.
+    if delta.texts.len() > limits::RELEASE_CHANGES_MAX {
+        // On later pages is what deserves a look least.
         let found: HashSet<&str> = delta.findings.iter().map(|finding| finding.at.as_str()).collect();
         delta.texts.sort_by_cached_key(|change| (!found.contains(change.at.as_str()), change.at.matches('/').count()));
     }
-    delta.left_out = delta.texts.len().saturating_sub(most) + delta.findings.len().saturating_sub(most);
-    delta.texts.truncate(most);
-    delta.findings.truncate(most);
     delta
 }
 

@@ -109,7 +109,7 @@ async fn whoever_approves_says_what_was_looked_at_and_is_told_what_there_is_if_n
     let path = "/api/v1/agents/echo/releases/1.0.1/approve";
     let problem = client.post(path, &json!({})).await.problem(409, "swap.conflict");
     assert_eq!(problem["details"]["delta"], diff(&client, "echo", "1.0.1").await["delta"]);
-    assert_snapshot!(problem["detail"].as_str().unwrap(), @"say which difference of echo@1.0.1 from what serves was looked at: as `delta`, which `troupe release diff echo@1.0.1 --json` tells with the difference");
+    assert_snapshot!(problem["detail"].as_str().unwrap(), @"say which difference of echo@1.0.1 from what serves was looked at: as `delta`, which `troupe release diff echo@1.0.1` tells with the difference");
     assert_eq!(waiting(&client).await, ["1.0.1"]);
 }
 

@@ -34,7 +34,7 @@ async fn j141_a_release_that_asks_for_more_waits_while_the_one_before_serves() {
     let before = client.get("/api/v1/deployments/fetch").await.of(200);
     let refused = client.swap("fetch", "1.1.0").await.problem(409, "release.pending_approval");
     assert_eq!(refused["details"]["approval"], published["approval"]);
-    assert_snapshot!(refused["detail"].as_str().unwrap(), @"fetch@1.1.0 asks for more than fetch@1.0.0, or tells models something else, and waits for approval; `troupe release diff fetch@1.1.0` shows what, `troupe release approve fetch@1.1.0` lets it serve");
+    assert_snapshot!(refused["detail"].as_str().unwrap(), @"fetch@1.1.0 asks for more than fetch@1.0.0 (wider grant http/api: http api: GET, POST https://api.example.com/*; before http api: GET https://api.example.com/*), and waits for approval; `troupe release diff fetch@1.1.0` shows all of it, `troupe release approve fetch@1.1.0` lets it serve");
     assert_eq!(client.get("/api/v1/deployments/fetch").await.of(200), before);
     let diff = diff(&client, "fetch", "1.1.0").await;
     assert_eq!(diff["status"], "pending_approval");
@@ -56,7 +56,7 @@ async fn j141_a_release_that_asks_for_more_waits_while_the_one_before_serves() {
     client.swap("fetch", "1.1.0").await.of(200);
     let (events, records) = told(&client, "fetch@1.1.0").await;
     assert_eq!(events, ["release.published", "release.pending_approval", "release.approved"]);
-    assert_eq!(records, ["published", "approval_needed", "release_approved", "swap"]);
+    assert_eq!(records, ["published", "approval_needed", "swap_refused", "release_approved", "swap"]);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ mod command;
 mod crash;
 mod decided;
 mod grants;
+mod order;
 mod text;
 
 use std::time::Duration;

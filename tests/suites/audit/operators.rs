@@ -54,7 +54,7 @@ async fn every_change_that_an_operator_makes_is_recorded_with_who_made_it() {
     3 published - key/[id] 1.0.0 {"component":"[digest]","keys":["[digest]"]}
     4 publish_refused artifact.immutable key/[id] 1.0.0 {"archive":"[digest]","bytes":424448}
     5 publish_refused artifact.malformed key/[id] - {"archive":"[digest]","bytes":10}
-    6 swap - key/[id] 1.0.0 {"epoch":1}
+    6 swap - key/[id] 1.0.0 {"epoch":1,"swap":"[id]"}
     7 grants - key/[id] 1.0.0 {"epoch":2,"revision":1,"wider":["state"]}
     8 redacted - key/[id] - {"documents":true}
     9 grants - key/[id] 1.0.0 {"epoch":3,"narrower":["state"],"revision":2}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use serde_json::{Value, json};
-use troupe_tests::command::{command_on, ended, interrupt, run_on};
+use troupe_tests::command::{command_on, command_on_terminal, ended, interrupt, run_on};
 
 use crate::{PROGRAM, host};
 
@@ -64,9 +64,16 @@ async fn an_operator_weighs_promotes_and_goes_back() {
     while client.get("/api/v1/deployments/echo").await.of(200)["canary"] == Value::Null {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    let following = command_on(PROGRAM, &host, &["canary", "echo", "60", "--follow"]).spawn().unwrap();
+    while client.get("/api/v1/deployments/echo").await.of(200)["canary"]["weight"] != 60 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let weighed = run_on(PROGRAM, &host, &["canary", "echo", "70"]).await;
     assert_snapshot!(weighed.good(), @"echo@2.0.0 has 70 % of the calls; promote it or roll it back");
-    assert_snapshot!(run_on(PROGRAM, &host, &["promote", "echo"]).await.good(), @"echo@2.0.0 serves");
+    let promoted = run_on(PROGRAM, &host, &["promote", "echo", "--follow"]).await;
+    assert!(promoted.good().starts_with("echo@2.0.0 serves; epoch "), "{promoted:#?}");
+    let followed = ended(following).await;
+    assert_eq!(followed.good(), promoted.good(), "{followed:#?}");
     assert_snapshot!(run_on(PROGRAM, &host, &["rollback", "echo"]).await.good(), @"echo@1.0.0 serves");
     let listed = run_on(PROGRAM, &host, &["swaps", "echo"]).await;
     let rows: Vec<&str> = listed.good().lines().skip(1).collect();
@@ -78,4 +85,24 @@ async fn an_operator_weighs_promotes_and_goes_back() {
     assert!(shown.good().contains("from     1.0.0") && shown.good().contains("to       2.0.0"), "{shown:#?}");
     let wrong = run_on(PROGRAM, &host, &["swap", "echo@2.0.0", "--watch", "soon"]).await;
     assert!(wrong.bad().contains("`--watch soon`"), "{wrong:#?}");
+}
+
+#[tokio::test]
+async fn on_a_terminal_a_line_tells_how_the_releases_do_and_what_time_is_left() {
+    let host = host().await;
+    let client = host.client();
+    let arguments = ["swap", "echo@2.0.0", "--canary", "50", "--step-calls", "40", "--step-time", "3s", "--by-task"];
+    let Some(command) = command_on_terminal(PROGRAM, &host, &arguments) else { return };
+    let following = tokio::spawn(ended(command));
+    while !following.is_finished() {
+        client.run("echo", "version", json!({})).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let said = following.await.unwrap();
+    assert_eq!(said.code, Some(0), "{said:#?}");
+    for shown in
+        ["59 min left; no test speaks against it; new ", " denied, ", " MiB at most; old ", "echo@2.0.0 serves"]
+    {
+        assert!(said.out.contains(shown), "{shown}: {said:#?}");
+    }
 }

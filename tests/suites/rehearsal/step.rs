@@ -105,6 +105,13 @@ async fn a_candidate_that_does_the_same_goes_on_and_what_was_found_is_kept() {
     assert_eq!(found["total"], found["identical"], "{swap:#}");
     assert!(found["total"].as_u64() >= Some(10), "{swap:#}");
     assert_eq!(found["verdict"], json!({ "passes": true, "reasons": [] }));
+    let told = client.get("/api/v1/audit?kind=rehearsed").await.of(200);
+    let record = &told["items"][0];
+    assert_eq!((&record["principal"], &record["details"]["begun_by"]), (&Value::Null, &json!("owner")), "{record:#}");
+    assert_eq!(
+        ["swap", "verdict", "total", "identical"].map(|fact| &record["details"][fact]),
+        [&swap["id"], &json!("passes"), &found["total"], &found["total"]]
+    );
     assert_eq!(client.run("clerk", "quote", json!({ "number": 1 })).await.of(200)["release"]["version"], "1.0.1");
 }
 

@@ -53,10 +53,31 @@ async fn a_report_says_what_differs_what_was_left_out_and_which_skills_nobody_ca
 }
 
 #[tokio::test]
+async fn that_somebody_had_a_release_rehearsed_is_in_feed_and_audit_in_numbers() {
+    let host = asked().await;
+    let client = host.client();
+    let key = client.with_key("default", &["read", "operate"]).await;
+    let report = rehearse(&key, "echo", json!({ "version": "2.0.0", "last": 9, "skill": "version" })).await;
+    let told = client.get("/api/v1/audit?kind=rehearsed").await.of(200);
+    let [record] = told["items"].as_array().unwrap().as_slice() else { panic!("{told:#}") };
+    assert!(record["principal"].as_str().unwrap().starts_with("key/"), "{record:#}");
+    assert_eq!((&record["version"], &record["digest"]), (&json!("2.0.0"), &report["candidate"]["digest"]));
+    assert_snapshot!(record["details"].to_string(), @r#"{"broken":0,"changed":3,"identical":0,"last":9,"no_time":0,"reasons":["it answers otherwise in 3 of 3 invocations (100 %), and may in 1 %"],"skill":"version","total":3,"unmatched":0,"verdict":"stops"}"#);
+    let feed = client.get("/api/v1/feed?limit=500").await.of(200);
+    let event = feed["items"].as_array().unwrap().iter().find(|event| event["type"] == "release.rehearsed").unwrap();
+    assert_eq!(event["subject"], "release/echo@2.0.0");
+    assert_eq!((&event["data"]["by"], &event["data"]["rehearsal"]), (&record["principal"], &record["details"]));
+    // What tasks were asked and answered is told to nobody else.
+    assert!(!format!("{record}{event}").contains("1.0.0"), "{record:#}");
+}
+
+#[tokio::test]
 async fn the_command_shows_a_table_and_its_exit_status_says_what_came_of_it() {
     let host = asked().await;
     let said = run_on(PROGRAM, &host, &["rehearse", "echo@2.0.0"]).await;
-    assert_eq!((said.code, said.err.as_str()), (Some(3), ""), "{said:?}");
+    assert_eq!(said.code, Some(3), "{said:?}");
+    let is_progress = |line: &str| line.starts_with("  rehearsing ") && line.contains(" repeated, ");
+    assert!(!said.err.is_empty() && said.err.lines().all(is_progress), "{said:?}");
     let (before, rest) = said.out.split_once("\nWHAT IT TOOK").unwrap();
     let (_, after) = rest.split_once("\n\n").unwrap();
     assert_snapshot!("table", redacted(&format!("{before}\n[what it took]\n\n{after}")));

@@ -13,6 +13,7 @@ mod proof;
 mod ready;
 mod rollback;
 mod steps;
+mod told;
 mod under_load;
 mod worse;
 

@@ -291,7 +291,7 @@ async fn swaps(client: &Client, agent: Agent) -> Vec<Value> {
 /// What the audit holds of a swap to a release, whatever became of it.
 async fn records(client: &Client, agent: Agent, version: &str) -> Vec<Value> {
     let mut found = Vec::new();
-    for kind in ["swap", "canary", "swap_decided"] {
+    for kind in ["swap", "canary", "swap_decided", "swap_refused"] {
         let path = format!("/api/v1/audit?agent={}&kind={kind}&limit=500", agent.name);
         let page = client.get(&path).await.of(200);
         found.extend(page["items"].as_array().unwrap().iter().filter(|record| record["version"] == version).cloned());
@@ -299,14 +299,21 @@ async fn records(client: &Client, agent: Agent, version: &str) -> Vec<Value> {
     found
 }
 
-/// A swap at once that must be refused: nothing of it is on record. Returns what was said.
+/// A swap at once that must be refused: no swap is on record, but that it was. Returns what was said.
 async fn at_once(host: &Host, client: &Client, failure: &Failure) -> String {
     let (agent, version) = (failure.agent, failure.version());
     let before = swaps(client, agent).await;
     let refused: Answer = killing(host, failure.is_killed(), client.swap(agent.name, &version)).await;
     let problem = refused.problem(failure.status, failure.code);
     assert_eq!(swaps(client, agent).await, before);
-    assert_eq!(records(client, agent, &version).await, Vec::<Value>::new());
+    let records = records(client, agent, &version).await;
+    let [record] = records.as_slice() else { panic!("not one record: {records:#?}") };
+    assert_eq!((&record["kind"], &record["code"]), (&json!("swap_refused"), &json!(failure.code)), "{record:#}");
+    assert_eq!(
+        (&record["principal"], &record["details"]["reason"]),
+        (&json!("owner"), &problem["detail"]),
+        "{record:#}"
+    );
     format!("at once: {}: {}", failure.code, problem["detail"].as_str().unwrap())
 }
 
@@ -382,7 +389,7 @@ async fn s3_a_failure_at_each_step_of_a_swap_leaves_epoch_and_answers_as_they_we
     digest by steps: refused, artifact.digest: the bytes of blob [digest] have the digest [digest]; publish the release again
     signature at once: artifact.signature: echo@3.0.3 is not signed, and the rule for `*` wants 1 signature; `troupe trust show` lists the keys, `troupe sign` signs
     signature by steps: refused, artifact.signature: echo@3.0.4 is not signed, and the rule for `*` wants 1 signature; `troupe trust show` lists the keys, `troupe sign` signs
-    approval at once: release.pending_approval: echo@3.0.5 asks for more than echo@1.0.0, or tells models something else, and waits for approval; `troupe release diff echo@3.0.5` shows what, `troupe release approve echo@3.0.5` lets it serve
+    approval at once: release.pending_approval: echo@3.0.5 asks for more than echo@1.0.0 (new grant state: state: up to 1 KiB and 1 keys), and waits for approval; `troupe release diff echo@3.0.5` shows all of it, `troupe release approve echo@3.0.5` lets it serve
     approval by steps: rejected, release.rejected: it asks for too much
     contract at once: swap.incompatible: echo@3.0.7 does not keep what echo@1.0.0 promises its callers: skill `echo`: it is gone; `troupe release diff echo@3.0.7` shows all of it, and `troupe release approve echo@3.0.7 --breaking` lets it serve all the same
     contract by steps: refused, swap.incompatible: echo@3.0.8 does not keep what echo@1.0.0 promises its callers: skill `echo`: it is gone; `troupe release diff echo@3.0.8` shows all of it, and `troupe release approve echo@3.0.8 --breaking` lets it serve all the same

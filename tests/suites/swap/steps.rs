@@ -41,7 +41,7 @@ async fn a_swap_goes_by_its_steps_and_tells_each_in_feed_and_audit() {
     let audit = client.get("/api/v1/audit?limit=50").await.of(200);
     let kinds: Vec<&str> = audit["items"].as_array().unwrap().iter().map(|r| r["kind"].as_str().unwrap()).collect();
     let count = |kind: &str| kinds.iter().filter(|found| **found == kind).count();
-    assert_eq!((count("canary"), count("swap"), count("swap_decided")), (2, 2, 0), "{kinds:?}");
+    assert_eq!((count("swap_begun"), count("canary"), count("swap"), count("swap_decided")), (1, 2, 2, 1), "{kinds:?}");
     let listed = client.get("/api/v1/deployments/trial/swaps").await.of(200);
     let ends: Vec<_> = listed["items"].as_array().unwrap().iter().map(|s| (&s["to"], &s["state"]["outcome"])).collect();
     assert_eq!(ends, [(&json!("2.0.0"), &json!("promoted")), (&json!("1.0.0"), &json!("promoted"))]);

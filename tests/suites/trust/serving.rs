@@ -5,9 +5,13 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use troupe_core::{Digest, TenantId};
+use troupe_registry::Layout;
+use troupe_store::{NewRelease, NewSignatureRow, RouteChange};
 use troupe_tests::{Client, Host, guests};
 
 use super::{added, change, id, key, refused, signed};
+use crate::faults::store;
 use crate::{PROGRAM, empty_host};
 
 async fn version(client: &Client) -> Value {
@@ -176,4 +180,66 @@ async fn what_nobody_signed_runs_under_dev_and_under_serve_no_more() {
     assert_eq!(view["signatures"][0]["key"], id(&serve.key().unwrap()));
     client.swap("echo", "1.0.0").await.of(200);
     assert_eq!(version(&client).await, "1.0.0");
+}
+
+#[tokio::test]
+async fn a_signature_that_somebody_wrote_into_the_database_lets_nothing_serve() {
+    let guests = guests();
+    let mut host = with_two().await;
+    let client = host.client();
+    client.publish(guests.counter.archive("1.0.0")).await.of(201);
+    client.swap("counter", "1.0.0").await.of(200);
+    host.stop().await;
+    // Another release of `echo`, which nobody has signed, is made to look as if `ci` had.
+    let release = guests.echo.marked(7).release("3.0.0");
+    let digest = Layout::open(&host.data_dir().join("releases")).unwrap().put(&release).unwrap();
+    let good = ci.sign(&release.manifest.release(), &digest).unwrap();
+    let forged = NewSignatureRow { key: ci.public().id(), payload: good.payload, signature: vec![7; 64] };
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    let (tenant, store) = (TenantId::default(), store(&host).await);
+    let new = NewRelease {
+        release: release.manifest.release(),
+        digest,
+        component: Digest::of(&release.component),
+        manifest: text(release.manifest.to_json()),
+        profile: text(release.profile.to_json()),
+        signatures: vec![forged],
+    };
+    store.publish(&tenant, new, None).await.unwrap();
+    let serves = RouteChange { serving: Some(("3.0.0".parse().unwrap(), digest)), ..RouteChange::default() };
+    store.change_route(&tenant, &"echo".parse().unwrap(), None, serves, None).await.unwrap();
+    store.close().await;
+    std::fs::remove_dir_all(host.data_dir().join("compiled")).unwrap();
+    host.start().await;
+    let client = host.client();
+    let told = client.run("echo", "version", json!({})).await.problem(422, "artifact.signature");
+    assert!(told["detail"].as_str().unwrap().contains("none of the signatures of echo@3.0.0 on record"), "{told:#}");
+    assert_eq!(client.get("/api/v1/deployments/echo").await.of(200)["fault"]["code"], "artifact.signature");
+    // It is not even compiled; others are, and serve.
+    let task = client.run("counter", "increment", json!({ "key": "a" })).await.of(200);
+    assert_eq!(task["release"]["version"], "1.0.0");
+    let compiled = std::fs::read_dir(host.data_dir().join("compiled")).unwrap();
+    let names: Vec<String> = compiled.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let component = Digest::of(&release.component).hex();
+    assert!(!names.is_empty() && !names.iter().any(|name| name.contains(&component)), "{names:?}");
+}
+
+#[tokio::test]
+async fn what_is_tried_when_the_host_starts_again_is_judged_by_the_policy_of_then() {
+    let mut host = with_two().await;
+    let client = host.client();
+    let steps = json!([{ "weight": 50, "min_calls": 1_000_000, "min_seconds": 0 }]);
+    let policy = json!({ "canary": { "steps": steps, "max_seconds": 600, "by": "task" } });
+    let begun = client.post("/api/v1/deployments/echo/swap", &json!({ "version": "2.0.0", "policy": policy })).await;
+    let id = begun.of(202)["id"].as_str().unwrap().to_owned();
+    crate::swap::reaches(&client, "echo", &id, "canary").await;
+    change(&client, json!({ "revoke": ["ci"] })).await.of(200);
+    host.kill().await;
+    host.start().await;
+    let client = host.client();
+    for _ in 0..20 {
+        assert_eq!(version(&client).await, "1.0.0", "what serves goes on, and what is tried does not");
+    }
+    let swap = crate::swap::over(&client, "echo", &id).await;
+    assert_eq!(swap["state"]["outcome"], "stopped", "{swap:#}");
 }

@@ -27,19 +27,30 @@ pub(crate) struct Which {
     limit: Option<u32>,
 }
 
+/// Which page of a difference.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct After {
+    /// Begin after so many texts and hints: `next` of the page before.
+    after: Option<usize>,
+}
+
 /// Tells how a release differs from the one that serves, as far as somebody has to approve of
-/// it: what it breaks, what it widens, what a model reads otherwise, and hints at texts.
+/// it: what it breaks, what it widens, what a model reads otherwise, and hints at texts. Of the latter
+/// two, 200 each on a page.
 #[utoipa::path(get, path = "/api/v1/agents/{agent}/releases/{version}/diff", tag = "agents",
     params(
         ("agent" = String, Path, description = "The agent's name"),
-        ("version" = String, Path, description = "The version of the release")),
+        ("version" = String, Path, description = "The version of the release"), After),
     responses((status = 200, body = ReleaseDiff), (status = "default", body = Problem)))]
 pub(crate) async fn diff(
     State(doors): State<Doors>,
     Authenticated(caller): Authenticated,
     Path((agent, text)): Path<(String, String)>,
+    Query(After { after }): Query<After>,
 ) -> Answer<axum::Json<ReleaseDiff>> {
-    Ok(axum::Json(doors.runtime.release_diff(&caller, &agent, &version(&agent, &text)?).await?))
+    let (version, after) = (version(&agent, &text)?, after.unwrap_or_default());
+    Ok(axum::Json(doors.runtime.release_diff(&caller, &agent, &version, after).await?))
 }
 
 /// Approves of a release over exactly the difference from what serves that was looked at, which

@@ -17,8 +17,10 @@ pub(crate) enum ReleaseVerb {
     Diff(Named),
     /// Approve of a release over exactly its difference from what serves.
     #[command(after_help = "Examples:
-  troupe release approve aws@1.3.0 --reason 'read the diff'
-  troupe release approve aws@2.0.0 --breaking    also that callers of the one before may fail")]
+  troupe release approve aws@1.3.0                    shows the difference and asks
+  troupe release approve aws@1.3.0 --delta sha256:…   what `release diff` printed, with the reason:
+      --reason 'read the diff'
+  troupe release approve aws@2.0.0 --breaking         also that callers of the one before may fail")]
     Approve(Approved),
     /// Reject a release: it is refused until somebody approves of it.
     #[command(after_help = "Examples:
@@ -42,9 +44,14 @@ pub(crate) struct Approved {
     /// The release, as AGENT@VERSION.
     pub(crate) release: String,
 
-    /// Approve only if the difference is still this one, as `release diff` names it.
+    /// Approve only if the difference is still this one, as `release diff` names it; without it
+    /// the difference is shown, and approved of once you say so.
     #[arg(long, value_name = "DIGEST")]
     pub(crate) delta: Option<String>,
+
+    /// Approve of whatever the difference is by now, without being shown it.
+    #[arg(long, conflicts_with = "delta")]
+    pub(crate) yes: bool,
 
     /// Approve also that it breaks what the release that serves promises its callers.
     #[arg(long)]

@@ -69,6 +69,20 @@ pub(crate) struct Canary {
     /// The candidate's share in percent, above the one it has.
     #[arg(value_name = "WEIGHT")]
     pub(crate) weight: u8,
+
+    /// Follow the swap to where it is decided.
+    #[arg(long)]
+    pub(crate) follow: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Promote {
+    /// The agent.
+    pub(crate) agent: String,
+
+    /// Follow the swap to where it is decided.
+    #[arg(long)]
+    pub(crate) follow: bool,
 }
 
 #[derive(Debug, ClapArgs)]

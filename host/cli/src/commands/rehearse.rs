@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 use std::pin::pin;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -22,6 +22,9 @@ use crate::output;
 const DIFFERENT: u8 = 3;
 const NOT_REHEARSED: u8 = 4;
 
+/// Between two lines of how far it is, where there is no terminal to show it on.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
 /// Groups that a person is shown; the rest is in `--json`.
 const GROUPS_SHOWN: usize = 20;
 
@@ -35,7 +38,7 @@ pub(crate) async fn run(args: &Args, command: &Rehearse) -> Result<ExitCode> {
         skill: command.skill.clone(),
         timeout_ms: command.timeout.map(|seconds| seconds.saturating_mul(1000)),
     };
-    let report = follow(&Client::new(args)?, &path, &request).await?;
+    let report = follow(args.json, &Client::new(args)?, &path, &request).await?;
     output::answer(args.json, &report, text)?;
     Ok(match report.result {
         RehearsalResult::Identical => ExitCode::SUCCESS,
@@ -44,13 +47,23 @@ pub(crate) async fn run(args: &Args, command: &Rehearse) -> Result<ExitCode> {
     })
 }
 
-async fn follow(client: &Client, path: &str, request: &RehearseRequest) -> Result<RehearsalReport> {
+async fn follow(json: bool, client: &Client, path: &str, request: &RehearseRequest) -> Result<RehearsalReport> {
     let mut events = pin!(client.post_events(path, request).await?);
-    let bar = bar();
+    let is_terminal = std::io::stderr().is_terminal();
+    let bar = if is_terminal { bar() } else { ProgressBar::hidden() };
+    let mut said: Option<Instant> = None;
     while let Some(event) = events.next().await {
         let event = event?;
         match event.name.as_str() {
-            "progress" => show(&bar, serde_json::from_str(&event.data).map_err(Error::internal)?),
+            "progress" => {
+                let progress: RehearsalProgress = serde_json::from_str(&event.data).map_err(Error::internal)?;
+                show(&bar, progress);
+                if !is_terminal && !json && said.is_none_or(|said| said.elapsed() >= LINE_EVERY) {
+                    said = Some(Instant::now());
+                    let RehearsalProgress { done, of, different } = progress;
+                    output::note(&format!("  rehearsing {done} of {of} repeated, {different} different"));
+                }
+            }
             "report" => {
                 bar.finish_and_clear();
                 return serde_json::from_str(&event.data).map_err(Error::internal);
@@ -67,9 +80,6 @@ async fn follow(client: &Client, path: &str, request: &RehearseRequest) -> Resul
 }
 
 fn bar() -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
     let bar = ProgressBar::new(0);
     if let Ok(style) = ProgressStyle::with_template("{spinner} {bar:24} {pos}/{len} {wide_msg}") {
         bar.set_style(style);

@@ -9,9 +9,9 @@ use troupe_core::view::{
     AffinityBy, CanaryPolicy, CanaryRequest, CanaryStep, DrainMode, DrainPolicy, OnFailure, Page, RehearsePolicy,
     SwapOutcome, SwapPhase, SwapPolicy, SwapTo, SwapView, Swapped, Undecided, WatchPolicy,
 };
-use troupe_core::{AgentName, Code, Error, ReleaseRef, Result};
+use troupe_core::{AgentName, Clock as _, Code, Error, ReleaseRef, Result, SystemClock};
 
-use crate::args::{Args, Canary, Decide, Swap, Swaps};
+use crate::args::{Args, Canary, Decide, Promote, Swap, Swaps};
 use crate::client::{Client, segment};
 use crate::human::table;
 use crate::output;
@@ -116,16 +116,24 @@ fn read_policy(text: &str) -> Result<SwapPolicy> {
 
 pub(crate) async fn canary(args: &Args, command: &Canary) -> Result<ExitCode> {
     let path = format!("/api/v1/deployments/{}/canary", segment(&command.agent));
-    let swap: SwapView = Client::new(args)?.post(&path, &CanaryRequest { weight: command.weight }).await?;
+    let client = Client::new(args)?;
+    let swap: SwapView = client.post(&path, &CanaryRequest { weight: command.weight }).await?;
+    if command.follow {
+        return follow::run(args, &client, swap).await;
+    }
     output::answer(args.json, &swap, |swap| {
         format!("{}@{} has {} % of the calls; promote it or roll it back", swap.agent, swap.to, swap.state.weight)
     })?;
     Ok(ExitCode::SUCCESS)
 }
 
-pub(crate) async fn promote(args: &Args, command: &Decide) -> Result<ExitCode> {
+pub(crate) async fn promote(args: &Args, command: &Promote) -> Result<ExitCode> {
     let path = format!("/api/v1/deployments/{}/promote", segment(&command.agent));
-    let swap: SwapView = Client::new(args)?.post(&path, &()).await?;
+    let client = Client::new(args)?;
+    let swap: SwapView = client.post(&path, &()).await?;
+    if command.follow {
+        return follow::run(args, &client, swap).await;
+    }
     output::answer(args.json, &swap, |swap| format!("{}@{} serves", swap.agent, swap.to))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -206,7 +214,7 @@ fn show(swap: &SwapView) -> String {
         let release = format!("{}@{}", swap.agent, swap.to);
         out.push_str(&format!("waits    for `troupe release approve {release}`\n"));
     }
-    let seen = follow::seen(state);
+    let seen = follow::seen(swap, SystemClock.now());
     if !seen.is_empty() {
         out.push_str(&format!("seen     {seen}\n"));
     }

@@ -43,12 +43,23 @@ kinds! {
     Ended = "ended";
     /// What an operator grants was changed.
     Grants = "grants";
+    /// Somebody began a swap that goes by steps, under a policy.
+    SwapBegun = "swap_begun";
+    /// A swap did not begin, since its release may not serve.
+    SwapRefused = "swap_refused";
+    /// A release was tried on what its agent was asked, as a step of a swap or for somebody.
+    Rehearsed = "rehearsed";
     /// A release was made to serve.
     Swap = "swap";
     /// A release was given a share of the calls beside the one that serves, or lost it.
     Canary = "canary";
-    /// A swap came to its end otherwise than by being promoted, or an operator decided about it.
+    /// An operator decided about a swap, or its policy did: it came to nothing, waits for an
+    /// operator, or its release was watched and stays.
     SwapDecided = "swap_decided";
+    /// Nothing runs any more on a release that no longer serves, and suspended tasks need it.
+    Parked = "parked";
+    /// Nothing needs a release any more that no longer serves.
+    Retired = "retired";
     /// A deployment was configured.
     Configured = "configured";
     /// A release was published.

@@ -1,7 +1,7 @@
 //! What bounds the comparison of two releases, and what is said of it.
 
-/// Changes of one kind that a comparison of two releases shows. Whoever has to read more than
-/// that compares the sources; how many more there are is said, and all of them count.
+/// Changes of one kind on a page of a comparison of two releases, so that an answer stays small. How
+/// many more there are is said, and all of them count.
 pub const RELEASE_CHANGES_MAX: usize = 200;
 
 /// Longest place of a change that is shown, in characters: deeper ones are cut, so that what is

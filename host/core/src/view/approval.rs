@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::ReleaseView;
-use crate::{ApprovalId, Digest, Timestamp};
+use crate::{ApprovalId, Digest, Timestamp, limits};
 
 /// Where a release stands, beside the one that serves now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -160,6 +160,29 @@ pub struct RejectRequest {
     pub reason: String,
 }
 
+/// What of a release somebody has to approve of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ApprovalWant {
+    /// What it asks for, or could do.
+    Capabilities,
+    /// What a model reads of it.
+    Text,
+    /// Characters that nobody sees.
+    Hidden,
+}
+
+impl ApprovalWant {
+    /// The word in documents.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Capabilities => "capabilities",
+            Self::Text => "text",
+            Self::Hidden => "hidden",
+        }
+    }
+}
+
 /// Which schema of a skill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -282,11 +305,11 @@ pub struct ReleaseDelta {
     pub breaks: Vec<ContractBreak>,
     /// What is wider.
     pub capabilities: Vec<CapabilityChange>,
-    /// What a model reads otherwise, schemas included; at most 200.
+    /// What a model reads otherwise, schemas included; at most 200 on a page.
     pub texts: Vec<TextChange>,
-    /// Hints at texts that are new; at most 200.
+    /// Hints at texts that are new; at most 200 on a page.
     pub findings: Vec<TextFinding>,
-    /// Changes of texts and hints beyond those that are shown.
+    /// Changes of texts and hints on later pages.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub left_out: usize,
 }
@@ -300,8 +323,58 @@ impl ReleaseDelta {
     /// Whether somebody has to approve of it: something is wider, a model reads something
     /// else, or a text hides characters.
     pub fn needs_approval(&self) -> bool {
-        let hides = self.findings.iter().any(|finding| finding.kind == FindingKind::Hidden);
-        !self.capabilities.is_empty() || !self.texts.is_empty() || hides
+        !self.wants().is_empty()
+    }
+
+    /// What somebody has to approve of.
+    pub fn wants(&self) -> Vec<ApprovalWant> {
+        let wants = [
+            (ApprovalWant::Capabilities, !self.capabilities.is_empty()),
+            (ApprovalWant::Text, !self.texts.is_empty()),
+            (ApprovalWant::Hidden, self.hidden().next().is_some()),
+        ];
+        wants.into_iter().filter_map(|(want, is_so)| is_so.then_some(want)).collect()
+    }
+
+    /// What somebody has to approve of, in words: what the release does beside `base`, and of each
+    /// kind the first.
+    pub fn why(&self, base: Option<&str>) -> String {
+        let than = base.map(|base| format!(" than {base}")).unwrap_or_default();
+        let told = self.wants().into_iter().map(|want| {
+            let (what, first, count) = match want {
+                ApprovalWant::Capabilities => {
+                    let first = self.capabilities.first().map(ToString::to_string);
+                    (format!("asks for more{than}"), first, self.capabilities.len())
+                }
+                ApprovalWant::Text => {
+                    let first = self.texts.first().map(ToString::to_string);
+                    (format!("tells models something else{than}"), first, self.texts.len())
+                }
+                ApprovalWant::Hidden => {
+                    let first = self.hidden().next().map(|finding| finding.at.clone());
+                    ("holds characters that nobody sees".to_owned(), first, self.hidden().count())
+                }
+            };
+            let more = if count > 1 { format!(", and {} more", count - 1) } else { String::new() };
+            format!("{what} ({}{more})", first.unwrap_or_default())
+        });
+        told.collect::<Vec<_>>().join(", and ")
+    }
+
+    fn hidden(&self) -> impl Iterator<Item = &TextFinding> {
+        self.findings.iter().filter(|finding| finding.kind == FindingKind::Hidden)
+    }
+
+    /// The page of texts and hints after the first `after` of each, and where the next page begins.
+    #[must_use]
+    pub fn page(mut self, after: usize) -> (Self, Option<usize>) {
+        let next = after.saturating_add(limits::RELEASE_CHANGES_MAX);
+        let all = [self.texts.len(), self.findings.len()];
+        self.texts = cut(self.texts, after);
+        self.findings = cut(self.findings, after);
+        self.left_out = all.map(|all| all.saturating_sub(next)).iter().sum();
+        let next = (self.left_out > 0).then_some(next);
+        (self, next)
     }
 
     /// Returns one line for each thing that somebody approves of, without whole texts.
@@ -316,11 +389,14 @@ impl ReleaseDelta {
             };
             format!("{what}: {}", text.at)
         });
-        let hidden = self.findings.iter().filter(|finding| finding.kind == FindingKind::Hidden);
-        let hidden = hidden.map(|finding| format!("{}: {}", finding.kind.as_str(), finding.at));
+        let hidden = self.hidden().map(|finding| format!("{}: {}", finding.kind.as_str(), finding.at));
         let more = (self.left_out > 0).then(|| format!("and {} more changes", self.left_out));
         breaks.chain(capabilities).chain(texts).chain(hidden).chain(more).collect()
     }
+}
+
+fn cut<T>(all: Vec<T>, after: usize) -> Vec<T> {
+    all.into_iter().skip(after).take(limits::RELEASE_CHANGES_MAX).collect()
 }
 
 impl std::fmt::Display for ContractBreak {
@@ -351,6 +427,26 @@ impl std::fmt::Display for CapabilityChange {
     }
 }
 
+impl std::fmt::Display for TextChange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut parts = self.at.split('/').skip(1);
+        match (parts.next(), parts.next(), parts.next(), parts.next()) {
+            (Some("skills"), Some(skill), None, _) => write!(f, "skill `{skill}`")?,
+            (Some("skills"), Some(skill), Some(what), None) => write!(f, "the {what} of skill `{skill}`")?,
+            (Some("skills"), Some(skill), Some(what), Some(_)) => {
+                let above = "/skills/".len() + skill.len() + 1 + what.len();
+                write!(f, "the {what} of skill `{skill}` at `{}`", self.at.get(above..).unwrap_or(&self.at))?;
+            }
+            _ => write!(f, "`{}`", self.at)?,
+        }
+        f.write_str(match (&self.before, &self.after) {
+            (None, _) => " is new",
+            (_, None) => " is gone",
+            _ => " changed",
+        })
+    }
+}
+
 /// How a release differs from the one that serves, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReleaseDiff {
@@ -376,4 +472,8 @@ pub struct ReleaseDiff {
     /// The differences.
     #[serde(flatten)]
     pub changes: ReleaseDelta,
+    /// Where the next page of texts and hints begins, as `after`; absent on the last one. All pages are
+    /// of one difference while `delta` is the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<usize>,
 }

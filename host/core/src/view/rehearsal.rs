@@ -1,6 +1,8 @@
 //! What another release would have done with what an agent was asked: many recorded
 //! invocations, tried at once, and what differs.
 
+use std::collections::BTreeMap;
+
 use semver::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -290,6 +292,28 @@ impl RehearsalReport {
     /// In how many invocations a kind of difference was found.
     pub fn count(&self, kind: DifferenceKind) -> u32 {
         self.kinds.iter().find(|count| count.kind == kind).map_or(0, |count| count.invocations)
+    }
+}
+
+impl RehearsalSummary {
+    /// The same as facts for the feed and the audit: numbers, and what the policy said.
+    pub fn facts(&self) -> BTreeMap<String, Value> {
+        let Self { total, identical, changed, unmatched, broken, no_time, verdict } = self;
+        let counts = [
+            ("total", total),
+            ("identical", identical),
+            ("changed", changed),
+            ("unmatched", unmatched),
+            ("broken", broken),
+            ("no_time", no_time),
+        ];
+        let mut facts: BTreeMap<_, _> =
+            counts.into_iter().map(|(name, count)| (name.to_owned(), Value::from(*count))).collect();
+        facts.insert("verdict".to_owned(), Value::from(if verdict.passes { "passes" } else { "stops" }));
+        if !verdict.reasons.is_empty() {
+            facts.insert("reasons".to_owned(), Value::from(verdict.reasons.clone()));
+        }
+        facts
     }
 }
 

@@ -15,8 +15,7 @@ use super::live::{Order, Reins, view};
 use super::machine::{self, Command, Event, RouteMove, Work};
 use super::observe::Observer;
 use super::room::{After, Room};
-use super::start::decided;
-use super::{migration, rehearse, work};
+use super::{migration, rehearse, told, work};
 use crate::Runtime;
 use crate::approvals::{self, Leave};
 use crate::deploy::{Change, Placed, release_not_found};
@@ -197,7 +196,7 @@ impl Driver {
         if retires && work::serves_again(runtime, &self.row) {
             return Ok(None);
         }
-        let decided = decided(&self.row, &after.state, asked);
+        let decided = told::moved(&self.row, &after.state, asked, retires);
         let (rows, _) = runtime.store.change_swaps(vec![after], None, decided).await?;
         Ok(rows.into_iter().next())
     }
@@ -261,7 +260,7 @@ impl Driver {
         if let Some((version, digest)) = &route.serving {
             (wanted.serving, wanted.digest) = (version.clone(), *digest);
         }
-        let mut decided = decided(before, &after.state, asked);
+        let mut decided = told::moved(before, &after.state, asked, false);
         let by = asked.map(|(by, _)| by.to_owned());
         let mut change = Change { expected: Some(row.epoch), route, by, ..Change::default() };
         let mut placed: Placed = runtime.placed(&wanted, &change).await?;

@@ -3,8 +3,6 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use serde_json::json;
-use troupe_core::audit::{AuditEntry, AuditKind};
 use troupe_core::view::{SwapOutcome, SwapPolicy, SwapRequest, SwapState, SwapView, Swapped};
 use troupe_core::{AgentName, Caller, Code, Error, ReleaseRef, Result, Scope, SwapId, limits};
 use troupe_package::Manifest;
@@ -13,7 +11,7 @@ use troupe_store::{DeploymentRow, ReleaseRow, RouteChange, SwapRow, check_epoch,
 use super::live::view;
 use super::machine::{self, Command, Event};
 use super::room::{After, Room};
-use super::{driver, form, policy};
+use super::{driver, form, policy, told};
 use crate::approvals::{self, Leave};
 use crate::deploy::{Change, GrantPolicy, Placed};
 use crate::route::Prepared;
@@ -58,22 +56,29 @@ impl Runtime {
     /// The same; nothing if what serves has changed since the release was held against that.
     async fn try_begin(&self, caller: &Caller, agent: &str, request: &SwapRequest) -> Result<Option<Begun>> {
         let (row, release) = self.asked(caller, agent, request).await?;
+        let asked = row.clone();
+        let begun = self.let_begin(row, &release, request.epoch).await;
+        self.tell_refused(&asked, begun).await
+    }
+
+    async fn let_begin(&self, row: SwapRow, release: &ReleaseRow, epoch: Option<u64>) -> Result<Option<Begun>> {
+        release.check_offered()?;
         if !row.policy.is_plain() {
-            return self.by_steps(row, request.epoch).await.map(Some);
+            return self.by_steps(row, epoch).await.map(Some);
         }
-        let deployment = self.store.deployment(&caller.tenant, &row.agent).await?;
-        check_epoch(&row.agent, deployment.as_ref().map_or(0, |row| row.epoch), request.epoch)?;
+        let deployment = self.store.deployment(&row.tenant, &row.agent).await?;
+        check_epoch(&row.agent, deployment.as_ref().map_or(0, |row| row.epoch), epoch)?;
         let base = deployment.as_ref().map(|row| (row.serving.clone(), row.digest));
-        // Nothing is kept of a release that cannot serve but that it waits: whoever asked is told.
-        self.may_serve(&release).await?;
-        if let Leave::Wanting(approval) = self.leave(&caller.tenant, &release, base.clone()).await? {
+        // No swap is kept of a release that cannot serve: whoever asked is told.
+        self.may_serve(release).await?;
+        if let Leave::Wanting(approval) = self.leave(&row.tenant, release, base.clone()).await? {
             return Err(approvals::pending(&approval));
         }
-        let prepared = self.prepare(&release).await?;
+        let prepared = self.prepare(release).await?;
         if self.migrates(&row, deployment.as_ref(), &prepared)? {
-            return self.by_steps(row, request.epoch).await.map(Some);
+            return self.by_steps(row, epoch).await.map(Some);
         }
-        let swapped = self.flip(row, &release, prepared, request.epoch, Onto::Base(base)).await?;
+        let swapped = self.flip(row, release, prepared, epoch, Onto::Base(base)).await?;
         Ok(swapped.map(|swapped| Begun::Done(Box::new(swapped))))
     }
 
@@ -103,7 +108,8 @@ impl Runtime {
         let runtime = self.clone();
         // What gets on disk is driven, also when the client goes away meanwhile.
         let begun = tokio::spawn(async move {
-            let (rows, _) = runtime.store.change_swaps(vec![row], None, Vec::new()).await?;
+            let begun = told::begun(&row)?;
+            let (rows, _) = runtime.store.change_swaps(vec![row], None, vec![begun]).await?;
             drop(turn);
             let row = rows.into_iter().next().ok_or_else(|| Error::internal("a swap that was begun is not there"))?;
             let view = view(&row);
@@ -191,7 +197,6 @@ impl Runtime {
         }
         let reference = ReleaseRef { agent: agent.clone(), version: request.version.clone() };
         let release = self.release_or_pulled(caller, &reference).await?;
-        release.check_offered()?;
         let now = self.clock.now();
         let row = SwapRow {
             tenant: caller.tenant.clone(),
@@ -297,13 +302,20 @@ impl Runtime {
         };
         let request = SwapRequest { version, epoch: None, policy: None };
         let (row, release) = self.asked(caller, agent, &request).await?;
+        let asked = row.clone();
+        let swapped = self.go_back(row, &release, &deployment).await;
+        Ok(Begun::Done(Box::new(self.tell_refused(&asked, swapped).await?)))
+    }
+
+    /// Makes a release serve that served before.
+    async fn go_back(&self, row: SwapRow, release: &ReleaseRow, deployment: &DeploymentRow) -> Result<Swapped> {
+        release.check_offered()?;
         // Before anything is loaded.
-        self.check_state(Some(&deployment), &agents::manifest(&release)?)?;
-        self.may_serve(&release).await?;
-        let prepared = self.prepare(&release).await?;
-        let swapped = self.flip(row, &release, prepared, Some(deployment.epoch), Onto::Back).await?;
-        let swapped = swapped.ok_or_else(|| Error::internal("a rollback was held against what serves"))?;
-        Ok(Begun::Done(Box::new(swapped)))
+        self.check_state(Some(deployment), &agents::manifest(release)?)?;
+        self.may_serve(release).await?;
+        let prepared = self.prepare(release).await?;
+        let swapped = self.flip(row, release, prepared, Some(deployment.epoch), Onto::Back).await?;
+        swapped.ok_or_else(|| Error::internal("a rollback was held against what serves"))
     }
 
     /// The swap that a caller has begun, as it now is.
@@ -346,29 +358,6 @@ impl Runtime {
         }
         Ok(())
     }
-}
-
-/// What the audit is told of a swap that somebody decided about, or that came to nothing.
-pub(crate) fn decided(before: &SwapRow, after: &SwapState, asked: Option<(&str, &str)>) -> Vec<AuditEntry> {
-    let is_new = before.state.outcome.is_none() && after.outcome.is_some();
-    let outcome = after.outcome.filter(|_| is_new);
-    if asked.is_none() && outcome.is_none_or(|outcome| outcome == SwapOutcome::Promoted) {
-        return Vec::new();
-    }
-    let (version, digest) = &before.to;
-    let mut entry = AuditEntry::new(AuditKind::SwapDecided).of(&before.agent).on(version, *digest);
-    entry = entry.by(asked.map(|(by, _)| by)).with("swap", before.id.to_string());
-    if let Some((_, what)) = asked {
-        entry = entry.with("asked", what);
-    }
-    if let Some(outcome) = outcome {
-        entry = entry.with("outcome", outcome.as_str());
-    }
-    if let Some(reason) = after.reason.as_ref().filter(|_| is_new) {
-        entry = entry.with("reason", json!(reason.message));
-        entry.code = Code::parse(&reason.code);
-    }
-    vec![entry]
 }
 
 /// How long a policy lets a release drain.

@@ -40,8 +40,8 @@ async fn judged(runtime: &Runtime, swap: &SwapRow) -> Result<Event> {
     runtime.may_serve(&release).await?;
     let manifest = agents::manifest(&release)?;
     check_schemas(&agents::profile(&release)?)?;
-    if let Leave::Wanting(row) = runtime.leave(&swap.tenant, &release, swap.from.clone()).await? {
-        return Ok(Event::ApprovalNeeded { approval: row.id.to_string() });
+    if let Leave::Wanting(wanted) = runtime.leave(&swap.tenant, &release, swap.from.clone()).await? {
+        return Ok(Event::ApprovalNeeded { approval: wanted.row.id.to_string() });
     }
     let there = runtime.state_of(&swap.tenant, &swap.agent).await?;
     if there.is_none_or(|there| there.goes_on_under(&manifest)) {

@@ -1,4 +1,4 @@
-use troupe_core::view::ApprovalStatus;
+use troupe_core::view::{ApprovalStatus, ApprovalWant};
 use troupe_core::{ApprovalId, Digest};
 use troupe_store::{ApprovalFilter, ApprovalRow, Decision, ToApprove};
 
@@ -12,6 +12,8 @@ fn asked(number: u8, bytes: &str, delta: &str) -> ToApprove {
         digest: Digest::of(bytes.as_bytes()),
         base: Some(("1.0.0".parse().unwrap(), Digest::of(b"base"))),
         delta: Digest::of(delta.as_bytes()),
+        why: "asks for more".to_owned(),
+        wants: vec![ApprovalWant::Capabilities],
     }
 }
 

@@ -1,4 +1,10 @@
 //! What a release promises its callers, and whether another keeps it.
+//!
+//! Of what a component exports, its skills alone are compared. The other export, `lifecycle`, is
+//! called by nobody but the host, when it brings the state of the release before to another form. A
+//! release that no longer has it keeps every promise; where one is needed and not there, the swap is
+//! refused for that (`swap.state`, in the runtime), which compares what is kept with what is read and
+//! not two releases.
 
 use troupe_core::view::{ContractBreak, SchemaKind};
 

@@ -195,7 +195,7 @@ fn texts_that_are_made_for_models_are_hinted_at() {
 }
 
 #[test]
-fn much_is_cut_and_how_much_is_said() {
+fn much_is_told_by_pages_and_nothing_of_it_is_lost() {
     let many = |_: &mut Value, profile: &mut Value| {
         for n in 0..300 {
             profile["skills"][0]["input"]["properties"][format!("p{n}")] = json!({ "description": format!("p{n}") });
@@ -203,6 +203,11 @@ fn much_is_cut_and_how_much_is_said() {
         profile["skills"][0]["output"]["title"] = json!("\u{200b}");
     };
     let delta = changed(many);
-    assert_eq!((delta.texts.len(), delta.left_out), (200, 101));
-    assert_eq!(delta.findings[0].kind, FindingKind::Hidden);
+    assert_eq!((delta.texts.len(), delta.findings[0].kind), (301, FindingKind::Hidden));
+    let (first, next) = delta.clone().page(0);
+    assert_eq!((first.texts.len(), first.left_out, next), (200, 101, Some(200)));
+    let (second, next) = delta.clone().page(200);
+    assert_eq!((second.texts.len(), second.findings.len(), second.left_out, next), (101, 0, 0, None));
+    assert_eq!([first.texts, second.texts].concat(), delta.texts);
+    assert_eq!(delta.page(usize::MAX).0.texts, []);
 }

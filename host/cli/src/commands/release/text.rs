@@ -4,8 +4,26 @@ use troupe_core::view::{ApprovalStatus, ApprovalView, ReleaseDiff, ReleaseStandi
 
 use crate::human::{escaped, table};
 
-/// A release beside the one that serves.
+/// A release beside the one that serves, and how exactly that is approved of.
 pub(super) fn diff(diff: &ReleaseDiff) -> String {
+    let release = format!("{}@{}", diff.agent, diff.version);
+    let exactly = format!("--delta {}", diff.delta);
+    let next = match diff.status {
+        ReleaseStanding::PendingApproval => format!(
+            "\n`troupe release approve {release} {exactly}` lets exactly this serve, `troupe release reject {release}` \
+             does not\n"
+        ),
+        ReleaseStanding::Incompatible => {
+            format!("\n`troupe release approve {release} --breaking {exactly}` lets exactly this serve all the same\n")
+        }
+        ReleaseStanding::Published if diff.changes.findings.is_empty() => "\nnothing of it needs approval\n".to_owned(),
+        _ => String::new(),
+    };
+    changes(diff) + &next
+}
+
+/// A release beside the one that serves.
+pub(super) fn changes(diff: &ReleaseDiff) -> String {
     let release = format!("{}@{}", diff.agent, diff.version);
     let standing = diff.status.as_str().replace('_', " ");
     let mut out = match &diff.base {
@@ -17,23 +35,8 @@ pub(super) fn diff(diff: &ReleaseDiff) -> String {
     section(&mut out, "wider", changes.capabilities.iter().map(|change| format!("  {change}\n")));
     section(&mut out, "a model reads", changes.texts.iter().map(text));
     section(&mut out, "hints, which prove nothing", changes.findings.iter().map(finding));
-    if changes.left_out > 0 {
-        out.push_str(&format!("\nand {} more changes that are not shown\n", changes.left_out));
-    }
     if let Some(approval) = &diff.approval {
         out.push_str(&format!("\n{}\n", decision(approval)));
-    }
-    match diff.status {
-        ReleaseStanding::PendingApproval => {
-            out.push_str(&format!(
-                "\n`troupe release approve {release}` lets it serve, `troupe release reject {release}` does not\n"
-            ));
-        }
-        ReleaseStanding::Incompatible => {
-            out.push_str(&format!("\n`troupe release approve {release} --breaking` lets it serve all the same\n"));
-        }
-        ReleaseStanding::Published if changes.findings.is_empty() => out.push_str("\nnothing of it needs approval\n"),
-        _ => {}
     }
     // What an author wrote does not steer the terminal.
     out.lines().map(|line| escaped(line) + "\n").collect()

@@ -10,8 +10,10 @@ use futures::StreamExt as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use owo_colors::OwoColorize as _;
 use tokio::signal::unix::{SignalKind, signal};
-use troupe_core::view::{ArmCounts, RehearsalProgress, RehearsalSummary, SwapOutcome, SwapPhase, SwapState, SwapView};
-use troupe_core::{Error, Result};
+use troupe_core::view::{
+    ArmCounts, Judgement, RehearsalProgress, RehearsalSummary, SwapOutcome, SwapPhase, SwapState, SwapView,
+};
+use troupe_core::{Clock as _, Error, Result, SystemClock, Timestamp, limits};
 
 use crate::args::Args;
 use crate::client::{Client, segment};
@@ -52,7 +54,17 @@ async fn decided(json: bool, client: &Client, mut swap: SwapView) -> Result<Swap
     let path = format!("/api/v1/deployments/{}/swaps/{}", segment(&swap.agent), swap.id);
     let mut events = pin!(client.events(&format!("{path}/events")).await?);
     let (mut told, mut is_rehearsed) = (None, false);
-    while let Some(event) = events.next().await {
+    // Time goes on also while nothing is told.
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        let event = tokio::select! {
+            event = events.next() => event,
+            _ = ticks.tick() => {
+                bar.set_message(seen(&swap, SystemClock.now()));
+                continue;
+            }
+        };
+        let Some(event) = event else { break };
         let event = event?;
         if event.name != "swap" {
             continue;
@@ -72,7 +84,7 @@ async fn decided(json: bool, client: &Client, mut swap: SwapView) -> Result<Swap
             let line = line(&swap);
             bar.suspend(|| output::note(&line));
         }
-        bar.set_message(seen(state));
+        bar.set_message(seen(&swap, SystemClock.now()));
         if state.outcome.is_some() {
             bar.finish_and_clear();
             return Ok(swap);
@@ -143,18 +155,94 @@ pub(super) fn tried(found: &RehearsalSummary) -> String {
     line
 }
 
-/// How the rehearsal or the releases do, in a line.
-pub(super) fn seen(state: &SwapState) -> String {
-    if let Some(RehearsalProgress { done, of, different }) = state.progress {
-        return format!("{done} of {of} repeated, {different} different");
-    }
-    if let Some(ahead) = state.ahead {
-        return format!("waits for its turn to be compiled; {ahead} before it");
-    }
-    let Some(judgement) = &state.judgement else { return String::new() };
-    let arm = |name: &str, arm: &ArmCounts| {
-        let ms = arm.latency_us_max.div_ceil(1_000);
-        format!("{name} {} calls, {} failed, {} denied, {ms} ms at most", arm.calls, arm.failed, arm.denied)
+/// How much time there is, and how the rehearsal or the releases do, in a line. What matters most is
+/// first, since a terminal cuts off the rest.
+pub(super) fn seen(swap: &SwapView, now: Timestamp) -> String {
+    let state = &swap.state;
+    let does = match (&state.progress, state.ahead, &state.judgement) {
+        (Some(RehearsalProgress { done, of, different }), ..) => {
+            format!("{done} of {of} repeated, {different} different")
+        }
+        (_, Some(ahead), _) => format!("waits for its turn to be compiled; {ahead} before it"),
+        (.., Some(judgement)) => compared(judgement, swap.policy.judge.alpha),
+        _ => String::new(),
     };
-    format!("{}; {}", arm("new", &judgement.new), arm("old", &judgement.old))
+    let left = left(swap, now).map(|left| match left.as_secs() {
+        seconds @ 0..120 => format!("{seconds} s left"),
+        seconds => format!("{} min left", seconds / 60),
+    });
+    [left, Some(does).filter(|does| !does.is_empty())].into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+/// How two releases compare, and how far the test is that is furthest from calling one worse.
+fn compared(judgement: &Judgement, alpha: f64) -> String {
+    let arm = |name: &str, arm: &ArmCounts| {
+        let (ms, mib) = (arm.latency_us_max.div_ceil(1_000), arm.memory_bytes_max.div_ceil(1 << 20));
+        format!(
+            "{name} {} calls, {} failed, {} denied, {ms} ms and {mib} MiB at most",
+            arm.calls, arm.failed, arm.denied
+        )
+    };
+    // It is worse from four divided by alpha on; in between the logarithm tells how far it is.
+    let far = |likelier: f64| (likelier.ln() / (4.0 / alpha).ln() * 100.0).clamp(0.0, 100.0);
+    let tests = judgement.tests.iter().map(|(name, evidence)| (name, far(evidence.likelier)));
+    let furthest = tests.filter(|(_, far)| *far >= 1.0).max_by(|(_, one), (_, other)| one.total_cmp(other));
+    let evidence = match furthest {
+        Some((name, far)) => format!("the test of {name} is at {far:.0} % of calling it worse"),
+        None => "no test speaks against it".to_owned(),
+    };
+    format!("{evidence}; {}; {}", arm("new", &judgement.new), arm("old", &judgement.old))
+}
+
+/// What is left of the longest that a step may last.
+fn left(swap: &SwapView, now: Timestamp) -> Option<Duration> {
+    let (state, policy) = (&swap.state, &swap.policy);
+    let most = match state.phase {
+        // An operator decides, or it waits for others.
+        _ if state.held || state.ahead.is_some() => return None,
+        SwapPhase::Verifying | SwapPhase::Warming => limits::SWAP_STEP_TIME_MAX,
+        SwapPhase::Rehearsing => Duration::from_secs(policy.rehearse?.max_seconds).min(limits::REHEARSAL_TIME_MAX),
+        SwapPhase::Migrating => limits::SWAP_MIGRATION_TIME_MAX,
+        SwapPhase::Canary => Duration::from_secs(policy.canary.as_ref()?.max_seconds),
+        SwapPhase::Watching => Duration::from_secs(policy.watch.as_ref()?.seconds),
+        SwapPhase::AwaitingApproval | SwapPhase::Draining | SwapPhase::Parked | SwapPhase::Ended => return None,
+    };
+    Some(most.saturating_sub(now.since(state.since)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn canary(likelier: f64) -> SwapView {
+        let arm = |calls: u64, mib: u64| {
+            json!({
+                "calls": calls, "failed": 2, "denied": 0, "latency_us_max": 1_500, "memory_bytes_max": mib << 20,
+            })
+        };
+        let test = json!({ "old_calls": 0, "old_bad": 0, "new_calls": 0, "new_bad": 0, "likelier": likelier });
+        let judgement = json!({ "old": arm(70, 3), "new": arm(30, 4), "tests": { "errors": test } });
+        let time = "2026-01-02T03:04:05.000Z";
+        let swap = json!({
+            "id": "0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b", "agent": "echo", "to": "2.0.0", "by": "owner",
+            "state": { "phase": "canary", "since": time, "weight": 30, "judgement": judgement },
+            "policy": { "canary": { "steps": [{ "weight": 30 }], "max_seconds": 600 } },
+            "started_at": time, "changed_at": time,
+        });
+        serde_json::from_value(swap).unwrap()
+    }
+
+    #[test]
+    fn a_line_says_how_the_releases_do_how_far_the_test_is_and_what_time_is_left() {
+        let swap = canary(20.0);
+        let at = |seconds: u64| swap.state.since.plus(Duration::from_secs(seconds));
+        insta::assert_snapshot!(seen(&swap, at(60)), @"9 min left; the test of errors is at 50 % of calling it worse; new 30 calls, 2 failed, 0 denied, 2 ms and 4 MiB at most; old 70 calls, 2 failed, 0 denied, 2 ms and 3 MiB at most");
+        assert!(seen(&swap, at(590)).starts_with("10 s left; ") && seen(&swap, at(900)).starts_with("0 s left; "));
+        assert!(seen(&canary(1.0), at(0)).contains("no test speaks against it"));
+        let mut held = swap.clone();
+        held.state.held = true;
+        assert!(!seen(&held, at(0)).contains("left"));
+    }
 }
