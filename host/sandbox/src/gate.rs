@@ -46,7 +46,7 @@ mod waiting;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use troupe_core::audit::AuditEntry;
+use troupe_core::audit::{AuditEntry, AuditKind};
 use troupe_core::{Clock, Code, Effect, Error, KeySpace, Result, Timestamp, limits};
 
 pub use budget::Budgets;
@@ -75,7 +75,7 @@ use crate::clock::GuestClock;
 use crate::directories::AgentDirectories;
 use crate::port::{Ledger, StateChange};
 use call::encode;
-use decisions::denial;
+use decisions::decided;
 use deed::{Deed, Doing};
 use waiting::{Rest, Waiting};
 
@@ -94,7 +94,7 @@ struct Inner {
     calls: AtomicU64,
     denied: AtomicU64,
     decisions: Mutex<Decisions>,
-    /// Denials that the guest did not wait for: no row tells them.
+    /// Those that no row tells: the guest did not wait for the answer, or had its head already.
     unseen: Mutex<Decisions>,
     /// Bytes of the rows so far.
     journalled: AtomicU64,
@@ -254,17 +254,17 @@ impl Gate {
 
     /// Answers a call whose row waits for the next commit.
     fn answered(&self, number: u64, call: &Call, kept: Vec<u8>, answer: Answer) -> Answer {
-        self.tell_denied(call, &answer);
+        self.tell_decided(call, &answer);
         let row = JournalRow { number, at: self.deliver(), call: kept, answer: answer.encode(), write: false };
         self.meter(&row);
         self.waiting().push(row);
         answer
     }
 
-    /// Counts a denial, if the answer of the call is one.
-    fn tell_denied(&self, call: &Call, answer: &Answer) {
+    /// Notes a denial or a limit, if the answer of the call is one.
+    fn tell_decided(&self, call: &Call, answer: &Answer) {
         // Most answers are none, and need not wait for the lock.
-        if denial(answer).is_some() && self.decisions().answered(call, answer) {
+        if decided(answer).is_some() && self.decisions().answered(call, answer) == Some(AuditKind::Denied) {
             self.0.denied.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -273,9 +273,19 @@ impl Gate {
         self.0.decisions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps a denial that no row will tell, since the guest did not wait for it.
+    /// Keeps what no row will tell, since the guest did not wait for it.
     fn tell_unseen(&self, call: &Call, answer: &Answer) {
-        self.0.unseen.lock().unwrap_or_else(PoisonError::into_inner).answered(call, answer);
+        self.unseen().answered(call, answer);
+    }
+
+    /// Notes that an answer was broken off while it streamed; its row holds the head alone.
+    pub(crate) fn tell_broken_off(&self, url: &str, code: Code) {
+        self.decisions().broken_off(url, code);
+        self.unseen().broken_off(url, code);
+    }
+
+    fn unseen(&self) -> MutexGuard<'_, Decisions> {
+        self.0.unseen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes our own database, in the transaction that keeps the call's row.
@@ -295,7 +305,9 @@ impl Gate {
         });
         let outcome = outcome.await?;
         self.0.guest_clock.deliver(at);
-        Ok(Answer::of_change(space, &outcome))
+        let answer = Answer::of_change(space, &outcome);
+        self.tell_decided(call, &answer);
+        Ok(answer)
     }
 
     /// Changes something outside that may be done twice, between the commits of its intent
@@ -313,7 +325,7 @@ impl Gate {
                 return Err(error);
             }
             let answer = doing.await?;
-            gate.tell_denied(&call, &answer);
+            gate.tell_decided(&call, &answer);
             let at = gate.now();
             // What was refused has changed nothing.
             let write = !answer.is_refusal();
@@ -369,7 +381,7 @@ impl Gate {
             unmade = recording.left();
         }
         let decisions = self.decisions().entries();
-        let unseen = self.0.unseen.lock().unwrap_or_else(PoisonError::into_inner).entries();
+        let unseen = self.unseen().entries();
         let (calls, denied) = (counted(&self.0.calls), counted(&self.0.denied));
         Finished { rows, in_doubt, unmade, calls, denied, decisions, unseen }
     }

@@ -34,6 +34,8 @@ macro_rules! kinds {
 kinds! {
     /// The gate refused a capability call, with a code `denied.…`.
     Denied = "denied";
+    /// The host refused a call, or broke it off, at a limit, and the guest was told and went on.
+    Limited = "limited";
     /// The gate let a credential or a secret go into a request.
     Credential = "credential";
     /// What the host had put into a request came back and was taken out.

@@ -2,17 +2,18 @@
 //!
 //! The attack: a guest acts and then denies it; or it makes so many calls that are denied, each
 //! otherwise, that nobody finds anything in the audit any more, or the disk is full of it. The
-//! rule: each denial, and each credential or secret that is let go into a request, counts under
-//! what was decided: the kind, the code, the capability, where to. So a hundred times the same
-//! is one decision, a hundred times. So many different ones are told apart; beyond that they
-//! are counted. No path, key or body of the guest's is in it: the journal has those. The
-//! default: what was allowed and needed no credential is no decision.
+//! rule: each denial, each call that met a limit, and each credential or secret that is let go
+//! into a request, counts under what was decided: the kind, the code, the capability, where to. So
+//! a hundred times the same is one decision, a hundred times. So many different ones are told
+//! apart; beyond that they are counted. No path, key or body of the guest's is in it: the journal
+//! has those. The default: what was allowed and needed no credential is no decision.
 //!
 //! Everything is gathered from what a journal row keeps of a call and its answer, here alone. So
 //! an invocation that is resumed, whose earlier calls are answered from the record, has the same
 //! decisions as one that was never interrupted, and a task that ends without running again is
 //! told by its rows. A request that is sent again after the end of a host is judged again,
-//! and counts again.
+//! and counts again. An answer that streams and meets a limit on its way is told beside the rows,
+//! since its row ends with its head.
 
 use std::collections::BTreeMap;
 
@@ -82,9 +83,9 @@ impl Decisions {
         }
     }
 
-    /// Gathers a denial; says whether the answer is one.
-    pub(super) fn answered(&mut self, call: &Call, answer: &Answer) -> bool {
-        let Some(code) = denial(answer) else { return false };
+    /// Gathers a denial or a limit; says which the answer is, if one of them.
+    pub(super) fn answered(&mut self, call: &Call, answer: &Answer) -> Option<AuditKind> {
+        let (kind, code) = decided(answer)?;
         let mut facts = vec![("call", call.name().to_owned())];
         match call {
             Call::Http(call) => facts.extend(place(&call.url).map(|host| ("host", host))),
@@ -98,8 +99,17 @@ impl Decisions {
             Call::Secrets(SecretsCall::Reference { name }) => facts.push(("secret", shown(name))),
             _ => {}
         }
-        self.add(Decision { kind: AuditKind::Denied, code: Some(code.as_str()), facts });
-        true
+        self.add(Decision { kind, code: Some(code.as_str()), facts });
+        Some(kind)
+    }
+
+    /// Gathers an answer of this address that was broken off while it streamed, if at a limit.
+    pub(super) fn broken_off(&mut self, url: &str, code: Code) {
+        if let Some(kind) = kind_of(code) {
+            let facts =
+                [("call", "http".to_owned())].into_iter().chain(place(url).map(|host| ("host", host))).collect();
+            self.add(Decision { kind, code: Some(code.as_str()), facts });
+        }
     }
 
     fn add(&mut self, decision: Decision) {
@@ -128,14 +138,22 @@ impl Decisions {
     }
 }
 
-/// Why a call was denied, if it was.
-pub(super) fn denial(answer: &Answer) -> Option<Code> {
+/// What the host decided with an answer, if it did.
+pub(super) fn decided(answer: &Answer) -> Option<(AuditKind, Code)> {
     let code = match answer {
-        Answer::Denied { code, .. } => code,
+        Answer::Denied { code, .. } | Answer::Limit { code, .. } => code,
         Answer::HttpFailed(failure) => &failure.code,
         _ => return None,
     };
-    Code::parse(code).filter(|code| code.kind() == Kind::Denied)
+    let code = Code::parse(code)?;
+    kind_of(code).map(|kind| (kind, code))
+}
+
+fn kind_of(code: Code) -> Option<AuditKind> {
+    match code.kind() {
+        Kind::Denied => Some(AuditKind::Denied),
+        _ => code.as_str().starts_with("limit.").then_some(AuditKind::Limited),
+    }
 }
 
 /// Where a request goes, without its path; nothing if it is no address.

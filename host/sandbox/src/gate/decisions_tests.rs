@@ -38,21 +38,29 @@ fn the_same_decision_is_one_with_a_count_and_nothing_private_is_in_it() {
     let state = Call::State(StateCall::Get { key: "private".to_owned() });
     let denied = Answer::denied("private".to_owned());
     for _ in 0..100 {
-        assert!(decisions.answered(&state, &denied));
+        assert_eq!(decisions.answered(&state, &denied), Some(AuditKind::Denied));
     }
     let url = "https://user:private@example.com:444/private?private";
     decisions.used(&request(url, Some("aws:prod"), &["chat-token", "other"]));
     decisions.used(&request("https://example.com/private", Some("aws:prod"), &[]));
     decisions.used(&request("https://example.com/", None, &[]));
-    assert!(decisions.answered(&Call::Http(request("http://10.0.0.1/", None, &[])), &failed(Code::DeniedEgress)));
-    assert!(!decisions.answered(&Call::Http(request("http://10.0.0.1/", None, &[])), &failed(Code::LimitIdle)));
-    assert!(!decisions.answered(&state, &Answer::Invalid("private".to_owned())));
+    let inside = Call::Http(request("http://10.0.0.1/", None, &[]));
+    assert_eq!(decisions.answered(&inside, &failed(Code::DeniedEgress)), Some(AuditKind::Denied));
+    assert_eq!(decisions.answered(&inside, &failed(Code::LimitIdle)), Some(AuditKind::Limited));
+    decisions.broken_off("http://10.0.0.1/private", Code::LimitIdle);
+    decisions.broken_off("http://10.0.0.1/private", Code::UnavailableUpstream);
+    assert_eq!(decisions.answered(&inside, &failed(Code::UnavailableUpstream)), None);
+    let full = Answer::limit(Code::LimitStorage, 1, "private".to_owned());
+    assert_eq!(decisions.answered(&state, &full), Some(AuditKind::Limited));
+    assert_eq!(decisions.answered(&state, &Answer::Invalid("private".to_owned())), None);
     let files = FilesCall::Stat { directory: "notes".to_owned(), path: "private".to_owned() };
-    assert!(decisions.answered(&Call::Files(files), &denied));
+    assert!(decisions.answered(&Call::Files(files), &denied).is_some());
     let lines = [
         r#"denied denied.capability 1 {"call":"files.stat","directory":"notes"}"#,
         r#"denied denied.capability 100 {"call":"state.get"}"#,
         r#"denied denied.egress 1 {"call":"http","host":"http://10.0.0.1"}"#,
+        r#"limited limit.idle 2 {"call":"http","host":"http://10.0.0.1"}"#,
+        r#"limited limit.storage 1 {"call":"state.get"}"#,
         r#"credential - 1 {"credential":"aws:prod"}"#,
         r#"credential - 1 {"credential":"aws:prod","host":"https://example.com"}"#,
         r#"credential - 1 {"secret":"chat-token"}"#,

@@ -134,7 +134,7 @@ impl Gate {
             && let Some(call) = self.waiting().call_of(number)
             && let Ok(call) = Call::decode(&call)
         {
-            self.tell_denied(&call, answer);
+            self.tell_decided(&call, answer);
         }
         let answer = answer.encode();
         self.0.journalled.fetch_add(answer.len() as u64, Ordering::Relaxed);
@@ -150,7 +150,7 @@ impl Gate {
     /// Notes that a request was not sent.
     pub(crate) fn refuse_http(&self, number: u64, call: HttpCall, why: &Error) {
         let (call, answer) = (Call::Http(call), Answer::HttpFailed(HttpFailure::new(why)));
-        self.tell_denied(&call, &answer);
+        self.tell_decided(&call, &answer);
         let row = JournalRow { number, at: self.now(), call: encode(&call), answer: answer.encode(), write: false };
         self.meter(&row);
         if !self.waiting().know(row) {

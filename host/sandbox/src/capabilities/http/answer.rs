@@ -172,6 +172,8 @@ fn echoed(shared: &Shared) {
 struct Place {
     _exchange: OwnedSemaphorePermit,
     drawn: Drawn,
+    /// What was asked for.
+    url: String,
 }
 
 /// Reads an answer as far as it is kept.
@@ -179,11 +181,11 @@ pub(super) async fn read(
     shared: &Arc<Shared>,
     arrived: Arrived,
     explain: bool,
-    exchange: OwnedSemaphorePermit,
+    (exchange, url): (OwnedSemaphorePermit, String),
 ) -> Result<Read> {
     let Arrived { response, scrubbing, drawn, pass, way, patient } = arrived;
     let troupe_egress::Response { status, mut headers, mut body } = response;
-    let place = Place { _exchange: exchange, drawn };
+    let place = Place { _exchange: exchange, drawn, url };
     let form = Form::of(status, &headers);
     if let Some(scrubbing) = &scrubbing {
         scrubbing.check_plain(form)?;
@@ -283,13 +285,14 @@ async fn pump(
     place: Place,
 ) -> Result<(), WasiError> {
     let until = body.deadline();
-    let mut next = Some(Ok(Bytes::from(begun)));
+    let mut next: Option<Result<Bytes>> = Some(Ok(Bytes::from(begun)));
     let mut unread = Some(unread);
     while let Some(piece) = next {
         let piece = match piece {
             Ok(piece) => piece,
             Err(error) => {
                 shared.note(format!("an answer broke off: {error}"));
+                shared.gate.tell_broken_off(&place.url, error.code);
                 // A guest that stopped reading does not hear of it.
                 let _ = timeout_at(until, sender.send(Err(fault::told(&error, explain)))).await;
                 return Ok(());
@@ -298,6 +301,10 @@ async fn pump(
         if !hand_on(&sender, streams.push(piece), until, limits::HTTP_UNREAD_TIME_MAX).await {
             if !sender.is_closed() {
                 shared.note("an answer was given up that the agent does not go on to read");
+                // At the deadline it is the end of the invocation that is told.
+                if Instant::now() < until {
+                    shared.gate.tell_broken_off(&place.url, Code::LimitIdle);
+                }
             }
             return Ok(());
         }

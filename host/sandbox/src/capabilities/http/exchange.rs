@@ -159,13 +159,14 @@ impl Sending {
         let Self { shared, number, asked, leg, limits, explain, held, place } = self;
         let judged = &leg.judged;
         let call = HttpCall { secrets: judged.placed.names(), ..asked.call(Some(&judged.permit)) };
+        let url = call.url.clone();
         let begun = shared.gate.begin_http(number, call, write).await;
         if !begun.map_err(|error| fatal(&shared, error))? {
             return Err(Error::new(Code::Cancelled, "the agent let go of the request before it was sent"));
         }
         let result = async {
             let arrived = Journey::new(&shared, number, asked, limits, &leg).arrive(leg).await?;
-            answer::read(&shared, arrived, explain, place).await
+            answer::read(&shared, arrived, explain, (place, url)).await
         }
         .await;
         drop(held);
