@@ -16,7 +16,8 @@ use crate::rest::streams::{self, LastEventId, ended, written};
 
 /// Streams a task: `task` with its state now, `progress` and `partial` while it runs, `task`
 /// whenever it is suspended or taken up again, and when it has ended. A reader too slow for the
-/// parts, or away for too long, gets `missed` with how many it did not get. The last event is
+/// parts, or away for too long, gets `missed` with how many it did not get; of reports of how far
+/// it is only the newest is told, twenty times a second at most, with how many were `skipped`. The last event is
 /// `end`, with its `reason`: `done`; `host_stopping`; `refused` if the caller's key is revoked or
 /// has expired, or its tenant is disabled. With `Last-Event-ID` it goes on after that event.
 #[utoipa::path(get, path = "/api/v1/tasks/{task}/events", tag = "tasks",

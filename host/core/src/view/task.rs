@@ -169,6 +169,15 @@ pub struct Progress {
     pub fraction: Option<f64>,
     /// One line of text.
     pub message: String,
+    /// How many reports were passed over since the one that this watcher was told before: they come
+    /// faster than they are told.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skipped: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A task as it stands.

@@ -1,7 +1,7 @@
 //! Those who watch tasks, and what reaches each.
 //!
-//! Progress and parts reach a watcher by different ways: of progress only the newest counts, so a
-//! slow watcher skips what lies between; parts all count, so the newest are kept for whoever comes
+//! Progress and parts reach a watcher by different ways: of progress only the newest counts, so what
+//! lies between is skipped and counted; parts all count, so the newest are kept for whoever comes
 //! back while the task runs, and who lacks others is told how many. The end reaches everybody.
 
 use std::collections::{HashMap, VecDeque};
@@ -27,13 +27,21 @@ pub(super) struct Said<T> {
 
 type Part = Said<Arc<RawValue>>;
 
+/// The newest report of how far a task is.
+#[derive(Debug, Clone)]
+struct Report {
+    said: Said<Progress>,
+    /// The number of the first report of the attempt that this process has passed on.
+    first: u64,
+}
+
 /// Those who watch, by task.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Watchers(Arc<Mutex<HashMap<TaskId, Watched>>>);
 
 #[derive(Debug)]
 struct Watched {
-    progress: watch::Sender<Option<Said<Progress>>>,
+    progress: watch::Sender<Option<Report>>,
     line: broadcast::Sender<Line>,
     kept: Kept,
     /// Whether an attempt runs here that has said something.
@@ -99,7 +107,11 @@ impl Watchers {
         let mut all = self.lock();
         let watched = all.entry(task).or_default();
         watched.runs = true;
-        watched.progress.send_replace(Some(progress));
+        watched.progress.send_modify(|newest| {
+            let before = newest.take().filter(|before| before.said.attempt == progress.attempt);
+            let first = before.map_or(progress.number, |before| before.first);
+            *newest = Some(Report { said: progress, first });
+        });
     }
 
     pub(super) fn part(&self, task: TaskId, part: Part) {
@@ -149,6 +161,11 @@ impl Watchers {
         }
         let is_new = from.is_none();
         let mut position = from.unwrap_or_default();
+        if let Some(newest) = progress.borrow().as_ref().filter(|_| is_new) {
+            // Nor is it told how many reports there were.
+            position.join(newest.said.attempt);
+            position.reports = newest.said.number.saturating_sub(1);
+        }
         let mut backlog = VecDeque::new();
         if let Some((attempt, last)) = watched.kept.last() {
             if is_new {
@@ -165,7 +182,7 @@ impl Watchers {
             }
         }
         let line = watched.line.subscribe();
-        Channel { progress, line, backlog, held: None, next_progress: Instant::now(), end: None, position }
+        Channel { progress, line, backlog, held: None, next_progress: Instant::now(), end: None, is_new, position }
     }
 
     /// Forgets a task that nobody watches any more; to be called after a channel is dropped.
@@ -188,7 +205,7 @@ fn forget_unwatched(all: &mut HashMap<TaskId, Watched>, task: TaskId) {
 /// What one watcher is told.
 #[derive(Debug)]
 pub(super) struct Channel {
-    progress: watch::Receiver<Option<Said<Progress>>>,
+    progress: watch::Receiver<Option<Report>>,
     line: broadcast::Receiver<Line>,
     /// What was said before the watcher came back.
     backlog: VecDeque<Part>,
@@ -198,6 +215,8 @@ pub(super) struct Channel {
     next_progress: Instant,
     /// The end, held back until the newest progress is told.
     end: Option<Box<TaskView>>,
+    /// Whether it began with what came from then on, so that nothing before is missing.
+    is_new: bool,
     /// What was told so far.
     pub(super) position: Position,
 }
@@ -266,8 +285,9 @@ impl Channel {
         }
     }
 
-    /// Tells how far the task is, unless that was told.
-    fn report(&mut self, said: Said<Progress>) -> Option<TaskEvent> {
+    /// Tells how far the task is, unless that was told, and how many reports were skipped.
+    fn report(&mut self, report: Report) -> Option<TaskEvent> {
+        let Report { said, first } = report;
         if said.attempt < self.position.attempt {
             return None;
         }
@@ -275,14 +295,16 @@ impl Channel {
         if said.number <= self.position.reports {
             return None;
         }
+        let told = if self.is_new { self.position.reports.max(first.saturating_sub(1)) } else { self.position.reports };
+        let skipped = said.number.saturating_sub(told + 1);
         self.position.reports = said.number;
         self.next_progress = Instant::now() + Duration::from_secs(1) / limits::PROGRESS_PER_SECOND;
-        Some(TaskEvent::Progress(said.what))
+        Some(TaskEvent::Progress(Progress { skipped, ..said.what }))
     }
 }
 
 /// The newest progress, not before `at`; `None` if there will be none.
-async fn newest(progress: &mut watch::Receiver<Option<Said<Progress>>>, at: Instant) -> Option<Said<Progress>> {
+async fn newest(progress: &mut watch::Receiver<Option<Report>>, at: Instant) -> Option<Report> {
     // The wait comes first: a change that was taken note of must not be dropped.
     tokio::time::sleep_until(at).await;
     progress.changed().await.ok()?;
@@ -346,6 +368,43 @@ mod tests {
         let mut new = watchers.watch(task, None);
         say(&watchers, 2, 2..=2);
         assert_eq!(told(&mut new).await, ["2/2"]);
+    }
+
+    fn report(watchers: &Watchers, attempt: u32, number: u64) {
+        let what = Progress { fraction: None, message: number.to_string(), skipped: 0 };
+        watchers.progress(TASK.parse().unwrap(), Said { attempt, number, what });
+    }
+
+    /// The next report that is told, and how many were skipped before it.
+    async fn reported(channel: &mut Channel) -> (String, u64) {
+        match channel.next().await {
+            Some(TaskEvent::Progress(progress)) => (progress.message, progress.skipped),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn reports_that_are_skipped_are_counted_from_where_a_watcher_has_read_to() {
+        let (watchers, task) = (Watchers::default(), TASK.parse().unwrap());
+        let mut first = watchers.watch(task, None);
+        // What another process passed on is nobody's loss here.
+        (5..=6).for_each(|number| report(&watchers, 1, number));
+        assert_eq!(reported(&mut first).await, ("6".to_owned(), 1));
+        (7..=20).for_each(|number| report(&watchers, 1, number));
+        assert_eq!(reported(&mut first).await, ("20".to_owned(), 13));
+        report(&watchers, 1, 21);
+        assert_eq!(reported(&mut first).await, ("21".to_owned(), 0));
+
+        // Who comes later lacks nothing; who comes back lacks what was said meanwhile.
+        let mut new = watchers.watch(task, None);
+        assert_eq!(reported(&mut new).await, ("21".to_owned(), 0));
+        (22..=30).for_each(|number| report(&watchers, 1, number));
+        let mut again = watchers.watch(task, Some(first.position.clone()));
+        assert_eq!(reported(&mut again).await, ("30".to_owned(), 8));
+
+        // Another attempt begins anew.
+        (1..=3).for_each(|number| report(&watchers, 2, number));
+        assert_eq!(reported(&mut again).await, ("3".to_owned(), 2));
     }
 
     #[tokio::test]

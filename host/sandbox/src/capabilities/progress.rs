@@ -19,7 +19,7 @@ impl Host for Context {
         if self.gate.repeats() {
             return Ok(());
         }
-        self.observer.progress(number, Progress { fraction, message });
+        self.observer.progress(number, Progress { fraction, message, skipped: 0 });
         Ok(())
     }
 

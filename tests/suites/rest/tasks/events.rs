@@ -39,7 +39,10 @@ async fn a_watcher_sees_progress_parts_and_the_end() {
     assert_eq!(named("partial"), vec![&json!({ "text": "YOU" }); ROUNDS]);
     // Of reports that come faster than a person reads, some are left out; the newest is not.
     let reports = named("progress");
-    assert_eq!(reports.last(), Some(&&json!({ "fraction": 1.0, "message": format!("round {ROUNDS} of {ROUNDS}") })));
+    let last = reports.last().unwrap();
+    assert_eq!((&last["fraction"], &last["message"]), (&json!(1.0), &json!(format!("round {ROUNDS} of {ROUNDS}"))));
+    let left_out: u64 = reports.iter().map(|report| report["skipped"].as_u64().unwrap_or(0)).sum();
+    assert_eq!(left_out as usize + reports.len(), ROUNDS, "{reports:#?}");
     assert!(reports.iter().map(|report| report["fraction"].as_f64().unwrap()).is_sorted());
 }
 
