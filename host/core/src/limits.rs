@@ -1,6 +1,39 @@
 //! Every limit of the host, each with its unit in its name and its reason beside it.
 //!
-//! A manifest may ask for less than a maximum here, never for more.
+//! A manifest may ask for less than a maximum here, never for more. Each code that a limit is told
+//! by, and what it is told of; a limit that no code names bounds the host's own work, or is a
+//! grammar whose refusal is `request.invalid` or `manifest.invalid`.
+//!
+//! | what is bounded | constants | code |
+//! |---|---|---|
+//! | a request to a door: bytes, depth, time | `REQUEST_BYTES_MAX`, `REQUEST_HEAD_BYTES_MAX`, `REQUEST_BODY_TIME_MAX`, `JSON_DEPTH_MAX`, `INPUT_BYTES_MAX` | `limit.request` |
+//! | what runs, waits and is published at once | `INVOCATIONS_MAX`, `CALLS_WAITING_MAX`, `WAITS_MAX`, `PENDING_MAX`, `PUBLISHES_BYTES_MAX`, `REHEARSALS_MAX` | `limit.concurrency` |
+//! | keys of a tenant | `KEYS_MAX` | `limit.keys` |
+//! | instances of a tenant | `INSTANCES_MAX` | `limit.instances` |
+//! | channels of an agent | `CHANNELS_PER_AGENT_MAX` | `limit.channels` |
+//! | a component: bytes | `COMPONENT_BYTES_MAX`, `ARCHIVE_BYTES_MAX` | `artifact.size` |
+//! | a component: memories, tables, instances, names | `COMPONENT_MEMORIES_MAX`, `COMPONENT_TABLES_MAX`, `COMPONENT_CORE_INSTANCES_MAX`, `COMPONENT_NAMES_MAX`, `COMPONENT_NAME_BYTES_MAX` | `artifact.limits` |
+//! | checking and compiling one | `ADMISSION_TIME_MAX`, `ADMISSION_MEMORY_BYTES_MAX` | `artifact.compile_limit` |
+//! | starting and describing one | `DESCRIBE_TIME_MAX` | `artifact.init_timeout` |
+//! | an invocation: time | `INVOCATION_TIME_MAX`, `TASK_LIFETIME_MAX` | `limit.deadline` |
+//! | an invocation: attempts | `TASK_INTERRUPTIONS_MAX` | `limit.attempts` |
+//! | a guest: memory and tables | `GUEST_MEMORY_BYTES_MAX`, `GUEST_TABLE_ELEMENTS_MAX` | `limit.memory` |
+//! | a guest: stack | `GUEST_STACK_BYTES_MAX` | `guest.stack` |
+//! | a guest: handles | `GUEST_HANDLES_MAX` | `limit.handles` |
+//! | a guest: calls of the host | `HOST_CALLS_MAX` | `limit.host_calls` |
+//! | a guest: what its calls fill | `JOURNAL_BYTES_MAX` | `limit.journal` |
+//! | what passes between guest and host | `TRANSFER_BYTES_MAX`, `RANDOM_BYTES_MAX`, `OUTPUT_BYTES_MAX`, `PARTIAL_BYTES_MAX`, `HTTP_UNDELIVERED_BYTES_MAX` | `limit.transfer` |
+//! | state and files | `STATE_BYTES_MAX`, `STATE_KEYS_MAX`, `STATE_VALUE_BYTES_MAX`, `FILES_BYTES_MAX`, `FILES_MAX` | `limit.storage` |
+//! | a request outside: headers | `HTTP_HEAD_BYTES_MAX`, `HTTP_HEADERS_MAX`, `HTTP_FIELDS_BYTES_MAX` | `limit.headers` |
+//! | a request outside: bodies | `HTTP_REQUEST_BODY_BYTES_MAX`, `HTTP_RESPONSE_BODY_BYTES_MAX` | `limit.body` |
+//! | a request outside: silence, and an answer that is not read | `HTTP_IDLE_TIME_MAX`, `HTTP_FIRST_BYTE_TIME_MAX`, `HTTP_UNREAD_TIME_MAX` | `limit.idle` |
+//! | requests outside at once | `HTTP_EXCHANGES_MAX`, `HTTP_WAITING_PER_INVOCATION_MAX`, `DNS_LOOKUPS_MAX` | `limit.connections` |
+//! | requests and bytes a minute | `HTTP_BUDGET_REQUESTS_MAX`, `HTTP_BUDGET_BYTES_MAX` | `limit.budget` |
+//! | traps of a release | `QUARANTINE_TRAPS`, `QUARANTINE_TIME_MAX` | `agent.quarantined` |
+//! | failures of a destination | `CIRCUIT_FAILURES`, `CIRCUIT_TIME_MAX` | `unavailable.circuit` |
+//!
+//! It has parts since it is longer than a file may be: one for each matter that is changed by
+//! itself, and here what all of them share.
 
 mod admission;
 mod approval;
@@ -8,6 +41,7 @@ mod http;
 mod migration;
 mod registry;
 mod releases;
+mod state;
 mod stream;
 mod swap;
 mod trust;
@@ -20,6 +54,7 @@ pub use http::*;
 pub use migration::*;
 pub use registry::*;
 pub use releases::*;
+pub use state::*;
 pub use stream::*;
 pub use swap::*;
 pub use trust::*;
@@ -263,77 +298,14 @@ pub const LOG_MESSAGE_BYTES_MAX: usize = 8 * 1024;
 /// Most fields of one log record.
 pub const LOG_FIELDS_MAX: usize = 32;
 
-/// Progress reports passed on per second; of those in between only the newest counts.
+/// Progress reports passed on to a watcher per second; of those in between only the newest counts,
+/// and it says how many they were.
 pub const PROGRESS_PER_SECOND: u32 = 20;
 /// Longest progress line.
 pub const PROGRESS_MESSAGE_BYTES_MAX: usize = 1024;
 /// Partial output of one invocation, all parts together.
 pub const PARTIAL_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// Longest state key, in bytes of UTF-8.
-pub const STATE_KEY_BYTES_MAX: usize = 512;
-/// Largest state value. Values are rows of the database; larger things are artefacts.
-pub const STATE_VALUE_BYTES_MAX: usize = 1024 * 1024;
-/// State of one key space when its manifest does not say otherwise.
-pub const STATE_BYTES_DEFAULT: u64 = 16 * 1024 * 1024;
-/// State of one key space at most: of a deployment, or of an instance.
-pub const STATE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
-/// Keys of one key space at most.
-pub const STATE_KEYS_MAX: u64 = 100_000;
-/// Keys that one `list-keys` returns at most.
-pub const STATE_LIST_MAX: u32 = 1_000;
-
-/// Longest that a state key may be said to stay, ten years: what stays longer needs no end,
-/// and an end stays a date.
-pub const STATE_TTL_MAX: Duration = Duration::from_secs(10 * 365 * 86_400);
-/// Ended keys that are taken away in one commit. Other commits wait for it, so it takes
-/// milliseconds.
-pub const STATE_SWEEP_MAX: u32 = 500;
-/// How often ended keys are looked for, and stopped instances whose keys are to go. The
-/// former are absent already; this frees the disk.
-pub const STATE_SWEEP_EVERY: Duration = Duration::from_secs(5);
-
-/// Instances of one tenant that are not stopped: one for each of the conversations that a
-/// large organisation has at a time. A program that starts one for each request is told early.
-pub const INSTANCES_MAX: u64 = 10_000;
-/// Stopped instances that are looked at in one commit, to remove what they kept. Together no
-/// more than [`STATE_SWEEP_MAX`] keys go.
-pub const INSTANCES_CLEARED_MAX: u32 = 64;
-/// What the keys that go in one such commit take together, at least one of them: what is freed is
-/// overwritten, and every other write waits.
-pub const INSTANCES_CLEARED_BYTES_MAX: u64 = 16 * 1024 * 1024;
-
-/// Directories that one agent may ask for.
-pub const FILES_DIRECTORIES_MAX: usize = 16;
-/// Bytes in one directory when its manifest does not say otherwise.
-pub const FILES_BYTES_DEFAULT: u64 = 16 * 1024 * 1024;
-/// Bytes in one directory at most.
-pub const FILES_BYTES_MAX: u64 = 16 * 1024 * 1024 * 1024;
-/// Files and directories in one directory when its manifest does not say otherwise.
-pub const FILES_DEFAULT: u64 = 1_000;
-/// Files and directories in one directory at most. They are counted when a host first
-/// writes there, which takes about a second for so many.
-pub const FILES_MAX: u64 = 100_000;
-/// Longest path of a file, in bytes of UTF-8.
-pub const FILES_PATH_BYTES_MAX: usize = 1_024;
-/// Longest part of a path: what the usual file systems take.
-pub const FILES_NAME_BYTES_MAX: usize = 255;
-/// Directories in each other, the file included. Each is opened on the way.
-pub const FILES_DEPTH_MAX: usize = 32;
-/// Bytes that one `read` answers at most. They stand in the journal.
-pub const FILES_READ_BYTES_MAX: usize = 1024 * 1024;
-/// Largest file that may be written. It is whole in memory, and written whole.
-pub const FILES_WRITE_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// Names that one `list` answers at most.
-pub const FILES_LIST_MAX: u32 = 1_000;
-/// Names in a directory that is listed, and files in one that is counted: ten times what
-/// an agent may make, since an operator's directory may hold more.
-pub const FILES_SEEN_MAX: u64 = 10 * FILES_MAX;
-/// Free bytes of a disk that no file of an agent takes: room for the database to go on
-/// until somebody looks.
-pub const FILES_RESERVE_BYTES: u64 = 256 * 1024 * 1024;
-/// Directories kept open beyond their use. Each is a descriptor.
-pub const FILES_OPEN_MAX: usize = 64;
 /// Traps among the newest [`QUARANTINE_ENDS`] ends of a release that quarantine it: enough
 /// that a few bad inputs do not, few enough that a release that always traps costs the host
 /// 20 instances and no more.
@@ -471,3 +443,7 @@ pub const STORE_READERS: u32 = 4;
 pub const STORE_PAGE_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// What the write-ahead log is cut back to once a checkpoint has emptied it.
 pub const STORE_LOG_BYTES_KEPT: u64 = 64 * 1024 * 1024;
+
+#[cfg(test)]
+#[path = "limits/tests.rs"]
+mod tests;
