@@ -9,7 +9,7 @@ use super::{begin, calls, canary, host_with_trials, over, reaches, swap_of};
 use crate::faults::instant;
 
 /// Looks whether route and swap say the same; returns the swap.
-async fn coherent(client: &Client, id: &str) -> Value {
+pub(super) async fn coherent(client: &Client, id: &str) -> Value {
     loop {
         let before = swap_of(client, "trial", id).await;
         let route = client.get("/api/v1/deployments/trial").await.of(200);

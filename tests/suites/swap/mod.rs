@@ -15,6 +15,7 @@ mod rollback;
 mod steps;
 mod told;
 mod under_load;
+mod watched;
 mod worse;
 
 use std::time::Duration;

@@ -84,7 +84,7 @@ impl Default for RehearsePolicy {
     }
 }
 
-/// A canary.
+/// A canary. It compares how calls end, and not what they answer; `rehearse` does that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CanaryPolicy {
@@ -151,7 +151,8 @@ pub enum Undecided {
 }
 
 /// What makes a candidate worse than the release that serves. Each is told by a sequential
-/// test, so that a handful of calls decides nothing.
+/// test, so that a handful of calls decides nothing. That a candidate answers otherwise is not
+/// among them: no two calls ask the same. The rehearsal asks both releases the same, and finds it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct JudgePolicy {
@@ -165,7 +166,8 @@ pub struct JudgePolicy {
     /// More calls that need more memory than this many times what 95 of 100 of the old
     /// release's need; 1.5 when absent, null for not at all.
     pub memory: Option<f64>,
-    /// How likely it may be that a candidate no worse is found worse; 0.01 when absent.
+    /// How likely it may be that a candidate no worse is found worse, by canary and watch
+    /// together; 0.01 when absent.
     pub alpha: f64,
 }
 
@@ -367,7 +369,7 @@ pub struct SwapState {
 /// How two releases compare so far.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Judgement {
-    /// The release that served before.
+    /// The release that served before, from before the candidate as well.
     pub old: ArmCounts,
     /// The one that is tried.
     pub new: ArmCounts,
@@ -375,7 +377,7 @@ pub struct Judgement {
     pub tests: BTreeMap<String, Evidence>,
 }
 
-/// What was seen of one release during a swap.
+/// What was seen of one release.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ArmCounts {
     /// Calls that have ended.
@@ -407,8 +409,16 @@ pub struct Evidence {
     /// Above what a call counts, in microseconds or bytes, where it is a quantity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub above: Option<u64>,
-    /// How many times likelier what was seen is if the candidate is worse, at least; the
-    /// candidate is found worse once it reaches four divided by the policy's `alpha`.
+    /// Calls of the old release from before the candidate and beside it, which a watch compares
+    /// with.
+    #[serde(default)]
+    pub usual_calls: u64,
+    /// Those among them that count against it.
+    #[serde(default)]
+    pub usual_bad: u64,
+    /// How many times likelier what was seen is if the candidate is worse, at least. A canary finds
+    /// the candidate worse once this reaches four divided by its part of the policy's `alpha`,
+    /// which is a half where there is a watch too; a watch once it reaches twice that.
     pub likelier: f64,
     /// The same for each size of difference that is looked for, as logarithms.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -41,7 +41,7 @@ fn drive(runtime: &Runtime, row: SwapRow, is_taken_up: bool) {
         return;
     }
     let reins = runtime.swaps.enter(&row);
-    let observer = Observer::new(&row);
+    let observer = Observer::new(&row, runtime.clock.now());
     // Any other state is entered anew, and nothing of it is left from before.
     let restarted = is_taken_up && row.state.phase == SwapPhase::Migrating;
     let driver = Driver { runtime: runtime.clone(), row, observer, restarted, hold: None };
@@ -148,9 +148,12 @@ impl Driver {
             }
             return Ok(());
         };
+        let is_forward = next.route.is_some_and(|change| !change.is_back());
+        if is_forward && matches!(next.state.phase, SwapPhase::Canary | SwapPhase::Watching) {
+            self.observer.remember(&self.runtime, &self.row);
+        }
         let mut after = SwapRow { state: next.state, ..self.row.clone() };
         after.state.judgement = self.observer.judgement().or(after.state.judgement);
-        let is_forward = next.route.is_some_and(|change| !change.is_back());
         let kept = match next.route {
             // A release that serves again by now is not retired; the next look sees it.
             None if is_drained => self.keep(after, asked, true).await,
@@ -273,7 +276,6 @@ impl Driver {
         }
         change.swaps = vec![after];
         change.decided.append(&mut decided);
-        self.observer.remember(&runtime, before);
         let (_, swaps) = runtime.put_in_force(turn, placed, &row.tenant, &row.agent, change).await?;
         Ok(swaps.into_iter().next())
     }

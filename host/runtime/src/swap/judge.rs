@@ -29,14 +29,35 @@
 //! How many old calls go into the next block is fixed when the last is closed, so that it
 //! says nothing about how the next call does. Where no old call is left, new ones say nothing.
 //!
+//! Beside a canary there are always more. A watch has those of before alone, so its evidence is
+//! another (`judge/before.rs`), and begins anew: calls beside a canary count once for the canary,
+//! and once as what is known of the old release.
+//!
+//! `alpha` is a policy's for the whole swap. Where there are both a canary and a watch, each has a
+//! half of it, so that by the union bound both together find a candidate worse that is not with a
+//! probability of at most α, whatever the one learns from the calls of the other. Of what a watch
+//! has, a half again is for what it supposes of the old release.
+//!
 //! What it supposes: that calls of both releases are alike but for the release. A canary
-//! compares calls of the same time; a watch compares with those before the swap, so that what
-//! changed around the agent meanwhile counts against the new release.
+//! compares calls of the same time; a watch compares with those before it, so that what
+//! changed around the agent meanwhile counts against the new release, and so that when a release is
+//! promoted must not hang on how well the old one happens to do. A canary goes on after a restart
+//! with what was kept at its last step; what came after that is lost and not looked at again, so
+//! that each restart during a canary is at most one more try with the canary's part of `alpha`.
+//!
+//! What it does not do is compare answers: no two calls ask the same, so that two answers differ says
+//! nothing of a release. Differences of answers are found by the rehearsal, which asks both
+//! releases the same.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use troupe_core::Code;
-use troupe_core::view::{ArmCounts, Evidence, JudgePolicy, Judgement, SwapReason};
+use troupe_core::view::{ArmCounts, Evidence, JudgePolicy, Judgement, SwapPolicy, SwapReason};
+
+use self::before::Spent;
+
+mod before;
 
 /// How a call ended, as far as releases are compared by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,23 +72,23 @@ pub(crate) struct Observation {
     pub(crate) memory_bytes: u64,
 }
 
-/// How many of the old release's calls wait for each that goes into a block: few where more
-/// come all the time, many where what there is has to last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pace {
-    /// Old calls come beside new ones.
-    Beside,
-    /// All old calls are there.
-    Before,
-}
-
-impl Pace {
-    const fn divisor(self) -> usize {
-        match self {
-            Self::Beside => 8,
-            Self::Before => 256,
-        }
-    }
+/// What the candidate is held against.
+#[derive(Debug, Clone)]
+enum Against {
+    /// Calls of the old release that come beside its own.
+    Beside {
+        /// Those that no block has taken.
+        waiting: VecDeque<Observation>,
+        /// How many of them the next block takes.
+        next_block: usize,
+    },
+    /// What was seen of the old release before.
+    Before {
+        /// How much of the evidence has begun.
+        spent: Spent,
+        /// What the old release's share is at most, for each test of which enough is known.
+        most: Vec<Option<f64>>,
+    },
 }
 
 /// How far above the old share the supposed new one lies, as parts of what is left to 1.
@@ -76,6 +97,8 @@ const STEPS: [f64; 8] = [0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 0.95];
 const TESTS: f64 = 4.0;
 /// Shares are supposed to be no closer to 0 and 1 than this, so that no call is a proof.
 const SHARE_MIN: f64 = 1e-4;
+/// How many of the old release's calls wait for each that goes into a block.
+const WAITING_PER_BLOCK: usize = 8;
 /// Old calls in one block at most.
 const BLOCK_OLD_MAX: usize = 64;
 /// Calls from which a multiple is fixed, at least.
@@ -143,28 +166,26 @@ impl About {
 #[derive(Debug, Clone)]
 pub(crate) struct Judge {
     policy: JudgePolicy,
-    pace: Pace,
+    /// How likely each of canary and watch may find a candidate worse that is not.
+    alpha: f64,
+    against: Against,
     tests: Vec<(About, Evidence)>,
     /// Old calls from which multiples are fixed, until there are enough.
     reference: Vec<Observation>,
-    is_fixed: bool,
-    /// Old calls that no block has taken.
-    waiting: VecDeque<Observation>,
-    /// How many of them the next block takes.
-    next_block: usize,
     old: ArmCounts,
     new: ArmCounts,
 }
 
 impl Judge {
-    /// A judge that goes on from what was known before.
-    pub(crate) fn new(policy: &JudgePolicy, pace: Pace, before: Option<&Judgement>) -> Self {
-        let known = |about: About| before.and_then(|before| before.tests.get(about.as_str())).cloned();
-        let tests: Vec<_> = About::ALL
+    /// A judge of a canary, that goes on from what was known before.
+    pub(crate) fn new(policy: &SwapPolicy, known: Option<&Judgement>) -> Self {
+        let judge = &policy.judge;
+        let of = |about: About| known.and_then(|known| known.tests.get(about.as_str())).cloned();
+        let tests = About::ALL
             .into_iter()
-            .filter(|about| about.is_asked(policy))
+            .filter(|about| about.is_asked(judge))
             .map(|about| {
-                let mut evidence = known(about).unwrap_or_default();
+                let mut evidence = of(about).unwrap_or_default();
                 if evidence.logs.len() != STEPS.len() {
                     evidence.logs = vec![0.0; STEPS.len()];
                     evidence.likelier = 1.0;
@@ -172,37 +193,108 @@ impl Judge {
                 (about, evidence)
             })
             .collect();
-        let is_fixed = tests.iter().any(|(_, evidence)| evidence.above.is_some());
-        let (old, new) = before.map(|before| (before.old.clone(), before.new.clone())).unwrap_or_default();
+        let (old, new) = known.map(|known| (known.old.clone(), known.new.clone())).unwrap_or_default();
+        let parts = if policy.canary.is_some() && policy.watch.is_some() { 2.0 } else { 1.0 };
         Self {
-            policy: policy.clone(),
-            pace,
+            policy: judge.clone(),
+            alpha: judge.alpha / parts,
+            against: Against::Beside { waiting: VecDeque::new(), next_block: 0 },
             tests,
             reference: Vec::new(),
-            is_fixed,
-            waiting: VecDeque::new(),
-            next_block: 0,
             old,
             new,
         }
     }
 
-    /// Goes on at another pace.
-    pub(crate) const fn pace(&mut self, pace: Pace) {
-        self.pace = pace;
+    /// Takes calls of the old release from before the candidate has any. Multiples are fixed by a
+    /// half of them, the older one.
+    pub(crate) fn before(&mut self, calls: &[Observation]) {
+        let reference = if self.is_fixed() { 0 } else { (calls.len() / 2).max(REFERENCE_MIN).min(calls.len()) };
+        let (reference, others) = calls.split_at(reference);
+        reference.iter().for_each(|call| self.know(call));
+        self.refer(reference);
+        others.iter().for_each(|call| self.know(call));
     }
 
-    /// Takes calls of the old release from before anything was compared: multiples are fixed
-    /// by them alone.
-    pub(crate) fn refer(&mut self, calls: impl IntoIterator<Item = Observation>) {
-        if self.is_fixed {
+    /// Takes a call of the old release from beside the candidate.
+    pub(crate) fn old(&mut self, call: Observation) {
+        self.know(&call);
+        if !self.is_fixed() {
+            self.refer(&[call]);
+        } else if let Against::Beside { waiting, next_block } = &mut self.against {
+            waiting.push_back(call);
+            *next_block = (*next_block).max(1);
+        }
+    }
+
+    /// Takes a call of the candidate.
+    pub(crate) fn new_call(&mut self, call: Observation) {
+        count(&mut self.new, &call);
+        match &mut self.against {
+            Against::Beside { waiting, next_block } => {
+                let old: Vec<Observation> = waiting.drain(..(*next_block).min(waiting.len())).collect();
+                if !old.is_empty() {
+                    for (about, evidence) in &mut self.tests {
+                        let above = evidence.above;
+                        let bad = old.iter().filter(|old| about.counts(old, above)).count();
+                        close(evidence, old.len() as u64, bad as u64, about.counts(&call, above));
+                    }
+                }
+                *next_block = (waiting.len() / WAITING_PER_BLOCK).clamp(1, BLOCK_OLD_MAX).min(waiting.len());
+            }
+            Against::Before { spent, most } => {
+                for ((about, evidence), most) in self.tests.iter_mut().zip(most) {
+                    if let Some(most) = *most {
+                        before::took(evidence, most, about.counts(&call, evidence.above), *spent);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The candidate has all calls from now on, and is held against what is known of the old
+    /// release.
+    pub(crate) fn watch(&mut self) {
+        self.watch_from(Spent::FIRST);
+    }
+
+    /// The same, of a watch that has lasted so long when the host starts again.
+    pub(crate) fn watch_again(&mut self, lasted: Duration) {
+        self.watch_from(Spent::until(lasted));
+    }
+
+    fn watch_from(&mut self, spent: Spent) {
+        let delta = self.alpha / (2.0 * TESTS);
+        let most = self.tests.iter().map(|(_, evidence)| before::share_max(evidence, delta)).collect();
+        self.against = Against::Before { spent, most };
+        self.tests.iter_mut().for_each(|(_, evidence)| before::begun(evidence, spent));
+    }
+
+    /// Takes in that a watch has lasted so long.
+    pub(crate) fn lasted(&mut self, lasted: Duration) {
+        if let Against::Before { spent, .. } = &mut self.against {
+            let then = Spent::until(lasted);
+            if then > *spent {
+                self.tests.iter_mut().for_each(|(_, evidence)| before::passed(evidence, *spent, then));
+                *spent = then;
+            }
+        }
+    }
+
+    /// Whether every multiple is fixed that is asked for.
+    fn is_fixed(&self) -> bool {
+        self.tests.iter().all(|(about, evidence)| about.factor(&self.policy).is_none() || evidence.above.is_some())
+    }
+
+    /// Fixes multiples by calls of the old release, once there are enough.
+    fn refer(&mut self, calls: &[Observation]) {
+        if self.is_fixed() {
             return;
         }
         self.reference.extend(calls);
         if self.reference.len() < REFERENCE_MIN {
             return;
         }
-        self.is_fixed = true;
         for (about, evidence) in &mut self.tests {
             if let Some(factor) = about.factor(&self.policy) {
                 let usual = p95(self.reference.iter().map(|call| about.of(call)).collect());
@@ -212,38 +304,30 @@ impl Judge {
         self.reference = Vec::new();
     }
 
-    /// Takes a call of the old release.
-    pub(crate) fn old(&mut self, call: Observation) {
-        count(&mut self.old, &call);
-        if self.is_fixed {
-            self.waiting.push_back(call);
-            if self.next_block == 0 {
-                self.next_block = 1;
+    /// Counts a call of the old release as known. One by which a multiple is fixed is not held
+    /// against it.
+    fn know(&mut self, call: &Observation) {
+        count(&mut self.old, call);
+        for (about, evidence) in &mut self.tests {
+            if about.factor(&self.policy).is_none() || evidence.above.is_some() {
+                evidence.usual_calls += 1;
+                evidence.usual_bad += u64::from(about.counts(call, evidence.above));
             }
-        } else {
-            self.refer([call]);
         }
     }
 
-    /// Takes a call of the candidate, and closes a block with it.
-    pub(crate) fn new_call(&mut self, call: Observation) {
-        count(&mut self.new, &call);
-        let old: Vec<Observation> = self.waiting.drain(..self.next_block.min(self.waiting.len())).collect();
-        if !old.is_empty() {
-            for (about, evidence) in &mut self.tests {
-                let above = evidence.above;
-                let bad = old.iter().filter(|old| about.counts(old, above)).count();
-                close(evidence, old.len() as u64, bad as u64, about.counts(&call, above));
-            }
+    /// What the evidence has to reach.
+    fn needed(&self) -> f64 {
+        match self.against {
+            Against::Beside { .. } => TESTS / self.alpha,
+            Against::Before { .. } => 2.0 * TESTS / self.alpha,
         }
-        let wanted = (self.waiting.len() / self.pace.divisor()).clamp(1, BLOCK_OLD_MAX);
-        self.next_block = wanted.min(self.waiting.len());
     }
 
     /// Why the candidate is worse, once that is likely enough.
     pub(crate) fn worse(&self) -> Option<SwapReason> {
-        let (about, evidence) =
-            self.tests.iter().find(|(_, evidence)| evidence.likelier >= TESTS / self.policy.alpha)?;
+        let needed = self.needed();
+        let (about, evidence) = self.tests.iter().find(|(_, evidence)| evidence.likelier >= needed)?;
         let Evidence { old_calls, old_bad, new_calls, new_bad, likelier, .. } = evidence;
         let what = match about {
             About::Errors => "failed".to_owned(),
@@ -284,8 +368,17 @@ fn close(evidence: &mut Evidence, old: u64, bad: u64, new_is_bad: bool) {
     evidence.old_bad += bad;
     evidence.new_calls += 1;
     evidence.new_bad += u64::from(new_is_bad);
+    evidence.likelier = likelier(evidence, 0.0);
+}
+
+/// The evidence as a whole, with what of it has not begun.
+fn likelier(evidence: &Evidence, left: f64) -> f64 {
     let mean = evidence.logs.iter().map(|log| log.exp()).sum::<f64>() / to_f64(STEPS.len() as u64);
-    evidence.likelier = mean.min(LIKELIER_MAX);
+    (mean + left).min(LIKELIER_MAX)
+}
+
+fn sum_of_logs(a: f64, b: f64) -> f64 {
+    a.max(b) + (-(a - b).abs()).exp().ln_1p()
 }
 
 fn within(share: f64) -> f64 {

@@ -4,24 +4,24 @@ use super::*;
 use crate::swap::seeded::Random;
 
 /// Runs of each simulation.
-const RUNS: u64 = 400;
+pub(super) const RUNS: u64 = 400;
 /// Calls of the candidate in one run.
 const CALLS: u64 = 1_200;
 
 /// What calls of a release are like.
 #[derive(Clone, Copy)]
-struct Release {
-    errors: f64,
-    denied: f64,
-    latency: f64,
-    memory: u64,
+pub(super) struct Release {
+    pub(super) errors: f64,
+    pub(super) denied: f64,
+    pub(super) latency: f64,
+    pub(super) memory: u64,
 }
 
-const USUAL: Release = Release { errors: 0.005, denied: 0.0, latency: 1.0, memory: 2 << 20 };
+pub(super) const USUAL: Release = Release { errors: 0.005, denied: 0.0, latency: 1.0, memory: 2 << 20 };
 
 impl Release {
     /// A call, whose latency is log-uniform over a factor of 20.
-    fn call(&self, random: &mut Random) -> Observation {
+    pub(super) fn call(&self, random: &mut Random) -> Observation {
         Observation {
             failed: (random.share() < self.errors).then_some(Code::GuestFailed),
             denied: random.share() < self.denied,
@@ -29,13 +29,17 @@ impl Release {
             memory_bytes: self.memory + (random.next() & 0xFFFF),
         }
     }
+
+    pub(super) fn calls(&self, count: u64, random: &mut Random) -> Vec<Observation> {
+        (0..count).map(|_| self.call(random)).collect()
+    }
 }
 
 /// After how many of the candidate's calls it was found worse, if it was.
 fn found(old: Release, new: Release, weight: f64, seed: u64) -> Option<u64> {
     let mut random = Random(seed);
-    let mut judge = Judge::new(&JudgePolicy::default(), Pace::Beside, None);
-    judge.refer((0..200).map(|_| old.call(&mut random)));
+    let mut judge = Judge::new(&SwapPolicy::default(), None);
+    judge.before(&old.calls(200, &mut random));
     let mut calls = 0;
     while calls < CALLS {
         if random.share() >= weight {
@@ -99,8 +103,8 @@ fn what_is_worse_is_found() {
 #[test]
 fn a_few_calls_decide_nothing() {
     let mut random = Random(3);
-    let mut judge = Judge::new(&JudgePolicy::default(), Pace::Beside, None);
-    judge.refer((0..50).map(|_| USUAL.call(&mut random)));
+    let mut judge = Judge::new(&SwapPolicy::default(), None);
+    judge.before(&USUAL.calls(50, &mut random));
     for _ in 0..20 {
         judge.old(Release { errors: 0.0, ..USUAL }.call(&mut random));
     }
@@ -114,14 +118,14 @@ fn a_few_calls_decide_nothing() {
 #[test]
 fn a_judge_goes_on_from_what_was_known() {
     let (mut random, new) = (Random(5), Release { errors: 0.5, ..USUAL });
-    let mut whole = Judge::new(&JudgePolicy::default(), Pace::Beside, None);
-    whole.refer((0..50).map(|_| USUAL.call(&mut random)));
+    let mut whole = Judge::new(&SwapPolicy::default(), None);
+    whole.before(&USUAL.calls(50, &mut random));
     let calls: Vec<_> = (0..40).map(|_| (USUAL.call(&mut random), new.call(&mut random))).collect();
     let mut parts = whole.clone();
     for (number, (old, new)) in calls.iter().enumerate() {
         if number == 17 {
             let kept = serde_json::to_string(&parts.judgement()).unwrap();
-            parts = Judge::new(&JudgePolicy::default(), Pace::Beside, Some(&serde_json::from_str(&kept).unwrap()));
+            parts = Judge::new(&SwapPolicy::default(), Some(&serde_json::from_str(&kept).unwrap()));
         }
         for judge in [&mut whole, &mut parts] {
             judge.old(*old);
@@ -133,19 +137,4 @@ fn a_judge_goes_on_from_what_was_known() {
     let message = whole.worse().unwrap().message;
     assert!(message.contains("of its calls failed, of the release before"), "{message}");
     assert!(message.contains("guest.failed"), "{message}");
-}
-
-#[test]
-fn a_watch_compares_with_calls_of_before() {
-    let mut random = Random(11);
-    let mut judge = Judge::new(&JudgePolicy::default(), Pace::Before, None);
-    let never = Release { errors: 0.0, ..USUAL };
-    judge.refer((0..500).map(|_| never.call(&mut random)));
-    (0..1_000).for_each(|_| judge.old(never.call(&mut random)));
-    let bad = Release { errors: 0.05, ..never };
-    let worse = (0..600).position(|_| {
-        judge.new_call(bad.call(&mut random));
-        judge.worse().is_some()
-    });
-    assert!(worse.is_some_and(|calls| calls < 300), "{worse:?}");
 }

@@ -1,10 +1,10 @@
 //! Looking at how a candidate does beside the release that serves, or after it.
 
 use troupe_core::view::{Judgement, SwapPhase, SwapReason};
-use troupe_core::{Code, limits};
+use troupe_core::{Code, Timestamp, limits};
 use troupe_store::SwapRow;
 
-use super::judge::{Judge, Pace};
+use super::judge::{Judge, Observation};
 use super::machine::Event;
 use super::tally::Tally;
 use super::work;
@@ -20,8 +20,6 @@ pub(super) struct Observer {
     new: Option<Cursor>,
     /// Calls of the candidate in this phase or step.
     calls: u64,
-    /// How the release before did, from before the candidate served.
-    before: Option<Tally>,
 }
 
 #[derive(Debug)]
@@ -38,20 +36,30 @@ impl Cursor {
             _ => Self { tally: tally.clone(), seen: tally.seen() },
         }
     }
+
+    /// The same, but else one that begins with what is remembered.
+    fn of_all(cursor: Option<Self>, tally: &Tally) -> Self {
+        match cursor {
+            Some(cursor) if cursor.tally.is(tally) => cursor,
+            _ => Self { tally: tally.clone(), seen: 0 },
+        }
+    }
+
+    /// What has come since it was asked last.
+    fn next(&mut self) -> Vec<Observation> {
+        self.tally.since(&mut self.seen)
+    }
 }
 
 impl Observer {
-    pub(super) fn new(swap: &SwapRow) -> Self {
+    /// Who looks at a swap that is taken up, or begins.
+    pub(super) fn new(swap: &SwapRow, now: Timestamp) -> Self {
         let known = swap.state.judgement.as_ref();
-        let pace = if swap.state.phase == SwapPhase::Watching { Pace::Before } else { Pace::Beside };
-        Self {
-            judge: Judge::new(&swap.policy.judge, pace, known),
-            began: known.is_some(),
-            old: None,
-            new: None,
-            calls: 0,
-            before: None,
+        let mut judge = Judge::new(&swap.policy, known);
+        if swap.state.phase == SwapPhase::Watching {
+            judge.watch_again(now.since(swap.state.since));
         }
+        Self { judge, began: known.is_some(), old: None, new: None, calls: 0 }
     }
 
     /// What is known, if anything was compared.
@@ -59,12 +67,20 @@ impl Observer {
         self.began.then(|| self.judge.judgement())
     }
 
-    /// Remembers how the releases did, right before the route changes.
+    /// Takes in how the old release did until now, so that it is kept with the swap's row when the
+    /// candidate gets calls, or all of them.
     pub(super) fn remember(&mut self, runtime: &Runtime, swap: &SwapRow) {
-        if let Some(Entry::Serving(route)) = runtime.routes.get(&swap.tenant, &swap.agent)
-            && swap.from.as_ref().is_some_and(|(_, digest)| *digest == route.row.digest)
-        {
-            self.before = Some(route.tally.clone());
+        let Some(Entry::Serving(route)) = runtime.routes.get(&swap.tenant, &swap.agent) else { return };
+        if swap.from.as_ref().is_none_or(|(_, digest)| *digest != route.row.digest) {
+            return;
+        }
+        self.began = true;
+        if swap.state.phase == SwapPhase::Canary {
+            self.old = Some(Cursor::of(self.old.take(), &route.tally));
+            self.see_old();
+        } else {
+            self.old = Some(Cursor::of_all(self.old.take(), &route.tally));
+            self.know_old();
         }
     }
 
@@ -77,25 +93,26 @@ impl Observer {
         self.calls = 0;
         match (from.phase, to.phase) {
             (SwapPhase::Canary, SwapPhase::Canary) => {}
-            (_, SwapPhase::Canary) => {
-                // Multiples are fixed by what the old release did before; what is compared is
-                // what comes beside the candidate.
-                if let Some(tally) = &self.before {
-                    self.judge.refer(tally.since(&mut 0));
-                }
-            }
-            (before, SwapPhase::Watching) => {
-                self.judge.pace(Pace::Before);
-                if before != SwapPhase::Canary
-                    && let Some(tally) = &self.before
-                {
-                    let calls = tally.since(&mut 0);
-                    let (reference, compared) = calls.split_at(calls.len() / 2);
-                    self.judge.refer(reference.iter().copied());
-                    compared.iter().for_each(|call| self.judge.old(*call));
-                }
+            // Calls that ended while the change waited were beside nobody.
+            (_, SwapPhase::Canary) => self.know_old(),
+            (_, SwapPhase::Watching) => {
+                self.judge.watch();
+                self.old = None;
             }
             _ => {}
+        }
+    }
+
+    /// Takes the old release's calls from before the candidate has any.
+    fn know_old(&mut self) {
+        let calls = self.old.as_mut().map(Cursor::next).unwrap_or_default();
+        self.judge.before(&calls);
+    }
+
+    /// Takes the old release's calls from beside the candidate.
+    fn see_old(&mut self) {
+        for call in self.old.as_mut().map(Cursor::next).unwrap_or_default() {
+            self.judge.old(call);
         }
     }
 
@@ -122,13 +139,13 @@ impl Observer {
         }
         let _ = tokio::time::timeout(limits::SWAP_LOOK_EVERY, tried.tally.bad()).await;
         self.began = true;
-        for call in self.old.as_mut().map(|old| old.tally.since(&mut old.seen)).unwrap_or_default() {
-            self.judge.old(call);
-        }
-        for call in self.new.as_mut().map(|new| new.tally.since(&mut new.seen)).unwrap_or_default() {
+        self.see_old();
+        for call in self.new.as_mut().map(Cursor::next).unwrap_or_default() {
             self.judge.new_call(call);
             self.calls += 1;
         }
+        // What begins now begins with the next call.
+        self.judge.lasted(runtime.clock.now().since(swap.state.since));
         let quarantined = tried.quarantine.view().is_some();
         let quarantined = quarantined.then(|| worse("it is quarantined, since it trapped again and again"));
         Event::Observed {
