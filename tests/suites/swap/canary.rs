@@ -91,6 +91,30 @@ async fn the_owner_s_calls_are_shared_out_one_by_one_and_those_of_a_key_together
 }
 
 #[tokio::test]
+async fn calls_for_one_instance_never_alternate_between_releases() {
+    let host = host().await;
+    let client = host.client();
+    let somebody = client.with_key("default", &["run", "read"]).await;
+    let mut policy = held(50);
+    policy["canary"]["by"] = json!("task");
+    let id = begin(&client, "echo", "2.0.0", &policy).await;
+    reaches(&client, "echo", &id, "canary").await;
+    let mut tried = 0;
+    for _ in 0..16 {
+        let instance = client.start_instance("echo").await;
+        let mut versions = Vec::new();
+        for number in 0..8 {
+            let client = if number % 2 == 0 { &client } else { &somebody };
+            versions.push(client.run_for(&instance, "echo", "version", json!({})).await.of(200)["release"].clone());
+        }
+        assert!(versions.iter().all(|version| *version == versions[0]), "{instance} alternates: {versions:#?}");
+        tried += usize::from(versions[0]["version"] == "2.0.0");
+    }
+    // That all of them fall to one release has odds of 2 in 65,536.
+    assert!((1..16).contains(&tried), "{tried} of 16 instances");
+}
+
+#[tokio::test]
 async fn a_weight_may_only_rise_and_the_operator_decides_from_then_on() {
     let host = host().await;
     let client = host.client();

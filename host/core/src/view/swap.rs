@@ -127,7 +127,8 @@ const fn half_a_minute() -> u64 {
     30
 }
 
-/// What keeps calls together in a canary that bring no affinity of their own.
+/// What keeps calls together in a canary that bring no affinity of their own. Those for one
+/// instance go to one release whatever this says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AffinityBy {

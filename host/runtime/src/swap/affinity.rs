@@ -4,8 +4,13 @@
 //! A call's key is the first of these that it has:
 //!
 //! 1. the affinity that the request names;
-//! 2. who asks, by the key that was shown, unless the policy says `by: task`;
-//! 3. the task.
+//! 2. the instance that it is for;
+//! 3. who asks, by the key that was shown, unless the policy says `by: task`;
+//! 4. the task.
+//!
+//! An instance has keys of its own that last from call to call. If its calls went now to the one
+//! release and now to the other, both would write to one key space in turn, so they stay together
+//! whoever asks and whatever the policy says. Only a request that names an affinity says better.
 //!
 //! The owner's token is nobody's: whoever holds the data directory shows it, for all that the
 //! installation does, and two calls under it have nothing to do with each other. If it counted
@@ -43,11 +48,11 @@ pub(crate) fn is_tried(task: &TaskRow, swap: SwapId, by: AffinityBy, weight: u8)
 }
 
 fn bucket(task: &TaskRow, swap: SwapId, by: AffinityBy) -> u64 {
-    let id = task.id.to_string();
-    let (kind, key) = match (&task.affinity, by) {
-        (Some(affinity), _) => ("affinity", affinity.as_str()),
-        (None, AffinityBy::Principal) if task.principal != Caller::OWNER => ("principal", task.principal.as_str()),
-        _ => ("task", id.as_str()),
+    let (kind, key) = match (&task.affinity, task.instance, by) {
+        (Some(affinity), ..) => ("affinity", affinity.clone()),
+        (None, Some(instance), _) => ("instance", instance.to_string()),
+        (None, None, AffinityBy::Principal) if task.principal != Caller::OWNER => ("principal", task.principal.clone()),
+        _ => ("task", task.id.to_string()),
     };
     let hash = Digest::of(format!("{}\0{swap}\0{kind}\0{key}", task.agent).as_bytes()).hex();
     let first = hash.get(..16).and_then(|first| u64::from_str_radix(first, 16).ok());
@@ -109,6 +114,23 @@ mod tests {
             let first = (0..=100).find(|weight| is_tried(&task, swap(1), AffinityBy::Task, *weight)).unwrap();
             assert!((first..=100).all(|weight| is_tried(&task, swap(1), AffinityBy::Task, weight)));
         }
+    }
+
+    #[test]
+    fn calls_for_one_instance_stay_together_whoever_asks_and_whatever_the_policy_says() {
+        let of = |number, principal, affinity, instance: u64, by| {
+            let instance = Some(format!("0199a2f0-6c1e-7d3a-9b52-{instance:012x}").parse().unwrap());
+            bucket(&TaskRow { instance, ..task(number, principal, affinity) }, swap(1), by)
+        };
+        let first = of(1, "owner", None, 7, AffinityBy::Principal);
+        for (number, principal) in [(2, "owner"), (3, "key/a"), (4, "key/b")] {
+            for by in [AffinityBy::Principal, AffinityBy::Task] {
+                assert_eq!(of(number, principal, None, 7, by), first);
+                assert_ne!(of(number, principal, None, 8, by), first);
+            }
+        }
+        let named = bucket(&task(1, "owner", Some("x")), swap(1), AffinityBy::Principal);
+        assert_eq!(of(5, "key/a", Some("x"), 7, AffinityBy::Principal), named);
     }
 
     #[test]
