@@ -178,7 +178,7 @@ impl<'a> Migration<'a> {
                     break;
                 }
             }
-            store.check_state(copy.space(*space)).await?;
+            store.check_copied(copy, *space).await?;
         }
         if !spaces.contains(&None) {
             spaces.insert(0, None);

@@ -108,6 +108,17 @@ impl Store {
         self.write(move |tx| Box::pin(change_copy(tx, copy, instance, change))).await
     }
 
+    /// Holds a key space that was just copied against what it is a copy of, key by key, and then
+    /// does as [`Store::check_state`].
+    ///
+    /// # Errors
+    /// A fault of the host naming what does not agree.
+    pub async fn check_copied(&self, copy: &StateCopy, instance: Option<InstanceId>) -> Result<()> {
+        let mut reader = self.reader().await?;
+        check_same(&mut reader, copy, instance).await?;
+        Ok(check_space(&mut reader, copy.space(instance)).await?)
+    }
+
     /// Reads a key space back and holds it against what was counted: each key is text, no value
     /// is longer than one may be, no revision is above the counter's, and the sums agree.
     ///
@@ -225,6 +236,39 @@ async fn change_copy(
 ) -> Done<StateOutcome> {
     check(tx, &copy).await?;
     write::apply(tx, copy.space(instance), copy.epoch, &change).await
+}
+
+/// Checks that a copy holds what its source does. A key that ends may have been swept from one of
+/// them and not from the other yet; how many there are is counted for each.
+async fn check_same(connection: &mut SqliteConnection, copy: &StateCopy, instance: Option<InstanceId>) -> Done<()> {
+    // From the one to the other: `$5` is +1 or -1 generation.
+    let statement = "select count(*) - count(there.key) as missing, count(there.key) as other
+         from state here left join state there
+            on there.tenant = here.tenant and there.agent = here.agent and there.instance = here.instance
+            and there.generation = here.generation + $5 and there.key = here.key
+         where here.tenant = $1 and here.agent = $2 and here.instance = $3 and here.generation = $4
+            and case when there.key is null then here.expires_at is null
+                else here.value <> there.value or here.revision <> there.revision or here.epoch <> there.epoch
+                    or here.updated_at <> there.updated_at or here.expires_at is not there.expires_at end";
+    let (space, source) = (copy.space(instance), StateSpace { generation: copy.source(), ..copy.space(instance) });
+    for (here, there, what) in [(source, 1_i64, "are missing"), (space, -1, "have no original")] {
+        let query = here.bind(sqlx::query(statement))?.bind(there);
+        let row = query.fetch_one(&mut *connection).await?;
+        let (missing, other): (u64, u64) = (row.number("missing")?, row.number("other")?);
+        if missing > 0 {
+            return Err(disagrees(space, &format!("{missing} keys {what}")).into());
+        }
+        if other > 0 {
+            return Err(disagrees(space, &format!("{other} keys are not what was copied")).into());
+        }
+    }
+    let statement = "select count(distinct revision) as revisions from state_usage
+         where tenant = $1 and agent = $2 and instance = $3 and generation in ($4, $4 + 1)";
+    let row = source.bind(sqlx::query(statement))?.fetch_one(&mut *connection).await?;
+    if row.number::<u64>("revisions")? > 1 {
+        return Err(disagrees(space, "the counter of revisions is not what was copied").into());
+    }
+    Ok(())
 }
 
 async fn check_space(connection: &mut SqliteConnection, space: StateSpace<'_>) -> Done<()> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sqlx::Connection as _;
 use troupe_core::view::{SwapOutcome, SwapPhase, SwapPolicy, SwapState, TaskStatus};
 use troupe_core::{Clock as _, Code, Digest, InstanceId, KeySpace, Result, SwapId, limits};
 use troupe_store::{
@@ -101,7 +102,7 @@ impl Migrating {
                     break;
                 }
             }
-            store.check_state(copy().space(whose)).await.unwrap();
+            store.check_copied(&copy(), whose).await.unwrap();
         }
         commits
     }
@@ -166,6 +167,74 @@ async fn a_copy_is_whole_made_in_bounded_commits_and_goes_on_with_the_revisions(
     assert_eq!((swap.keys(whose, 1).await.len(), swap.keys(whose, 2).await.len()), (0, before.len()));
     while swap.home.store.clear_instances().await.unwrap() {}
     assert_eq!((swap.keys(whose, 2).await.len(), swap.keys(None, 2).await.len()), (0, 1));
+}
+
+/// What is said of a copy after somebody has changed one row of the database: in `change`, the
+/// places that are altered and those of the row.
+async fn damaged(change: &str, of: &str) -> String {
+    let swap = Migrating::new().await;
+    swap.filled(3).await;
+    swap.copied().await;
+    let path = format!("sqlite://{}", swap.home.path().display());
+    let mut connection = sqlx::SqliteConnection::connect(&path).await.unwrap();
+    let statement = format!("{change} where instance <> '' and {of}");
+    let changed = sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
+    assert_eq!(changed.rows_affected(), 1, "{change}");
+    let error = swap.home.store.check_copied(&copy(), Some(instance())).await.unwrap_err();
+    assert_eq!(error.code, Code::Internal);
+    let cause = error.cause_chain().unwrap();
+    cause.rsplit_once("generation 2: ").unwrap().1.to_owned()
+}
+
+#[tokio::test]
+async fn a_copy_that_was_damaged_is_refused_with_what_does_not_agree() {
+    const KEY: &str = "generation = 2 and key = x'6b3030303032'";
+    const SPACE: &str = "generation = 2";
+    let mut said = Vec::new();
+    for (change, of) in [
+        ("update state set value = x'77'", KEY),
+        ("update state set value = value || x'00'", KEY),
+        ("update state set revision = revision + 1", KEY),
+        ("update state set expires_at = 0", KEY),
+        ("update state set key = x'6b39'", KEY),
+        ("delete from state", KEY),
+        ("delete from state", "generation = 1 and key = x'6b3030303032'"),
+        ("update state_usage set keys = keys + 1", SPACE),
+        ("update state_usage set bytes = bytes - 1", SPACE),
+        ("update state_usage set revision = revision - 1", SPACE),
+        ("update state_usage set revision = revision + 1", SPACE),
+    ] {
+        said.push(format!("{change}: {}", damaged(change, of).await));
+    }
+    insta::assert_snapshot!(said.join("\n"), @"");
+}
+
+#[tokio::test]
+async fn a_migrated_copy_whose_counters_do_not_fit_is_refused() {
+    let swap = Migrating::new().await;
+    swap.filled(3).await;
+    swap.copied().await;
+    let (store, whose) = (&swap.home.store, Some(instance()));
+    let change = StateChange { space: KeySpace::Instance, ..wide(set("k00001", b"new")) };
+    store.change_copy(&copy(), whose, change).await.unwrap();
+    store.check_state(copy().space(whose)).await.unwrap();
+    let path = format!("sqlite://{}", swap.home.path().display());
+    let mut connection = sqlx::SqliteConnection::connect(&path).await.unwrap();
+    for (statement, back) in [
+        (
+            "update state_usage set revision = 1 where generation = 2",
+            "update state_usage set revision = 9 where generation = 2",
+        ),
+        (
+            "update state_usage set keys = 9 where generation = 2",
+            "update state_usage set keys = 3 where generation = 2",
+        ),
+        ("update state set key = x'ff' where generation = 2 and key = x'6b3030303032'", ""),
+    ] {
+        sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
+        assert_eq!(store.check_state(copy().space(whose)).await.unwrap_err().code, Code::Internal, "{statement}");
+        sqlx::raw_sql(back).execute(&mut connection).await.unwrap();
+    }
 }
 
 #[tokio::test]
