@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{begin, calls, canary, host_with_trials, is_decided, on, over, reaches, work};
+use super::{begin, calls, canary, host_with_trials, is_decided, on, over, reaches, share_max, work};
 
 /// What comes of a candidate that is like `like` with a quarter of the calls: the swap, and the
 /// calls that were made.
@@ -36,7 +36,7 @@ async fn stopped(like: Value, judge: Value, most: u64) -> String {
         "{swap:#}"
     );
     let share = on(&tasks, "2.0.0");
-    assert!(share * 100 <= tasks.len() * 45, "{share} of {} calls", tasks.len());
+    assert!(share <= share_max(tasks.len(), 25), "{share} of {} calls", tasks.len());
     state["reason"]["message"].as_str().unwrap().to_owned()
 }
 

@@ -148,3 +148,17 @@ fn is_decided(swap: &Value) -> bool {
 fn on(tasks: &[Value], version: &str) -> usize {
     tasks.iter().filter(|task| task["release"]["version"] == version).count()
 }
+
+/// Of so many calls, each under a key of its own, how many a candidate of this weight (in percent)
+/// gets at most: more come in one run of a billion (Chernoff's bound for a binomial), so that a
+/// test that looks after each of a thousand calls is wrong once in a million runs. Of a few calls
+/// that says little, of thousands nearly all.
+fn share_max(calls: usize, weight: u8) -> usize {
+    let (share, far) = (f64::from(weight) / 100.0, 1e9_f64.ln());
+    let part = |of: f64, to: f64| if of > 0.0 { of * (of / to).ln() } else { 0.0 };
+    let is_likely = |tried: usize| {
+        let found = tried as f64 / calls as f64;
+        found <= share || calls as f64 * (part(found, share) + part(1.0 - found, 1.0 - share)) < far
+    };
+    (0..=calls).rev().find(|tried| is_likely(*tried)).unwrap_or(0)
+}
