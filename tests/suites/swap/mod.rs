@@ -11,6 +11,7 @@ mod pinned;
 mod proof;
 #[cfg(target_os = "linux")]
 mod ready;
+mod register;
 mod rollback;
 mod steps;
 mod told;

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::register::{Change, Read, contradictions};
+
 /// Points that a plot has room for, beside those of requests that took so long or went wrong.
 const POINTS_MAX: usize = 10_000;
 const SLOW: Duration = Duration::from_millis(100);
@@ -14,11 +16,13 @@ const SLOW: Duration = Duration::from_millis(100);
 pub struct Request {
     /// When it should have been sent, from the beginning of the run.
     pub at: Duration,
-    /// How long after that it was answered.
+    /// When it was, from there as well.
+    pub begun: Duration,
+    /// How long after it should have been sent it was answered.
     pub took: Duration,
     /// The version that answered, if body, record and header agree on it.
     pub version: Option<String>,
-    /// Whether its task failed.
+    /// Whether its task failed, or the connection on which it was asked.
     pub failed: bool,
     /// Whether it was refused.
     pub refused: bool,
@@ -28,8 +32,8 @@ pub struct Request {
 pub struct Run {
     /// Its requests.
     pub requests: Vec<Request>,
-    /// When each swap was answered, from the beginning of the run.
-    pub swaps: Vec<Duration>,
+    /// Its swaps.
+    pub swaps: Vec<Change>,
     /// How long the quiet part is.
     pub quiet: Duration,
     /// Tasks that no request asked for.
@@ -37,6 +41,15 @@ pub struct Run {
 }
 
 impl Run {
+    /// What requests show that no order of swaps and requests explains. `first` serves before all.
+    pub fn contradictions(&self, first: &str) -> Vec<String> {
+        let mut reads = Vec::new();
+        for Request { at, begun, took, version, .. } in &self.requests {
+            reads.extend(version.as_deref().map(|version| Read { begun: *begun, answered: *at + *took, version }));
+        }
+        contradictions(first, &self.swaps, &reads)
+    }
+
     /// The numbers that count.
     pub fn summary(&self) -> Value {
         let count = |which: fn(&Request) -> bool| self.requests.iter().filter(|request| which(request)).count();
@@ -46,6 +59,7 @@ impl Run {
             "failed": count(|request| request.failed),
             "refused": count(|request| request.refused),
             "duplicated": self.duplicated,
+            "stale": self.contradictions("1.0.0").len(),
             "mixed": count(|request| !request.failed && !request.refused && request.version.is_none()),
             "p99_ms": self.p99(|request, quiet| request.at >= quiet),
             "p99_without_swaps_ms": self.p99(|request, quiet| request.at < quiet),
@@ -61,11 +75,11 @@ impl Run {
     }
 
     fn rows(&self) -> String {
-        let mut rows = "at_ms,took_ms,version,failed,refused\n".to_owned();
-        for Request { at, took, version, failed, refused } in &self.requests {
-            let (at, took) = (at.as_secs_f64() * 1e3, took.as_secs_f64() * 1e3);
+        let mut rows = "at_ms,begun_ms,took_ms,version,failed,refused\n".to_owned();
+        for Request { at, begun, took, version, failed, refused } in &self.requests {
+            let [at, begun, took] = [at, begun, took].map(|time| time.as_secs_f64() * 1e3);
             let version = version.as_deref().unwrap_or_default();
-            writeln!(rows, "{at:.3},{took:.3},{version},{failed},{refused}").expect("room");
+            writeln!(rows, "{at:.3},{begun:.3},{took:.3},{version},{failed},{refused}").expect("room");
         }
         rows
     }
@@ -85,7 +99,7 @@ impl Run {
             HEIGHT + 60.0
         );
         for swap in &self.swaps {
-            let x = x(*swap);
+            let x = x(swap.answered);
             writeln!(svg, "<path d=\"M{x:.1} 0V{HEIGHT}\" stroke=\"#ddd\" stroke-width=\"0.5\"/>").expect("room");
         }
         let of_each = self.requests.len() / POINTS_MAX + 1;
@@ -118,8 +132,12 @@ pub fn write(run: &Run, dir: &Path) {
     std::fs::create_dir_all(dir).expect("a directory");
     let put = |name: &str, text: String| std::fs::write(dir.join(name), text).expect("room for it");
     put("requests.csv", run.rows());
-    let swaps: Vec<String> = run.swaps.iter().map(|at| format!("{:.3}", at.as_secs_f64() * 1e3)).collect();
-    put("swaps.csv", format!("at_ms\n{}\n", swaps.join("\n")));
+    let swap = |Change { asked, answered, version }: &Change| {
+        let [asked, answered] = [asked, answered].map(|time| time.as_secs_f64() * 1e3);
+        format!("{asked:.3},{answered:.3},{version}\n")
+    };
+    let swaps: String = run.swaps.iter().map(swap).collect();
+    put("swaps.csv", format!("asked_ms,answered_ms,version\n{swaps}"));
     put("latency.svg", run.plot());
     put("summary.json", format!("{:#}\n", run.summary()));
 }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 use troupe_core::limits;
@@ -21,6 +22,7 @@ use troupe_tests::events::told;
 use troupe_tests::{Answer, Client, seed};
 
 use super::proof::{self, Request, Run};
+use super::register::Change;
 use crate::host;
 
 /// Time between two requests: 800 a second, so that a machine with two cores has some left.
@@ -62,46 +64,56 @@ impl Door {
     }
 
     /// Asks for the version; returns what says how the task ended, and the answer that it came with.
-    async fn ask(self, client: &Client) -> (Value, Answer) {
+    ///
+    /// # Errors
+    /// Whatever keeps an answer from arriving.
+    async fn ask(self, client: &Client) -> reqwest::Result<(Value, Answer)> {
         let durability = if self.is_kept() { "full" } else { "none" };
         let task = json!({ "agent": "echo", "skill": "version", "input": {}, "durability": durability });
         let path = match self {
             Self::Fleeting | Self::Awaited => "/api/v1/tasks?wait=60",
             Self::Accepted | Self::Followed => "/api/v1/tasks",
         };
-        let answer = client.post(path, &task).await;
+        let get = async |path: String| client.try_send(client.request(Method::GET, &path)).await;
+        let answer = client.try_send(client.request(Method::POST, path).json(&task)).await?;
+        let document = |answer: &Answer| serde_json::from_str(&answer.text).unwrap_or_default();
         let (Self::Accepted | Self::Followed, 202) = (self, answer.status) else {
-            return (serde_json::from_str(&answer.text).unwrap_or_default(), answer);
+            return Ok((document(&answer), answer));
         };
         let path = format!("/api/v1/tasks/{}", answer.json()["id"].as_str().unwrap());
         if matches!(self, Self::Accepted) {
-            let ended = client.get(&format!("{path}?wait=60")).await;
-            return (ended.json(), ended);
+            let ended = get(format!("{path}?wait=60")).await?;
+            return Ok((document(&ended), ended));
         }
-        let followed = client.get(&format!("{path}/events")).await;
+        let followed = get(format!("{path}/events")).await?;
         let last = told(&followed.text).pop().map(|event| event.data);
-        (last.unwrap_or_default(), followed)
+        Ok((last.unwrap_or_default(), followed))
     }
 }
 
+/// When a request should have been sent and when it was, from the beginning of the run, and how long
+/// after the first it was answered.
+type Times = (Duration, Duration, Duration);
+
 /// What a request shows: the version that answered, if everything that tells of it agrees, and the
-/// task that is to be on record.
+/// task that is to be on record. One of which no answer arrived has failed, whatever became of it.
 fn shown(
     door: Door,
-    at: Duration,
-    took: Duration,
-    (task, answer): &(Value, Answer),
+    (at, begun, took): Times,
+    asked: &reqwest::Result<(Value, Answer)>,
 ) -> (Request, Option<(String, Value)>) {
-    let request = |version: Option<String>, failed, refused| Request { at, took, version, failed, refused };
+    let request = |version: Option<String>, failed, refused| Request { at, begun, took, version, failed, refused };
+    let Ok((task, answer)) = asked else { return (request(None, true, false), None) };
     if answer.status != 200 {
         return (request(None, false, true), None);
     }
-    let kept = door.is_kept().then(|| record(task));
+    // A stream that is cut off may have told nothing.
+    let kept = (door.is_kept() && task["id"].is_string()).then(|| record(task));
     if task["status"] != "completed" {
         return (request(None, true, false), kept);
     }
-    let version = task["output"]["version"].as_str().unwrap().to_owned();
-    let digest = task["release"]["digest"].as_str().unwrap();
+    let version = task["output"]["version"].as_str().unwrap_or_default().to_owned();
+    let digest = task["release"]["digest"].as_str().unwrap_or_default();
     let header = format!("echo@{version}; digest={digest}");
     // A stream begins before it is known who will answer.
     let is_said = matches!(door, Door::Followed) || answer.header("troupe-release") == Some(header.as_str());
@@ -150,10 +162,11 @@ impl Load {
             let due = self.began + PACE * u32::try_from(number).unwrap();
             sleep_until(due).await;
             let door = Door::of(number);
+            let begun = self.began.elapsed();
             let asked = door.ask(&self.client).await;
-            let shown = shown(door, due - self.began, due.elapsed(), &asked);
+            let shown = shown(door, (due - self.began, begun, due.elapsed()), &asked);
             if shown.0.version.is_none() {
-                println!("request {number} was answered {:?}", asked.1);
+                println!("request {number} was answered {asked:?}");
             }
             seen.push(shown);
         }
@@ -165,6 +178,18 @@ impl Load {
         while self.count.load(Ordering::Relaxed) < count {
             tokio::time::sleep(PACE).await;
         }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_is_not_answered_counts_as_a_request_that_failed() {
+    let mut host = host().await;
+    let client = host.client();
+    host.kill().await;
+    for door in [Door::Fleeting, Door::Awaited, Door::Accepted, Door::Followed] {
+        let times = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+        let (request, kept) = shown(door, times, &door.ask(&client).await);
+        assert!(request.failed && request.version.is_none() && kept.is_none());
     }
 }
 
@@ -185,18 +210,24 @@ async fn j140_swaps_and_rollbacks_under_load_fail_refuse_repeat_and_mix_nothing(
     let quiet = QUIET_PER_SWAP * swaps;
     load.reaches(quiet).await;
     let first = began.elapsed();
-    let mut at = Vec::new();
+    let (mut made, mut unmade) = (Vec::new(), None);
     for swap in 0..swaps {
         load.reaches(quiet + swap * REQUESTS_PER_SWAP).await;
-        let path = "/api/v1/deployments/echo";
-        let version = ["2.0.0", "1.0.0"][swap % 2];
-        let serving = if swap % 2 == 0 {
-            client.swap("echo", version).await.of(200)["deployment"]["serving"].clone()
-        } else {
-            client.post(&format!("{path}/rollback"), &Value::Null).await.of(200)["to"].clone()
-        };
-        assert_eq!(serving, version);
-        at.push(began.elapsed());
+        let (version, rolls_back) = (["2.0.0", "1.0.0"][swap % 2], swap % 2 == 1);
+        let (verb, body) = if rolls_back { ("rollback", Value::Null) } else { ("swap", json!({ "version": version })) };
+        let request = client.request(Method::POST, &format!("/api/v1/deployments/echo/{verb}")).json(&body);
+        let asked = began.elapsed();
+        let answer = client.try_send(request).await;
+        let answered = began.elapsed();
+        let serving = answer.as_ref().ok().filter(|answer| answer.status == 200).map(|answer| {
+            let swapped = answer.json();
+            swapped.pointer(if rolls_back { "/to" } else { "/deployment/serving" }).cloned()
+        });
+        if serving.flatten() != Some(json!(version)) {
+            unmade = Some(format!("swap {swap} to {version} was answered {answer:?}"));
+            break;
+        }
+        made.push(Change { asked, answered, version: version.to_owned() });
     }
     load.reaches(quiet + swaps * REQUESTS_PER_SWAP).await;
     load.is_over.store(true, Ordering::Relaxed);
@@ -209,22 +240,31 @@ async fn j140_swaps_and_rollbacks_under_load_fail_refuse_repeat_and_mix_nothing(
     }
 
     // Each request made one run, and those that are kept one task; what is there beside was done
-    // twice.
-    let on_record = on_record(&client).await;
+    // twice, unless it is what one asked for that has failed. A host that is gone tells neither, and
+    // the summary is written all the same.
+    let told = tokio::spawn({
+        let client = client.clone();
+        async move { (on_record(&client).await, completed(&client).await) }
+    });
+    let told = told.await;
+    let (on_record, runs) = told.as_ref().map(Clone::clone).unwrap_or_default();
     let twice = on_record.keys().filter(|id| !answered.contains_key(*id)).count();
     let good = requests.iter().filter(|request| !request.failed && !request.refused).count();
-    let duplicated = twice.max(completed(&client).await.saturating_sub(good));
-    let run = Run { requests, swaps: at, quiet: first, duplicated };
+    let failed = requests.iter().filter(|request| request.failed).count();
+    let duplicated = twice.max(runs.saturating_sub(good)).saturating_sub(failed);
+    let run = Run { requests, swaps: made, quiet: first, duplicated };
     let summary = run.summary();
     println!("{summary:#}");
     if let Ok(dir) = std::env::var("TROUPE_SWAP_PROOF") {
         proof::write(&run, &troupe_tests::root().join(dir));
     }
-    for wrong in ["failed", "refused", "duplicated", "mixed"] {
+    run.contradictions("1.0.0").iter().take(10).for_each(|contradiction| println!("{contradiction}"));
+    for wrong in ["failed", "refused", "duplicated", "mixed", "stale"] {
         assert_eq!(summary[wrong], 0, "{summary:#}");
     }
+    assert_eq!((unmade, told.is_ok()), (None, true));
     assert_eq!(on_record, answered);
-    assert_eq!(completed(&client).await, run.requests.len());
+    assert_eq!(runs, run.requests.len());
     let during = run.requests.iter().filter(|request| request.at >= first).count();
     assert!(during >= swaps * REQUESTS_PER_SWAP - OPEN_MAX, "{during} requests during {swaps} swaps");
     assert!(run.requests.len() >= swaps * REQUESTS_PER_SWAP);
