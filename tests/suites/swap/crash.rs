@@ -5,15 +5,23 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use troupe_tests::{Client, seed};
 
-use super::{begin, calls, canary, host_with_trials, over, reaches, swap_of};
+use super::{begin, canary, host_with_trials, over, swap_of};
 use crate::faults::instant;
 
-/// Looks whether route and swap say the same; returns the swap.
+/// Looks whether route and swap of `trial` say the same, and whether it answers; returns the swap.
 pub(super) async fn coherent(client: &Client, id: &str) -> Value {
+    let swap = told_alike(client, "trial", id).await;
+    let answered = client.run("trial", "work", json!({ "number": 1 })).await.of(200);
+    assert_eq!(answered["status"], "completed", "{answered:#}");
+    swap
+}
+
+/// Looks whether route and swap of an agent say the same; returns the swap.
+pub(super) async fn told_alike(client: &Client, agent: &str, id: &str) -> Value {
     loop {
-        let before = swap_of(client, "trial", id).await;
-        let route = client.get("/api/v1/deployments/trial").await.of(200);
-        let swap = swap_of(client, "trial", id).await;
+        let before = swap_of(client, agent, id).await;
+        let route = client.get(&format!("/api/v1/deployments/{agent}")).await.of(200);
+        let swap = swap_of(client, agent, id).await;
         let state = &swap["state"];
         if (&state["phase"], &state["weight"], &state["outcome"])
             != (&before["state"]["phase"], &before["state"]["weight"], &before["state"]["outcome"])
@@ -34,8 +42,6 @@ pub(super) async fn coherent(client: &Client, id: &str) -> Value {
         if phase == "canary" || serves_new {
             assert_eq!(route["epoch"], swap["epoch"]);
         }
-        let answered = client.run("trial", "work", json!({ "number": 1 })).await.of(200);
-        assert_eq!(answered["status"], "completed");
         return swap;
     }
 }
@@ -52,39 +58,6 @@ async fn settled(client: &Client, id: &str, promote: bool) -> Value {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     over(client, "trial", id).await
-}
-
-#[tokio::test]
-async fn a_host_that_dies_at_any_step_goes_on_with_it() {
-    let mut host = host_with_trials(&[("2.0.0", json!({ "mib": 2 }))]).await;
-    let policy = json!({ "canary": canary(&[20, 50], 10), "watch": { "seconds": 2 }, "judge": { "latency": null } });
-    let id = begin(&host.client(), "trial", "2.0.0", &policy).await;
-    host.dies().await;
-    reaches(&host.client(), "trial", &id, "canary").await;
-    host.dies().await;
-    let swap = coherent(&host.client(), &id).await;
-    assert_eq!((&swap["state"]["phase"], &swap["state"]["weight"]), (&json!("canary"), &json!(20)));
-    while swap_of(&host.client(), "trial", &id).await["state"]["weight"] == 20 {
-        calls(&host.client(), 20).await;
-    }
-    host.dies().await;
-    let swap = coherent(&host.client(), &id).await;
-    assert_eq!(swap["state"]["weight"], 50, "{swap:#}");
-    // What was learnt before is not lost.
-    assert!(swap["state"]["judgement"]["new"]["calls"].as_u64() >= Some(10), "{swap:#}");
-    while swap_of(&host.client(), "trial", &id).await["state"]["phase"] == "canary" {
-        calls(&host.client(), 20).await;
-    }
-    host.dies().await;
-    let swap = coherent(&host.client(), &id).await;
-    assert_eq!(swap["epoch"], 4, "{swap:#}");
-    reaches(&host.client(), "trial", &id, "draining").await;
-    host.dies().await;
-    coherent(&host.client(), &id).await;
-    let swap = over(&host.client(), "trial", &id).await;
-    assert_eq!(swap["state"]["outcome"], "promoted", "{swap:#}");
-    host.dies().await;
-    assert_eq!(coherent(&host.client(), &id).await, swap);
 }
 
 #[tokio::test]

@@ -59,7 +59,7 @@ fn few(most: usize, nice: &[i32]) {
 }
 
 /// Takes away the code that a host has made of components.
-fn forget(host: &Host, components: &[Guest]) {
+pub(super) fn forget(host: &Host, components: &[Guest]) {
     let of: Vec<String> = components.iter().map(|guest| Digest::of(&guest.component).hex()).collect();
     for file in std::fs::read_dir(host.data_dir().join("compiled")).unwrap() {
         let path = file.unwrap().path();

@@ -5,6 +5,8 @@ mod cases;
 mod crash;
 mod judged;
 #[cfg(target_os = "linux")]
+mod killed;
+#[cfg(target_os = "linux")]
 mod many;
 mod migration;
 mod pinned;
