@@ -233,6 +233,68 @@ fn has_test(file: &Path, name: &str) -> bool {
     })
 }
 
+/// The functions of a file at its outermost level: name and text.
+fn functions(text: &str) -> Vec<(&str, &str)> {
+    let mut found: Vec<(&str, &str)> = Vec::new();
+    let starts = ["\nfn ", "\nasync fn ", "\npub fn ", "\npub async fn ", "\n    fn ", "\n    async fn "];
+    let mut places: Vec<usize> = starts.iter().flat_map(|start| text.match_indices(start)).map(|(at, _)| at).collect();
+    places.sort_unstable();
+    for (number, &at) in places.iter().enumerate() {
+        let whole = &text[at..places.get(number + 1).copied().unwrap_or(text.len())];
+        let name = whole.split_once("fn ").map_or("", |(_, rest)| rest);
+        found.push((name.split(['(', '<']).next().unwrap_or_default(), whole));
+    }
+    found
+}
+
+/// Whether a name is that of a hostile case: one of the letters a to e, a number, and a sentence.
+fn is_case(name: &str) -> bool {
+    let rest = name.strip_prefix(['a', 'b', 'c', 'd', 'e']);
+    let number = rest.and_then(|rest| rest.split_once('_')).map(|(number, _)| number);
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+#[test]
+fn every_hostile_case_ends_with_the_oracle() {
+    let suites = root().join("tests/suites");
+    let (mut cases, mut without) = (0, Vec::new());
+    for path in files(&["rs"]).into_iter().filter(|path| path.starts_with(&suites)) {
+        let text = std::fs::read_to_string(&path).expect("text");
+        if !functions(&text).iter().any(|(name, _)| is_case(name)) {
+            continue;
+        }
+        // What ends with it stands in the file itself, or beside it for all its cases.
+        let beside = std::fs::read_to_string(path.with_file_name("mod.rs")).unwrap_or_default();
+        let all: Vec<(&str, &str)> = [functions(&text), functions(&beside)].concat();
+        let mut ends: BTreeSet<&str> = BTreeSet::new();
+        loop {
+            let calls = |text: &str, name: &str| {
+                text.match_indices(name).any(|(at, _)| {
+                    text[at + name.len()..].starts_with('(')
+                        && !text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_')
+                })
+            };
+            let more = all.iter().filter(|(name, text)| {
+                let body = text.split_once('{').map_or("", |(_, body)| body);
+                !ends.contains(name) && (body.contains("oracle.holds()") || ends.iter().any(|end| calls(body, end)))
+            });
+            let more: Vec<&str> = more.map(|(name, _)| *name).collect();
+            if more.is_empty() {
+                break;
+            }
+            ends.extend(more);
+        }
+        for (name, _) in functions(&text).into_iter().filter(|(name, _)| is_case(name)) {
+            cases += 1;
+            if !ends.contains(name) {
+                without.push(format!("{}::{name}", shown(&path)));
+            }
+        }
+    }
+    assert!(cases > 60, "only {cases} cases were found");
+    assert!(without.is_empty(), "these cases end without `Oracle::holds`:\n{}", without.join("\n"));
+}
+
 /// Whether the entry of a promise names tests, or of a figure the bench that measures it.
 fn is_enforced(entry: &str) -> bool {
     !named_tests(entry).is_empty() || entry.contains("`just bench`")

@@ -5,12 +5,13 @@
 //! | **U1** | the host is the same process, and nothing in it has panicked |
 //! | **U2** | a bystander, another tenant with a key of its own whose agent was asked 50 times a second meanwhile, was answered each time, each of its calls took effect once, and the 99th percentile of its latency is within twice what it is in quiet |
 //! | **U3** | within 5 s the host's memory is what it was (within 16 MiB), and so are its descriptors, the tasks that run and the stores that live (exactly) |
-//! | **U4** | the audit holds exactly one record for each decision that the case says, with its code, agent, release and invocation, and no other |
+//! | **U4** | the audit holds exactly one record for each decision that the case says, with its code and whom it is about (agent, release and invocation, where there are any), and no other: what was denied, met a limit, was ended, echoed, quarantined or refused when it was published |
 //! | **U5** | the agent answers a good call next, or is quarantined where the case says so |
 //!
 //! A case begins with [`Oracle::watch`], speaks through [`Oracle::client`], says what the
 //! host decides by [`Oracle::decides`] and ends with [`Oracle::holds`], which says all that
-//! does not hold at once.
+//! does not hold at once. Where one host serves the cases of many tenants, each is a [`Subject`] of
+//! which U4 and U5 are asked for itself.
 //!
 //! Failures, panics and counts are exact. The latency has a floor, [`bystander::FLOOR`]: on a machine of
 //! two cores that also compiles, twice a quiet that was measured a moment ago is less than what
@@ -22,8 +23,8 @@
 
 mod bystander;
 mod standing;
+mod subject;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -32,6 +33,7 @@ use tokio::time::Instant;
 pub use bystander::Bystander;
 use bystander::Probe;
 use standing::Standing;
+pub use subject::Subject;
 
 use crate::{Client, Host};
 
@@ -42,15 +44,11 @@ const SETTLE_TIME_MAX: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Oracle<'a> {
     host: &'a Host,
-    client: Client,
-    good: Good,
+    /// A client of the owner, who is told how the host stands.
+    owner: Client,
+    subject: Subject,
     before: Standing,
-    /// The newest record of the audit before the case.
-    newest: u64,
     probe: Probe,
-    decides: BTreeMap<String, usize>,
-    may_decide: Vec<String>,
-    quarantines: bool,
 }
 
 /// A call that an agent answers well.
@@ -74,6 +72,14 @@ impl Default for Good {
     }
 }
 
+impl Good {
+    /// The agent `fetch`, asked for no request at all.
+    pub fn fetch() -> Self {
+        let output = json!({ "answers": [], "found": 0, "order": [], "references": [] });
+        Self { agent: "fetch", skill: "fetch", input: json!({ "requests": [] }), output }
+    }
+}
+
 impl<'a> Oracle<'a> {
     /// Begins to watch a host on which the hostile agent serves.
     pub async fn watch(host: &'a Host) -> Self {
@@ -82,51 +88,45 @@ impl<'a> Oracle<'a> {
 
     /// Begins to watch a host on which another agent is called.
     pub async fn watch_with(host: &'a Host, good: Good) -> Self {
+        Self::watch_of(host, host.client().fresh(), good).await
+    }
+
+    /// Begins to watch a host on which an agent is called by a client of another tenant, whose key
+    /// reads the audit.
+    pub async fn watch_of(host: &'a Host, client: Client, good: Good) -> Self {
         let bystander = host.bystander().await;
-        let client = host.client().fresh();
-        let warm = client.run(good.agent, good.skill, good.input.clone()).await;
-        assert_eq!(warm.output(), good.output, "the agent is not well to begin with");
-        let newest = newest(&client).await;
-        let before = Standing::at_rest(host, &client).await;
-        let probe = bystander.probe(&client.url).await;
-        Self {
-            host,
-            client,
-            good,
-            before,
-            newest,
-            probe,
-            decides: BTreeMap::new(),
-            may_decide: Vec::new(),
-            quarantines: false,
-        }
+        let subject = Subject::begin(client, good).await;
+        let owner = host.client().fresh();
+        let before = Standing::at_rest(host, &owner).await;
+        let probe = bystander.probe(&owner.url).await;
+        Self { host, owner, subject, before, probe }
     }
 
     /// A client whose connections end with their answers, so that they are not taken for the
     /// host's own.
-    pub fn client(&self) -> &Client {
-        &self.client
+    pub const fn client(&self) -> &Client {
+        self.subject.client()
     }
 
     /// Says that the host decides this once more, by the code that an agent or its caller
-    /// is told.
+    /// is told; what went with no code, by the kind of its record.
     pub fn decides(&mut self, code: &str) {
         self.decides_often(code, 1);
     }
 
     /// Says that the host decides this so many times more.
     pub fn decides_often(&mut self, code: &str, times: usize) {
-        *self.decides.entry(code.to_owned()).or_default() += times;
+        self.subject.decides_often(code, times);
     }
 
     /// Says that the host may also decide this, or not: the case is a race.
     pub fn may_decide(&mut self, code: &str) {
-        self.may_decide.push(code.to_owned());
+        self.subject.may_decide.push(code.to_owned());
     }
 
     /// Says that the agent is quarantined by the end of the case.
     pub fn quarantines(&mut self) {
-        self.quarantines = true;
+        self.subject.quarantines = true;
     }
 
     /// Ends the case: says all that does not hold.
@@ -136,59 +136,18 @@ impl<'a> Oracle<'a> {
     pub async fn holds(self) {
         let bystander = self.host.bystander().await;
         let mut wrong = Vec::new();
-        if let Err(late) = bystander.judge(self.probe.end().await, &self.client.url).await {
+        if let Err(late) = bystander.judge(self.probe.end().await, &self.owner.url).await {
             wrong.push(format!("U2: {late}"));
         }
-        let mut found = decisions(&self.client, self.newest).await;
-        found.retain(|code, _| !self.may_decide.contains(code));
-        if found != self.decides {
-            wrong.push(format!("U4: the host decided {found:?}, not {:?}", self.decides));
-        }
-        let Good { agent, skill, input, output } = self.good;
-        let next = self.client.run(agent, skill, input).await;
-        let well = match self.quarantines {
-            true => next.status == 503 && next.json()["code"] == "agent.quarantined",
-            false => next.status == 200 && next.json()["output"] == output,
-        };
-        if !well {
-            wrong.push(format!("U5: the agent answers {} {}", next.status, next.text));
-        }
+        wrong.extend(self.subject.wrong().await);
         let until = Instant::now() + SETTLE_TIME_MAX;
-        let mut above = self.before.above(&Standing::now(self.host, &self.client).await);
+        let mut above = self.before.above(&Standing::now(self.host, &self.owner).await);
         while !above.is_empty() && Instant::now() < until {
             tokio::time::sleep(Duration::from_millis(100)).await;
-            above = self.before.above(&Standing::now(self.host, &self.client).await);
+            above = self.before.above(&Standing::now(self.host, &self.owner).await);
         }
         wrong.extend(above.into_iter().map(|what| format!("U3: {what}")));
-        wrong.extend(self.before.parted(self.host, &self.client).await.map(|what| format!("U1: {what}")));
+        wrong.extend(self.before.parted(self.host, &self.owner).await.map(|what| format!("U1: {what}")));
         assert!(wrong.is_empty(), "the case is not all there is:\n{}", wrong.join("\n"));
-    }
-}
-
-/// The number of the newest record in the audit of the tenant `default`.
-async fn newest(client: &Client) -> u64 {
-    client.get("/api/v1/audit/head").await.of(200)["seq"].as_u64().expect("a number")
-}
-
-/// What the host decided against agents, by what the audit of the tenant `default` says after
-/// the record `newest`: how often it recorded each code, whichever way often within one
-/// invocation. Each record tells whose decision it was.
-async fn decisions(client: &Client, newest: u64) -> BTreeMap<String, usize> {
-    let mut found = BTreeMap::new();
-    let mut after = newest;
-    loop {
-        let page = client.get(&format!("/api/v1/audit?limit=500&after={after}")).await.of(200);
-        for record in page["items"].as_array().expect("a page") {
-            after = record["seq"].as_u64().expect("a number");
-            if !["denied", "ended"].contains(&record["kind"].as_str().unwrap_or_default()) {
-                continue;
-            }
-            let whose = ["agent", "version", "digest", "task", "attempt"];
-            assert!(whose.iter().all(|part| !record[part].is_null()), "{record:#}");
-            *found.entry(record["code"].as_str().expect("a code").to_owned()).or_default() += 1;
-        }
-        if page["next"].is_null() {
-            return found;
-        }
     }
 }

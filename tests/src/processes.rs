@@ -40,3 +40,15 @@ pub fn children_of(parent: u32) -> Vec<Process> {
     let is_child = |of: &Process| of.parent == parent.cast_signed() && of.state != 'Z';
     pids.filter_map(process).filter(is_child).collect()
 }
+
+/// Lets this process, and those that it starts from now on, have so many descriptors, or as many
+/// as the system lets it.
+pub fn raise_descriptors(wanted: u64) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current.is_some_and(|current| current < wanted) {
+        let current = Some(maximum.map_or(wanted, |maximum| maximum.min(wanted)));
+        // Who may not have more goes on with what there is.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current, maximum });
+    }
+}

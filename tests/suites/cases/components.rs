@@ -22,7 +22,7 @@ const VERSION: &str = "6.6.6";
 /// of any; returns what is said about each.
 async fn refused<const N: usize>(components: [Vec<u8>; N], code: &str) -> [String; N] {
     let host = turn(&HOST).await;
-    let oracle = Oracle::watch(&host).await;
+    let mut oracle = Oracle::watch(&host).await;
     let client = oracle.client();
     let before = client.get("/api/v1/agents/hostile").await.of(200);
     let mut said = Vec::new();
@@ -32,6 +32,7 @@ async fn refused<const N: usize>(components: [Vec<u8>; N], code: &str) -> [Strin
         client.swap("hostile", VERSION).await.problem(404, "release.not_found");
     }
     assert_eq!(client.get("/api/v1/agents/hostile").await.of(200), before);
+    oracle.decides_often(code, N);
     oracle.holds().await;
     said.try_into().expect("a sentence for each")
 }
@@ -106,7 +107,8 @@ async fn b24_compiled_code_of_one_component_or_engine_is_not_run_as_another() {
     assert!(host.said().contains("compiled code was not made by this host"));
     let client = host.client().fresh();
     assert_eq!(client.run("echo", "version", json!({})).await.output(), json!({ "version": "1.0.0" }));
-    Oracle::watch(&host).await.holds().await;
+    let oracle = Oracle::watch(&host).await;
+    oracle.holds().await;
 }
 
 #[tokio::test]

@@ -3,14 +3,15 @@
 
 use std::time::{Duration, Instant};
 
-use futures::future::join_all;
+use futures::future::{self, join_all};
+use futures::stream::{self, StreamExt as _};
 use insta::assert_snapshot;
 use reqwest::Method;
 use serde_json::{Value, json};
 use troupe_core::{Timestamp, limits};
 use troupe_tests::command::run_on;
-use troupe_tests::odd::Odd;
-use troupe_tests::oracle::Oracle;
+use troupe_tests::odd::{OWN, Odd};
+use troupe_tests::oracle::{Good, Oracle};
 use troupe_tests::shared::Shared;
 use troupe_tests::{Answer, Client, guests};
 
@@ -131,6 +132,27 @@ async fn a4_a_sleep_of_an_hour_is_cut_at_the_deadline() {
 }
 
 #[tokio::test]
+async fn a5_a_deadline_that_comes_while_all_of_memory_is_filled_or_copied_is_met() {
+    // Each instruction moves sixty megabytes, so most of the time passes inside of one.
+    let of_all = |instruction: &str| Odd {
+        pages: 1_000,
+        act: format!("(loop $again {instruction} (br $again)) unreachable"),
+        ..Odd::default()
+    };
+    let size = 998 * OWN;
+    let fill = of_all(&format!("(memory.fill (i32.const {OWN}) (i32.const 90) (i32.const {size}))"));
+    let copy = of_all(&format!("(memory.copy (i32.const {OWN}) (i32.const {}) (i32.const {size}))", OWN + 8));
+    let host = turn(&HOST).await;
+    for said in acted(&host, [fill, copy], "limit.deadline").await {
+        assert_eq!(said, "the agent did not end within its 2000 ms; give the task a longer timeout");
+    }
+    // One that ends inside for another reason: what it would write is not its own.
+    let beyond = of_all(&format!("(memory.fill (i32.const {OWN}) (i32.const 90) (i32.const {}))", 1_000 * OWN));
+    let [said] = acted(&host, [beyond], "guest.trap").await;
+    assert_snapshot!(said, @"the agent trapped: wasm trap: out of bounds memory access");
+}
+
+#[tokio::test]
 async fn a6_recursion_without_end_uses_up_the_guests_stack_alone() {
     let host = turn(&HOST).await;
     let mut oracle = Oracle::watch(&host).await;
@@ -175,6 +197,11 @@ async fn a10_an_output_that_is_nested_without_end_is_no_output() {
     oracle.holds().await;
 }
 
+/// A good call of the agent that is asked for here.
+fn version() -> Good {
+    Good { agent: "echo", skill: "version", input: json!({}), output: json!({ "version": "1.0.0" }) }
+}
+
 /// What runs and what waits in line of one agent's awaited calls.
 const ADMITTED: usize = limits::INVOCATIONS_PER_AGENT_MAX + limits::CALLS_WAITING_PER_AGENT_MAX;
 
@@ -201,14 +228,33 @@ async fn quarantined(oracle: &mut Oracle<'_>) {
     for _ in 0..limits::QUARANTINE_TRAPS {
         ended(oracle, "trap", json!({}), "guest.trap").await;
     }
+    oracle.decides("quarantined");
 }
 
 #[tokio::test]
 async fn a8_calls_beyond_a_slow_agents_share_are_told_when_to_come_again_and_others_are_served() {
     let host = host().await;
+    // As many connections and calls at once as come below: what the allocator keeps of a flood it
+    // keeps for the next one.
+    let warm = host.client().fresh();
+    join_all((0..300).map(|_| warm.run("echo", "sleep", json!({ "ms": 1_000 })))).await;
     let oracle = Oracle::watch(&host).await;
     let client = oracle.client();
     let calls = join_all((0..300).map(|_| client.run("echo", "sleep", json!({ "ms": 8_000 }))));
+    // Ten thousand in all, as far as they come while the share is used up.
+    let flood = async {
+        let until = Instant::now() + Duration::from_secs(7);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let waves = stream::iter(300..10_000).take_while(|_| future::ready(Instant::now() < until));
+        let calls = waves.map(|_| client.run("echo", "version", json!({}))).buffer_unordered(16);
+        calls
+            .fold(0, async |refused, answer| {
+                answer.problem(429, "limit.concurrency");
+                assert_eq!(retry_after(&answer), 1);
+                refused + 1
+            })
+            .await
+    };
     let others = async {
         // Once the share is used up, and while it is.
         tokio::time::sleep(Duration::from_secs(4)).await;
@@ -221,7 +267,9 @@ async fn a8_calls_beyond_a_slow_agents_share_are_told_when_to_come_again_and_oth
             "32 calls wait for a place of agent `echo` already, its share of this host; try again later"
         );
     };
-    let (answers, ()) = tokio::join!(calls, others);
+    let (answers, refused, ()) = tokio::join!(calls, flood, others);
+    println!("{} calls", answers.len() + refused);
+    assert!(refused >= 100, "{refused}");
     let completed = answers.iter().filter(|answer| answer.status == 200).count();
     assert_eq!(completed, ADMITTED);
     for answer in answers.iter().filter(|answer| answer.status != 200) {
@@ -236,7 +284,8 @@ async fn a8_calls_beyond_a_slow_agents_share_are_told_when_to_come_again_and_oth
 #[tokio::test]
 async fn a8_requests_that_wait_have_a_share_and_leave_connections_to_others() {
     let host = host().await;
-    let client = host.client();
+    let oracle = Oracle::watch_with(&host, version()).await;
+    let client = oracle.client().clone();
     client.make_tenant("acme").await;
     let acme = client.with_key("acme", &["read"]).await;
     let task = client.submit("echo", "sleep", json!({ "ms": 9_000 })).await;
@@ -254,19 +303,22 @@ async fn a8_requests_that_wait_have_a_share_and_leave_connections_to_others() {
     client.post("/api/v1/tasks?wait=5", &keyed).await.problem(429, "limit.concurrency");
     // Others wait, and who does not wait is served.
     acme.get("/api/v1/feed?after=1000000&wait=1").await.of(200);
-    assert_eq!(client.get("/api/v1/tasks").await.of(200)["items"].as_array().unwrap().len(), 1);
+    assert_eq!(client.get("/api/v1/tasks?status=running").await.of(200)["items"].as_array().unwrap().len(), 1);
     client.run("echo", "version", json!({})).await.output();
     drop(streams);
     let until = Instant::now() + Duration::from_secs(20);
     while client.post("/api/v1/tasks?wait=5", &keyed).await.status == 429 {
         assert!(Instant::now() < until, "the share is not given back");
     }
+    client.ended(&task).await;
+    oracle.holds().await;
 }
 
 #[tokio::test]
 async fn a8_replays_of_one_task_stand_in_line_each_for_itself() {
     let host = host().await;
-    let client = host.client();
+    let oracle = Oracle::watch_with(&host, version()).await;
+    let client = oracle.client();
     let task = client.run("echo", "version", json!({})).await.of(200);
     let path = format!("/api/v1/tasks/{}/replay", task["id"].as_str().unwrap());
     // What is not kept is not suspended either, so these keep their places.
@@ -287,6 +339,7 @@ async fn a8_replays_of_one_task_stand_in_line_each_for_itself() {
     let (_, (left, stayed)) = tokio::join!(sleepers, replays);
     assert!(left.unwrap_err().is_timeout());
     assert_eq!(stayed.unwrap().of(200)["identical"], json!(true));
+    oracle.holds().await;
 }
 
 #[tokio::test]
@@ -320,6 +373,7 @@ async fn a9_an_agent_that_traps_again_and_again_is_quarantined_and_probed_later(
     told(&client, "agent.restored").await;
     client.run("hostile", "trap", json!({})).await.failure("guest.trap");
     oracle.decides_often("guest.trap", 2);
+    oracle.decides("quarantined");
     oracle.holds().await;
 }
 
@@ -362,6 +416,7 @@ async fn a9_tasks_that_were_accepted_wait_out_a_quarantine_and_an_operator_may_l
         assert_eq!(client.ended(id).await["failure"]["code"], "guest.trap");
     }
     oracle.decides_often("guest.trap", accepted.len());
+    oracle.decides("quarantined");
     oracle.holds().await;
 }
 

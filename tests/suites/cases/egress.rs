@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use troupe_core::limits;
-use troupe_tests::server::Server;
-use troupe_tests::service::{Reply, Service};
+use troupe_tests::oracle::{Good, Oracle};
+use troupe_tests::service::{Reply, Request, Service};
 use troupe_tests::{Host, guests};
 
-use crate::{PROGRAM, empty_host};
+use crate::PROGRAM;
 
 /// A host with the agent `fetch`, which is granted what it asks for.
 async fn host_that_may(capabilities: Value) -> Host {
@@ -22,6 +22,16 @@ async fn host_that_may(capabilities: Value) -> Host {
     client.swap("fetch", "1.0.0").await.of(200);
     client.put("/api/v1/deployments/fetch/grants", &json!({ "grants": capabilities })).await.of(200);
     host
+}
+
+/// Watches a host on which the agent `fetch` serves.
+async fn watch(host: &Host) -> Oracle<'_> {
+    Oracle::watch_with(host, Good::fetch()).await
+}
+
+/// A service of which no connection is left open.
+async fn service(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Service {
+    Service::start(move |request| answer(request).with("connection", "close")).await
 }
 
 /// A line for a port of this machine.
@@ -37,8 +47,9 @@ fn ask(port: u16, path: &str) -> Value {
 }
 
 /// Sends requests and returns what came of each.
-async fn fetch(host: &Host, requests: Vec<Value>) -> Vec<Value> {
-    let ran = host.client().run("fetch", "fetch", json!({ "requests": requests })).await;
+async fn fetch(oracle: &Oracle<'_>, requests: Vec<Value>) -> Vec<Value> {
+    let task = json!({ "agent": "fetch", "skill": "fetch", "input": { "requests": requests }, "timeout_ms": 120_000 });
+    let ran = oracle.client().post("/api/v1/tasks?wait=120", &task).await;
     ran.output()["answers"].as_array().unwrap().clone()
 }
 
@@ -65,7 +76,7 @@ async fn scripted<F: Future<Output = ()> + Send>(serve: impl Fn(TcpStream) -> F 
 #[tokio::test]
 async fn e47_redirect_to_metadata_is_not_followed() {
     let metadata = "http://169.254.169.254/latest/meta-data/iam/";
-    let service = Service::start(move |request| match request.target.as_str() {
+    let service = service(move |request| match request.target.as_str() {
         "/good" => Reply::text(200, "good"),
         _ => Reply::text(302, "").with("location", metadata),
     })
@@ -77,8 +88,10 @@ async fn e47_redirect_to_metadata_is_not_followed() {
     ] }))
     .await;
     let ask = |path: &str| ask(service.port(), path);
-    let task =
-        host.client().run("fetch", "fetch", json!({ "requests": [ask("/plain"), ask("/follows")] })).await.of(200);
+    let mut oracle = watch(&host).await;
+    let client = oracle.client().clone();
+    let task = client.run("fetch", "fetch", json!({ "requests": [ask("/plain"), ask("/follows")] })).await.of(200);
+    oracle.decides("denied.egress");
     let answers = &task["output"]["answers"];
     assert_eq!(answers[0]["status"], 302, "{answers}");
     let said = sentence(&answers[1]).replace(&service.port().to_string(), "[port]");
@@ -86,19 +99,20 @@ async fn e47_redirect_to_metadata_is_not_followed() {
     assert_eq!(service.seen().len(), 2);
     // It is one row of the journal, and told as a denial.
     let id = task["id"].as_str().unwrap();
-    let journal = host.client().get(&format!("/api/v1/tasks/{id}/journal")).await.of(200);
+    let journal = client.get(&format!("/api/v1/tasks/{id}/journal")).await.of(200);
     let rows = journal["calls"].as_array().unwrap().iter();
     assert_eq!(rows.filter(|row| row["answer"].as_str().unwrap_or_default().starts_with("denied.egress: ")).count(), 1);
-    assert!(host.client().get("/metrics").await.text.contains("troupe_denied_calls_total{agent=\"fetch\"} 1"));
-    let replay = host.client().post(&format!("/api/v1/tasks/{id}/replay"), &Value::Null).await.of(200);
+    assert!(client.get("/metrics").await.text.contains("troupe_denied_calls_total{agent=\"fetch\"} 1"));
+    let replay = client.post(&format!("/api/v1/tasks/{id}/replay"), &Value::Null).await.of(200);
     assert_eq!(replay["identical"], true, "{replay:#}");
-    assert_eq!(fetch(&host, vec![ask("/good")]).await[0]["body"], "good");
+    assert_eq!(fetch(&oracle, vec![ask("/good")]).await[0]["body"], "good");
     assert_eq!(service.seen().len(), 3);
+    oracle.holds().await;
 }
 
 #[tokio::test]
 async fn e49_an_allowed_name_that_leads_inside_is_not_dialled_unless_granted_inside() {
-    let server = Server::start().await;
+    let server = service(|_| Reply::text(200, "inside")).await;
     let named = |private: bool| {
         json!({ "http": [{
             "id": "in", "scheme": "http", "host": "localhost", "port": server.port(), "private": private,
@@ -106,39 +120,48 @@ async fn e49_an_allowed_name_that_leads_inside_is_not_dialled_unless_granted_ins
     };
     let mut request = ask(server.port(), "/");
     request["authority"] = format!("localhost:{}", server.port()).into();
-    let outside = host_that_may(named(false)).await;
-    let said = fetch(&outside, vec![request.clone()]).await;
+    let host = host_that_may(named(true)).await;
+    let client = host.client().fresh();
+    let grant = async |private: bool| {
+        client.put("/api/v1/deployments/fetch/grants", &json!({ "grants": named(private) })).await.of(200);
+    };
+    grant(false).await;
+    let mut oracle = watch(&host).await;
+    let said = fetch(&oracle, vec![request.clone()]).await;
     assert!(sentence(&said[0]).starts_with("denied.egress: `localhost` leads to"), "{said:?}");
-    assert_eq!(server.requests().len(), 0);
-    let inside = host_that_may(named(true)).await;
-    assert_eq!(fetch(&inside, vec![request]).await[0]["status"], 200);
+    oracle.decides("denied.egress");
+    assert_eq!(server.seen().len(), 0);
+    grant(true).await;
+    assert_eq!(fetch(&oracle, vec![request]).await[0]["status"], 200);
+    oracle.holds().await;
 }
 
 #[tokio::test]
 async fn e51_a_pattern_that_covers_more_than_a_name_s_own_labels_cannot_be_granted() {
-    let host = empty_host().await;
-    let client = host.client();
-    client.publish(guests().fetch.archive("1.0.0")).await.of(201);
-    client.swap("fetch", "1.0.0").await.of(200);
+    let host = host_that_may(json!({})).await;
+    let oracle = watch(&host).await;
     for pattern in
         ["*", "*.com", "*.co*", "api.*.com", "API.example.com", "api.example.com.", "user@example.com", "é.com"]
     {
         let grants = json!({ "grants": { "http": [{ "id": "a", "host": pattern }] } });
-        let refused = client.put("/api/v1/deployments/fetch/grants", &grants).await;
+        let refused = oracle.client().put("/api/v1/deployments/fetch/grants", &grants).await;
         assert_eq!(refused.status, 400, "{pattern}: {}", refused.text);
     }
+    oracle.holds().await;
 }
 
 #[tokio::test]
 async fn e52_the_host_that_is_named_is_the_host_that_is_asked() {
-    let service = Service::start(|request| Reply::text(200, request.text())).await;
+    let service = service(|request| Reply::text(200, request.text())).await;
     let host = host_that_may(json!({ "http": [line("a", service.port(), json!({}))] })).await;
+    let oracle = watch(&host).await;
     let mut lying = ask(service.port(), "/");
     lying["headers"] = json!([["Host", "evil.example"]]);
-    let answers = fetch(&host, vec![lying, ask(service.port(), "/")]).await;
+    let answers = fetch(&oracle, vec![lying, ask(service.port(), "/")]).await;
     assert!(answers[0]["error"].as_str().unwrap().starts_with("guest: headers"), "{answers:?}");
     let [seen] = service.seen().try_into().unwrap();
     assert_eq!(seen.header("host"), Some(format!("127.0.0.1:{}", service.port()).as_str()));
+    oracle.holds().await;
 }
 
 #[tokio::test]
@@ -151,14 +174,17 @@ async fn e56_an_upstream_that_sends_a_byte_now_and_then_is_given_up() {
     })
     .await;
     let host = host_that_may(json!({ "http": [line("a", port, json!({}))] })).await;
+    let mut oracle = watch(&host).await;
     let started = Instant::now();
-    let answers = fetch(&host, vec![ask(port, "/")]).await;
+    let answers = fetch(&oracle, vec![ask(port, "/")]).await;
     assert!(sentence(&answers[0]).starts_with("limit.idle: "), "{answers:?}");
+    oracle.decides("limit.idle");
     assert!(
         (limits::HTTP_IDLE_TIME_MAX..Duration::from_secs(29)).contains(&started.elapsed()),
         "{:?}",
         started.elapsed()
     );
+    oracle.holds().await;
 }
 
 #[tokio::test]
@@ -171,9 +197,11 @@ async fn e58_a_compressed_answer_is_not_unfolded() {
     })
     .await;
     let host = host_that_may(json!({ "http": [line("a", port, json!({}))] })).await;
-    let answer = fetch(&host, vec![ask(port, "/")]).await.remove(0);
+    let oracle = watch(&host).await;
+    let answer = fetch(&oracle, vec![ask(port, "/")]).await.remove(0);
     assert_eq!(answer["body_bytes"], BOMB.len(), "{answer}");
     assert!(answer["headers"].to_string().contains("gzip"), "{answer}");
+    oracle.holds().await;
 }
 
 #[tokio::test]
@@ -186,40 +214,54 @@ async fn e58_a_body_without_end_is_cut_off() {
     .await;
     let budget = json!({ "budget": { "bytes_per_minute": 8 << 20 } });
     let host = host_that_may(json!({ "http": [line("a", port, budget)] })).await;
-    let answer = fetch(&host, vec![ask(port, "/")]).await.remove(0);
+    let mut oracle = watch(&host).await;
+    let answer = fetch(&oracle, vec![ask(port, "/")]).await.remove(0);
     let read = answer["body_bytes"].as_u64().unwrap();
     assert!(answer["error"].is_string() && read <= 9 << 20, "{read}: {}", answer["error"]);
     // What was taken too much is paid before anything else is sent.
-    let answer = fetch(&host, vec![ask(port, "/")]).await.remove(0);
+    let answer = fetch(&oracle, vec![ask(port, "/")]).await.remove(0);
     assert!(sentence(&answer).starts_with("limit.budget: "), "{answer}");
+    oracle.decides_often("limit.budget", 2);
+    oracle.holds().await;
 }
 
 #[tokio::test]
 async fn e59_requests_beyond_those_that_may_wait_are_refused_at_once() {
+    const FLOODS: usize = 2;
+    const FLOOD: usize = 1_000;
     let port = scripted(async |mut stream: TcpStream| {
         tokio::time::sleep(Duration::from_millis(250)).await;
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok").await;
     })
     .await;
     let host = host_that_may(json!({ "http": [line("a", port, json!({}))] })).await;
-    let flood = fetch(&host, (0..600).map(|_| ask(port, "/")).collect());
+    let mut oracle = watch(&host).await;
+    let flood = || fetch(&oracle, (0..FLOOD).map(|_| ask(port, "/")).collect());
     let neighbour = async {
         tokio::time::sleep(Duration::from_millis(500)).await;
-        host.client().run("echo", "version", json!({})).await.output();
+        oracle.client().run("echo", "version", json!({})).await.output();
     };
-    let (answers, ()) = tokio::join!(flood, neighbour);
-    let served = answers.iter().filter(|answer| answer["status"] == 200).count();
-    let refused = answers.iter().filter(|answer| answer["sentence"].is_string()).count();
+    let (floods, ()) = tokio::join!(futures::future::join_all((0..FLOODS).map(|_| flood())), neighbour);
     let admitted = limits::HTTP_EXCHANGES_PER_INVOCATION_MAX + limits::HTTP_WAITING_PER_INVOCATION_MAX;
-    assert!(served >= admitted && refused > 0 && served + refused == 600, "{served} served, {refused} refused");
-    let said = answers.iter().find_map(|answer| answer["sentence"].as_str()).unwrap();
+    for answers in &floods {
+        let served = answers.iter().filter(|answer| answer["status"] == 200).count();
+        let refused = answers.iter().filter(|answer| answer["sentence"].is_string()).count();
+        assert!(
+            served >= admitted && refused > 0 && served + refused == FLOOD,
+            "{served} served, {refused} refused of {FLOOD}"
+        );
+    }
+    let said = floods[0].iter().find_map(|answer| answer["sentence"].as_str()).unwrap();
     insta::assert_snapshot!(said, @"limit.connections: 16 HTTP requests of this invocation are open and 240 wait for their turn, as many as may; wait for some first");
-    assert_eq!(fetch(&host, vec![ask(port, "/")]).await[0]["status"], 200);
+    assert_eq!(fetch(&oracle, vec![ask(port, "/")]).await[0]["status"], 200);
+    // Each invocation has one record of it, with how often.
+    oracle.decides_often("limit.connections", FLOODS);
+    oracle.holds().await;
 }
 
 #[tokio::test]
 async fn e61_the_host_s_own_door_is_closed_to_any_grant() {
-    let mut host = Host::with_agents(PROGRAM).await;
+    let host = Host::with_agents(PROGRAM).await;
     // Its port is known once it listens, and it listens there again.
     let port: u16 = host.client().url.rsplit(':').next().unwrap().trim_end_matches('/').parse().unwrap();
     let capabilities = json!({ "http": [line("own", port, json!({ "private": true })), {
@@ -231,16 +273,20 @@ async fn e61_the_host_s_own_door_is_closed_to_any_grant() {
     client.put("/api/v1/deployments/fetch/grants", &json!({ "grants": capabilities })).await.of(200);
     let mut by_name = ask(port, "/api/v1/agents");
     by_name["authority"] = format!("localhost:{port}").into();
-    for answer in fetch(&host, vec![ask(port, "/api/v1/agents"), by_name]).await {
+    let mut oracle = watch(&host).await;
+    for answer in fetch(&oracle, vec![ask(port, "/api/v1/agents"), by_name]).await {
         let said = sentence(&answer);
         assert!(said.starts_with("denied.egress: ") && said.contains("is one of this host's own"), "{said}");
     }
-    assert!(host.is_alive());
+    // By its address and by its name.
+    oracle.decides_often("denied.egress", 2);
+    oracle.holds().await;
 }
 
 #[tokio::test]
 async fn e62_frames_of_http_2_are_no_request_and_cost_a_connection_alone() {
-    let host = empty_host().await;
+    let host = crate::host().await;
+    let oracle = Oracle::watch(&host).await;
     let url = host.client().url;
     let address = url.strip_prefix("http://").unwrap().to_owned();
     // The preface, settings, and then streams that are opened and reset, or headers without end.
@@ -277,10 +323,11 @@ async fn e62_frames_of_http_2_are_no_request_and_cost_a_connection_alone() {
     });
     let served = async {
         for _ in 0..20 {
-            assert_eq!(host.client().get("/healthz").await.status, 200);
+            assert_eq!(oracle.client().get("/healthz").await.status, 200);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     tokio::join!(futures::future::join_all(closed), served);
-    host.client().get("/api/v1/agents").await.of(200);
+    oracle.client().get("/api/v1/agents").await.of(200);
+    oracle.holds().await;
 }

@@ -21,7 +21,7 @@ const SECRET: &str = "what no guest may read";
 struct Granted {
     host: Host,
     machine: TempDir,
-    /// How many tasks were denied something, by code.
+    /// How many tasks were denied something or met a limit, by code.
     denied: Mutex<BTreeMap<String, usize>>,
 }
 
@@ -67,7 +67,7 @@ impl Granted {
     async fn code(&self, skill: &str, input: Value) -> String {
         let told = self.ask(skill, input).await;
         let code = told["code"].as_str().unwrap_or_else(|| panic!("not refused: {told:#}")).to_owned();
-        if code.starts_with("denied.") {
+        if code.starts_with("denied.") || code.starts_with("limit.") {
             *self.denied.lock().unwrap().entry(code.clone()).or_default() += 1;
         }
         code
@@ -317,12 +317,13 @@ async fn d42_bytes_are_bounded_by_the_grant_and_counted_across_a_restart() {
 #[tokio::test]
 async fn d43_empty_files_and_directories_are_bounded_by_number() {
     let granted = Granted::with_quota(100_000, 200).await;
-    let oracle = granted.watch().await;
-    let filled = granted.ask("fill", json!({ "directory": "work", "files": 2_000, "bytes": 0 })).await;
+    let mut oracle = granted.watch().await;
+    oracle.decides_often("limit.storage", 2);
+    let filled = granted.ask("fill", json!({ "directory": "work", "files": 1_000_000, "bytes": 0 })).await;
     assert_eq!((&filled["written"], &filled["why"]["code"]), (&json!(200), &json!("limit.storage")), "{filled:#}");
     let deep = json!({ "directory": "out", "path": "a/b/c/d", "text": "" });
     assert_eq!(granted.ask("write", deep).await["error"], Value::Null);
-    let filled = granted.ask("fill", json!({ "directory": "out", "files": 2_000, "bytes": 0 })).await;
+    let filled = granted.ask("fill", json!({ "directory": "out", "files": 1_000_000, "bytes": 0 })).await;
     assert_eq!(filled["written"], 196, "each directory counts: {filled:#}");
     assert_eq!(granted.ask("delete", json!({ "directory": "out", "path": "a/b/c/d" })).await["value"], true);
     assert_eq!(granted.ask("delete", json!({ "directory": "out", "path": "a/b/c" })).await["value"], true);

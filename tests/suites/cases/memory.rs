@@ -6,13 +6,14 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 use troupe_core::limits;
-use troupe_tests::guests;
 use troupe_tests::guests::packed;
 use troupe_tests::odd::{OWN, Odd, StringEncoding, utf16};
 use troupe_tests::oracle::Oracle;
 use troupe_tests::shared::Shared;
+use troupe_tests::{Client, Host, guests};
 
 use super::{acted, ask, ended, serve, turn, watch};
+use crate::PROGRAM;
 
 static HOST: Shared = Shared::new();
 
@@ -78,6 +79,47 @@ async fn b15_a_table_grows_up_to_the_limit_and_is_then_refused() {
     assert_eq!(answered(&odd).await, json!(0), "the table is larger than it may be");
 }
 
+/// A call of the log by a guest: with so many fields, which stand at an address.
+fn listed(fields: &str, count: u32, before: &str) -> Odd {
+    Odd {
+        imports: r#"(import "troupe:agent/log@0.1.0" "write" (func $log (param i32 i32 i32 i32 i32)))"#.to_owned(),
+        pages: 100,
+        act: format!(
+            "{before} (call $log (i32.const 2) (i32.const 0) (i32.const 0) {fields} (i32.const {count})) (i32.const 64)"
+        ),
+        ..Odd::default()
+    }
+}
+
+#[tokio::test]
+async fn b16_a_list_as_an_argument_carries_no_more_than_may_pass_in_one_call() {
+    // Fields that are each the same megabyte twice: few in the guest's memory, many in the host's.
+    let fields = format!(
+        "(loop $next
+            (i32.store (local.get 0) (i32.const {text})) (i32.store offset=4 (local.get 0) (i32.const 1048576))
+            (i32.store offset=8 (local.get 0) (i32.const {text})) (i32.store offset=12 (local.get 0) (i32.const 1048576))
+            (local.set 0 (i32.add (local.get 0) (i32.const 16)))
+            (br_if $next (i32.lt_u (local.get 0) (i32.const {end}))))",
+        text = 4 * OWN,
+        end = 2 * OWN + 16 * 512,
+    );
+    let before = format!("(local.set 0 (i32.const {})) {fields}", 2 * OWN);
+    let many = listed(&format!("(i32.const {})", 2 * OWN), 512, &before);
+    // A list of the whole memory, each field of which has no length.
+    let empty = Odd { pages: 1_000, ..listed(&format!("(i32.const {})", OWN), 998 * OWN / 16, "") };
+    let host = turn(&HOST).await;
+    for said in acted(&host, [many, empty], "limit.transfer").await {
+        assert_eq!(said, "the agent passed more than 32 MiB in one host call");
+    }
+}
+
+#[tokio::test]
+async fn b16_a_list_that_is_longer_than_memory_is_no_list() {
+    let at = |address: u32, count: u32| listed(&format!("(i32.const {address})"), count, "");
+    // One beyond the end, lengths whose bytes wrap around, and an address that is not even.
+    trapped([at(99 * OWN, OWN / 16 + 1), at(2 * OWN, u32::MAX), at(2 * OWN, 1 << 28), at(2 * OWN + 1, 1)]).await;
+}
+
 #[tokio::test]
 async fn b17_a_return_value_may_be_large_but_not_larger_than_what_passes() {
     // Zeroes, which are text and no JSON; more of them than one call may carry.
@@ -126,6 +168,55 @@ async fn b20_random_bytes_are_given_in_pieces_of_a_bounded_size() {
     let later = json!({ "bytes": 100 << 10 });
     let said = ended(&mut oracle, "random_after_refusal", later, "limit.transfer").await;
     assert_snapshot!(said, @"the agent asked for more than 64 KiB of random bytes in one call");
+    oracle.holds().await;
+}
+
+/// An odd agent that answers 1 if any byte of the memory that it is given is not zero, and 0 else;
+/// then it fills all of it.
+fn looking(fill: u8) -> Odd {
+    // Below are its own texts and what it was asked.
+    let begin = OWN + 4096;
+    Odd {
+        act: format!(
+            "(drop (memory.grow (i32.const 200)))
+             (local.set 0 (i32.const {begin})) (local.set 1 (i32.const 0))
+             (loop $next
+                (local.set 1 (i32.or (local.get 1) (i64.ne (i64.load (local.get 0)) (i64.const 0))))
+                (local.set 0 (i32.add (local.get 0) (i32.const 8)))
+                (br_if $next (i32.lt_u (local.get 0) (i32.mul (memory.size) (i32.const 65536)))))
+             (memory.fill (i32.const {begin}) (i32.const {fill})
+                (i32.sub (i32.mul (memory.size) (i32.const 65536)) (i32.const {begin})))
+             (i32.store8 (i32.const 8192) (i32.add (i32.const 48) (local.get 1)))
+             (i32.const 32)"
+        ),
+        ..Odd::answering(8192, 1)
+    }
+}
+
+#[tokio::test]
+async fn b23_a_fresh_guest_finds_no_byte_of_whoever_had_its_memory_before() {
+    let host = Host::with_agents(PROGRAM).await;
+    host.client().make_tenant("neighbour").await;
+    let neighbour = host.client().with_key("neighbour", &["read", "run", "operate"]).await.fresh();
+    neighbour.publish(looking(0x5A).guest().archive("1.0.0")).await.of(201);
+    neighbour.swap("odd", "1.0.0").await.of(200);
+    serve(&host, &looking(0xA5)).await;
+    let task = json!({ "agent": "odd", "skill": "act", "timeout_ms": 30_000 });
+    let act = async |client: &Client| client.post("/api/v1/tasks?wait=30", &task).await.output();
+    // In the same places one after the other, and in two at the same time.
+    let round = async |client: &Client, other: &Client| {
+        for who in [client, other, other, client] {
+            assert_eq!(act(who).await, json!(0), "memory of somebody else");
+        }
+        for _ in 0..4 {
+            assert_eq!(tokio::join!(act(client), act(other)), (json!(0), json!(0)), "memory of somebody else");
+        }
+    };
+    round(&host.client().fresh(), &neighbour).await;
+    let oracle = watch(&host).await;
+    for _ in 0..2 {
+        round(oracle.client(), &neighbour).await;
+    }
     oracle.holds().await;
 }
 

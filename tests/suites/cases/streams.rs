@@ -2,7 +2,7 @@
 //! that never end.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use insta::assert_snapshot;
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 use troupe_core::limits;
 use troupe_tests::endless::Endless;
+use troupe_tests::events::Raw;
 use troupe_tests::oracle::Oracle;
 use troupe_tests::shared::Shared;
 use troupe_tests::{Host, guests};
@@ -77,11 +78,13 @@ async fn b19_headers_without_measure_are_refused_whoever_sends_them() {
     let asked = json!({ "authority": service.authority(), "path": "/", "headers": headers });
     let refused = ask(&oracle, "read", asked).await.output();
     assert!(refused["error"].as_str().unwrap().contains("limit.headers: "), "{refused:#}");
+    oracle.decides("limit.headers");
     assert_eq!(service.sent(), 0);
     // The service's.
     for path in ["/headers/100000/1", "/headers/1/10485760", "/headers/200/1"] {
         let refused = read(&oracle, &service, path, 0).await;
         assert!(refused["error"].as_str().unwrap().contains("limit.headers: "), "{path}: {refused:#}");
+        oracle.decides("limit.headers");
     }
     assert_eq!(read(&oracle, &service, "/", 0).await["whole"], true);
     oracle.holds().await;
@@ -109,7 +112,7 @@ async fn c26_an_answer_that_is_not_read_holds_its_service_back() {
 async fn c27_an_answer_that_is_begun_and_not_finished_is_broken_off_and_never_taken_for_whole() {
     let (host, service) = (turn(&HOST).await, Endless::start().await);
     granted(&host, &service).await;
-    let oracle = Oracle::watch(&host).await;
+    let mut oracle = Oracle::watch(&host).await;
     // One that is short enough to be kept, and one that streams.
     for (path, bytes) in [("/begun/100/1000", 0), ("/begun/2000000/3000000", 1)] {
         let broken = read(&oracle, &service, path, 300).await;
@@ -118,6 +121,7 @@ async fn c27_an_answer_that_is_begun_and_not_finished_is_broken_off_and_never_ta
         assert!(broken["bytes"].as_u64().unwrap() >= bytes, "{path}: {broken:#}");
         let names_sources = broken["error"].as_str().unwrap().contains(".rs");
         assert!(!names_sources, "the guest is told of the host's own code: {broken:#}");
+        oracle.decides("limit.idle");
     }
     service.is_left().await;
     oracle.holds().await;
@@ -156,6 +160,31 @@ async fn c28_an_answer_is_read_in_pieces_however_much_is_asked_for() {
     let read = read(&oracle, &service, "/begun/3000000/3000000", 0).await;
     assert_eq!((&read["whole"], &read["bytes"]), (&json!(true), &json!(3_000_000)), "{read:#}");
     assert!(read["largest"].as_u64().unwrap() <= limits::HTTP_PIECE_BYTES_MAX as u64, "{read:#}");
+    oracle.holds().await;
+}
+
+#[tokio::test]
+async fn a_flood_of_reports_reaches_a_watcher_in_bounds_and_counts_what_it_leaves_out() {
+    let host = turn(&HOST).await;
+    let oracle = Oracle::watch(&host).await;
+    let task = json!({ "agent": "hostile", "skill": "flood_progress", "timeout_ms": 60_000 });
+    let task = oracle.client().post("/api/v1/tasks", &task).await.of(202)["id"].as_str().unwrap().to_owned();
+    let started = Instant::now();
+    let raw = Raw::open(oracle.client(), &format!("/api/v1/tasks/{task}/events"), None).await;
+    let events = raw.ended().await;
+    let most = (started.elapsed().as_secs() as usize + 2) * limits::PROGRESS_PER_SECOND as usize;
+    let reports: Vec<&Value> =
+        events.iter().filter(|event| event.name == "progress").map(|event| &event.data).collect();
+    assert!((2..=most).contains(&reports.len()), "{} reports", reports.len());
+    let number =
+        |report: &Value| report["message"].as_str().unwrap().rsplit(' ').next().unwrap().parse::<u64>().unwrap();
+    // Each says how many lie between it and the one before; the last is always told.
+    for pair in reports.windows(2) {
+        assert_eq!(number(pair[0]) + pair[1]["skipped"].as_u64().unwrap_or(0) + 1, number(pair[1]), "{pair:#?}");
+    }
+    let last = *reports.last().unwrap();
+    let told = last.to_string().replace(&format!("\"skipped\":{}", last["skipped"]), "\"skipped\":[n]");
+    assert_snapshot!(told, @r#"{"fraction":1.0,"message":"report 10000","skipped":[n]}"#);
     oracle.holds().await;
 }
 

@@ -11,9 +11,9 @@ const PLAIN: &str = "canary-of-the-chat-9f8e7d6c";
 /// One that its surroundings have to escape.
 const ODD: &str = "canary\"of&the=forms 9f8e/7d6c";
 
-/// A service that gives back what it was sent.
+/// A service that gives back what it was sent, and of which no connection is left open.
 async fn echo() -> Service {
-    Service::start(|request| Reply::text(200, request.text())).await
+    Service::start(|request| Reply::text(200, request.text()).with("connection", "close")).await
 }
 
 /// A host whose agent may send requests to a service, and place secrets in those below `/in/`.
@@ -102,10 +102,16 @@ async fn a_secret_is_placed_where_its_reference_stands_and_shows_nowhere() {
     bench.holds_none_of(&[PLAIN.to_owned(), ODD.to_owned()]).await;
 }
 
+/// Performs `fetch` on a host that is watched; returns its output.
+async fn fetched(oracle: &Oracle<'_>, input: Value) -> Value {
+    oracle.client().run("fetch", "fetch", input).await.output()
+}
+
 #[tokio::test]
 async fn e54_a_reference_on_the_way_to_where_its_secret_is_not_bound_is_not_sent() {
     let (service, elsewhere) = (echo().await, echo().await);
     let bench = bench(&service).await;
+    let mut oracle = Oracle::watch_with(&bench.host, Good::fetch()).await;
     let key = [("x-key", "{plain}")];
     for (request, why) in [
         (with(&service, "/out", &key, ""), "no grant lets the secret `plain` go to"),
@@ -117,40 +123,65 @@ async fn e54_a_reference_on_the_way_to_where_its_secret_is_not_bound_is_not_sent
             "the request carries a reference that this invocation was not given",
         ),
     ] {
-        let output = bench.fetch(json!({ "requests": [request], "secrets": ["plain"] })).await;
+        let output = fetched(&oracle, json!({ "requests": [request], "secrets": ["plain"] })).await;
         let sentence = output["answers"][0]["sentence"].as_str().unwrap_or_default().to_owned();
         assert!(sentence.starts_with(&format!("denied.secret: {why}")), "{sentence}\nis not: {why}");
+        oracle.decides("denied.secret");
     }
     let output =
-        bench.fetch(json!({ "requests": [with(&elsewhere, "/in/deep/", &key, "")], "secrets": ["plain"] })).await;
+        fetched(&oracle, json!({ "requests": [with(&elsewhere, "/in/deep/", &key, "")], "secrets": ["plain"] })).await;
     assert!(output["answers"][0]["sentence"].as_str().unwrap().starts_with("denied.capability: "), "{output:#}");
+    oracle.decides("denied.capability");
     assert!(service.seen().is_empty() && elsewhere.seen().is_empty());
+    oracle.holds().await;
 }
 
 #[tokio::test]
 async fn e53_an_authorization_of_the_guest_s_own_is_refused_beside_a_reference_too() {
     let service = echo().await;
     let bench = bench(&service).await;
+    let mut oracle = Oracle::watch_with(&bench.host, Good::fetch()).await;
     for value in ["Bearer my-own", "Bearer my-own, {plain}", "{plain} {plain}"] {
         let request = with(&service, "/in/deep/", &[("authorization", value)], "");
-        let output = bench.fetch(json!({ "requests": [request], "secrets": ["plain"] })).await;
+        let output = fetched(&oracle, json!({ "requests": [request], "secrets": ["plain"] })).await;
         let sentence = output["answers"][0]["sentence"].as_str().unwrap_or_default().to_owned();
         assert!(sentence.starts_with("denied.header: "), "{value}: {sentence}");
+        oracle.decides("denied.header");
     }
     assert!(service.seen().is_empty());
+    oracle.holds().await;
+}
+
+#[tokio::test]
+async fn e55_what_a_service_gives_back_is_taken_out_before_the_guest_sees_it() {
+    let service = echo().await;
+    let bench = bench(&service).await;
+    let mut oracle = Oracle::watch_with(&bench.host, Good::fetch()).await;
+    let requests = [
+        with(&service, "/in/deep/", &[("x-key", "{plain}"), ("x-also", "k={odd}")], ""),
+        with(&service, "/in/deep/", &[("content-type", "application/json")], r#"{"key":"{odd}"}"#),
+        // What the guest says itself is judged before anything is put into it.
+        with(&service, "/in/deep/", &[("x-key", "{plain}"), ("authorization", "Bearer my-own")], ""),
+    ];
+    let output = fetched(&oracle, json!({ "requests": requests, "secrets": ["plain", "odd"] })).await;
+    let answers = output["answers"].as_array().unwrap();
+    for answer in &answers[..2] {
+        assert!(answer["status"] == 200 && answer["body"].as_str().unwrap().contains("[redacted]"), "{answer:#}");
+    }
+    assert!(![PLAIN, ODD].iter().any(|secret| output.to_string().contains(&secret[8..16])), "{output:#}");
+    assert!(answers[2]["sentence"].as_str().unwrap().starts_with("denied.header: "), "{output:#}");
+    assert_eq!(service.seen().len(), 2);
+    oracle.decides("denied.header");
+    oracle.decides("secret_echo");
+    oracle.holds().await;
+    bench.holds_none_of(&[PLAIN.to_owned(), ODD.to_owned()]).await;
 }
 
 #[tokio::test]
 async fn d35_a_guest_that_prints_a_secret_of_its_requests_prints_a_mark() {
     let service = echo().await;
     let bench = bench(&service).await;
-    let good = Good {
-        agent: "fetch",
-        skill: "fetch",
-        input: json!({ "requests": [] }),
-        output: json!({ "answers": [], "found": 0, "order": [], "references": [] }),
-    };
-    let oracle = Oracle::watch_with(&bench.host, good).await;
+    let mut oracle = Oracle::watch_with(&bench.host, Good::fetch()).await;
     // Somebody told the guest the secret; it must not come out on its account all the same.
     let input = json!({
         "requests": [with(&service, "/in/deep/", &[("x-key", "{plain}")], "")], "secrets": ["plain"],
@@ -164,5 +195,6 @@ async fn d35_a_guest_that_prints_a_secret_of_its_requests_prints_a_mark() {
     let metrics = oracle.client().get("/metrics").await.text;
     let echoes = metrics.lines().find_map(|line| line.strip_prefix("troupe_secret_echoes_total{agent=\"fetch\"} "));
     assert!(echoes.and_then(|count| count.parse::<u64>().ok()).is_some_and(|count| count > 0), "{echoes:?}");
+    oracle.decides("secret_echo");
     oracle.holds().await;
 }

@@ -95,7 +95,7 @@ fn every_special_range_has_its_class_at_both_ends_and_its_neighbours_do_not() {
 }
 
 #[test]
-fn the_metadata_address_is_refused_in_every_spelling() {
+fn e50_the_metadata_address_is_refused_in_every_spelling() {
     for spelling in [
         "169.254.169.254",
         "::ffff:169.254.169.254",
@@ -183,7 +183,7 @@ fn a_connection_of_this_machine_to_itself_is_refused_on_a_port_it_listens_on() {
 
 proptest! {
     #[test]
-    fn no_ipv6_spelling_passes_where_its_ipv4_address_does_not(bits in any::<u32>(), port in 1_u16..) {
+    fn e50_no_ipv6_spelling_passes_where_its_ipv4_address_does_not(bits in any::<u32>(), port in 1_u16..) {
         let v4 = Ipv4Addr::from_bits(bits);
         let [a, b, c, d] = v4.octets();
         let (high, low) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));

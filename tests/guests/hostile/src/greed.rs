@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use troupe_sdk::log;
+use troupe_sdk::{log, progress};
 
 const MEGABYTE: usize = 1024 * 1024;
 
@@ -65,6 +65,19 @@ pub fn trap() -> ! {
     core::arch::wasm32::unreachable();
     #[cfg(not(target_family = "wasm"))]
     std::process::abort()
+}
+
+pub fn flood_progress() -> u32 {
+    const ROUNDS: u32 = 25;
+    const REPORTS: u32 = 400;
+    for round in 0..ROUNDS {
+        std::thread::sleep(Duration::from_millis(40));
+        for report in 1..=REPORTS {
+            let number = round * REPORTS + report;
+            progress::report(f64::from(number) / f64::from(ROUNDS * REPORTS), format!("report {number}"));
+        }
+    }
+    ROUNDS * REPORTS
 }
 
 pub fn flood_log() -> usize {

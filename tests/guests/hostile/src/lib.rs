@@ -102,6 +102,12 @@ impl Hostile {
         panic!("a hostile panic")
     }
 
+    /// Reports 10,000 times how far it is, within some seconds, and says how many times.
+    #[skill(effect = "read")]
+    fn flood_progress(&self) -> Result<u32, Failure> {
+        Ok(greed::flood_progress())
+    }
+
     /// Writes 100,000 log records of a kilobyte and says how many.
     #[skill(effect = "read")]
     fn flood_log(&self) -> Result<usize, Failure> {

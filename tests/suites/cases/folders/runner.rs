@@ -4,10 +4,11 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use troupe_core::grant::Place;
 use troupe_tests::canary::canary;
+use troupe_tests::oracle::{Good, Oracle, Subject};
 use troupe_tests::service::{Reply, Service};
 use troupe_tests::{Client, Guest, Host, guests};
 
@@ -17,7 +18,7 @@ use crate::PROGRAM;
 use crate::credentials::write_document;
 
 /// What a key of a case's tenant may do.
-const SCOPES: [&str; 4] = ["read", "run", "operate", "machine"];
+const SCOPES: [&str; 5] = ["read", "run", "operate", "machine", "audit"];
 
 /// How a folder ended.
 #[derive(Debug)]
@@ -36,7 +37,8 @@ struct Ready {
     machine: PathBuf,
 }
 
-/// Runs every folder.
+/// Runs every folder. The host and a bystander are watched over all of them, and each tenant by
+/// itself.
 pub async fn outcomes(folders: &[PathBuf]) -> Vec<Outcome> {
     let machine = TempDir::new().unwrap();
     let mut host = Host::new(PROGRAM, &["serve", "--listen", "127.0.0.1:0"]);
@@ -52,16 +54,50 @@ pub async fn outcomes(folders: &[PathBuf]) -> Vec<Outcome> {
     host = host.with_secret("CASE_CANARY", &secret);
     write_document(&host, &tables.collect::<String>());
     host.start().await;
-    let mut outcomes = Vec::new();
+    let mut under_way = Vec::new();
     for (name, ready) in ready {
-        let result = match ready {
-            Ok(ready) => run(&host, &name, &ready).await.map(|()| ready.case.about),
+        let begun = match ready {
+            Ok(ready) => begin(&host, &name, &ready).await.map(|subject| (ready, subject)),
+            Err(why) => Err(why),
+        };
+        under_way.push((name, begun));
+    }
+    let oracle = if under_way.iter().any(|(_, begun)| begun.is_ok()) { Some(watch(&host).await) } else { None };
+    let mut outcomes = Vec::new();
+    for (name, begun) in under_way {
+        let result = match begun {
+            Ok((ready, subject)) => run(&ready, subject).await.map(|()| ready.case.about),
             Err(why) => Err(why),
         };
         outcomes.push(Outcome { name, result });
     }
-    assert!(!host.said().contains("panicked"), "something in the host panicked:\n{}", host.said());
+    if let Some(oracle) = oracle {
+        oracle.holds().await;
+    }
     outcomes
+}
+
+/// Watches the host, on which an agent of nobody's case serves.
+async fn watch(host: &Host) -> Oracle<'_> {
+    let client = host.client();
+    client.publish(guests().counter.archive("1.0.0")).await.of(201);
+    client.swap("counter", "1.0.0").await.of(200);
+    Oracle::watch_with(host, good("counter").expect("a good call")).await
+}
+
+/// A call that an agent answers well whatever it is granted.
+fn good(agent: &str) -> Option<Good> {
+    match agent {
+        "counter" => Some(Good { agent: "counter", skill: "instance", input: json!({}), output: Value::Null }),
+        "fetch" => Some(Good::fetch()),
+        "files" => Some(Good {
+            agent: "files",
+            skill: "fill",
+            input: json!({ "directory": "none", "files": 0, "bytes": 0 }),
+            output: json!({ "written": 0 }),
+        }),
+        _ => None,
+    }
 }
 
 /// Reads a case and makes what it needs.
@@ -86,9 +122,9 @@ async fn prepare(folder: &Path, machine: &Path, canary: &str) -> Result<Ready, S
     Ok(ready)
 }
 
-/// A service that gives back what it was sent.
+/// A service that gives back what it was sent, and of which no connection is left open.
 async fn echo() -> Service {
-    Service::start(|request| Reply::text(200, request.text())).await
+    Service::start(|request| Reply::text(200, request.text()).with("connection", "close")).await
 }
 
 /// What the operator of a case's tenant keeps.
@@ -131,11 +167,12 @@ impl Ready {
     }
 }
 
-/// Runs a case in a tenant of its own.
-async fn run(host: &Host, name: &str, ready: &Ready) -> Result<(), String> {
+/// Brings a case as far as to what is denied, in a tenant of its own.
+async fn begin(host: &Host, name: &str, ready: &Ready) -> Result<Subject, String> {
     let (case, agent) = (&ready.case, ready.case.agent.as_str());
+    let good = good(agent).ok_or_else(|| format!("`agent`: no good call of `{agent}` is known"))?;
     host.client().make_tenant(name).await;
-    let client = host.client().with_key(name, &SCOPES).await;
+    let client = host.client().with_key(name, &SCOPES).await.fresh();
     let mut guest = ready.guest.clone();
     guest.manifest.capabilities = case.asks.clone().unwrap_or_else(|| case.grants.clone());
     client.publish(guest.archive("1.0.0")).await.of(201);
@@ -153,7 +190,26 @@ async fn run(host: &Host, name: &str, ready: &Ready) -> Result<(), String> {
             return Err(format!("`before`: {} was refused: {refused:?}", before.skill));
         }
     }
-    judge(&case.expect, &refusals(&ask(&client, agent, &case.ask).await), &ready.sent())
+    if agent == "files" {
+        // A directory is kept open from its first use on.
+        for directory in &grants.files {
+            client.run(agent, "list", json!({ "directory": directory.name, "limit": 1 })).await.output();
+        }
+    }
+    Ok(Subject::begin(client, good).await)
+}
+
+/// Asks for what is denied.
+async fn run(ready: &Ready, mut subject: Subject) -> Result<(), String> {
+    let (case, code) = (&ready.case, &ready.case.expect.code);
+    let answer = ask(subject.client(), &case.agent, &case.ask).await;
+    // What a guest makes of an argument that means nothing is no decision.
+    if code.starts_with("denied.") || code.starts_with("limit.") {
+        subject.decides_often(code, 1);
+    }
+    let judged = judge(&case.expect, &refusals(&answer), &ready.sent());
+    let wrong: Vec<String> = judged.err().into_iter().chain(subject.wrong().await).collect();
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
 }
 
 async fn ask(client: &Client, agent: &str, ask: &Ask) -> troupe_tests::Answer {

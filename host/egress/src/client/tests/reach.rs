@@ -17,7 +17,7 @@ async fn a_private_address_is_refused_before_a_connection_is_made() {
 }
 
 #[tokio::test]
-async fn a_name_that_leads_inside_is_refused() {
+async fn e49_a_name_that_leads_inside_is_refused() {
     for answer in [&["169.254.169.254:80"][..], &["127.0.0.1:80", "[::1]:80"], &["[::ffff:10.0.0.1]:80"]] {
         let client = client_with(Answers::new(&[answer]));
         let error =
@@ -28,7 +28,7 @@ async fn a_name_that_leads_inside_is_refused() {
 }
 
 #[tokio::test]
-async fn what_was_checked_is_dialled_even_if_the_name_would_lead_elsewhere_next() {
+async fn e48_what_was_checked_is_dialled_even_if_the_name_would_lead_elsewhere_next() {
     let server = Server::answering(OK).await;
     let port = server.address.port();
     let answers = Answers::new(&[&[&server.address.to_string()], &[&format!("127.0.0.2:{port}")]]);
