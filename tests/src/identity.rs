@@ -1,8 +1,10 @@
 //! Servers that hand out tokens and keep secrets, as strict about the wire as the real ones:
-//! Microsoft Entra ID, Google's token endpoint and metadata server, and HashiCorp Vault.
+//! Microsoft Entra ID, Google's token endpoint and metadata server, HashiCorp Vault, and the AWS
+//! Security Token Service.
 
 pub mod entra;
 pub mod google;
+pub mod sts;
 pub mod vault;
 
 use std::collections::HashMap;

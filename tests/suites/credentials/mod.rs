@@ -1,6 +1,7 @@
 //! What a host acts with and no guest sees: tokens that it gets from servers which check
 //! the wire as the real ones do, and secrets that guests place by reference.
 
+mod aws;
 mod azure;
 mod document;
 mod gcp;
@@ -42,11 +43,16 @@ impl Bench {
         document: impl FnOnce(&Path) -> String,
         variables: &[(&str, &str)],
     ) -> Self {
-        let sources = TempDir::new().unwrap();
         let mut host = Host::new(PROGRAM, &["serve", "--listen", "127.0.0.1:0"]);
         for (name, value) in variables {
             host = host.with_secret(name, value);
         }
+        Self::start_on(host, capabilities, document).await
+    }
+
+    /// The same on a host that has not been started.
+    async fn start_on(mut host: Host, capabilities: Value, document: impl FnOnce(&Path) -> String) -> Self {
+        let sources = TempDir::new().unwrap();
         write_document(&host, &document(sources.path()));
         host.start().await;
         let client = host.client();
