@@ -383,7 +383,7 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn reports_that_are_skipped_are_counted_from_where_a_watcher_has_read_to() {
         let (watchers, task) = (Watchers::default(), TASK.parse().unwrap());
         let mut first = watchers.watch(task, None);
