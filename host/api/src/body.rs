@@ -8,7 +8,7 @@ use http::request::Parts;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use tower_http::timeout::TimeoutError;
-use troupe_core::{Code, Error, Result, json, limits};
+use troupe_core::{Code, Error, Result, json, limits, shown};
 
 use crate::problem::Failed;
 
@@ -25,11 +25,34 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
             let message = format!("the document is nested deeper than {} levels", limits::JSON_DEPTH_MAX);
             return Err(Error::new(Code::LimitRequest, message).into());
         }
-        let document = serde_json::from_slice(&bytes)
-            .map_err(|error| Error::new(Code::RequestInvalid, format!("the body is not what is expected: {error}")))?;
-        Ok(Self(document))
+        Ok(Self(document(&bytes)?))
     }
 }
+
+/// Reads a document; the error names the place.
+fn document<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    let refused = |at: &str, error: &serde_json::Error| {
+        let error = NUMBERS.iter().fold(error.to_string(), |text, (kind, words)| text.replace(kind, words));
+        Error::new(Code::RequestInvalid, format!("the body is not what is expected{at}: {error}"))
+    };
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let document = serde_path_to_error::deserialize(&mut reader).map_err(|fault| {
+        let path = fault.path().to_string();
+        // Of what is at the top there is no place to name.
+        let at = if path == "." { String::new() } else { format!(" at `{}`", shown(&path)) };
+        refused(&at, fault.inner())
+    })?;
+    reader.end().map_err(|error| refused("", &error))?;
+    Ok(document)
+}
+
+/// Kinds of numbers, and what may stand there.
+const NUMBERS: [(&str, &str); 4] = [
+    ("expected u8", "expected a whole number from 0 to 255"),
+    ("expected u32", "expected a whole number from 0 to 4294967295"),
+    ("expected u64", "expected a whole number from 0 to 18446744073709551615"),
+    ("expected f64", "expected a number"),
+];
 
 /// A JSON document of type `T` that may be left out, as an argument of a handler.
 pub(crate) struct Maybe<T>(pub(crate) Option<T>);
