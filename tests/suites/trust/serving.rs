@@ -186,6 +186,7 @@ async fn what_nobody_signed_runs_under_dev_and_under_serve_no_more() {
 async fn a_signature_that_somebody_wrote_into_the_database_lets_nothing_serve() {
     let guests = guests();
     let mut host = with_two().await;
+    let ci = key(1);
     let client = host.client();
     client.publish(guests.counter.archive("1.0.0")).await.of(201);
     client.swap("counter", "1.0.0").await.of(200);

@@ -146,7 +146,7 @@ impl Dev {
     /// author; says each.
     async fn approve(&self, release: &ReleaseRef) -> Result<()> {
         let (runtime, owner, name) = (&self.runtime, &self.owner, release.agent.as_str());
-        let diff = runtime.release_diff(owner, name, &release.version).await?;
+        let diff = runtime.release_diff(owner, name, &release.version, 0).await?;
         if matches!(diff.status, ReleaseStanding::Published | ReleaseStanding::Approved) {
             return Ok(());
         }
