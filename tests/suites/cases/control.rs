@@ -3,8 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use futures::future::{self, join_all};
-use futures::stream::{self, StreamExt as _};
+use futures::future::join_all;
 use insta::assert_snapshot;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -234,27 +233,9 @@ async fn quarantined(oracle: &mut Oracle<'_>) {
 #[tokio::test]
 async fn a8_calls_beyond_a_slow_agents_share_are_told_when_to_come_again_and_others_are_served() {
     let host = host().await;
-    // As many connections and calls at once as come below: what the allocator keeps of a flood it
-    // keeps for the next one.
-    let warm = host.client().fresh();
-    join_all((0..300).map(|_| warm.run("echo", "sleep", json!({ "ms": 1_000 })))).await;
     let oracle = Oracle::watch(&host).await;
     let client = oracle.client();
     let calls = join_all((0..300).map(|_| client.run("echo", "sleep", json!({ "ms": 8_000 }))));
-    // Ten thousand in all, as far as they come while the share is used up.
-    let flood = async {
-        let until = Instant::now() + Duration::from_secs(7);
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        let waves = stream::iter(300..10_000).take_while(|_| future::ready(Instant::now() < until));
-        let calls = waves.map(|_| client.run("echo", "version", json!({}))).buffer_unordered(16);
-        calls
-            .fold(0, async |refused, answer| {
-                answer.problem(429, "limit.concurrency");
-                assert_eq!(retry_after(&answer), 1);
-                refused + 1
-            })
-            .await
-    };
     let others = async {
         // Once the share is used up, and while it is.
         tokio::time::sleep(Duration::from_secs(4)).await;
@@ -267,9 +248,7 @@ async fn a8_calls_beyond_a_slow_agents_share_are_told_when_to_come_again_and_oth
             "32 calls wait for a place of agent `echo` already, its share of this host; try again later"
         );
     };
-    let (answers, refused, ()) = tokio::join!(calls, flood, others);
-    println!("{} calls", answers.len() + refused);
-    assert!(refused >= 100, "{refused}");
+    let (answers, ()) = tokio::join!(calls, others);
     let completed = answers.iter().filter(|answer| answer.status == 200).count();
     assert_eq!(completed, ADMITTED);
     for answer in answers.iter().filter(|answer| answer.status != 200) {
