@@ -25,7 +25,7 @@ async fn h101_a_version_with_other_bytes_is_refused_and_the_first_stays() {
     let echo = &guests().echo;
     let before = client.get("/api/v1/agents/echo/versions").await.of(200);
     // Another component, another component and profile, and the same component with other papers.
-    let papers = echo.asking(json!({ "state": { "bytes": 1_024, "keys": 1 } }));
+    let papers = echo.asking(json!({ "state": { "bytes": "1 KiB", "keys": 1 } }));
     for other in [echo.marked(1), guests().echo_2.clone(), papers] {
         let refused = publish_with(&client, "channel=stable&allow_similar=true", other.archive("1.0.0")).await;
         let problem = refused.problem(409, "artifact.immutable");
