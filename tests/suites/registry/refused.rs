@@ -5,7 +5,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use troupe_core::{Clock as _, Digest, SystemClock};
 use troupe_package::{ChannelDocument, SigningKey};
-use troupe_tests::registry::Manner;
+use troupe_tests::registry::{Endless, Manner};
 use troupe_tests::{Client, guests};
 
 use super::{filled, host_with, pull, push, second};
@@ -39,7 +39,7 @@ async fn a_pull_that_is_refused_for_its_signature_or_its_digest_is_on_record_wit
     let client = host.client();
     registry.behave(Manner { lies: true, ..Manner::default() });
     pull(&client, &image).await.problem(422, "artifact.digest");
-    registry.behave(Manner { never_ends: true, ..Manner::default() });
+    registry.behave(Manner { never_ends: Some(Endless::Blob), ..Manner::default() });
     client.swap("echo", "1.0.0").await.problem(413, "artifact.size");
     // Nothing was looked at, so nothing was refused.
     registry.behave(Manner { is_busy: 100, ..Manner::default() });
