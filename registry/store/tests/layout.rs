@@ -79,8 +79,8 @@ fn a_component_that_releases_share_is_stored_once() {
     let count = names(&blobs(&dir)).len();
     let two = layout.put(&release("gcp", b"same")).unwrap();
     assert_eq!(component_path(&dir, &one), component_path(&dir, &two));
-    // Image manifest, configuration and agent manifest are new; component and profile shared.
-    assert_eq!(names(&blobs(&dir)).len(), count + 3);
+    // Image manifest and configuration are new, the component is shared.
+    assert_eq!(names(&blobs(&dir)).len(), count + 2);
 }
 
 #[test]
@@ -125,10 +125,10 @@ fn a_sweep_leaves_what_kept_releases_need_and_nothing_else() {
     let before = names(&blobs(&dir));
     let shares = layout.put(&release("gcp", b"same")).unwrap();
     let alone = layout.put(&release("tutorial", b"other")).unwrap();
-    // Of each: image manifest, configuration, agent manifest; and one component.
+    // Of each: image manifest and configuration; and one component.
     let keep = HashSet::from([kept]);
     let rubbish = layout.rubbish(&keep).unwrap();
-    assert_eq!((rubbish.files, names(&blobs(&dir)).len()), (7, before.len() + 7), "nothing is removed to tell it");
+    assert_eq!((rubbish.files, names(&blobs(&dir)).len()), (5, before.len() + 5), "nothing is removed to tell it");
     assert_eq!(layout.sweep(&keep).unwrap(), rubbish);
     assert_eq!(names(&blobs(&dir)), before);
     assert_eq!(layout.get(&kept).unwrap(), release("aws", b"same"));

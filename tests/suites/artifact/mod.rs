@@ -1,6 +1,7 @@
 //! Bytes that are not a release: each is refused with a code, and nothing is half done.
 
 mod archives;
+mod bomb;
 mod compiled;
 mod components;
 

@@ -22,13 +22,13 @@ async fn decisions_are_listed_and_verified_by_two_commands() {
     SEQ  AT                        DECISION                    TIMES  ABOUT        TASK                                  BY     FACTS
     1    [time]  tenant_created              1      -            -                                     host
     2    [time]  published                   1      fetch@1.0.0  -                                     owner  component=[digest] keys=[digest]
-    3    [time]  swap                        1      fetch@1.0.0  -                                     owner  epoch=1
+    3    [time]  swap                        1      fetch@1.0.0  -                                     owner  epoch=1 swap=[id]
     4    [time]  grants                      1      fetch@1.0.0  -                                     owner  epoch=2 revision=1 wider=http/service
     5    [time]  denied [denied.capability]  2      fetch@1.0.0  [id]  owner  call=http host=https://elsewhere.example
     ");
     assert_snapshot!(redacted(on(&host, &["audit", "--kind", "swap", "--agent", "fetch"]).await.good()), @"
     SEQ  AT                        DECISION  TIMES  ABOUT        TASK  BY     FACTS
-    3    [time]  swap      1      fetch@1.0.0  -     owner  epoch=1
+    3    [time]  swap      1      fetch@1.0.0  -     owner  epoch=1 swap=[id]
     ");
     assert_snapshot!(on(&host, &["audit", "--kind", "redacted"]).await.good(), @"nothing was decided");
     assert_snapshot!(redacted(on(&host, &["audit", "verify"]).await.good()), @"

@@ -72,8 +72,10 @@ async fn a_blob_that_a_host_fetches_anew_and_refuses_is_on_record_as_its_own_doi
     registry.behave(Manner { lies: true, ..Manner::default() });
     client.swap("echo", "1.0.0").await.problem(422, "artifact.digest");
     let image = format!("{}/echo@{}", registry.images(), version["digest"].as_str().unwrap());
-    let expected = json!(["pull_refused", "artifact.digest", null, "echo", "1.0.0", image]);
-    assert_eq!(refusals(&client, &["image"]).await, [expected]);
+    let told = refusals(&client, &["image"]).await;
+    assert_eq!(told[0], json!(["pull_refused", "artifact.digest", null, "echo", "1.0.0", image]));
+    // The swap that wanted it is refused by it.
+    assert_eq!((told.len(), &told[1][0], &told[1][2]), (2, &json!("swap_refused"), &json!("owner")), "{told:#?}");
 }
 
 #[tokio::test]

@@ -57,8 +57,8 @@ async fn wkg_fetches_the_component_of_an_agent_by_its_image_and_as_a_package() {
     );
     std::fs::write(dir.path().join("wkg.toml"), config).unwrap();
     for (package, name, component) in [
-        ("default:echo@1.0.0", "one.wasm", &guests().echo.component),
-        ("default:echo", "newest.wasm", &guests().echo_2.component),
+        ("default:echo@1.0.0", "./one.wasm", &guests().echo.component),
+        ("default:echo", "./newest.wasm", &guests().echo_2.component),
     ] {
         does(dir.path(), &["get", "--config", "wkg.toml", package, "--output", name]).await;
         assert!(fetched(name) == *component, "another component came for {package}");

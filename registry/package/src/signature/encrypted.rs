@@ -94,7 +94,7 @@ impl Params {
             return Err(wrong(&message));
         }
         let wrong = || wrong("the encrypted private key has parameters that scrypt has not");
-        if !self.cost.is_power_of_two() {
+        if self.cost < 2 || !self.cost.is_power_of_two() {
             return Err(wrong());
         }
         let log = u8::try_from(self.cost.ilog2()).map_err(|_| wrong())?;
