@@ -68,5 +68,5 @@ async fn wkg_fetches_the_component_of_an_agent_by_its_image_and_as_a_package() {
     let bare = format!("{}/agents/default/bare:1.0.0", registry.host);
     does(dir.path(), &["oci", "push", "--insecure", &registry.host, &bare, "one.wasm"]).await;
     let problem = pull(&client, &bare).await.problem(422, "artifact.malformed");
-    insta::assert_snapshot!(problem["detail"].as_str().unwrap(), @"");
+    insta::assert_snapshot!(problem["detail"].as_str().unwrap(), @"the image holds a component and no agent: its configuration has no `troupe`; pack it with `troupe build`");
 }

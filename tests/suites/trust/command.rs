@@ -122,13 +122,17 @@ async fn a_key_of_cosign_signs_with_its_password() {
     on(&host, &["trust", "add", "cosign.pub", "--name", "cosign", "--for", "echo"]).await.good();
     // Nobody is there to be asked.
     let sign = ["sign", "echo.tar", "--key", "cosign.key"];
-    assert_snapshot!(seen(on(&host, &sign).await.bad()), @"");
+    assert_snapshot!(seen(on(&host, &sign).await.bad()), @"error: cosign.key: the private key is under a password, and there is no terminal to ask for it; set COSIGN_PASSWORD [request.invalid]");
     let with = async |password: &str| {
         let mut command = command_on(PROGRAM, &host, &sign);
         ended(command.env("COSIGN_PASSWORD", password).spawn().unwrap()).await
     };
-    assert_snapshot!(seen(with("wide fem").await.bad()), @"");
-    assert_snapshot!(seen(with("wide fen").await.good()), @"");
+    assert_snapshot!(seen(with("wide fem").await.bad()), @"error: cosign.key: the private key does not open with this password [request.invalid]");
+    assert_snapshot!(seen(with("wide fen").await.good()), @"
+    signed echo@1.0.0
+    [digest]
+    echo.tar holds 1 signature
+    ");
     on(&host, &["publish", "echo.tar"]).await.good();
     on(&host, &["swap", "echo@1.0.0"]).await.good();
 }
