@@ -110,7 +110,7 @@ async fn agents_are_listed_and_shown() {
     AGENT    SERVING  SKILLS                                        SUMMARY
     counter  1.0.0    sum increment get put put_bytes +7            Keeps numbers and bytes in state.
     echo     1.0.0    echo version who sleep fail shout             Answers what it was asked and who asked it.
-    hostile  1.0.0    spin grow grow_gently recurse trap panic +30  Misbehaves in one way a skill.
+    hostile  1.0.0    spin grow grow_gently recurse trap panic +31  Misbehaves in one way a skill.
     ");
     assert_snapshot!(seen(on(&host, &["agents", "counter"]).await.good()), @"
     counter: Keeps numbers and bytes in state.

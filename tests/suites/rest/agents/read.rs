@@ -67,6 +67,7 @@ async fn the_list_says_what_serves_and_what_is_newest() {
             "recurse",
             "trap",
             "panic",
+            "flood_progress",
             "flood_log",
             "flood_log_bytes",
             "flood_lines",
