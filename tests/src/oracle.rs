@@ -135,11 +135,12 @@ impl<'a> Oracle<'a> {
     /// If anything does not.
     pub async fn holds(self) {
         let bystander = self.host.bystander().await;
-        let mut wrong = Vec::new();
-        if let Err(late) = bystander.judge(self.probe.end().await, &self.owner.url).await {
+        let probed = self.probe.end().await;
+        // What is next comes at once: a quarantine is over in a while.
+        let mut wrong: Vec<String> = self.subject.wrong().await.into_iter().collect();
+        if let Err(late) = bystander.judge(probed, &self.owner.url).await {
             wrong.push(format!("U2: {late}"));
         }
-        wrong.extend(self.subject.wrong().await);
         let until = Instant::now() + SETTLE_TIME_MAX;
         let mut above = self.before.above(&Standing::now(self.host, &self.owner).await);
         while !above.is_empty() && Instant::now() < until {
