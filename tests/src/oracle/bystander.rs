@@ -34,7 +34,7 @@ const CASE_CALLS_MIN: usize = 100;
 /// A latency that is not held against a host. The suites run other hosts, guests and compilers at
 /// the same time on two cores, which adds hundreds of milliseconds to the second worst of a
 /// hundred calls now and then; a host that lets its neighbours wait does so for seconds.
-pub const FLOOR: Duration = Duration::from_secs(1);
+pub const FLOOR: Duration = Duration::from_secs(2);
 
 /// How often a call waits for the machine to wake a thread up or to write, from the client
 /// through the host to the disk and back: so often what the machine itself takes at worst comes
