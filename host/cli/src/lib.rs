@@ -8,6 +8,7 @@
 //! *Tested by:* `tests/suites/cli/`.
 
 mod args;
+mod ask;
 mod build;
 mod client;
 mod commands;

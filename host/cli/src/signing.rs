@@ -4,13 +4,14 @@
 //! owner's alone, and no file that is there is written over.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, IsTerminal as _, Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use console::Term;
 use troupe_core::{Code, Error, Result};
 use troupe_package::SigningKey;
+
+use crate::ask;
 
 /// The name of the data directory's own key.
 pub(crate) const OWN: &str = "signing.key";
@@ -57,12 +58,11 @@ fn password(path: &Path) -> Result<String> {
             Error::new(Code::RequestInvalid, message)
         });
     }
-    let term = Term::stderr();
-    if !(io::stdin().is_terminal() && term.is_term()) {
+    let Some(term) = ask::terminal() else {
         let message =
             format!("the private key is under a password, and there is no terminal to ask for it; set {PASSWORD}");
         return Err(Error::new(Code::RequestInvalid, message));
-    }
+    };
     let asked = term.write_str(&format!("Password of {}: ", path.display())).and_then(|()| term.read_secure_line());
     asked.map_err(|error| Error::new(Code::RequestInvalid, "no password was read").with_cause(error))
 }

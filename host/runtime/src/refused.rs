@@ -42,8 +42,12 @@ pub(crate) fn of(kind: AuditKind, by: Option<&str>, named: Option<&Named>) -> Au
 
 /// Whether something was understood and refused, or found to be missing where it has to be.
 fn is_refusal(code: Code) -> bool {
-    code.as_str().starts_with("artifact.")
-        || matches!(code, Code::ManifestInvalid | Code::ProfileInvalid | Code::RegistryStale)
+    is_of_release(code) || code == Code::RegistryStale
+}
+
+/// Whether a code says what is wrong with a release itself.
+pub(crate) fn is_of_release(code: Code) -> bool {
+    code.as_str().starts_with("artifact.") || matches!(code, Code::ManifestInvalid | Code::ProfileInvalid)
 }
 
 /// What of a refusal's details is on record: by whom it was signed, and what was seen before.

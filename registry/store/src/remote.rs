@@ -36,4 +36,4 @@ pub use pull::pull;
 pub use push::push;
 
 use tries::Tries;
-use wire::Wire as Remote;
+use wire::Remote;

@@ -52,9 +52,9 @@ pub(crate) fn answer(events: impl Stream<Item = Event> + Send + 'static) -> Resp
     Sse::new(events).keep_alive(KeepAlive::new().interval(limits::STREAM_ALIVE_EVERY)).into_response()
 }
 
-/// The answer to a client that has read everything.
-pub(crate) fn nothing_more() -> Response {
-    StatusCode::NO_CONTENT.into_response()
+/// The answer to a client that comes back: the rest of the events, or that it has read everything.
+pub(crate) fn rest(is_over: bool, events: impl Stream<Item = Event> + Send + 'static) -> Response {
+    if is_over { StatusCode::NO_CONTENT.into_response() } else { answer(events) }
 }
 
 /// An event with a document.

@@ -124,10 +124,7 @@ pub(crate) async fn events(
     LastEventId(after): LastEventId,
 ) -> Answer<Response> {
     let events = doors.runtime.watch_swap(&caller, &agent, swap.parse()?, after.as_deref()).await?;
-    if events.is_over() {
-        return Ok(streams::nothing_more());
-    }
-    Ok(streams::answer(stream(events)))
+    Ok(streams::rest(events.is_over(), stream(events)))
 }
 
 fn stream(events: SwapEvents) -> impl Stream<Item = Event> {

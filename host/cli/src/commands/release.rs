@@ -2,16 +2,14 @@
 
 mod text;
 
-use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
-use console::Term;
 use troupe_core::view::{ApprovalView, ApproveRequest, RejectRequest, ReleaseDiff};
 use troupe_core::{Code, Digest, Error, ReleaseRef, Result};
 
 use crate::args::{Approved, Args, Release, ReleaseVerb};
 use crate::client::{Client, segment};
-use crate::output;
+use crate::{ask, output};
 
 pub(crate) async fn run(args: &Args, command: &Release) -> Result<ExitCode> {
     let client = Client::new(args)?;
@@ -69,20 +67,20 @@ async fn approve(args: &Args, client: &Client, command: &Approved) -> Result<()>
 
 /// The difference of now, once somebody at the terminal has been shown it and said yes.
 async fn looked_at(client: &Client, command: &Approved, release: &ReleaseRef) -> Result<Digest> {
-    let term = Term::stderr();
-    let is_asked = io::stdin().is_terminal() && term.is_term();
-    if !command.yes && !is_asked {
+    if command.yes {
+        // Each page names the whole difference.
+        let diff: ReleaseDiff = client.get(&path(release, "diff")).await?;
+        return Ok(diff.delta);
+    }
+    let Some(term) = ask::terminal() else {
         let message = format!(
             "nobody has said which difference of {release} was looked at, and there is no terminal to show it on; \
              `troupe release diff {release}` prints it and the command that approves of exactly that, and `--yes` \
              approves of whatever it is now"
         );
         return Err(Error::new(Code::RequestInvalid, message));
-    }
+    };
     let diff = whole(client, release).await?;
-    if command.yes {
-        return Ok(diff.delta);
-    }
     output::note(&text::changes(&diff));
     let asked = term.write_str("Approve of exactly this? [y/N] ").and_then(|()| term.read_line());
     let said = asked.map_err(|error| Error::new(Code::RequestInvalid, "no answer was read").with_cause(error))?;

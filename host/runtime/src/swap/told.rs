@@ -20,7 +20,7 @@ use troupe_core::{Code, Error, Result};
 use troupe_store::SwapRow;
 
 use super::machine::{self, Retires};
-use crate::Runtime;
+use crate::{Runtime, refused};
 
 /// A swap by steps that begins. Its policy is told whole, as it is kept.
 ///
@@ -109,10 +109,9 @@ fn left(before: &SwapRow, after: &SwapState, is_drained: bool) -> Option<AuditEn
 /// Whether an error says that a release may not serve, or cannot: anything else says nothing of it.
 fn is_refusal(code: Code) -> bool {
     use Code as Of;
-    let is_of_release = ["artifact.", "manifest.", "profile.", "configuration."];
-    is_of_release.iter().any(|kind| code.as_str().starts_with(kind))
+    refused::is_of_release(code)
         || matches!(code, Of::ReleaseYanked | Of::ReleasePendingApproval | Of::ReleaseRejected)
-        || matches!(code, Of::SwapIncompatible | Of::SwapState)
+        || matches!(code, Of::ConfigurationInvalid | Of::SwapIncompatible | Of::SwapState)
 }
 
 impl Runtime {

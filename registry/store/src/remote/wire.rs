@@ -28,7 +28,7 @@ const REDIRECTS_MAX: usize = 5;
 const REASON_BYTES_MAX: usize = 16 * 1024;
 
 /// A repository of a registry that is talked to, with the credentials of this machine for it.
-pub(super) struct Wire {
+pub(super) struct Remote {
     client: Client,
     /// `https://registry.example.com/v2/agents/aws/`.
     repository: Url,
@@ -67,7 +67,7 @@ impl Ask {
     }
 }
 
-impl Wire {
+impl Remote {
     /// Prepares to talk to the registry of an image.
     pub(super) async fn of(image: &ImageName) -> Result<Self> {
         let is_here = image.is_on_this_machine();
@@ -110,8 +110,7 @@ impl Wire {
         }
         let challenges: Vec<_> = answer.headers().get_all(WWW_AUTHENTICATE).into_iter().cloned().collect();
         let refused = judged(answer).await;
-        let is_here = self.repository.scheme() == "http";
-        let Some(authorization) = challenged(&self.client, &self.login, &challenges, is_here).await? else {
+        let Some(authorization) = challenged(&self.client, &self.login, &challenges, self.is_here()).await? else {
             return refused;
         };
         *self.authorization.lock().unwrap_or_else(PoisonError::into_inner) = Some(authorization);
@@ -129,6 +128,11 @@ impl Wire {
         Ok(request.send().await?)
     }
 
+    /// Whether the registry is on this machine, where it is asked without TLS.
+    fn is_here(&self) -> bool {
+        self.repository.scheme() == "http"
+    }
+
     /// Whether an address is the registry's own, which alone is told who asks.
     fn is_registry(&self, url: &Url) -> bool {
         url.origin() == self.repository.origin()
@@ -139,7 +143,7 @@ impl Wire {
     pub(super) fn next(&self, answer: &Response) -> Result<Url, Fault> {
         let told = answer.headers().get(reqwest::header::LOCATION).and_then(|value| value.to_str().ok());
         let next = told.and_then(|told| answer.url().join(told).ok());
-        next.filter(|next| is_trusted(next, self.repository.scheme() == "http"))
+        next.filter(|next| is_trusted(next, self.is_here()))
             .ok_or_else(|| Fault::Ours(odd("does not say where an upload goes on, or says it goes on without TLS")))
     }
 

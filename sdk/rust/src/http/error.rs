@@ -16,7 +16,7 @@ pub enum HttpError {
     /// No answer came in time. The request may have been served all the same.
     Timeout(String),
     /// The server could not be reached or broke off, or a bound of the host's was met that
-    /// passes: as many requests as may are under way, a grant's budget is used up for now, or
+    /// passes: as many requests as may are under way, a grant's budget is used up until it refills, or
     /// the server failed so often that it is left alone for a while.
     Unreachable(String),
     /// The request or its answer is larger than a limit.
