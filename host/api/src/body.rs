@@ -1,5 +1,7 @@
 //! What handlers are given: bodies within limits, and the parameters of path and query.
 
+mod named;
+
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::HeaderMap;
@@ -11,6 +13,7 @@ use tower_http::timeout::TimeoutError;
 use troupe_core::{Code, Error, Result, json, limits, shown};
 
 use crate::problem::Failed;
+use named::Named;
 
 /// A JSON document of type `T`, as an argument of a handler.
 pub(crate) struct Json<T>(pub(crate) T);
@@ -36,7 +39,7 @@ fn document<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
         Error::new(Code::RequestInvalid, format!("the body is not what is expected{at}: {error}"))
     };
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let document = serde_path_to_error::deserialize(&mut reader).map_err(|fault| {
+    let document = serde_path_to_error::deserialize(Named(&mut reader)).map_err(|fault| {
         let path = fault.path().to_string();
         // Of what is at the top there is no place to name.
         let at = if path == "." { String::new() } else { format!(" at `{}`", shown(&path)) };

@@ -104,14 +104,14 @@ impl Authority {
                  international names in their `xn--` form)",
             ));
         }
-        // `host:` and `host:99999` have no port that can be read.
+        // `host:` and `host:99999` have no port that can be read. What else stands behind an address in
+        // brackets is passed over by one reader and read by another.
         let port = match authority.as_str().get(authority.host().len()..) {
-            Some("") => Self::default_port(tls),
-            _ => match authority.port_u16() {
-                Some(port) if port != 0 => port,
-                _ => return Err(refused("the URI's port is not a number from 1 to 65535")),
-            },
+            Some("") => Some(Self::default_port(tls)),
+            Some(rest) => rest.strip_prefix(':').and_then(port),
+            None => None,
         };
+        let port = port.ok_or_else(|| refused("the URI's port is not a number from 1 to 65535"))?;
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(&host);
         Ok(Self { tls, host: bare.to_owned(), port })
     }
@@ -136,6 +136,12 @@ impl fmt::Display for Authority {
         }
         if self.port == Self::default_port(self.tls) { Ok(()) } else { write!(f, ":{}", self.port) }
     }
+}
+
+/// The number of a port, in digits alone.
+fn port(digits: &str) -> Option<u16> {
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|port| is_number && *port != 0)
 }
 
 /// Reports whether `host`, in lower case, is an address or a name of letters, digits,
@@ -189,6 +195,8 @@ mod tests {
             "http://example..com/",
             "http://example.com:0/",
             "http://example.com:/",
+            "http://[fd00:ec2::254]q:8080/latest",
+            "http://[fd00:ec2::254]:q:8080/",
             "http://exam%70le.com/",
             "ftp://example.com/",
             "/relative",

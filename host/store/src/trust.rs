@@ -102,7 +102,8 @@ impl Store {
     /// stay as they are. Tells the feed `release.signed` of each that is new.
     ///
     /// # Errors
-    /// [`Code::ReleaseNotFound`] if the release, with this digest, is not there.
+    /// [`Code::ReleaseNotFound`] if the release, with this digest, is not there;
+    /// [`Code::ArtifactSignature`] if it would have more than [`limits::SIGNATURES_MAX`].
     pub async fn sign(
         &self,
         tenant: &TenantId,
@@ -178,7 +179,8 @@ pub(crate) async fn add(
     Ok(())
 }
 
-/// Keeps signatures of a release that is there; returns the keys that had not signed it before.
+/// Keeps signatures of a release that is there, up to as many as an image of it can carry; returns the
+/// keys that had not signed it before.
 pub(crate) async fn keep(
     tx: &mut Tx,
     tenant: &TenantId,
@@ -201,6 +203,17 @@ pub(crate) async fn keep(
         .execute(&mut tx.connection)
         .await?;
         new.extend((kept.rows_affected() > 0).then_some(key));
+    }
+    let count: i64 = sqlx::query_scalar("select count(*) from signatures where tenant = $1 and agent = $2 and version = $3")
+        .bind(tenant.as_str())
+        .bind(release.agent.as_str())
+        .bind(release.version.to_string())
+        .fetch_one(&mut tx.connection)
+        .await?;
+    let most = limits::SIGNATURES_MAX;
+    if !new.is_empty() && usize::try_from(count).unwrap_or(usize::MAX) > most {
+        let message = format!("release {release} would have {count} signatures, and may have {most}: one of each key");
+        return Err(Error::new(Code::ArtifactSignature, message).into());
     }
     Ok(new)
 }

@@ -60,6 +60,22 @@ async fn j141_a_release_that_asks_for_more_waits_while_the_one_before_serves() {
 }
 
 #[tokio::test]
+async fn h99_what_imports_a_capability_without_a_grant_waits_and_is_denied_until_somebody_grants_it() {
+    let host = empty_host().await;
+    let client = host.client();
+    publish(&client, "1.0.0", json!({})).await;
+    client.swap("fetch", "1.0.0").await.of(200);
+    let published = publish(&client, "1.1.0", may(&["GET"])).await;
+    assert_eq!(published["status"], "pending_approval");
+    client.swap("fetch", "1.1.0").await.problem(409, "release.pending_approval");
+    client.approve("fetch", "1.1.0").await.of(200);
+    client.swap("fetch", "1.1.0").await.of(200);
+    // That it may ask is approved of; what it gets, the operator says.
+    let denied = client.run("fetch", "get", json!({ "url": "https://api.example.com/" })).await;
+    assert_eq!(denied.of(200)["output"]["error"]["code"], "denied.capability");
+}
+
+#[tokio::test]
 async fn h109_a_patch_release_with_a_new_grant_wants_approval() {
     let host = reading().await;
     let client = host.client();

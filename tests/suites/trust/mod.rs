@@ -12,8 +12,10 @@ use troupe_package::{SigningKey, read_archive, sign_archive, write_signed_archiv
 use troupe_tests::{Answer, Client, Guest};
 
 /// A key that is the same in each run.
-fn key(number: u8) -> Arc<SigningKey> {
-    Arc::new(SigningKey::from_pem(&SigningKey::pem_of_seed(&[number; 32])).unwrap())
+fn key(number: u16) -> Arc<SigningKey> {
+    let mut seed = [0; 32];
+    seed[..2].copy_from_slice(&number.to_be_bytes());
+    Arc::new(SigningKey::from_pem(&SigningKey::pem_of_seed(&seed)).unwrap())
 }
 
 fn id(key: &SigningKey) -> String {

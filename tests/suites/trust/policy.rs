@@ -93,18 +93,31 @@ async fn there_are_so_many_keys_and_a_change_says_so_many_things() {
     let host = empty_host().await;
     let client = host.client();
     // The host's own is one of them.
-    let keys = u8::try_from(limits::TRUSTED_KEYS_MAX).unwrap() - 1;
-    let add = |numbers: std::ops::RangeInclusive<u8>| {
+    let keys = u16::try_from(limits::TRUSTED_KEYS_MAX).unwrap() - 1;
+    let add = |numbers: std::ops::RangeInclusive<u16>| {
         let keys = numbers.map(|number| added(&key(number), &format!("key-{number}"), &[]));
         json!({ "add": keys.collect::<Vec<_>>() })
     };
     change(&client, add(1..=keys)).await.of(200);
-    change(&client, json!({ "revoke": ["key-1"] })).await.of(200);
-    let problem = change(&client, add(200..=200)).await.problem(409, "limit.keys");
-    assert_snapshot!(problem["detail"].as_str().unwrap(), @"there may be 128 keys, the revoked ones included, which stay; `troupe trust remove` forgets one that is not revoked and in no rule");
-    change(&client, json!({ "remove": ["key-2"] })).await.of(200);
-    let full = change(&client, add(200..=200)).await.of(200);
-    assert_eq!(full["keys"].as_array().unwrap().len(), limits::TRUSTED_KEYS_MAX);
+    let problem = change(&client, add(keys + 1..=keys + 1)).await.problem(409, "limit.keys");
+    assert_snapshot!(problem["detail"].as_str().unwrap(), @"there may be 128 keys that are not revoked, and 512 with the revoked ones, which stay; `troupe trust remove` forgets one that is not revoked and in no rule");
+    change(&client, json!({ "remove": [format!("key-{keys}")] })).await.of(200);
+    change(&client, add(keys..=keys)).await.of(200);
+    // Those that are revoked make room for others, up to as many as are known in all.
+    let known = u16::try_from(limits::KNOWN_KEYS_MAX).unwrap();
+    let revoke = |numbers: std::ops::RangeInclusive<u16>| {
+        json!({ "revoke": numbers.map(|number| format!("key-{number}")).collect::<Vec<_>>() })
+    };
+    let mut last = keys;
+    while last < known - 1 {
+        change(&client, revoke(last - keys + 1..=last)).await.of(200);
+        let next = (last + keys).min(known - 1);
+        change(&client, add(last + 1..=next)).await.of(200);
+        last = next;
+    }
+    let full = client.get("/api/v1/trust").await.of(200);
+    assert_eq!(full["keys"].as_array().unwrap().len(), limits::KNOWN_KEYS_MAX);
+    change(&client, add(known..=known)).await.problem(409, "limit.keys");
     // One thing said again and again is a record each time.
     let again = vec!["key-1"; limits::TRUST_CHANGES_MAX + 1];
     let problem = change(&client, json!({ "revoke": again })).await.problem(400, "request.invalid");

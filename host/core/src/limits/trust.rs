@@ -8,8 +8,11 @@ pub const SIGNATURE_BYTES_MAX: usize = 128;
 /// Longest document that is signed, in bytes. Ours has under 400; cosign's carry annotations.
 pub const SIGNATURE_PAYLOAD_BYTES_MAX: usize = 4 * 1024;
 
-/// Keys that one tenant knows, the revoked ones included, which stay.
+/// Keys of one tenant that are not revoked.
 pub const TRUSTED_KEYS_MAX: usize = 128;
+/// Keys that one tenant knows, the revoked ones included, which stay: three times every key there may be
+/// is replaced. Each is tried on a signature that names none.
+pub const KNOWN_KEYS_MAX: usize = 4 * TRUSTED_KEYS_MAX;
 /// Rules of one tenant: one for each pattern of names.
 pub const TRUST_RULES_MAX: usize = 128;
 /// Things that one change of whom a tenant trusts says: every key and every rule there may be, taken

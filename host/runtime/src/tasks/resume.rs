@@ -11,7 +11,7 @@ use std::sync::Arc;
 use troupe_core::view::{TaskFailure, TaskStatus};
 use troupe_core::{Code, Error, Result};
 use troupe_sandbox::{Recording, Stop, Then};
-use troupe_store::{JournalHead, Pin, TaskEnd, TaskRow};
+use troupe_store::{DeploymentRow, Forms, JournalHead, Pin, TaskEnd, TaskRow};
 
 use super::accepted::Accepted;
 use super::decided::Made;
@@ -21,7 +21,7 @@ use super::queue::{Slot, Turn};
 use super::run::Seat;
 use crate::Runtime;
 use crate::hold::migrating;
-use crate::route::{Entered, Shut};
+use crate::route::{Entered, Route, Shut};
 
 impl Runtime {
     pub(super) async fn resume_pending(&self, row: TaskRow, turn: Turn, slot: Slot) -> Result<()> {
@@ -40,8 +40,8 @@ impl Runtime {
         drop(loading);
         let (place, stop) = self.place(&tenant, task)?;
         let was_suspended = recording.suspended_since().is_some();
-        let operator = (deployment.grants, deployment.state_generation);
-        let entered = self.enter_past(&row, &head, operator, &stop, was_suspended).await;
+        let generation = deployment.state_generation;
+        let entered = self.enter_past(&row, &head, deployment, &stop, was_suspended).await;
         // From here on it is in the way of whoever would change the form of state, so it is known
         // what it finds.
         let now = self.store.deployment(&tenant, &row.agent).await?;
@@ -66,7 +66,7 @@ impl Runtime {
             epoch: head.release.epoch,
             lease_owner: self.owner.clone(),
             lease_number: row.lease.as_ref().map_or(0, |lease| lease.number),
-            generation: deployment.state_generation,
+            generation,
         };
         place.holds(pin.lease_number);
         let accepted = Arc::new(Accepted::claimed(self.store.clone(), pin, head.clone(), row.clone()));
@@ -86,16 +86,20 @@ impl Runtime {
     /// Enters the route that the attempt began on. If it is still in force, that one; else it
     /// is made again: parked for a task that was suspended, which no swap waits for or ends,
     /// and draining from the start for one that was interrupted.
+    ///
+    /// # Errors
+    /// [`Code::SwapState`] if a release that served since has left state that it does not read; those
+    /// of [`Runtime::past_route`].
     async fn enter_past(
         &self,
         row: &TaskRow,
         head: &JournalHead,
-        (grants, generation): (Option<String>, u64),
+        now: DeploymentRow,
         stop: &Stop,
         was_suspended: bool,
     ) -> Result<Entered> {
-        if let Ok(now) = self.route(&row.tenant, row.agent.as_str())
-            && let Some(route) = now.both().find(|route| route.row.digest == head.release.digest)
+        if let Ok(routes) = self.route(&row.tenant, row.agent.as_str())
+            && let Some(route) = routes.both().find(|route| route.row.digest == head.release.digest)
             && route.row.configuration_revision == head.configuration_revision
         {
             match route.enter(row.id, stop.clone(), self.pass(route)?) {
@@ -104,7 +108,9 @@ impl Runtime {
                 Err(Shut::Retired) => {}
             }
         }
-        let route = self.past_route(&row.tenant, &row.agent, head, grants, generation).await?;
+        let DeploymentRow { grants, state_generation, state_forms, .. } = now;
+        let route = self.past_route(&row.tenant, &row.agent, head, grants, state_generation).await?;
+        readable(&route, state_forms)?;
         // Before it is entered, so that nobody who looks what runs overlooks it.
         self.routes.follow(&route);
         let entered = route.enter(row.id, stop.clone(), self.pass(&route)?);
@@ -147,5 +153,20 @@ impl Runtime {
         let row = accepted.end(Vec::new(), end).await?;
         self.watchers.end(row.id, || view(&row));
         Ok(())
+    }
+}
+
+/// Checks that a release that served once reads all the state that is there by now.
+fn readable(route: &Route, forms: Option<Forms>) -> Result<()> {
+    let reads = route.state.reads;
+    match forms {
+        Some(forms) if !(reads.contains(forms.first) && reads.contains(forms.last)) => {
+            let message = format!(
+                "{} reads state of `state.version` {reads}, and what has served since left {forms}",
+                route.row.release()
+            );
+            Err(Error::new(Code::SwapState, message))
+        }
+        _ => Ok(()),
     }
 }

@@ -223,11 +223,14 @@ impl Changed {
             };
             return Err(Error::new(Code::TrustConflict, message).with("key", known.id.to_string()));
         }
-        if self.policy.keys.len() >= limits::TRUSTED_KEYS_MAX {
+        let is_in_use = |known: &&TrustedKey| known.revoked_at.is_none();
+        let in_use = self.policy.keys.iter().filter(is_in_use).count();
+        if in_use >= limits::TRUSTED_KEYS_MAX || self.policy.keys.len() >= limits::KNOWN_KEYS_MAX {
             let message = format!(
-                "there may be {} keys, the revoked ones included, which stay; `troupe trust remove` forgets one that is not \
-                 revoked and in no rule",
-                limits::TRUSTED_KEYS_MAX
+                "there may be {} keys that are not revoked, and {} with the revoked ones, which stay; `troupe trust remove` \
+                 forgets one that is not revoked and in no rule",
+                limits::TRUSTED_KEYS_MAX,
+                limits::KNOWN_KEYS_MAX
             );
             return Err(Error::new(Code::LimitKeys, message));
         }
