@@ -163,7 +163,7 @@ fn readable(route: &Route, forms: Option<Forms>) -> Result<()> {
         Some(forms) if !(reads.contains(forms.first) && reads.contains(forms.last)) => {
             let message = format!(
                 "{} reads state of `state.version` {reads}, and what has served since left {forms}",
-                route.row.release()
+                route.release()
             );
             Err(Error::new(Code::SwapState, message))
         }
