@@ -142,6 +142,11 @@ impl Client {
         self.send(self.request(Method::PUT, path).json(body)).await
     }
 
+    /// `DELETE`, without a body.
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(self.request(Method::DELETE, path)).await
+    }
+
     /// Posts text as it is, as JSON.
     pub async fn post_text(&self, path: &str, body: impl Into<reqwest::Body>) -> Answer {
         let request = self.request(Method::POST, path).header(reqwest::header::CONTENT_TYPE, "application/json");

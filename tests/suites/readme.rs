@@ -53,9 +53,10 @@ fn shape(said: &str) -> Vec<String> {
     for line in redacted(said).lines() {
         let mut shaped: Vec<String> = Vec::new();
         for word in line.split_whitespace() {
-            let figure = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+            let figure = word.trim_end_matches(':');
+            let is_figure = figure.contains(|letter: char| letter.is_ascii_digit())
+                && figure.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
             // A figure that is as it was stands once, one that has changed twice.
-            let is_figure = figure(word) && word != "." && !word.is_empty();
             let is_change = is_figure && shaped.last().is_some_and(|last| last == ">");
             if is_change && shaped.len() > 1 && shaped[shaped.len() - 2] == "N" {
                 shaped.pop();
@@ -66,7 +67,7 @@ fn shape(said: &str) -> Vec<String> {
             }
         }
         let line = shaped.join(" ");
-        let is_passing = ["verifying ", "warming "].iter().any(|step| line.starts_with(step));
+        let is_passing = ["verifying ", "warming ", "rehearsing N of "].iter().any(|step| line.starts_with(step));
         if !line.is_empty() && !is_passing {
             lines.push(line.replace(" draining stopped ", " ended stopped "));
         }
@@ -120,7 +121,7 @@ async fn the_session_of_an_operator_goes_as_the_readme_shows_it() {
     let client = host.client();
     client.publish(trial.archive("1.0.0")).await.of(201);
     client.swap("trial", "1.0.0").await.of(200);
-    let next = trial.configured(&json!({ "ms": 40 })).asking(json!({ "state": {} }));
+    let next = trial.configured(&json!({ "ms": 40 })).asking(json!({ "state": { "bytes": 1_048_576, "keys": 100 } }));
     std::fs::write(host.dir().join("trial.tar"), next.archive("1.1.0")).unwrap();
     let callers = Callers::begin(&client);
     callers.have_made(RECORDED).await;

@@ -69,6 +69,7 @@ pub(crate) fn routes() -> OpenApiRouter<Doors> {
         .routes(routes!(rest::deployments::get))
         .routes(routes!(rest::deployments::configure))
         .routes(routes!(rest::deployments::lift_quarantine))
+        .routes(routes!(rest::standing_policy::get, rest::standing_policy::put, rest::standing_policy::remove))
         .routes(routes!(rest::swaps::swap))
         .routes(routes!(rest::swaps::list))
         .routes(routes!(rest::swaps::get))

@@ -26,7 +26,7 @@ pub(crate) use publish::{Build, Publish};
 pub(crate) use registry::{Pull, Push};
 pub(crate) use release::{Approved, Release, ReleaseVerb};
 pub(crate) use releases::{Channels, ChannelsVerb, Releases, ReleasesVerb};
-pub(crate) use swap::{Canary, Decide, Promote, Swap, Swaps};
+pub(crate) use swap::{Canary, Decide, How, Policy, PolicyVerb, Promote, Swap, Swaps};
 pub(crate) use trust::{Keygen, Sign, Trust, TrustVerb};
 
 /// A host for agents packaged as WebAssembly components.
@@ -199,10 +199,18 @@ Exit status: 0 nothing differs, 1 failed, 3 something differs, 4 nothing was reh
   troupe swap aws@stable             the release that the channel names now, by the host's --registry
   troupe swap aws@1.2.0 --epoch 7    only if nothing changed since epoch 7
   troupe swap aws@1.2.0 --rehearse --canary 5,25,50 --watch 60s
+  troupe swap aws@1.2.0 --at-once    whatever `troupe policy aws` says
 
 By steps it is followed to where it is decided; Ctrl-C leaves it going.
 Exit status: 0 the release serves, 1 it does not, 130 interrupted (the swap goes on).")]
     Swap(Swap),
+    /// See, set or remove how an agent is swapped when `troupe swap` is not told how.
+    #[command(after_help = "Examples:
+  troupe policy aws
+  troupe policy aws set --rehearse --canary 5,25,50 --watch 60s
+  troupe policy aws set --policy @policy.json
+  troupe policy aws remove")]
+    Policy(Policy),
     /// Give the release that is tried a greater share of the calls, by hand.
     #[command(after_help = "Examples:
   troupe canary aws 40")]

@@ -27,7 +27,9 @@ pub use approval::{
     TextChange, TextFinding,
 };
 pub use audit::{AuditHead, AuditJournal, AuditRecord, JournalState};
-pub use deployment::{ConfigureRequest, DeploymentView, GrantRequest, QuarantineView, SwapRequest, SwapTo, Swapped};
+pub use deployment::{
+    ConfigureRequest, DeploymentView, GrantRequest, QuarantineView, StandingPolicy, SwapRequest, SwapTo, Swapped,
+};
 pub use feed::FeedEvent;
 pub use grants::{
     Authority, AuthorityLine, DiffRequest, ExplainRequest, ExplainedLine, Explanation, GrantChange, GrantLine,

@@ -6,7 +6,7 @@
 //! deployment live, and three while one is tried. `judge.rs` tells whether a release is worse
 //! than another, from what `tally.rs` remembers of their calls. `affinity.rs` shares calls out.
 //! `form.rs` says what becomes of state, and `migration.rs` brings it to another form.
-//! `start.rs` is where operators come in, `query.rs` where they look, `told.rs` what the audit holds.
+//! `start.rs` is where operators come in, `standing.rs` what they said before, `query.rs` where they look, `told.rs` what the audit holds.
 //!
 //! A swap whose policy asks for nothing goes through the machine in memory, and its only
 //! commit before its answer is that of the route.
@@ -24,6 +24,7 @@ mod query;
 mod rehearse;
 mod room;
 mod route_move;
+mod standing;
 mod start;
 mod tally;
 mod told;

@@ -1,5 +1,7 @@
 //! Swaps: a row each, changed together with the route.
 
+mod standing;
+
 use serde_json::json;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
@@ -13,6 +15,7 @@ use crate::fault::{Done, Failed};
 use crate::releases;
 use crate::rows::{ABOVE_ALL_IDS, Columns as _, broken, json, number};
 use crate::writer::Tx;
+pub use standing::StandingPolicyRow;
 
 /// A version of an agent and the digest of its release.
 pub type Version = (semver::Version, Digest);

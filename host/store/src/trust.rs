@@ -204,12 +204,13 @@ pub(crate) async fn keep(
         .await?;
         new.extend((kept.rows_affected() > 0).then_some(key));
     }
-    let count: i64 = sqlx::query_scalar("select count(*) from signatures where tenant = $1 and agent = $2 and version = $3")
-        .bind(tenant.as_str())
-        .bind(release.agent.as_str())
-        .bind(release.version.to_string())
-        .fetch_one(&mut tx.connection)
-        .await?;
+    let count: i64 =
+        sqlx::query_scalar("select count(*) from signatures where tenant = $1 and agent = $2 and version = $3")
+            .bind(tenant.as_str())
+            .bind(release.agent.as_str())
+            .bind(release.version.to_string())
+            .fetch_one(&mut tx.connection)
+            .await?;
     let most = limits::SIGNATURES_MAX;
     if !new.is_empty() && usize::try_from(count).unwrap_or(usize::MAX) > most {
         let message = format!("release {release} would have {count} signatures, and may have {most}: one of each key");

@@ -71,8 +71,11 @@ async fn h99_what_imports_a_capability_without_a_grant_waits_and_is_denied_until
     client.approve("fetch", "1.1.0").await.of(200);
     client.swap("fetch", "1.1.0").await.of(200);
     // That it may ask is approved of; what it gets, the operator says.
-    let denied = client.run("fetch", "get", json!({ "url": "https://api.example.com/" })).await;
-    assert_eq!(denied.of(200)["output"]["error"]["code"], "denied.capability");
+    let asked = json!({ "requests": [{ "authority": "api.example.com", "path": "/" }] });
+    let answered = client.run("fetch", "fetch", asked).await.output();
+    assert_ne!(answered["answers"][0]["error"], Value::Null, "{answered:#}");
+    let denied = client.get("/api/v1/audit?kind=denied").await.of(200);
+    assert_eq!(denied["items"][0]["code"], "denied.capability", "{denied:#}");
 }
 
 #[tokio::test]

@@ -35,6 +35,7 @@ async fn the_help_lists_every_command_with_examples() {
       replay     Repeat a task from its journal, with no effect, and say whether it does the same
       rehearse   Try a release on what its agent was asked lately, with no effect, and say what differs
       swap       Make a published release serve, at once or by steps
+      policy     See, set or remove how an agent is swapped when `troupe swap` is not told how
       canary     Give the release that is tried a greater share of the calls, by hand
       promote    Let the release that is tried serve, or end its watch
       rollback   Go back to the release that served before
@@ -125,6 +126,7 @@ async fn every_command_has_examples() {
         "replay",
         "rehearse",
         "swap",
+        "policy",
         "canary",
         "promote",
         "rollback",

@@ -15,6 +15,7 @@ mod proof;
 mod ready;
 mod register;
 mod rollback;
+mod standing;
 mod steps;
 mod told;
 mod under_load;

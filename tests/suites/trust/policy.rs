@@ -105,9 +105,7 @@ async fn there_are_so_many_keys_and_a_change_says_so_many_things() {
     change(&client, add(keys..=keys)).await.of(200);
     // Those that are revoked make room for others, up to as many as are known in all.
     let known = u16::try_from(limits::KNOWN_KEYS_MAX).unwrap();
-    let revoke = |numbers: std::ops::RangeInclusive<u16>| {
-        json!({ "revoke": numbers.map(|number| format!("key-{number}")).collect::<Vec<_>>() })
-    };
+    let revoke = |numbers: std::ops::RangeInclusive<u16>| json!({ "revoke": numbers.map(|number| format!("key-{number}")).collect::<Vec<_>>() });
     let mut last = keys;
     while last < known - 1 {
         change(&client, revoke(last - keys + 1..=last)).await.of(200);

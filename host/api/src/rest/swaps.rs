@@ -40,7 +40,7 @@ pub(crate) struct Which {
 }
 
 /// Makes a release serve, deploying the agent if it is not yet. By a policy with a canary or a
-/// watch it goes about it by steps, and answers with the swap; so it does if state is brought to
+/// watch, the agent's standing one where the request has none, it goes about it by steps, and answers with the swap; so it does if state is brought to
 /// another form for the release.
 #[utoipa::path(post, path = "/api/v1/deployments/{agent}/swap", tag = "deployments",
     params(("agent" = String, Path, description = "The agent's name"), Wait),

@@ -1,6 +1,6 @@
-//! The grammar of `troupe swap` and of the commands that decide about a swap.
+//! The grammar of `troupe swap`, of `troupe policy`, and of the commands that decide about a swap.
 
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, Subcommand};
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Swap {
@@ -15,6 +15,21 @@ pub(crate) struct Swap {
     #[arg(long, value_name = "N")]
     pub(crate) epoch: Option<u64>,
 
+    #[command(flatten)]
+    pub(crate) how: How,
+
+    /// Give it all calls at once, whatever the agent's standing policy says.
+    #[arg(long, conflicts_with_all = ["rehearse", "canary", "watch", "hold", "policy"])]
+    pub(crate) at_once: bool,
+
+    /// Print the swap and return without following it.
+    #[arg(long)]
+    pub(crate) detach: bool,
+}
+
+/// How a swap goes about it.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct How {
     /// Repeat the last recorded invocations on it before it gets any call, 500 or as many as
     /// said; what it does otherwise ends the swap.
     #[arg(long, require_equals = true, num_args = 0..=1, default_missing_value = "500", value_name = "N")]
@@ -55,10 +70,26 @@ pub(crate) struct Swap {
     /// The whole policy as JSON, or `@FILE`, in place of the options above.
     #[arg(long, conflicts_with_all = ["rehearse", "canary", "watch", "hold", "drain"], value_name = "JSON")]
     pub(crate) policy: Option<String>,
+}
 
-    /// Print the swap and return without following it.
-    #[arg(long)]
-    pub(crate) detach: bool,
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Policy {
+    /// The agent.
+    pub(crate) agent: String,
+
+    #[command(subcommand)]
+    pub(crate) verb: Option<PolicyVerb>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyVerb {
+    /// Set it, in place of the one there was.
+    Set {
+        #[command(flatten)]
+        how: How,
+    },
+    /// Take it away: a swap gives all calls to the release at once.
+    Remove,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -1,49 +1,39 @@
 //! `troupe swap` and what decides about one: `canary`, `promote`, `rollback`, `swaps`.
 
 mod follow;
+pub(super) mod policy;
 
 use std::process::ExitCode;
 
 use serde::Deserialize;
-use troupe_core::view::{
-    AffinityBy, CanaryPolicy, CanaryRequest, CanaryStep, DrainMode, DrainPolicy, OnFailure, Page, RehearsePolicy,
-    SwapOutcome, SwapPhase, SwapPolicy, SwapTo, SwapView, Swapped, Undecided, WatchPolicy,
-};
-use troupe_core::{AgentName, Clock as _, Code, Error, ReleaseRef, Result, SystemClock};
+use troupe_core::view::{CanaryRequest, Page, SwapOutcome, SwapPhase, SwapPolicy, SwapTo, SwapView, Swapped};
+use troupe_core::{AgentName, Clock as _, ReleaseRef, Result, SystemClock};
 
 use crate::args::{Args, Canary, Decide, Promote, Swap, Swaps};
 use crate::client::{Client, segment};
 use crate::human::table;
 use crate::output;
-use crate::time::seconds;
 
 use super::releases;
 
 pub(crate) async fn run(args: &Args, command: &Swap) -> Result<ExitCode> {
     let (agent, to) = target(&command.release)?;
     let path = format!("/api/v1/deployments/{agent}/swap");
-    let policy = policy(command)?;
-    let flips = policy.is_plain();
-    let policy = (policy != SwapPolicy::default()).then_some(policy);
+    let policy = policy::said(&command.how)?;
+    // Without a word the host goes by the agent's standing policy.
+    let policy = (command.at_once || policy != SwapPolicy::default()).then_some(policy);
     let request = SwapTo { epoch: command.epoch, policy, downgrade: command.downgrade, ..to };
     let client = Client::new(args)?;
-    if !flips {
-        let swap: SwapView = client.post(&path, &request).await?;
-        releases::warn(&client, &swap.agent, &swap.to).await;
-        if command.detach {
-            output::answer(args.json, &swap, show)?;
-            return Ok(ExitCode::SUCCESS);
-        }
-        return follow::run(args, &client, swap).await;
-    }
     let swapped = match client.post(&path, &request).await? {
         Answered::Done(swapped) => *swapped,
-        // State is brought to another form for it.
-        Answered::Going(swap) if command.detach => {
-            output::answer(args.json, &swap, |swap| show(swap))?;
-            return Ok(ExitCode::SUCCESS);
+        Answered::Going(swap) => {
+            releases::warn(&client, &swap.agent, &swap.to).await;
+            if command.detach {
+                output::answer(args.json, &swap, |swap| show(swap))?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            return follow::run(args, &client, *swap).await;
         }
-        Answered::Going(swap) => return follow::run(args, &client, *swap).await,
     };
     let version = &swapped.deployment.serving;
     releases::warn(&client, agent.as_str(), version).await;
@@ -68,50 +58,12 @@ fn target(text: &str) -> Result<(AgentName, SwapTo)> {
     Ok((agent, SwapTo { version: Some(version), ..SwapTo::default() }))
 }
 
-/// What a host says to a swap that asks for no steps.
+/// What a host says to a swap: it is over, or goes by steps.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Answered {
     Done(Box<Swapped>),
     Going(Box<SwapView>),
-}
-
-fn policy(command: &Swap) -> Result<SwapPolicy> {
-    if let Some(text) = &command.policy {
-        return read_policy(text);
-    }
-    let (min_seconds, max_seconds) =
-        (seconds("--step-time", &command.step_time)?, seconds("--step-time-max", &command.step_time_max)?);
-    let step = |weight: &u8| CanaryStep { weight: *weight, min_calls: command.step_calls, min_seconds };
-    let canary = (!command.canary.is_empty()).then(|| CanaryPolicy {
-        steps: command.canary.iter().map(step).collect(),
-        by: if command.by_task { AffinityBy::Task } else { AffinityBy::Principal },
-        max_seconds,
-        undecided: Undecided::Stop,
-    });
-    let watch = command.watch.as_deref().map(|time| seconds("--watch", time)).transpose()?;
-    let drain = command.drain.as_deref().map(|time| seconds("--drain", time)).transpose()?;
-    let rehearse = command.rehearse.map(|last| RehearsePolicy { last, ..RehearsePolicy::default() });
-    Ok(SwapPolicy {
-        rehearse,
-        canary,
-        watch: watch.map(|seconds| WatchPolicy { seconds }),
-        on_failure: if command.hold { OnFailure::Hold } else { OnFailure::Rollback },
-        drain: drain.map(|seconds| DrainPolicy { mode: DrainMode::Wait, seconds }),
-        ..SwapPolicy::default()
-    })
-}
-
-fn read_policy(text: &str) -> Result<SwapPolicy> {
-    let wrong = |why: String| Error::new(Code::RequestInvalid, format!("the policy {why}"));
-    let read = |path: &str| {
-        std::fs::read_to_string(path).map_err(|error| wrong(format!("`{path}` cannot be read ({})", error.kind())))
-    };
-    let text = match text.strip_prefix('@') {
-        Some(path) => read(path)?,
-        None => text.to_owned(),
-    };
-    serde_json::from_str(&text).map_err(|error| wrong(format!("is not one: {error}")))
 }
 
 pub(crate) async fn canary(args: &Args, command: &Canary) -> Result<ExitCode> {

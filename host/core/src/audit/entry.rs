@@ -45,6 +45,8 @@ kinds! {
     Ended = "ended";
     /// What an operator grants was changed.
     Grants = "grants";
+    /// How an agent is swapped unless somebody says otherwise was set, or taken away.
+    SwapPolicy = "swap_policy";
     /// Somebody began a swap that goes by steps, under a policy.
     SwapBegun = "swap_begun";
     /// A swap did not begin, since its release may not serve.

@@ -85,9 +85,27 @@ pub struct SwapTo {
     /// the answer is `swap.conflict`. Absent: whatever is current.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<u64>,
-    /// How the swap goes about it. Absent: all calls go to the release at once.
+    /// How the swap goes about it. Absent: by the agent's standing policy; without one all calls go to
+    /// the release at once, as they do by an empty policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<SwapPolicy>,
+}
+
+/// How an agent is swapped when whoever asks for it does not say how.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct StandingPolicy {
+    /// The agent.
+    pub agent: String,
+    /// The policy. Absent: all calls go to the release at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<SwapPolicy>,
+    /// Who set it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// When it was set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub changed_at: Option<Timestamp>,
 }
 
 /// A request to change a deployment's configuration.

@@ -189,14 +189,17 @@ impl Runtime {
         caller.require(Scope::Operate)?;
         self.require_ready()?;
         let agent: AgentName = agent.parse().map_err(|_| agents::unknown(agent))?;
-        let policy = request.policy.clone().unwrap_or_default();
-        policy::check(&policy)?;
+        request.policy.as_ref().map_or(Ok(()), policy::check)?;
+        let reference = ReleaseRef { agent: agent.clone(), version: request.version.clone() };
+        let release = self.release_or_pulled(caller, &reference).await?;
+        let policy = match &request.policy {
+            Some(policy) => policy.clone(),
+            None => self.unsaid_policy(&caller.tenant, &agent, release.digest).await?,
+        };
         if policy.rehearse.is_some() {
             // What comes of it tells of what tasks were asked and answered.
             caller.require(Scope::Read)?;
         }
-        let reference = ReleaseRef { agent: agent.clone(), version: request.version.clone() };
-        let release = self.release_or_pulled(caller, &reference).await?;
         let now = self.clock.now();
         let row = SwapRow {
             tenant: caller.tenant.clone(),
@@ -300,7 +303,7 @@ impl Runtime {
             let message = format!("no swap of {agent} is on record whose release before could serve again");
             return Err(Error::new(Code::SwapNotFound, message));
         };
-        let request = SwapRequest { version, epoch: None, policy: None };
+        let request = SwapRequest { version, epoch: None, policy: Some(SwapPolicy::default()) };
         let (row, release) = self.asked(caller, agent, &request).await?;
         let asked = row.clone();
         let swapped = self.go_back(row, &release, &deployment).await;
