@@ -79,7 +79,8 @@ fn make(program: &str, releases: [Vec<u8>; 4], template: &Path) {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
+/// Copies a directory, with the times of its files: cargo goes by them.
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a directory");
     for entry in fs::read_dir(from).expect("a directory") {
         let entry = entry.expect("an entry");
@@ -88,6 +89,9 @@ fn copy(from: &Path, to: &Path) {
             copy(&entry.path(), &to);
         } else {
             fs::copy(entry.path(), &to).expect("a file to copy");
+            let changed = entry.metadata().and_then(|about| about.modified()).expect("a time");
+            let copied = fs::File::options().write(true).open(&to).expect("a copy");
+            copied.set_modified(changed).expect("a time that can be set");
         }
     }
 }

@@ -86,3 +86,32 @@ async fn what_does_not_say_that_it_is_json_is_refused() {
         sent(Some(kind)).await.output();
     }
 }
+
+#[tokio::test]
+async fn every_route_that_takes_a_document_refuses_what_is_none() {
+    let host = host().await;
+    let client = host.client();
+    let document = client.get("/api/v1/openapi.json").await.of(200);
+    let mut tried = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            if operation.pointer("/requestBody/content/application~1json").is_none() {
+                continue;
+            }
+            let method: Method = method.to_uppercase().parse().unwrap();
+            let id = "0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b";
+            let filled = path.replace("{agent}", "echo").replace("{version}", "1.0.0").replace("{channel}", "stable");
+            let filled = ["{task}", "{key}", "{swap}"].iter().fold(filled, |path, place| path.replace(place, id));
+            // A list is no structure either, however many of its fields have a default.
+            for wrong in [json!([]), json!([{}]), json!("swap"), json!(1), json!({ "no_such_field": 1 })] {
+                let answer = client.send(client.request(method.clone(), &filled).json(&wrong)).await;
+                assert_eq!((answer.status, &answer.json()["code"]), (400, &json!("request.invalid")), "{method} {path}: {wrong}");
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried >= 100, "{tried}");
+    let nested = json!({ "version": "2.0.0", "policy": [] });
+    let problem = client.post("/api/v1/deployments/echo/swap", &nested).await.problem(400, "request.invalid");
+    assert_snapshot!(problem["detail"].as_str().unwrap(), @"");
+}
