@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustix::process::Signal;
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::sync::{OnceCell, oneshot};
@@ -24,7 +25,7 @@ use crate::template;
 /// Longest that a host may take to serve. `dev` compiles agents first.
 const START_TIME_MAX: Duration = Duration::from_secs(300);
 
-/// Longest that a host may take to serve again after it has died.
+/// Longest that a host may take to serve again after it has died, its first answer included.
 const RESTART_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Longest that a host may take to end when it is asked to.
@@ -278,6 +279,18 @@ impl Host {
         assert_eq!(self.client().get("/readyz").await.status, 200);
         let took = started.elapsed();
         assert!(took <= RESTART_TIME_MAX, "the restart took {took:?}");
+    }
+
+    /// Starts the process after its death: it must answer a call of an agent, which completes, within
+    /// the time that is promised, with nobody's help. Returns what the agent answered.
+    pub async fn serves_again(&mut self, agent: &str, skill: &str, input: Value) -> Value {
+        let started = Instant::now();
+        self.start().await;
+        let answer = self.client().run(agent, skill, input).await;
+        let took = started.elapsed();
+        let output = answer.output();
+        assert!(took <= RESTART_TIME_MAX, "the first answer after a restart took {took:?}");
+        output
     }
 
     /// Waits for the end of a process that somebody else kills.

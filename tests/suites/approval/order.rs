@@ -3,7 +3,9 @@
 
 use insta::assert_snapshot;
 use serde_json::{Value, json};
-use troupe_tests::archive::{Entry, entries, written};
+use tar::EntryType;
+use troupe_core::limits;
+use troupe_tests::archive::{Entry, entries, header, written};
 use troupe_tests::{Guest, guests, redacted};
 
 use super::{diff, reworded};
@@ -34,6 +36,11 @@ async fn a_release_with_many_faults_is_refused_for_the_first_of_them() {
     component.bytes[8] ^= 1;
     let mut misshapen = damaged.clone();
     misshapen.insert(0, Entry::link("evil"));
+    // And before all that an entry that says that it is larger than any may be.
+    let name = format!("blobs/sha256/{}", "a".repeat(64));
+    let mut too_large = header(&name, EntryType::Regular, limits::COMPONENT_BYTES_MAX + 1).as_bytes().to_vec();
+    too_large.extend(written(&misshapen));
+    tell("size", &unsigned.publish(too_large).await.of(413));
     for (step, archive) in [("shape", written(&misshapen)), ("digest", written(&damaged))] {
         tell(step, &unsigned.publish(archive).await.of(422));
     }
@@ -50,6 +57,7 @@ async fn a_release_with_many_faults_is_refused_for_the_first_of_them() {
     let text = client.swap("echo", "3.0.2").await.problem(409, "release.pending_approval");
     tell("text", &text);
     assert_snapshot!(told.join("\n"), @"
+    size: artifact.size: blobs/sha256/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa has 41943041 bytes, the limit is 41943040
     shape: artifact.path: entry `evil` of the archive is not a regular file
     digest: artifact.digest: the bytes of blob [digest] have the digest [digest]
     signature: artifact.signature: echo@3.0.0 is not signed, and the rule for `*` wants 1 signature

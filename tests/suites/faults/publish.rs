@@ -1,45 +1,233 @@
-//! Killed while it publishes: the release is there whole, or not at all.
+//! Killed while a release enters it, from a person or from a registry: the release is there whole,
+//! or not at all.
 
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::time::{Duration, Instant, SystemTime};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use reqwest::{Method, RequestBuilder};
 use serde_json::json;
+use tempfile::TempDir;
+use troupe_core::{ReleaseRef, SystemClock, TenantId};
+use troupe_store::Store;
 #[cfg(target_os = "linux")]
 use troupe_tests::processes::{children_of, process};
-use troupe_tests::{Guest, Host, blobs, guests, seed};
+use troupe_tests::registry::Registry;
+use troupe_tests::{Client, Guest, Host, blobs, guests, seed};
 
 use super::instant;
 use crate::host;
+use crate::registry::host_with;
 
-/// Kills the host so long after a publish has begun, then looks at what is there. Returns
-/// whether the release is.
-async fn killed(host: &mut Host, guest: &Guest, version: &str, after: Duration) -> bool {
-    killed_when(host, guest, version, tokio::time::sleep(after)).await
+/// How a release gets into a host.
+enum Way {
+    Published,
+    Pulled(Registry),
 }
 
-/// The same, once `when` has come.
-async fn killed_when(host: &mut Host, guest: &Guest, version: &str, when: impl Future<Output = ()>) -> bool {
-    let archive = guest.archive(version);
-    let (client, publishing) = (host.client(), archive.clone());
-    let publish = tokio::spawn(async move { client.try_send(client.publishing(publishing)).await });
-    when.await;
-    host.dies().await;
-    let acknowledged = publish.await.unwrap().is_ok_and(|answer| answer.status == 201);
+impl Way {
+    /// Lays a release where the host gets it from.
+    async fn lay_out(&self, host: &Host, guest: &Guest, version: &str) {
+        let Self::Pulled(registry) = self else { return };
+        let (release, key) = (guest.release(version), host.key().unwrap());
+        let digest = release.image().unwrap().digest();
+        let signature = key.sign(&release.manifest.release(), &digest).unwrap();
+        let image = format!("{}/echo:{version}", registry.images()).parse().unwrap();
+        troupe_registry::push(&release, vec![signature], &image).await.unwrap();
+    }
 
-    let tags = blobs::checked_tags(&host.data_dir());
-    let is_there = tags.contains(&format!("default/echo:{version}"));
+    /// The request that brings it in.
+    fn request(&self, client: &Client, guest: &Guest, version: &str) -> RequestBuilder {
+        match self {
+            Self::Published => client.publishing(guest.archive(version)),
+            Self::Pulled(registry) => {
+                let image = json!({ "image": format!("{}/echo:{version}", registry.images()) });
+                client.request(Method::POST, "/api/v1/registry/pull").json(&image)
+            }
+        }
+    }
+}
+
+/// What there is of a release on disk, in the order in which it gets there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Left {
+    Nothing,
+    Code,
+    /// So many of its blobs.
+    Blobs(usize),
+    Row,
+    Index,
+}
+
+/// The steps by which a release enters a host, in their order, each with what is on disk then.
+#[cfg(target_os = "linux")]
+const STEPS: [(&str, Left); 7] = [
+    ("compiling", Left::Nothing),
+    ("compiled", Left::Code),
+    ("a first blob", Left::Blobs(1)),
+    ("more blobs", Left::Blobs(2)),
+    ("every blob", Left::Blobs(3)),
+    ("committed", Left::Row),
+    ("indexed", Left::Index),
+];
+
+/// How often a host is killed at a step until it dies at just that one. A step is over in a few
+/// milliseconds, of which the kill takes some.
+#[cfg(target_os = "linux")]
+const TRIES: u32 = 40;
+
+/// How long a commit takes to get into the database's log whole, once it is seen to grow; to the disk
+/// it takes longer.
+#[cfg(target_os = "linux")]
+const COMMIT_TIME: Duration = Duration::from_micros(500);
+
+/// A release on its way into a host.
+struct Coming {
+    data_dir: PathBuf,
+    release: ReleaseRef,
+    blobs: Vec<PathBuf>,
+    /// The compiled code that was there before.
+    before: BTreeSet<String>,
+}
+
+impl Coming {
+    fn new(host: &Host, guest: &Guest, version: &str) -> Self {
+        let (data_dir, release) = (host.data_dir(), guest.release(version));
+        let dir = data_dir.join("releases/blobs/sha256");
+        let image = release.image().unwrap();
+        let blobs = image.blobs().map(|blob| dir.join(blob.digest.hex())).collect();
+        let before = names(&data_dir.join("compiled"));
+        Self { data_dir, release: release.manifest.release(), blobs, before }
+    }
+
+    fn blobs(&self) -> usize {
+        self.blobs.iter().filter(|blob| blob.exists()).count()
+    }
+
+    fn is_compiled(&self) -> bool {
+        !names(&self.data_dir.join("compiled")).is_subset(&self.before)
+    }
+
+    fn is_indexed(&self) -> bool {
+        let index = std::fs::read_to_string(self.data_dir.join("releases/index.json")).unwrap_or_default();
+        index.contains(&format!("default/{}:{}\"", self.release.agent, self.release.version))
+    }
+
+    /// The length of the database's log and when it was written last.
+    fn log(&self) -> Option<(u64, std::time::SystemTime)> {
+        let log = std::fs::metadata(self.data_dir.join("troupe.db-wal")).ok()?;
+        Some((log.len(), log.modified().ok()?))
+    }
+
+    /// What is there of it once its host is dead. The database is looked at in a copy, so that what
+    /// the host has left is for the host to put right.
+    async fn left(&self) -> Left {
+        let dir = TempDir::new().unwrap();
+        for file in ["troupe.db", "troupe.db-wal"] {
+            let _ = std::fs::copy(self.data_dir.join(file), dir.path().join(file));
+        }
+        let rows = Store::open(&dir.path().join("troupe.db"), Arc::new(SystemClock)).await.unwrap();
+        let row = rows.release(&TenantId::default(), &self.release).await.unwrap();
+        rows.close().await;
+        let (blobs, is_compiled) = (self.blobs(), self.is_compiled());
+        let left = match (self.is_indexed(), row.is_some(), blobs) {
+            (true, _, _) => Left::Index,
+            (_, true, _) => Left::Row,
+            (_, _, 0) if is_compiled => Left::Code,
+            (_, _, 0) => Left::Nothing,
+            (_, _, some) => Left::Blobs(some),
+        };
+        // None of it is there without what comes before it.
+        assert!(left < Left::Row || blobs == self.blobs.len(), "{left:?} with {blobs} blobs");
+        assert!(left < Left::Index || row.is_some(), "the index names what is not published");
+        let first = self.blobs.iter().take_while(|blob| blob.exists()).count();
+        assert_eq!(blobs, first, "{left:?}: a blob is there before one that it names");
+        left
+    }
+
+    /// Waits until so much is there, as far as that shows while the host runs, or for `over`.
+    #[cfg(target_os = "linux")]
+    async fn shows(&self, host: u32, wanted: Left, over: impl Fn() -> bool) {
+        let mut log = None;
+        loop {
+            let shows = match wanted {
+                Left::Nothing => !children_of(host).is_empty(),
+                Left::Code => self.is_compiled(),
+                Left::Blobs(some) => self.blobs() >= some,
+                // What the database commits next after the last blob.
+                Left::Row if self.blobs() == self.blobs.len() => {
+                    let now = self.log();
+                    let is_written = *log.get_or_insert(now) != now;
+                    if is_written {
+                        std::thread::sleep(COMMIT_TIME);
+                    }
+                    is_written
+                }
+                Left::Row => false,
+                Left::Index => self.is_indexed(),
+            };
+            if shows || over() {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// What is in a directory, but for files that are being written.
+fn names(dir: &Path) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().filter_map(Result::ok);
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter(|name| !name.starts_with('.')).collect()
+}
+
+/// When a host is killed.
+enum When {
+    /// So long after it was asked.
+    After(Duration),
+    /// Once so much is there.
+    #[cfg(target_os = "linux")]
+    Shows(Left),
+}
+
+/// Kills the host while a release gets into it, then looks at what is there. Returns what there
+/// was when the host was dead.
+async fn killed(host: &mut Host, way: &Way, guest: &Guest, version: &str, when: When) -> Left {
+    way.lay_out(host, guest, version).await;
+    let coming = Coming::new(host, guest, version);
+    let (client, request) = (host.client(), way.request(&host.client(), guest, version));
+    let asked = tokio::spawn(async move { client.try_send(request).await });
+    match when {
+        When::After(time) => tokio::time::sleep(time).await,
+        #[cfg(target_os = "linux")]
+        When::Shows(wanted) => coming.shows(host.pid(), wanted, || asked.is_finished()).await,
+    }
+    host.kill().await;
+    let left = coming.left().await;
+    let acknowledged = asked.await.unwrap().is_ok_and(|answer| answer.status == 201);
+    host.serves_again("echo", "version", json!({})).await;
+
+    // The row is the publish: with it all is there, and without it nothing.
+    let is_there = left >= Left::Row;
     assert!(is_there || !acknowledged, "a release that was acknowledged is gone");
+    let tags = blobs::checked_tags(&host.data_dir());
+    assert_eq!(tags.contains(&format!("default/echo:{version}")), is_there, "{left:?}");
     let client = host.client();
     let versions = client.get("/api/v1/agents/echo/versions").await.of(200);
     let listed = versions["items"].as_array().unwrap().iter().any(|release| release["version"] == version);
-    assert_eq!(listed, is_there, "the index and the list disagree");
-    // Publishing it again completes it or finds it, and then it serves.
-    client.publish(archive).await.of(if is_there { 200 } else { 201 });
+    assert_eq!(listed, is_there, "{left:?}: the index and the list disagree");
+    // Bringing it in again completes it or finds it, and then it serves.
+    client.send(way.request(&client, guest, version)).await.of(if is_there { 200 } else { 201 });
     client.swap("echo", version).await.of(200);
     let task = client.run("echo", "version", json!({})).await.of(200);
     assert_eq!((&task["status"], &task["release"]["version"]), (&json!("completed"), &json!(version)));
-    is_there
+    left
+}
+
+/// The same so long after it was asked; whether the release is there.
+async fn is_there(host: &mut Host, guest: &Guest, version: &str, after: Duration) -> bool {
+    killed(host, &Way::Published, guest, version, When::After(after)).await >= Left::Row
 }
 
 /// How long a publish takes on this machine, when nothing kills it.
@@ -60,7 +248,7 @@ async fn a_publish_that_is_killed_is_whole_or_absent() {
     for kill in 1..=seed::kills() {
         let version = format!("3.0.{kill}");
         let after = instant(&mut random, window);
-        whole += usize::from(killed(&mut host, &guests().echo, &version, after).await);
+        whole += usize::from(is_there(&mut host, &guests().echo, &version, after).await);
     }
     println!("killed {} times within {window:?}: {whole} whole, the rest absent", seed::kills());
 }
@@ -83,79 +271,44 @@ async fn a_publish_that_is_killed_while_it_compiles_is_whole_or_absent() {
     for kill in 1..=kills {
         let guest = guests().echo.marked(u32::try_from(kill).unwrap());
         let after = instant(&mut random, window);
-        whole += usize::from(killed(&mut host, &guest, &format!("4.0.{kill}"), after).await);
+        whole += usize::from(is_there(&mut host, &guest, &format!("4.0.{kill}"), after).await);
     }
     println!("killed {kills} times within {window:?}: {whole} whole, the rest absent");
 }
 
-/// What is in a directory, but for files that are being written.
-fn names(dir: &Path) -> BTreeSet<String> {
-    let entries = std::fs::read_dir(dir).into_iter().flatten().filter_map(Result::ok);
-    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    names.filter(|name| !name.starts_with('.')).collect()
-}
-
-/// How far a publish has come, as it shows from outside.
-#[derive(Debug, Clone)]
-struct Came {
-    compiled: BTreeSet<String>,
-    blobs: BTreeSet<String>,
-    /// When the database's log was written last.
-    written: Option<SystemTime>,
-    is_indexed: bool,
-}
-
-impl Came {
-    fn of(data_dir: &Path, version: &str) -> Self {
-        let releases = data_dir.join("releases");
-        let index = std::fs::read_to_string(releases.join("index.json")).unwrap_or_default();
-        Self {
-            compiled: names(&data_dir.join("compiled")),
-            blobs: names(&releases.join("blobs/sha256")),
-            written: std::fs::metadata(data_dir.join("troupe.db-wal")).and_then(|log| log.modified()).ok(),
-            is_indexed: index.contains(&format!("default/echo:{version}\"")),
+/// Kills a host at each step by which a release enters it, with releases from `major` on.
+#[cfg(target_os = "linux")]
+async fn killed_at_each_step(host: &mut Host, way: &Way, major: u32) {
+    for (number, (step, wanted)) in (0..).zip(STEPS) {
+        let mut came = Vec::new();
+        while came.last() != Some(&wanted) {
+            let tried = u32::try_from(came.len()).unwrap();
+            assert!(tried < TRIES, "{step}: it never dies there but at {came:?}");
+            let guest = guests().echo.marked(major * 10_000 + number * 100 + tried);
+            let version = format!("{major}.{number}.{tried}");
+            came.push(killed(host, way, &guest, &version, When::Shows(wanted)).await);
         }
+        println!("{step}: {came:?}");
     }
 }
 
-/// Whether a step has been reached, by what there was before and what there is.
-type Reached = fn(&Came, &Came) -> bool;
-
-/// The steps of a publish, in their order.
-const STEPS: [(&str, Reached); 6] = [
-    ("accepted", |_, _| true),
-    ("compiled", |before, now| !now.compiled.is_subset(&before.compiled)),
-    ("a first blob", |before, now| now.blobs.difference(&before.blobs).count() > 0),
-    ("more blobs", |before, now| now.blobs.difference(&before.blobs).count() > 1),
-    ("committed", |before, now| now.blobs.difference(&before.blobs).count() > 1 && now.written > before.written),
-    ("indexed", |_, now| now.is_indexed),
-];
-
+#[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s11_a_publish_that_is_killed_at_each_of_its_steps_is_whole_or_absent() {
     let mut host = host().await;
-    for (number, (step, reached)) in (0u32..).zip(STEPS) {
-        let (guest, version) = (guests().echo.marked(7_000 + number), format!("7.0.{number}"));
-        // So that what is written from here on lengthens the log.
-        host.dies().await;
-        let data_dir = host.data_dir();
-        let before = Came::of(&data_dir, &version);
-        let when = async {
-            let until = Instant::now() + Duration::from_secs(60);
-            while !reached(&before, &Came::of(&data_dir, &version)) {
-                assert!(Instant::now() < until, "a publish is never {step}");
-                tokio::task::yield_now().await;
-            }
-        };
-        let is_there = killed_when(&mut host, &guest, &version, when).await;
-        println!("{step}: {}", if is_there { "whole" } else { "absent" });
-        if step == "indexed" {
-            assert!(is_there, "what is in the index was published");
-        }
-        if matches!(step, "accepted" | "compiled") {
-            assert!(!is_there, "{step}");
-        }
-    }
+    killed_at_each_step(&mut host, &Way::Published, 7).await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s11_a_pull_that_is_killed_at_each_of_its_steps_is_whole_or_absent() {
+    guests();
+    let registry = Registry::start().await;
+    let (mut host, _login) = host_with(&registry).await;
+    let client = host.client();
+    client.publish(guests().echo.archive("1.0.0")).await.of(201);
+    client.swap("echo", "1.0.0").await.of(200);
+    killed_at_each_step(&mut host, &Way::Pulled(registry), 8).await;
 }
 
 #[cfg(target_os = "linux")]

@@ -35,6 +35,38 @@ async fn credentials_are_those_of_the_host_s_user_for_that_registry() {
 }
 
 #[tokio::test]
+async fn what_skopeo_login_has_left_is_used_where_docker_s_file_has_nothing_for_the_registry() {
+    let (registry, first, _login) = filled().await;
+    registry.behave(Manner { wants: wants(), ..Manner::default() });
+    let (second, login) = second(&registry, &first).await;
+    second.canaries().watch("secret-of-anna");
+    let (client, image) = (second.client(), format!("{}/echo:1.0.0", registry.images()));
+    // Byte for byte as skopeo 1.9 writes what `--authfile` or REGISTRY_AUTH_FILE names.
+    let place = registry.prefix().trim_end_matches("/agents").to_owned();
+    let skopeo = |auth: &str| {
+        let text = format!("{{\n\t\"auths\": {{\n\t\t\"{place}\": {{\n\t\t\t\"auth\": \"{auth}\"\n\t\t}}\n\t}}\n}}");
+        std::fs::write(login.path().join("auth.json"), text).unwrap();
+    };
+    skopeo("YW5uYTphbm90aGVy");
+    pull(&client, &image).await.problem(403, "registry.denied");
+    skopeo(BASIC);
+    pull(&client, &image).await.of(201);
+    // Docker's says nothing of this registry, or cannot be read.
+    let elsewhere = json!({ "auths": { "registry.example.com": { "auth": "YW5uYTphbm90aGVy" } } });
+    for docker in [elsewhere.to_string(), "{".to_owned()] {
+        std::fs::write(login.path().join("config.json"), docker).unwrap();
+        pull(&client, &image).await.of(200);
+    }
+    // What it says of it comes first.
+    log_in(&login, &registry, &json!({ "auth": "YW5uYTphbm90aGVy" }));
+    pull(&client, &image).await.problem(403, "registry.denied");
+    // What neither program writes is said to be unreadable, not passed over.
+    log_in(&login, &registry, &json!({ "auth": "%%%" }));
+    let refused = pull(&client, &image).await.problem(403, "registry.denied");
+    assert!(refused["detail"].as_str().unwrap().contains("`skopeo login`"), "{refused}");
+}
+
+#[tokio::test]
 async fn tokens_are_asked_for_with_a_password_or_what_is_kept_of_it() {
     let (registry, first, _login) = filled().await;
     let tokens = || Manner { wants: wants(), tokens: Some(None), ..Manner::default() };

@@ -18,10 +18,11 @@ use crate::PROGRAM;
 
 /// A host with nothing published that fetches what it lacks from a registry, and credentials of
 /// its user for nothing.
-async fn host_with(registry: &Registry) -> (Host, TempDir) {
+pub(crate) async fn host_with(registry: &Registry) -> (Host, TempDir) {
     let login = TempDir::new().unwrap();
     let mut host = Host::new(PROGRAM, &["serve", "--listen", "127.0.0.1:0", "--registry", &registry.prefix()])
-        .with_variable("DOCKER_CONFIG", login.path().to_str().unwrap());
+        .with_variable("DOCKER_CONFIG", login.path().to_str().unwrap())
+        .with_variable("REGISTRY_AUTH_FILE", login.path().join("auth.json").to_str().unwrap());
     host.start().await;
     (host, login)
 }

@@ -12,7 +12,7 @@ use super::{filled, host_with, pull, push, second};
 
 /// The records of what was refused, each as its kind, code, whose doing it was, agent, version and
 /// these of its facts.
-async fn refusals(client: &Client, facts: &[&str]) -> Vec<Value> {
+pub(super) async fn refusals(client: &Client, facts: &[&str]) -> Vec<Value> {
     let page = client.get("/api/v1/audit?limit=500").await.of(200);
     let refused = page["items"].as_array().unwrap().iter();
     let refused = refused.filter(|record| record["kind"].as_str().unwrap().ends_with("_refused"));

@@ -3,8 +3,9 @@
 use insta::assert_snapshot;
 use serde_json::json;
 use troupe_tests::command::run_on;
-use troupe_tests::{guests, redacted};
+use troupe_tests::{Client, guests, redacted};
 
+use super::refused::refusals;
 use super::{filled, host_with, pull, push, second, trust};
 use crate::PROGRAM;
 
@@ -66,6 +67,66 @@ async fn what_is_there_is_not_sent_again_and_a_tag_is_not_moved() {
     client.publish(guests().echo.archive("1.1.0")).await.of(201);
     let moved = json!({ "release": "echo@1.1.0", "image": other });
     push(&client, moved).await.problem(409, "artifact.immutable");
+}
+
+#[tokio::test]
+async fn h102_a_tag_that_is_moved_in_the_registry_changes_nothing_that_runs() {
+    let (registry, first, _login) = filled().await;
+    let more = json!({ "state": { "bytes": "1 KiB", "keys": 1 } });
+    first.client().publish(guests().echo_2.asking(more.clone()).archive("2.0.0")).await.of(201);
+    push(&first.client(), json!({ "release": "echo@2.0.0" })).await.of(200);
+    let (mut host, _login) = second(&registry, &first).await;
+    let client = host.client();
+    let image = |version: &str| format!("{}/echo:{version}", registry.images());
+    client.swap("echo", "1.0.0").await.of(200);
+    assert_eq!(pull(&client, &image("2.0.0")).await.of(201)["status"], "pending_approval");
+    client.approve("echo", "2.0.0").await.of(200);
+    let published = client.get("/api/v1/agents/echo/versions").await.of(200);
+    let digest = |version: &str| {
+        let all = published["items"].as_array().unwrap();
+        all.iter().find(|release| release["version"] == version).unwrap()["digest"].clone()
+    };
+    let runs = async |client: &Client, version: &str| {
+        let task = client.run("echo", "version", json!({})).await.of(200);
+        assert_eq!(task["status"], "completed", "{task:#}");
+        assert_eq!((&task["release"]["version"], &task["release"]["digest"]), (&json!(version), &digest(version)));
+    };
+
+    // Whoever has the registry, and a key that is trusted besides, lets both tags name other bytes.
+    let key = first.key().unwrap();
+    for (version, asks) in [("1.0.0", json!({})), ("2.0.0", more)] {
+        let other = guests().counter.called("echo").asking(asks).release(version);
+        let signature = key.sign(&other.manifest.release(), &other.image().unwrap().digest()).unwrap();
+        let aside = format!("{}/echo:other-{version}", registry.images()).parse().unwrap();
+        troupe_registry::push(&other, vec![signature], &aside).await.unwrap();
+        let (from, to) = (format!("agents/default/echo:other-{version}"), format!("agents/default/echo:{version}"));
+        registry.retag(&from, &to);
+    }
+    runs(&client, "1.0.0").await;
+    for version in ["1.0.0", "2.0.0"] {
+        pull(&client, &image(version)).await.problem(409, "artifact.immutable");
+    }
+    let expected = ["1.0.0", "2.0.0"]
+        .map(|version| json!(["pull_refused", "artifact.immutable", "owner", "echo", version, image(version)]));
+    assert_eq!(refusals(&client, &["image"]).await, expected);
+    assert_eq!(client.get("/api/v1/agents/echo/versions").await.of(200), published);
+    // What serves next are the bytes that were approved, also after a restart, and also where the disk
+    // has lost them: they are asked for by their digest.
+    client.swap("echo", "2.0.0").await.of(200);
+    runs(&client, "2.0.0").await;
+    host.dies().await;
+    runs(&host.client(), "2.0.0").await;
+    host.stop().await;
+    std::fs::remove_dir_all(host.data_dir().join("compiled")).unwrap();
+    for blob in std::fs::read_dir(host.data_dir().join("releases/blobs/sha256")).unwrap() {
+        std::fs::write(blob.unwrap().path(), b"not what was published").unwrap();
+    }
+    host.start().await;
+    let client = host.client();
+    client.swap("echo", "1.0.0").await.of(200);
+    runs(&client, "1.0.0").await;
+    client.swap("echo", "2.0.0").await.of(200);
+    runs(&client, "2.0.0").await;
 }
 
 #[tokio::test]

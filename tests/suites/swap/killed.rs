@@ -21,7 +21,8 @@ const PHASES: [&str; 8] = ["verifying", "rehearsing", "warming", "canary", "watc
 async fn dies_in(host: &mut Host, id: &str, phase: &str) -> Value {
     let before = swap_of(&host.client(), "trial", id).await;
     assert_eq!(before["state"]["phase"], phase, "it dies too late: {before:#}");
-    host.dies().await;
+    host.kill().await;
+    host.serves_again("trial", "work", json!({ "number": 1 })).await;
     let after = coherent(&host.client(), id).await;
     check_goes_on(&before, &after);
     after
@@ -195,11 +196,12 @@ async fn a_host_that_dies_while_a_release_is_parked_goes_on_with_it() {
         assert!(swap["state"]["phase"] == "draining", "{swap:#}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     };
-    host.dies().await;
+    host.kill().await;
+    let no_night = json!({ "key": "k", "nights": 0, "ms": 0 });
+    host.serves_again("sleeper", "nights", no_night.clone()).await;
     let client = host.client();
     let after = told_alike(&client, "sleeper", &id).await;
     check_goes_on(&before, &after);
-    let no_night = json!({ "key": "k", "nights": 0, "ms": 0 });
     let asked = client.run("sleeper", "nights", no_night).await.of(200);
     assert_eq!((&asked["status"], &asked["release"]["version"]), (&json!("completed"), &json!("2.0.0")));
     let slept = client.becomes(&task, "completed").await;

@@ -2,11 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
-use troupe_tests::{Client, Host, guests};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use troupe_tests::events::Raw;
+use troupe_tests::server::Server;
+use troupe_tests::{Answer, Client, Host, guests};
 
-use crate::host;
 use crate::rest::tasks::{cancel, fill};
+use crate::{host, host_that_sends, may_send};
 
 /// A host with a third release of `echo`.
 async fn host_with_three() -> Host {
@@ -20,6 +23,26 @@ async fn start_sleeping(client: &Client) -> String {
     let task = client.submit("echo", "sleep", json!({ "ms": 1_500 })).await;
     client.runs(&task).await;
     task
+}
+
+/// Waits until so many invocations run.
+async fn runs(client: &Client, count: usize) {
+    let running = format!("troupe_invocations_running {count}\n");
+    while !client.get("/metrics").await.text.contains(&running) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Asks for a task and waits for its end, in one request.
+fn awaited(client: &Client, task: Value) -> JoinHandle<Answer> {
+    let client = client.clone();
+    tokio::spawn(async move { client.post("/api/v1/tasks?wait=60", &task).await })
+}
+
+/// Makes a version serve, and gives the one before it a second to drain.
+async fn swap_with_a_short_drain(client: &Client, agent: &str, version: &str) {
+    let policy = json!({ "version": version, "policy": { "drain": { "mode": "wait", "seconds": 1 } } });
+    client.post(&format!("/api/v1/deployments/{agent}/swap"), &policy).await.of(200);
 }
 
 #[tokio::test]
@@ -40,13 +63,8 @@ async fn grants_change_at_once_while_a_swap_waits_for_what_drains() {
     let client = host.client();
     // What is not kept is not suspended, and so keeps its route.
     let sleep = json!({ "agent": "echo", "skill": "sleep", "input": { "ms": 9_000 }, "durability": "none" });
-    let sleeper = tokio::spawn({
-        let client = client.clone();
-        async move { client.post("/api/v1/tasks?wait=30", &sleep).await }
-    });
-    while !client.get("/metrics").await.text.contains("troupe_invocations_running 1") {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let sleeper = awaited(&client, sleep);
+    runs(&client, 1).await;
     client.swap("echo", "2.0.0").await.of(200);
     let third = tokio::spawn({
         let client = client.clone();
@@ -125,18 +143,13 @@ async fn a_drain_has_a_deadline_after_which_what_still_runs_begins_anew_or_ends_
     let fleeting = json!({
         "agent": "echo", "skill": "sleep", "input": { "ms": 60_000 }, "timeout_ms": 600_000, "durability": "none",
     });
-    let awaited = tokio::spawn({
-        let client = client.clone();
-        async move { client.post("/api/v1/tasks?wait=60", &fleeting).await }
-    });
-    while !client.get("/metrics").await.text.contains("troupe_invocations_running 2") {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let answer = awaited(&client, fleeting);
+    runs(&client, 2).await;
     let policy = json!({ "version": "2.0.0", "policy": { "drain": { "mode": "wait", "seconds": 2 } } });
     let asked = Instant::now();
     let swapped = client.post("/api/v1/deployments/echo/swap", &policy).await.of(200);
     assert_eq!(swapped["expired"], 0);
-    let failure = awaited.await.unwrap().failure("swap.drained");
+    let failure = answer.await.unwrap().failure("swap.drained");
     assert_eq!(failure["retryable"], true);
     let waited = Duration::from_secs(2)..Duration::from_secs(4);
     assert!(waited.contains(&asked.elapsed()), "{:?}", asked.elapsed());
@@ -146,19 +159,95 @@ async fn a_drain_has_a_deadline_after_which_what_still_runs_begins_anew_or_ends_
 }
 
 #[tokio::test]
+async fn an_awaited_call_that_outlasts_its_drain_is_answered_within_its_request_by_the_new_release() {
+    let host = host().await;
+    let client = host.client();
+    // Nothing of it is on disk until it is given up.
+    let task = json!({ "agent": "echo", "skill": "sleep", "input": { "ms": 4_000 }, "timeout_ms": 600_000 });
+    let answer = awaited(&client, task);
+    runs(&client, 1).await;
+    assert_eq!(client.get("/api/v1/tasks").await.of(200)["items"], json!([]));
+    swap_with_a_short_drain(&client, "echo", "2.0.0").await;
+    let answer = answer.await.unwrap();
+    assert_eq!(answer.output(), json!({ "ms": 4_000, "version": "2.0.0" }));
+    let task = answer.json();
+    assert_eq!((&task["attempt"], &task["release"]["epoch"]), (&json!(2), &json!(2)), "{task:#}");
+    assert_eq!(client.get("/api/v1/tasks").await.of(200)["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn the_stream_of_an_awaited_call_that_outlasts_its_drain_goes_on_to_its_end_on_the_new_release() {
+    let host = host().await;
+    let client = host.client();
+    let task = json!({
+        "agent": "echo", "skill": "sleep", "input": { "ms": 4_000 }, "timeout_ms": 600_000, "idempotency_key": "once",
+    });
+    let answer = awaited(&client, task);
+    runs(&client, 1).await;
+    let id = client.get("/api/v1/tasks").await.of(200)["items"][0]["id"].as_str().unwrap().to_owned();
+    let mut stream = Raw::open(&client, &format!("/api/v1/tasks/{id}/events"), None).await;
+    stream.until(|events| events.iter().any(|event| event.data["status"] == "running")).await;
+    swap_with_a_short_drain(&client, "echo", "2.0.0").await;
+    let task = answer.await.unwrap().of(200);
+    let events = stream.ended().await;
+    let (last, events) = events.split_last().unwrap();
+    assert_eq!((last.name.as_str(), &last.data["reason"]), ("end", &json!("done")));
+    let told = events.iter().filter(|event| event.name == "task").map(|event| {
+        let task = &event.data;
+        format!("{} {} {}", task["status"], task["attempt"], task["release"]["version"]).replace('"', "")
+    });
+    assert_eq!(told.collect::<Vec<_>>(), ["running 1 1.0.0", "pending 1 null", "completed 2 2.0.0"]);
+    assert_eq!(events.last().unwrap().data, task);
+    assert_eq!(task["output"], json!({ "ms": 4_000, "version": "2.0.0" }));
+}
+
+#[tokio::test]
+async fn s8_a_write_outside_that_a_drain_cuts_off_is_in_doubt_and_not_repeated() {
+    let server = Server::silent().await;
+    let host = host_that_sends(&server).await;
+    let client = host.client();
+    client.publish(guests().fetch.marked(77_004).asking(may_send(&server)).archive("2.0.0")).await.of(201);
+    let request = |path: &str| {
+        let authority = format!("127.0.0.1:{}", server.port());
+        json!({ "method": "POST", "scheme": "http", "authority": authority, "path": path })
+    };
+    let task = |path: &str| {
+        let input = json!({ "requests": [request(path)] });
+        json!({ "agent": "fetch", "skill": "one_by_one", "input": input, "timeout_ms": 600_000 })
+    };
+    let answer = awaited(&client, task("/awaited"));
+    let accepted = client.post("/api/v1/tasks", &task("/accepted")).await.of(202)["id"].as_str().unwrap().to_owned();
+    tokio::time::timeout(Duration::from_secs(20), server.came(2)).await.unwrap();
+    swap_with_a_short_drain(&client, "fetch", "2.0.0").await;
+    let both = [("/awaited", answer.await.unwrap().of(200)), ("/accepted", client.ended(&accepted).await)];
+    for (path, task) in both {
+        let failure = &task["failure"];
+        assert_eq!((&task["status"], &failure["code"]), (&json!("in_doubt"), &json!("in_doubt")), "{task:#}");
+        assert_eq!((&task["attempt"], &task["release"]["version"]), (&json!(1), &json!("1.0.0")), "{task:#}");
+        let call = format!("http POST http://127.0.0.1:{}{path}", server.port());
+        let details = &failure["details"];
+        assert_eq!((&details["call"], &details["ended_by"]), (&json!(call), &json!("swap.drained")), "{task:#}");
+        // What may have happened is not for a machine to ask for again.
+        assert_eq!(failure["retryable"], false, "{task:#}");
+    }
+    // The new release sends what it is asked, and nothing of that.
+    server.answer();
+    assert_eq!(client.post("/api/v1/tasks?wait=30", &task("/after")).await.output(), json!([200]));
+    let mut came: Vec<String> =
+        server.requests().iter().map(|request| request.lines().next().unwrap().to_owned()).collect();
+    came.sort_unstable();
+    assert_eq!(came, ["POST /accepted HTTP/1.1", "POST /after HTTP/1.1", "POST /awaited HTTP/1.1"]);
+}
+
+#[tokio::test]
 async fn a_further_swap_may_end_what_drains_to_make_room() {
     let host = host_with_three().await;
     let client = host.client();
     let task = json!({
         "agent": "echo", "skill": "sleep", "input": { "ms": 60_000 }, "timeout_ms": 600_000, "durability": "none",
     });
-    let hung = tokio::spawn({
-        let client = client.clone();
-        async move { client.post("/api/v1/tasks?wait=60", &task).await }
-    });
-    while !client.get("/metrics").await.text.contains("troupe_invocations_running 1") {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let hung = awaited(&client, task);
+    runs(&client, 1).await;
     client.swap("echo", "2.0.0").await.of(200);
     let policy = json!({ "version": "3.0.0", "policy": { "drain": { "mode": "expire" } } });
     let swapped = client.post("/api/v1/deployments/echo/swap", &policy).await.of(200);

@@ -350,6 +350,47 @@ async fn by_steps(host: &Host, client: &Client, failure: &Failure, policy: &Valu
     format!("by steps: {outcome}, {code}: {said}")
 }
 
+/// Has a release fail; epoch and answers must stay as they were, and nobody have it in the way. Returns
+/// what was said.
+async fn comes_to_nothing(host: &Host, client: &Client, failure: &Failure) -> String {
+    let agent = failure.agent;
+    let path = format!("/api/v1/deployments/{}", agent.name);
+    let before = client.get(&path).await.of(200);
+    let epoch = &before["epoch"];
+    let came = while_asked(client, agent, "1.0.0", epoch, async {
+        match &failure.policy {
+            None => at_once(host, client, failure).await,
+            Some(policy) => by_steps(host, client, failure, policy).await,
+        }
+    });
+    let came = came.await;
+    println!("{}: {came}", failure.step);
+    assert_eq!(client.get(&path).await.of(200), before, "{}: {came}", failure.step);
+    // It stands in nobody's way.
+    for version in [agent.good, "1.0.0"] {
+        let swapped = client.swap(agent.name, version).await.of(200);
+        while_asked(client, agent, version, &swapped["deployment"]["epoch"], async {}).await;
+    }
+    let after = client.get(&path).await.of(200);
+    assert_eq!(after["epoch"], epoch.as_u64().unwrap() + 2, "{}", failure.step);
+    came
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn j136_a_release_that_traps_while_it_is_warmed_is_refused_and_epoch_and_answers_stay() {
+    let mut failures = failures();
+    failures.retain(|failure| failure.code == "artifact.init");
+    let host = with(&failures).await;
+    let mut said = Vec::new();
+    for failure in &failures {
+        said.push(comes_to_nothing(&host, &host.client(), failure).await);
+    }
+    assert_snapshot!(said.join("\n"), @"
+    at once: artifact.init: the agent cannot describe itself: the agent trapped: wasm trap: wasm `unreachable` instruction executed
+    by steps: refused, artifact.init: the agent cannot describe itself: the agent trapped: wasm trap: wasm `unreachable` instruction executed
+    ");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s3_a_failure_at_each_step_of_a_swap_leaves_epoch_and_answers_as_they_were_and_says_why() {
     let failures = failures();
@@ -357,28 +398,9 @@ async fn s3_a_failure_at_each_step_of_a_swap_leaves_epoch_and_answers_as_they_we
     let client = host.client();
     let mut said = String::new();
     for failure in &failures {
-        let agent = failure.agent;
-        let path = format!("/api/v1/deployments/{}", agent.name);
-        let before = client.get(&path).await.of(200);
-        let epoch = &before["epoch"];
-        let came = while_asked(&client, agent, "1.0.0", epoch, async {
-            match &failure.policy {
-                None => at_once(&host, &client, failure).await,
-                Some(policy) => by_steps(&host, &client, failure, policy).await,
-            }
-        });
-        let came = came.await;
-        println!("{}: {came}", failure.step);
-        assert_eq!(client.get(&path).await.of(200), before, "{}: {came}", failure.step);
+        let came = comes_to_nothing(&host, &client, failure).await;
         // Writing to a String does not fail.
         let _ = writeln!(said, "{} {came}", failure.step);
-        // It stands in nobody's way.
-        for version in [agent.good, "1.0.0"] {
-            let swapped = client.swap(agent.name, version).await.of(200);
-            while_asked(&client, agent, version, &swapped["deployment"]["epoch"], async {}).await;
-        }
-        let after = client.get(&path).await.of(200);
-        assert_eq!(after["epoch"], epoch.as_u64().unwrap() + 2, "{}", failure.step);
     }
     // Of all that failed nothing ever ran.
     let ran = on_record(&client).await;

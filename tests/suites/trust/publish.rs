@@ -1,7 +1,11 @@
 //! What is refused before anything of it is visible.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
+use troupe_core::limits;
+use troupe_package::SigningKey;
 use troupe_tests::archive::{entries, written};
 use troupe_tests::{Client, guests, redacted_json};
 
@@ -218,6 +222,43 @@ async fn of_first_publishes_at_once_each_leaves_its_signature() {
     // Those that did not come with the first are told of like any that are added.
     let told = client.get("/api/v1/audit?kind=signed&limit=500").await.of(200);
     assert_eq!(told["items"].as_array().unwrap().len(), 5);
+}
+
+#[tokio::test]
+async fn a_release_that_as_many_keys_have_signed_as_may_refuses_one_more_by_any_way() {
+    let echo = &guests().echo;
+    let host = empty_host().await;
+    let client = host.client().signing(None);
+    let keys: Vec<_> = (1..=17).map(key).collect();
+    assert_eq!(keys.len(), limits::SIGNATURES_MAX + 1);
+    let known: Vec<Value> =
+        keys.iter().enumerate().map(|(number, key)| added(key, &format!("key-{number}"), &["*"])).collect();
+    change(&client, json!({ "add": known })).await.of(200);
+    let (last, most) = keys.split_last().unwrap();
+    let all: Vec<&SigningKey> = most.iter().map(|key| &**key).collect();
+    let digest = client.publish(signed(echo, "1.0.0", &all)).await.of(201)["digest"].as_str().unwrap().parse().unwrap();
+    let path = "/api/v1/agents/echo/versions/1.0.0/signatures";
+    let before = client.get(path).await.of(200);
+    assert_eq!(before["signatures"].as_array().unwrap().len(), limits::SIGNATURES_MAX);
+
+    let signature = |key: &SigningKey| {
+        let made = key.sign(&"echo@1.0.0".parse().unwrap(), &digest).unwrap();
+        let encoded = |bytes: &[u8]| BASE64_STANDARD.encode(bytes);
+        json!({ "payload": encoded(&made.payload), "signature": encoded(&made.bytes) })
+    };
+    let why = refused(&client.post(path, &signature(last)).await);
+    assert_snapshot!(why, @"release echo@1.0.0 would have 17 signatures, and may have 16: one of each key");
+    refused(&client.publish(signed(echo, "1.0.0", &[last])).await);
+    // Of those that have signed it there is nothing new, and the rest goes on.
+    client.post(path, &signature(&keys[0])).await.of(200);
+    client.publish(signed(echo, "1.0.0", &all)).await.of(200);
+    assert_eq!(client.get(path).await.of(200), before);
+    // Nor is there a first publish with more.
+    let too_many: Vec<&SigningKey> = keys.iter().map(|key| &**key).collect();
+    let archive = signed(echo, "1.1.0", &too_many);
+    assert!(client.publish(archive).await.status >= 400);
+    let versions = client.get("/api/v1/agents/echo/versions").await.of(200);
+    assert_eq!(versions["items"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -56,7 +56,7 @@ pub(crate) struct Serve {
     pub(crate) kept: Kept,
 
     /// Where releases are fetched from that are not published here, such as
-    /// `registry.example.com/agents`; the credentials are those of `docker login`.
+    /// `registry.example.com/agents`; the credentials are those of `docker login` or `skopeo login`.
     #[arg(long, env = "TROUPE_REGISTRY", value_name = "PREFIX")]
     pub(crate) registry: Option<String>,
 }

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -20,12 +21,19 @@ const CODE_GROWTH_MAX: usize = 20;
 pub struct ChildAdmission {
     program: PathBuf,
     argument: String,
+    time: Duration,
 }
 
 impl ChildAdmission {
     /// Admission by `program argument`, whose `main` calls [`super::child_main`].
     pub fn new(program: PathBuf, argument: impl Into<String>) -> Self {
-        Self { program, argument: argument.into() }
+        Self { program, argument: argument.into(), time: limits::ADMISSION_TIME_MAX }
+    }
+
+    /// The same with another time that one compile may take, whatever it computes meanwhile.
+    #[must_use]
+    pub fn within(self, time: Duration) -> Self {
+        Self { time, ..self }
     }
 
     async fn converse(&self, component: &[u8]) -> std::io::Result<Result<Admitted>> {
@@ -78,10 +86,14 @@ impl ChildAdmission {
 #[async_trait]
 impl Admission for ChildAdmission {
     async fn admit(&self, component: Vec<u8>) -> Result<Admitted> {
-        match tokio::time::timeout(limits::ADMISSION_TIME_MAX, self.converse(&component)).await {
+        match tokio::time::timeout(self.time, self.converse(&component)).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => Err(Error::internal(error)),
-            Err(_) => Err(exhausted()),
+            // The child is killed with the conversation.
+            Err(_) => {
+                let message = format!("the component could not be checked within {} s", self.time.as_secs());
+                Err(Error::new(Code::ArtifactCompileLimit, message))
+            }
         }
     }
 }

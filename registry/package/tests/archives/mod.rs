@@ -38,7 +38,7 @@ fn code(bytes: &[u8]) -> Code {
 }
 
 #[test]
-fn paths_outside_the_layout_are_refused() {
+fn h94_paths_outside_the_layout_or_in_another_case_are_refused() {
     for name in [
         "../etc/passwd",
         "/etc/passwd",
@@ -58,7 +58,7 @@ fn paths_outside_the_layout_are_refused() {
 }
 
 #[test]
-fn only_regular_files_are_taken() {
+fn h94_links_hard_or_symbolic_devices_and_fifos_are_refused() {
     for kind in [
         EntryType::Symlink,
         EntryType::Link,
@@ -86,7 +86,7 @@ fn directories_that_other_tools_list_are_passed_over() {
 }
 
 #[test]
-fn a_file_stands_in_an_archive_once() {
+fn h94_a_file_stands_in_an_archive_once() {
     let layout = br#"{"imageLayoutVersion":"1.0.0"}"#;
     assert_eq!(code(&with(|b| entry(b, "oci-layout", EntryType::Regular, layout))), Code::ArtifactPath);
 }

@@ -1,5 +1,6 @@
 //! The credentials of this machine for a registry: what `docker login`, `skopeo login` and the
-//! like have written, `$DOCKER_CONFIG/config.json` or `~/.docker/config.json`, helpers included.
+//! like have written: `$DOCKER_CONFIG/config.json` or `~/.docker/config.json`, and where there is nothing
+//! for the registry, `$REGISTRY_AUTH_FILE` or `$XDG_RUNTIME_DIR/containers/auth.json`; helpers included.
 
 use docker_credential::{CredentialRetrievalError, DockerCredential};
 use troupe_core::{Code, Error, Result};
@@ -23,7 +24,7 @@ pub(super) async fn of(image: &ImageName) -> Result<Login> {
         Ok(None) => Ok(Login::Anybody),
         Err(_) => {
             let message = format!(
-                "the credentials for `{}` cannot be read from the Docker configuration; log in there again",
+                "the credentials for `{}` cannot be read where `docker login` or `skopeo login` has left them; log in there again",
                 image.registry()
             );
             Err(Error::new(Code::RegistryDenied, message))
@@ -31,10 +32,14 @@ pub(super) async fn of(image: &ImageName) -> Result<Login> {
     }
 }
 
+/// Reads what one of the programs has left for a name.
+type Read = fn(&str) -> Result<DockerCredential, CredentialRetrievalError>;
+
 /// What is kept for a registry under one of its names.
 fn found(registry: &str) -> Result<Option<DockerCredential>, CredentialRetrievalError> {
-    for name in names(registry) {
-        match docker_credential::get_credential(name) {
+    const READ: [Read; 2] = [docker_credential::get_credential, docker_credential::get_podman_credential];
+    for (read, name) in READ.into_iter().flat_map(|read| names(registry).map(move |name| (read, name))) {
+        match read(name) {
             Ok(found) => return Ok(Some(found)),
             Err(
                 CredentialRetrievalError::NoCredentialConfigured
