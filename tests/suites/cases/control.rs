@@ -208,6 +208,13 @@ fn retry_after(answer: &Answer) -> u64 {
     answer.header("retry-after").expect("a time to come again").parse().expect("seconds")
 }
 
+/// How many requests were told to come again, by a code.
+async fn refusals(client: &Client, code: &str) -> usize {
+    let metrics = client.get("/metrics").await.text;
+    let name = format!("troupe_refused_requests_total{{code=\"{code}\"}} ");
+    metrics.lines().find_map(|line| line.strip_prefix(&name)).map_or(0, |count| count.parse().expect("a number"))
+}
+
 /// Waits until the feed tells of something.
 async fn told(client: &Client, kind: &str) {
     let until = Instant::now() + Duration::from_secs(20);
@@ -255,6 +262,9 @@ async fn a8_calls_beyond_a_slow_agents_share_are_told_when_to_come_again_and_oth
         answer.problem(429, "limit.concurrency");
         assert_eq!(retry_after(answer), 1);
     }
+    // That is counted, each time, and is on no record.
+    let refused = answers.len() - completed + 1;
+    assert_eq!(refusals(client, "limit.concurrency").await, refused);
     // It is as before: the agent answers the next call.
     client.run("echo", "version", json!({})).await.output();
     oracle.holds().await;
@@ -331,6 +341,7 @@ async fn a9_an_agent_that_traps_again_and_again_is_quarantined_and_probed_later(
     let problem = refused.problem(503, "agent.quarantined");
     assert_eq!(problem["retryable"], json!(true));
     assert!((1..=limits::QUARANTINE_TIME_MIN.as_secs()).contains(&retry_after(&refused)), "{problem:#}");
+    assert_eq!(refusals(&client, "agent.quarantined").await, 1);
     told(&client, "agent.quarantined").await;
     assert_eq!(client.get("/api/v1/deployments/hostile").await.of(200)["quarantine"]["probing"], json!(false));
     let listed = run_on(PROGRAM, &host, &["agents"]).await;
