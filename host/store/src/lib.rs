@@ -41,7 +41,7 @@ pub use open::Store;
 pub use releases::{
     Holder, Mark, NewRelease, Published, ReleaseDigest, ReleaseRow, Standing, not_found as release_not_found,
 };
-pub use state::{Quota, StateChange, StateCopy, StateOutcome, StateSpace, StateWrite};
+pub use state::{Quota, StateChange, StateCopy, StateLimits, StateOutcome, StateSpace, StateWrite};
 pub use swaps::{InUse, SwapRoute, SwapRow, not_found as swap_not_found, under_way as swap_under_way};
 pub use tasks::{
     Asked, Commit, CommitAnswer, Creation, Gather, Lease, PastFilter, PastTask, Pending, Pin, Reading, RecordedTask,
