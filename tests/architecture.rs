@@ -327,3 +327,25 @@ fn every_promise_is_listed_and_those_without_tests_are_pending() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn the_recipe_for_a_capability_names_files_that_there_are_each_once() {
+    let text = std::fs::read_to_string(root().join("CONTRIBUTING.md")).expect("CONTRIBUTING.md stands at the root");
+    let (_, recipe) = text.split_once("\n### Add a capability\n").expect("a recipe");
+    let recipe = recipe.split("\n### ").next().expect("an end");
+    let quoted = recipe.split('`').skip(1).step_by(2);
+    let mut wrong = Vec::new();
+    let mut named = BTreeSet::new();
+    for path in quoted.filter(|quoted| quoted.contains('/') && !quoted.contains(' ')) {
+        // The newest capability has walked it.
+        let there = path.replace("NAME", "files").replace("-*", "-out-of-the-directory");
+        if !root().join(&there).exists() {
+            wrong.push(format!("there is no `{there}`"));
+        }
+        if !named.insert(path) {
+            wrong.push(format!("`{path}` is named twice"));
+        }
+    }
+    assert!(named.len() > 40, "the recipe is read as it is written");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

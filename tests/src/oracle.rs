@@ -5,7 +5,7 @@
 //! | **U1** | the host is the same process, and nothing in it has panicked |
 //! | **U2** | a bystander, another tenant with a key of its own whose agent was asked 50 times a second meanwhile, was answered each time, each of its calls took effect once, and the 99th percentile of its latency is within twice what it is in quiet |
 //! | **U3** | within 5 s the host's memory is what it was (within 16 MiB), and so are its descriptors, the tasks that run and the stores that live (exactly) |
-//! | **U4** | the audit holds exactly one record for each decision that the case says, with its code and whom it is about (agent, release and invocation, where there are any), and no other: what was denied, met a limit, was ended, echoed, quarantined or refused when it was published |
+//! | **U4** | the audit holds exactly one record for each decision that the case says, with its code and whom it is about (agent, release and invocation, where there are any), and no other: what was denied, met a limit, was ended, echoed, quarantined or refused when it was published; back-pressure at the door, 429 and the 503 of a quarantine, is no decision: it is counted in `/metrics` and has no record, as many as a flood of it would make |
 //! | **U5** | the agent answers a good call next, or is quarantined where the case says so |
 //!
 //! A case begins with [`Oracle::watch`], speaks through [`Oracle::client`], says what the

@@ -42,8 +42,8 @@ pub fn children_of(parent: u32) -> Vec<Process> {
 }
 
 /// Lets this process, and those that it starts from now on, have so many descriptors, or as many
-/// as the system lets it.
-pub fn raise_descriptors(wanted: u64) {
+/// as the system lets it; returns how many it may have.
+pub fn raise_descriptors(wanted: u64) -> u64 {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current.is_some_and(|current| current < wanted) {
@@ -51,4 +51,5 @@ pub fn raise_descriptors(wanted: u64) {
         // Who may not have more goes on with what there is.
         let _ = setrlimit(Resource::Nofile, Rlimit { current, maximum });
     }
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }

@@ -26,6 +26,12 @@ pub fn replays() -> usize {
     std::env::var("TROUPE_REPLAYS").map_or(200, |count| count.parse().expect("TROUPE_REPLAYS is a number"))
 }
 
+/// Returns how many times as much as in a quick run comes of what a hostile case does over and over:
+/// `TROUPE_FLOODS`, or 1.
+pub fn floods() -> usize {
+    std::env::var("TROUPE_FLOODS").map_or(1, |floods| floods.parse().expect("TROUPE_FLOODS is a number"))
+}
+
 /// Returns how often a host is killed in each fault suite: `TROUPE_KILLS`, or 12.
 pub fn kills() -> usize {
     std::env::var("TROUPE_KILLS").map_or(12, |kills| kills.parse().expect("TROUPE_KILLS is a number"))

@@ -84,6 +84,8 @@ impl IntoResponse for Failed {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if matches!(error.code.kind(), Kind::Exhausted | Kind::Unavailable) {
             headers.insert(RETRY_AFTER, HeaderValue::from(retry_after(&error)));
+            // Nothing was decided about anybody, so this is all that is kept of it.
+            metrics::counter!("troupe_refused_requests_total", "code" => error.code.as_str()).increment(1);
         }
         if error.code.kind() == Kind::Unauthenticated {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -98,6 +98,7 @@ impl Host {
             grants: manner.grants,
             drain: manner.drain,
             journals: kept.journals.limits(),
+            state: kept.state.limits(),
             releases: kept.releases(),
             registry: manner.registry,
             signatures: manner.signatures,

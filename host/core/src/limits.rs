@@ -1,36 +1,111 @@
 //! Every limit of the host, each with its unit in its name and its reason beside it.
 //!
-//! A manifest may ask for less than a maximum here, never for more. Each code that a limit is told
-//! by, and what it is told of; a limit that no code names bounds the host's own work, or is a
-//! grammar whose refusal is `request.invalid` or `manifest.invalid`.
+//! A manifest may ask for less than a maximum here, never for more. Each constant stands once in
+//! the three lists below, with what somebody who meets it is told; a test fails for one that does
+//! not, and for a code of a limit that no row has.
+//!
+//! # Refused with a code
+//!
+//! `invalid` and `unavailable` are not codes but what a call of the contract answers its agent. A
+//! default stands where the limit does that it is a default of.
 //!
 //! | what is bounded | constants | code |
 //! |---|---|---|
 //! | a request to a door: bytes, depth, time | `REQUEST_BYTES_MAX`, `REQUEST_HEAD_BYTES_MAX`, `REQUEST_BODY_TIME_MAX`, `JSON_DEPTH_MAX`, `INPUT_BYTES_MAX` | `limit.request` |
-//! | what runs, waits and is published at once | `INVOCATIONS_MAX`, `CALLS_WAITING_MAX`, `WAITS_MAX`, `PENDING_MAX`, `PUBLISHES_BYTES_MAX`, `REHEARSALS_MAX` | `limit.concurrency` |
-//! | keys of a tenant | `KEYS_MAX` | `limit.keys` |
+//! | a request to a door: a text, a number or a list in it | `AFFINITY_BYTES_MAX`, `APPROVAL_REASON_CHARS_MAX`, `CHANNEL_DOCUMENT_TIME_DEFAULT`, `CHANNEL_DOCUMENT_TIME_MAX`, `IDEMPOTENCY_KEY_BYTES_MAX`, `KEY_SCRYPT_BYTES_MAX`, `KEY_SCRYPT_PARALLEL_MAX`, `KEY_TIME_MAX`, `REHEARSAL_LAST_DEFAULT`, `REHEARSAL_LAST_MAX`, `REHEARSAL_TIME_MAX`, `RELEASE_NOTICE_CHARS_MAX`, `SEARCH_CHARS_MAX`, `SEARCH_WORDS_MAX`, `SWAP_DRAIN_TIME_MAX`, `SWAP_KEEP_TIME_MAX`, `SWAP_STEPS_MAX`, `SWAP_WATCH_TIME_MAX`, `TRUST_CHANGES_MAX`, `TRUST_RULES_MAX`, `TRUST_SECONDS_MAX` | `request.invalid` |
+//! | an API key: what is left after its time | `KEY_LEEWAY` | `auth.expired` |
+//! | what runs, waits and is published at once | `INVOCATIONS_MAX`, `INVOCATIONS_PER_TENANT_MAX`, `INVOCATIONS_PER_AGENT_MAX`, `CALLS_WAITING_MAX`, `CALLS_WAITING_PER_TENANT_MAX`, `CALLS_WAITING_PER_AGENT_MAX`, `WAITS_MAX`, `WAITS_PER_TENANT_MAX`, `PENDING_MAX`, `PENDING_PER_TENANT_MAX`, `PENDING_PER_AGENT_MAX`, `PUBLISHES_BYTES_MAX`, `REGISTRY_IMAGES_MAX`, `REHEARSALS_MAX`, `REHEARSALS_PER_TENANT_MAX` | `limit.concurrency` |
+//! | keys of a tenant, to get in and to verify with | `KEYS_MAX`, `TRUSTED_KEYS_MAX`, `KNOWN_KEYS_MAX` | `limit.keys` |
 //! | instances of a tenant | `INSTANCES_MAX` | `limit.instances` |
 //! | channels of an agent | `CHANNELS_PER_AGENT_MAX` | `limit.channels` |
-//! | a component: bytes | `COMPONENT_BYTES_MAX`, `ARCHIVE_BYTES_MAX` | `artifact.size` |
-//! | a component: memories, tables, instances, names | `COMPONENT_MEMORIES_MAX`, `COMPONENT_TABLES_MAX`, `COMPONENT_CORE_INSTANCES_MAX`, `COMPONENT_NAMES_MAX`, `COMPONENT_NAME_BYTES_MAX` | `artifact.limits` |
-//! | checking and compiling one | `ADMISSION_TIME_MAX`, `ADMISSION_MEMORY_BYTES_MAX` | `artifact.compile_limit` |
+//! | a component, an archive, an image: bytes | `COMPONENT_BYTES_MAX`, `ARCHIVE_BYTES_MAX`, `IMAGE_DOCUMENT_BYTES_MAX`, `IMAGE_CONFIG_BYTES_MAX` | `artifact.size` |
+//! | an archive: entries; the document of a channel: bytes, number | `ARCHIVE_ENTRIES_MAX`, `CHANNEL_DOCUMENT_BYTES_MAX`, `CHANNEL_DOCUMENT_NUMBER_MAX` | `artifact.malformed` |
+//! | the document of a channel: its clock | `CHANNEL_DOCUMENT_AHEAD_MAX` | `registry.stale` |
+//! | signatures | `SIGNATURES_MAX`, `SIGNATURE_BYTES_MAX`, `SIGNATURE_PAYLOAD_BYTES_MAX` | `artifact.signature` |
+//! | names that are near to each other | `SIMILAR_NAME_CHARS_MIN` | `artifact.name` |
+//! | a manifest: bytes, lists, numbers | `MANIFEST_BYTES_MAX`, `MANIFEST_DOCUMENT_BYTES_MAX`, `SUMMARY_CHARS_MAX`, `GOALS_MAX`, `TRIGGERS_MAX`, `HTTP_REQUESTS_MAX`, `HTTP_LIST_MAX`, `HTTP_REDIRECTS_MAX`, `HTTP_RETRIES_MAX`, `FILES_DIRECTORIES_MAX`, `SECRETS_MAX` | `manifest.invalid` |
+//! | a profile | `PROFILE_BYTES_MAX`, `SKILLS_MAX`, `SKILL_DESCRIPTION_CHARS_MAX` | `profile.invalid` |
+//! | a configuration | `CONFIGURATION_BYTES_MAX` | `configuration.invalid` |
+//! | an operator's credentials and secrets | `CREDENTIALS_BYTES_MAX`, `SECRET_BYTES_MIN`, `SECRET_BYTES_MAX` | `credentials.invalid` |
+//! | a component: memories, tables, instances, names | `COMPONENT_MEMORIES_MAX`, `COMPONENT_TABLES_MAX`, `COMPONENT_CORE_INSTANCES_MAX`, `COMPONENT_NAMES_MAX`, `COMPONENT_NAMES_IN_ALL_MAX`, `COMPONENT_NAME_BYTES_MAX` | `artifact.limits` |
+//! | checking and compiling one | `ADMISSION_TIME_MAX`, `ADMISSION_COMPUTE_MAX`, `ADMISSION_MEMORY_BYTES_MAX` | `artifact.compile_limit` |
 //! | starting and describing one | `DESCRIBE_TIME_MAX` | `artifact.init_timeout` |
-//! | an invocation: time | `INVOCATION_TIME_MAX`, `TASK_LIFETIME_MAX` | `limit.deadline` |
+//! | an invocation and one exchange outside: time | `INVOCATION_TIME_DEFAULT`, `INVOCATION_TIME_MAX`, `TASK_LIFETIME_MAX`, `HTTP_TOTAL_TIME_MAX` | `limit.deadline` |
 //! | an invocation: attempts | `TASK_INTERRUPTIONS_MAX` | `limit.attempts` |
-//! | a guest: memory and tables | `GUEST_MEMORY_BYTES_MAX`, `GUEST_TABLE_ELEMENTS_MAX` | `limit.memory` |
+//! | a guest: memory and tables | `GUEST_MEMORY_BYTES_DEFAULT`, `GUEST_MEMORY_BYTES_MAX`, `GUEST_TABLE_ELEMENTS_MAX` | `limit.memory` |
 //! | a guest: stack | `GUEST_STACK_BYTES_MAX` | `guest.stack` |
 //! | a guest: handles | `GUEST_HANDLES_MAX` | `limit.handles` |
 //! | a guest: calls of the host | `HOST_CALLS_MAX` | `limit.host_calls` |
 //! | a guest: what its calls fill | `JOURNAL_BYTES_MAX` | `limit.journal` |
-//! | what passes between guest and host | `TRANSFER_BYTES_MAX`, `RANDOM_BYTES_MAX`, `OUTPUT_BYTES_MAX`, `PARTIAL_BYTES_MAX`, `HTTP_UNDELIVERED_BYTES_MAX` | `limit.transfer` |
-//! | state and files | `STATE_BYTES_MAX`, `STATE_KEYS_MAX`, `STATE_VALUE_BYTES_MAX`, `FILES_BYTES_MAX`, `FILES_MAX` | `limit.storage` |
+//! | what passes between guest and host, and what the host holds for a guest | `TRANSFER_BYTES_MAX`, `RANDOM_BYTES_MAX`, `OUTPUT_BYTES_MAX`, `PARTIAL_BYTES_MAX`, `FILES_WRITE_BYTES_MAX`, `SECRET_REFERENCES_MAX`, `HTTP_UNSENT_BYTES_MAX`, `HTTP_HELD_BYTES_MAX`, `HTTP_UNDELIVERED_BYTES_MAX` | `limit.transfer` |
+//! | state and files | `STATE_BYTES_DEFAULT`, `STATE_BYTES_MAX`, `STATE_KEYS_MAX`, `STATE_DEPLOYMENT_BYTES_DEFAULT`, `STATE_DEPLOYMENT_KEYS_DEFAULT`, `STATE_VALUE_BYTES_MAX`, `FILES_BYTES_DEFAULT`, `FILES_BYTES_MAX`, `FILES_DEFAULT`, `FILES_MAX` | `limit.storage` |
+//! | the path of a file | `FILES_PATH_BYTES_MAX`, `FILES_NAME_BYTES_MAX`, `FILES_DEPTH_MAX` | `denied.path` |
+//! | a state key and its time, as the call itself answers | `STATE_KEY_BYTES_MAX`, `STATE_TTL_MAX` | `invalid` |
+//! | a directory too full to be looked through, a disk that is nearly full, as the call itself answers | `FILES_SEEN_MAX`, `FILES_RESERVE_BYTES` | `unavailable` |
 //! | a request outside: headers | `HTTP_HEAD_BYTES_MAX`, `HTTP_HEADERS_MAX`, `HTTP_FIELDS_BYTES_MAX` | `limit.headers` |
 //! | a request outside: bodies | `HTTP_REQUEST_BODY_BYTES_MAX`, `HTTP_RESPONSE_BODY_BYTES_MAX` | `limit.body` |
 //! | a request outside: silence, and an answer that is not read | `HTTP_IDLE_TIME_MAX`, `HTTP_FIRST_BYTE_TIME_MAX`, `HTTP_UNREAD_TIME_MAX` | `limit.idle` |
-//! | requests outside at once | `HTTP_EXCHANGES_MAX`, `HTTP_WAITING_PER_INVOCATION_MAX`, `DNS_LOOKUPS_MAX` | `limit.connections` |
-//! | requests and bytes a minute | `HTTP_BUDGET_REQUESTS_MAX`, `HTTP_BUDGET_BYTES_MAX` | `limit.budget` |
-//! | traps of a release | `QUARANTINE_TRAPS`, `QUARANTINE_TIME_MAX` | `agent.quarantined` |
-//! | failures of a destination | `CIRCUIT_FAILURES`, `CIRCUIT_TIME_MAX` | `unavailable.circuit` |
+//! | a request outside: finding its server | `DNS_TIME_MAX` | `unavailable.dns` |
+//! | a request outside: connecting | `HTTP_CONNECT_TIME_MAX` | `unavailable.upstream` |
+//! | requests outside at once | `HTTP_EXCHANGES_MAX`, `HTTP_EXCHANGES_PER_TENANT_MAX`, `HTTP_EXCHANGES_PER_INVOCATION_MAX`, `HTTP_WAITING_PER_INVOCATION_MAX`, `DNS_LOOKUPS_MAX`, `DNS_LOOKUPS_PER_TENANT_MAX` | `limit.connections` |
+//! | requests and bytes a minute | `HTTP_BUDGET_REQUESTS_MAX`, `HTTP_BUDGET_BYTES_MIN`, `HTTP_BUDGET_BYTES_MAX`, `HTTP_BUDGET_SEAT_TIME` | `limit.budget` |
+//! | failures of a destination | `CIRCUIT_FAILURES`, `CIRCUIT_ENDS`, `CIRCUIT_WINDOW`, `CIRCUIT_TIME_MIN`, `CIRCUIT_TIME_MAX`, `CIRCUIT_PROBE_TIME` | `unavailable.circuit` |
+//! | traps of a release | `QUARANTINE_TRAPS`, `QUARANTINE_ENDS`, `QUARANTINE_WINDOW`, `QUARANTINE_TIME_MIN`, `QUARANTINE_TIME_MAX`, `QUARANTINE_PROBE_TIME` | `agent.quarantined` |
+//! | a swap: its steps | `SWAP_STEP_TIME_MAX`, `SWAP_LONG_STEP_TIME_MAX`, `SWAP_MIGRATION_TIME_MAX`, `MIGRATION_TIME_MAX`, `MIGRATION_SPACE_TIME`, `MIGRATION_TIME_IN_ALL_MAX` | `swap.undecided` |
+//! | a swap: what still runs on the release before | `DRAIN_TIME_MAX` | `swap.drained` |
+//! | a swap: who waits while state changes its form | `MIGRATION_HOLD_TIME_MAX`, `MIGRATION_RETRY_AFTER` | `swap.migrating` |
+//! | the way to a registry and back | `REGISTRY_TIME_MAX` | `registry.unavailable` |
+//! | the store: waiting for a lock and for a connection | `STORE_BUSY_TIME_MAX`, `STORE_READ_WAIT_MAX` | `unavailable.store` |
+//!
+//! # Counted or cut, not refused
+//!
+//! | what is bounded | constants | what becomes of more |
+//! |---|---|---|
+//! | a guest's log, and the host's notes in it | `LOG_BURST`, `LOG_PER_SECOND`, `LOG_NOTES_BURST`, `LOG_NOTES_PER_SECOND` | dropped, and counted in the next record |
+//! | one record of it | `LOG_MESSAGE_BYTES_MAX`, `LOG_FIELDS_MAX` | cut, with a mark; further fields are left out |
+//! | what a guest prints | `PRINTED_BYTES_MAX` | dropped, which the log says once |
+//! | progress | `PROGRESS_PER_SECOND`, `PROGRESS_MESSAGE_BYTES_MAX` | skipped, and counted in the next report; a line is cut |
+//! | parts of an output for who comes late | `PARTS_KEPT_MAX`, `PARTS_KEPT_BYTES_MAX` | the oldest go, and it is said how many |
+//! | the details of a failure | `FAILURE_DETAILS_BYTES_MAX` | left out, with how long they are |
+//! | what the audit names | `AUDIT_DECISIONS_MAX`, `AUDIT_LINES_MAX` | counted |
+//! | a refused call in the journal | `JOURNAL_REFUSED_BYTES_MAX` | its digest stands for it |
+//! | a comparison of two releases | `RELEASE_CHANGES_MAX`, `RELEASE_PLACE_CHARS_MAX` | counted; a place is cut |
+//! | a comparison of two schemas | `SCHEMA_COMPARE_STEPS_MAX`, `SCHEMA_COMPARE_DEPTH_MAX` | not shown to be compatible |
+//! | what one read, one list or one page has | `FILES_READ_BYTES_MAX`, `FILES_LIST_MAX`, `STATE_LIST_MAX`, `PAGE_DEFAULT`, `PAGE_MAX`, `STORE_PAGE_BYTES_MAX` | in the next one |
+//! | what is rehearsed | `REHEARSAL_JOURNAL_BYTES_MAX`, `REHEARSAL_LOOKED_AT_MAX` | left out, and counted |
+//! | a wait in one request | `WAIT_MAX` | answered with how it stands |
+//! | an answer outside that is kept whole for its guest | `HTTP_KEPT_BODY_BYTES_MAX`, `HTTP_UNREAD_BYTES_MAX`, `HTTP_PIECE_BYTES_MAX` | streamed, in pieces |
+//! | a method, an authority | `HTTP_METHOD_BYTES_MAX`, `HTTP_AUTHORITY_BYTES_MAX` | the guest's call to set it answers no |
+//! | addresses of a name | `DNS_ADDRESSES_MAX` | not tried |
+//! | a `Retry-After` that is waited out | `HTTP_RETRY_AFTER_MAX` | the answer is the guest's |
+//! | tasks that are suspended | `SUSPENDED_TASKS_MAX`, `SUSPENDED_TASKS_PER_TENANT_MAX`, `SUSPENDED_JOURNAL_BYTES_MAX` | wait in their place |
+//! | connections to a door, and silence on them | `CONNECTIONS_MAX`, `REQUEST_HEAD_TIME_MAX` | wait to be let in; those that ask nothing are closed |
+//! | what is kept of the past | `JOURNAL_DAYS_DEFAULT`, `JOURNAL_TENANT_BYTES_DEFAULT`, `DEV_RELEASES_KEPT_DEFAULT`, `TRUST_REVISIONS_MAX` | the oldest go |
+//!
+//! # The host's own work
+//!
+//! Nobody is told of these: they say how much it does at once, how often, and how long it keeps things.
+//!
+//! | what it is about | constants |
+//! |---|---|
+//! | compiling, beside what else runs | `ADMISSION_CHILDREN_MAX`, `ADMISSION_NICE` |
+//! | how finely time is met | `TICK`, `SLICE` |
+//! | the room in which host functions run | `FIBRE_STACK_BYTES` |
+//! | agents that describe themselves at once; those kept loaded | `DESCRIBES_MAX`, `COMPONENTS_LOADED_MAX` |
+//! | reading on behind a refusal | `REQUEST_DISCARD_TIME_MAX` |
+//! | a check that goes to a thread of its own | `SCHEMA_INLINE_BYTES_MAX` |
+//! | keys in memory | `KEYS_CACHED_MAX`, `KEY_CACHE_TIME_MAX`, `KEY_USE_STEP` |
+//! | suspending, and waking | `SUSPEND_AFTER`, `SUSPEND_AHEAD_MIN`, `WOKEN_AT_ONCE` |
+//! | leases, and the end of a task | `LEASE_TIME`, `LEASE_RENEWAL`, `TASK_END_TIME_MAX` |
+//! | the end of the host | `SHUTDOWN_TIME_MAX`, `STREAMS_END_TIME_MAX`, `ANSWERS_END_TIME_MAX` |
+//! | streams of events | `STREAM_RETRY`, `STREAM_ALIVE_EVERY`, `STREAM_LOOK_EVERY`, `STREAM_FEED_EVENTS` |
+//! | connections outside, tries, and what is remembered of destinations | `HTTP_IDLE_CONNECTIONS_MAX`, `HTTP_KEEP_ALIVE_TIME_MAX`, `HTTP_RETRY_PAUSE_FIRST`, `HTTP_BUDGETS_MAX`, `CIRCUITS_PER_TENANT_MAX` |
+//! | swaps: looking, and what they are judged by | `SWAP_LOOK_EVERY`, `TALLY_CALLS_MAX` |
+//! | removing and copying state, so much in a commit | `STATE_SWEEP_MAX`, `STATE_SWEEP_EVERY`, `STATE_SPACES_CLEARED_MAX`, `INSTANCES_CLEARED_MAX`, `INSTANCES_CLEARED_BYTES_MAX`, `MIGRATION_COPIED_KEYS_MAX`, `MIGRATION_COPIED_BYTES_MAX` |
+//! | directories that stay open | `FILES_OPEN_MAX` |
+//! | removing releases and journals | `COLLECT_PAUSE`, `COLLECTED_RELEASES_MAX`, `JOURNAL_RETENTION_PAUSE` |
+//! | journals on their way | `JOURNALS_LOADING_MAX`, `JOURNAL_WAITING_BYTES_MAX` |
+//! | the store | `STORE_BATCH_MAX`, `STORE_QUEUE_MAX`, `STORE_FOLD_TIME_MAX`, `STORE_READERS`, `STORE_LOG_BYTES_KEPT` |
 //!
 //! It has parts since it is longer than a file may be: one for each matter that is changed by
 //! itself, and here what all of them share.
@@ -42,6 +117,7 @@ mod migration;
 mod registry;
 mod releases;
 mod state;
+mod store;
 mod stream;
 mod swap;
 mod trust;
@@ -55,6 +131,7 @@ pub use migration::*;
 pub use registry::*;
 pub use releases::*;
 pub use state::*;
+pub use store::*;
 pub use stream::*;
 pub use swap::*;
 pub use trust::*;
@@ -381,28 +458,6 @@ pub fn bytes(count: u64) -> String {
     format!("{count} bytes")
 }
 
-/// Journal of one invocation. Five thousand answers of 200 KiB fit, more than an inventory
-/// of a large account reads; without a bound a million writes of state would fill any disk.
-pub const JOURNAL_BYTES_MAX: u64 = 1024 * 1024 * 1024;
-/// Journals that are loaded whole at once, to resume a task or to replay it. While it is
-/// unpacked a long one is in memory twice, and each takes a connection that reads: half of
-/// [`STORE_READERS`] are left to everybody else.
-pub const JOURNALS_LOADING_MAX: usize = 2;
-/// What the journal keeps whole of a call that was refused. Of a longer one its digest
-/// tells whether another release would make the same.
-pub const JOURNAL_REFUSED_BYTES_MAX: usize = 64 * 1024;
-/// How many days after the end of its task a journal is kept when the operator does not say.
-/// It covers a month's end and the time until somebody asks what an agent did.
-pub const JOURNAL_DAYS_DEFAULT: u32 = 30;
-/// What the journals of one tenant may take when the operator does not say. Ten thousand
-/// inventories of an account with some thousand resources fit, and two tenants on the disk of
-/// a small machine.
-pub const JOURNAL_TENANT_BYTES_DEFAULT: u64 = 8 * 1024 * 1024 * 1024;
-/// How often journals that are not to be kept any longer are looked for.
-pub const JOURNAL_RETENTION_PAUSE: Duration = Duration::from_secs(600);
-/// Bytes of journal rows that wait in memory for the next commit.
-pub const JOURNAL_WAITING_BYTES_MAX: usize = 4 * 1024 * 1024;
-
 /// Shortest secret that answers are searched for. Shorter ones would match ordinary
 /// text.
 pub const SECRET_BYTES_MIN: usize = 8;
@@ -422,27 +477,6 @@ pub const CREDENTIALS_BYTES_MAX: usize = 1024 * 1024;
 pub const AUDIT_DECISIONS_MAX: usize = 64;
 /// Lines of grants that a record of the audit names; the rest is counted.
 pub const AUDIT_LINES_MAX: usize = 32;
-
-/// Writes that share one commit of the store at most. A commit costs one sync of the
-/// disk, so more sharing is cheaper, until the first of the batch waits for the last.
-pub const STORE_BATCH_MAX: usize = 256;
-/// Writes that wait for the store's writer before further callers wait to be let in.
-pub const STORE_QUEUE_MAX: usize = 1024;
-/// How long a statement waits for a lock that another process holds on the database,
-/// such as a backup's.
-pub const STORE_BUSY_TIME_MAX: Duration = Duration::from_secs(2);
-/// How long emptying the write-ahead log waits for those who read an older state. Every write
-/// waits for it; reads take milliseconds, and after a long one it is tried again.
-pub const STORE_FOLD_TIME_MAX: Duration = Duration::from_millis(250);
-/// How long a read waits for a free connection.
-pub const STORE_READ_WAIT_MAX: Duration = Duration::from_secs(10);
-/// Connections that read. Each is a thread; reads are short and mostly from memory.
-pub const STORE_READERS: u32 = 4;
-/// Inputs and outputs that one page of tasks may hold together, and calls and answers one of
-/// a journal. A full page of the largest would be gigabytes.
-pub const STORE_PAGE_BYTES_MAX: u64 = 32 * 1024 * 1024;
-/// What the write-ahead log is cut back to once a checkpoint has emptied it.
-pub const STORE_LOG_BYTES_KEPT: u64 = 64 * 1024 * 1024;
 
 #[cfg(test)]
 #[path = "limits/tests.rs"]

@@ -51,5 +51,5 @@ pub use route::Drain;
 pub use runtime::{Runtime, RuntimeConfig};
 pub use swap::{Begun, SwapEvent, SwapEvents};
 pub use tasks::{Submitted, TaskEvent, TaskEvents, TaskQuery};
-pub use troupe_store::JournalLimits;
+pub use troupe_store::{JournalLimits, StateLimits};
 pub use trust::SignaturePolicy;

@@ -9,7 +9,7 @@ use troupe_core::{Clock, Code, Entropy, Error, Result, limits};
 use troupe_package::PublicKey;
 use troupe_registry::Layout;
 use troupe_sandbox::{Directories, Sandbox};
-use troupe_store::{JournalLimits, Store};
+use troupe_store::{JournalLimits, StateLimits, Store};
 
 use crate::admission::{Admission, Pool};
 use crate::components::Components;
@@ -47,6 +47,8 @@ pub struct RuntimeConfig {
     pub drain: Drain,
     /// How long journals are kept.
     pub journals: JournalLimits,
+    /// What the key spaces of one deployment may hold together.
+    pub state: StateLimits,
     /// Where releases are that are not published here: a prefix of images in an OCI registry.
     pub registry: Option<String>,
     /// Whether releases need signatures.
@@ -75,6 +77,7 @@ pub struct Inner {
     pub(crate) grants: GrantPolicy,
     pub(crate) drain: Drain,
     pub(crate) journals: JournalLimits,
+    pub(crate) state: StateLimits,
     pub(crate) registry: Option<String>,
     /// Room for releases on their way from registries and to them.
     pub(crate) images: Semaphore,
@@ -123,7 +126,7 @@ impl Runtime {
     /// does not stop the host: its agent answers with the reason.
     pub async fn start(config: RuntimeConfig) -> Result<Self> {
         let RuntimeConfig { store, layout, sandbox, directories, admission, clock, entropy, .. } = config;
-        let RuntimeConfig { grants, drain, journals, registry, signatures, own_key, releases, .. } = config;
+        let RuntimeConfig { grants, drain, journals, state, registry, signatures, own_key, releases, .. } = config;
         let mut random = [0; 16];
         entropy.fill(&mut random);
         let owner = random.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -139,6 +142,7 @@ impl Runtime {
             grants,
             drain,
             journals,
+            state,
             registry,
             images: Semaphore::new(limits::REGISTRY_IMAGES_MAX),
             trust: Trust::new(signatures, own_key.as_ref())?,

@@ -87,6 +87,11 @@ pub enum StateOutcome {
     BytesFull(u64),
     /// More than this many keys would be stored; nothing was written.
     KeysFull(u64),
+    /// The key spaces of the deployment would hold more than this many bytes together; nothing was
+    /// written.
+    BytesInAllFull(u64),
+    /// They would hold more than this many keys together; nothing was written.
+    KeysInAllFull(u64),
 }
 
 /// The durable side of one invocation: its state and its journal.

@@ -3,8 +3,9 @@
 //! Each key has a revision, taken from a counter of the key space that only rises: a key
 //! that is deleted and made anew never shows a revision it had before, so compare-and-set
 //! cannot mistake the new value for the old one. What the space holds is counted beside
-//! it in the same commit, so a quota costs one row, not a scan. Keys are compared as
-//! bytes; a prefix has no wildcards.
+//! it in the same commit, so a quota costs one row, not a scan; so is what all spaces of a
+//! deployment hold together, since callers may start thousands of instances of it. Keys are
+//! compared as bytes; a prefix has no wildcards.
 //!
 //! A key may have an end. From then on it is absent to every read and write; its row is
 //! taken away by the next write of the key, by a write that needs the room, or by
@@ -49,7 +50,7 @@ use crate::rows::{Columns as _, broken};
 pub use copy::StateCopy;
 pub(crate) use copy::check_complete;
 pub use space::StateSpace;
-pub use write::{Quota, StateChange, StateOutcome, StateWrite};
+pub use write::{Quota, StateChange, StateLimits, StateOutcome, StateWrite};
 pub(crate) use write::{apply, check_generation};
 
 impl Store {

@@ -10,7 +10,9 @@ use troupe_core::{Caller, SystemClock, SystemEntropy, limits};
 use troupe_package::{Manifest, Profile, Release, write_archive};
 use troupe_registry::Layout;
 use troupe_runtime::admission::ChildAdmission;
-use troupe_runtime::{Drain, GrantPolicy, JournalLimits, ReleaseLimits, Runtime, RuntimeConfig, SignaturePolicy};
+use troupe_runtime::{
+    Drain, GrantPolicy, JournalLimits, ReleaseLimits, Runtime, RuntimeConfig, SignaturePolicy, StateLimits,
+};
 use troupe_sandbox::{CacheKey, Directories, Egress, Sandbox, SandboxConfig};
 use troupe_store::Store;
 
@@ -33,6 +35,7 @@ pub async fn start(dir: &Path) -> Result<Runtime, Failure> {
         drain: Drain::Wait,
         registry: None,
         journals: JournalLimits { time: Duration::MAX, tenant_bytes: u64::MAX },
+        state: StateLimits { bytes: u64::MAX, keys: u64::MAX },
         signatures: SignaturePolicy::NotAsked,
         own_key: None,
         releases: ReleaseLimits { dev_kept: u32::MAX },

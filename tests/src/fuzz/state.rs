@@ -11,8 +11,8 @@ use troupe_core::clock::ManualClock;
 use troupe_core::view::{RanOn, TaskStatus};
 use troupe_core::{AgentName, Clock as _, Digest, InstanceId, KeySpace, SystemEntropy, TaskId, TenantId, Timestamp};
 use troupe_store::{
-    Commit, JournalHead, JournalRow, Lease, NewInstanceRow, Pin, StateChange, StateOutcome, StateSpace, StateWrite,
-    Store, TaskRow,
+    Commit, JournalHead, JournalRow, Lease, NewInstanceRow, Pin, StateChange, StateLimits, StateOutcome, StateSpace,
+    StateWrite, Store, TaskRow,
 };
 
 use super::Choices;
@@ -30,6 +30,8 @@ const KEYS: [&str; 16] =
 const CHANGES_MAX: usize = 8;
 /// Room enough.
 const BYTES_MAX: u64 = 1 << 30;
+/// What they hold together is not what is looked at.
+const IN_ALL: StateLimits = StateLimits { bytes: u64::MAX, keys: u64::MAX };
 const OWNER: &str = "fuzz";
 
 /// Tenant, agent, generation and owner.
@@ -175,7 +177,7 @@ async fn change(
     let at = clock().now();
     let row = JournalRow { number, at, call: b"call".to_vec(), answer: None, write: true };
     let encode = |_, _: &StateOutcome| b"answer".to_vec();
-    let change = StateChange { space, write, bytes_max: BYTES_MAX, keys_max: BYTES_MAX, encode };
+    let change = StateChange { space, write, bytes_max: BYTES_MAX, keys_max: BYTES_MAX, in_all: IN_ALL, encode };
     let commit = Commit { pin, journal: Vec::new(), write: Some((change, row)), end: None };
     store.commit(commit).await.expect("a commit").state.expect("an outcome")
 }

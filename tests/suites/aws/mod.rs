@@ -29,11 +29,16 @@ const STRANGER: (&str, &str) = ("AKIAIOSFODNN7EXAMPLE", "a-secret-that-opens-not
 const INVENTORY_TIME_MAX: Duration = Duration::from_secs(300);
 
 /// A host that has not been started, with the agent, for an account and a key.
-pub fn agent_host(moto: &Moto, (key, secret): (&str, &str)) -> Host {
+pub fn agent_host(moto: &Moto, key: (&str, &str)) -> Host {
+    agent_host_at(moto.url(), key)
+}
+
+/// The same for whatever there is at an address, or is not.
+pub fn agent_host_at(url: &str, (key, secret): (&str, &str)) -> Host {
     build_agent();
     let agent = root().join("plugins/aws");
     Host::new(PROGRAM, &["dev", agent.to_str().unwrap(), "--listen", "127.0.0.1:0"])
-        .with_variable("AWS_ENDPOINT_URL", moto.url())
+        .with_variable("AWS_ENDPOINT_URL", url)
         .with_variable("AWS_ACCESS_KEY_ID", key)
         .with_secret("AWS_SECRET_ACCESS_KEY", secret)
         .with_variable("AWS_REGION", "us-east-1")

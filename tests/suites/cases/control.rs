@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use futures::future::join_all;
+use futures::future::{self, join_all};
+use futures::stream::{self, StreamExt as _};
 use insta::assert_snapshot;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ use troupe_tests::command::run_on;
 use troupe_tests::odd::{OWN, Odd};
 use troupe_tests::oracle::{Good, Oracle};
 use troupe_tests::shared::Shared;
-use troupe_tests::{Answer, Client, guests};
+use troupe_tests::{Answer, Client, guests, seed};
 
 use super::{acted, ask, ended, turn};
 use crate::{PROGRAM, host};
@@ -208,6 +209,13 @@ fn retry_after(answer: &Answer) -> u64 {
     answer.header("retry-after").expect("a time to come again").parse().expect("seconds")
 }
 
+/// How many requests were told to come again, by a code.
+async fn refusals(client: &Client, code: &str) -> usize {
+    let metrics = client.get("/metrics").await.text;
+    let name = format!("troupe_refused_requests_total{{code=\"{code}\"}} ");
+    metrics.lines().find_map(|line| line.strip_prefix(&name)).map_or(0, |count| count.parse().expect("a number"))
+}
+
 /// Waits until the feed tells of something.
 async fn told(client: &Client, kind: &str) {
     let until = Instant::now() + Duration::from_secs(20);
@@ -236,6 +244,21 @@ async fn a8_calls_beyond_a_slow_agents_share_are_told_when_to_come_again_and_oth
     let oracle = Oracle::watch(&host).await;
     let client = oracle.client();
     let calls = join_all((0..300).map(|_| client.run("echo", "sleep", json!({ "ms": 8_000 }))));
+    // As many again and again, as far as they come while the share is used up.
+    let more = (300 * seed::floods()).min(10_000) - 300;
+    let flood = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let until = Instant::now() + Duration::from_secs(5);
+        let calls = stream::iter(0..more).take_while(|_| future::ready(Instant::now() < until));
+        let calls = calls.map(|_| client.run("echo", "version", json!({}))).buffer_unordered(16);
+        calls
+            .fold(0, async |refused, answer| {
+                answer.problem(429, "limit.concurrency");
+                assert_eq!(retry_after(&answer), 1);
+                refused + 1
+            })
+            .await
+    };
     let others = async {
         // Once the share is used up, and while it is.
         tokio::time::sleep(Duration::from_secs(4)).await;
@@ -248,13 +271,18 @@ async fn a8_calls_beyond_a_slow_agents_share_are_told_when_to_come_again_and_oth
             "32 calls wait for a place of agent `echo` already, its share of this host; try again later"
         );
     };
-    let (answers, ()) = tokio::join!(calls, others);
+    let (answers, more_refused, ()) = tokio::join!(calls, flood, others);
+    println!("{} calls", answers.len() + more_refused + 1);
+    assert!(more_refused >= more.min(100), "{more_refused}");
     let completed = answers.iter().filter(|answer| answer.status == 200).count();
     assert_eq!(completed, ADMITTED);
     for answer in answers.iter().filter(|answer| answer.status != 200) {
         answer.problem(429, "limit.concurrency");
         assert_eq!(retry_after(answer), 1);
     }
+    // That is counted, each time, and is on no record.
+    let refused = answers.len() - completed + more_refused + 1;
+    assert_eq!(refusals(client, "limit.concurrency").await, refused);
     // It is as before: the agent answers the next call.
     client.run("echo", "version", json!({})).await.output();
     oracle.holds().await;
@@ -331,6 +359,7 @@ async fn a9_an_agent_that_traps_again_and_again_is_quarantined_and_probed_later(
     let problem = refused.problem(503, "agent.quarantined");
     assert_eq!(problem["retryable"], json!(true));
     assert!((1..=limits::QUARANTINE_TIME_MIN.as_secs()).contains(&retry_after(&refused)), "{problem:#}");
+    assert_eq!(refusals(&client, "agent.quarantined").await, 1);
     told(&client, "agent.quarantined").await;
     assert_eq!(client.get("/api/v1/deployments/hostile").await.of(200)["quarantine"]["probing"], json!(false));
     let listed = run_on(PROGRAM, &host, &["agents"]).await;

@@ -109,6 +109,36 @@ async fn c26_an_answer_that_is_not_read_holds_its_service_back() {
 }
 
 #[tokio::test]
+async fn c26_an_answer_that_nobody_reads_is_broken_off_and_its_service_let_go() {
+    // A host of its own, since this takes as long as the limit is.
+    let (host, service) = (Host::with_agents(PROGRAM).await, Endless::start().await);
+    granted(&host, &service).await;
+    let mut oracle = Oracle::watch(&host).await;
+    let started = Instant::now();
+    let hold = limits::HTTP_UNREAD_TIME_MAX + Duration::from_secs(10);
+    let asked = json!({ "authority": service.authority(), "path": "/endless", "hold_ms": hold.as_millis() as u64 });
+    let task = json!({ "agent": "hostile", "skill": "read", "input": asked, "timeout_ms": 120_000 });
+    let left = async {
+        // Until then it is held back, and not let go.
+        tokio::time::sleep(limits::HTTP_UNREAD_TIME_MAX / 2).await;
+        let sent = service.sent();
+        tokio::time::sleep(limits::HTTP_UNREAD_TIME_MAX / 2 - Duration::from_secs(5)).await;
+        assert_eq!(service.sent(), sent, "what nobody reads goes on");
+        service.is_left().await;
+        started.elapsed()
+    };
+    let (read, left) = tokio::join!(oracle.client().post("/api/v1/tasks?wait=120", &task), left);
+    assert!((limits::HTTP_UNREAD_TIME_MAX..hold).contains(&left), "its service was let go after {left:?}");
+    // What had come the agent has, and it is told that this is not all, by the code that HTTP has for it.
+    let read = read.output();
+    assert_eq!((&read["whole"], &read["error"]), (&json!(false), &json!("HTTP response timeout")), "{read:#}");
+    let most = limits::HTTP_KEPT_BODY_BYTES_MAX + 8 * limits::HTTP_PIECE_BYTES_MAX;
+    assert!((1..=most as u64).contains(&read["bytes"].as_u64().unwrap()), "{read:#}");
+    oracle.decides("limit.idle");
+    oracle.holds().await;
+}
+
+#[tokio::test]
 async fn c27_an_answer_that_is_begun_and_not_finished_is_broken_off_and_never_taken_for_whole() {
     let (host, service) = (turn(&HOST).await, Endless::start().await);
     granted(&host, &service).await;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use serde_json::{Value, json};
+use troupe_core::limits;
 use troupe_tests::{Client, Host, seed};
 
 use super::{instant, kill_after};
@@ -110,4 +111,29 @@ async fn every_task(host: &Host) -> Vec<Value> {
         let Some(next) = page["next"].as_str() else { return all };
         after = format!("&after={next}");
     }
+}
+
+#[tokio::test]
+async fn a_task_whose_host_dies_each_time_is_taken_up_no_more_which_is_on_record() {
+    let mut host = host().await;
+    let spin = json!({ "agent": "hostile", "skill": "spin", "timeout_ms": 300_000 });
+    let task = host.client().post("/api/v1/tasks", &spin).await.of(202)["id"].as_str().unwrap().to_owned();
+    for _ in 0..limits::TASK_INTERRUPTIONS_MAX {
+        host.client().runs(&task).await;
+        host.dies().await;
+    }
+    let client = host.client();
+    let ended = client.ended(&task).await;
+    assert_eq!(
+        (&ended["status"], &ended["failure"]["code"]),
+        (&json!("failed"), &json!("limit.attempts")),
+        "{ended:#}"
+    );
+    let records = client.get("/api/v1/audit?kind=ended&limit=500").await.of(200);
+    let of_task: Vec<&Value> =
+        records["items"].as_array().unwrap().iter().filter(|record| record["task"] == *task).collect();
+    assert_eq!(of_task.len(), 1, "{records:#}");
+    assert_eq!(of_task[0]["code"], "limit.attempts");
+    // Asked for once more it is another task, which may run.
+    client.run("hostile", "environment", json!({})).await.output();
 }

@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 use reqwest::Method;
 use serde_json::{Value, json};
+use troupe_core::limits;
 use troupe_tests::{blobs, guests, redacted_json};
 
 use super::{events, publish_with, records, set, versions};
@@ -128,4 +129,19 @@ async fn a_swap_is_to_a_version_or_to_a_channel() {
     key.post(path, &json!({ "channel": "stable" })).await.problem(403, "auth.scope");
     set(&key, "stable", "2.0.0", false).await.problem(403, "auth.scope");
     key.get("/api/v1/agents/echo/channels").await.of(200);
+}
+
+#[tokio::test]
+async fn an_agent_has_so_many_channels_and_those_that_were_removed_count() {
+    let host = host().await;
+    let client = host.client();
+    for number in 0..limits::CHANNELS_PER_AGENT_MAX {
+        set(&client, &format!("c{number}"), "1.0.0", false).await.of(200);
+    }
+    client.send(client.request(Method::DELETE, "/api/v1/agents/echo/channels/c0")).await.of(200);
+    let problem = set(&client, "more", "1.0.0", false).await.problem(409, "limit.channels");
+    assert_snapshot!(problem["detail"].as_str().unwrap(), @"agent echo has 64 channels, as many as it may have, counting those that were removed; move one of them");
+    // What there is still moves, and comes back.
+    set(&client, "c0", "2.0.0", false).await.of(200);
+    set(&client, "c1", "2.0.0", false).await.of(200);
 }

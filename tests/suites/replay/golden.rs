@@ -14,7 +14,7 @@
 //! build, and the behaviour is the sources'.
 //!
 //! `TROUPE_GOLDEN=NAME,NAME cargo test --workspace --test suites -- replay::golden` records
-//! these anew. That is right for one that is new, or when a guest's sources or the toolchain
+//! these anew; `inventory`, that of the agent for AWS, from moto. That is right for one that is new, or when a guest's sources or the toolchain
 //! changed, and wrong when the host did: then journals in the field would not replay either.
 
 use std::path::PathBuf;
@@ -25,9 +25,11 @@ use troupe_core::view::{RanOn, TaskStatus};
 use troupe_core::{AgentName, InstanceId, SystemClock, TaskId, TenantId, Timestamp};
 use troupe_store::{Decided, JournalHead, JournalRow, NewInstanceRow, Store, TaskRow};
 use troupe_tests::server::Server;
-use troupe_tests::{Host, root};
+use troupe_tests::{Client, Host, root};
 
 use super::{host_of_all, replay};
+use crate::aws::moto::Moto;
+use crate::aws::{agent_host, agent_host_at};
 
 /// What is recorded: agent, skill, and input. Together they use every capability there is, one is
 /// suspended, and one is for an instance.
@@ -53,6 +55,14 @@ fn asked(name: &str, server: &Server) -> (&'static str, &'static str, Value) {
 
 const NAMES: [&str; 6] = ["weave", "shout", "fetch", "medley", "nights", "instance"];
 
+/// A key that moto takes for the account's own, and knows nothing of.
+const KEY: (&str, &str) = ("AKIAIOSFODNN7EXAMPLE", "a-secret-that-moto-does-not-check");
+
+/// Whether a journal is to be recorded anew.
+fn is_recorded_anew(name: &str) -> bool {
+    std::env::var("TROUPE_GOLDEN").is_ok_and(|anew| anew.split(',').any(|anew| anew == name))
+}
+
 fn path(name: &str) -> PathBuf {
     root().join("tests/golden").join(format!("{name}.json"))
 }
@@ -71,8 +81,7 @@ fn bytes(text: &Value) -> Vec<u8> {
 }
 
 /// Records one invocation, as the document of the file.
-async fn record(host: &mut Host, server: &Server, name: &str) -> Value {
-    let (agent, skill, input) = asked(name, server);
+async fn record(host: &mut Host, name: &str, (agent, skill, input): (&str, &str, Value)) {
     let client = host.client();
     let task = if input["instance"] == true {
         client.run_for(&client.start_instance(agent).await, agent, skill, input.clone()).await.of(200)
@@ -81,8 +90,8 @@ async fn record(host: &mut Host, server: &Server, name: &str) -> Value {
     };
     assert_eq!(task["status"], "completed", "{task:#}");
     let id = task["id"].as_str().unwrap();
-    let says = client.get(&format!("/api/v1/tasks/{id}/journal?limit=500")).await.of(200)["calls"].clone();
-    let says = |number: u64| says.as_array().unwrap().iter().find(|call| call["number"] == number).cloned();
+    let says = calls(&client, id).await;
+    let says = |number: u64| says.iter().find(|call| call["number"] == number).cloned();
     host.stop().await;
     let store = store(host).await;
     let (head, rows) = store.journal(&TenantId::default(), id.parse().unwrap(), 1).await.unwrap().unwrap();
@@ -95,13 +104,25 @@ async fn record(host: &mut Host, server: &Server, name: &str) -> Value {
             "call": hexadecimal(&row.call), "answer": row.answer.map(|answer| hexadecimal(&answer)),
         })
     };
-    json!({
+    let recorded = json!({
         "about": "an invocation as a host recorded it; tests/suites/replay/golden.rs replays it",
         "agent": agent, "skill": skill, "instance": task["instance"], "input": input, "output": task["output"],
         "configuration_revision": head.configuration_revision,
         "started_at_ms": head.started_at.as_millis(), "deadline_ms": head.deadline.as_millis(),
         "seed": hexadecimal(&head.seed), "rows": rows.into_iter().map(row).collect::<Vec<_>>(),
-    })
+    });
+    std::fs::write(path(name), format!("{recorded:#}\n")).unwrap();
+}
+
+fn recorded(name: &str) -> Value {
+    serde_json::from_slice(&std::fs::read(path(name)).unwrap()).unwrap()
+}
+
+/// What the journal of a task says of its calls.
+async fn calls(client: &Client, task: &str) -> Vec<Value> {
+    let page = client.get(&format!("/api/v1/tasks/{task}/journal?limit=500")).await.of(200);
+    assert!(page["next"].is_null(), "the journal is longer than a page");
+    page["calls"].as_array().unwrap().clone()
 }
 
 /// Puts a recorded invocation into a host's database, as a task that ran on what serves there.
@@ -160,18 +181,11 @@ async fn insert(store: &Store, golden: &Value, ran_on: RanOn, number: u64) -> St
     id.to_string()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_journal_of_an_earlier_build_is_identical_when_this_one_replays_it() {
-    let server = Server::start().await;
-    let mut host = host_of_all(&server).await;
-    let anew = std::env::var("TROUPE_GOLDEN").unwrap_or_default();
-    for name in NAMES.into_iter().filter(|name| anew.split(',').any(|anew| anew == *name)) {
-        let recorded = record(&mut host, &server, name).await;
-        std::fs::write(path(name), format!("{recorded:#}\n")).unwrap();
-    }
-    let goldens = NAMES.map(|name| serde_json::from_slice::<Value>(&std::fs::read(path(name)).unwrap()).unwrap());
+/// Puts recorded invocations into a host's database, and has the host replay each: it must do the same,
+/// call by call, and what is told of each call is what was told.
+async fn replay_on(mut host: Host, goldens: &[Value]) {
     let mut ran_on = Vec::new();
-    for golden in &goldens {
+    for golden in goldens {
         let agent = golden["agent"].as_str().unwrap();
         let deployment = host.client().get(&format!("/api/v1/deployments/{agent}")).await.of(200);
         let (version, digest) = (&deployment["serving"], &deployment["digest"]);
@@ -185,19 +199,50 @@ async fn a_journal_of_an_earlier_build_is_identical_when_this_one_replays_it() {
         tasks.push(insert(&store, golden, ran_on, number).await);
     }
     store.close().await;
-    // Nobody is there who could answer.
-    drop(server);
     host.start().await;
     for (golden, task) in goldens.iter().zip(&tasks) {
         replay(&host.client(), task).await;
-        let calls =
-            host.client().get(&format!("/api/v1/tasks/{task}/journal?limit=500")).await.of(200)["calls"].clone();
         let said = |call: &Value| json!(format!("{} -> {}", call["call"], call["answer"]));
+        let said: Vec<Value> = calls(&host.client(), task).await.iter().map(said).collect();
         let rows = golden["rows"].as_array().unwrap().iter();
-        let says: Vec<&Value> = rows.map(|row| &row["says"]).filter(|says| !says.is_null()).collect();
-        assert_eq!(
-            calls.as_array().unwrap().iter().map(said).collect::<Vec<_>>(),
-            says.into_iter().cloned().collect::<Vec<_>>()
-        );
+        let says: Vec<Value> = rows.map(|row| row["says"].clone()).filter(|says| !says.is_null()).collect();
+        assert_eq!(said, says);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_journal_of_an_earlier_build_is_identical_when_this_one_replays_it() {
+    let server = Server::start().await;
+    let mut host = host_of_all(&server).await;
+    for name in NAMES.into_iter().filter(|name| is_recorded_anew(name)) {
+        record(&mut host, name, asked(name, &server)).await;
+    }
+    // Nobody is there who could answer.
+    drop(server);
+    replay_on(host, &NAMES.map(recorded)).await;
+}
+
+/// Records an inventory of an account in which there is a little of everything.
+async fn record_inventory() {
+    let moto = Moto::start().await.expect("`moto_server` is on the path");
+    for number in 0..2 {
+        moto.make_bucket(&format!("bucket-{number}")).await;
+        moto.make_table("us-east-1", &format!("table-{number}")).await;
+        moto.make_role(&format!("role-{number}")).await;
+    }
+    let mut host = agent_host(&moto, KEY);
+    host.start().await;
+    let input = json!({ "regions": ["us-east-1"], "services": ["s3", "dynamodb", "iam"] });
+    record(&mut host, "inventory", ("aws", "inventory", input)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_journal_of_the_agent_for_aws_is_identical_when_this_build_replays_it() {
+    if is_recorded_anew("inventory") {
+        record_inventory().await;
+    }
+    // No account is there any more that could answer.
+    let mut host = agent_host_at("http://127.0.0.1:9", KEY);
+    host.start().await;
+    replay_on(host, &[recorded("inventory")]).await;
 }

@@ -116,6 +116,49 @@ async fn each_key_space_has_the_whole_quota_and_says_whose_is_full() {
 }
 
 #[tokio::test]
+async fn a_deployment_and_its_instances_keep_so_much_together_and_one_that_is_stopped_gives_its_room_back() {
+    let mut host = host(10).await;
+    host.stop().await;
+    let mut host = host.with_variable("TROUPE_STATE_BYTES", "1024").with_variable("TROUPE_STATE_KEYS", "4");
+    host.start().await;
+    let client = host.client();
+    let mut instances = Vec::new();
+    for _ in 0..3 {
+        instances.push(client.start_instance("counter").await);
+    }
+    let [one, two, three] = &instances[..] else { unreachable!() };
+    let put = async |instance: &str, key: &str, value: &str, of_instance: bool| {
+        let input = json!({ "key": key, "value": value, "instance": of_instance });
+        client.run_for(instance, "counter", "put", input).await
+    };
+    for (instance, of_instance) in [(one, true), (two, true), (two, false)] {
+        put(instance, "a", &"v".repeat(300), of_instance).await.output();
+    }
+    // Of its own quota it has used nothing.
+    let failure = put(three, "a", &"v".repeat(300), true).await.failure("guest.failed");
+    assert_eq!(
+        failure["message"],
+        "state is full: this deployment and its instances may hold 1 KiB together; delete some or stop instances that nobody uses"
+    );
+    assert_eq!(failure["details"]["code"], "limit.storage");
+    put(three, "a", "v", true).await.output();
+    let refused = put(three, "b", "v", true).await;
+    let failure = refused.failure("guest.failed");
+    assert!(failure["message"].as_str().unwrap().contains("may hold 4 keys together"), "{failure:#}");
+    assert_eq!(replayed(&client, &refused.json(), Value::Null).await["identical"], true);
+    // It is on record as what it is, and room for the others once an instance is stopped.
+    let records = client.get("/api/v1/audit?kind=limited&limit=500").await.of(200);
+    let codes: Vec<&Value> = records["items"].as_array().unwrap().iter().map(|record| &record["code"]).collect();
+    assert_eq!(codes, ["limit.storage"; 2]);
+    client.post(&format!("/api/v1/runtime/instances/{one}/stop"), &Value::Null).await.of(200);
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while put(three, "b", &"v".repeat(300), true).await.json()["status"] != "completed" {
+        assert!(std::time::Instant::now() < until, "the room is not given back");
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+}
+
+#[tokio::test]
 async fn keys_of_an_instance_want_a_grant_for_them_and_an_instance() {
     let host = host(10).await;
     let client = host.client();

@@ -229,7 +229,7 @@ pub fn ended_of(failure: &TaskFailure) -> Option<Code> {
         _ => code,
     };
     let by_the_host = match code {
-        // There was no room: nothing was decided about the agent.
+        // There was no room: nothing was decided about the agent, and the door counts it.
         Code::LimitConcurrency => false,
         Code::GuestStack | Code::GuestTrap | Code::SwapDrained | Code::Cancelled => true,
         _ => code.as_str().starts_with("limit."),

@@ -12,6 +12,12 @@ pub const STATE_BYTES_DEFAULT: u64 = 16 * 1024 * 1024;
 pub const STATE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// Keys of one key space at most.
 pub const STATE_KEYS_MAX: u64 = 100_000;
+/// What the key spaces of one deployment may hold together, in bytes, when the operator does not say:
+/// four of the largest, which callers who start instances would have full in no time. As much is brought to
+/// another form in the time that there is for that.
+pub const STATE_DEPLOYMENT_BYTES_DEFAULT: u64 = 4 * STATE_BYTES_MAX;
+/// Keys in them together: a hundred for each of the instances that a tenant may have.
+pub const STATE_DEPLOYMENT_KEYS_DEFAULT: u64 = 10 * STATE_KEYS_MAX;
 /// Keys that one `list-keys` returns at most.
 pub const STATE_LIST_MAX: u32 = 1_000;
 

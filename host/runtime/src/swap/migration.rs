@@ -23,7 +23,7 @@ use tokio::time::Instant;
 use troupe_core::view::SwapReason;
 use troupe_core::{Code, Effect, Error, Grants, InstanceId, KeySpace, Result, limits};
 use troupe_sandbox::{Entry, Facts, Invocation, JournalRow, Ledger, StateChange, StateOutcome};
-use troupe_store::{DeploymentRow, StateCopy, StateSpace, Store, SwapRow};
+use troupe_store::{DeploymentRow, StateCopy, StateLimits, StateSpace, Store, SwapRow};
 
 use super::machine::Event;
 use super::work::release;
@@ -214,7 +214,12 @@ impl<'a> Migration<'a> {
             },
             grants: state.into(),
             ceiling: Effect::Destructive,
-            ledger: Box::new(CopyLedger { store: runtime.store.clone(), copy: self.copy.clone(), instance }),
+            ledger: Box::new(CopyLedger {
+                store: runtime.store.clone(),
+                copy: self.copy.clone(),
+                instance,
+                in_all: runtime.state,
+            }),
             directories: None,
             observer: Arc::new(AgentObserver::of_swap(swap)),
             stop: self.seat.stop.clone(),
@@ -241,6 +246,7 @@ struct CopyLedger {
     store: Store,
     copy: StateCopy,
     instance: Option<InstanceId>,
+    in_all: StateLimits,
 }
 
 impl CopyLedger {
@@ -270,7 +276,7 @@ impl Ledger for CopyLedger {
 
     async fn write(&mut self, _rows: Vec<JournalRow>, _row: JournalRow, change: StateChange) -> Result<StateOutcome> {
         let instance = self.whose(change.space)?;
-        let outcome = self.store.change_copy(&self.copy, instance, stored_change(change)).await?;
+        let outcome = self.store.change_copy(&self.copy, instance, stored_change(change, self.in_all)).await?;
         Ok(stored_outcome(&outcome))
     }
 }

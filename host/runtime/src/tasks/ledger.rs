@@ -5,14 +5,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use troupe_core::{KeySpace, Result};
 use troupe_sandbox::{Entry, JournalRow, Ledger, StateChange, StateOutcome, StateWrite};
-use troupe_store::Quota;
+use troupe_store::{Quota, StateLimits};
 
 use super::accepted::Accepted;
 use super::suspend::Suspended;
 
-/// The durable side of one attempt, and how many tasks are suspended beside it.
+/// The durable side of one attempt, how many tasks are suspended beside it, and what all key spaces of
+/// its deployment may hold.
 #[derive(Debug)]
-pub(crate) struct StoreLedger(pub(crate) Arc<Accepted>, pub(crate) Suspended);
+pub(crate) struct StoreLedger(pub(crate) Arc<Accepted>, pub(crate) Suspended, pub(crate) StateLimits);
 
 #[async_trait]
 impl Ledger for StoreLedger {
@@ -27,7 +28,7 @@ impl Ledger for StoreLedger {
 
     async fn write(&mut self, rows: Vec<JournalRow>, row: JournalRow, change: StateChange) -> Result<StateOutcome> {
         let rows = rows.into_iter().map(journalled).collect();
-        let answer = self.0.commit(rows, Some((stored_change(change), journalled(row)))).await?;
+        let answer = self.0.commit(rows, Some((stored_change(change, self.2), journalled(row)))).await?;
         let outcome =
             answer.state.ok_or_else(|| troupe_core::Error::internal("the store did not say what it wrote"))?;
         Ok(stored_outcome(&outcome))
@@ -55,9 +56,9 @@ pub(crate) fn recorded(row: troupe_store::JournalRow) -> JournalRow {
 }
 
 /// A change of state as the store makes it.
-pub(crate) fn stored_change(change: StateChange) -> troupe_store::StateChange {
+pub(crate) fn stored_change(change: StateChange, in_all: StateLimits) -> troupe_store::StateChange {
     let StateChange { space, write, bytes_max, keys_max } = change;
-    troupe_store::StateChange { space, write: stored(write), bytes_max, keys_max, encode: encoded }
+    troupe_store::StateChange { space, write: stored(write), bytes_max, keys_max, in_all, encode: encoded }
 }
 
 fn stored(write: StateWrite) -> troupe_store::StateWrite {
@@ -84,6 +85,8 @@ pub(crate) fn stored_outcome(outcome: &troupe_store::StateOutcome) -> StateOutco
         troupe_store::StateOutcome::Conflict { found } => StateOutcome::Conflict(found),
         troupe_store::StateOutcome::Full { which: Quota::Bytes, maximum } => StateOutcome::BytesFull(maximum),
         troupe_store::StateOutcome::Full { which: Quota::Keys, maximum } => StateOutcome::KeysFull(maximum),
+        troupe_store::StateOutcome::Full { which: Quota::BytesInAll, maximum } => StateOutcome::BytesInAllFull(maximum),
+        troupe_store::StateOutcome::Full { which: Quota::KeysInAll, maximum } => StateOutcome::KeysInAllFull(maximum),
     }
 }
 

@@ -248,7 +248,7 @@ impl Runtime {
             facts: facts(&row, &head, &route),
             grants: route.grants.clone(),
             ceiling: route.skill(row.skill.as_str()).map_or(troupe_core::Effect::Read, |skill| skill.effect),
-            ledger: Box::new(StoreLedger(Arc::clone(&accepted), self.suspended.clone())),
+            ledger: Box::new(StoreLedger(Arc::clone(&accepted), self.suspended.clone(), self.state)),
             directories: Some(self.directories.of(row.tenant.clone(), row.agent.clone())),
             observer: Arc::new(TaskObserver::new(row.id, row.attempt, agent, self.watchers.clone())),
             stop: stop.clone(),

@@ -246,6 +246,13 @@ impl Answer {
             let message = format!("state is full: this {whose} may hold {what}; delete some or ask for more");
             Self::limit(Code::LimitStorage, maximum, message)
         };
+        let full_in_all = |maximum: u64, what: &str| {
+            let message = format!(
+                "state is full: this deployment and its instances may hold {what} together; delete some or stop instances \
+                 that nobody uses"
+            );
+            Self::limit(Code::LimitStorage, maximum, message)
+        };
         match *outcome {
             StateOutcome::Written(revision) => Self::State(StateAnswer::Revision(revision)),
             StateOutcome::Counted(sum) => Self::State(StateAnswer::Sum(sum)),
@@ -256,6 +263,8 @@ impl Answer {
             StateOutcome::Conflict(found) => Self::State(StateAnswer::Conflict(found)),
             StateOutcome::BytesFull(maximum) => full(maximum, &limits::bytes(maximum)),
             StateOutcome::KeysFull(maximum) => full(maximum, &format!("{maximum} keys")),
+            StateOutcome::BytesInAllFull(maximum) => full_in_all(maximum, &limits::bytes(maximum)),
+            StateOutcome::KeysInAllFull(maximum) => full_in_all(maximum, &format!("{maximum} keys")),
         }
     }
 }

@@ -81,8 +81,19 @@ pub struct StateChange {
     pub bytes_max: u64,
     /// Keys that the key space may have.
     pub keys_max: u64,
+    /// What the key spaces of the deployment may hold together.
+    pub in_all: StateLimits,
     /// Makes the journalled answer of what came of it.
     pub encode: fn(KeySpace, &StateOutcome) -> Vec<u8>,
+}
+
+/// What the key spaces of one deployment may hold together, its own and those of its instances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StateLimits {
+    /// Bytes of keys and values.
+    pub bytes: u64,
+    /// Number of keys.
+    pub keys: u64,
 }
 
 /// What came of a change.
@@ -139,13 +150,17 @@ impl StateOutcome {
     }
 }
 
-/// A part of a key space's quota.
+/// A part of a key space's quota, or of what all of its deployment may hold together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Quota {
     /// Bytes of keys and values together.
     Bytes,
     /// Number of keys.
     Keys,
+    /// Bytes in all key spaces.
+    BytesInAll,
+    /// Keys in all key spaces.
+    KeysInAll,
 }
 
 /// What a key space holds.
@@ -312,13 +327,36 @@ async fn room(
         }
     }
     // A space that is over a quota made smaller can still shrink.
-    if next.keys > usage.keys && next.keys > change.keys_max {
-        return Ok(Err(StateOutcome::Full { which: Quota::Keys, maximum: change.keys_max }));
+    let (more_keys, more_bytes) = (next.keys.saturating_sub(usage.keys), next.bytes.saturating_sub(usage.bytes));
+    let full = |which, maximum| Ok(Err(StateOutcome::Full { which, maximum }));
+    if more_keys > 0 && next.keys > change.keys_max {
+        return full(Quota::Keys, change.keys_max);
     }
-    if next.bytes > usage.bytes && next.bytes > change.bytes_max {
-        return Ok(Err(StateOutcome::Full { which: Quota::Bytes, maximum: change.bytes_max }));
+    if more_bytes > 0 && next.bytes > change.bytes_max {
+        return full(Quota::Bytes, change.bytes_max);
+    }
+    if more_keys > 0 || more_bytes > 0 {
+        let (in_all, most) = (in_all(tx, space).await?, change.in_all);
+        if more_keys > 0 && in_all.keys.saturating_add(more_keys) > most.keys {
+            return full(Quota::KeysInAll, most.keys);
+        }
+        if more_bytes > 0 && in_all.bytes.saturating_add(more_bytes) > most.bytes {
+            return full(Quota::BytesInAll, most.bytes);
+        }
     }
     Ok(Ok(next))
+}
+
+/// What all key spaces hold of the copy that one is of. Nobody adds it up: what changes one of them
+/// changes the sum (`0023_state_totals.sql`).
+async fn in_all(tx: &mut Tx, space: StateSpace<'_>) -> Done<StateLimits> {
+    let statement =
+        sqlx::query("select keys, bytes from state_totals where tenant = $1 and agent = $2 and generation = $3");
+    let statement = statement.bind(space.tenant.as_str()).bind(space.agent.as_str()).bind(number(space.generation)?);
+    let row = statement.fetch_optional(&mut tx.connection).await?;
+    row.map_or(Ok(StateLimits { bytes: 0, keys: 0 }), |row| {
+        Ok(StateLimits { bytes: row.number("bytes")?, keys: row.number("keys")? })
+    })
 }
 
 async fn expire(tx: &mut Tx, Place { space, epoch }: Place<'_>, key: &str, end: Option<Timestamp>) -> Done<()> {

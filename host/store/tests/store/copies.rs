@@ -19,22 +19,22 @@ fn swap_id() -> SwapId {
     "0199a2f0-6c1e-7d3a-9b52-000000000001".parse().unwrap()
 }
 
-fn instance() -> InstanceId {
+pub(crate) fn instance() -> InstanceId {
     "0199a2f0-6c1e-7d3a-9b52-000000000001".parse().unwrap()
 }
 
-fn copy() -> StateCopy {
+pub(crate) fn copy() -> StateCopy {
     StateCopy { tenant: tenant(), agent: agent(), swap: swap_id(), generation: 2, epoch: 2 }
 }
 
 /// A deployment whose state is about to be migrated, and the swap that does.
-struct Migrating {
-    home: Home,
+pub(crate) struct Migrating {
+    pub(crate) home: Home,
     swap: SwapRow,
 }
 
 impl Migrating {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let home = Home::open().await;
         home.deploy().await;
         home.store.publish(&tenant(), release("aws@2.0.0", "two"), None).await.unwrap();
@@ -91,7 +91,7 @@ impl Migrating {
     }
 
     /// Copies everything; returns in how many commits.
-    async fn copied(&self) -> usize {
+    pub(crate) async fn copied(&self) -> usize {
         let (store, mut commits) = (&self.home.store, 0);
         for whose in store.state_spaces(&tenant(), &agent(), 1).await.unwrap() {
             let mut after = None;
@@ -108,7 +108,7 @@ impl Migrating {
     }
 
     /// Ends the swap, with the copy in use or not.
-    async fn ended(&mut self, generation: Option<u64>) -> Result<Option<DeploymentRow>> {
+    pub(crate) async fn ended(&mut self, generation: Option<u64>) -> Result<Option<DeploymentRow>> {
         let mut swap = self.swap.clone();
         swap.state.phase = SwapPhase::Ended;
         swap.state.outcome = Some(if generation.is_some() { SwapOutcome::Promoted } else { SwapOutcome::Refused });
@@ -131,7 +131,7 @@ impl Migrating {
         keys
     }
 
-    async fn swept(&self) -> usize {
+    pub(crate) async fn swept(&self) -> usize {
         let mut commits = 1;
         while self.home.store.sweep_generations().await.unwrap() {
             commits += 1;

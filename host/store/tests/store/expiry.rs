@@ -5,7 +5,7 @@ use std::time::Duration;
 use troupe_core::{KeySpace, limits};
 use troupe_store::{Commit, Pin, StateChange, StateOutcome, StateWrite};
 
-use crate::support::{Home, agent, delete, encode, expire, increment, row, rows_only, set, space, swap, tenant};
+use crate::support::{Home, agent, delete, expire, increment, row, rows_only, set, space, swap, tenant, wide};
 
 const SECOND: Option<Duration> = Some(Duration::from_secs(1));
 
@@ -14,7 +14,7 @@ fn set_for_a_second(key: &str, value: &[u8]) -> StateWrite {
 }
 
 async fn within(home: &Home, pin: &Pin, number: u64, write: StateWrite, bytes_max: u64, keys_max: u64) -> StateOutcome {
-    let change = StateChange { space: KeySpace::Deployment, write, bytes_max, keys_max, encode };
+    let change = StateChange { space: KeySpace::Deployment, bytes_max, keys_max, ..wide(write) };
     let commit = Commit { write: Some((change, row(number, true))), ..rows_only(pin, Vec::new()) };
     home.store.commit(commit).await.unwrap().state.unwrap()
 }

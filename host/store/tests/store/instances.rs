@@ -8,12 +8,12 @@ use troupe_core::view::InstanceStatus;
 use troupe_core::{Code, InstanceId, KeySpace, limits};
 use troupe_store::{
     Asked, Commit, Creation, InstanceFilter, InstanceRow, NewInstanceRow, Pin, Quota, Started, StateChange,
-    StateOutcome, StateSpace, StateWrite, TaskFilter, TaskRow,
+    StateLimits, StateOutcome, StateSpace, StateWrite, TaskFilter, TaskRow,
 };
 
 use crate::support::{
-    Home, OWNER, agent, begun, completed, delete, encode, id, increment, pending, pin, ran_on, row, rows_only, set,
-    space, swap, tenant,
+    Home, OWNER, agent, begun, completed, delete, id, increment, pending, pin, ran_on, row, rows_only, set, space,
+    swap, tenant, wide,
 };
 
 fn instance_id(number: u64) -> InstanceId {
@@ -52,7 +52,7 @@ impl Home {
 
     /// Writes to the keys of the pin's instance.
     async fn write(&self, pin: &Pin, number: u64, write: StateWrite, bytes_max: u64, keys_max: u64) -> StateOutcome {
-        let change = StateChange { space: KeySpace::Instance, write, bytes_max, keys_max, encode };
+        let change = StateChange { space: KeySpace::Instance, bytes_max, keys_max, ..wide(write) };
         let commit = Commit { write: Some((change, row(number, true))), ..rows_only(pin, Vec::new()) };
         self.store.commit(commit).await.unwrap().state.unwrap()
     }
@@ -183,7 +183,7 @@ async fn an_invocation_writes_to_the_instance_that_its_task_is_for_and_to_no_oth
         let error = home.store.commit(rows_only(&stranger, Vec::new())).await.unwrap_err();
         assert_eq!(error.code, Code::StaleEpoch, "{instance:?}");
     }
-    let change = StateChange { space: KeySpace::Instance, write: set("k", b"v"), bytes_max: 10, keys_max: 10, encode };
+    let change = StateChange { space: KeySpace::Instance, ..wide(set("k", b"v")) };
     let commit = Commit { write: Some((change, row(1, true))), ..rows_only(&none, Vec::new()) };
     assert_eq!(home.store.commit(commit).await.unwrap_err().code, Code::Internal);
 }
@@ -311,4 +311,39 @@ async fn a_tenant_has_so_many_instances_that_are_not_stopped() {
     assert!(elsewhere.is_ok(), "another tenant has its own");
     store.stop_instance(&tenant(), instance_id(7), None).await.unwrap();
     assert!(start(1 << 20).await.is_ok());
+}
+
+#[tokio::test]
+async fn key_spaces_hold_so_much_together_and_what_goes_of_one_is_room_for_another() {
+    let home = Home::open().await;
+    for number in [1, 2] {
+        home.start(number, None).await;
+    }
+    let (one, two) = (home.runs(1, 1).await, home.runs(2, 2).await);
+    let in_all = StateLimits { bytes: 10, keys: 3 };
+    let change = async |pin: &Pin, number: u64, space: KeySpace, write: StateWrite| {
+        let change = StateChange { space, bytes_max: 8, keys_max: 2, in_all, ..wide(write) };
+        let commit = Commit { write: Some((change, row(number, true))), ..rows_only(pin, Vec::new()) };
+        home.store.commit(commit).await.unwrap().state.unwrap()
+    };
+    let full = |which, maximum| StateOutcome::Full { which, maximum };
+    let written = |revision| StateOutcome::Written { revision };
+    assert_eq!(change(&one, 1, KeySpace::Instance, set("a", &[0; 4])).await, written(1));
+    assert_eq!(change(&two, 1, KeySpace::Instance, set("a", &[0; 3])).await, written(1));
+    // Its own quota is the first that is asked.
+    assert_eq!(change(&two, 2, KeySpace::Instance, set("b", &[0; 4])).await, full(Quota::Bytes, 8));
+    assert_eq!(change(&two, 3, KeySpace::Instance, set("b", &[0; 1])).await, full(Quota::BytesInAll, 10));
+    assert_eq!(change(&two, 4, KeySpace::Deployment, set("c", b"")).await, written(1));
+    assert_eq!(change(&one, 2, KeySpace::Instance, set("d", b"")).await, full(Quota::KeysInAll, 3));
+    assert_eq!(change(&one, 3, KeySpace::Instance, set("a", &[0; 5])).await, full(Quota::BytesInAll, 10));
+    // What does not grow is written, and what goes is room for any of them.
+    assert_eq!(change(&one, 4, KeySpace::Instance, set("a", &[1; 4])).await, written(2));
+    assert_eq!(change(&two, 5, KeySpace::Deployment, delete("c")).await, StateOutcome::Deleted { existed: true });
+    assert_eq!(change(&two, 6, KeySpace::Instance, set("b", b"")).await, written(2));
+    // So it is with what a stopped instance kept.
+    assert_eq!(change(&two, 7, KeySpace::Deployment, set("c", b"")).await, full(Quota::KeysInAll, 3));
+    home.store.commit(Commit { end: Some(completed()), ..rows_only(&one, Vec::new()) }).await.unwrap();
+    home.stop(1).await;
+    while home.store.clear_instances().await.unwrap() {}
+    assert_eq!(change(&two, 8, KeySpace::Deployment, set("c", &[0; 4])).await, written(2));
 }

@@ -48,4 +48,6 @@ mod swaps;
 #[cfg(test)]
 mod tasks;
 #[cfg(test)]
+mod totals;
+#[cfg(test)]
 mod trust;

@@ -1,10 +1,10 @@
 use troupe_core::KeySpace;
 use troupe_store::{Commit, JournalRow, Pin, Quota, StateChange, StateOutcome, StateWrite};
 
-use crate::support::{Home, agent, delete, encode, id, increment, row, rows_only, set, space, swap, tenant};
+use crate::support::{Home, agent, delete, id, increment, row, rows_only, set, space, swap, tenant, wide};
 
 async fn within(home: &Home, pin: &Pin, number: u64, write: StateWrite, bytes_max: u64, keys_max: u64) -> StateOutcome {
-    let change = StateChange { space: KeySpace::Deployment, write, bytes_max, keys_max, encode };
+    let change = StateChange { space: KeySpace::Deployment, bytes_max, keys_max, ..wide(write) };
     let commit = Commit { write: Some((change, row(number, true))), ..rows_only(pin, Vec::new()) };
     home.store.commit(commit).await.unwrap().state.unwrap()
 }
@@ -55,7 +55,7 @@ async fn a_counter_raised_by_many_invocations_at_once_counts_each_success() {
                 let found = store.state_get(space(&tenant(), &agent(), 1), "n").await.unwrap();
                 let (value, revision) = found.map_or((0, None), |(value, revision)| (value[0], Some(revision)));
                 let write = swap("n", revision, &[value + 1]);
-                let change = StateChange { space: KeySpace::Deployment, write, bytes_max: 10, keys_max: 1, encode };
+                let change = StateChange { space: KeySpace::Deployment, bytes_max: 10, keys_max: 1, ..wide(write) };
                 let commit = Commit { write: Some((change, row(number, true))), ..rows_only(&pin, Vec::new()) };
                 if let Some(StateOutcome::Written { .. }) = store.commit(commit).await.unwrap().state {
                     return;

@@ -11,7 +11,7 @@ use troupe_core::view::{RanOn, TaskStatus};
 use troupe_core::{AgentName, Clock as _, Digest, KeySpace, ReleaseRef, TaskId, TenantId, Timestamp};
 use troupe_store::{
     Commit, Creation, Decided, Gather, JournalHead, JournalRow, Lease, NewRelease, Pin, Quota, Reading, RouteChange,
-    StateChange, StateOutcome, StateSpace, StateWrite, Store, TaskEnd, TaskRow,
+    StateChange, StateLimits, StateOutcome, StateSpace, StateWrite, Store, TaskEnd, TaskRow,
 };
 
 pub const OWNER: &str = "owner-1";
@@ -216,8 +216,11 @@ pub fn each_write(key: &str) -> [StateWrite; 5] {
 }
 
 pub fn wide(write: StateWrite) -> StateChange {
-    StateChange { space: KeySpace::Deployment, write, bytes_max: 1 << 30, keys_max: 1 << 20, encode }
+    StateChange { space: KeySpace::Deployment, write, bytes_max: 1 << 30, keys_max: 1 << 20, in_all: AS_MUCH, encode }
 }
+
+/// For deployments that nobody means to fill.
+pub const AS_MUCH: StateLimits = StateLimits { bytes: u64::MAX, keys: u64::MAX };
 
 pub fn encode(_space: KeySpace, outcome: &StateOutcome) -> Vec<u8> {
     match outcome {
@@ -230,6 +233,8 @@ pub fn encode(_space: KeySpace, outcome: &StateOutcome) -> Vec<u8> {
         StateOutcome::Conflict { found } => format!("conflict {found:?}"),
         StateOutcome::Full { which: Quota::Bytes, maximum } => format!("full bytes {maximum}"),
         StateOutcome::Full { which: Quota::Keys, maximum } => format!("full keys {maximum}"),
+        StateOutcome::Full { which: Quota::BytesInAll, maximum } => format!("full bytes in all {maximum}"),
+        StateOutcome::Full { which: Quota::KeysInAll, maximum } => format!("full keys in all {maximum}"),
     }
     .into_bytes()
 }

@@ -1,8 +1,13 @@
 //! Starting, seeing and listing instances.
 
+use std::sync::Arc;
+
+use futures::future::join_all;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
-use troupe_tests::{Client, guests, redacted_json};
+use troupe_core::{InstanceId, SystemClock, SystemEntropy, TenantId, limits};
+use troupe_store::{NewInstanceRow, Store};
+use troupe_tests::{Client, Host, guests, redacted_json};
 
 use super::PATH;
 use crate::{empty_host, host};
@@ -40,7 +45,7 @@ async fn the_same_name_is_the_same_instance_also_after_a_kill_and_if_many_ask_at
     let mut host = host().await;
     let request = json!({ "agent": "counter", "name": "anna" });
     let client = host.client();
-    let answers = futures::future::join_all((0..8).map(|_| client.post(PATH, &request))).await;
+    let answers = join_all((0..8).map(|_| client.post(PATH, &request))).await;
     let id = answers[0].json()["id"].clone();
     assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1, "{answers:#?}");
     assert!(answers.iter().all(|answer| answer.json()["id"] == id), "{answers:#?}");
@@ -99,4 +104,42 @@ async fn what_cannot_be_started_or_seen_is_told_with_a_code() {
     assert_eq!(problem["detail"], "there is no instance 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b");
     client.get(&format!("{PATH}/anna")).await.problem(404, "instance.not_found");
     client.with_token(None).get(PATH).await.problem(401, "auth.missing");
+}
+
+/// Writes instances into the store of a host that is stopped, as if they had been started earlier.
+async fn started_earlier(host: &Host, count: u64) {
+    let store = Store::open(&host.data_dir().join("troupe.db"), Arc::new(SystemClock)).await.unwrap();
+    let new = |_| NewInstanceRow {
+        id: InstanceId::generate(&SystemClock, &SystemEntropy),
+        agent: "counter".parse().unwrap(),
+        name: None,
+        principal: "owner".to_owned(),
+    };
+    let tenant = TenantId::default();
+    for started in join_all((0..count).map(new).map(|new| store.start_instance(&tenant, new))).await {
+        started.unwrap();
+    }
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_tenant_has_so_many_instances_that_are_not_stopped() {
+    let mut host = host().await;
+    host.stop().await;
+    started_earlier(&host, limits::INSTANCES_MAX - 1).await;
+    host.start().await;
+    let client = host.client();
+    let last = start(&client, "counter", Some("last")).await;
+    let more = json!({ "agent": "echo" });
+    let problem = client.post(PATH, &more).await.problem(409, "limit.instances");
+    assert_snapshot!(problem["detail"].as_str().unwrap(), @"the tenant has 10000 instances, as many as it may have; stop those that nobody uses");
+    // A name that there is gives what there is; another tenant has its own; one that is stopped makes room.
+    assert_eq!(client.post(PATH, &json!({ "agent": "counter", "name": "last" })).await.of(200)["id"], last["id"]);
+    client.make_tenant("acme").await;
+    let acme = client.with_key("acme", &["read", "run", "operate"]).await;
+    acme.publish(guests().echo.archive("1.0.0")).await.of(201);
+    acme.swap("echo", "1.0.0").await.of(200);
+    start(&acme, "echo", None).await;
+    client.post(&format!("{PATH}/{}/stop", last["id"].as_str().unwrap()), &Value::Null).await.of(200);
+    client.post(PATH, &more).await.of(201);
 }
