@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use troupe_core::{Clock as _, SystemClock, Timestamp};
 
 use super::now;
+use crate::canary::Canaries;
 use crate::service::{Reply, Request, Service};
 
 /// The role.
@@ -41,6 +42,7 @@ pub struct Sts {
 
 #[derive(Debug)]
 struct State {
+    canaries: Canaries,
     secret: String,
     life: Duration,
     given: Mutex<HashMap<String, Given>>,
@@ -57,8 +59,14 @@ struct Given {
 
 impl Sts {
     /// Starts it: who signs with this secret gets keys that live so long.
-    pub async fn start(secret: &str, life: Duration) -> Self {
-        let state = State { secret: secret.to_owned(), life, given: Mutex::default(), exchanges: AtomicU64::new(0) };
+    pub async fn start(canaries: &Canaries, secret: &str, life: Duration) -> Self {
+        let state = State {
+            canaries: canaries.clone(),
+            secret: secret.to_owned(),
+            life,
+            given: Mutex::default(),
+            exchanges: AtomicU64::new(0),
+        };
         let state = Arc::new(state);
         let assumes = Arc::clone(&state);
         Self { service: Service::start(move |request| assumes.assume(request)).await, state }
@@ -77,12 +85,6 @@ impl Sts {
     /// How often keys were asked for.
     pub fn exchanges(&self) -> u64 {
         self.state.exchanges.load(Ordering::SeqCst)
-    }
-
-    /// Every secret and every token that was handed out.
-    pub fn secrets(&self) -> Vec<String> {
-        let given = self.state.given.lock().expect("no panic while held");
-        given.values().flat_map(|given| [given.secret.clone(), given.token.clone()]).collect()
     }
 }
 
@@ -117,6 +119,8 @@ impl State {
         let random = || format!("{:032x}", rand::random::<u128>());
         let key = format!("ASIA{}", random()[..16].to_uppercase());
         let given = Given { secret: random(), token: random().repeat(8), until: Instant::now() + self.life };
+        self.canaries.watch(&given.secret);
+        self.canaries.watch(&given.token);
         let ends = SystemClock.now().as_millis() + i64::try_from(self.life.as_millis()).expect("a life");
         let text = format!(
             "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>\

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::canary::{Canaries, LENGTH_MIN};
 use crate::service::{Reply, Request, Service};
 
 /// The role of the AppRole that is set up.
@@ -23,6 +24,7 @@ pub struct Vault {
 
 #[derive(Debug)]
 struct State {
+    canaries: Canaries,
     namespace: Option<String>,
     life: Duration,
     /// Renewals that a token may have before Vault makes its life no longer.
@@ -55,8 +57,9 @@ pub struct Counts {
 
 impl Vault {
     /// Starts a Vault whose tokens live so long.
-    pub async fn start(life: Duration, renewals_max: u32, namespace: Option<&str>) -> Self {
+    pub async fn start(canaries: &Canaries, life: Duration, renewals_max: u32, namespace: Option<&str>) -> Self {
         let state = Arc::new(Mutex::new(State {
+            canaries: canaries.clone(),
             namespace: namespace.map(str::to_owned),
             life,
             renewals_max,
@@ -75,26 +78,25 @@ impl Vault {
         self.state.lock().expect("no panic while held")
     }
 
-    /// Writes a new version of a secret.
+    /// Writes a new version of a secret; its fields that are texts of some length are watched for.
     pub fn write(&self, path: &str, data: Value) {
         let mut state = self.state();
+        let fields = data.as_object().expect("fields").values().filter_map(Value::as_str);
+        fields.filter(|text| text.len() >= LENGTH_MIN).for_each(|text| state.canaries.watch(text));
         let version = state.secrets.get(path).map_or(1, |(version, _)| version + 1);
         state.secrets.insert(path.to_owned(), (version, data));
     }
 
     /// Sets up a secret id for the AppRole.
     pub fn secret_id(&self, id: &str) {
-        self.state().secret_ids.push(id.to_owned());
+        let mut state = self.state();
+        state.canaries.watch(id);
+        state.secret_ids.push(id.to_owned());
     }
 
     /// Hands out a token, as an operator does by hand.
     pub fn token(&self) -> String {
         self.state().give()
-    }
-
-    /// Every token that was handed out.
-    pub fn tokens(&self) -> Vec<String> {
-        self.state().tokens.keys().cloned().collect()
     }
 
     /// Takes every token back.
@@ -116,6 +118,7 @@ impl Vault {
 impl State {
     fn give(&mut self) -> String {
         let token = format!("hvs.{:032x}", rand::random::<u128>());
+        self.canaries.watch(&token);
         self.tokens.insert(token.clone(), Token { until: Instant::now() + self.life, renewals: 0 });
         token
     }

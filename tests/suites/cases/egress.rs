@@ -8,19 +8,16 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use troupe_core::limits;
+use troupe_tests::Host;
 use troupe_tests::oracle::{Good, Oracle};
 use troupe_tests::service::{Reply, Request, Service};
-use troupe_tests::{Host, guests};
 
-use crate::PROGRAM;
+use crate::{PROGRAM, deploy_fetch};
 
 /// A host with the agent `fetch`, which is granted what it asks for.
 async fn host_that_may(capabilities: Value) -> Host {
     let host = Host::with_agents(PROGRAM).await;
-    let client = host.client();
-    client.publish(guests().fetch.asking(capabilities.clone()).archive("1.0.0")).await.of(201);
-    client.swap("fetch", "1.0.0").await.of(200);
-    client.put("/api/v1/deployments/fetch/grants", &json!({ "grants": capabilities })).await.of(200);
+    deploy_fetch(&host.client(), &capabilities).await;
     host
 }
 
@@ -58,7 +55,9 @@ fn sentence(answer: &Value) -> &str {
 }
 
 /// A service that does with each connection what it is told.
-async fn scripted<F: Future<Output = ()> + Send>(serve: impl Fn(TcpStream) -> F + Send + Copy + 'static) -> u16 {
+async fn scripted<F: Future<Output = ()> + Send>(
+    serve: impl Fn(TcpStream) -> F + Send + Copy + 'static,
+) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -267,10 +266,7 @@ async fn e61_the_host_s_own_door_is_closed_to_any_grant() {
     let capabilities = json!({ "http": [line("own", port, json!({ "private": true })), {
         "id": "too", "scheme": "http", "host": "localhost", "port": port, "private": true,
     }] });
-    let client = host.client();
-    client.publish(guests().fetch.asking(capabilities.clone()).archive("1.0.0")).await.of(201);
-    client.swap("fetch", "1.0.0").await.of(200);
-    client.put("/api/v1/deployments/fetch/grants", &json!({ "grants": capabilities })).await.of(200);
+    deploy_fetch(&host.client(), &capabilities).await;
     let mut by_name = ask(port, "/api/v1/agents");
     by_name["authority"] = format!("localhost:{port}").into();
     let mut oracle = watch(&host).await;

@@ -8,15 +8,14 @@ use troupe_tests::Host;
 use troupe_tests::identity::sts::{EXTERNAL_ID, KEY, REGION, ROLE, SESSION, Sts};
 use troupe_tests::service::Service;
 
-use super::{Bench, credential};
-use crate::PROGRAM;
+use super::{Bench, credential, unstarted};
 
 /// What the operator's key signs with.
 const SECRET: &str = "canary/of+the/auditors/9f8e7d6c5b4a";
 
 /// A host whose agent may list buckets as a role that is taken with a key and this secret.
-async fn bench(sts: &Sts, api: &Service, secret: &str) -> Bench {
-    let host = Host::new(PROGRAM, &["serve", "--listen", "127.0.0.1:0"])
+async fn bench(host: Host, sts: &Sts, api: &Service, secret: &str) -> Bench {
+    let host = host
         .with_variable("AWS_ENDPOINT_URL_STS", &sts.service.url())
         .with_variable("AWS_ENDPOINT_URL_S3", &api.url())
         .with_variable("AUDIT_KEY", KEY)
@@ -29,7 +28,7 @@ async fn bench(sts: &Sts, api: &Service, secret: &str) -> Bench {
         "role_arn = \"{ROLE}\"\nsession_name = \"{SESSION}\"\nexternal_id = \"{EXTERNAL_ID}\"\nregion = \"{REGION}\"\n\
          access_key_id = {{ env = \"AUDIT_KEY\" }}\nsecret_access_key = {{ env = \"AUDIT_SECRET\" }}"
     );
-    Bench::start_on(host, capabilities, |_| credential("aws:audit", &lines)).await
+    Bench::start(host, capabilities, |_| credential("aws:audit", &lines)).await
 }
 
 /// Lists the buckets.
@@ -41,9 +40,10 @@ async fn list(bench: &Bench) -> Value {
 
 #[tokio::test]
 async fn a_role_is_taken_by_a_signature_and_its_keys_sign_with_their_token_until_they_are_renewed() {
-    let sts = Sts::start(SECRET, Duration::from_secs(5)).await;
+    let host = unstarted();
+    let sts = Sts::start(host.canaries(), SECRET, Duration::from_secs(5)).await;
     let api = sts.api().await;
-    let bench = bench(&sts, &api, SECRET).await;
+    let bench = bench(host, &sts, &api, SECRET).await;
     let (until, mut calls) = (Instant::now() + Duration::from_secs(12), 0);
     while Instant::now() < until {
         // A key that has ended, or one without its token, would be refused.
@@ -55,16 +55,15 @@ async fn a_role_is_taken_by_a_signature_and_its_keys_sign_with_their_token_until
     }
     let exchanges = sts.exchanges();
     assert!((3..=6).contains(&exchanges) && calls > exchanges, "{exchanges} exchanges for {calls} calls");
-    let mut secrets = sts.secrets();
-    secrets.push(SECRET.to_owned());
-    bench.holds_none_of(&secrets).await;
+    bench.stop().await;
 }
 
 #[tokio::test]
 async fn a_role_that_is_asked_for_with_a_wrong_secret_is_not_taken() {
-    let sts = Sts::start("another-secret-than-the-operator-has", Duration::from_secs(3600)).await;
+    let host = unstarted();
+    let sts = Sts::start(host.canaries(), "another-secret-than-the-operator-has", Duration::from_secs(3600)).await;
     let api = sts.api().await;
-    let bench = bench(&sts, &api, SECRET).await;
+    let bench = bench(host, &sts, &api, SECRET).await;
     let answer = list(&bench).await;
     let sentence = answer["sentence"].as_str().unwrap_or_default();
     assert!(

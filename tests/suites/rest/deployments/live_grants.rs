@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use troupe_tests::server::Server;
 use troupe_tests::{Client, Host, guests};
 
-use crate::{host_that_sends, may_send};
+use crate::{host_acting_at, host_that_sends, may_send, may_send_plainly};
 
 const GRANTS: &str = "/api/v1/deployments/fetch/grants";
 
@@ -96,10 +96,10 @@ async fn a_narrower_grant_cuts_what_is_not_in_it_and_leaves_the_rest() {
 async fn a_grant_that_is_added_is_for_what_begins_later() {
     let (granted, other) = (Server::start().await, Server::start().await);
     let mut both = may_send(&granted);
-    let mut second = may_send(&other)["http"][0].clone();
+    let mut second = may_send_plainly(&other)["http"][0].clone();
     second["id"] = json!("other");
     both["http"].as_array_mut().unwrap().push(second);
-    let host = crate::empty_host().await;
+    let host = host_acting_at(&granted).await;
     let client = host.client();
     client.publish(guests().fetch.asking(both.clone()).archive("1.0.0")).await.of(201);
     client.swap("fetch", "1.0.0").await.of(200);
