@@ -68,20 +68,25 @@ impl Bench {
 
     /// Sends one request again and again until its answer is as wanted.
     async fn until(&self, service: &Service, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        let until = Instant::now() + CHANGE_TIME_MAX;
-        loop {
-            let answer = self.get(service, path).await;
-            if wanted(&answer) {
-                return answer;
-            }
-            assert!(Instant::now() < until, "it stays at {answer:#}");
-            tokio::time::sleep(Duration::from_millis(300)).await;
-        }
+        asked_until(|| self.get(service, path), wanted).await
     }
 
     /// Stops the host; what it says at its end and leaves is searched, too.
     async fn stop(mut self) {
         self.host.stop().await;
+    }
+}
+
+/// Asks again and again until the answer is as wanted.
+async fn asked_until<F: Future<Output = Value>>(ask: impl Fn() -> F, wanted: impl Fn(&Value) -> bool) -> Value {
+    let until = Instant::now() + CHANGE_TIME_MAX;
+    loop {
+        let answer = ask().await;
+        if wanted(&answer) {
+            return answer;
+        }
+        assert!(Instant::now() < until, "it stays at {answer:#}");
+        tokio::time::sleep(Duration::from_millis(300)).await;
     }
 }
 
