@@ -1,7 +1,7 @@
 //! HashiCorp Vault: tokens that end, AppRole logins, and a key-value store of version 2 at
 //! `secret/`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -32,6 +32,11 @@ struct State {
     tokens: HashMap<String, Token>,
     secret_ids: Vec<String>,
     secrets: BTreeMap<String, (u64, Value)>,
+    /// Paths that no policy of any token opens.
+    denied: BTreeSet<String>,
+    renewable: bool,
+    /// The lease that comes with a secret, in seconds; 0 as version 2 has none.
+    lease: u64,
     sealed: bool,
     counts: Counts,
 }
@@ -53,6 +58,8 @@ pub struct Counts {
     pub reads: u64,
     /// Requests with a token that is not good.
     pub refused: u64,
+    /// Reads of paths that no policy opens.
+    pub denied: u64,
 }
 
 impl Vault {
@@ -66,6 +73,9 @@ impl Vault {
             tokens: HashMap::new(),
             secret_ids: Vec::new(),
             secrets: BTreeMap::new(),
+            denied: BTreeSet::new(),
+            renewable: true,
+            lease: 0,
             sealed: false,
             counts: Counts::default(),
         }));
@@ -102,6 +112,26 @@ impl Vault {
     /// Takes every token back.
     pub fn revoke_all(&self) {
         self.state().tokens.values_mut().for_each(|token| token.until = Instant::now());
+    }
+
+    /// Closes a path to every token's policies, or opens it.
+    pub fn deny(&self, path: &str, deny: bool) {
+        let mut state = self.state();
+        if deny {
+            state.denied.insert(path.to_owned());
+        } else {
+            state.denied.remove(path);
+        }
+    }
+
+    /// Whether tokens can be renewed.
+    pub fn renewable(&self, renewable: bool) {
+        self.state().renewable = renewable;
+    }
+
+    /// Gives a lease of so many seconds with each secret.
+    pub fn lease(&self, seconds: u64) {
+        self.state().lease = seconds;
     }
 
     /// Seals it, or unseals it.
@@ -146,22 +176,27 @@ impl State {
         match (request.method.as_str(), request.target.as_str()) {
             ("GET", "/v1/auth/token/lookup-self") => {
                 let left = self.left(&token);
-                Reply::json(200, &json!({ "data": { "ttl": left, "renewable": true, "id": token, "orphan": true } }))
+                let data = json!({ "ttl": left, "renewable": self.renewable, "id": token, "orphan": true });
+                Reply::json(200, &json!({ "data": data }))
             }
+            ("POST", "/v1/auth/token/renew-self") if !self.renewable => errors(400, "lease is not renewable"),
             ("POST", "/v1/auth/token/renew-self") => self.renew(&token),
-            ("GET", target) => match target.strip_prefix("/v1/secret/data/").and_then(|path| self.secrets.get(path)) {
-                Some((version, data)) => {
-                    self.counts.reads += 1;
-                    Reply::json(
-                        200,
-                        &json!({
-                            "request_id": "1", "lease_id": "", "renewable": false, "lease_duration": 0,
-                            "data": { "data": data, "metadata": { "version": version, "destroyed": false } },
-                        }),
-                    )
+            ("GET", target) => {
+                let Some(path) = target.strip_prefix("/v1/secret/data/") else { return errors(404, "") };
+                if self.denied.contains(path) {
+                    self.counts.denied += 1;
+                    return errors(403, "1 error occurred:\n\t* permission denied\n\n");
                 }
-                None => errors(404, ""),
-            },
+                let Some((version, data)) = self.secrets.get(path) else { return errors(404, "") };
+                self.counts.reads += 1;
+                Reply::json(
+                    200,
+                    &json!({
+                        "request_id": "1", "lease_id": "", "renewable": false, "lease_duration": self.lease,
+                        "data": { "data": data, "metadata": { "version": version, "destroyed": false } },
+                    }),
+                )
+            }
             _ => errors(405, "unsupported operation"),
         }
     }
@@ -184,7 +219,8 @@ impl State {
         Some(Reply::json(
             200,
             &json!({ "auth": {
-            "client_token": token, "accessor": "a", "policies": ["default"], "lease_duration": life, "renewable": true,
+            "client_token": token, "accessor": "a", "policies": ["default"], "lease_duration": life,
+            "renewable": self.renewable,
         } }),
         ))
     }

@@ -23,17 +23,21 @@ fn shown(service: &Service) -> String {
     service.seen().last().and_then(|request| request.header("x-api-key").map(str::to_owned)).unwrap_or_default()
 }
 
-/// A document with a header whose value stands in Vault, read again each second.
-fn document(vault: &Vault, service: &Service, more: &str) -> String {
+/// A document with a header whose value stands in Vault, read again after so many seconds.
+fn document(vault: &Vault, service: &Service, every: u64, more: &str) -> String {
     let header = format!("header = \"x-api-key\"\nvalue = {{ vault = \"team/search#key\" }}\n{}", to(service));
     let address = vault.service.url();
     format!(
-        "{}\n[vault.main]\naddress = \"{address}\"\nevery_seconds = 1\n{more}\n",
+        "{}\n[vault.main]\naddress = \"{address}\"\nevery_seconds = {every}\n{more}\n",
         credential("header:search", &header)
     )
 }
 
 async fn by_role(host: Host, vault: &Vault, service: &Service) -> Bench {
+    by_role_every(1, host, vault, service).await
+}
+
+async fn by_role_every(every: u64, host: Host, vault: &Vault, service: &Service) -> Bench {
     vault.secret_id(SECRET_ID);
     Bench::start(host, may_send(service, "header:search"), |sources| {
         let file = |name: &str, text: &str| {
@@ -41,7 +45,7 @@ async fn by_role(host: Host, vault: &Vault, service: &Service) -> Bench {
             format!("{name} = {{ file = \"{}\" }}", sources.join(name).display())
         };
         let role = [file("role_id", ROLE_ID), file("secret_id", SECRET_ID)].join(", ");
-        document(vault, service, &format!("approle = {{ {role} }}"))
+        document(vault, service, every, &format!("approle = {{ {role} }}"))
     })
     .await
 }
@@ -109,7 +113,7 @@ async fn a_token_that_the_operator_keeps_is_renewed_though_nobody_uses_it() {
     vault.write("team/search", json!({ "key": "canary-of-the-first-version" }));
     let bench = Bench::start(host, may_send(&service, "header:search"), |sources| {
         let file = sources.join("token");
-        document(&vault, &service, &format!("namespace = \"team\"\ntoken = {{ file = \"{}\" }}", file.display()))
+        document(&vault, &service, 1, &format!("namespace = \"team\"\ntoken = {{ file = \"{}\" }}", file.display()))
     })
     .await;
     // Handed over now, since a host may take long to start on a machine that is busy.
@@ -135,4 +139,52 @@ async fn what_vault_does_not_have_or_give_is_told_by_a_code() {
     let other = bench.until(&service, "/", |answer| sentence(answer) != said).await;
     assert!(sentence(&other).ends_with("vault `main`: it has no such field"), "{other}");
     assert!(service.seen().is_empty(), "a request without its credential was sent");
+}
+
+#[tokio::test]
+async fn a_path_that_no_policy_opens_costs_no_login() {
+    let (host, service) = (unstarted(), service().await);
+    let vault = Vault::start(host.canaries(), HOUR, 9, None).await;
+    vault.write("team/search", json!({ "key": "canary-of-the-first-version" }));
+    vault.deny("team/search", true);
+    let bench = by_role(host, &vault, &service).await;
+    let refused = bench.until(&service, "/", |_| vault.counts().denied >= 3).await;
+    let said = "credentials.invalid: the credential `header:search`: vault `main`: the token may not read this secret; \
+                a policy of vault must let it";
+    assert_eq!(refused["sentence"], said);
+    assert!(service.seen().is_empty(), "a request without its credential was sent");
+    // It is read with the token that was there all the time once a policy opens it.
+    vault.deny("team/search", false);
+    bench.until(&service, "/", is_good).await;
+    let counts = vault.counts();
+    assert_eq!((counts.logins, counts.refused), (1, 0), "{counts:?}");
+}
+
+#[tokio::test]
+async fn a_token_that_cannot_be_renewed_serves_until_it_ends_and_another_is_got() {
+    let (host, service) = (unstarted(), service().await);
+    let vault = Vault::start(host.canaries(), Duration::from_secs(3), 9, None).await;
+    vault.write("team/search", json!({ "key": "canary-of-the-first-version" }));
+    vault.renewable(false);
+    let bench = by_role(host, &vault, &service).await;
+    let until = Instant::now() + Duration::from_secs(10);
+    while Instant::now() < until {
+        let answer = bench.get(&service, "/").await;
+        assert!(is_good(&answer), "{answer:#}");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    let counts = vault.counts();
+    assert!(counts.renewals == 0 && (2..=5).contains(&counts.logins) && counts.reads > 3, "{counts:?}");
+}
+
+#[tokio::test]
+async fn a_lease_that_comes_with_a_secret_shortens_the_time_until_it_is_read_again() {
+    let (host, service) = (unstarted(), service().await);
+    let vault = Vault::start(host.canaries(), HOUR, 9, None).await;
+    vault.write("team/search", json!({ "key": "canary-of-the-first-version" }));
+    vault.lease(1);
+    let bench = by_role_every(3600, host, &vault, &service).await;
+    assert!(is_good(&bench.get(&service, "/").await));
+    vault.write("team/search", json!({ "key": "canary-of-the-second-version" }));
+    bench.until(&service, "/", |_| shown(&service) == "canary-of-the-second-version").await;
 }
