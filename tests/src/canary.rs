@@ -3,8 +3,10 @@
 //! **The attack.** Something that the host acts with is told on: by a line of the log, an answer, a row of a
 //! journal, a file. Nobody looks, since no test asked for just that.
 //!
-//! **The rule.** Every host of the suites is started with a canary among its secrets, and the secrets that a suite
-//! gives it are watched, too ([`Host::with_secret`](crate::Host::with_secret)). Answers are searched as they come; what
+//! **The rule.** Every host of the suites is started with a canary among its secrets, with which agents act
+//! wherever a suite lets them ([`Host::acting_at`](crate::Host::acting_at)). The secrets that a suite gives it are
+//! watched, too ([`Host::with_secret`](crate::Host::with_secret)), and so is every token that a server of
+//! [`identity`](crate::identity) hands out, from then on. Answers are searched as they come; what
 //! the host said and every file that it left are searched when the [`Host`](crate::Host) is dropped, in every
 //! suite, and rows of journals as they were before they were compressed.
 //!
@@ -25,7 +27,7 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use walkdir::WalkDir;
 
 /// Shortest secret that is watched. A shorter one stands somewhere by chance.
-const LENGTH_MIN: usize = 12;
+pub const LENGTH_MIN: usize = 12;
 
 /// Shortest secret whose halves are watched for.
 const HALVED_LENGTH_MIN: usize = 32;
@@ -45,6 +47,7 @@ struct Watched {
     /// What each pattern is a spelling of.
     spelt: Vec<&'static str>,
     patterns: Vec<Vec<u8>>,
+    /// None: something is watched since it was made.
     search: Option<AhoCorasick>,
 }
 
@@ -71,14 +74,26 @@ impl Canaries {
                 watched.patterns.push(pattern);
             }
         }
-        let search = AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(&watched.patterns);
-        watched.search = Some(search.expect("patterns that fit into memory"));
+        watched.search = None;
+    }
+
+    /// Watches for each line of a secret that is long enough to be told by.
+    pub fn watch_lines(&self, secret: &str) {
+        secret
+            .lines()
+            .filter(|line| line.len() >= HALVED_LENGTH_MIN && !line.starts_with("--"))
+            .for_each(|line| self.watch(line));
     }
 
     /// The first secret in some bytes, by the form in which it stands there and what stands around it.
     pub fn found_in(&self, bytes: &[u8]) -> Option<String> {
-        let watched = self.lock();
-        let found = watched.search.as_ref()?.find(bytes)?;
+        let mut watched = self.lock();
+        let Watched { patterns, search, .. } = &mut *watched;
+        let search = search.get_or_insert_with(|| {
+            let search = AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(&*patterns);
+            search.expect("patterns that fit into memory")
+        });
+        let found = search.find(bytes)?;
         let around = &bytes[found.start().saturating_sub(40)..bytes.len().min(found.end() + 40)];
         let form = watched.spelt[found.pattern().as_usize()];
         Some(format!("a secret, {form}, in `{}`", around.escape_ascii()))

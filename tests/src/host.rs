@@ -38,6 +38,9 @@ const REST_TIME_MAX: Duration = Duration::from_secs(2);
 /// The environment variable in which every host has a canary.
 const CANARY: &str = "TROUPE_TEST_CANARY";
 
+/// The credential by which agents act with that canary, where their host acts somewhere.
+pub const CREDENTIAL: &str = "bearer:canary";
+
 /// A host. When this is dropped its process is killed, and all that it said and kept is
 /// searched for its secrets; if a test fails, what it said is shown.
 #[derive(Debug)]
@@ -45,6 +48,8 @@ pub struct Host {
     program: PathBuf,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    /// The port of this machine at which agents may act with the canary.
+    acts_at: Option<u16>,
     /// Whether the process outlives a refused write to a file.
     bears_limits: bool,
     dir: TempDir,
@@ -85,6 +90,7 @@ impl Host {
             program: program.into(),
             arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
             environment: Vec::new(),
+            acts_at: None,
             bears_limits: false,
             dir: TempDir::new().expect("a temporary directory"),
             said: Arc::default(),
@@ -107,6 +113,13 @@ impl Host {
     pub fn with_secret(self, name: &str, value: &str) -> Self {
         self.canaries.watch(value);
         self.with_variable(name, value)
+    }
+
+    /// Lets agents act with the canary at a port of this machine, as [`CREDENTIAL`].
+    #[must_use]
+    pub const fn acting_at(mut self, port: u16) -> Self {
+        self.acts_at = Some(port);
+        self
     }
 
     /// What must show nowhere of this host.
@@ -191,10 +204,11 @@ impl Host {
     fn document(&self) -> PathBuf {
         let path = self.dir().join("canary.toml");
         let value = format!("{{ env = \"{CANARY}\" }}");
-        let to = "to = { hosts = [\"127.0.0.1\"], scheme = \"http\" }";
+        let port = self.acts_at.map(|port| format!(", port = {port}")).unwrap_or_default();
+        let to = format!("to = {{ hosts = [\"127.0.0.1\"], scheme = \"http\"{port} }}");
         let text = format!(
             "[tenant.default.secrets.canary]\nvalue = {value}\n{to}\n\
-             [tenant.default.credentials.\"bearer:canary\"]\ntoken = {value}\n{to}\n"
+             [tenant.default.credentials.\"{CREDENTIAL}\"]\ntoken = {value}\n{to}\n"
         );
         let mut options = std::fs::OpenOptions::new();
         let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&path).expect("a new file");

@@ -1,6 +1,7 @@
 //! Servers that hand out tokens and keep secrets, as strict about the wire as the real ones:
 //! Microsoft Entra ID, Google's token endpoint and metadata server, HashiCorp Vault, and the AWS
-//! Security Token Service.
+//! Security Token Service. Each has the canaries of the host that it serves, which watch what it
+//! hands out from that moment on.
 
 pub mod entra;
 pub mod google;
@@ -20,23 +21,32 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use troupe_core::{Clock as _, SystemClock};
 
+use crate::canary::Canaries;
+
 /// Seconds since the epoch.
 pub fn now() -> u64 {
     u64::try_from(SystemClock.now().as_millis() / 1000).expect("after 1970")
 }
 
 /// Tokens that were handed out, and until when each is good.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Tokens {
     given: Mutex<HashMap<String, Instant>>,
+    canaries: Canaries,
 }
 
 impl Tokens {
+    /// None yet; those that come are watched for.
+    pub fn watched(canaries: &Canaries) -> Self {
+        Self { given: Mutex::default(), canaries: canaries.clone() }
+    }
+
     /// Hands out a token that nobody had before.
     pub fn give(&self, prefix: &str, life: Duration) -> String {
         let mut given = self.given.lock().expect("no panic while held");
         let token = format!("{prefix}.{:032x}", rand::random::<u128>());
         given.insert(token.clone(), Instant::now() + life);
+        self.canaries.watch(&token);
         token
     }
 
@@ -44,11 +54,6 @@ impl Tokens {
     pub fn is_good(&self, token: &str) -> bool {
         let given = self.given.lock().expect("no panic while held");
         given.get(token).is_some_and(|until| Instant::now() < *until)
-    }
-
-    /// Every token that was ever handed out.
-    pub fn all(&self) -> Vec<String> {
-        self.given.lock().expect("no panic while held").keys().cloned().collect()
     }
 }
 

@@ -29,8 +29,9 @@ mod trust;
 use serde_json::{Value, json};
 use troupe_core::audit::AuditEntry;
 use troupe_store::{Gather, JournalRow, Reading};
+use troupe_tests::host::CREDENTIAL;
 use troupe_tests::server::Server;
-use troupe_tests::{Host, guests};
+use troupe_tests::{Client, Host, guests};
 
 /// For a store whose journals nobody reads.
 const NOTHING_READ: Reading = Reading { name: |_| String::new(), gather: || Box::new(Nothing) };
@@ -53,19 +54,37 @@ async fn empty_host() -> Host {
     Host::empty(PROGRAM).await
 }
 
-/// A host with one agent, `fetch`, which may send requests to one service.
-async fn host_that_sends(server: &Server) -> Host {
-    let host = empty_host().await;
-    let capabilities = may_send(server);
-    let client = host.client();
-    client.publish(guests().fetch.asking(capabilities.clone()).archive("1.0.0")).await.of(201);
-    client.swap("fetch", "1.0.0").await.of(200);
-    client.put("/api/v1/deployments/fetch/grants", &json!({ "grants": capabilities })).await.of(200);
+/// A host with nothing in it, whose agents may act with its canary at one service.
+async fn host_acting_at(server: &Server) -> Host {
+    let mut host = Host::new(PROGRAM, &["serve", "--listen", "127.0.0.1:0"]).acting_at(server.port());
+    host.start().await;
     host
 }
 
-/// Leave to send requests to one service, as a manifest asks for it and a grant gives it.
+/// A host with one agent, `fetch`, which may send requests to one service.
+async fn host_that_sends(server: &Server) -> Host {
+    let host = host_acting_at(server).await;
+    deploy_fetch(&host.client(), &may_send(server)).await;
+    host
+}
+
+/// Publishes and deploys `fetch`, which is granted what it asks for.
+async fn deploy_fetch(client: &Client, capabilities: &Value) {
+    client.publish(guests().fetch.asking(capabilities.clone()).archive("1.0.0")).await.of(201);
+    client.swap("fetch", "1.0.0").await.of(200);
+    client.put("/api/v1/deployments/fetch/grants", &json!({ "grants": capabilities })).await.of(200);
+}
+
+/// Leave to send requests to one service, as a manifest asks for it and a grant gives it. They go out with the
+/// canary of a host that acts there, for which all that the host tells and leaves is searched.
 fn may_send(server: &Server) -> Value {
+    let mut leave = may_send_plainly(server);
+    leave["http"][0]["credential"] = CREDENTIAL.into();
+    leave
+}
+
+/// Leave to send requests to one service that go out with nothing of the operator's.
+fn may_send_plainly(server: &Server) -> Value {
     json!({ "http": [{
         "id": "service", "scheme": "http", "host": "127.0.0.1", "port": server.port(), "methods": ["GET", "POST"],
     }] })

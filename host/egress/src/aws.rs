@@ -13,7 +13,7 @@
 //! |---|---|---|
 //! | query, ec2 | EC2, IAM, STS | the parameter `Action`, in query or form body |
 //! | json | DynamoDB | the header `x-amz-target` |
-//! | rest-json, rest-xml | Lambda, S3 | the one whose method, path, query keys and headers fit best |
+//! | rest-json, rest-xml | Batch, Lambda, S3 | the one whose method, path, query keys and headers fit best |
 //!
 //! **The default.** A request that cannot be named with certainty has no name, and a
 //! request without a name is refused: an unknown host or service, a parameter or header

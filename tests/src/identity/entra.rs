@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{Tokens, now, verified};
+use crate::canary::Canaries;
 use crate::service::{Reply, Request, Service};
 
 /// The directory.
@@ -36,10 +37,10 @@ struct State {
 
 impl Entra {
     /// Starts an endpoint whose application has this secret and whose tokens live so long.
-    pub async fn start(secret: &str, life: Duration) -> Self {
+    pub async fn start(canaries: &Canaries, secret: &str, life: Duration) -> Self {
         let state = Arc::new(State {
             secret: Mutex::new(secret.to_owned()),
-            tokens: Tokens::default(),
+            tokens: Tokens::watched(canaries),
             life,
             exchanges: AtomicU64::new(0),
         });
@@ -55,11 +56,6 @@ impl Entra {
     /// How many requests for a token came.
     pub fn exchanges(&self) -> u64 {
         self.state.exchanges.load(Ordering::SeqCst)
-    }
-
-    /// Every token that was handed out.
-    pub fn tokens(&self) -> Vec<String> {
-        self.state.tokens.all()
     }
 
     /// Starts a service that takes this directory's tokens while they are good, and gives

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::entra::guarded;
 use super::{PRIVATE_KEY, Tokens, now, verified};
+use crate::canary::Canaries;
 use crate::service::{Reply, Request, Service};
 
 /// The account.
@@ -34,14 +35,19 @@ pub struct Google {
 #[derive(Debug)]
 struct State {
     tokens: Tokens,
+    canaries: Canaries,
     life: Duration,
     exchanges: AtomicU64,
 }
 
 impl Google {
-    /// Starts both, with tokens that live so long.
-    pub async fn start(life: Duration) -> Self {
-        let state = Arc::new(State { tokens: Tokens::default(), life, exchanges: AtomicU64::new(0) });
+    /// Starts both, with tokens that live so long. The account's key is watched for, and so is
+    /// each statement that is signed with it.
+    pub async fn start(canaries: &Canaries, life: Duration) -> Self {
+        canaries.watch_lines(PRIVATE_KEY);
+        let tokens = Tokens::watched(canaries);
+        let state = State { tokens, canaries: canaries.clone(), life, exchanges: AtomicU64::new(0) };
+        let state = Arc::new(state);
         let (exchanging, metadata) = (Arc::clone(&state), Arc::clone(&state));
         Self {
             service: Service::start(move |request| exchanging.exchange(request)).await,
@@ -53,11 +59,6 @@ impl Google {
     /// How many tokens were asked for.
     pub fn exchanges(&self) -> u64 {
         self.state.exchanges.load(Ordering::SeqCst)
-    }
-
-    /// Every token that was handed out.
-    pub fn tokens(&self) -> Vec<String> {
-        self.state.tokens.all()
     }
 
     /// Starts a service that takes these tokens while they are good, and gives back what it
@@ -87,6 +88,9 @@ impl State {
         }
         let Some(mut form) = request.form() else { return refuse("not a form") };
         let (grant, assertion) = (form.remove("grant_type"), form.remove("assertion"));
+        if let Some(statement) = &assertion {
+            self.canaries.watch(statement);
+        }
         if grant.as_deref() != Some("urn:ietf:params:oauth:grant-type:jwt-bearer") || !form.is_empty() {
             return refuse("another grant");
         }

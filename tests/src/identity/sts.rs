@@ -1,10 +1,10 @@
-//! The AWS Security Token Service, which gives the keys of a role to whoever signs for it, and a
-//! service that takes these keys with their token alone.
+//! The AWS Security Token Service, which gives the keys of a role to whoever signs for it or shows
+//! the token of a platform, and a service that takes these keys with their token alone.
 //!
 //! Signatures are computed anew here, by the steps of AWS's description of Signature Version 4:
 //! the canonical request, the string to sign, the chain of keys.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,7 +14,8 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 use troupe_core::{Clock as _, SystemClock, Timestamp};
 
-use super::now;
+use super::{now, verified};
+use crate::canary::Canaries;
 use crate::service::{Reply, Request, Service};
 
 /// The role.
@@ -27,6 +28,11 @@ pub const SESSION: &str = "inventory";
 pub const KEY: &str = "AKIDEXAMPLEOFTHETESTS";
 /// The region that everything is in.
 pub const REGION: &str = "eu-west-1";
+
+/// Whom a platform's token must be made out to.
+pub const AUDIENCE: &str = "sts.amazonaws.com";
+/// Who may take the role by a token of its platform.
+pub const SUBJECT: &str = "system:serviceaccount:troupe:host";
 
 /// How far the time of a signature may be from now.
 const SKEW_SECONDS: u64 = 300;
@@ -41,6 +47,7 @@ pub struct Sts {
 
 #[derive(Debug)]
 struct State {
+    canaries: Canaries,
     secret: String,
     life: Duration,
     given: Mutex<HashMap<String, Given>>,
@@ -57,8 +64,14 @@ struct Given {
 
 impl Sts {
     /// Starts it: who signs with this secret gets keys that live so long.
-    pub async fn start(secret: &str, life: Duration) -> Self {
-        let state = State { secret: secret.to_owned(), life, given: Mutex::default(), exchanges: AtomicU64::new(0) };
+    pub async fn start(canaries: &Canaries, secret: &str, life: Duration) -> Self {
+        let state = State {
+            canaries: canaries.clone(),
+            secret: secret.to_owned(),
+            life,
+            given: Mutex::default(),
+            exchanges: AtomicU64::new(0),
+        };
         let state = Arc::new(state);
         let assumes = Arc::clone(&state);
         Self { service: Service::start(move |request| assumes.assume(request)).await, state }
@@ -78,34 +91,22 @@ impl Sts {
     pub fn exchanges(&self) -> u64 {
         self.state.exchanges.load(Ordering::SeqCst)
     }
-
-    /// Every secret and every token that was handed out.
-    pub fn secrets(&self) -> Vec<String> {
-        let given = self.state.given.lock().expect("no panic while held");
-        given.values().flat_map(|given| [given.secret.clone(), given.token.clone()]).collect()
-    }
 }
 
 impl State {
     fn assume(&self, request: &Request) -> Reply {
         self.exchanges.fetch_add(1, Ordering::SeqCst);
-        let signed = match Signed::read(request, "sts") {
-            Ok(signed) if signed.key == KEY => signed.verify(request, &self.secret),
-            Ok(_) => Err("InvalidClientTokenId"),
-            Err(why) => Err(why),
-        };
-        if let Err(why) = signed {
-            return refusal(403, why);
-        }
         let Some(mut form) = request.form() else { return refusal(400, "MalformedInput") };
-        let wanted = [
-            ("Action", "AssumeRole"),
-            ("Version", "2011-06-15"),
-            ("RoleArn", ROLE),
-            ("RoleSessionName", SESSION),
-            ("ExternalId", EXTERNAL_ID),
-        ];
-        for (name, value) in wanted {
+        let action = form.remove("Action").unwrap_or_default();
+        let proven = match action.as_str() {
+            "AssumeRole" => self.is_signed_for(request, &mut form),
+            "AssumeRoleWithWebIdentity" => is_shown(request, &mut form),
+            _ => Err((400, "InvalidAction")),
+        };
+        if let Err((status, why)) = proven {
+            return refusal(status, why);
+        }
+        for (name, value) in [("Version", "2011-06-15"), ("RoleArn", ROLE), ("RoleSessionName", SESSION)] {
             if form.remove(name).as_deref() != Some(value) {
                 return refusal(403, "AccessDenied");
             }
@@ -117,18 +118,31 @@ impl State {
         let random = || format!("{:032x}", rand::random::<u128>());
         let key = format!("ASIA{}", random()[..16].to_uppercase());
         let given = Given { secret: random(), token: random().repeat(8), until: Instant::now() + self.life };
+        self.canaries.watch(&given.secret);
+        self.canaries.watch(&given.token);
         let ends = SystemClock.now().as_millis() + i64::try_from(self.life.as_millis()).expect("a life");
         let text = format!(
-            "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>\
+            "<{action}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{action}Result>\
              <Credentials><AccessKeyId>{key}</AccessKeyId><SecretAccessKey>{}</SecretAccessKey>\
              <SessionToken>{}</SessionToken><Expiration>{}</Expiration></Credentials>\
-             </AssumeRoleResult></AssumeRoleResponse>",
+             </{action}Result></{action}Response>",
             given.secret,
             given.token,
             Timestamp::from_millis(ends),
         );
         self.given.lock().expect("no panic while held").insert(key, given);
         Reply::text(200, text).with("content-type", "text/xml")
+    }
+
+    /// Whether the operator's key has signed for the role, by the name that the role wants beside that.
+    fn is_signed_for(&self, request: &Request, form: &mut BTreeMap<String, String>) -> Result<(), Refused> {
+        let signed = match Signed::read(request, "sts") {
+            Ok(signed) if signed.key == KEY => signed.verify(request, &self.secret),
+            Ok(_) => Err("InvalidClientTokenId"),
+            Err(why) => Err(why),
+        };
+        signed.map_err(|why| (403, why))?;
+        if form.remove("ExternalId").as_deref() == Some(EXTERNAL_ID) { Ok(()) } else { Err((403, "AccessDenied")) }
     }
 
     /// The key that a request is signed with, if it is one of a session that is good still.
@@ -145,6 +159,22 @@ impl State {
         signed.verify(request, &given.secret)?;
         Ok(signed.key)
     }
+}
+
+/// The status and the code of a refusal.
+type Refused = (u16, &'static str);
+
+/// Whether a request that nobody has signed shows a token of the platform that says who runs there, to this service.
+fn is_shown(request: &Request, form: &mut BTreeMap<String, String>) -> Result<(), Refused> {
+    if request.header("authorization").is_some() || request.header("x-amz-date").is_some() {
+        return Err((400, "InvalidParameterCombination"));
+    }
+    let token = form.remove("WebIdentityToken").unwrap_or_default();
+    let (_, claims) = verified(&token).ok_or((400, "InvalidIdentityToken"))?;
+    if claims["aud"] != AUDIENCE || claims["sub"] != SUBJECT {
+        return Err((400, "InvalidIdentityToken"));
+    }
+    if claims["exp"].as_u64().is_none_or(|end| end <= now()) { Err((400, "ExpiredTokenException")) } else { Ok(()) }
 }
 
 fn refusal(status: u16, code: &str) -> Reply {

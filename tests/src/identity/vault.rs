@@ -1,13 +1,14 @@
 //! HashiCorp Vault: tokens that end, AppRole logins, and a key-value store of version 2 at
 //! `secret/`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::canary::{Canaries, LENGTH_MIN};
 use crate::service::{Reply, Request, Service};
 
 /// The role of the AppRole that is set up.
@@ -23,6 +24,7 @@ pub struct Vault {
 
 #[derive(Debug)]
 struct State {
+    canaries: Canaries,
     namespace: Option<String>,
     life: Duration,
     /// Renewals that a token may have before Vault makes its life no longer.
@@ -30,6 +32,11 @@ struct State {
     tokens: HashMap<String, Token>,
     secret_ids: Vec<String>,
     secrets: BTreeMap<String, (u64, Value)>,
+    /// Paths that no policy of any token opens.
+    denied: BTreeSet<String>,
+    renewable: bool,
+    /// The lease that comes with a secret, in seconds; 0 as version 2 has none.
+    lease: u64,
     sealed: bool,
     counts: Counts,
 }
@@ -51,18 +58,24 @@ pub struct Counts {
     pub reads: u64,
     /// Requests with a token that is not good.
     pub refused: u64,
+    /// Reads of paths that no policy opens.
+    pub denied: u64,
 }
 
 impl Vault {
     /// Starts a Vault whose tokens live so long.
-    pub async fn start(life: Duration, renewals_max: u32, namespace: Option<&str>) -> Self {
+    pub async fn start(canaries: &Canaries, life: Duration, renewals_max: u32, namespace: Option<&str>) -> Self {
         let state = Arc::new(Mutex::new(State {
+            canaries: canaries.clone(),
             namespace: namespace.map(str::to_owned),
             life,
             renewals_max,
             tokens: HashMap::new(),
             secret_ids: Vec::new(),
             secrets: BTreeMap::new(),
+            denied: BTreeSet::new(),
+            renewable: true,
+            lease: 0,
             sealed: false,
             counts: Counts::default(),
         }));
@@ -75,16 +88,20 @@ impl Vault {
         self.state.lock().expect("no panic while held")
     }
 
-    /// Writes a new version of a secret.
+    /// Writes a new version of a secret; its fields that are texts of some length are watched for.
     pub fn write(&self, path: &str, data: Value) {
         let mut state = self.state();
+        let fields = data.as_object().expect("fields").values().filter_map(Value::as_str);
+        fields.filter(|text| text.len() >= LENGTH_MIN).for_each(|text| state.canaries.watch(text));
         let version = state.secrets.get(path).map_or(1, |(version, _)| version + 1);
         state.secrets.insert(path.to_owned(), (version, data));
     }
 
     /// Sets up a secret id for the AppRole.
     pub fn secret_id(&self, id: &str) {
-        self.state().secret_ids.push(id.to_owned());
+        let mut state = self.state();
+        state.canaries.watch(id);
+        state.secret_ids.push(id.to_owned());
     }
 
     /// Hands out a token, as an operator does by hand.
@@ -92,14 +109,29 @@ impl Vault {
         self.state().give()
     }
 
-    /// Every token that was handed out.
-    pub fn tokens(&self) -> Vec<String> {
-        self.state().tokens.keys().cloned().collect()
-    }
-
     /// Takes every token back.
     pub fn revoke_all(&self) {
         self.state().tokens.values_mut().for_each(|token| token.until = Instant::now());
+    }
+
+    /// Closes a path to every token's policies, or opens it.
+    pub fn deny(&self, path: &str, deny: bool) {
+        let mut state = self.state();
+        if deny {
+            state.denied.insert(path.to_owned());
+        } else {
+            state.denied.remove(path);
+        }
+    }
+
+    /// Whether tokens can be renewed.
+    pub fn renewable(&self, renewable: bool) {
+        self.state().renewable = renewable;
+    }
+
+    /// Gives a lease of so many seconds with each secret.
+    pub fn lease(&self, seconds: u64) {
+        self.state().lease = seconds;
     }
 
     /// Seals it, or unseals it.
@@ -116,6 +148,7 @@ impl Vault {
 impl State {
     fn give(&mut self) -> String {
         let token = format!("hvs.{:032x}", rand::random::<u128>());
+        self.canaries.watch(&token);
         self.tokens.insert(token.clone(), Token { until: Instant::now() + self.life, renewals: 0 });
         token
     }
@@ -143,22 +176,27 @@ impl State {
         match (request.method.as_str(), request.target.as_str()) {
             ("GET", "/v1/auth/token/lookup-self") => {
                 let left = self.left(&token);
-                Reply::json(200, &json!({ "data": { "ttl": left, "renewable": true, "id": token, "orphan": true } }))
+                let data = json!({ "ttl": left, "renewable": self.renewable, "id": token, "orphan": true });
+                Reply::json(200, &json!({ "data": data }))
             }
+            ("POST", "/v1/auth/token/renew-self") if !self.renewable => errors(400, "lease is not renewable"),
             ("POST", "/v1/auth/token/renew-self") => self.renew(&token),
-            ("GET", target) => match target.strip_prefix("/v1/secret/data/").and_then(|path| self.secrets.get(path)) {
-                Some((version, data)) => {
-                    self.counts.reads += 1;
-                    Reply::json(
-                        200,
-                        &json!({
-                            "request_id": "1", "lease_id": "", "renewable": false, "lease_duration": 0,
-                            "data": { "data": data, "metadata": { "version": version, "destroyed": false } },
-                        }),
-                    )
+            ("GET", target) => {
+                let Some(path) = target.strip_prefix("/v1/secret/data/") else { return errors(404, "") };
+                if self.denied.contains(path) {
+                    self.counts.denied += 1;
+                    return errors(403, "1 error occurred:\n\t* permission denied\n\n");
                 }
-                None => errors(404, ""),
-            },
+                let Some((version, data)) = self.secrets.get(path) else { return errors(404, "") };
+                self.counts.reads += 1;
+                Reply::json(
+                    200,
+                    &json!({
+                        "request_id": "1", "lease_id": "", "renewable": false, "lease_duration": self.lease,
+                        "data": { "data": data, "metadata": { "version": version, "destroyed": false } },
+                    }),
+                )
+            }
             _ => errors(405, "unsupported operation"),
         }
     }
@@ -181,7 +219,8 @@ impl State {
         Some(Reply::json(
             200,
             &json!({ "auth": {
-            "client_token": token, "accessor": "a", "policies": ["default"], "lease_duration": life, "renewable": true,
+            "client_token": token, "accessor": "a", "policies": ["default"], "lease_duration": life,
+            "renewable": self.renewable,
         } }),
         ))
     }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use troupe_tests::server::Server;
 use troupe_tests::{Client, Host};
 
-use crate::{host_that_sends, may_send};
+use crate::{deploy_fetch, empty_host, may_send_plainly};
 
 /// Every record that a client may see, in order.
 async fn records(client: &Client) -> Vec<Value> {
@@ -42,10 +42,11 @@ fn id(task: &Value) -> &str {
     task["id"].as_str().unwrap()
 }
 
-/// A host whose one agent may send requests to one service.
+/// A host whose one agent may send requests to one service, with no credential that would be on record.
 async fn sending() -> (Server, Host) {
     let server = Server::start().await;
-    let host = host_that_sends(&server).await;
+    let host = empty_host().await;
+    deploy_fetch(&host.client(), &may_send_plainly(&server)).await;
     (server, host)
 }
 
@@ -56,5 +57,5 @@ async fn grant_nothing(client: &Client) {
 
 /// Gives it back.
 async fn grant(client: &Client, server: &Server) {
-    client.put("/api/v1/deployments/fetch/grants", &json!({ "grants": may_send(server) })).await.of(200);
+    client.put("/api/v1/deployments/fetch/grants", &json!({ "grants": may_send_plainly(server) })).await.of(200);
 }

@@ -2,17 +2,21 @@
 //! shown that the search finds what is there, and what a host that acts with a secret in every way leaves.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use troupe_tests::canary::{Canaries, canary};
 use troupe_tests::command::run_on;
+use troupe_tests::identity::Tokens;
+use troupe_tests::identity::vault::Vault;
+use troupe_tests::server::Server;
 use troupe_tests::service::{Reply, Service};
 use troupe_tests::{Host, guests};
 
 use crate::credentials::write_document;
-use crate::{PROGRAM, host};
+use crate::{PROGRAM, deploy_fetch, host, host_that_sends};
 
 /// What a thread that must panic panics with.
 fn told(thread: std::thread::JoinHandle<()>) -> String {
@@ -92,6 +96,28 @@ async fn a_file_that_holds_a_secret_fails_its_test() {
 }
 
 #[tokio::test]
+async fn agents_act_with_the_canary_of_their_host() {
+    let server = Server::start().await;
+    let host = host_that_sends(&server).await;
+    let request = json!({ "scheme": "http", "authority": format!("127.0.0.1:{}", server.port()), "path": "/" });
+    let output = host.client().run("fetch", "one_by_one", json!({ "requests": [request] })).await.output();
+    assert_eq!(output, json!([200]));
+    let found = host.canaries().found_in(server.requests()[0].as_bytes());
+    assert!(found.is_some_and(|found| found.contains("authorization: Bearer ")));
+}
+
+#[tokio::test]
+async fn a_token_is_watched_for_from_when_it_is_handed_out() {
+    let canaries = Canaries::default();
+    let vault = Vault::start(&canaries, Duration::from_secs(60), 0, None).await;
+    vault.write("team/search", json!({ "key": "one-of-the-operator" }));
+    let given = Tokens::watched(&canaries).give("ya29", Duration::from_secs(60));
+    for told in [vault.token(), given, "one-of-the-operator".to_owned()] {
+        assert!(canaries.found_in(told.as_bytes()).is_some(), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_or_a_command_that_tells_a_secret_fails_its_test() {
     let host = host().await;
     let secret = canary();
@@ -152,9 +178,7 @@ async fn what_a_host_acts_with_shows_nowhere() {
         "secrets": [{ "name": "key", "scheme": "http", "host": "127.0.0.1", "port": service.port() }],
     });
     let client = host.client();
-    client.publish(guests().fetch.asking(capabilities.clone()).archive("1.0.0")).await.of(201);
-    client.swap("fetch", "1.0.0").await.of(200);
-    client.put("/api/v1/deployments/fetch/grants", &json!({ "grants": capabilities })).await.of(200);
+    deploy_fetch(&client, &capabilities).await;
 
     let request = |method: &str, path: &str, headers: Value, body: &str| {
         let authority = format!("127.0.0.1:{}", service.port());

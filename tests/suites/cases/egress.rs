@@ -8,58 +8,65 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use troupe_core::limits;
+<<<<<<< HEAD
 use troupe_tests::endless::Endless;
 use troupe_tests::oracle::{Good, Oracle};
 use troupe_tests::service::{Reply, Request, Service};
 use troupe_tests::{Client, Host, guests, seed};
+=======
+use troupe_tests::Host;
+use troupe_tests::oracle::{Good, Oracle};
+use troupe_tests::service::{Reply, Request, Service};
+>>>>>>> h-d
 
-use crate::PROGRAM;
+use crate::{PROGRAM, deploy_fetch};
 
 /// A host with the agent `fetch`, which is granted what it asks for.
-async fn host_that_may(capabilities: Value) -> Host {
+pub(super) async fn host_that_may(capabilities: Value) -> Host {
     let host = Host::with_agents(PROGRAM).await;
-    let client = host.client();
-    client.publish(guests().fetch.asking(capabilities.clone()).archive("1.0.0")).await.of(201);
-    client.swap("fetch", "1.0.0").await.of(200);
-    client.put("/api/v1/deployments/fetch/grants", &json!({ "grants": capabilities })).await.of(200);
+    deploy_fetch(&host.client(), &capabilities).await;
     host
 }
 
 /// Watches a host on which the agent `fetch` serves.
-async fn watch(host: &Host) -> Oracle<'_> {
+pub(super) async fn watch(host: &Host) -> Oracle<'_> {
     Oracle::watch_with(host, Good::fetch()).await
 }
 
 /// A service of which no connection is left open.
-async fn service(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Service {
+pub(super) async fn service(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Service {
     Service::start(move |request| answer(request).with("connection", "close")).await
 }
 
 /// A line for a port of this machine.
-fn line(id: &str, port: u16, more: Value) -> Value {
+pub(super) fn line(id: &str, port: u16, more: Value) -> Value {
     let mut line = json!({ "id": id, "scheme": "http", "host": "127.0.0.1", "port": port });
     line.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     line
 }
 
-fn ask(port: u16, path: &str) -> Value {
+/// A request for a path of a port of this machine, which is told in words why it is refused.
+pub(super) fn ask(port: u16, path: &str) -> Value {
     let authority = format!("127.0.0.1:{port}");
     json!({ "scheme": "http", "authority": authority, "path": path, "headers": [["troupe-explain", "true"]] })
 }
 
 /// Sends requests and returns what came of each.
-async fn fetch(oracle: &Oracle<'_>, requests: Vec<Value>) -> Vec<Value> {
+pub(super) async fn fetch(oracle: &Oracle<'_>, requests: Vec<Value>) -> Vec<Value> {
     let task = json!({ "agent": "fetch", "skill": "fetch", "input": { "requests": requests }, "timeout_ms": 120_000 });
     let ran = oracle.client().post("/api/v1/tasks?wait=120", &task).await;
     ran.output()["answers"].as_array().unwrap().clone()
 }
 
-fn sentence(answer: &Value) -> &str {
+/// Why a request was refused.
+pub(super) fn sentence(answer: &Value) -> &str {
     answer["sentence"].as_str().unwrap_or_else(|| panic!("not refused: {answer}"))
 }
 
 /// A service that does with each connection what it is told.
-async fn scripted<F: Future<Output = ()> + Send>(serve: impl Fn(TcpStream) -> F + Send + Copy + 'static) -> u16 {
+pub(super) async fn scripted<F: Future<Output = ()> + Send>(
+    serve: impl Fn(TcpStream) -> F + Send + Copy + 'static,
+) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -347,10 +354,7 @@ async fn e61_the_host_s_own_door_is_closed_to_any_grant() {
     let capabilities = json!({ "http": [line("own", port, json!({ "private": true })), {
         "id": "too", "scheme": "http", "host": "localhost", "port": port, "private": true,
     }] });
-    let client = host.client();
-    client.publish(guests().fetch.asking(capabilities.clone()).archive("1.0.0")).await.of(201);
-    client.swap("fetch", "1.0.0").await.of(200);
-    client.put("/api/v1/deployments/fetch/grants", &json!({ "grants": capabilities })).await.of(200);
+    deploy_fetch(&host.client(), &capabilities).await;
     let mut by_name = ask(port, "/api/v1/agents");
     by_name["authority"] = format!("localhost:{port}").into();
     let mut oracle = watch(&host).await;

@@ -10,6 +10,7 @@ mod files;
 mod folders;
 mod memory;
 mod output;
+mod requests;
 mod streams;
 mod tenancy;
 

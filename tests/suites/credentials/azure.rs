@@ -8,7 +8,7 @@ use troupe_tests::identity::entra::{CLIENT, Entra, SCOPE, TENANT};
 use troupe_tests::identity::{now, signed};
 use troupe_tests::service::Service;
 
-use super::{Bench, credential, may_send, request, to};
+use super::{Bench, credential, may_send, request, to, unstarted};
 
 /// A secret that is searched for afterwards.
 const SECRET: &str = "Q8f8Q~canary-of-the-application";
@@ -30,10 +30,12 @@ fn statuses(output: &Value) -> Vec<u64> {
 
 #[tokio::test]
 async fn one_token_of_entra_serves_many_calls_and_shows_nowhere() {
-    let entra = Entra::start(SECRET, HOUR).await;
+    let host = unstarted();
+    let entra = Entra::start(host.canaries(), SECRET, HOUR).await;
     let api = entra.api().await;
     let document = |_: &std::path::Path| table(&entra, &api, "client_secret = { env = \"ENTRA_SECRET\" }");
-    let bench = Bench::start_with(may_send(&api, "azure:prod"), document, &[("ENTRA_SECRET", SECRET)]).await;
+    let host = host.with_secret("ENTRA_SECRET", SECRET);
+    let bench = Bench::start(host, may_send(&api, "azure:prod"), document).await;
     let requests: Vec<Value> = (0..16).map(|number| request(&api, &format!("/{number}"))).collect();
     let output = bench.fetch(json!({ "requests": requests })).await;
     assert_eq!(statuses(&output), [200; 16], "{output:#}");
@@ -41,19 +43,18 @@ async fn one_token_of_entra_serves_many_calls_and_shows_nowhere() {
     assert_eq!(entra.exchanges(), 1);
     // The service gives back what it was sent, and the guest sees a mark in the token's place.
     assert!(output.to_string().contains("Bearer [redacted]"), "{output:#}");
-    let mut secrets = entra.tokens();
-    secrets.push(SECRET.to_owned());
-    assert!(secrets.iter().all(|secret| !output.to_string().contains(secret)));
     assert!(bench.host.said().contains("secret.echo: "));
-    bench.holds_none_of(&secrets).await;
+    bench.stop().await;
 }
 
 #[tokio::test]
 async fn a_token_is_renewed_before_it_ends() {
-    let entra = Entra::start(SECRET, Duration::from_secs(5)).await;
+    let host = unstarted();
+    let entra = Entra::start(host.canaries(), SECRET, Duration::from_secs(5)).await;
     let api = entra.api().await;
     let document = |_: &std::path::Path| table(&entra, &api, "client_secret = { env = \"ENTRA_SECRET\" }");
-    let bench = Bench::start_with(may_send(&api, "azure:prod"), document, &[("ENTRA_SECRET", SECRET)]).await;
+    let host = host.with_secret("ENTRA_SECRET", SECRET);
+    let bench = Bench::start(host, may_send(&api, "azure:prod"), document).await;
     let until = Instant::now() + Duration::from_secs(12);
     let mut calls = 0;
     while Instant::now() < until {
@@ -68,10 +69,11 @@ async fn a_token_is_renewed_before_it_ends() {
 
 #[tokio::test]
 async fn a_secret_that_entra_refuses_is_told_by_a_code_and_mended_without_a_restart() {
-    let entra = Entra::start(SECRET, HOUR).await;
+    let host = unstarted();
+    let entra = Entra::start(host.canaries(), SECRET, HOUR).await;
     let api = entra.api().await;
     let old = "Q8f8Q~canary-of-last-year";
-    let bench = Bench::start(may_send(&api, "azure:prod"), |sources| {
+    let bench = Bench::start(host, may_send(&api, "azure:prod"), |sources| {
         std::fs::write(sources.join("secret"), format!("{old}\n")).unwrap();
         table(&entra, &api, &format!("client_secret = {{ file = \"{}\" }}", sources.join("secret").display()))
     })
@@ -84,25 +86,25 @@ async fn a_secret_that_entra_refuses_is_told_by_a_code_and_mended_without_a_rest
     assert!(bench.host.said().contains("AADSTS70000"), "{}", bench.host.said());
     bench.write("secret", SECRET);
     bench.until(&api, "/", |answer| answer["status"] == 200).await;
-    bench.holds_none_of(&[old.to_owned(), SECRET.to_owned()]).await;
+    bench.stop().await;
 }
 
 #[tokio::test]
 async fn a_workload_identity_shows_the_token_of_its_platform() {
-    let entra = Entra::start(SECRET, HOUR).await;
+    let host = unstarted();
+    let entra = Entra::start(host.canaries(), SECRET, HOUR).await;
     let api = entra.api().await;
     let platform = |audience: &str| {
         signed(&json!({ "sub": "system:serviceaccount:troupe:host", "aud": audience, "exp": now() + 600 }))
     };
-    let bench = Bench::start(may_send(&api, "azure:prod"), |sources| {
+    let bench = Bench::start(host, may_send(&api, "azure:prod"), |sources| {
         std::fs::write(sources.join("token"), platform("somebody else")).unwrap();
         table(&entra, &api, &format!("federated_token = {{ file = \"{}\" }}", sources.join("token").display()))
     })
     .await;
     let refused = bench.get(&api, "/").await["sentence"].as_str().unwrap().to_owned();
     assert!(refused.ends_with("refused with 401 invalid_client"), "{refused}");
-    let good = platform("api://AzureADTokenExchange");
-    bench.write("token", &good);
+    bench.write("token", &platform("api://AzureADTokenExchange"));
     bench.until(&api, "/", |answer| answer["status"] == 200).await;
-    bench.holds_none_of(&[good]).await;
+    bench.stop().await;
 }

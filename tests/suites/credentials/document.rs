@@ -6,7 +6,7 @@ use std::path::Path;
 use troupe_tests::command::run;
 use troupe_tests::service::{Reply, Service};
 
-use super::{Bench, credential, may_send, to, write_document};
+use super::{Bench, credential, may_send, to, unstarted, write_document};
 use crate::PROGRAM;
 
 async fn start_fails(text: &str, mode: u32) -> String {
@@ -47,9 +47,8 @@ async fn a_changed_document_is_in_force_without_a_restart_and_a_broken_one_is_no
     let service = Service::start(|request| Reply::text(200, request.header("authorization").unwrap_or("none"))).await;
     let table =
         |variable: &str| credential("bearer:a", &format!("token = {{ env = \"{variable}\" }}\n{}", to(&service)));
-    let variables = [("ONE", "canary-number-one"), ("TWO", "canary-number-two")];
-    let document = |_: &Path| table("ONE");
-    let bench = Bench::start_with(may_send(&service, "bearer:a"), document, &variables).await;
+    let host = unstarted().with_secret("ONE", "canary-number-one").with_secret("TWO", "canary-number-two");
+    let bench = Bench::start(host, may_send(&service, "bearer:a"), |_: &Path| table("ONE")).await;
     let shown = || service.seen().last().and_then(|request| request.header("authorization").map(str::to_owned));
     bench.get(&service, "/").await;
     assert_eq!(shown().as_deref(), Some("Bearer canary-number-one"));

@@ -15,10 +15,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::Instant;
+use troupe_tests::Host;
 use troupe_tests::service::Service;
-use troupe_tests::{Host, guests};
 
-use crate::PROGRAM;
+use crate::{PROGRAM, deploy_fetch};
 
 /// Longest that a change may take to be in force: the rounds of the host, the pauses after
 /// failures, and a machine that is busy.
@@ -31,39 +31,28 @@ struct Bench {
     sources: TempDir,
 }
 
+/// A host that has not been started, whose canaries the servers take that it is to talk to.
+fn unstarted() -> Host {
+    Host::new(PROGRAM, &["serve", "--listen", "127.0.0.1:0"])
+}
+
 impl Bench {
     /// Starts a host with what `document` makes of the directory of sources, and grants the
-    /// agent all that it asks for.
-    async fn start(capabilities: Value, document: impl FnOnce(&Path) -> String) -> Self {
-        Self::start_with(capabilities, document, &[]).await
-    }
-
-    async fn start_with(
-        capabilities: Value,
-        document: impl FnOnce(&Path) -> String,
-        variables: &[(&str, &str)],
-    ) -> Self {
-        let mut host = Host::new(PROGRAM, &["serve", "--listen", "127.0.0.1:0"]);
-        for (name, value) in variables {
-            host = host.with_secret(name, value);
-        }
-        Self::start_on(host, capabilities, document).await
-    }
-
-    /// The same on a host that has not been started.
-    async fn start_on(mut host: Host, capabilities: Value, document: impl FnOnce(&Path) -> String) -> Self {
+    /// agent all that it asks for. The sources are watched for from before the start.
+    async fn start(mut host: Host, capabilities: Value, document: impl FnOnce(&Path) -> String) -> Self {
         let sources = TempDir::new().unwrap();
         write_document(&host, &document(sources.path()));
+        for source in std::fs::read_dir(sources.path()).unwrap() {
+            watch_source(&host, &std::fs::read_to_string(source.unwrap().path()).unwrap());
+        }
         host.start().await;
-        let client = host.client();
-        client.publish(guests().fetch.asking(capabilities.clone()).archive("1.0.0")).await.of(201);
-        client.swap("fetch", "1.0.0").await.of(200);
-        client.put("/api/v1/deployments/fetch/grants", &json!({ "grants": capabilities })).await.of(200);
+        deploy_fetch(&host.client(), &capabilities).await;
         Self { host, sources }
     }
 
-    /// Writes a source.
+    /// Writes a source, and watches for it.
     fn write(&self, name: &str, text: &str) {
+        watch_source(&self.host, text);
         std::fs::write(self.sources.path().join(name), text).unwrap();
     }
 
@@ -79,23 +68,32 @@ impl Bench {
 
     /// Sends one request again and again until its answer is as wanted.
     async fn until(&self, service: &Service, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        let until = Instant::now() + CHANGE_TIME_MAX;
-        loop {
-            let answer = self.get(service, path).await;
-            if wanted(&answer) {
-                return answer;
-            }
-            assert!(Instant::now() < until, "it stays at {answer:#}");
-            tokio::time::sleep(Duration::from_millis(300)).await;
-        }
+        asked_until(|| self.get(service, path), wanted).await
     }
 
-    /// Stops the host, and looks for secrets in all that it said and kept, in every form.
-    async fn holds_none_of(mut self, secrets: &[String]) {
+    /// Stops the host; what it says at its end and leaves is searched, too.
+    async fn stop(mut self) {
         self.host.stop().await;
-        for secret in secrets {
-            self.host.canaries().watch(secret);
+    }
+}
+
+/// Asks again and again until the answer is as wanted.
+async fn asked_until<F: Future<Output = Value>>(ask: impl Fn() -> F, wanted: impl Fn(&Value) -> bool) -> Value {
+    let until = Instant::now() + CHANGE_TIME_MAX;
+    loop {
+        let answer = ask().await;
+        if wanted(&answer) {
+            return answer;
         }
+        assert!(Instant::now() < until, "it stays at {answer:#}");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+}
+
+/// Watches for what a source holds. Of a document, whoever made it knows what is secret in it.
+fn watch_source(host: &Host, text: &str) {
+    if !text.starts_with('{') {
+        host.canaries().watch(text.trim_end());
     }
 }
 

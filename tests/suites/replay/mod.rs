@@ -5,6 +5,7 @@ mod golden;
 mod thousand;
 
 use serde_json::{Value, json};
+use troupe_tests::canary::canary;
 use troupe_tests::server::Server;
 use troupe_tests::{Client, Guest, Host, guests};
 
@@ -39,7 +40,7 @@ async fn deploy(client: &Client, guest: &Guest, server: &Server) {
 /// A host with agents that together use every capability there is, and the secret that they
 /// may place.
 async fn host_of_all(server: &Server) -> Host {
-    let mut host = Host::new(PROGRAM, &["serve", "--listen", "127.0.0.1:0"]).with_variable("SERVICE_KEY", "k-5c1d7e0a");
+    let mut host = Host::new(PROGRAM, &["serve", "--listen", "127.0.0.1:0"]).with_secret("SERVICE_KEY", &canary());
     let document = format!(
         "[tenant.default.secrets.key]\nvalue = {{ env = \"SERVICE_KEY\" }}\n\
          to = {{ hosts = [\"127.0.0.1\"], scheme = \"http\", port = {}, path_prefix = \"/v1/\" }}\n",

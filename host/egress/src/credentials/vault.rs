@@ -10,6 +10,10 @@
 //! Every request carries `x-vault-request: true`, all but the login `x-vault-token`, and
 //! `x-vault-namespace` where there is one.
 //!
+//! Vault refuses with 403 both a token that it takes no more and a path that the token's
+//! policies do not open. So the token is looked up before another is got: a login for each path
+//! that is denied would use up the secret id of an AppRole.
+//!
 //! A token is renewed when two thirds of its life are over, by whoever looks first: a read,
 //! or the host's own round (see [`Vault::tend`]), so that a token nobody uses lives on. When
 //! its life cannot be made longer, or Vault takes it no more, another is got: by a login, or
@@ -23,7 +27,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderValue, Method};
+use http::{HeaderValue, Method, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 use troupe_core::{Code, Error, Result, Timestamp};
@@ -135,14 +139,17 @@ impl Vault {
     pub(super) async fn read(&self, path: &str, field: &str) -> Result<(Zeroizing<String>, Duration)> {
         let read = async {
             let told = self.ask(&format!("/v1/{}/data/{path}", self.settings.mount)).await?;
-            if told.status.as_u16() == 404 {
+            if told.status == StatusCode::NOT_FOUND {
                 return Err(Error::new(
                     Code::CredentialsInvalid,
                     "there is no such secret, or its version was deleted",
                 ));
             }
-            let found: Found = json(&told, &[])?;
             let absent = |why: &str| Error::new(Code::CredentialsInvalid, why.to_owned());
+            if told.status == StatusCode::FORBIDDEN {
+                return Err(absent("the token may not read this secret; a policy of vault must let it"));
+            }
+            let found: Found = json(&told, &[])?;
             let mut fields = found.data.data.ok_or_else(|| absent("its newest version was deleted"))?;
             let value = match fields.remove(field) {
                 Some(Value::String(text)) => Zeroizing::new(text),
@@ -178,7 +185,7 @@ impl Vault {
         let server = self.settings.server.at(path)?;
         let token = self.token(None).await?;
         let told = self.send(&server, Method::GET, Vec::new(), Some(token.as_str())).await?;
-        if told.status.as_u16() != 403 {
+        if told.status != StatusCode::FORBIDDEN || self.look_up(&token).await?.status != StatusCode::FORBIDDEN {
             return Ok(told);
         }
         let another = self.token(Some(token.as_str())).await?;
@@ -213,8 +220,7 @@ impl Vault {
         match &self.settings.auth {
             Auth::Token(source) => {
                 let (token, _) = self.origins.read_own(source).await?;
-                let server = self.settings.server.at("/v1/auth/token/lookup-self")?;
-                let told = self.send(&server, Method::GET, Vec::new(), Some(token.as_str())).await?;
+                let told = self.look_up(&token).await?;
                 let known: Known = json(&told, &[token.as_str()])?;
                 Ok(self.session(token, known.data.ttl, known.data.renewable))
             }
@@ -228,6 +234,12 @@ impl Vault {
                 Ok(self.session(login.auth.client_token, login.auth.lease_duration, login.auth.renewable))
             }
         }
+    }
+
+    /// Asks what a token is worth.
+    async fn look_up(&self, token: &str) -> Result<Told> {
+        let server = self.settings.server.at("/v1/auth/token/lookup-self")?;
+        self.send(&server, Method::GET, Vec::new(), Some(token)).await
     }
 
     async fn renew(&self, held: &mut Session) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Reads and writes files as it is told, and tells how each call ended.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use troupe_sdk::files::{Directory, Kind};
@@ -46,6 +46,9 @@ struct Fill {
     files: u32,
     /// Bytes of each.
     bytes: usize,
+    /// How long to wait after each, in milliseconds.
+    #[serde(default)]
+    pause_ms: u64,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -164,6 +167,9 @@ impl Files {
         for number in 0..input.files {
             if let Err(error) = at(&input.directory).write(&number.to_string(), &bytes) {
                 return Ok(Filled { written: number, why: Some(told::<()>(Err(error))) });
+            }
+            if input.pause_ms > 0 {
+                std::thread::sleep(Duration::from_millis(input.pause_ms));
             }
         }
         Ok(Filled { written: input.files, why: None })

@@ -46,6 +46,9 @@ pub struct Case {
     /// What the operator keeps, and where it may go.
     #[serde(default)]
     pub secrets: BTreeMap<String, Bound>,
+    /// Tokens that the host acts with, each as `bearer:NAME`, and where they may go.
+    #[serde(default)]
+    pub credentials: BTreeMap<String, Bound>,
     /// What is asked before, and must go well.
     #[serde(default)]
     pub before: Vec<Ask>,
@@ -85,7 +88,7 @@ pub struct Machine {
     pub links: BTreeMap<String, String>,
 }
 
-/// Where a secret may go: to the service, and there to these paths.
+/// Where a secret or a token may go: to the service, and there to these paths.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bound {
@@ -122,6 +125,9 @@ pub fn read(folder: &Path, words: &Words) -> Result<Case, String> {
         let key = error.path().to_string();
         format!("{shown}: `{key}`: {}", error.inner())
     })?;
+    if let Some(name) = case.credentials.keys().find(|name| !name.starts_with("bearer:")) {
+        return Err(format!("{shown}: `credentials.{name}`: a case has credentials of the kind `bearer:NAME` alone"));
+    }
     let is_granted = |place: &String| case.grants.files.iter().any(|directory| directory.name == *place);
     match case.machine.places.keys().find(|place| !is_granted(place)) {
         Some(place) => Err(format!("{shown}: `machine.places.{place}`: no directory of this name is granted")),

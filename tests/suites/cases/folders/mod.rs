@@ -106,6 +106,7 @@ async fn a_case_that_cannot_be_read_is_told_by_file_and_key() {
         good.replace("agent = \"fetch\"", "agent = \"fetsch\""),
         good.replace("message =", "massage ="),
         good.replace("[expect]", "[expect"),
+        good.replace("[grants]", "[credentials.\"aws:key\"]\npath_prefix = \"/\"\n[grants]"),
         good.replace("[grants]", "[machine.places]\nin = \"in\"\n[grants]"),
     ];
     let dir = written(&texts.each_ref().map(String::as_str));
@@ -123,9 +124,10 @@ async fn a_case_that_cannot_be_read_is_told_by_file_and_key() {
         ["e/case.toml: `expect", "massage"],
         ["empty/case.toml cannot be read", ""],
         ["f/case.toml: ", "line "],
-        ["g/case.toml: `machine.places.in`", "no directory of this name is granted"],
+        ["g/case.toml: `credentials.aws:key`", "of the kind `bearer:NAME` alone"],
+        ["h/case.toml: `machine.places.in`", "no directory of this name is granted"],
     ]) {
         assert!(told.starts_with(parts[0]) && told.contains(parts[1]), "{told}\nis not: {parts:?}");
     }
-    assert_eq!(told.len(), 9);
+    assert_eq!(told.len(), 10);
 }

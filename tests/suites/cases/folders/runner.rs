@@ -1,5 +1,6 @@
 //! Runs folders against a host.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -129,15 +130,18 @@ async fn echo() -> Service {
 
 /// What the operator of a case's tenant keeps.
 fn document(name: &str, ready: &Ready) -> String {
-    let table = |(secret, bound): (&String, &case::Bound)| {
-        format!(
-            "[tenant.{name}.secrets.{secret}]\nvalue = {{ env = \"CASE_CANARY\" }}\n\
-             to = {{ hosts = [\"127.0.0.1\"], scheme = \"http\", port = {}, path_prefix = \"{}\" }}\n",
-            ready.services[0].port(),
-            bound.path_prefix
-        )
+    let table = |kind: &str, field: &str, kept: &BTreeMap<String, case::Bound>| -> String {
+        let each = |(kept, bound): (&String, &case::Bound)| {
+            format!(
+                "[tenant.{name}.{kind}.\"{kept}\"]\n{field} = {{ env = \"CASE_CANARY\" }}\n\
+                 to = {{ hosts = [\"127.0.0.1\"], scheme = \"http\", port = {}, path_prefix = \"{}\" }}\n",
+                ready.services[0].port(),
+                bound.path_prefix
+            )
+        };
+        kept.iter().map(each).collect()
     };
-    ready.case.secrets.iter().map(table).collect()
+    table("secrets", "value", &ready.case.secrets) + &table("credentials", "token", &ready.case.credentials)
 }
 
 impl Ready {

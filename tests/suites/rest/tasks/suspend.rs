@@ -10,7 +10,7 @@ use troupe_tests::server::Server;
 use troupe_tests::{Client, Guest, Host, guests};
 
 use super::cancel;
-use crate::{empty_host, may_send};
+use crate::{empty_host, host_acting_at, may_send};
 
 /// A night that a task is suspended in, in milliseconds.
 const NIGHT_MS: u64 = 8_000;
@@ -19,8 +19,7 @@ const NIGHT_MS: u64 = 8_000;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A host with the one agent `sleeper`, which may do what it asks for.
-async fn host_that_sleeps(sleeper: &Guest, grants: Value) -> Host {
-    let host = empty_host().await;
+async fn host_that_sleeps(host: Host, sleeper: &Guest, grants: Value) -> Host {
     let client = host.client();
     client.publish(sleeper.archive("1.0.0")).await.of(201);
     client.swap("sleeper", "1.0.0").await.of(200);
@@ -31,7 +30,7 @@ async fn host_that_sleeps(sleeper: &Guest, grants: Value) -> Host {
 /// A host with the one agent `sleeper`, which may count its evenings.
 async fn host_that_counts() -> Host {
     let grants = json!({ "state": { "bytes": 1 << 20, "keys": 1_000 } });
-    host_that_sleeps(&guests().sleeper, grants).await
+    host_that_sleeps(empty_host().await, &guests().sleeper, grants).await
 }
 
 fn nights(key: &str, nights: u64, ms: u64) -> Value {
@@ -183,7 +182,8 @@ async fn a_suspended_task_is_cancelled_at_once_and_replays_up_to_there() {
 #[tokio::test]
 async fn a_task_that_also_waits_for_an_answer_keeps_its_place() {
     let server = Server::silent().await;
-    let host = host_that_sleeps(&guests().sleeper.asking(may_send(&server)), may_send(&server)).await;
+    let host = host_acting_at(&server).await;
+    let host = host_that_sleeps(host, &guests().sleeper.asking(may_send(&server)), may_send(&server)).await;
     let client = host.client();
     let url = format!("http://127.0.0.1:{}/", server.port());
     let task = json!({ "agent": "sleeper", "skill": "beside", "input": { "url": url, "ms": 30_000 } });
