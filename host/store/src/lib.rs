@@ -41,15 +41,10 @@ pub use open::Store;
 pub use releases::{
     Holder, Mark, NewRelease, Published, ReleaseDigest, ReleaseRow, Standing, not_found as release_not_found,
 };
-<<<<<<< HEAD
-pub use state::{Quota, StateChange, StateCopy, StateOutcome, StateSpace, StateWrite};
+pub use state::{Quota, StateChange, StateCopy, StateLimits, StateOutcome, StateSpace, StateWrite};
 pub use swaps::{
     InUse, StandingPolicyRow, SwapRoute, SwapRow, not_found as swap_not_found, under_way as swap_under_way,
 };
-=======
-pub use state::{Quota, StateChange, StateCopy, StateLimits, StateOutcome, StateSpace, StateWrite};
-pub use swaps::{InUse, SwapRoute, SwapRow, not_found as swap_not_found, under_way as swap_under_way};
->>>>>>> h-e
 pub use tasks::{
     Asked, Commit, CommitAnswer, Creation, Gather, Lease, PastFilter, PastTask, Pending, Pin, Reading, RecordedTask,
     Recovered, Stranded, Suspensions, TaskEnd, TaskFilter, TaskPage, TaskRow, task_not_found,

@@ -8,16 +8,10 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use troupe_core::limits;
-<<<<<<< HEAD
 use troupe_tests::endless::Endless;
 use troupe_tests::oracle::{Good, Oracle};
 use troupe_tests::service::{Reply, Request, Service};
 use troupe_tests::{Client, Host, guests, seed};
-=======
-use troupe_tests::Host;
-use troupe_tests::oracle::{Good, Oracle};
-use troupe_tests::service::{Reply, Request, Service};
->>>>>>> h-d
 
 use crate::{PROGRAM, deploy_fetch};
 

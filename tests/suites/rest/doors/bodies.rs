@@ -105,7 +105,11 @@ async fn every_route_that_takes_a_document_refuses_what_is_none() {
             // A list is no structure either, however many of its fields have a default.
             for wrong in [json!([]), json!([{}]), json!("swap"), json!(1), json!({ "no_such_field": 1 })] {
                 let answer = client.send(client.request(method.clone(), &filled).json(&wrong)).await;
-                assert_eq!((answer.status, &answer.json()["code"]), (400, &json!("request.invalid")), "{method} {path}: {wrong}");
+                assert_eq!(
+                    (answer.status, &answer.json()["code"]),
+                    (400, &json!("request.invalid")),
+                    "{method} {path}: {wrong}"
+                );
                 tried += 1;
             }
         }
