@@ -1,6 +1,7 @@
 //! `troupe swap` and what decides about one: `canary`, `promote`, `rollback`, `swaps`.
 
 mod follow;
+mod seen;
 
 use std::process::ExitCode;
 
@@ -18,6 +19,7 @@ use crate::output;
 use crate::time::seconds;
 
 use super::releases;
+use follow::Until;
 
 pub(crate) async fn run(args: &Args, command: &Swap) -> Result<ExitCode> {
     let (agent, to) = target(&command.release)?;
@@ -34,7 +36,7 @@ pub(crate) async fn run(args: &Args, command: &Swap) -> Result<ExitCode> {
             output::answer(args.json, &swap, show)?;
             return Ok(ExitCode::SUCCESS);
         }
-        return follow::run(args, &client, swap).await;
+        return follow::run(args, &client, swap, Until::Decided).await;
     }
     let swapped = match client.post(&path, &request).await? {
         Answered::Done(swapped) => *swapped,
@@ -43,7 +45,7 @@ pub(crate) async fn run(args: &Args, command: &Swap) -> Result<ExitCode> {
             output::answer(args.json, &swap, |swap| show(swap))?;
             return Ok(ExitCode::SUCCESS);
         }
-        Answered::Going(swap) => return follow::run(args, &client, *swap).await,
+        Answered::Going(swap) => return follow::run(args, &client, *swap, Until::Decided).await,
     };
     let version = &swapped.deployment.serving;
     releases::warn(&client, agent.as_str(), version).await;
@@ -119,7 +121,7 @@ pub(crate) async fn canary(args: &Args, command: &Canary) -> Result<ExitCode> {
     let client = Client::new(args)?;
     let swap: SwapView = client.post(&path, &CanaryRequest { weight: command.weight }).await?;
     if command.follow {
-        return follow::run(args, &client, swap).await;
+        return follow::run(args, &client, swap, Until::Decided).await;
     }
     output::answer(args.json, &swap, |swap| {
         format!("{}@{} has {} % of the calls; promote it or roll it back", swap.agent, swap.to, swap.state.weight)
@@ -132,7 +134,7 @@ pub(crate) async fn promote(args: &Args, command: &Promote) -> Result<ExitCode> 
     let client = Client::new(args)?;
     let swap: SwapView = client.post(&path, &()).await?;
     if command.follow {
-        return follow::run(args, &client, swap).await;
+        return follow::run(args, &client, swap, Until::Decided).await;
     }
     output::answer(args.json, &swap, |swap| format!("{}@{} serves", swap.agent, swap.to))?;
     Ok(ExitCode::SUCCESS)
@@ -167,7 +169,7 @@ pub(crate) async fn swaps(args: &Args, command: &Swaps) -> Result<ExitCode> {
     }
     let swap: SwapView = client.get(&path).await?;
     if command.follow {
-        return follow::run(args, &client, swap).await;
+        return follow::run(args, &client, swap, Until::Ended).await;
     }
     output::answer(args.json, &swap, show)?;
     Ok(ExitCode::SUCCESS)
@@ -214,7 +216,7 @@ fn show(swap: &SwapView) -> String {
         let release = format!("{}@{}", swap.agent, swap.to);
         out.push_str(&format!("waits    for `troupe release approve {release}`\n"));
     }
-    let seen = follow::seen(swap, SystemClock.now());
+    let seen = seen::whole(swap, SystemClock.now());
     if !seen.is_empty() {
         out.push_str(&format!("seen     {seen}\n"));
     }
