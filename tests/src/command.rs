@@ -14,6 +14,9 @@ use crate::Host;
 /// Longest that a command may take. Some build an agent.
 const COMMAND_TIME_MAX: Duration = Duration::from_secs(300);
 
+/// The width of a terminal on which nothing is cut off.
+pub const COLUMNS: u16 = 220;
+
 /// What a command said, and how it ended.
 #[derive(Debug, Clone)]
 pub struct Said {
@@ -47,8 +50,13 @@ pub fn command(program: &str, dir: &Path, arguments: &[&str]) -> Command {
 
 /// A command that talks to a host, with the token of its data directory, to be started.
 pub fn command_on(program: &str, host: &Host, arguments: &[&str]) -> Command {
-    let (data_dir, url) = (host.data_dir(), host.client().url);
-    let mut all = vec!["--data-dir", data_dir.to_str().expect("a path of text"), "--host", &url];
+    command_by(program, host, &host.client().url, arguments)
+}
+
+/// The same, which talks to the host by another address.
+pub fn command_by(program: &str, host: &Host, url: &str, arguments: &[&str]) -> Command {
+    let data_dir = host.data_dir();
+    let mut all = vec!["--data-dir", data_dir.to_str().expect("a path of text"), "--host", url];
     all.extend(arguments);
     command(program, host.dir(), &all)
 }
@@ -76,7 +84,7 @@ pub async fn run_on(program: &str, host: &Host, arguments: &[&str]) -> Said {
 /// Runs a command that talks to a host on a terminal, with something typed; nothing if this machine has
 /// no `script`, which makes terminals (util-linux). What it says stands in `out`, as a terminal gets it.
 pub async fn run_on_terminal(program: &str, host: &Host, arguments: &[&str], typed: &str) -> Option<Said> {
-    let mut child = command_on_terminal(program, host, arguments)?;
+    let mut child = command_on_terminal(program, host, COLUMNS, arguments)?;
     let mut keyboard = child.stdin.take().expect("its input");
     keyboard.write_all(typed.as_bytes()).await.expect("a command that reads");
     let said = ended(child).await;
@@ -84,10 +92,12 @@ pub async fn run_on_terminal(program: &str, host: &Host, arguments: &[&str], typ
     Some(said)
 }
 
-/// The same, to be ended; what is typed goes to its standard input.
-pub fn command_on_terminal(program: &str, host: &Host, arguments: &[&str]) -> Option<Child> {
+/// The same on a terminal of this width, to be ended; what is typed goes to its standard input.
+pub fn command_on_terminal(program: &str, host: &Host, columns: u16, arguments: &[&str]) -> Option<Child> {
     let (data_dir, url) = (host.data_dir(), host.client().url);
-    let mut line = format!("stty cols 220; exec {program} --data-dir {} --host {url}", data_dir.display());
+    // A terminal that has no rows has no known size.
+    let mut line =
+        format!("stty rows 50 cols {columns}; exec {program} --data-dir {} --host {url}", data_dir.display());
     for argument in arguments {
         line.push_str(&format!(" '{argument}'"));
     }

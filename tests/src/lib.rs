@@ -24,6 +24,7 @@ pub mod oracle;
 pub mod processes;
 pub mod redact;
 pub mod registry;
+pub mod relay;
 pub mod seed;
 pub mod server;
 pub mod service;

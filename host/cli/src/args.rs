@@ -201,7 +201,7 @@ Exit status: 0 nothing differs, 1 failed, 3 something differs, 4 nothing was reh
   troupe swap aws@1.2.0 --rehearse --canary 5,25,50 --watch 60s
   troupe swap aws@1.2.0 --at-once    whatever `troupe policy aws` says
 
-By steps it is followed to where it is decided; Ctrl-C leaves it going.
+By steps it is followed to where it is decided, also over a restart of the host; Ctrl-C leaves it going.
 Exit status: 0 the release serves, 1 it does not, 130 interrupted (the swap goes on).")]
     Swap(Swap),
     /// See, set or remove how an agent is swapped when `troupe swap` is not told how.
@@ -227,7 +227,9 @@ Exit status: 0 the release serves, 1 it does not, 130 interrupted (the swap goes
     #[command(after_help = "Examples:
   troupe swaps aws
   troupe swaps aws 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b --follow
-  troupe swaps aws 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b --abort")]
+  troupe swaps aws 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b --abort
+
+Exit status of --follow: 0 the release serves, 1 it does not, 130 interrupted (the swap goes on).")]
     Swaps(Swaps),
     /// See what of a release waits for approval, and approve of it or reject it.
     #[command(after_help = "Examples:

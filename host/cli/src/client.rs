@@ -4,6 +4,8 @@
 //! with it, to a machine of somebody else. The rule: the token in the data directory is
 //! shown to the loopback interface alone.
 
+mod following;
+
 use std::net::IpAddr;
 
 use futures::StreamExt as _;
@@ -16,6 +18,9 @@ use troupe_core::{Code, Error, Result};
 use crate::args::Args;
 use crate::data_dir;
 use crate::events::{Event, EventReader};
+
+/// The media type of a stream of events.
+const EVENT_STREAM: &str = "text/event-stream";
 
 /// A client of one host.
 #[derive(Debug, Clone)]
@@ -113,23 +118,14 @@ impl Client {
         self.document(request.header(reqwest::header::CONTENT_TYPE, kind).body(body)).await
     }
 
-    /// Follows a stream of events.
-    pub(crate) async fn events(&self, path: &str) -> Result<impl futures::Stream<Item = Result<Event>> + use<>> {
-        self.stream(self.request(Method::GET, path)).await
-    }
-
-    /// Posts a document and follows the events that come of it.
+    /// Posts a document and reads the events that come of it, as long as the connection lasts.
     pub(crate) async fn post_events<T: Serialize>(
         &self,
         path: &str,
         body: &T,
     ) -> Result<impl futures::Stream<Item = Result<Event>> + use<T>> {
-        let request = self.request(Method::POST, path).header(reqwest::header::ACCEPT, "text/event-stream");
-        self.stream(request.json(body)).await
-    }
-
-    async fn stream(&self, request: RequestBuilder) -> Result<impl futures::Stream<Item = Result<Event>> + use<>> {
-        let response = self.send(request).await?;
+        let request = self.request(Method::POST, path).header(reqwest::header::ACCEPT, EVENT_STREAM);
+        let response = self.send(request.json(body)).await?;
         let reader = EventReader::default();
         let pieces = response.bytes_stream();
         Ok(pieces

@@ -1,11 +1,13 @@
 //! Reading server-sent events (WHATWG HTML, section 9.2.6), as far as our host sends
-//! them: fields `event` and `data`, comments skipped.
+//! them: fields `event`, `id` and `data`, comments skipped.
 
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Event {
     /// Its name.
     pub(crate) name: String,
+    /// Its id, or that of the last before it that had one; empty if none had.
+    pub(crate) id: String,
     /// Its data.
     pub(crate) data: String,
 }
@@ -16,6 +18,7 @@ pub(crate) struct EventReader {
     /// What came of the line that has not ended.
     rest: Vec<u8>,
     name: String,
+    id: String,
     data: String,
 }
 
@@ -38,7 +41,8 @@ impl EventReader {
     fn line(&mut self, line: &str, events: &mut Vec<Event>) {
         if line.is_empty() {
             if !self.data.is_empty() {
-                events.push(Event { name: std::mem::take(&mut self.name), data: std::mem::take(&mut self.data) });
+                let (name, data) = (std::mem::take(&mut self.name), std::mem::take(&mut self.data));
+                events.push(Event { name, id: self.id.clone(), data });
             }
             return;
         }
@@ -46,6 +50,7 @@ impl EventReader {
         let value = value.strip_prefix(' ').unwrap_or(value);
         match field {
             "event" => value.clone_into(&mut self.name),
+            "id" => value.clone_into(&mut self.id),
             "data" => {
                 if !self.data.is_empty() {
                     self.data.push('\n');
@@ -63,12 +68,14 @@ mod tests {
 
     #[test]
     fn events_come_together_from_any_pieces() {
-        let text = b": alive\n\nevent: task\ndata: {\"a\":\ndata: 1}\n\nevent: x\ndata: y\n\n";
+        let text = b": alive\n\nevent: task\nid: 1.2\ndata: {\"a\":\ndata: 1}\n\nevent: x\ndata: y\n\n";
         for size in 1..text.len() {
             let mut reader = EventReader::default();
             let events: Vec<_> = text.chunks(size).flat_map(|piece| reader.push(piece)).collect();
             assert_eq!(events.len(), 2, "{size}");
-            assert_eq!(events[0], Event { name: "task".into(), data: "{\"a\":\n1}".into() });
+            let id = || "1.2".to_owned();
+            assert_eq!(events[0], Event { name: "task".into(), id: id(), data: "{\"a\":\n1}".into() });
+            assert_eq!(events[1], Event { name: "x".into(), id: id(), data: "y".into() });
         }
     }
 }

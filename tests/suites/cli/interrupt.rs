@@ -1,4 +1,4 @@
-//! Ctrl-C while a command waits for a task, and hosts that go away meanwhile.
+//! Ctrl-C while a command waits for a task.
 
 use std::time::{Duration, Instant};
 
@@ -106,14 +106,4 @@ async fn a_second_ctrl_c_does_not_wait_for_a_host_that_hangs() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
-}
-
-#[tokio::test]
-async fn a_host_that_dies_leaves_the_name_of_the_task() {
-    let mut host = host().await;
-    let (child, _) = asked(&host, &[]).await;
-    host.kill().await;
-    let said = ended(child).await;
-    let err = seen(said.bad());
-    assert!(err.starts_with("error: lost sight of task [id], see `troupe tasks [id]`: "), "{err}");
 }

@@ -8,6 +8,7 @@ mod help;
 mod instances;
 mod interrupt;
 mod keys;
+mod lost;
 mod output;
 mod swap;
 mod trouble;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use serde_json::{Value, json};
-use troupe_tests::command::{command_on, command_on_terminal, ended, interrupt, run_on};
+use troupe_tests::command::{COLUMNS, command_on, command_on_terminal, ended, interrupt, run_on};
 
 use crate::{PROGRAM, host};
 
@@ -28,7 +28,7 @@ async fn a_swap_by_steps_is_followed_line_by_line_to_its_decision() {
     assert_snapshot!(lines.join("\n").replace("verifying checks echo@2.0.0\n", ""), @r"
     canary it has 50 % of the calls
     watching it has all calls, and is watched
-    draining promoted
+    draining promoted; calls on echo@1.0.0 come to their ends
     ");
 }
 
@@ -88,11 +88,30 @@ async fn an_operator_weighs_promotes_and_goes_back() {
 }
 
 #[tokio::test]
-async fn on_a_terminal_a_line_tells_how_the_releases_do_and_what_time_is_left() {
+async fn a_swap_is_followed_to_its_end_through_the_drain() {
+    let host = host().await;
+    let client = host.client();
+    let task = client.submit("echo", "sleep", json!({ "ms": 3_000 })).await;
+    client.runs(&task).await;
+    let swapped = client.swap("echo", "2.0.0").await.of(200);
+    let follow = ["swaps", "echo", swapped["swap"].as_str().unwrap(), "--follow"];
+    let said = run_on(PROGRAM, &host, &follow).await;
+    assert_snapshot!(said.good(), @"echo@2.0.0 serves; epoch 2");
+    assert_snapshot!(said.err, @r"
+        draining promoted; calls on echo@1.0.0 come to their ends
+           ended the swap is over
+    ");
+    assert_eq!(client.get(&format!("/api/v1/tasks/{task}")).await.of(200)["status"], "completed");
+    let again = run_on(PROGRAM, &host, &follow).await;
+    assert_eq!((again.good(), again.err.trim()), (said.good(), "ended promoted"));
+}
+
+/// Follows a swap to its decision on a terminal of this width; nothing without terminals.
+async fn followed_on_terminal(columns: u16) -> Option<String> {
     let host = host().await;
     let client = host.client();
     let arguments = ["swap", "echo@2.0.0", "--canary", "50", "--step-calls", "40", "--step-time", "3s", "--by-task"];
-    let Some(command) = command_on_terminal(PROGRAM, &host, &arguments) else { return };
+    let command = command_on_terminal(PROGRAM, &host, columns, &arguments)?;
     let following = tokio::spawn(ended(command));
     while !following.is_finished() {
         client.run("echo", "version", json!({})).await;
@@ -100,8 +119,24 @@ async fn on_a_terminal_a_line_tells_how_the_releases_do_and_what_time_is_left() 
     }
     let said = following.await.unwrap();
     assert_eq!(said.code, Some(0), "{said:#?}");
-    // A narrow terminal has the beginning of the line.
-    for shown in ["59 min left; no test speaks against it; new ", " denied, ", "echo@2.0.0 serves"] {
-        assert!(said.out.contains(shown), "{shown}: {said:#?}");
+    assert!(said.out.contains("echo@2.0.0 serves"), "{said:#?}");
+    Some(said.out)
+}
+
+#[tokio::test]
+async fn on_a_terminal_a_line_tells_how_the_releases_do_and_what_time_is_left() {
+    let Some(shown) = followed_on_terminal(COLUMNS).await else { return };
+    for part in ["59 min left; no test speaks against it; new ", " denied, ", " MiB at most; old "] {
+        assert!(shown.contains(part), "{part}: {shown}");
     }
+}
+
+#[tokio::test]
+async fn on_a_terminal_of_eighty_columns_the_line_says_the_same_in_fewer_words() {
+    let Some(shown) = followed_on_terminal(80).await else { return };
+    let (_, line) = shown.rsplit_once("59 min; not worse so far; new/old ").expect("the line");
+    let figures = line.split(" MiB").next().unwrap();
+    let words: Vec<&str> = figures.split([' ', ',']).filter(|word| word.starts_with(char::is_alphabetic)).collect();
+    assert_eq!(words, ["calls", "failed", "ms"], "{line}");
+    assert_eq!(figures.matches('/').count(), 4, "{line}");
 }

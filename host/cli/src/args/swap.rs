@@ -130,7 +130,7 @@ pub(crate) struct Swaps {
     /// The swap to show.
     pub(crate) swap: Option<String>,
 
-    /// Follow it to its end.
+    /// Follow it to its end, when the release that no longer serves has drained.
     #[arg(long, requires = "swap")]
     pub(crate) follow: bool,
 

@@ -25,6 +25,9 @@ const NOT_REHEARSED: u8 = 4;
 /// Between two lines of how far it is, where there is no terminal to show it on.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
+/// What is said of a rehearsal that went with its connection, so that nobody waits for the rest.
+const CUT_SHORT: &str = "the host stopped telling before the rehearsal was over, which ended it; begin it again";
+
 /// Groups that a person is shown; the rest is in `--json`.
 const GROUPS_SHOWN: usize = 20;
 
@@ -53,7 +56,7 @@ async fn follow(json: bool, client: &Client, path: &str, request: &RehearseReque
     let bar = if is_terminal { bar() } else { ProgressBar::hidden() };
     let mut said: Option<Instant> = None;
     while let Some(event) = events.next().await {
-        let event = event?;
+        let event = event.map_err(|error| error.context(CUT_SHORT))?;
         match event.name.as_str() {
             "progress" => {
                 let progress: RehearsalProgress = serde_json::from_str(&event.data).map_err(Error::internal)?;
@@ -76,7 +79,7 @@ async fn follow(json: bool, client: &Client, path: &str, request: &RehearseReque
             _ => {}
         }
     }
-    Err(Error::new(Code::UnavailableHost, "the host stopped telling before the rehearsal was over"))
+    Err(Error::new(Code::UnavailableHost, CUT_SHORT))
 }
 
 fn bar() -> ProgressBar {

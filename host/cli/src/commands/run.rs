@@ -115,7 +115,9 @@ async fn interrupted(
 async fn follow(client: &Client, task: &TaskView) -> Result<TaskView> {
     let bar = bar();
     let path = format!("/api/v1/tasks/{}", task.id);
-    let mut events = pin!(client.events(&format!("{path}/events")).await?);
+    let events_path = format!("{path}/events");
+    let mut events = pin!(client.follow(&events_path, |line| bar.suspend(|| output::note(line))));
+    let mut wakes = None;
     while let Some(event) = events.next().await {
         let event = event?;
         match event.name.as_str() {
@@ -126,7 +128,9 @@ async fn follow(client: &Client, task: &TaskView) -> Result<TaskView> {
                     bar.finish_and_clear();
                     return Ok(task);
                 }
-                if let Some(wake_at) = task.wake_at {
+                if let Some(wake_at) = task.wake_at
+                    && wakes.replace(wake_at) != Some(wake_at)
+                {
                     bar.suspend(|| output::note(&format!("suspended until {wake_at}; the task goes on by itself")));
                 }
             }
@@ -134,7 +138,7 @@ async fn follow(client: &Client, task: &TaskView) -> Result<TaskView> {
         }
     }
     bar.finish_and_clear();
-    // The stream ended before the task, as when the host stops.
+    // All was told before, to whoever read its last event.
     client.get(&path).await
 }
 

@@ -2,6 +2,7 @@
 
 mod follow;
 pub(super) mod policy;
+mod seen;
 
 use std::process::ExitCode;
 
@@ -15,6 +16,7 @@ use crate::human::table;
 use crate::output;
 
 use super::releases;
+use follow::Until;
 
 pub(crate) async fn run(args: &Args, command: &Swap) -> Result<ExitCode> {
     let (agent, to) = target(&command.release)?;
@@ -32,7 +34,7 @@ pub(crate) async fn run(args: &Args, command: &Swap) -> Result<ExitCode> {
                 output::answer(args.json, &swap, |swap| show(swap))?;
                 return Ok(ExitCode::SUCCESS);
             }
-            return follow::run(args, &client, *swap).await;
+            return follow::run(args, &client, *swap, Until::Decided).await;
         }
     };
     let version = &swapped.deployment.serving;
@@ -71,7 +73,7 @@ pub(crate) async fn canary(args: &Args, command: &Canary) -> Result<ExitCode> {
     let client = Client::new(args)?;
     let swap: SwapView = client.post(&path, &CanaryRequest { weight: command.weight }).await?;
     if command.follow {
-        return follow::run(args, &client, swap).await;
+        return follow::run(args, &client, swap, Until::Decided).await;
     }
     output::answer(args.json, &swap, |swap| {
         format!("{}@{} has {} % of the calls; promote it or roll it back", swap.agent, swap.to, swap.state.weight)
@@ -84,7 +86,7 @@ pub(crate) async fn promote(args: &Args, command: &Promote) -> Result<ExitCode> 
     let client = Client::new(args)?;
     let swap: SwapView = client.post(&path, &()).await?;
     if command.follow {
-        return follow::run(args, &client, swap).await;
+        return follow::run(args, &client, swap, Until::Decided).await;
     }
     output::answer(args.json, &swap, |swap| format!("{}@{} serves", swap.agent, swap.to))?;
     Ok(ExitCode::SUCCESS)
@@ -119,7 +121,7 @@ pub(crate) async fn swaps(args: &Args, command: &Swaps) -> Result<ExitCode> {
     }
     let swap: SwapView = client.get(&path).await?;
     if command.follow {
-        return follow::run(args, &client, swap).await;
+        return follow::run(args, &client, swap, Until::Ended).await;
     }
     output::answer(args.json, &swap, show)?;
     Ok(ExitCode::SUCCESS)
@@ -166,7 +168,7 @@ fn show(swap: &SwapView) -> String {
         let release = format!("{}@{}", swap.agent, swap.to);
         out.push_str(&format!("waits    for `troupe release approve {release}`\n"));
     }
-    let seen = follow::seen(swap, SystemClock.now());
+    let seen = seen::whole(swap, SystemClock.now());
     if !seen.is_empty() {
         out.push_str(&format!("seen     {seen}\n"));
     }
