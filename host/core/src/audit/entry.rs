@@ -47,6 +47,8 @@ kinds! {
     Grants = "grants";
     /// Somebody began a swap that goes by steps, under a policy.
     SwapBegun = "swap_begun";
+    /// A swap went from one phase to the next, and nothing else that is on record says so.
+    SwapStep = "swap_step";
     /// A swap did not begin, since its release may not serve.
     SwapRefused = "swap_refused";
     /// A release was tried on what its agent was asked, as a step of a swap or for somebody.
