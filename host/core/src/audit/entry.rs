@@ -73,6 +73,8 @@ kinds! {
     /// A release in a registry was refused when it was fetched, by what it is or by the checks of a
     /// publish.
     PullRefused = "pull_refused";
+    /// A release was sent to a registry, or is there already.
+    Pushed = "pushed";
     /// A release was refused when it was to be sent to a registry.
     PushRefused = "push_refused";
     /// A published release was signed by a further key.

@@ -125,7 +125,7 @@ impl Runtime {
         }
         let signed = joined(there, signed)?;
         let place = self.documents_place(&caller.tenant)?;
-        self.send(&release, &ImageName::of_release(&place, &row.release)?).await?;
+        self.send(caller, &release, &ImageName::of_release(&place, &row.release)?).await?;
         {
             let _room = self.room_for_image()?;
             bounded(image, troupe_registry::push_channel(&signed, image)).await?;
