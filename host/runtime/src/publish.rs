@@ -28,12 +28,13 @@ use crate::refused::{self, Named};
 use crate::{Runtime, agents, releases, route};
 
 impl Runtime {
-    /// Checks that the caller may publish now, before an archive is read.
+    /// Checks that the caller may publish now, before an archive is read. Of which agent it is, the
+    /// archive says.
     ///
     /// # Errors
     /// [`Code::AuthScope`], and those of [`Runtime::require_ready`].
     pub fn may_publish(&self, caller: &Caller) -> Result<()> {
-        caller.require(Scope::Operate)?;
+        caller.require_for_some(Scope::Operate)?;
         self.require_ready()
     }
 
@@ -97,6 +98,7 @@ impl Runtime {
         let (component, Archived { digest, release, signatures }) = blocking(read).await?;
         let reference = release.manifest.release();
         *named = Some((reference.clone(), digest));
+        caller.require_for(Scope::Operate, &reference.agent)?;
         let signatures = match self.store.release(&caller.tenant, &reference).await? {
             Some(row) if row.digest != digest => return Err(immutable(&reference)),
             // Nothing is new but signatures; and what the disk has damaged is mended.

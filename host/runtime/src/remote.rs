@@ -44,6 +44,7 @@ impl Runtime {
         if let Some((agent, channel)) = request.image.split_once('@')
             && let (Ok(agent), Ok(channel)) = (agent.parse(), channel.parse())
         {
+            caller.require_for(Scope::Operate, &agent)?;
             return self.pull_channel(caller, &agent, &channel, request.downgrade).await;
         }
         if request.downgrade {
@@ -117,7 +118,7 @@ impl Runtime {
     /// configured; [`Code::ArtifactImmutable`] if the tag names another image; those of
     /// [`Runtime::pull_release`].
     pub async fn push_release(&self, caller: &Caller, release: &ReleaseRef, image: Option<&str>) -> Result<PushedView> {
-        caller.require(Scope::Operate)?;
+        caller.require_for(Scope::Operate, &release.agent)?;
         self.require_ready()?;
         let image: ImageName = match (image, self.place_of(&caller.tenant)) {
             (Some(image), _) => image.parse()?,
@@ -214,7 +215,7 @@ impl Runtime {
         if self.place_of(&caller.tenant).is_some_and(|place| image.is_under(&place)) {
             return Ok(());
         }
-        caller.require(Scope::Machine)
+        caller.require_for_some(Scope::Machine)
     }
 }
 

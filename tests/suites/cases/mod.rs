@@ -11,7 +11,7 @@ mod folders;
 mod memory;
 mod output;
 mod streams;
-mod tenancy;
+pub(crate) mod tenancy;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
