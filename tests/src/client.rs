@@ -88,6 +88,13 @@ impl Client {
         self.with_token(key["token"].as_str())
     }
 
+    /// The same with a new key of this client's tenant that is bound to agents, and what was said of it.
+    pub async fn with_bound_key(&self, scopes: &[&str], agents: &[&str]) -> (Self, Value) {
+        let request = json!({ "name": "bound", "scopes": scopes, "agents": agents });
+        let key = self.post("/api/v1/keys", &request).await.of(201);
+        (self.with_token(key["token"].as_str()), key)
+    }
+
     /// A request of any kind, with the token.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.url));

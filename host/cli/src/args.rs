@@ -249,6 +249,7 @@ Exit status of --follow: 0 the release serves, 1 it does not, 130 interrupted (t
     #[command(after_help = "Examples:
   troupe keys
   troupe keys create --name ci --scopes read,run --expires 30d
+  troupe keys create --name ci --scopes operate --for 'aws*' --expires 12h
   troupe keys create --name alice --scopes read,run,operate,admin --tenant acme
   troupe keys revoke 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b")]
     Keys(Keys),
@@ -442,6 +443,11 @@ pub(crate) enum KeysCommand {
         /// audit, admin, metrics, machine.
         #[arg(long, value_delimiter = ',', required = true, value_name = "SCOPES")]
         scopes: Vec<String>,
+
+        /// An agent that it is bound to: `aws`, `aws*` or `*`; once for each. It changes nothing of
+        /// others.
+        #[arg(long = "for", value_name = "NAMES")]
+        agents: Vec<String>,
 
         /// For how long it is good, such as `30d` or `12h`; for ever when absent.
         #[arg(long, value_name = "TIME")]

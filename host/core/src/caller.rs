@@ -1,5 +1,6 @@
 //! Who asks. Every entry of the runtime takes a [`Caller`], so no door can skip the
-//! question of what the caller may do; [`Caller::require`] is the one answer to it.
+//! question of what the caller may do; [`Caller::require`] and [`Caller::require_for`] are the one
+//! answer to it.
 //!
 //! | scope     | what its holder may do |
 //! |-----------|------------------------|
@@ -17,11 +18,18 @@
 //! imply one another. Nobody gives a key a scope that it does not hold itself, so `metrics`
 //! and `machine` come from the owner first, and `owner` belongs to the token of the data
 //! directory: no key has it.
+//!
+//! *The attack:* a build system's token leaks, and with it whoever found it changes every agent of
+//! the tenant. *The rule:* a key may be bound to names of agents. What its scopes let it do it then
+//! does to agents of those names alone, and nothing to what is of no agent: keys, trust, tenants. It
+//! sees what its scopes show, of other agents too. *The default:* a key is bound to none; and an
+//! entry that does not say which agent it is about is closed to a bound one.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Code, Error, Result, TenantId};
+use crate::trust::NamePattern;
+use crate::{AgentName, Code, Error, Result, TenantId};
 
 /// What a caller may do, as the table above says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -78,6 +86,11 @@ impl Scope {
         }
     }
 
+    /// Whether its holder sees something by it, and changes nothing.
+    const fn only_shows(self) -> bool {
+        matches!(self, Self::Read | Self::Audit | Self::Metrics)
+    }
+
     /// The scope that `text` spells.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|scope| scope.as_str() == text)
@@ -93,6 +106,8 @@ pub struct Caller {
     pub principal: String,
     /// What it may do.
     pub scopes: Vec<Scope>,
+    /// The names of the agents that it is bound to; bound to none when empty.
+    pub agents: Vec<NamePattern>,
 }
 
 impl Caller {
@@ -101,14 +116,40 @@ impl Caller {
 
     /// Returns the caller that owns a data directory: every scope.
     pub fn owner(tenant: TenantId) -> Self {
-        Self { tenant, principal: Self::OWNER.to_owned(), scopes: Scope::ALL.to_vec() }
+        Self { tenant, principal: Self::OWNER.to_owned(), scopes: Scope::ALL.to_vec(), agents: Vec::new() }
     }
 
-    /// Checks that the caller holds `scope`; this is the one authorisation of callers.
+    /// Checks that the caller holds `scope` for what is of its whole tenant, or of the host. One that
+    /// is bound to agents sees by that, and changes nothing.
+    ///
+    /// # Errors
+    /// [`Code::AuthScope`] naming the scope that is missing, or what the caller is bound to.
+    pub fn require(&self, scope: Scope) -> Result<()> {
+        self.require_for_some(scope)?;
+        if self.agents.is_empty() || scope.only_shows() {
+            return Ok(());
+        }
+        Err(self.beyond("this is about more than those; use a token that is bound to none"))
+    }
+
+    /// Checks that the caller holds `scope` for what is of one agent.
+    ///
+    /// # Errors
+    /// As [`Caller::require`].
+    pub fn require_for(&self, scope: Scope, agent: &AgentName) -> Result<()> {
+        self.require_for_some(scope)?;
+        if self.agents.is_empty() || scope.only_shows() || self.agents.iter().any(|names| names.takes(agent)) {
+            return Ok(());
+        }
+        Err(self.beyond(&format!("`{agent}` is none of them; use a token that may act for it")))
+    }
+
+    /// Checks that the caller holds `scope` for some agent, where it is not known yet which one is
+    /// meant. [`Caller::require_for`] has to follow before anything is done.
     ///
     /// # Errors
     /// [`Code::AuthScope`] naming the scope that is missing.
-    pub fn require(&self, scope: Scope) -> Result<()> {
+    pub fn require_for_some(&self, scope: Scope) -> Result<()> {
         if self.scopes.contains(&scope) {
             return Ok(());
         }
@@ -117,18 +158,49 @@ impl Caller {
             format!("this token lacks the scope `{}`; use one that has it", scope.as_str()),
         ))
     }
+
+    /// The refusal of what is beyond the agents that the caller is bound to.
+    fn beyond(&self, why: &str) -> Error {
+        let names: Vec<String> = self.agents.iter().map(NamePattern::to_string).collect();
+        let message = format!("`{}` is bound to the agents `{}`, and {why}", self.principal, names.join("`, `"));
+        Error::new(Code::AuthScope, message).with("agents", names)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn caller(scopes: &[Scope], agents: &[&str]) -> Caller {
+        let agents = agents.iter().map(|names| names.parse().unwrap()).collect();
+        Caller { tenant: TenantId::default(), principal: "key/1".into(), scopes: scopes.to_vec(), agents }
+    }
+
     #[test]
     fn a_missing_scope_is_named() {
-        let caller = Caller { tenant: TenantId::default(), principal: "ci".into(), scopes: vec![Scope::Read] };
+        let caller = caller(&[Scope::Read], &[]);
         assert!(caller.require(Scope::Read).is_ok());
         let error = caller.require(Scope::Operate).unwrap_err();
         assert_eq!(error.code, Code::AuthScope);
         assert!(error.message.contains("`operate`"));
+    }
+
+    #[test]
+    fn a_caller_that_is_bound_acts_for_its_agents_alone_and_sees_all() {
+        let (aws, gcp) = ("aws-costs".parse().unwrap(), "gcp".parse().unwrap());
+        let bound = caller(&Scope::ALL, &["aws*", "azure"]);
+        let free = caller(&Scope::ALL, &[]);
+        for scope in Scope::ALL {
+            assert!(free.require(scope).is_ok() && free.require_for(scope, &gcp).is_ok());
+            assert!(bound.require_for_some(scope).is_ok() && bound.require_for(scope, &aws).is_ok());
+            assert_eq!(bound.require_for(scope, &gcp).is_ok(), scope.only_shows());
+            assert_eq!(bound.require(scope).is_ok(), scope.only_shows());
+        }
+        let none = caller(&[], &["aws*"]);
+        assert!(none.require_for(Scope::Run, &aws).unwrap_err().message.contains("lacks the scope `run`"));
+        let error = bound.require_for(Scope::Operate, &gcp).unwrap_err();
+        assert_eq!(error.code, Code::AuthScope);
+        insta::assert_snapshot!(error.message, @"`key/1` is bound to the agents `aws*`, `azure`, and `gcp` is none of them; use a token that may act for it");
+        insta::assert_snapshot!(bound.require(Scope::Admin).unwrap_err().message, @"`key/1` is bound to the agents `aws*`, `azure`, and this is about more than those; use a token that is bound to none");
     }
 }

@@ -87,7 +87,7 @@ codes! {
     AuthInvalid = "auth.invalid", Unauthenticated;
     /// The credential was good until a time that has passed.
     AuthExpired = "auth.expired", Unauthenticated;
-    /// The credential lacks a scope.
+    /// The credential lacks a scope, or is bound to other agents.
     AuthScope = "auth.scope", Denied;
     /// The request names a host or an origin that this host does not answer to.
     AuthOrigin = "auth.origin", Denied;

@@ -212,11 +212,13 @@ pub const CONNECTIONS_MAX: usize = 512;
 /// Keys of one tenant that are not revoked. A key for each person and each program of a
 /// large team fits; a program that makes a key for each request is told early.
 pub const KEYS_MAX: u64 = 1_000;
+/// Patterns of names that one key may be bound to: a team's agents, one by one.
+pub const KEY_AGENTS_MAX: usize = 32;
 /// Longest that a new key may be good for, if it expires at all.
 pub const KEY_TIME_MAX: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
 /// How long a key is still taken after it has expired: clocks differ by as much.
 pub const KEY_LEEWAY: Duration = Duration::from_secs(60);
-/// Keys that are held in memory, about 200 bytes each.
+/// Keys that are held in memory, about 200 bytes each; 3 KiB if one is bound to as many agents as it may be.
 pub const KEYS_CACHED_MAX: usize = 10_000;
 /// How long a key in memory is taken as it was read. Here a revocation is known at once;
 /// what another process did to the store is seen after this, well within 5 s.

@@ -98,6 +98,18 @@ impl Runtime {
     }
 }
 
+/// The agent that a caller names and may act for by a scope, whether it is there or not. Of those that
+/// it may not act for it is not told whether they are.
+///
+/// # Errors
+/// [`Code::AuthScope`]; [`Code::AgentNotFound`] for what is no name.
+pub(crate) fn permitted(caller: &Caller, scope: Scope, name: &str) -> Result<AgentName> {
+    caller.require_for_some(scope)?;
+    let agent = name.parse().map_err(|_| unknown(name))?;
+    caller.require_for(scope, &agent)?;
+    Ok(agent)
+}
+
 /// The error for an agent that is not there.
 pub(crate) fn unknown(name: &str) -> Error {
     let message = format!("there is no agent `{}`; `troupe agents` lists those there are", shown(name));

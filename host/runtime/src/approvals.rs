@@ -172,7 +172,7 @@ impl Runtime {
         version: &semver::Version,
         request: ApproveRequest,
     ) -> Result<ReleaseDiff> {
-        caller.require(Scope::Approve)?;
+        agents::permitted(caller, Scope::Approve, agent)?;
         self.require_ready()?;
         let reason = request.reason.as_deref().map(reason).transpose()?;
         let judged = self.judged_now(caller, agent, version).await?;
@@ -198,7 +198,7 @@ impl Runtime {
         version: &semver::Version,
         request: RejectRequest,
     ) -> Result<ReleaseDiff> {
-        caller.require(Scope::Approve)?;
+        agents::permitted(caller, Scope::Approve, agent)?;
         self.require_ready()?;
         let reason = Some(reason(&request.reason)?);
         let judged = self.judged_now(caller, agent, version).await?;

@@ -22,6 +22,8 @@ pub struct AuditQuery {
     pub agent: Option<String>,
     /// Those about one task.
     pub task: Option<String>,
+    /// Those of what one party asked for: `owner`, or `key/ID`.
+    pub principal: Option<String>,
     /// Those after this number.
     pub after: u64,
     /// How many; capped.
@@ -42,6 +44,7 @@ impl Runtime {
             kind: query.kind.as_deref().map(kind).transpose()?,
             agent: query.agent.map(|name| name.parse::<AgentName>().map_err(|_| agents::unknown(&name))).transpose()?,
             task: query.task.map(|task| task.parse()).transpose()?,
+            principal: query.principal,
         };
         let (limit, after) = (limits::page(query.limit), query.after);
         if query.newest {

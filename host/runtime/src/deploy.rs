@@ -80,7 +80,7 @@ impl Runtime {
     /// [`Code::ConfigurationInvalid`] naming the place in the document;
     /// [`Code::SwapConflict`]; [`Code::DeploymentNotFound`].
     pub async fn configure(&self, caller: &Caller, agent: &str, request: ConfigureRequest) -> Result<DeploymentView> {
-        caller.require(Scope::Operate)?;
+        let name = agents::permitted(caller, Scope::Operate, agent)?;
         let Value::Object(_) = &request.configuration else {
             return Err(Error::new(Code::ConfigurationInvalid, "a configuration is a JSON object"));
         };
@@ -91,7 +91,6 @@ impl Runtime {
             return Err(Error::new(Code::ConfigurationInvalid, message));
         }
         self.require_ready()?;
-        let name: AgentName = agent.parse().map_err(|_| agents::unknown(agent))?;
         let changing = self.routes.turn(&caller.tenant, &name).lock_owned().await;
         let row = self.deployment_row(caller, agent).await?;
         let change = Change {

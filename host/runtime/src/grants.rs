@@ -13,7 +13,7 @@ use troupe_core::view::{
     Authority, AuthorityLine, DeploymentView, DiffRequest, ExplainRequest, ExplainedLine, Explanation, GrantChange,
     GrantLine, GrantRequest, GrantsDiff, GrantsView, KeyExplanation, LineDiff, Standing,
 };
-use troupe_core::{AgentName, Caller, Code, Effect, Error, Grants, ReleaseRef, Result, Scope, limits, shown};
+use troupe_core::{Caller, Code, Effect, Error, Grants, ReleaseRef, Result, Scope, limits, shown};
 use troupe_sandbox::{Question, check_grants};
 use troupe_store::{DeploymentRow, RouteChange, check_epoch};
 
@@ -83,9 +83,8 @@ impl Runtime {
     /// [`Code::GrantNotFound`] naming what there is; [`Code::AuthScope`] naming a line that
     /// leads into the host's machine; [`Code::SwapConflict`]; [`Code::DeploymentNotFound`].
     pub async fn change_grants(&self, caller: &Caller, agent: &str, change: GrantChange) -> Result<GrantsView> {
-        caller.require(Scope::Operate)?;
+        let name = agents::permitted(caller, Scope::Operate, agent)?;
         self.require_ready()?;
-        let name: AgentName = agent.parse().map_err(|_| agents::unknown(agent))?;
         let changing = self.routes.turn(&caller.tenant, &name).lock_owned().await;
         let mut keys = self.both_keys(caller, agent).await?;
         check_epoch(&name, keys.row.epoch, change.epoch)?;
@@ -110,10 +109,9 @@ impl Runtime {
     /// [`Code::AuthScope`] naming a line that leads into the host's machine;
     /// [`Code::SwapConflict`]; [`Code::DeploymentNotFound`].
     pub async fn grant(&self, caller: &Caller, agent: &str, request: GrantRequest) -> Result<DeploymentView> {
-        caller.require(Scope::Operate)?;
+        let name = agents::permitted(caller, Scope::Operate, agent)?;
         check_granted(&request.grants)?;
         self.require_ready()?;
-        let name: AgentName = agent.parse().map_err(|_| agents::unknown(agent))?;
         let changing = self.routes.turn(&caller.tenant, &name).lock_owned().await;
         let row = self.deployment_row(caller, agent).await?;
         check_epoch(&name, row.epoch, request.epoch)?;
@@ -135,7 +133,7 @@ impl Runtime {
         let before = granted(row)?;
         if let Some(line) = grants.reaches_beyond(&before) {
             let into = format_args!("the line `{line}` leads into the host's machine or network");
-            caller.require(Scope::Machine).map_err(|error| error.context(into))?;
+            caller.require_for(Scope::Machine, &row.agent).map_err(|error| error.context(into))?;
         }
         let is_wider = grants.is_wider_than(&before);
         if is_wider {

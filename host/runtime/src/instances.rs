@@ -40,7 +40,7 @@ impl Runtime {
     /// [`troupe_core::Code::AgentNotFound`]; [`troupe_core::Code::DeploymentNotFound`];
     /// [`troupe_core::Code::LimitInstances`].
     pub async fn start_instance(&self, caller: &Caller, request: NewInstance) -> Result<(InstanceView, bool)> {
-        caller.require(Scope::Run)?;
+        agents::permitted(caller, Scope::Run, &request.agent)?;
         self.require_ready()?;
         let route = self.serving(&caller.tenant, &request.agent).await?;
         let new = NewInstanceRow {
@@ -88,8 +88,10 @@ impl Runtime {
     /// # Errors
     /// [`troupe_core::Code::InstanceNotFound`].
     pub async fn stop_instance(&self, caller: &Caller, id: InstanceId) -> Result<InstanceView> {
-        caller.require(Scope::Run)?;
+        caller.require_for_some(Scope::Run)?;
         self.require_ready()?;
+        let row = self.store.instance(&caller.tenant, id).await?.ok_or_else(|| instance_not_found(id))?;
+        caller.require_for(Scope::Run, &row.agent)?;
         Ok(view(self.store.stop_instance(&caller.tenant, id, Some(&caller.principal)).await?))
     }
 }

@@ -21,7 +21,7 @@ impl Runtime {
     /// # Errors
     /// [`Code::TaskNotFound`]; [`Code::TaskNotEnded`].
     pub async fn redact(&self, caller: &Caller, task: TaskId, documents: bool) -> Result<TaskView> {
-        caller.require(Scope::Operate)?;
+        self.task_permitted(caller, Scope::Operate, task).await?;
         self.require_ready()?;
         let (runtime, caller) = (self.clone(), caller.clone());
         // A client that goes away does not leave half of it done.

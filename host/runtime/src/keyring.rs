@@ -43,8 +43,8 @@ pub(crate) struct Known {
 
 impl Known {
     fn new(row: KeyRow, read_at: Instant) -> Self {
-        let KeyRow { tenant, id, scopes, expires_at, used_at, .. } = row;
-        let caller = Caller { tenant: tenant.clone(), principal: format!("{KEY}{id}"), scopes };
+        let KeyRow { tenant, id, scopes, agents, expires_at, used_at, .. } = row;
+        let caller = Caller { tenant: tenant.clone(), principal: format!("{KEY}{id}"), scopes, agents };
         Self { tenant, id, caller, expires_at, used_at, read_at }
     }
 
@@ -189,6 +189,7 @@ mod tests {
             id: id.parse().unwrap(),
             name: "ci".parse().unwrap(),
             scopes: vec![Scope::Read],
+            agents: Vec::new(),
             created_at: Timestamp::from_millis(0),
             expires_at: None,
             revoked_at: None,

@@ -1,11 +1,12 @@
 //! API keys: given by an administrator of a tenant, or by the owner in any.
 //!
 //! The attack: whoever may give keys gives itself more than it has. The rule: nobody gives
-//! a scope that it does not hold, and no key is `owner`. A secret is shown in the answer
-//! that makes it, and nowhere else.
+//! a scope that it does not hold, and no key is `owner`; who is bound to agents gives none. A
+//! secret is shown in the answer that makes it, and nowhere else.
 
 use std::time::Duration;
 
+use troupe_core::trust::NamePattern;
 use troupe_core::view::{CreatedKey, KeyView, NewKey, Page};
 use troupe_core::{Caller, Code, Error, KeyId, Result, Scope, TenantId, Token, limits};
 use troupe_store::{KeyRow, NewKeyRow, key_not_found};
@@ -26,6 +27,7 @@ impl Runtime {
             id: KeyId::generate(&*self.clock, &*self.entropy),
             name: request.name,
             scopes: scopes(caller, request.scopes)?,
+            agents: agents(request.agents)?,
             token: token.digest(),
             expires_at: lifetime(request.expires_in_s)?.map(|time| self.clock.now().plus(time)),
         };
@@ -102,6 +104,19 @@ fn scopes(caller: &Caller, mut asked: Vec<Scope>) -> Result<Vec<Scope>> {
     Ok(asked)
 }
 
+/// The names of the agents that a new key is bound to, in order and each once.
+fn agents(asked: Option<Vec<NamePattern>>) -> Result<Vec<NamePattern>> {
+    let Some(mut asked) = asked else { return Ok(Vec::new()) };
+    asked.sort_unstable();
+    asked.dedup();
+    let most = limits::KEY_AGENTS_MAX;
+    if (1..=most).contains(&asked.len()) {
+        return Ok(asked);
+    }
+    let message = format!("`agents` are 1 to {most} patterns of names; leave it out for a key that is bound to none");
+    Err(Error::new(Code::RequestInvalid, message))
+}
+
 fn lifetime(seconds: Option<u64>) -> Result<Option<Duration>> {
     let Some(seconds) = seconds else { return Ok(None) };
     let most = limits::KEY_TIME_MAX.as_secs();
@@ -112,8 +127,8 @@ fn lifetime(seconds: Option<u64>) -> Result<Option<Duration>> {
 }
 
 fn view(row: KeyRow) -> KeyView {
-    let KeyRow { id, name, scopes, created_at, expires_at, revoked_at, used_at, .. } = row;
-    KeyView { id, name, scopes, created_at, expires_at, revoked_at, used_at }
+    let KeyRow { id, name, scopes, agents, created_at, expires_at, revoked_at, used_at, .. } = row;
+    KeyView { id, name, scopes, agents, created_at, expires_at, revoked_at, used_at }
 }
 
 #[cfg(test)]
@@ -122,8 +137,8 @@ mod tests {
 
     #[test]
     fn nobody_gives_a_scope_that_it_does_not_hold() {
-        let admin =
-            Caller { tenant: TenantId::default(), principal: "key/1".into(), scopes: vec![Scope::Admin, Scope::Read] };
+        let (scopes_held, agents) = (vec![Scope::Admin, Scope::Read], Vec::new());
+        let admin = Caller { tenant: TenantId::default(), principal: "key/1".into(), scopes: scopes_held, agents };
         assert_eq!(scopes(&admin, vec![Scope::Read, Scope::Admin, Scope::Read]).unwrap(), [Scope::Read, Scope::Admin]);
         let error = scopes(&admin, vec![Scope::Read, Scope::Operate]).unwrap_err();
         assert_eq!((error.code, error.message.contains("`operate`")), (Code::AuthScope, true));

@@ -18,6 +18,7 @@ use troupe_core::audit::AuditKind;
 use troupe_core::view::{PublishQuery, PublishedView, ReleaseStanding};
 use troupe_core::{Caller, Code, Digest, Error, ReleaseRef, Result, Scope, TenantId};
 use troupe_package::{Archived, Manifest, Profile, Release, read_archive};
+use troupe_registry::ImageName;
 use troupe_store::{ChannelMove, NewRelease, Published, ReleaseRow};
 
 use crate::admission::Admitted;
@@ -27,12 +28,13 @@ use crate::refused::{self, Named};
 use crate::{Runtime, agents, releases, route};
 
 impl Runtime {
-    /// Checks that the caller may publish now, before an archive is read.
+    /// Checks that the caller may publish now, before an archive is read. Of which agent it is, the
+    /// archive says.
     ///
     /// # Errors
     /// [`Code::AuthScope`], and those of [`Runtime::require_ready`].
     pub fn may_publish(&self, caller: &Caller) -> Result<()> {
-        caller.require(Scope::Operate)?;
+        caller.require_for_some(Scope::Operate)?;
         self.require_ready()
     }
 
@@ -53,7 +55,7 @@ impl Runtime {
         self.may_publish(caller)?;
         let (sent, archive) = blocking(move || Ok((Digest::of(&archive), archive))).await?;
         let (bytes, mut named) = (archive.len(), None);
-        let published = self.try_publish(caller, archive, query, &mut named).await;
+        let published = self.try_publish(caller, archive, None, query, &mut named).await;
         let entry = || {
             let entry = refused::of(AuditKind::PublishRefused, Some(&caller.principal), named.as_ref());
             entry.with("archive", sent.to_string()).with("bytes", bytes)
@@ -76,8 +78,8 @@ impl Runtime {
         PublishedView { release, status, approval }
     }
 
-    /// Publishes a release, and notes which it says it is as soon as that is known. Of a refusal
-    /// nothing is recorded yet.
+    /// Publishes a release, which may have come from an image in a registry, and notes which it says
+    /// it is as soon as that is known. Of a refusal nothing is recorded yet.
     ///
     /// # Errors
     /// As [`Runtime::publish`].
@@ -85,6 +87,7 @@ impl Runtime {
         &self,
         caller: &Caller,
         archive: Vec<u8>,
+        image: Option<&ImageName>,
         query: &PublishQuery,
         named: &mut Option<Named>,
     ) -> Result<(ReleaseRow, bool)> {
@@ -95,6 +98,7 @@ impl Runtime {
         let (component, Archived { digest, release, signatures }) = blocking(read).await?;
         let reference = release.manifest.release();
         *named = Some((reference.clone(), digest));
+        caller.require_for(Scope::Operate, &reference.agent)?;
         let signatures = match self.store.release(&caller.tenant, &reference).await? {
             Some(row) if row.digest != digest => return Err(immutable(&reference)),
             // Nothing is new but signatures; and what the disk has damaged is mended.
@@ -114,6 +118,7 @@ impl Runtime {
             manifest: text(release.manifest.to_json())?,
             profile: text(release.profile.to_json())?,
             signatures,
+            image: image.map(ToString::to_string),
         };
         let by = caller.principal.clone();
         let channel = query.channel.clone();

@@ -30,10 +30,10 @@ use troupe_core::breaker::{Breaker, Change, Ending, Leave, Settings};
 use troupe_core::view::{DeploymentView, QuarantineView};
 use troupe_core::{AgentName, Caller, Code, Error, Result, Scope, TenantId, Timestamp, limits};
 
-use crate::Runtime;
 use crate::route::Route;
 use crate::routes::Entry;
 use crate::tasks::Queue;
+use crate::{Runtime, agents};
 
 /// When a release is quarantined; a failure is a trap.
 static SETTINGS: Settings = Settings {
@@ -194,7 +194,7 @@ impl Runtime {
     /// # Errors
     /// [`Code::DeploymentNotFound`].
     pub async fn lift_quarantine(&self, caller: &Caller, agent: &str) -> Result<DeploymentView> {
-        caller.require(Scope::Operate)?;
+        agents::permitted(caller, Scope::Operate, agent)?;
         self.require_ready()?;
         self.deployment_row(caller, agent).await?;
         let route = self.route(&caller.tenant, agent)?;

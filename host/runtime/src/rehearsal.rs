@@ -109,7 +109,7 @@ impl Runtime {
     /// [`Code::RequestInvalid`]; [`Code::LimitConcurrency`] while as many are rehearsed as may be;
     /// whatever keeps the release from running at all.
     pub async fn rehearsal(&self, caller: &Caller, agent: &str, request: &RehearseRequest) -> Result<Rehearsal> {
-        caller.require(Scope::Operate)?;
+        agents::permitted(caller, Scope::Operate, agent)?;
         // It tells what tasks were asked and answered.
         caller.require(Scope::Read)?;
         let mut rehearsal = self.rehearsal_of(&caller.tenant, agent, request).await?;

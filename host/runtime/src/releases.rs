@@ -95,7 +95,7 @@ impl Runtime {
     }
 
     async fn mark(&self, caller: &Caller, agent: &str, version: &str, mark: Mark) -> Result<ReleaseView> {
-        caller.require(Scope::Operate)?;
+        agents::permitted(caller, Scope::Operate, agent)?;
         self.require_ready()?;
         let reference = self.release_meant(caller, agent, version).await?;
         if let Mark::Deprecate(message) | Mark::Yank(Some(message)) = &mark {
@@ -112,7 +112,7 @@ impl Runtime {
     /// [`Code::AgentNotFound`]; [`Code::ReleaseNotFound`]; [`Code::ReleaseInUse`] naming what
     /// needs it.
     pub async fn delete_release(&self, caller: &Caller, agent: &str, version: &str) -> Result<ReleaseView> {
-        caller.require(Scope::Operate)?;
+        agents::permitted(caller, Scope::Operate, agent)?;
         self.require_ready()?;
         let reference = self.release_meant(caller, agent, version).await?;
         let row = self.store.delete_release(&caller.tenant, &reference, Some(&caller.principal), None).await?;

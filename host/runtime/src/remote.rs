@@ -15,6 +15,7 @@ mod issue;
 
 use std::sync::Arc;
 
+use serde_json::json;
 use tokio::sync::SemaphorePermit;
 use troupe_core::audit::{AuditEntry, AuditKind};
 use troupe_core::view::{PublishQuery, PublishedView, PullRequest, PushedView};
@@ -43,6 +44,7 @@ impl Runtime {
         if let Some((agent, channel)) = request.image.split_once('@')
             && let (Ok(agent), Ok(channel)) = (agent.parse(), channel.parse())
         {
+            caller.require_for(Scope::Operate, &agent)?;
             return self.pull_channel(caller, &agent, &channel, request.downgrade).await;
         }
         if request.downgrade {
@@ -89,7 +91,7 @@ impl Runtime {
         }
         let archive = as_archive(archived).await?;
         tracing::info!(tenant = %caller.tenant, %image, %digest, "fetched");
-        self.try_publish(caller, archive, &PublishQuery::default(), named).await
+        self.try_publish(caller, archive, Some(image), &PublishQuery::default(), named).await
     }
 
     /// Room for one release in memory on its way from a registry or to one.
@@ -116,7 +118,7 @@ impl Runtime {
     /// configured; [`Code::ArtifactImmutable`] if the tag names another image; those of
     /// [`Runtime::pull_release`].
     pub async fn push_release(&self, caller: &Caller, release: &ReleaseRef, image: Option<&str>) -> Result<PushedView> {
-        caller.require(Scope::Operate)?;
+        caller.require_for(Scope::Operate, &release.agent)?;
         self.require_ready()?;
         let image: ImageName = match (image, self.place_of(&caller.tenant)) {
             (Some(image), _) => image.parse()?,
@@ -137,7 +139,7 @@ impl Runtime {
         }
         let row = self.release_row(caller, release).await?;
         let named = (release.clone(), row.digest);
-        let sent = self.send(&row, &image).await;
+        let sent = self.send(caller, &row, &image).await;
         let entry = || {
             let entry = refused::of(AuditKind::PushRefused, Some(&caller.principal), Some(&named));
             entry.with("image", image.to_string())
@@ -146,14 +148,22 @@ impl Runtime {
         Ok(PushedView { release: release.to_string(), image: image.to_string(), digest })
     }
 
-    /// Sends a release that is published here; returns its digest.
-    async fn send(&self, row: &ReleaseRow, image: &ImageName) -> Result<Digest> {
+    /// Sends a release that is published here, which is on record then; returns its digest.
+    async fn send(&self, caller: &Caller, row: &ReleaseRow, image: &ImageName) -> Result<Digest> {
         let ReleaseRow { tenant, release, digest, .. } = row;
         let _room = self.room_for_image()?;
         let signatures = self.store.signatures(tenant, release).await?.into_iter().map(signature).collect();
         let (layout, digest) = (Arc::clone(&self.layout), *digest);
         let stored = blocking(move || layout.get(&digest)).await?;
         let sent = bounded(image, troupe_registry::push(&stored, signatures, image)).await?;
+        let ReleaseRef { agent, version } = release;
+        let data = json!({
+            "agent": agent.as_str(), "version": version.to_string(), "digest": sent.to_string(),
+            "image": image.to_string(), "by": caller.principal,
+        });
+        let entry = AuditEntry::new(AuditKind::Pushed).by(Some(&caller.principal)).of(agent).on(version, sent);
+        let entry = entry.with("image", image.to_string());
+        self.store.announce(tenant, "release.pushed", &format!("release/{release}"), data, Some(entry)).await?;
         tracing::info!(%tenant, %release, %image, digest = %sent, "sent");
         Ok(sent)
     }
@@ -205,7 +215,7 @@ impl Runtime {
         if self.place_of(&caller.tenant).is_some_and(|place| image.is_under(&place)) {
             return Ok(());
         }
-        caller.require(Scope::Machine)
+        caller.require_for_some(Scope::Machine)
     }
 }
 

@@ -80,12 +80,10 @@ impl Runtime {
     /// [`Code::TaskNotFound`]; [`Code::ReleaseNotFound`]; [`Code::ReplayImpossible`] naming
     /// what is missing; [`Code::LimitConcurrency`].
     pub async fn replay(&self, caller: &Caller, task: TaskId, request: ReplayRequest) -> Result<ReplayView> {
-        caller.require(Scope::Run)?;
         // It tells what the task was asked and answered.
         caller.require(Scope::Read)?;
+        let row = self.task_permitted(caller, Scope::Run, task).await?;
         self.require_ready()?;
-        let row = self.store.task(&caller.tenant, task).await?;
-        let row = row.ok_or_else(|| task_not_found(task))?;
         if !row.status.is_final() {
             return Err(impossible(format!("task {task} is {}; replay it when it has ended", row.status.as_str())));
         }

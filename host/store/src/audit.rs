@@ -39,6 +39,8 @@ pub struct AuditFilter {
     pub agent: Option<AgentName>,
     /// Those about one task.
     pub task: Option<TaskId>,
+    /// Those of what one party asked for.
+    pub principal: Option<String>,
 }
 
 impl Tx {
@@ -193,6 +195,9 @@ async fn read(
     }
     if let Some(task) = filter.task {
         query.push(" and task = ").push_bind(task.to_string());
+    }
+    if let Some(principal) = &filter.principal {
+        query.push(" and principal = ").push_bind(principal);
     }
     query.push(if newest { " order by seq desc limit " } else { " order by seq limit " }).push_bind(i64::from(limit));
     let rows = query.build().fetch_all(connection).await?;

@@ -7,6 +7,7 @@ use serde_json::json;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 use troupe_core::audit::{AuditEntry, AuditKind};
+use troupe_core::trust::NamePattern;
 use troupe_core::{Code, Digest, Error, KeyId, KeyName, Result, Scope, TenantId, Timestamp, limits};
 
 use crate::fault::{Done, Failed};
@@ -27,6 +28,8 @@ pub struct NewKeyRow {
     pub name: KeyName,
     /// What its holder may do.
     pub scopes: Vec<Scope>,
+    /// The agents that it is bound to; to none when empty.
+    pub agents: Vec<NamePattern>,
     /// The digest of its secret.
     pub token: Digest,
     /// When it ceases to be good.
@@ -44,6 +47,8 @@ pub struct KeyRow {
     pub name: KeyName,
     /// What its holder may do.
     pub scopes: Vec<Scope>,
+    /// The agents that it is bound to; to none when empty.
+    pub agents: Vec<NamePattern>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it ceases to be good.
@@ -135,9 +140,11 @@ async fn create(tx: &mut Tx, tenant: TenantId, key: NewKeyRow, by: Option<String
         let message = format!("the tenant has {live} keys, as many as it may have; revoke one that nobody uses");
         return Err(Error::new(Code::LimitKeys, message).into());
     }
-    let NewKeyRow { id, name, scopes, token, expires_at } = key;
+    let NewKeyRow { id, name, scopes, agents, token, expires_at } = key;
+    let names: Vec<String> = agents.iter().map(NamePattern::to_string).collect();
     sqlx::query(
-        "insert into keys (tenant, id, name, scopes, token, created_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7)",
+        "insert into keys (tenant, id, name, scopes, token, created_at, expires_at, agents)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(tenant.as_str())
     .bind(id.to_string())
@@ -146,6 +153,7 @@ async fn create(tx: &mut Tx, tenant: TenantId, key: NewKeyRow, by: Option<String
     .bind(token.to_string())
     .bind(tx.now.as_millis())
     .bind(expires_at.map(Timestamp::as_millis))
+    .bind((!names.is_empty()).then(|| names.join(" ")))
     .execute(&mut tx.connection)
     .await?;
     tx.announce(&tenant, "key.created", &subject(id), &json!({})).await?;
@@ -153,8 +161,11 @@ async fn create(tx: &mut Tx, tenant: TenantId, key: NewKeyRow, by: Option<String
     if let Some(expires_at) = expires_at {
         entry = entry.with("expires_at", expires_at.to_string());
     }
+    if !names.is_empty() {
+        entry = entry.with("agents", names);
+    }
     tx.audit(&tenant, entry).await?;
-    Ok(KeyRow { tenant, id, name, scopes, created_at: tx.now, expires_at, revoked_at: None, used_at: None })
+    Ok(KeyRow { tenant, id, name, scopes, agents, created_at: tx.now, expires_at, revoked_at: None, used_at: None })
 }
 
 async fn revoke(tx: &mut Tx, tenant: TenantId, id: KeyId, by: Option<String>) -> Done<KeyRow> {
@@ -213,12 +224,15 @@ fn written(scopes: &[Scope]) -> String {
 }
 
 fn read(row: &SqliteRow) -> Done<KeyRow> {
+    let names = |word: &str| word.parse().map_err(|error| broken("agents", error));
+    let agents: Option<&str> = row.get_as("agents")?;
     let scope = |word: &str| Scope::parse(word).ok_or_else(|| broken("scopes", word));
     Ok(KeyRow {
         tenant: row.parsed("tenant")?,
         id: row.parsed("id")?,
         name: row.parsed("name")?,
         scopes: row.get_as::<&str>("scopes")?.split(' ').map(scope).collect::<Done<_>>()?,
+        agents: agents.map_or_else(|| Ok(Vec::new()), |agents| agents.split(' ').map(names).collect::<Done<_>>())?,
         created_at: row.at("created_at")?,
         expires_at: row.at_option("expires_at")?,
         revoked_at: row.at_option("revoked_at")?,

@@ -36,6 +36,8 @@ pub struct NewRelease {
     pub profile: String,
     /// Who has signed it.
     pub signatures: Vec<NewSignatureRow>,
+    /// The image in a registry that it came from.
+    pub image: Option<String>,
 }
 
 /// A published release.
@@ -209,7 +211,7 @@ impl Store {
 }
 
 async fn publish(tx: &mut Tx, tenant: TenantId, new: NewRelease, by: Option<String>) -> Done<Published> {
-    let NewRelease { release, digest, component, manifest, profile, signatures } = new;
+    let NewRelease { release, digest, component, manifest, profile, signatures, image } = new;
     let mut standing = Standing::default();
     if let Some((row, is_deleted)) = find_any(&mut tx.connection, &tenant, &release).await? {
         if row.digest == digest && !is_deleted {
@@ -219,7 +221,7 @@ async fn publish(tx: &mut Tx, tenant: TenantId, new: NewRelease, by: Option<Stri
         if row.digest == digest {
             standing = row.standing;
             delete::undo(tx, &tenant, &release).await?;
-            return told(tx, ReleaseRow { published_at: tx.now, standing, ..row }, signatures, by).await;
+            return told(tx, ReleaseRow { published_at: tx.now, standing, ..row }, signatures, image, by).await;
         }
         let message = format!(
             "{release} is published with other content, and a published version never changes; \
@@ -246,22 +248,31 @@ async fn publish(tx: &mut Tx, tenant: TenantId, new: NewRelease, by: Option<Stri
     .await?;
     let published_at = tx.now;
     let row = ReleaseRow { tenant, release, digest, component, manifest, profile, published_at, standing };
-    told(tx, row, signatures, by).await
+    told(tx, row, signatures, image, by).await
 }
 
 /// Keeps the signatures of a release that is there from now on, and tells of it.
-async fn told(tx: &mut Tx, row: ReleaseRow, signatures: Vec<NewSignatureRow>, by: Option<String>) -> Done<Published> {
+async fn told(
+    tx: &mut Tx,
+    row: ReleaseRow,
+    signatures: Vec<NewSignatureRow>,
+    image: Option<String>,
+    by: Option<String>,
+) -> Done<Published> {
     let ReleaseRow { tenant, release, digest, component, .. } = &row;
     let keys = trust::keep(tx, tenant, release, signatures).await?;
     let data = json!({
         "agent": release.agent.as_str(), "version": release.version.to_string(),
-        "digest": digest.to_string(), "component": component.to_string(),
+        "digest": digest.to_string(), "component": component.to_string(), "by": by,
     });
     tx.announce(tenant, "release.published", &format!("release/{release}"), &data).await?;
     let entry = AuditEntry::new(AuditKind::Published).by(by.as_deref());
     let mut entry = entry.of(&release.agent).on(&release.version, *digest).with("component", component.to_string());
     if !keys.is_empty() {
         entry = entry.with("keys", keys.iter().map(Digest::to_string).collect::<Vec<_>>());
+    }
+    if let Some(image) = image {
+        entry = entry.with("image", image);
     }
     tx.audit(tenant, entry).await?;
     Ok(Published::New(row))

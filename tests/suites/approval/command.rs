@@ -135,6 +135,7 @@ async fn a_difference_of_many_pages_is_read_whole() {
         manifest: text(release.manifest.to_json()),
         profile: text(release.profile.to_json()),
         signatures: Vec::new(),
+        image: None,
     };
     let store = store(&host).await;
     store.publish(&TenantId::default(), new, None).await.unwrap();

@@ -30,7 +30,9 @@ async fn g84_a_changed_text_alone_waits_and_the_served_text_stays_until_it_is_ap
     assert_eq!(served_text(&client).await, NEW);
     let (events, records) = told(&client, "echo@1.0.1").await;
     assert_eq!(events, ["release.published", "release.pending_approval", "release.approved"]);
-    assert_eq!(records[..5], ["published", "approval_needed", "swap_refused", "swap_begun", "release_approved"]);
+    let expected =
+        ["published", "approval_needed", "swap_refused", "swap_begun", "swap_step", "release_approved", "swap_step"];
+    assert_eq!(records[..7], expected);
 }
 
 #[tokio::test]

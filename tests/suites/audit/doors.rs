@@ -26,6 +26,8 @@ async fn records_come_by_pages_and_the_newest_when_they_are_asked_for() {
     assert_eq!((seqs(&newest), newest.get("next")), (vec![6, 7], None));
     assert_eq!(seqs(&get("kind=tenant_created").await), [1]);
     assert_eq!(seqs(&get("kind=swap").await), [0; 0]);
+    assert_eq!(seqs(&get("principal=owner&after=4").await), [5, 6, 7]);
+    assert_eq!(seqs(&get("principal=nobody").await), [0; 0]);
     assert_eq!(seqs(&get(&format!("after={}", u64::MAX)).await), [0; 0]);
     let head = client.get("/api/v1/audit/head").await.of(200);
     assert_eq!((&head["seq"], &head["hash"]), (&json!(7), &records(&client).await[6]["hash"]));

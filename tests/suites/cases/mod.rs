@@ -12,7 +12,7 @@ mod memory;
 mod output;
 mod requests;
 mod streams;
-mod tenancy;
+pub(crate) mod tenancy;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

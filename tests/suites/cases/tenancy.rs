@@ -48,7 +48,7 @@ async fn f65_an_identity_in_a_payload_or_a_header_is_ignored() {
 }
 
 /// What a request to a route has to say to come as far as looking for the thing.
-fn body_for(method: &Method, path: &str) -> Value {
+pub(crate) fn body_for(method: &Method, path: &str) -> Value {
     match path.rsplit('/').next() {
         Some("swap" | "rehearse" | "{channel}") => json!({ "version": "1.0.0" }),
         Some("deprecate") => json!({ "message": "x" }),
@@ -135,7 +135,7 @@ async fn f73_the_same_names_and_idempotency_keys_are_free_in_every_tenant() {
 }
 
 /// Writes a key into the store of a host that is stopped, as if it had been made earlier.
-async fn key_that_expired(host: &Host, ago: Duration) -> Token {
+pub(crate) async fn key_that_expired(host: &Host, ago: Duration) -> Token {
     let now = SystemClock.now();
     let clock = Arc::new(ManualClock::new(now));
     let store = Store::open(&host.data_dir().join("troupe.db"), clock.clone()).await.unwrap();
@@ -144,6 +144,7 @@ async fn key_that_expired(host: &Host, ago: Duration) -> Token {
         id: KeyId::generate(&*clock, &SystemEntropy),
         name: "old".parse().unwrap(),
         scopes: vec![Scope::Read],
+        agents: Vec::new(),
         token: Digest::of(token.reveal().as_bytes()),
         expires_at: Some(Timestamp::from_millis(now.as_millis() - i64::try_from(ago.as_millis()).unwrap())),
     };

@@ -43,12 +43,32 @@ async fn keys_are_listed_and_revoked() {
     let made: Value = serde_json::from_str(made.good()).unwrap();
     let id = made["id"].as_str().unwrap();
     assert_snapshot!(seen(on(&host, &["keys"]).await.good()), @"
-    KEY                                   NAME  SCOPES    EXPIRES  REVOKED  USED
-    [id]  ci    read,run  -        -        -
+    KEY                                   NAME  SCOPES    AGENTS  EXPIRES  REVOKED  USED
+    [id]  ci    read,run  -       -        -        -
     ");
     assert_snapshot!(seen(on(&host, &["keys", "revoke", id]).await.good()), @"[id] (ci) is revoked");
     let listed: Value = serde_json::from_str(on(&host, &["--json", "keys"]).await.good()).unwrap();
     assert!(listed["items"][0]["revoked_at"].is_string(), "{listed}");
+}
+
+#[tokio::test]
+async fn a_key_is_bound_to_agents_and_the_audit_is_asked_what_it_did() {
+    let host = empty_host().await;
+    let scopes = "operate,audit,admin";
+    let create = ["--json", "keys", "create", "--name", "ci", "--scopes", scopes, "--for", "aws*", "--for", "gcp"];
+    let made: Value = serde_json::from_str(on(&host, &create).await.good()).unwrap();
+    let (id, token) = (made["id"].as_str().unwrap(), made["token"].as_str().unwrap());
+    assert_eq!(made["agents"], serde_json::json!(["aws*", "gcp"]));
+    assert_snapshot!(seen(on(&host, &["keys"]).await.good()), @"
+    KEY                                   NAME  SCOPES               AGENTS    EXPIRES  REVOKED  USED
+    [id]  ci    operate,audit,admin  aws*,gcp  -        -        -
+    ");
+    assert_snapshot!(seen(on(&host, &["--token", token, "swap", "echo@1.0.0"]).await.bad()), @"error: `key/[id]` is bound to the agents `aws*`, `gcp`, and `echo` is none of them; use a token that may act for it [auth.scope]");
+    assert_snapshot!(seen(on(&host, &["--token", token, "keys"]).await.bad()), @"error: `key/[id]` is bound to the agents `aws*`, `gcp`, and this is about more than those; use a token that is bound to none [auth.scope]");
+    assert_snapshot!(on(&host, &["audit", "--by", &format!("key/{id}")]).await.good(), @"nothing was decided");
+    assert_eq!(on(&host, &["audit", "--by", "owner"]).await.good().lines().count(), 2);
+    let wrong = on(&host, &["keys", "create", "--name", "ci", "--scopes", "read", "--for", "a*b"]).await;
+    assert_snapshot!(wrong.bad(), @"error: names of agents are written `aws`, or `aws*` for all that begin so, or `*` [name.invalid]");
 }
 
 #[tokio::test]

@@ -93,6 +93,23 @@ async fn a_push_that_would_move_a_tag_is_on_record_with_the_image() {
     assert_eq!(refusals(&client, &["image"]).await, [expected]);
 }
 
+#[tokio::test]
+async fn a_bound_key_fetches_and_sends_releases_of_its_names_alone() {
+    let (registry, first, _login) = filled().await;
+    let (host, _login) = second(&registry, &first).await;
+    let image = format!("{}/echo:1.0.0", registry.images());
+    let (other, _) = host.client().with_bound_key(&["operate", "read"], &["counter"]).await;
+    // Which agent an image is of, it says itself.
+    pull(&other, &image).await.problem(403, "auth.scope");
+    pull(&other, "echo@stable").await.problem(403, "auth.scope");
+    other.swap("echo", "1.0.0").await.problem(403, "auth.scope");
+    host.client().get("/api/v1/agents/echo").await.problem(404, "agent.not_found");
+    let (own, _) = host.client().with_bound_key(&["operate", "read"], &["echo*"]).await;
+    pull(&own, &image).await.of(201);
+    push(&other, json!({ "release": "echo@1.0.0" })).await.problem(403, "auth.scope");
+    push(&own, json!({ "release": "echo@1.0.0" })).await.of(200);
+}
+
 /// A document of `echo@stable` that is good for an hour, as it is handed in with a key's signature.
 async fn handed_in(client: &Client, number: u64, key: &SigningKey) -> Value {
     let digest: Digest =

@@ -1,7 +1,7 @@
 //! There and back, byte for byte, and what a host fetches by itself.
 
 use insta::assert_snapshot;
-use serde_json::json;
+use serde_json::{Value, json};
 use troupe_tests::command::run_on;
 use troupe_tests::{Client, guests, redacted};
 
@@ -23,6 +23,39 @@ async fn a_release_is_the_same_on_another_host_and_serves_there() {
     pull(&client, &exact).await.of(200);
     client.swap("echo", "1.0.0").await.of(200);
     assert_eq!(client.run("echo", "version", json!({})).await.output()["version"], "1.0.0");
+}
+
+#[tokio::test]
+async fn what_is_sent_and_what_comes_is_on_record_with_the_image_and_who_asked() {
+    let (registry, first, _login) = filled().await;
+    let client = first.client();
+    let operator = client.with_key("default", &["operate"]).await;
+    let (image, other) = ["echo", "elsewhere/echo"].map(|name| format!("{}/{name}:1.0.0", registry.images())).into();
+    push(&operator, json!({ "release": "echo@1.0.0", "image": other })).await.of(200);
+    let of_kind = async |client: &Client, kind: &str| {
+        let page = client.get(&format!("/api/v1/audit?kind={kind}")).await.of(200);
+        page["items"].as_array().unwrap().clone()
+    };
+    let sent = of_kind(&client, "pushed").await;
+    let facts = |record: &Value| json!([record["principal"], record["agent"], record["version"], record["details"]]);
+    let by = sent[1]["principal"].as_str().unwrap();
+    assert!(by.starts_with("key/"), "{sent:#?}");
+    let expected = [("owner", &image), (by, &other)];
+    assert_eq!(
+        sent.iter().map(facts).collect::<Vec<_>>(),
+        expected.map(|(by, image)| json!([by, "echo", "1.0.0", { "image": image }]))
+    );
+    let feed = client.get("/api/v1/feed?limit=500").await.of(200);
+    let pushed = feed["items"].as_array().unwrap().iter().filter(|event| event["type"] == "release.pushed");
+    let digest = &sent[0]["digest"];
+    let data = |(by, image): (&str, &String)| json!({ "agent": "echo", "version": "1.0.0", "digest": digest, "image": image, "by": by });
+    assert_eq!(pushed.map(|event| event["data"].clone()).collect::<Vec<_>>(), expected.map(data));
+    // What came as an archive came from no image, and what came from one names it.
+    assert_eq!(of_kind(&client, "published").await[0]["details"].get("image"), None);
+    let (second, _login) = second(&registry, &first).await;
+    second.client().swap("echo", "1.0.0").await.of(200);
+    let published = of_kind(&second.client(), "published").await;
+    assert_eq!((published.len(), &published[0]["details"]["image"]), (1, &json!(image)), "{published:#?}");
 }
 
 #[tokio::test]

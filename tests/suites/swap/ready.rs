@@ -190,6 +190,7 @@ async fn smuggle(layout: &Layout, store: &Store, failure: &Failure, key: &Signin
         manifest: text(release.manifest.to_json()),
         profile: text(release.profile.to_json()),
         signatures: is_signed.then_some(signature).into_iter().collect(),
+        image: None,
     };
     store.publish(&TenantId::default(), new, None).await.unwrap();
 }

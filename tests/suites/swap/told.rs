@@ -40,6 +40,7 @@ async fn a_swap_that_is_promoted_is_on_record_from_its_beginning_to_its_retireme
     assert_eq!(swap["state"]["outcome"], "promoted", "{swap:#}");
     assert_snapshot!(records(&client, &id).await, @r#"
     swap_begun - key/[id] 2.0.0 {"from":"1.0.0"}
+    swap_step - - 2.0.0 {"begun_by":"key/[id]","from":"verifying","to":"warming"}
     canary - - 1.0.0 {"candidate":"2.0.0","candidate_digest":"[digest]","epoch":2,"weight":30}
     canary - - 1.0.0 {"candidate":"2.0.0","candidate_digest":"[digest]","epoch":3,"weight":60}
     swap - - 2.0.0 {"epoch":4,"previous":"1.0.0"}
@@ -70,6 +71,7 @@ async fn a_swap_that_is_stopped_or_ended_by_hand_is_on_record_with_who_began_it(
     let without_reason: Vec<&str> = told.lines().map(|line| line.split(",\"reason\"").next().unwrap()).collect();
     assert_snapshot!(without_reason.join("\n"), @r#"
     swap_begun - owner 2.0.0 {"from":"1.0.0"}
+    swap_step - - 2.0.0 {"begun_by":"owner","from":"verifying","to":"warming"}
     canary - - 1.0.0 {"candidate":"2.0.0","candidate_digest":"[digest]","epoch":2,"weight":50}
     canary - - 1.0.0 {"candidate":"2.0.0","epoch":3,"weight":0}
     swap_decided swap.unhealthy - 2.0.0 {"begun_by":"owner","outcome":"stopped"
@@ -82,6 +84,7 @@ async fn a_swap_that_is_stopped_or_ended_by_hand_is_on_record_with_who_began_it(
     over(&client, "trial", &id).await;
     assert_snapshot!(records(&client, &id).await, @r#"
     swap_begun - owner 2.1.0 {"from":"1.0.0"}
+    swap_step - - 2.1.0 {"begun_by":"owner","from":"verifying","to":"warming"}
     canary - - 1.0.0 {"candidate":"2.1.0","candidate_digest":"[digest]","epoch":4,"weight":50}
     canary - key/[id] 1.0.0 {"candidate":"2.1.0","epoch":5,"weight":0}
     swap_decided cancelled key/[id] 2.1.0 {"asked":"abort","begun_by":"owner","outcome":"aborted","reason":"an operator decided so"}

@@ -1,5 +1,6 @@
 //! Signatures: who vouches for a release, whom a tenant trusts, and what a host refuses.
 
+mod bound;
 mod command;
 mod policy;
 mod publish;

@@ -205,6 +205,7 @@ async fn a_signature_that_somebody_wrote_into_the_database_lets_nothing_serve() 
         manifest: text(release.manifest.to_json()),
         profile: text(release.profile.to_json()),
         signatures: vec![forged],
+        image: None,
     };
     store.publish(&tenant, new, None).await.unwrap();
     let serves = RouteChange { serving: Some(("3.0.0".parse().unwrap(), digest)), ..RouteChange::default() };

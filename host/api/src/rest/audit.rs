@@ -24,6 +24,8 @@ pub(crate) struct Which {
     agent: Option<String>,
     /// Those about one task.
     task: Option<String>,
+    /// Those of what one party asked for: `owner`, or `key/ID`.
+    principal: Option<String>,
     /// Those after this number: `next` of the page before; 0 when absent.
     #[serde(default)]
     after: u64,
@@ -52,8 +54,8 @@ pub(crate) async fn list(
     Authenticated(caller): Authenticated,
     Query(which): Query<Which>,
 ) -> Answer<axum::Json<Page<AuditRecord>>> {
-    let Which { tenant, kind, agent, task, after, limit, newest } = which;
-    let query = AuditQuery { tenant, kind, agent, task, after, limit, newest };
+    let Which { tenant, kind, agent, task, principal, after, limit, newest } = which;
+    let query = AuditQuery { tenant, kind, agent, task, principal, after, limit, newest };
     Ok(axum::Json(doors.runtime.audit(&caller, query).await?))
 }
 

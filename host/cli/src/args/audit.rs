@@ -21,6 +21,10 @@ pub(crate) struct Audit {
     #[arg(long, value_name = "TASK")]
     pub(crate) task: Option<String>,
 
+    /// Only what this party asked for: `owner`, or `key/ID`.
+    #[arg(long, value_name = "WHO")]
+    pub(crate) by: Option<String>,
+
     /// Those after this number, oldest first; the newest when absent.
     #[arg(long, value_name = "SEQ")]
     pub(crate) after: Option<u64>,

@@ -42,7 +42,8 @@ fn query(command: &Audit) -> Vec<(&'static str, String)> {
         Some(after) => ("after", after.to_string()),
         None => ("newest", true.to_string()),
     });
-    for (name, value) in [("kind", &command.kind), ("agent", &command.agent), ("task", &command.task)] {
+    let Audit { kind, agent, task, by, .. } = command;
+    for (name, value) in [("kind", kind), ("agent", agent), ("task", task), ("principal", by)] {
         query.extend(value.clone().map(|value| (name, value)));
     }
     query

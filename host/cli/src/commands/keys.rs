@@ -22,10 +22,13 @@ pub(crate) async fn run(args: &Args, command: &Keys) -> Result<ExitCode> {
             let page = Page { items: keys, next: None };
             output::answer(args.json, &page, |page| list(&page.items))?;
         }
-        Some(KeysCommand::Create { name, scopes, expires }) => {
+        Some(KeysCommand::Create { name, scopes, agents, expires }) => {
             let request = NewKey {
                 name: name.parse()?,
                 scopes: scopes.iter().map(|word| scope(word)).collect::<Result<_>>()?,
+                agents: (!agents.is_empty())
+                    .then(|| agents.iter().map(|names| names.parse()).collect::<Result<_>>())
+                    .transpose()?,
                 expires_in_s: expires.as_deref().map(|time| time::seconds("--expires", time)).transpose()?,
             };
             let created: CreatedKey = client.post(&format!("{PATH}{whose}"), &request).await?;
@@ -56,12 +59,19 @@ fn list(keys: &[KeyView]) -> String {
             key.id.to_string(),
             key.name.to_string(),
             scopes.join(","),
+            agents(key),
             at(key.expires_at),
             at(key.revoked_at),
             at(key.used_at),
         ]
     };
-    table(&["key", "name", "scopes", "expires", "revoked", "used"], &keys.iter().map(row).collect::<Vec<_>>())
+    table(&["key", "name", "scopes", "agents", "expires", "revoked", "used"], &keys.iter().map(row).collect::<Vec<_>>())
+}
+
+/// The agents that a key is bound to, on one line.
+fn agents(key: &KeyView) -> String {
+    let names: Vec<String> = key.agents.iter().map(ToString::to_string).collect();
+    if names.is_empty() { "-".to_owned() } else { names.join(",") }
 }
 
 fn scope(word: &str) -> Result<Scope> {

@@ -49,6 +49,8 @@ kinds! {
     SwapPolicy = "swap_policy";
     /// Somebody began a swap that goes by steps, under a policy.
     SwapBegun = "swap_begun";
+    /// A swap went from one phase to the next, and nothing else that is on record says so.
+    SwapStep = "swap_step";
     /// A swap did not begin, since its release may not serve.
     SwapRefused = "swap_refused";
     /// A release was tried on what its agent was asked, as a step of a swap or for somebody.
@@ -73,6 +75,8 @@ kinds! {
     /// A release in a registry was refused when it was fetched, by what it is or by the checks of a
     /// publish.
     PullRefused = "pull_refused";
+    /// A release was sent to a registry, or is there already.
+    Pushed = "pushed";
     /// A release was refused when it was to be sent to a registry.
     PushRefused = "push_refused";
     /// A published release was signed by a further key.

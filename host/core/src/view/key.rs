@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::trust::NamePattern;
 use crate::{Caller, KeyId, KeyName, Scope, TenantId, Timestamp};
 
 /// A request for a key.
@@ -17,6 +18,11 @@ pub struct NewKey {
     /// For how many seconds it is good; for ever when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_in_s: Option<u64>,
+    /// The agents that it is bound to: `aws`, `aws*` or `*`. It changes nothing of others, and nothing
+    /// that is of no agent. It is bound to none when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<String>>)]
+    pub agents: Option<Vec<NamePattern>>,
 }
 
 /// A key, without its secret.
@@ -30,6 +36,10 @@ pub struct KeyView {
     pub name: KeyName,
     /// What its holder may do.
     pub scopes: Vec<Scope>,
+    /// The agents that it is bound to; absent if to none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    pub agents: Vec<NamePattern>,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -73,11 +83,15 @@ pub struct WhoView {
     pub principal: String,
     /// What it may do.
     pub scopes: Vec<Scope>,
+    /// The agents that it is bound to; absent if to none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    pub agents: Vec<NamePattern>,
 }
 
 impl From<Caller> for WhoView {
     fn from(caller: Caller) -> Self {
-        let Caller { tenant, principal, scopes } = caller;
-        Self { tenant, principal, scopes }
+        let Caller { tenant, principal, scopes, agents } = caller;
+        Self { tenant, principal, scopes, agents }
     }
 }

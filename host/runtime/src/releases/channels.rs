@@ -4,8 +4,8 @@ use troupe_core::view::{ChannelRequest, ChannelView, DocumentSeen, SwapRequest, 
 use troupe_core::{Caller, ChannelName, Code, Error, ReleaseRef, Result, Scope};
 use troupe_store::{ChannelMove, ChannelRow, SeenDocument};
 
-use crate::Runtime;
 use crate::swap::Begun;
+use crate::{Runtime, agents};
 
 impl Runtime {
     /// An agent's channels, by name.
@@ -32,7 +32,7 @@ impl Runtime {
         channel: &str,
         request: ChannelRequest,
     ) -> Result<ChannelView> {
-        caller.require(Scope::Operate)?;
+        agents::permitted(caller, Scope::Operate, agent)?;
         self.require_ready()?;
         let agent = self.agent_meant(caller, agent).await?;
         let ChannelRequest { version, downgrade } = request;
@@ -49,7 +49,7 @@ impl Runtime {
     /// # Errors
     /// [`Code::AgentNotFound`]; [`Code::ChannelNotFound`].
     pub async fn remove_channel(&self, caller: &Caller, agent: &str, channel: &str) -> Result<ChannelView> {
-        caller.require(Scope::Operate)?;
+        agents::permitted(caller, Scope::Operate, agent)?;
         self.require_ready()?;
         let agent = self.agent_meant(caller, agent).await?;
         let channel: ChannelName = channel.parse()?;
@@ -66,7 +66,7 @@ impl Runtime {
     /// [`Code::ChannelNotFound`]; [`Code::RegistryStale`], [`Code::ArtifactSignature`] and
     /// [`Code::ArtifactDowngrade`] for the document; those of [`Runtime::begin_swap`].
     pub async fn begin_swap_to(&self, caller: &Caller, agent: &str, to: SwapTo) -> Result<Begun> {
-        caller.require(Scope::Operate)?;
+        agents::permitted(caller, Scope::Operate, agent)?;
         let SwapTo { version, channel, downgrade, epoch, policy } = to;
         let version = match (version, channel) {
             (Some(version), None) if !downgrade => version,

@@ -20,9 +20,9 @@ use troupe_store::{DocumentRow, NewSignatureRow, channel_not_found};
 
 use super::bounded;
 use super::follow::{no_document, refusal, row_of};
-use crate::Runtime;
 use crate::blocking::blocking;
 use crate::trust::verified;
+use crate::{Runtime, agents};
 
 impl Runtime {
     /// The next document of a channel as it stands here, to be signed.
@@ -38,7 +38,7 @@ impl Runtime {
         channel: &str,
         request: DraftRequest,
     ) -> Result<DraftView> {
-        caller.require(Scope::Operate)?;
+        agents::permitted(caller, Scope::Operate, agent)?;
         self.require_ready()?;
         let agent = self.agent_meant(caller, agent).await?;
         let channel: ChannelName = channel.parse()?;
@@ -81,9 +81,9 @@ impl Runtime {
         channel: &str,
         request: ChannelPush,
     ) -> Result<ChannelDocumentView> {
-        caller.require(Scope::Operate)?;
+        let agent = agents::permitted(caller, Scope::Operate, agent)?;
         self.require_ready()?;
-        let (agent, channel): (AgentName, ChannelName) = (agent.parse()?, channel.parse()?);
+        let channel: ChannelName = channel.parse()?;
         let image = self.document_image(&caller.tenant, &agent, &channel)?;
         let mut found = None;
         let sent = self.try_push_document(caller, (&agent, &channel), &image, &request, &mut found).await;
@@ -125,7 +125,7 @@ impl Runtime {
         }
         let signed = joined(there, signed)?;
         let place = self.documents_place(&caller.tenant)?;
-        self.send(&release, &ImageName::of_release(&place, &row.release)?).await?;
+        self.send(caller, &release, &ImageName::of_release(&place, &row.release)?).await?;
         {
             let _room = self.room_for_image()?;
             bounded(image, troupe_registry::push_channel(&signed, image)).await?;
@@ -150,8 +150,8 @@ impl Runtime {
     /// none; [`Code::RequestInvalid`] if no registry is configured; [`Code::ArtifactMalformed`]
     /// and the like if what is there cannot be read.
     pub async fn document(&self, caller: &Caller, agent: &str, channel: &str) -> Result<ChannelDocumentView> {
-        caller.require(Scope::Operate)?;
-        let (agent, channel): (AgentName, ChannelName) = (agent.parse()?, channel.parse()?);
+        let agent = agents::permitted(caller, Scope::Operate, agent)?;
+        let channel: ChannelName = channel.parse()?;
         let image = self.document_image(&caller.tenant, &agent, &channel)?;
         let signed = self.document_there(&image).await?;
         let signed = signed.ok_or_else(|| no_document(&image, &agent, &channel))?;

@@ -199,7 +199,7 @@ impl Driver {
         if retires && work::serves_again(runtime, &self.row) {
             return Ok(None);
         }
-        let decided = told::moved(&self.row, &after.state, asked, retires);
+        let decided = told::kept(&self.row, &after.state, asked, retires);
         let (rows, _) = runtime.store.change_swaps(vec![after], None, decided).await?;
         Ok(rows.into_iter().next())
     }

@@ -10,7 +10,7 @@ use troupe_core::{AgentName, Caller, Digest, Result, Scope, TenantId};
 use troupe_store::StandingPolicyRow;
 
 use super::policy;
-use crate::Runtime;
+use crate::{Runtime, agents};
 
 impl Runtime {
     /// The standing policy of a deployment.
@@ -36,10 +36,10 @@ impl Runtime {
         agent: &str,
         policy: Option<SwapPolicy>,
     ) -> Result<StandingPolicy> {
-        caller.require(Scope::Operate)?;
+        let name = agents::permitted(caller, Scope::Operate, agent)?;
         self.require_ready()?;
         policy.as_ref().map_or(Ok(()), policy::check)?;
-        let agent = self.deployment_row(caller, agent).await?.agent;
+        let agent = self.deployment_row(caller, name.as_str()).await?.agent;
         let row = self.store.set_standing_policy(&caller.tenant, &agent, policy, &caller.principal).await?;
         let is_set = row.is_some();
         tracing::info!(tenant = %caller.tenant, %agent, is_set, by = caller.principal, "the standing policy was changed");

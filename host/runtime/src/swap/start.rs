@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use troupe_core::view::{SwapOutcome, SwapPolicy, SwapRequest, SwapState, SwapView, Swapped};
-use troupe_core::{AgentName, Caller, Code, Error, ReleaseRef, Result, Scope, SwapId, limits};
+use troupe_core::{Caller, Code, Error, ReleaseRef, Result, Scope, SwapId, limits};
 use troupe_package::Manifest;
 use troupe_store::{DeploymentRow, ReleaseRow, RouteChange, SwapRow, check_epoch, swap_not_found, swap_under_way};
 
@@ -186,9 +186,8 @@ impl Runtime {
 
     /// A swap as somebody asks for it, and the release that shall serve.
     async fn asked(&self, caller: &Caller, agent: &str, request: &SwapRequest) -> Result<(SwapRow, ReleaseRow)> {
-        caller.require(Scope::Operate)?;
+        let agent = agents::permitted(caller, Scope::Operate, agent)?;
         self.require_ready()?;
-        let agent: AgentName = agent.parse().map_err(|_| agents::unknown(agent))?;
         request.policy.as_ref().map_or(Ok(()), policy::check)?;
         let reference = ReleaseRef { agent: agent.clone(), version: request.version.clone() };
         let release = self.release_or_pulled(caller, &reference).await?;
@@ -326,8 +325,9 @@ impl Runtime {
     /// # Errors
     /// [`Code::SwapNotFound`].
     pub async fn begun(&self, caller: &Caller, id: SwapId) -> Result<SwapView> {
-        caller.require(Scope::Operate)?;
+        caller.require_for_some(Scope::Operate)?;
         let row = self.store.swap(&caller.tenant, id).await?.ok_or_else(|| swap_not_found(id))?;
+        caller.require_for(Scope::Operate, &row.agent)?;
         Ok(view(&row))
     }
 
@@ -336,16 +336,15 @@ impl Runtime {
     /// # Errors
     /// [`Code::SwapNotFound`]; [`Code::SwapConflict`] if it is decided.
     pub async fn abort_swap(&self, caller: &Caller, agent: &str, id: SwapId) -> Result<SwapView> {
-        caller.require(Scope::Operate)?;
+        agents::permitted(caller, Scope::Operate, agent)?;
         self.require_ready()?;
         self.swap_of(caller, agent, id).await?;
         self.swaps.order(&caller.tenant, id, Command::Abort, &caller.principal).await
     }
 
     async fn order(&self, caller: &Caller, agent: &str, command: Command) -> Result<SwapView> {
-        caller.require(Scope::Operate)?;
+        let name = agents::permitted(caller, Scope::Operate, agent)?;
         self.require_ready()?;
-        let name: AgentName = agent.parse().map_err(|_| agents::unknown(agent))?;
         let Some(id) = self.swaps.in_charge(&caller.tenant, &name) else {
             let message = format!("no swap of {name} is under way; `troupe swaps {name}` lists those there were");
             return Err(Error::new(Code::SwapNotFound, message));

@@ -9,6 +9,7 @@
 //! | the route changes | `swap` or `canary`, which the store writes with the change |
 //! | an operator decides; it comes to nothing, waits for an operator, or was watched and stays | `swap_decided` |
 //! | what no longer serves is needed by suspended tasks alone, or by nothing | `parked`, `retired` |
+//! | it goes on to another phase, and none of these says so | `swap_step`, from which to which |
 //!
 //! Who decided is `principal`, and nobody where a policy did; who began the swap stands in each
 //! record of it.
@@ -46,6 +47,22 @@ pub(super) fn moved(
 ) -> Vec<AuditEntry> {
     let all = [rehearsed(before, after), decided(before, after, asked), left(before, after, is_drained)];
     all.into_iter().flatten().collect()
+}
+
+/// The same of a state that changes no route, whose record would be the store's: the phase it is in
+/// from now on is told by itself where nothing else tells of it.
+pub(super) fn kept(
+    before: &SwapRow,
+    after: &SwapState,
+    asked: Option<(&str, &str)>,
+    is_drained: bool,
+) -> Vec<AuditEntry> {
+    let mut told = moved(before, after, asked, is_drained);
+    let (from, to) = (before.state.phase, after.phase);
+    if told.is_empty() && from != to {
+        told.push(of(AuditKind::SwapStep, before).with("from", from.as_str()).with("to", to.as_str()));
+    }
+    told
 }
 
 fn of(kind: AuditKind, swap: &SwapRow) -> AuditEntry {

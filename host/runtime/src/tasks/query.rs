@@ -47,6 +47,17 @@ impl Runtime {
         let row = self.store.task(&caller.tenant, task).await?;
         row.as_ref().map(view).ok_or_else(|| task_not_found(task))
     }
+
+    /// The task that a caller names, if it may act for its agent by a scope.
+    ///
+    /// # Errors
+    /// [`troupe_core::Code::AuthScope`]; [`troupe_core::Code::TaskNotFound`].
+    pub(crate) async fn task_permitted(&self, caller: &Caller, scope: Scope, task: TaskId) -> Result<TaskRow> {
+        caller.require_for_some(scope)?;
+        let row = self.store.task(&caller.tenant, task).await?.ok_or_else(|| task_not_found(task))?;
+        caller.require_for(scope, &row.agent)?;
+        Ok(row)
+    }
 }
 
 /// A task as `caller` may see it: what it was asked and what it answered is for readers.

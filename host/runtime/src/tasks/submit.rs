@@ -15,11 +15,11 @@ use super::decided::READING;
 use super::query::{view, view_for};
 use super::waits::Wait;
 use super::watch::TaskEvent;
-use crate::Runtime;
 use crate::blocking::checking;
 use crate::hold::migrating;
 use crate::route::Route;
 use crate::swap::affinity;
+use crate::{Runtime, agents};
 
 /// What came of submitting a task.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ impl Runtime {
     /// [`Code::SkillNotFound`], [`Code::InstanceNotFound`], [`Code::InstanceStopped`], [`Code::InputInvalid`] naming the place, [`Code::ConflictIdempotency`], [`Code::LimitConcurrency`]. A task that was
     /// accepted and failed is not an error: its failure is in the task.
     pub async fn submit(&self, caller: &Caller, mut request: NewTask, wait: Option<Duration>) -> Result<Submitted> {
-        caller.require(Scope::Run)?;
+        agents::permitted(caller, Scope::Run, &request.agent)?;
         self.require_ready()?;
         let wait = wait.map(|wait| wait.min(limits::WAIT_MAX));
         if request.durability == Durability::None && (wait.is_none() || request.idempotency_key.is_some()) {
@@ -81,7 +81,7 @@ impl Runtime {
     /// # Errors
     /// [`Code::TaskNotFound`]; [`Code::TaskEnded`] if there is nothing left to cancel.
     pub async fn cancel(&self, caller: &Caller, task: TaskId) -> Result<TaskView> {
-        caller.require(Scope::Run)?;
+        self.task_permitted(caller, Scope::Run, task).await?;
         let row = self.store.cancel(&caller.tenant, task, &caller.principal, READING).await?;
         self.workers.stop(&caller.tenant, task, StopReason::Cancelled);
         if row.status.is_final() {

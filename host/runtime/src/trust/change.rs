@@ -83,7 +83,7 @@ impl Runtime {
         version: &str,
         request: NewSignature,
     ) -> Result<SignaturesView> {
-        caller.require(Scope::Operate)?;
+        agents::permitted(caller, Scope::Operate, agent)?;
         self.require_ready()?;
         let release = self.signed_release(caller, agent, version).await?;
         let decoded = |field: &str, text: &str| {

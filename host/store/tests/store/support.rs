@@ -100,6 +100,7 @@ pub fn release(name: &str, bytes: &str) -> NewRelease {
         manifest: r#"{"name":"aws"}"#.to_owned(),
         profile: r#"{"skills":[]}"#.to_owned(),
         signatures: Vec::new(),
+        image: None,
     }
 }
 

@@ -59,6 +59,7 @@ async fn nobody_gives_more_than_it_has() {
 async fn what_makes_no_key_is_refused_with_the_reason() {
     let host = empty_host().await;
     let client = host.client();
+    let many: Vec<String> = (0..33).map(|number| format!("agent-{number}")).collect();
     let wrong = [
         (json!({ "name": "ci", "scopes": [] }), "at least one scope"),
         (json!({ "name": "ci", "scopes": ["fly"] }), "unknown variant `fly`"),
@@ -66,6 +67,10 @@ async fn what_makes_no_key_is_refused_with_the_reason() {
         (json!({ "name": "ci", "scopes": ["read"], "expires_in_s": 0 }), "`expires_in_s` is 1 to"),
         (json!({ "name": "ci", "scopes": ["read"], "expires_in_s": u64::MAX }), "`expires_in_s` is 1 to"),
         (json!({ "name": "ci", "scopes": ["read"], "tenant": "other" }), "unknown field `tenant`"),
+        // Nobody gets a key that is bound to none for having named none.
+        (json!({ "name": "ci", "scopes": ["read"], "agents": [] }), "`agents` are 1 to 32 patterns of names"),
+        (json!({ "name": "ci", "scopes": ["read"], "agents": many }), "`agents` are 1 to 32 patterns of names"),
+        (json!({ "name": "ci", "scopes": ["read"], "agents": ["a*b"] }), "names of agents are written"),
     ];
     for (request, reason) in wrong {
         let problem = client.post("/api/v1/keys", &request).await.problem(400, "request.invalid");

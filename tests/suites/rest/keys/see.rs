@@ -49,6 +49,21 @@ async fn keys_are_listed_by_pages_newest_first() {
 }
 
 #[tokio::test]
+async fn a_key_says_which_agents_it_is_bound_to() {
+    let host = empty_host().await;
+    let client = host.client();
+    let (bound, key) = client.with_bound_key(&["read", "admin"], &["gcp", "aws*", "gcp"]).await;
+    let free = client.post("/api/v1/keys", &json!({ "name": "ci", "scopes": ["read"] })).await.of(201);
+    let page = client.get("/api/v1/keys").await.of(200);
+    let agents =
+        [&key, &page["items"][1], &bound.get("/api/v1/whoami").await.of(200)].map(|told| told["agents"].clone());
+    assert_eq!(agents, [0; 3].map(|_| json!(["aws*", "gcp"])));
+    assert_eq!((free.get("agents"), page["items"][0].get("agents")), (None, None));
+    // It gives no keys, and sees none.
+    bound.get("/api/v1/keys").await.problem(403, "auth.scope");
+}
+
+#[tokio::test]
 async fn a_key_says_when_it_was_used() {
     let host = empty_host().await;
     let client = host.client();

@@ -30,6 +30,11 @@ async fn s8_a_release_of_another_form_serves_on_a_migrated_copy_and_the_one_befo
         .map(|event| event["type"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(phases, ["swap.verifying", "swap.warming", "swap.migrating", "swap.ended"]);
+    let page = client.get("/api/v1/audit?kind=swap_step").await.of(200);
+    let steps = page["items"].as_array().unwrap().iter().map(|record| &record["details"]);
+    let steps: Vec<Value> = steps.map(|step| json!([step["swap"], step["from"], step["to"]])).collect();
+    let step = |from: &str, to: &str| json!([id, from, to]);
+    assert_eq!(steps, [step("verifying", "warming"), step("warming", "migrating")]);
     let after = kept(&client, &instance).await;
     assert_eq!(values(&after[0])[..2], [("a/", r#"{"sum":1}"#), ("b/", r#"{"sum":2}"#)]);
     assert_eq!(values(&after[1])[..2], [("a/", r#"{"sum":10}"#), ("b/", r#"{"sum":20}"#)]);
