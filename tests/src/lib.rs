@@ -12,6 +12,7 @@ pub mod blobs;
 pub mod canary;
 pub mod client;
 pub mod command;
+pub mod crowded;
 pub mod endless;
 pub mod events;
 pub mod fuzz;

@@ -121,7 +121,7 @@ async fn the_session_of_an_operator_goes_as_the_readme_shows_it() {
     let client = host.client();
     client.publish(trial.archive("1.0.0")).await.of(201);
     client.swap("trial", "1.0.0").await.of(200);
-    let next = trial.configured(&json!({ "ms": 40 })).asking(json!({ "state": { "bytes": 1_048_576, "keys": 100 } }));
+    let next = trial.configured(&json!({ "ms": 40 })).asking(json!({ "state": { "bytes": "1 MiB", "keys": 100 } }));
     std::fs::write(host.dir().join("trial.tar"), next.archive("1.1.0")).unwrap();
     let callers = Callers::begin(&client);
     callers.have_made(RECORDED).await;

@@ -14,7 +14,7 @@ use troupe_registry::Layout;
 use troupe_runtime::admission::ChildAdmission;
 use troupe_runtime::{Drain, GrantPolicy, JournalLimits, ReleaseLimits, Runtime, RuntimeConfig, SignaturePolicy};
 use troupe_sandbox::{CacheKey, Directories, Sandbox, SandboxConfig};
-use troupe_store::Store;
+use troupe_store::{StateLimits, Store};
 use troupe_tests::odd::Odd;
 use troupe_tests::processes::{children_of, process};
 use troupe_tests::{Guest, Host, guests};
@@ -96,6 +96,7 @@ async fn started(data_dir: &Path, time: Duration) -> Runtime {
         signatures: SignaturePolicy::NotAsked,
         own_key: None,
         releases: ReleaseLimits::default(),
+        state: StateLimits { bytes: u64::MAX, keys: u64::MAX },
     };
     Runtime::start(config).await.unwrap()
 }

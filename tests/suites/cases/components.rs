@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 
 use insta::assert_snapshot;
 use serde_json::json;
-use troupe_tests::guests;
 use troupe_tests::odd::{Odd, component};
 use troupe_tests::oracle::Oracle;
 use troupe_tests::shared::Shared;
+use troupe_tests::{crowded, guests};
 
 use super::turn;
 use crate::host;
@@ -113,11 +113,8 @@ async fn b24_compiled_code_of_one_component_or_engine_is_not_run_as_another() {
 
 #[tokio::test]
 async fn b25_a_hundred_thousand_imports_or_exports_are_refused_before_they_are_compiled() {
-    let imports = format!("(component {})", often(100_000, "(import \"a#\" (func))"));
-    let exports = format!("(component (core module (func $f) {}))", often(100_000, "(export \"a#\" (func $f))"));
-    let inner = format!("(component (import \"a\" (instance {})))", often(100_000, "(export \"a#\" (func))"));
-    let [imports, exports, inner] =
-        refused([&imports, &exports, &inner].map(|text| component(text)), "artifact.limits").await;
+    let many = [crowded::imports(100_000), crowded::exports(100_000), crowded::inner(100_000)];
+    let [imports, exports, inner] = refused(many, "artifact.limits").await;
     assert_snapshot!(imports, @"the component has 1001 imports and exports; the host gives at most 1000");
     assert_snapshot!(exports, @"the component has 100000 imports and exports in all its modules, components and types; the host gives at most 50000");
     assert!(inner.ends_with("in all its modules, components and types; the host gives at most 50000"), "{inner}");

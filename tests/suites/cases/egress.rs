@@ -11,7 +11,7 @@ use troupe_core::limits;
 use troupe_tests::endless::Endless;
 use troupe_tests::oracle::{Good, Oracle};
 use troupe_tests::service::{Reply, Request, Service};
-use troupe_tests::{Client, Host, guests, seed};
+use troupe_tests::{Client, Host, seed};
 
 use crate::{PROGRAM, deploy_fetch};
 

@@ -53,7 +53,6 @@ async fn e51_no_spelling_of_another_host_is_asked() {
         (format!("[::ffff:127.0.0.1]:{port}"), "/v1/"),
         (format!("0.0.0.0:{port}"), "/v1/"),
         (format!("①27.0.0.1:{port}"), "/v1/"),
-        (format!("127.0.0.1:0{port}"), "/v1/"),
         (format!("127.0.0.1:{}", u32::from(port) + 65_536), "/v1/"),
         ("127.0.0.1".to_owned(), "/v1/"),
         (String::new(), "/v1/"),
@@ -86,17 +85,9 @@ async fn e53_what_speaks_about_the_connection_is_refused() {
         request
     };
     // What belongs to the connection, what says who sends it, and what asks for another method or path.
-    for name in [
-        "te",
-        "trailer",
-        "expect",
-        "proxy-authenticate",
-        "authorization",
-        "cookie",
-        "x-amz-date",
-        "x-http-method-override",
-        "x-original-url",
-    ] {
+    for name in
+        ["te", "trailer", "expect", "authorization", "cookie", "x-amz-date", "x-http-method-override", "x-original-url"]
+    {
         let said = refused(&mut oracle, with(&[(name, "x")])).await;
         assert!(said.starts_with(&format!("denied.header: an agent may not set the header `{name}`: ")), "{said}");
     }
@@ -115,6 +106,7 @@ async fn e53_what_speaks_about_the_connection_is_refused() {
         ("keep-alive", "timeout=9"),
         ("transfer-encoding", "chunked"),
         ("upgrade", "h2c"),
+        ("proxy-authenticate", "x"),
         ("proxy-authorization", "x"),
         ("x-mine", "1\r\nx-other: 2"),
         ("x-mine", "1\nx-other: 2"),

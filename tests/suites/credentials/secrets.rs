@@ -2,6 +2,7 @@
 //! place.
 
 use serde_json::{Value, json};
+use troupe_tests::canary::Canaries;
 use troupe_tests::oracle::{Good, Oracle};
 use troupe_tests::service::{Reply, Service};
 
@@ -188,7 +189,8 @@ async fn d35_a_guest_that_prints_a_secret_of_its_requests_prints_a_mark() {
         "print": format!("the key is {PLAIN}"),
     });
     let task = json!({ "agent": "fetch", "skill": "one_by_one_whole", "input": input });
-    oracle.client().post("/api/v1/tasks?wait=30", &task).await.of(200);
+    // Whoever asks sees what they asked, in which it stands.
+    oracle.client().watched(&Canaries::default()).post("/api/v1/tasks?wait=30", &task).await.of(200);
     let said = bench.host.said();
     assert!(said.matches("the key is [redacted]").count() >= 2, "{said}");
     assert!(!said.contains(PLAIN), "{said}");

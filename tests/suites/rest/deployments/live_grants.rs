@@ -138,7 +138,7 @@ async fn a_grant_of_state_that_is_taken_away_cuts_the_next_call_of_what_runs() {
     client.put(&path, &json!({ "grants": {} })).await.of(200);
     assert_eq!(client.ended(&task).await["status"], "failed");
     let answer = last_answer(&client, &task).await;
-    assert!(answer.starts_with("denied.capability: "), "{answer}");
+    assert!(answer.starts_with("`state.get` was denied: "), "{answer}");
     let replay = client.post(&format!("/api/v1/tasks/{task}/replay"), &Value::Null).await.of(200);
     assert_eq!((&replay["identical"], &replay["difference"]), (&json!(true), &Value::Null));
     // What it had counted is there, and nothing else.
