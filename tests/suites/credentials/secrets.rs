@@ -189,8 +189,10 @@ async fn d35_a_guest_that_prints_a_secret_of_its_requests_prints_a_mark() {
         "print": format!("the key is {PLAIN}"),
     });
     let task = json!({ "agent": "fetch", "skill": "one_by_one_whole", "input": input });
-    // Whoever asks sees what they asked, in which it stands.
-    oracle.client().watched(&Canaries::default()).post("/api/v1/tasks?wait=30", &task).await.of(200);
+    // Whoever asks sees what they asked, in which it stands; then all of that is forgotten.
+    let asks = oracle.client().watched(&Canaries::default());
+    let task = asks.post("/api/v1/tasks?wait=30", &task).await.of(200)["id"].as_str().unwrap().to_owned();
+    asks.post(&format!("/api/v1/tasks/{task}/journal/redact"), &json!({ "documents": true })).await.of(200);
     let said = bench.host.said();
     assert!(said.matches("the key is [redacted]").count() >= 2, "{said}");
     assert!(!said.contains(PLAIN), "{said}");

@@ -117,5 +117,5 @@ async fn every_route_that_takes_a_document_refuses_what_is_none() {
     assert!(tried >= 100, "{tried}");
     let nested = json!({ "version": "2.0.0", "policy": [] });
     let problem = client.post("/api/v1/deployments/echo/swap", &nested).await.problem(400, "request.invalid");
-    assert_snapshot!(problem["detail"].as_str().unwrap(), @"");
+    assert_snapshot!(problem["detail"].as_str().unwrap(), @"the body is not what is expected at `policy`: invalid type: sequence, expected struct SwapPolicy at line 1 column 28");
 }
