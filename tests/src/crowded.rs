@@ -11,13 +11,13 @@ const FUNCTION: &[u8] = &[0x40, 0, 1, 0];
 /// A component that imports so many functions.
 pub fn imports(count: u32) -> Vec<u8> {
     let types = list(1, |_| FUNCTION.to_vec());
-    let imports = list(count, |number| [name(0, number).as_slice(), &[1, 0]].concat());
+    let imports = list(count, |number| [&[0], name(number).as_slice(), &[1, 0]].concat());
     [COMPONENT, &section(7, &types), &section(10, &imports)].concat()
 }
 
 /// A component with a module that exports so many functions.
 pub fn exports(count: u32) -> Vec<u8> {
-    let exports = list(count, |number| [&name(0, number)[1..], &[0, 0]].concat());
+    let exports = list(count, |number| [name(number).as_slice(), &[0, 0]].concat());
     let module = [
         MODULE,
         &section(1, &[1, 0x60, 0, 0]),
@@ -32,17 +32,17 @@ pub fn exports(count: u32) -> Vec<u8> {
 pub fn inner(count: u32) -> Vec<u8> {
     let declared = list(count + 1, |number| match number {
         0 => [&[1], FUNCTION].concat(),
-        number => [&[4], name(0, number).as_slice(), &[1, 0]].concat(),
+        number => [&[4, 0], name(number).as_slice(), &[1, 0]].concat(),
     });
     let types = [&[1, 0x42], declared.as_slice()].concat();
-    let imports = [&[1], name(0, 0).as_slice(), &[5, 0]].concat();
+    let imports = [&[1, 0], name(0).as_slice(), &[5, 0]].concat();
     [COMPONENT, &section(7, &types), &section(10, &imports)].concat()
 }
 
-/// The name of a number, of a kind.
-fn name(kind: u8, number: u32) -> Vec<u8> {
+/// The name of a number. In a component a 0 stands before it, which says that it is a plain one.
+fn name(number: u32) -> Vec<u8> {
     let name = format!("a{number}");
-    [&[kind], leb(u32::try_from(name.len()).expect("a short name")).as_slice(), name.as_bytes()].concat()
+    [leb(u32::try_from(name.len()).expect("a short name")).as_slice(), name.as_bytes()].concat()
 }
 
 fn list(count: u32, element: impl Fn(u32) -> Vec<u8>) -> Vec<u8> {

@@ -40,6 +40,7 @@ mod simulator;
 pub use query::{SwapEvent, SwapEvents};
 pub use start::Begun;
 
+pub(crate) use form::reads_all;
 pub(crate) use judge::Observation;
 pub(crate) use live::Swaps;
 pub(crate) use tally::Tally;

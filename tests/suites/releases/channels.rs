@@ -1,7 +1,6 @@
 //! Channels: names that rise, and that nothing which serves looks at.
 
 use insta::assert_snapshot;
-use reqwest::Method;
 use serde_json::{Value, json};
 use troupe_core::limits;
 use troupe_tests::{blobs, guests, redacted_json};
@@ -107,7 +106,7 @@ async fn a_channel_is_listed_with_its_release_and_can_be_removed() {
     let names: Vec<&Value> = releases["items"].as_array().unwrap().iter().map(|release| &release["channels"]).collect();
     assert_eq!(names, [&json!(["beta", "edge"]), &json!(["stable"])]);
     let path = "/api/v1/agents/echo/channels/beta";
-    let remove = async || client.send(client.request(Method::DELETE, path)).await;
+    let remove = async || client.delete(path).await;
     assert_eq!(remove().await.of(200)["version"], "2.0.0");
     remove().await.problem(404, "channel.not_found");
     client.post("/api/v1/deployments/echo/swap", &json!({ "channel": "beta" })).await.problem(404, "channel.not_found");
@@ -138,7 +137,7 @@ async fn an_agent_has_so_many_channels_and_those_that_were_removed_count() {
     for number in 0..limits::CHANNELS_PER_AGENT_MAX {
         set(&client, &format!("c{number}"), "1.0.0", false).await.of(200);
     }
-    client.send(client.request(Method::DELETE, "/api/v1/agents/echo/channels/c0")).await.of(200);
+    client.delete("/api/v1/agents/echo/channels/c0").await.of(200);
     let problem = set(&client, "more", "1.0.0", false).await.problem(409, "limit.channels");
     assert_snapshot!(problem["detail"].as_str().unwrap(), @"agent echo has 64 channels, as many as it may have, counting those that were removed; move one of them");
     // What there is still moves, and comes back.

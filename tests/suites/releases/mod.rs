@@ -9,7 +9,6 @@ mod delete;
 mod search;
 mod standing;
 
-use reqwest::Method;
 use serde_json::{Value, json};
 use troupe_tests::{Answer, Client};
 
@@ -33,7 +32,7 @@ async fn versions(client: &Client, agent: &str) -> Vec<String> {
 
 async fn delete(client: &Client, release: &str) -> Answer {
     let (agent, version) = release.split_once('@').unwrap();
-    client.send(client.request(Method::DELETE, &format!("/api/v1/agents/{agent}/versions/{version}"))).await
+    client.delete(&format!("/api/v1/agents/{agent}/versions/{version}")).await
 }
 
 async fn mark(client: &Client, release: &str, what: &str, request: &Value) -> Answer {

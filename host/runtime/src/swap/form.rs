@@ -45,9 +45,13 @@ impl There {
     }
 
     fn is_read_by(&self, release: &Manifest) -> bool {
-        let reads = release.state.reads;
-        reads.contains(self.forms.first) && reads.contains(self.forms.last)
+        reads_all(release.state, self.forms)
     }
+}
+
+/// Whether a release reads state in each of these forms.
+pub(crate) fn reads_all(release: StateVersion, forms: Forms) -> bool {
+    release.reads.contains(forms.first) && release.reads.contains(forms.last)
 }
 
 impl Runtime {

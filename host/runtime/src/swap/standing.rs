@@ -36,10 +36,10 @@ impl Runtime {
         agent: &str,
         policy: Option<SwapPolicy>,
     ) -> Result<StandingPolicy> {
-        let name = agents::permitted(caller, Scope::Operate, agent)?;
+        agents::permitted(caller, Scope::Operate, agent)?;
         self.require_ready()?;
         policy.as_ref().map_or(Ok(()), policy::check)?;
-        let agent = self.deployment_row(caller, name.as_str()).await?.agent;
+        let agent = self.deployment_row(caller, agent).await?.agent;
         let row = self.store.set_standing_policy(&caller.tenant, &agent, policy, &caller.principal).await?;
         let is_set = row.is_some();
         tracing::info!(tenant = %caller.tenant, %agent, is_set, by = caller.principal, "the standing policy was changed");
@@ -48,12 +48,10 @@ impl Runtime {
 
     /// How a swap to a release goes about it of which nobody has said so.
     pub(super) async fn unsaid_policy(&self, tenant: &TenantId, agent: &AgentName, to: Digest) -> Result<SwapPolicy> {
+        let Some(row) = self.store.standing_policy(tenant, agent).await? else { return Ok(SwapPolicy::default()) };
         let deployment = self.store.deployment(tenant, agent).await?;
-        if deployment.is_none_or(|row| row.digest == to) {
-            return Ok(SwapPolicy::default());
-        }
-        let row = self.store.standing_policy(tenant, agent).await?;
-        Ok(row.map(|row| row.policy).unwrap_or_default())
+        let is_compared = deployment.is_some_and(|row| row.digest != to);
+        Ok(if is_compared { row.policy } else { SwapPolicy::default() })
     }
 }
 

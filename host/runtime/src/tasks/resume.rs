@@ -22,6 +22,7 @@ use super::run::Seat;
 use crate::Runtime;
 use crate::hold::migrating;
 use crate::route::{Entered, Route, Shut};
+use crate::swap::reads_all;
 
 impl Runtime {
     pub(super) async fn resume_pending(&self, row: TaskRow, turn: Turn, slot: Slot) -> Result<()> {
@@ -158,15 +159,8 @@ impl Runtime {
 
 /// Checks that a release that served once reads all the state that is there by now.
 fn readable(route: &Route, forms: Option<Forms>) -> Result<()> {
-    let reads = route.state.reads;
-    match forms {
-        Some(forms) if !(reads.contains(forms.first) && reads.contains(forms.last)) => {
-            let message = format!(
-                "{} reads state of `state.version` {reads}, and what has served since left {forms}",
-                route.release()
-            );
-            Err(Error::new(Code::SwapState, message))
-        }
-        _ => Ok(()),
-    }
+    let Some(forms) = forms.filter(|forms| !reads_all(route.state, *forms)) else { return Ok(()) };
+    let (release, reads) = (route.release(), route.state.reads);
+    let message = format!("{release} reads state of `state.version` {reads}, and what has served since left {forms}");
+    Err(Error::new(Code::SwapState, message))
 }

@@ -1,7 +1,6 @@
 //! Answers where there is nothing.
 
 use insta::assert_snapshot;
-use reqwest::Method;
 use troupe_tests::redacted_json;
 
 use crate::empty_host;
@@ -28,7 +27,7 @@ async fn an_unknown_path_is_a_problem_document() {
 async fn a_wrong_method_is_a_problem_document() {
     let host = empty_host().await;
     let client = host.client();
-    let answer = client.send(client.request(Method::DELETE, "/api/v1/agents")).await;
+    let answer = client.delete("/api/v1/agents").await;
     assert_snapshot!(redacted_json(&answer.problem(405, "route.method_not_allowed")), @r#"
     {
       "type": "about:blank",
