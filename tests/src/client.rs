@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
+use troupe_core::limits;
 use troupe_package::{ARCHIVE_MEDIA_TYPE, SigningKey, sign_archive};
 
 use crate::canary::Canaries;
@@ -38,10 +39,12 @@ pub struct Answer {
     pub text: String,
 }
 
-/// What every client of tests is made from: one that goes to this machine.
+/// What every client of tests is made from: one that goes to this machine, and uses no connection
+/// that has been silent so long that the host may be about to close it. What is asked on one that
+/// the other end closes at that very moment is lost without an answer (RFC 9112, section 9.3.1).
 pub fn builder() -> reqwest::ClientBuilder {
     troupe_egress::install_tls();
-    reqwest::Client::builder().no_proxy()
+    reqwest::Client::builder().no_proxy().pool_idle_timeout(limits::REQUEST_HEAD_TIME_MAX / 2)
 }
 
 impl Client {

@@ -35,6 +35,14 @@ const STOP_TIME_MAX: Duration = Duration::from_secs(40);
 /// process that it started may hold its standard error open.
 const REST_TIME_MAX: Duration = Duration::from_secs(2);
 
+/// Lines that a failing test tells of what its host said.
+const TOLD_LINES_MAX: usize = 30;
+
+/// What glibc keeps of freed memory is this little, for each of its arenas. Unless it is told, it
+/// keeps twice the largest piece that was ever freed, up to 64 MiB, and whoever looks whether a host
+/// holds more than before sees that in place of what the host holds.
+const ALLOCATOR: [(&str, &str); 2] = [("MALLOC_MMAP_THRESHOLD_", "262144"), ("MALLOC_TRIM_THRESHOLD_", "262144")];
+
 /// The environment variable in which every host has a canary.
 const CANARY: &str = "TROUPE_TEST_CANARY";
 
@@ -173,6 +181,7 @@ impl Host {
             .arg("--data-dir")
             .arg(self.data_dir())
             .args(&self.arguments)
+            .envs(ALLOCATOR)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .env_remove("TROUPE_LOG")
             .current_dir(self.dir())
@@ -362,11 +371,19 @@ impl Drop for Host {
             running.kill();
         }
         if std::thread::panicking() {
-            eprintln!("--- the host said:\n{}---", self.said());
+            eprintln!("--- the host said last:\n{}---", last_lines(&self.said()));
         } else {
             self.search();
         }
     }
+}
+
+/// The end of what a host said: why a test failed is not to be lost in what came before or after.
+fn last_lines(said: &str) -> String {
+    let lines: Vec<_> = said.lines().collect();
+    let left_out = lines.len().saturating_sub(TOLD_LINES_MAX);
+    let before = if left_out > 0 { format!("({left_out} lines before)\n") } else { String::new() };
+    lines[left_out..].iter().fold(before, |told, line| told + line + "\n")
 }
 
 /// Notes what a host says, and tells where it serves once it does.

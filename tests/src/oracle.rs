@@ -19,7 +19,7 @@
 //! wakes up and writes as often; and what passes that is held against a quiet that is measured
 //! anew, since a host that is not at fault answers as slowly then. Memory is what the
 //! process alone holds: pages of its own program, which the system reads in and drops as it
-//! likes, do not count.
+//! likes, do not count, and what the allocator keeps of freed memory is bounded for it.
 
 mod bystander;
 mod standing;

@@ -13,7 +13,7 @@ use reqwest::{Method, RequestBuilder, Response, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use troupe_core::view::{Page, Problem};
-use troupe_core::{Code, Error, Result};
+use troupe_core::{Code, Error, Result, limits};
 
 use crate::args::Args;
 use crate::data_dir;
@@ -38,7 +38,9 @@ impl Client {
     /// [`Code::RequestInvalid`] if `--host` is no address of a host; [`Code::AuthMissing`]
     /// if it is not on this machine and no token is given.
     pub(crate) fn new(args: &Args) -> Result<Self> {
-        let http = reqwest::Client::builder().no_proxy().build().map_err(Error::internal)?;
+        // Not one that has been silent for so long that the host may be about to close it.
+        let builder = reqwest::Client::builder().no_proxy().pool_idle_timeout(limits::REQUEST_HEAD_TIME_MAX / 2);
+        let http = builder.build().map_err(Error::internal)?;
         let url = address(&args.host)?;
         let host = url.as_str().trim_end_matches('/').to_owned();
         let token = match &args.token {
