@@ -9,6 +9,7 @@ mod publish;
 mod registry;
 mod release;
 mod releases;
+mod run;
 mod swap;
 mod trust;
 
@@ -26,6 +27,7 @@ pub(crate) use publish::{Build, Publish};
 pub(crate) use registry::{Pull, Push};
 pub(crate) use release::{Approved, Release, ReleaseVerb};
 pub(crate) use releases::{Channels, ChannelsVerb, Releases, ReleasesVerb};
+pub(crate) use run::Run;
 pub(crate) use swap::{Canary, Decide, How, Policy, PolicyVerb, Promote, Swap, Swaps};
 pub(crate) use trust::{Keygen, Sign, Trust, TrustVerb};
 
@@ -135,6 +137,8 @@ asked for or taken from COSIGN_PASSWORD. Keys that are kept elsewhere sign what 
   troupe run aws inventory --input '{\"regions\":[\"us-east-1\"]}'
   troupe run echo echo --input @input.json
   echo '{\"text\":\"hello\"}' | troupe run echo echo --input -
+  troupe run reporting nightly --delay 8h --detach     begins in eight hours
+  troupe run aws inventory --tries 5 --pause 10s       again after 10 s, 20 s and so on
   troupe --json run echo echo --input '{\"text\":\"hello\"}'
 
 Exit status: 0 completed, 1 failed, 130 interrupted (the task is cancelled).")]
@@ -280,44 +284,6 @@ impl Command {
     pub(crate) const fn is_host(&self) -> bool {
         matches!(self, Self::Dev(_) | Self::Serve(_))
     }
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct Run {
-    /// The agent.
-    pub(crate) agent: String,
-
-    /// The skill.
-    pub(crate) skill: String,
-
-    /// The input: JSON, `@FILE`, or `-` for standard input.
-    #[arg(long, short, default_value = "{}", value_name = "JSON")]
-    pub(crate) input: String,
-
-    /// The instance that it is for, by its id.
-    #[arg(long, value_name = "ID")]
-    pub(crate) instance: Option<String>,
-
-    /// How long the task may run, in seconds; the agent's own limit when absent.
-    #[arg(long, value_name = "SECONDS")]
-    pub(crate) timeout: Option<u64>,
-
-    /// How long it may take in all, in seconds, what it is suspended included; as long as it
-    /// may run when absent.
-    #[arg(long, value_name = "SECONDS")]
-    pub(crate) lifetime: Option<u64>,
-
-    /// The same key with the same request gives the same task.
-    #[arg(long, value_name = "KEY")]
-    pub(crate) idempotency_key: Option<String>,
-
-    /// Tasks of one affinity run on one release while another is tried; who asks when absent.
-    #[arg(long, value_name = "KEY")]
-    pub(crate) affinity: Option<String>,
-
-    /// Print the accepted task and return without waiting for it.
-    #[arg(long)]
-    pub(crate) detach: bool,
 }
 
 #[derive(Debug, ClapArgs)]

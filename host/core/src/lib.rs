@@ -9,6 +9,7 @@
 
 pub mod action_pattern;
 pub mod audit;
+pub mod backoff;
 pub mod breaker;
 pub mod caller;
 pub mod clock;

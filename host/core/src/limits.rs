@@ -12,9 +12,9 @@
 //! | what is bounded | constants | code |
 //! |---|---|---|
 //! | a request to a door: bytes, depth, time | `REQUEST_BYTES_MAX`, `REQUEST_HEAD_BYTES_MAX`, `REQUEST_BODY_TIME_MAX`, `JSON_DEPTH_MAX`, `INPUT_BYTES_MAX` | `limit.request` |
-//! | a request to a door: a text, a number or a list in it | `AFFINITY_BYTES_MAX`, `APPROVAL_REASON_CHARS_MAX`, `CHANNEL_DOCUMENT_TIME_DEFAULT`, `CHANNEL_DOCUMENT_TIME_MAX`, `IDEMPOTENCY_KEY_BYTES_MAX`, `KEY_SCRYPT_BYTES_MAX`, `KEY_SCRYPT_PARALLEL_MAX`, `KEY_TIME_MAX`, `REHEARSAL_LAST_DEFAULT`, `REHEARSAL_LAST_MAX`, `REHEARSAL_TIME_MAX`, `RELEASE_NOTICE_CHARS_MAX`, `SEARCH_CHARS_MAX`, `SEARCH_WORDS_MAX`, `SWAP_DRAIN_TIME_MAX`, `SWAP_KEEP_TIME_MAX`, `SWAP_STEPS_MAX`, `SWAP_WATCH_TIME_MAX`, `TRUST_CHANGES_MAX`, `KEY_AGENTS_MAX`, `TRUST_RULES_MAX`, `TRUST_SECONDS_MAX` | `request.invalid` |
+//! | a request to a door: a text, a number or a list in it | `AFFINITY_BYTES_MAX`, `APPROVAL_REASON_CHARS_MAX`, `CHANNEL_DOCUMENT_TIME_DEFAULT`, `CHANNEL_DOCUMENT_TIME_MAX`, `IDEMPOTENCY_KEY_BYTES_MAX`, `KEY_SCRYPT_BYTES_MAX`, `KEY_SCRYPT_PARALLEL_MAX`, `KEY_TIME_MAX`, `REHEARSAL_LAST_DEFAULT`, `REHEARSAL_LAST_MAX`, `REHEARSAL_TIME_MAX`, `RELEASE_NOTICE_CHARS_MAX`, `SEARCH_CHARS_MAX`, `SEARCH_WORDS_MAX`, `SWAP_DRAIN_TIME_MAX`, `SWAP_KEEP_TIME_MAX`, `SWAP_STEPS_MAX`, `SWAP_WATCH_TIME_MAX`, `TASK_DELAY_MAX`, `TASK_TRIES_MAX`, `TASK_RETRY_PAUSE_DEFAULT`, `TASK_RETRY_PAUSE_MOST_DEFAULT`, `TASK_RETRY_PAUSE_MAX`, `TRUST_CHANGES_MAX`, `KEY_AGENTS_MAX`, `TRUST_RULES_MAX`, `TRUST_SECONDS_MAX` | `request.invalid` |
 //! | an API key: what is left after its time | `KEY_LEEWAY` | `auth.expired` |
-//! | what runs, waits and is published at once | `INVOCATIONS_MAX`, `INVOCATIONS_PER_TENANT_MAX`, `INVOCATIONS_PER_AGENT_MAX`, `CALLS_WAITING_MAX`, `CALLS_WAITING_PER_TENANT_MAX`, `CALLS_WAITING_PER_AGENT_MAX`, `WAITS_MAX`, `WAITS_PER_TENANT_MAX`, `PENDING_MAX`, `PENDING_PER_TENANT_MAX`, `PENDING_PER_AGENT_MAX`, `PUBLISHES_BYTES_MAX`, `REGISTRY_IMAGES_MAX`, `REHEARSALS_MAX`, `REHEARSALS_PER_TENANT_MAX` | `limit.concurrency` |
+//! | what runs, waits and is published at once | `INVOCATIONS_MAX`, `INVOCATIONS_PER_TENANT_MAX`, `INVOCATIONS_PER_AGENT_MAX`, `CALLS_WAITING_MAX`, `CALLS_WAITING_PER_TENANT_MAX`, `CALLS_WAITING_PER_AGENT_MAX`, `WAITS_MAX`, `WAITS_PER_TENANT_MAX`, `PENDING_MAX`, `PENDING_PER_TENANT_MAX`, `PENDING_PER_AGENT_MAX`, `TIMED_TASKS_MAX`, `TIMED_TASKS_PER_TENANT_MAX`, `PUBLISHES_BYTES_MAX`, `REGISTRY_IMAGES_MAX`, `REHEARSALS_MAX`, `REHEARSALS_PER_TENANT_MAX` | `limit.concurrency` |
 //! | keys of a tenant, to get in and to verify with | `KEYS_MAX`, `TRUSTED_KEYS_MAX`, `KNOWN_KEYS_MAX` | `limit.keys` |
 //! | instances of a tenant | `INSTANCES_MAX` | `limit.instances` |
 //! | channels of an agent | `CHANNELS_PER_AGENT_MAX` | `limit.channels` |
@@ -78,7 +78,7 @@
 //! | a method, an authority | `HTTP_METHOD_BYTES_MAX`, `HTTP_AUTHORITY_BYTES_MAX` | the guest's call to set it answers no |
 //! | addresses of a name | `DNS_ADDRESSES_MAX` | not tried |
 //! | a `Retry-After` that is waited out | `HTTP_RETRY_AFTER_MAX` | the answer is the guest's |
-//! | tasks that are suspended | `SUSPENDED_TASKS_MAX`, `SUSPENDED_TASKS_PER_TENANT_MAX`, `SUSPENDED_JOURNAL_BYTES_MAX` | wait in their place |
+//! | a task that would be suspended: its journal | `SUSPENDED_JOURNAL_BYTES_MAX` | waits in its place |
 //! | connections to a door, and silence on them | `CONNECTIONS_MAX`, `REQUEST_HEAD_TIME_MAX` | wait to be let in; those that ask nothing are closed |
 //! | what is kept of the past | `JOURNAL_DAYS_DEFAULT`, `JOURNAL_TENANT_BYTES_DEFAULT`, `DEV_RELEASES_KEPT_DEFAULT`, `TRUST_REVISIONS_MAX` | the oldest go |
 //!
@@ -120,6 +120,7 @@ mod state;
 mod store;
 mod stream;
 mod swap;
+mod tasks;
 mod trust;
 
 use std::time::Duration;
@@ -134,6 +135,7 @@ pub use state::*;
 pub use store::*;
 pub use stream::*;
 pub use swap::*;
+pub use tasks::*;
 pub use trust::*;
 
 /// Largest component accepted. Python agents are about 18 MB, so there is room for
@@ -309,13 +311,6 @@ pub const SUSPEND_AHEAD_MIN: Duration = Duration::from_secs(1);
 /// memory, as that of each other one that is resumed at the same time does. With a longer
 /// one it waits in its place.
 pub const SUSPENDED_JOURNAL_BYTES_MAX: u64 = 16 * 1024 * 1024;
-/// Tasks that are suspended at once in one host. Each is a few rows; all of them are counted
-/// whenever one is due, which takes milliseconds up to here. Further ones wait in their place.
-pub const SUSPENDED_TASKS_MAX: u64 = 100_000;
-/// Tasks of one tenant that are suspended at once: half, so that another's are, too.
-pub const SUSPENDED_TASKS_PER_TENANT_MAX: u64 = 50_000;
-/// Suspended tasks that one commit queues again when they are due.
-pub const WOKEN_AT_ONCE: u32 = 256;
 /// Longest lifetime of a task, suspended or not: a month's wait for a person or a date.
 pub const TASK_LIFETIME_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 

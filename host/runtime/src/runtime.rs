@@ -20,7 +20,7 @@ use crate::route::Drain;
 use crate::routes::Routes;
 use crate::state::Leftovers;
 use crate::swap::Swaps;
-use crate::tasks::{Queue, Suspended, Waits, Watchers, Workers};
+use crate::tasks::{Queue, Timed, Waits, Watchers, Workers};
 use crate::tenants::Disabled;
 use crate::trust::{SignaturePolicy, Trust};
 
@@ -102,7 +102,7 @@ pub struct Inner {
     pub(crate) watchers: Watchers,
     pub(crate) waits: Waits,
     pub(crate) rehearsals: Waits,
-    pub(crate) suspended: Suspended,
+    pub(crate) timed: Timed,
     pub(crate) leftovers: Leftovers,
     /// Leave to load a whole journal.
     pub(crate) journals_loading: Semaphore,
@@ -161,7 +161,7 @@ impl Runtime {
             watchers: Watchers::default(),
             waits: Waits::default(),
             rehearsals: Waits::for_rehearsals(),
-            suspended: Suspended::default(),
+            timed: Timed::default(),
             leftovers: Leftovers::default(),
             journals_loading: Semaphore::new(limits::JOURNALS_LOADING_MAX),
             stopping: AtomicBool::new(false),

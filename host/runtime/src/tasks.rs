@@ -7,7 +7,8 @@
 //!
 //!     pending ──▸ running ──▸ completed | failed | cancelled | in doubt
 //!        ▲           │
-//!        └ suspended ┘
+//!        ├ suspended ┤
+//!        └─  retry  ─┘
 //! ```
 //!
 //! Accepted means that the client holds an id or an answer; what is accepted is on disk.
@@ -24,11 +25,12 @@ mod query;
 mod queue;
 mod reader;
 mod resume;
+mod retry;
 mod run;
 mod shares;
 mod stranded;
 mod submit;
-mod suspend;
+mod timed;
 mod waits;
 mod watch;
 mod watchers;
@@ -45,7 +47,7 @@ pub(crate) use queue::{Queue, Slot};
 pub(crate) use reader::Reader;
 pub(crate) use run::{ended_as, facts, traceparent};
 pub(crate) use shares::Key;
-pub(crate) use suspend::Suspended;
+pub(crate) use timed::Timed;
 pub(crate) use waits::{Wait, Waits};
 pub(crate) use watchers::Watchers;
 pub(crate) use workers::{Place, Workers};

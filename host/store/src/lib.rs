@@ -46,8 +46,8 @@ pub use swaps::{
     InUse, StandingPolicyRow, SwapRoute, SwapRow, not_found as swap_not_found, under_way as swap_under_way,
 };
 pub use tasks::{
-    Asked, Commit, CommitAnswer, Creation, Gather, Lease, PastFilter, PastTask, Pending, Pin, Reading, RecordedTask,
-    Recovered, Stranded, Suspensions, TaskEnd, TaskFilter, TaskPage, TaskRow, task_not_found,
+    Asked, Commit, CommitAnswer, Creation, FailedTry, Gather, Lease, PastFilter, PastTask, Pending, Pin, Reading,
+    RecordedTask, Recovered, Stranded, TaskEnd, TaskFilter, TaskPage, TaskRow, Timed, task_not_found,
 };
 pub use tenants::{TenantRow, not_found as tenant_not_found};
 pub use trust::{NewSignatureRow, SignatureRow, TrustRow};

@@ -3,10 +3,13 @@
 //! ```text
 //!  create ─▶ pending ──claim──▶ running ──commit with an end──▶ completed │ failed │ cancelled
 //!               │  ▲ ▲             │ │ │
-//!        cancel │  │ └── settled ──┘ │ └─ settled, after a write ─▶ in_doubt
+//!        cancel │  │ └ settled, retry│ └─ settled, after a write ─▶ in_doubt
 //!               ▼  │                 │ suspend
 //!       cancelled  └─ wake ─ suspended ──cancel──▶ cancelled
 //! ```
+//!
+//! A pending task whose time has not come, since it was put off or is to be tried again, has the
+//! time at which it is woken, as one that is suspended has.
 //!
 //! An awaited call enters on the right: `record` keeps one that has ended, `begin` one
 //! that is about to write.
@@ -21,9 +24,11 @@ mod past;
 mod query;
 mod reading;
 mod recover;
+mod retry;
 mod row;
 mod stranded;
 mod suspend;
+mod timed;
 
 pub(crate) use cancel::cancelled_by;
 pub use claim::Pending;
@@ -36,9 +41,10 @@ pub use past::{PastFilter, PastTask, RecordedTask};
 pub use query::{TaskFilter, TaskPage};
 pub use reading::{Gather, Reading};
 pub use recover::Recovered;
+pub use retry::FailedTry;
 pub use row::not_found as task_not_found;
 pub use row::{Lease, TaskRow};
 pub(crate) use row::{find as find_task, subject as task_subject};
 pub use stranded::Stranded;
 pub(crate) use stranded::any_running;
-pub use suspend::Suspensions;
+pub use timed::Timed;

@@ -129,6 +129,8 @@ pub async fn ask(
         timeout_ms: None,
         lifetime_ms: None,
         priority: 0,
+        delay_ms: None,
+        retry: None,
         durability,
     };
     let submitted = runtime.submit(caller, request, Some(Duration::from_secs(5))).await?;

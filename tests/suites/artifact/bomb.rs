@@ -141,6 +141,8 @@ async fn h96_a_compile_that_stands_still_is_refused_when_its_time_is_over_and_ne
             timeout_ms: None,
             lifetime_ms: None,
             priority: 0,
+            delay_ms: None,
+            retry: None,
             durability: Durability::None,
         };
         let task = runtime.submit(&caller, version, Some(TIME)).await.unwrap().task;

@@ -11,18 +11,27 @@ use futures::StreamExt as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use troupe_core::view::{Durability, NewTask, Progress, TaskStatus, TaskView};
-use troupe_core::{Code, Error, Result};
+use troupe_core::view::{Durability, NewTask, Progress, Retry, TaskFailure, TaskStatus, TaskView};
+use troupe_core::{Code, Error, Result, Timestamp};
 
 use crate::args::{Args, Run};
 use crate::client::Client;
 use crate::human::document;
 use crate::output;
+use crate::time::seconds;
 
 /// How long a host may take to cancel a task after Ctrl-C.
 const CANCEL_TIME_MAX: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(args: &Args, command: &Run) -> Result<ExitCode> {
+    let milliseconds = |option: &str, text: &Option<String>| {
+        text.as_ref().map(|text| seconds(option, text).map(|seconds| seconds.saturating_mul(1000))).transpose()
+    };
+    let pause_ms = milliseconds("--pause", &command.pause)?;
+    let retry = command.tries.map(|tries| {
+        let retry = Retry::of(tries);
+        Retry { pause_ms: pause_ms.unwrap_or(retry.pause_ms), ..retry }
+    });
     let request = NewTask {
         agent: command.agent.clone(),
         skill: command.skill.clone(),
@@ -33,6 +42,8 @@ pub(crate) async fn run(args: &Args, command: &Run) -> Result<ExitCode> {
         timeout_ms: command.timeout.map(|seconds| seconds.saturating_mul(1000)),
         lifetime_ms: command.lifetime.map(|seconds| seconds.saturating_mul(1000)),
         priority: 0,
+        delay_ms: milliseconds("--delay", &command.delay)?,
+        retry,
         durability: Durability::Full,
     };
     let client = Client::new(args)?;
@@ -131,7 +142,7 @@ async fn follow(client: &Client, task: &TaskView) -> Result<TaskView> {
                 if let Some(wake_at) = task.wake_at
                     && wakes.replace(wake_at) != Some(wake_at)
                 {
-                    bar.suspend(|| output::note(&format!("suspended until {wake_at}; the task goes on by itself")));
+                    bar.suspend(|| output::note(&waits(&task, wake_at)));
                 }
             }
             _ => {}
@@ -140,6 +151,19 @@ async fn follow(client: &Client, task: &TaskView) -> Result<TaskView> {
     bar.finish_and_clear();
     // All was told before, to whoever read its last event.
     client.get(&path).await
+}
+
+/// What a task waits for that has a time to wake at.
+fn waits(task: &TaskView, wake_at: Timestamp) -> String {
+    match (task.status, &task.failure) {
+        (TaskStatus::Suspended, _) => format!("suspended until {wake_at}; the task goes on by itself"),
+        (_, Some(failure)) => {
+            let TaskFailure { message, code, .. } = failure;
+            let tries = task.retry.map_or(0, |retry| retry.tries);
+            format!("try {} of {tries} failed: {message} [{code}]; the next begins at {wake_at}", task.retries)
+        }
+        (_, None) => format!("the task begins at {wake_at}"),
+    }
 }
 
 fn bar() -> ProgressBar {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use troupe_core::Result;
-use troupe_core::view::{Page, RedactRequest, TaskView};
+use troupe_core::view::{Page, RedactRequest, TaskStatus, TaskView};
 
 use crate::args::{Args, Tasks};
 use crate::client::{Client, segment};
@@ -69,8 +69,12 @@ pub(super) fn show(task: &TaskView) -> String {
     if let Some(release) = &task.release {
         out.push_str(&format!("release  {}, epoch {}\n", release.version, release.epoch));
     }
+    if let Some(retry) = &task.retry {
+        out.push_str(&format!("tries    {} of {} failed\n", failed_tries(task), retry.tries));
+    }
     if let Some(wake_at) = &task.wake_at {
-        out.push_str(&format!("wakes    {wake_at}\n"));
+        let what = if task.status == TaskStatus::Suspended { "wakes" } else { "begins" };
+        out.push_str(&format!("{what:<8} {wake_at}\n"));
     }
     if let Some(failure) = &task.failure {
         out.push_str(&format!("failure  {} [{}]\n", failure.message, failure.code));
@@ -79,4 +83,9 @@ pub(super) fn show(task: &TaskView) -> String {
         out.push_str(&format!("\n{}", document(output)));
     }
     out
+}
+
+/// How many tries came to nothing, the last among them if it was.
+fn failed_tries(task: &TaskView) -> u32 {
+    task.retries + u32::from(task.status == TaskStatus::Failed)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::Code;
 
 /// The text of each part, by its module; that of the lists first.
-const PARTS: [(&str, &str); 12] = [
+const PARTS: [(&str, &str); 13] = [
     ("", include_str!("../limits.rs")),
     ("admission", include_str!("admission.rs")),
     ("approval", include_str!("approval.rs")),
@@ -17,6 +17,7 @@ const PARTS: [(&str, &str); 12] = [
     ("store", include_str!("store.rs")),
     ("stream", include_str!("stream.rs")),
     ("swap", include_str!("swap.rs")),
+    ("tasks", include_str!("tasks.rs")),
     ("trust", include_str!("trust.rs")),
 ];
 

@@ -1,10 +1,12 @@
 //! Tasks as clients create and see them.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::{Code, Digest, Error, InstanceId, TaskId, Timestamp};
+use crate::{Code, Digest, Error, InstanceId, Result, TaskId, Timestamp, backoff, limits};
 
 /// Where a task is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -77,6 +79,69 @@ pub enum Durability {
     None,
 }
 
+/// How a task is tried again that failed and whose failure says that another attempt may succeed.
+/// Each attempt begins anew, on the release that serves then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Retry {
+    /// How often it is tried in all, the first time among them: 2 to 20.
+    #[schema(minimum = 2, maximum = 20)]
+    pub tries: u32,
+    /// The pause before the second try, in milliseconds, doubled for each further one; up to half of
+    /// it is left off by chance. 1,000 when absent, at most a day.
+    #[serde(default = "pause_ms")]
+    pub pause_ms: u64,
+    /// The longest that the pause grows to, in milliseconds; 300,000 or `pause_ms`, whichever is
+    /// more, when absent, at most a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause_max_ms: Option<u64>,
+}
+
+fn pause_ms() -> u64 {
+    milliseconds(limits::TASK_RETRY_PAUSE_DEFAULT)
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Retry {
+    /// A number of tries with the default pauses.
+    pub fn of(tries: u32) -> Self {
+        Self { tries, pause_ms: pause_ms(), pause_max_ms: None }
+    }
+
+    /// Checks the numbers.
+    ///
+    /// # Errors
+    /// [`Code::RequestInvalid`] naming the field and its bounds.
+    pub fn check(&self) -> Result<()> {
+        let refused = |field: &str, least: u64, most: u64| {
+            Err(Error::new(Code::RequestInvalid, format!("`retry.{field}` is {least} to {most}")))
+        };
+        if !(2..=limits::TASK_TRIES_MAX).contains(&self.tries) {
+            return refused("tries", 2, limits::TASK_TRIES_MAX.into());
+        }
+        let most = milliseconds(limits::TASK_RETRY_PAUSE_MAX);
+        if !(1..=most).contains(&self.pause_ms) {
+            return refused("pause_ms", 1, most);
+        }
+        match self.pause_max_ms {
+            Some(pause) if !(self.pause_ms..=most).contains(&pause) => refused("pause_max_ms", self.pause_ms, most),
+            _ => Ok(()),
+        }
+    }
+
+    /// How long to wait after so many tries; none if they were all. `chance` is drawn evenly from all
+    /// numbers.
+    pub fn pause(&self, tries: u32, chance: u64) -> Option<Duration> {
+        let first = Duration::from_millis(self.pause_ms);
+        let most = self.pause_max_ms.map_or(limits::TASK_RETRY_PAUSE_MOST_DEFAULT.max(first), Duration::from_millis);
+        let half = backoff::bound(first, tries, most) / 2;
+        (tries < self.tries).then(|| half + backoff::part(half, chance))
+    }
+}
+
 /// A request for a task.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -109,6 +174,12 @@ pub struct NewTask {
     /// Higher runs first; 0 when absent.
     #[serde(default)]
     pub priority: i32,
+    /// How long after it is accepted it begins at the earliest, in milliseconds: at most 366 days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay_ms: Option<u64>,
+    /// How it is tried again; not at all when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
     /// How much of the task outlives the host.
     #[serde(default)]
     pub durability: Durability,
@@ -176,6 +247,11 @@ pub struct Progress {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+const fn is_none(number: &u32) -> bool {
+    *number == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
 const fn is_zero(number: &u64) -> bool {
     *number == 0
 }
@@ -201,7 +277,8 @@ pub struct TaskView {
     /// The output, once completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<Value>,
-    /// Why it failed, once failed, cancelled or in doubt.
+    /// Why it failed, once failed, cancelled or in doubt; while it waits for its next try, why
+    /// the last one failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<TaskFailure>,
     /// The release it runs or ran on.
@@ -219,6 +296,12 @@ pub struct TaskView {
     /// absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifetime_ms: Option<u64>,
+    /// How it is tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
+    /// How many of its tries failed and were followed by another.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub retries: u32,
     /// When it was accepted.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -226,7 +309,8 @@ pub struct TaskView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub started_at: Option<Timestamp>,
-    /// When it is taken up again, while it is suspended.
+    /// When it is taken up again, while it is suspended; when it begins, while it is put off or waits
+    /// for its next try.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub wake_at: Option<Timestamp>,

@@ -85,6 +85,8 @@ mod tests {
             caused_by: None,
             timeout_ms: 1,
             lifetime_ms: None,
+            retry: None,
+            retries: 0,
             release: None,
             output: None,
             failure: None,

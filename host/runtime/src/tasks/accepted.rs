@@ -4,9 +4,9 @@
 //! wait ends, or it ends itself: an answer and its row then share one commit.
 //!
 //! ```text
-//! NotYet ──first write, end of the wait──▶ Yes ──end, suspension──▶ Over(row)
-//!    └──────────────end, suspension─────────────────────────────────▶  │
-//!    └──── one that could not be kept ────▶ Over(None) ◂── from Yes ───┘
+//! NotYet ──first write, end of the wait──▶ Yes ──end, retry, suspension──▶ Over(row)
+//!    └──────────────end, retry, suspension─────────────────────────────────▶  │
+//!    └──── one that could not be kept ────▶ Over(None) ◂── from Yes ──────────┘
 //! ```
 //!
 //! What hands a change of this to the store must wait for its answer: whoever may be
@@ -14,7 +14,9 @@
 
 use tokio::sync::{Mutex, MutexGuard};
 use troupe_core::{Code, Error, Result, Timestamp};
-use troupe_store::{Commit, CommitAnswer, Decided, JournalHead, JournalRow, Pin, StateChange, Store, TaskEnd, TaskRow};
+use troupe_store::{
+    Commit, CommitAnswer, Decided, FailedTry, JournalHead, JournalRow, Pin, StateChange, Store, TaskEnd, TaskRow,
+};
 
 use super::decided::tells;
 
@@ -151,16 +153,25 @@ impl Accepted {
         until: Timestamp,
         decided: Decided,
     ) -> Result<TaskRow> {
+        self.leave(self.store.suspend(&self.pin, journal, until, decided)).await
+    }
+
+    /// Ends the attempt, but not its task, with the rows that no commit has taken yet. After an error
+    /// that may pass, the same may be tried again.
+    pub(crate) async fn retry(&self, journal: Vec<JournalRow>, failed: FailedTry) -> Result<TaskRow> {
+        self.leave(self.store.retry(&self.pin, journal, failed)).await
+    }
+
+    /// Has the store take leave of this run.
+    async fn leave(&self, leaving: impl Future<Output = Result<TaskRow>>) -> Result<TaskRow> {
         let mut state = self.state.lock().await;
         let row = match &*state {
-            Kept::Yes(_) => self.store.suspend(&self.pin, journal, until, decided).await?,
+            Kept::Yes(_) => leaving.await?,
             Kept::NotYet(row) => {
                 // Handed over together, so that both share one sync of the disk.
-                let begin = self.store.begin(row.clone(), &self.head);
-                let suspend = self.store.suspend(&self.pin, journal, until, decided);
-                let (begun, suspended) = tokio::join!(begin, suspend);
+                let (begun, left) = tokio::join!(self.store.begin(row.clone(), &self.head), leaving);
                 *state = Kept::Yes(begun?);
-                suspended?
+                left?
             }
             Kept::Never(_) => return Err(keeps_nothing()),
             Kept::Over(_) => return Err(self.lost()),

@@ -43,12 +43,14 @@ impl Runtime {
         made: &Made,
         journal: &[JournalRow],
     ) -> Decided {
-        let Last::End(end) = last else {
+        let failure = match last {
+            Last::End(end) => end.failure.as_ref(),
+            Last::Retry(failed) => Some(&failed.failure),
             // The rest is gathered from the rows again by whoever goes on.
-            return Decided { entries: with_echoes(&made.unseen, made.echoes), journal: None };
+            Last::Suspension(_) => return Decided { entries: with_echoes(&made.unseen, made.echoes), journal: None },
         };
         let entries = made.entries();
-        if !tells(end.failure.as_ref(), &entries) || !accepted.is_kept() {
+        if !tells(failure, &entries) || !accepted.is_kept() {
             return Decided { entries, journal: None };
         }
         let pin = &accepted.pin;

@@ -8,12 +8,12 @@ use troupe_sandbox::{Entry, JournalRow, Ledger, StateChange, StateOutcome, State
 use troupe_store::{Quota, StateLimits};
 
 use super::accepted::Accepted;
-use super::suspend::Suspended;
+use super::timed::Timed;
 
 /// The durable side of one attempt, how many tasks are suspended beside it, and what all key spaces of
 /// its deployment may hold.
 #[derive(Debug)]
-pub(crate) struct StoreLedger(pub(crate) Arc<Accepted>, pub(crate) Suspended, pub(crate) StateLimits);
+pub(crate) struct StoreLedger(pub(crate) Arc<Accepted>, pub(crate) Timed, pub(crate) StateLimits);
 
 #[async_trait]
 impl Ledger for StoreLedger {

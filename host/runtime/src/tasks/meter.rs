@@ -61,6 +61,10 @@ pub(super) fn meter(row: &TaskRow, last: &Last, usage: Usage, now: Timestamp) {
             // Those that were made before a suspension are among them.
             metrics::counter!("troupe_host_calls_total", "agent" => agent.clone()).increment(usage.host_calls);
         }
+        Last::Retry(_) => {
+            metrics::counter!("troupe_task_retries_total", "agent" => agent.clone()).increment(1);
+            metrics::counter!("troupe_host_calls_total", "agent" => agent.clone()).increment(usage.host_calls);
+        }
         Last::Suspension(_) => {
             metrics::counter!("troupe_suspensions_total", "agent" => agent.clone()).increment(1);
         }

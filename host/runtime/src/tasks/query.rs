@@ -84,6 +84,8 @@ pub(crate) fn view(row: &TaskRow) -> TaskView {
         principal: row.principal.clone(),
         timeout_ms: row.timeout_ms,
         lifetime_ms: row.lifetime_ms,
+        retry: row.retry,
+        retries: row.retries,
         created_at: row.created_at,
         started_at: row.started_at,
         wake_at: row.wake_at,

@@ -7,7 +7,7 @@ use serde_json::Value;
 use troupe_core::view::{TaskFailure, TaskStatus};
 use troupe_core::{Code, Digest, Error, Result, TaskId, TenantId, Timestamp, limits};
 use troupe_sandbox::{Facts, Invocation, Outcome, Recording, Stop, StopReason};
-use troupe_store::{Decided, JournalHead, JournalRow, Lease, Pin, TaskEnd, TaskRow};
+use troupe_store::{Decided, FailedTry, JournalHead, JournalRow, Lease, Pin, TaskEnd, TaskRow};
 
 use super::accepted::Accepted;
 use super::decided::Made;
@@ -40,6 +40,8 @@ pub(super) struct Seat {
 #[expect(clippy::large_enum_variant, reason = "there is one for a run, and most are ends")]
 pub(super) enum Last {
     End(TaskEnd),
+    /// The attempt is over, and the task is tried again.
+    Retry(FailedTry),
     /// The task is taken up again at this time.
     Suspension(Timestamp),
 }
@@ -248,7 +250,7 @@ impl Runtime {
             facts: facts(&row, &head, &route),
             grants: route.grants.clone(),
             ceiling: route.skill(row.skill.as_str()).map_or(troupe_core::Effect::Read, |skill| skill.effect),
-            ledger: Box::new(StoreLedger(Arc::clone(&accepted), self.suspended.clone(), self.state)),
+            ledger: Box::new(StoreLedger(Arc::clone(&accepted), self.timed.clone(), self.state)),
             directories: Some(self.directories.of(row.tenant.clone(), row.agent.clone())),
             observer: Arc::new(TaskObserver::new(row.id, row.attempt, agent, self.watchers.clone())),
             stop: stop.clone(),
@@ -297,16 +299,15 @@ impl Runtime {
                 let (status, output, failure) = ended_as(&route, row.skill.as_str(), outcome.result).await;
                 let output = output.map(|(text, _)| text);
                 let ended_at = self.clock.now();
-                Last::End(TaskEnd { status, output, failure, ended_at, decided: Decided::default() })
+                let end = TaskEnd { status, output, failure, ended_at, decided: Decided::default() };
+                // One that was resumed did a part of its work elsewhere, and says nothing of its time.
+                if let Some(call) = observed(&end, &outcome.usage, took).filter(|_| !resumed) {
+                    route.tally.note(call);
+                }
+                self.ended_or_again(&row, end)
             }
         };
         drop(slot);
-        if let Last::End(end) = &last {
-            // One that was resumed did a part of its work elsewhere, and says nothing of its time.
-            if let Some(call) = observed(end, &outcome.usage, took).filter(|_| !resumed) {
-                route.tally.note(call);
-            }
-        }
         meter(&row, &last, outcome.usage, self.clock.now());
         let kept = if stop.reason() == Some(StopReason::Lost) {
             // Whoever holds the task now ends it.
@@ -357,6 +358,9 @@ impl Runtime {
                     let decided = decided.clone();
                     accepted.end(journal.clone(), TaskEnd { decided, ..end }).await
                 }
+                Last::Retry(failed) => {
+                    accepted.retry(journal.clone(), FailedTry { decided: decided.clone(), ..failed }).await
+                }
                 Last::Suspension(until) => accepted.suspend(journal.clone(), until, decided.clone()).await,
             };
             let error = match kept {
@@ -365,7 +369,7 @@ impl Runtime {
             };
             // The guest is gone: no swap waits for the disk.
             drop(entered.take());
-            if error.code == Code::Cancelled && matches!(last, Last::Suspension(_)) {
+            if error.code == Code::Cancelled && !matches!(last, Last::End(_)) {
                 // Somebody asked for its end in the moment in which it left off.
                 let failure = Some(TaskFailure::from(&error));
                 let ended_at = self.clock.now();

@@ -47,6 +47,10 @@ impl Runtime {
                 "durability `none` needs a wait and takes no idempotency key: nothing is kept to come back to",
             ));
         }
+        if request.durability == Durability::None && (request.delay_ms.is_some() || request.retry.is_some()) {
+            let message = "durability `none` takes neither `delay_ms` nor `retry`: nothing is kept to come back to";
+            return Err(Error::new(Code::RequestInvalid, message));
+        }
         let (input, text) = input_of(&mut request)?;
         let instance = request.instance.as_deref().map(str::parse::<InstanceId>).transpose()?;
         if let Some(key) = &request.idempotency_key {
@@ -67,7 +71,7 @@ impl Runtime {
         let row = TaskRow { instance, ..self.task_row(caller, &route, &request, input, text).await? };
         match (request.durability, wait, &request.idempotency_key) {
             (Durability::None, wait, _) => self.run_fleeting(row, wait.unwrap_or_default()).await,
-            (Durability::Full, Some(wait), None) => self.run_held(row, wait).await,
+            (Durability::Full, Some(wait), None) if row.wake_at.is_none() => self.run_held(row, wait).await,
             (Durability::Full, wait, _) => {
                 // Before it is accepted: who is refused has not been heard.
                 let counted = wait.map(|_| self.waits.enter(&caller.tenant)).transpose()?;
@@ -100,6 +104,7 @@ impl Runtime {
         text: String,
     ) -> Result<TaskRow> {
         route.skill(&request.skill)?;
+        let now = self.clock.now();
         let mut row = TaskRow {
             id: TaskId::generate(&*self.clock, &*self.entropy),
             tenant: caller.tenant.clone(),
@@ -116,12 +121,14 @@ impl Runtime {
             caused_by: None,
             timeout_ms: 0,
             lifetime_ms: request.lifetime_ms,
+            retry: request.retry,
+            retries: 0,
             release: None,
             output: None,
             failure: None,
             lease: None,
             wake_at: None,
-            created_at: self.clock.now(),
+            created_at: now,
             started_at: None,
             ended_at: None,
         };
@@ -147,6 +154,15 @@ impl Runtime {
             return Err(Error::new(Code::RequestInvalid, message));
         }
         row.timeout_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        if let Some(retry) = &request.retry {
+            retry.check()?;
+        }
+        let delay = Duration::from_millis(request.delay_ms.unwrap_or(0));
+        if delay > limits::TASK_DELAY_MAX {
+            let most = limits::TASK_DELAY_MAX.as_millis();
+            return Err(Error::new(Code::RequestInvalid, format!("`delay_ms` is at most {most}")));
+        }
+        row.wake_at = Some(now.plus(delay)).filter(|_| !delay.is_zero());
         Ok(row)
     }
 
@@ -231,7 +247,13 @@ impl Runtime {
 
     /// A task that waits its turn on disk.
     async fn queue_task(&self, row: TaskRow, wait: Option<(Duration, Wait)>) -> Result<Submitted> {
-        let room = self.queue.room(&(row.tenant.clone(), row.agent.clone()))?;
+        let room = match row.wake_at {
+            None => Some(self.queue.room(&(row.tenant.clone(), row.agent.clone()))?),
+            Some(_) => {
+                self.timed.room(&row.tenant)?;
+                None
+            }
+        };
         let runtime = self.clone();
         // What gets on disk is queued, also when the client goes away meanwhile.
         let made = tokio::spawn(async move {
@@ -239,6 +261,9 @@ impl Runtime {
                 Creation::New(row) => (row, true),
                 Creation::Existing(row) => (row, false),
             };
+            if is_new && row.wake_at.is_some() {
+                runtime.timed.grow(&row.tenant);
+            }
             runtime.push(&row);
             drop(room);
             Ok::<_, Error>((row, is_new))
@@ -260,7 +285,7 @@ impl Runtime {
     }
 
     fn push(&self, row: &TaskRow) {
-        if row.status == TaskStatus::Pending {
+        if row.status == TaskStatus::Pending && row.wake_at.is_none() {
             self.queue.push(row.priority, row.tenant.clone(), row.agent.clone(), row.id);
         }
     }

@@ -69,14 +69,15 @@ impl Store {
         self.write(move |tx| Box::pin(renew(tx, owner, leases))).await
     }
 
-    /// Lists the pending tasks of every tenant, in the order in which they shall run:
-    /// higher priority first, then older first.
+    /// Lists the pending tasks of every tenant whose time has come, in the order in which they shall
+    /// run: higher priority first, then older first.
     ///
     /// # Errors
     /// When the store is unavailable.
     pub async fn pending(&self) -> Result<Vec<Pending>> {
         let rows = sqlx::query(
-            "select tenant, agent, id, priority from tasks where status = 'pending' order by priority desc, created_at, id",
+            "select tenant, agent, id, priority from tasks where status = 'pending' and wake_at is null
+             order by priority desc, created_at, id",
         )
         .fetch_all(&mut *self.reader().await?)
         .await
@@ -109,8 +110,8 @@ async fn claim(
 ) -> Done<TaskRow> {
     let claimed = sqlx::query(
         "update tasks set status = 'running', attempt = attempt + 1, version = $3, digest = $4, epoch = $5,
-            lease_owner = $6, lease_number = lease_number + 1, lease_until = $7, started_at = $8
-         where tenant = $1 and id = $2 and status = 'pending'
+            lease_owner = $6, lease_number = lease_number + 1, lease_until = $7, started_at = $8, failure = null
+         where tenant = $1 and id = $2 and status = 'pending' and wake_at is null
          returning *",
     )
     .bind(tenant.as_str())

@@ -1,8 +1,9 @@
 //! A task as a row.
 
+use serde::de::DeserializeOwned;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
-use troupe_core::view::{RanOn, TaskFailure, TaskStatus};
+use troupe_core::view::{RanOn, Retry, TaskFailure, TaskStatus};
 use troupe_core::{AgentName, Code, Error, InstanceId, SkillName, TaskId, TenantId, Timestamp};
 
 use super::Asked;
@@ -44,15 +45,20 @@ pub struct TaskRow {
     /// How long it may take in all, in milliseconds, suspended or not; as long as an attempt
     /// may run when absent.
     pub lifetime_ms: Option<u64>,
+    /// How it is tried again.
+    pub retry: Option<Retry>,
+    /// How many of its tries failed and were followed by another.
+    pub retries: u32,
     /// What the attempt runs or ran on.
     pub release: Option<RanOn>,
     /// The output, as JSON, once completed.
     pub output: Option<String>,
-    /// Why it did not complete.
+    /// Why it did not complete; while it waits for its next try, why the last failed.
     pub failure: Option<TaskFailure>,
     /// Who runs it; absent when nobody does.
     pub lease: Option<Lease>,
-    /// When it is taken up again, while it is suspended.
+    /// When it is taken up again, while it is suspended; when it is queued, while it is pending and
+    /// its time has not come.
     pub wake_at: Option<Timestamp>,
     /// When it was accepted.
     pub created_at: Timestamp,
@@ -111,9 +117,9 @@ pub(crate) async fn insert(tx: &mut Tx, task: &TaskRow, request: &str) -> Done<(
         "insert into tasks
             (tenant, id, agent, skill, input, request, status, priority, attempt, principal, idempotency_key,
              caused_by, timeout_ms, version, digest, epoch, output, failure, lease_owner, lease_number, lease_until,
-             created_at, started_at, ended_at, lifetime_ms, affinity, instance)
+             created_at, started_at, ended_at, lifetime_ms, affinity, instance, wake_at, retry, retries)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-             $22, $23, $24, $25, $26, $27)",
+             $22, $23, $24, $25, $26, $27, $28, $29, $30)",
     )
     .bind(task.tenant.as_str())
     .bind(task.id.to_string())
@@ -142,6 +148,9 @@ pub(crate) async fn insert(tx: &mut Tx, task: &TaskRow, request: &str) -> Done<(
     .bind(task.lifetime_ms.map(number).transpose()?)
     .bind(&task.affinity)
     .bind(task.instance.map(|id| id.to_string()))
+    .bind(task.wake_at.map(Timestamp::as_millis))
+    .bind(task.retry.as_ref().map(json).transpose()?)
+    .bind(i64::from(task.retries))
     .execute(&mut tx.connection)
     .await?;
     Ok(())
@@ -165,18 +174,23 @@ pub(crate) fn read(row: &SqliteRow) -> Done<TaskRow> {
         caused_by: row.parsed_option("caused_by")?,
         timeout_ms: row.number("timeout_ms")?,
         lifetime_ms: row.get_as::<Option<i64>>("lifetime_ms")?.map(|ms| unsigned("lifetime_ms", ms)).transpose()?,
+        retry: document(row, "retry")?,
+        retries: row.number("retries")?,
         release: release(row)?,
         output: row.get_as("output")?,
-        failure: row
-            .get_as::<Option<&str>>("failure")?
-            .map(|text| serde_json::from_str(text).map_err(|error| broken("failure", error)))
-            .transpose()?,
+        failure: document(row, "failure")?,
         lease: lease(row)?,
         wake_at: row.at_option("wake_at")?,
         created_at: row.at("created_at")?,
         started_at: row.at_option("started_at")?,
         ended_at: row.at_option("ended_at")?,
     })
+}
+
+/// The document in a column, if there is one.
+fn document<T: DeserializeOwned>(row: &SqliteRow, column: &str) -> Done<Option<T>> {
+    let text = row.get_as::<Option<&str>>(column)?;
+    text.map(|text| serde_json::from_str(text).map_err(|error| broken(column, error))).transpose()
 }
 
 pub(crate) fn priority(row: &SqliteRow) -> Done<i32> {

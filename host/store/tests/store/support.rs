@@ -129,6 +129,8 @@ pub fn pending(number: u64) -> TaskRow {
         caused_by: None,
         timeout_ms: 60_000,
         lifetime_ms: None,
+        retry: None,
+        retries: 0,
         release: None,
         output: None,
         failure: None,

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use troupe_core::view::TaskStatus;
 use troupe_core::{Clock as _, Code, limits};
-use troupe_store::{Decided, JournalRow, Pending, Pin, Recovered, Suspensions};
+use troupe_store::{Decided, JournalRow, Pending, Pin, Recovered, Timed};
 
 use crate::support::{Home, OWNER, READING, agent, id, intent, pending, pin, ran_on, row, rows_only, set, tenant};
 
@@ -34,7 +34,7 @@ async fn a_suspended_task_is_nobodys_and_keeps_what_its_attempt_is_pinned_to() {
     assert_eq!((task.status, task.lease, task.wake_at), (TaskStatus::Suspended, None, Some(until)));
     assert_eq!((task.attempt, task.release), (1, Some(ran_on())));
     assert_eq!(home.store.journal(&tenant(), id(1), 1).await.unwrap().unwrap().1, [row(1, false), open_wait(2)]);
-    assert_eq!(home.store.suspensions().await.unwrap(), Suspensions { count: 1, next: Some(until) });
+    assert_eq!(home.store.timed().await.unwrap(), Timed { count: 1, suspended: 1, next: Some(until) });
     // Whoever ran it writes nothing more, and nobody takes it up before its time.
     assert_eq!(home.store.commit(rows_only(&pin, vec![row(3, false)])).await.unwrap_err().code, Code::StaleEpoch);
     assert_eq!(home.store.resume(&tenant(), id(1), OWNER).await.unwrap_err().code, Code::StaleEpoch);
@@ -74,10 +74,10 @@ async fn what_is_due_is_taken_up_in_order_and_in_bounded_numbers() {
     }
     home.clock.advance(HOUR);
     assert_eq!(home.store.wake(2).await.unwrap(), [woken(5), woken(4)]);
-    assert_eq!(home.store.suspensions().await.unwrap().count, 3);
-    assert_eq!(home.store.suspended_by_tenant().await.unwrap(), [(tenant(), 3)].into());
+    assert_eq!(home.store.timed().await.unwrap().count, 3);
+    assert_eq!(home.store.timed_by_tenant().await.unwrap(), [(tenant(), 3)].into());
     assert_eq!(home.store.wake(10).await.unwrap(), [woken(3), woken(2), woken(1)]);
-    assert_eq!(home.store.suspensions().await.unwrap(), Suspensions::default());
+    assert_eq!(home.store.timed().await.unwrap(), Timed::default());
 }
 
 #[tokio::test]

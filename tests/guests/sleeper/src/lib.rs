@@ -54,6 +54,25 @@ struct Woken {
     at_ms: u64,
 }
 
+#[derive(Deserialize, JsonSchema)]
+struct Trying {
+    /// The key in state whose number each try raises by one.
+    key: String,
+    /// How many tries fail.
+    failures: u32,
+    /// How long each takes, in milliseconds.
+    #[serde(default)]
+    ms: u64,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Tried {
+    /// What the last try wrote.
+    count: u64,
+    /// Which attempt it was.
+    attempt: u32,
+}
+
 fn milliseconds(at: SystemTime) -> Result<u64, Failure> {
     let since = at.duration_since(UNIX_EPOCH).map_err(Failure::failed)?;
     u64::try_from(since.as_millis()).map_err(Failure::failed)
@@ -75,6 +94,17 @@ impl Sleeper {
             mornings.push(Morning { count, at_ms: milliseconds(now)?, deadline_ms: milliseconds(deadline)? });
         }
         Ok(mornings)
+    }
+
+    /// Counts its tries, of which the first fail.
+    #[skill(effect = "write")]
+    fn persist(&self, input: Trying) -> Result<Tried, Failure> {
+        let count = state::update_json(&input.key, |count: Option<u64>| Ok(count.unwrap_or(0) + 1))?;
+        std::thread::sleep(Duration::from_millis(input.ms));
+        if count <= u64::from(input.failures) {
+            return Err(Failure::unavailable(format!("try {count} fails")).retry_after(Duration::from_millis(100)));
+        }
+        Ok(Tried { count, attempt: invocation::attempt() })
     }
 
     /// Sets a timer for each runner at once and returns the order in which they arrive.

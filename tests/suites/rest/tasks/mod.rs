@@ -2,6 +2,7 @@
 
 mod cancel;
 mod create;
+mod delay;
 mod durability;
 mod events;
 mod failures;
@@ -10,6 +11,8 @@ mod journal;
 mod list;
 mod replay;
 mod replay_release;
+mod retry;
+mod sleeper;
 mod suspend;
 mod timeouts;
 

@@ -6,55 +6,18 @@ use futures::StreamExt as _;
 use serde_json::{Value, json};
 use troupe_core::limits;
 use troupe_tests::events::told;
+use troupe_tests::guests;
 use troupe_tests::server::Server;
-use troupe_tests::{Client, Guest, Host, guests};
 
 use super::cancel;
-use crate::{empty_host, host_acting_at, may_send};
+use super::sleeper::{self, PATIENCE, gauge, host_that_counts, host_that_sleeps, shows, submit};
+use crate::{host_acting_at, may_send};
 
 /// A night that a task is suspended in, in milliseconds.
 const NIGHT_MS: u64 = 8_000;
 
-/// Longest until something that is due has happened on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A host with the one agent `sleeper`, which may do what it asks for.
-async fn host_that_sleeps(host: Host, sleeper: &Guest, grants: Value) -> Host {
-    let client = host.client();
-    client.publish(sleeper.archive("1.0.0")).await.of(201);
-    client.swap("sleeper", "1.0.0").await.of(200);
-    client.put("/api/v1/deployments/sleeper/grants", &json!({ "grants": grants })).await.of(200);
-    host
-}
-
-/// A host with the one agent `sleeper`, which may count its evenings.
-async fn host_that_counts() -> Host {
-    let grants = json!({ "state": { "bytes": 1 << 20, "keys": 1_000 } });
-    host_that_sleeps(empty_host().await, &guests().sleeper, grants).await
-}
-
 fn nights(key: &str, nights: u64, ms: u64) -> Value {
     json!({ "agent": "sleeper", "skill": "nights", "input": { "key": key, "nights": nights, "ms": ms } })
-}
-
-async fn submit(client: &Client, task: &Value) -> String {
-    client.post("/api/v1/tasks", task).await.of(202)["id"].as_str().unwrap().to_owned()
-}
-
-/// What a gauge shows.
-async fn gauge(client: &Client, name: &str) -> u64 {
-    let text = client.get("/metrics").await.text;
-    let shown = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    shown.map_or(0, |value| value.parse().unwrap())
-}
-
-/// Waits until a gauge shows a value.
-async fn shows(client: &Client, name: &str, value: u64) {
-    let until = Instant::now() + PATIENCE;
-    while gauge(client, name).await != value {
-        assert!(Instant::now() < until, "{name} never shows {value}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
 }
 
 /// What a task counted to on its evenings.
@@ -79,9 +42,7 @@ async fn a_task_that_sleeps_twice_holds_nothing_meanwhile_and_counts_each_evenin
     let at = |morning: usize| ended["output"][morning]["at_ms"].as_u64().unwrap();
     assert!((NIGHT_MS..NIGHT_MS + 4_000).contains(&(at(1) - at(0))), "{ended:#}");
     shows(&client, "troupe_tasks_suspended", 0).await;
-    let feed = client.get("/api/v1/feed").await.of(200);
-    let kinds = feed["items"].as_array().unwrap().iter().filter(|event| event["subject"] == format!("task/{task}"));
-    let kinds: Vec<&str> = kinds.map(|event| event["type"].as_str().unwrap()).collect();
+    let kinds = sleeper::told(&client, &task).await;
     let slept = ["task.running", "task.suspended", "task.pending"];
     assert_eq!(kinds, [&["task.created"], &slept[..], &slept[..], &["task.running", "task.completed"]].concat());
     let replay = client.post(&format!("/api/v1/tasks/{task}/replay"), &Value::Null).await.of(200);

@@ -12,7 +12,7 @@ use std::time::Duration;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 use sha2::{Digest as _, Sha256};
-use troupe_core::{Code, Error, Result, Timestamp, limits};
+use troupe_core::{Code, Error, Result, Timestamp, backoff, limits};
 
 /// How long to wait before the try after `tries`, whose answer or error came; none if it is
 /// not tried again. `left` is what is left of the request's time, `chance` is drawn evenly
@@ -32,9 +32,8 @@ pub(super) fn pause(
     if asked > limits::HTTP_RETRY_AFTER_MAX {
         return None;
     }
-    let bound = limits::HTTP_RETRY_PAUSE_FIRST.saturating_mul(1 << tries.saturating_sub(1).min(16));
-    let jitter = bound.as_nanos().saturating_mul(u128::from(chance)) >> 64;
-    let pause = asked.saturating_add(Duration::from_nanos(u64::try_from(jitter).unwrap_or(u64::MAX)));
+    let bound = backoff::bound(limits::HTTP_RETRY_PAUSE_FIRST, tries, limits::HTTP_TOTAL_TIME_MAX);
+    let pause = asked.saturating_add(backoff::part(bound, chance));
     (pause < left).then_some(pause)
 }
 
