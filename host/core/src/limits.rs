@@ -91,7 +91,7 @@
 //! | compiling, beside what else runs | `ADMISSION_CHILDREN_MAX`, `ADMISSION_NICE` |
 //! | how finely time is met | `TICK`, `SLICE` |
 //! | the room in which host functions run | `FIBRE_STACK_BYTES` |
-//! | agents that describe themselves at once; those kept loaded | `DESCRIBES_MAX`, `COMPONENTS_LOADED_MAX` |
+//! | agents that describe themselves at once; those kept loaded; differences of releases that are remembered | `DESCRIBES_MAX`, `COMPONENTS_LOADED_MAX`, `DIFFERENCES_KEPT_MAX` |
 //! | reading on behind a refusal | `REQUEST_DISCARD_TIME_MAX` |
 //! | a check that goes to a thread of its own | `SCHEMA_INLINE_BYTES_MAX` |
 //! | keys in memory | `KEYS_CACHED_MAX`, `KEY_CACHE_TIME_MAX`, `KEY_USE_STEP` |

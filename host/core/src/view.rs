@@ -59,7 +59,7 @@ pub use swap::{
     JudgePolicy, Judgement, OnFailure, RehearsePolicy, SwapOutcome, SwapPhase, SwapPolicy, SwapReason, SwapState,
     SwapView, Undecided, WatchPolicy,
 };
-pub use task::{Durability, NewTask, Progress, RanOn, TaskFailure, TaskStatus, TaskView};
+pub use task::{Durability, NewTask, Progress, RanOn, Retry, TaskFailure, TaskStatus, TaskView};
 pub use tenant::{NewTenant, TenantView};
 pub use trust::{
     NewSignature, NewTrustRule, NewTrustedKey, SignatureView, SignaturesView, TrustChange, TrustView, TrustedKeyView,

@@ -17,18 +17,19 @@
 //! (`registry/package/src/compare.rs`). Going back to a release that served before by `rollback`
 //! asks nothing of this.
 
+use std::sync::Arc;
+
 use serde_json::json;
 use troupe_core::view::{
-    ApprovalStatus, ApprovalView, ApprovalWant, ApproveRequest, BaseView, Page, RejectRequest, ReleaseDelta,
-    ReleaseDiff, ReleaseStanding,
+    ApprovalStatus, ApprovalView, ApprovalWant, ApproveRequest, BaseView, Page, RejectRequest, ReleaseDiff,
+    ReleaseStanding,
 };
 use troupe_core::{
     AgentName, ApprovalId, Caller, Code, Digest, Error, ReleaseRef, Result, Scope, TenantId, limits, shown,
 };
-use troupe_package::Compared;
 use troupe_store::{ApprovalFilter, ApprovalRow, Decision, ReleaseRow, ToApprove};
 
-use crate::blocking::blocking;
+use crate::compared::Difference;
 use crate::deploy::release_not_found;
 use crate::{Runtime, agents};
 
@@ -56,8 +57,7 @@ pub(crate) struct Judged {
     release: ReleaseRef,
     digest: Digest,
     base: Option<Version>,
-    changes: ReleaseDelta,
-    delta: Digest,
+    difference: Arc<Difference>,
     /// What was decided about it, or waits to be.
     approval: Option<ApprovalRow>,
 }
@@ -82,10 +82,12 @@ impl Judged {
         let approved = self.approval.as_ref().filter(|row| row.status == ApprovalStatus::Approved);
         match &self.approval {
             Some(row) if row.status == ApprovalStatus::Rejected => ReleaseStanding::Rejected,
-            _ if !self.changes.breaks.is_empty() && approved.is_none_or(|row| !row.breaking) => {
+            _ if !self.difference.changes.breaks.is_empty() && approved.is_none_or(|row| !row.breaking) => {
                 ReleaseStanding::Incompatible
             }
-            _ if !self.changes.needs_approval() && self.changes.breaks.is_empty() => ReleaseStanding::Published,
+            _ if !self.difference.changes.needs_approval() && self.difference.changes.breaks.is_empty() => {
+                ReleaseStanding::Published
+            }
             _ if approved.is_some() => ReleaseStanding::Approved,
             _ => ReleaseStanding::PendingApproval,
         }
@@ -93,14 +95,14 @@ impl Judged {
 
     fn view(self, after: usize) -> ReleaseDiff {
         let status = self.standing();
-        let (changes, next) = self.changes.page(after);
+        let (changes, next) = self.difference.changes.clone().page(after);
         ReleaseDiff {
             status,
             agent: self.release.agent.to_string(),
             version: self.release.version,
             digest: self.digest,
             base: self.base.map(|(version, digest)| BaseView { version, digest }),
-            delta: self.delta,
+            delta: self.difference.delta,
             approval: self.approval.map(view),
             changes,
             next,
@@ -126,11 +128,11 @@ impl Judged {
                  `troupe release diff {release}` tells with the difference"
             )
         };
-        Error::new(Code::SwapConflict, message).with("delta", self.delta.to_string())
+        Error::new(Code::SwapConflict, message).with("delta", self.difference.delta.to_string())
     }
 
     fn incompatible(&self) -> Error {
-        let (release, breaks) = (&self.release, &self.changes.breaks);
+        let (release, breaks) = (&self.release, &self.difference.changes.breaks);
         let first = breaks.first().map(ToString::to_string).unwrap_or_default();
         let message = format!(
             "{release} does not keep what {} promises its callers: {first}; `troupe release diff {release}` shows all of \
@@ -176,13 +178,13 @@ impl Runtime {
         self.require_ready()?;
         let reason = request.reason.as_deref().map(reason).transpose()?;
         let judged = self.judged_now(caller, agent, version).await?;
-        if request.delta != Some(judged.delta) {
+        if request.delta != Some(judged.difference.delta) {
             return Err(judged.not_looked_at(request.delta.is_some()));
         }
-        if !judged.changes.breaks.is_empty() && !request.breaking {
+        if !judged.difference.changes.breaks.is_empty() && !request.breaking {
             return Err(judged.incompatible());
         }
-        let breaking = !judged.changes.breaks.is_empty();
+        let breaking = !judged.difference.changes.breaks.is_empty();
         let decision = Decision { approves: true, breaking, by: caller.principal.clone(), reason };
         self.decide(caller, judged, decision).await
     }
@@ -237,9 +239,9 @@ impl Runtime {
             release: judged.release.clone(),
             digest: judged.digest,
             base: judged.base.clone(),
-            delta: judged.delta,
-            why: judged.changes.why(judged.serving().as_deref()),
-            wants: judged.changes.wants(),
+            delta: judged.difference.delta,
+            why: judged.difference.changes.why(judged.serving().as_deref()),
+            wants: judged.difference.changes.wants(),
         }
     }
 
@@ -270,18 +272,10 @@ impl Runtime {
             }
             None => None,
         };
-        let after = release.clone();
-        let compare = move || {
-            let read = |row: &ReleaseRow| Ok::<_, Error>((agents::manifest(row)?, agents::profile(row)?));
-            let (base, candidate) = (before.as_ref().map(read).transpose()?, read(&after)?);
-            let base = base.as_ref().map(|(manifest, profile)| Compared { manifest, profile });
-            let candidate = Compared { manifest: &candidate.0, profile: &candidate.1 };
-            Ok((troupe_package::compare(base, candidate), troupe_package::delta(base, candidate)))
-        };
-        let (changes, delta) = blocking(compare).await?;
-        let approval = self.store.approval_of(tenant, &release.release, &release.digest, &delta).await?;
+        let difference = self.differences.of(before, release).await?;
+        let approval = self.store.approval_of(tenant, &release.release, &release.digest, &difference.delta).await?;
         let (release, digest) = (release.release.clone(), release.digest);
-        Ok(Judged { release, digest, base: serving, changes, delta, approval })
+        Ok(Judged { release, digest, base: serving, difference, approval })
     }
 
     /// Where a release stands beside what serves; if it waits for approval, there is a row of

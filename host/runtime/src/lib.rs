@@ -13,6 +13,7 @@ mod agents;
 mod approvals;
 mod audit;
 mod blocking;
+mod compared;
 mod components;
 mod deploy;
 mod feed;

@@ -12,6 +12,7 @@ use troupe_sandbox::{Directories, Sandbox};
 use troupe_store::{JournalLimits, StateLimits, Store};
 
 use crate::admission::{Admission, Pool};
+use crate::compared::Differences;
 use crate::components::Components;
 use crate::deploy::GrantPolicy;
 use crate::keyring::Keyring;
@@ -103,6 +104,7 @@ pub struct Inner {
     pub(crate) waits: Waits,
     pub(crate) rehearsals: Waits,
     pub(crate) timed: Timed,
+    pub(crate) differences: Differences,
     pub(crate) leftovers: Leftovers,
     /// Leave to load a whole journal.
     pub(crate) journals_loading: Semaphore,
@@ -162,6 +164,7 @@ impl Runtime {
             waits: Waits::default(),
             rehearsals: Waits::for_rehearsals(),
             timed: Timed::default(),
+            differences: Differences::default(),
             leftovers: Leftovers::default(),
             journals_loading: Semaphore::new(limits::JOURNALS_LOADING_MAX),
             stopping: AtomicBool::new(false),

@@ -43,7 +43,12 @@ macro_rules! to_json {
     };
 }
 
-to_json!(troupe_core::view::TaskFailure, troupe_core::view::SwapState, troupe_core::view::SwapPolicy);
+to_json!(
+    troupe_core::view::Retry,
+    troupe_core::view::TaskFailure,
+    troupe_core::view::SwapState,
+    troupe_core::view::SwapPolicy
+);
 
 /// A row did not read back.
 pub(crate) fn broken(column: &str, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Failed {

@@ -127,6 +127,8 @@ async fn running(store: &Store, at_tenant: usize, at_agent: usize) -> Pin {
         caused_by: None,
         timeout_ms: 60_000,
         lifetime_ms: None,
+        retry: None,
+        retries: 0,
         release: Some(ran_on.clone()),
         output: None,
         failure: None,

@@ -241,3 +241,37 @@ async fn an_address_that_is_none_is_told() {
     }
     assert_snapshot!(to("https://localhost:7070").await.bad(), @"error: `--host https://localhost:7070` asks for TLS, which this command does not speak; name the host itself, with `http://` [request.invalid]");
 }
+
+#[tokio::test]
+async fn run_says_why_a_try_failed_and_when_the_next_begins() {
+    let host = host().await;
+    let unavailable = r#"{"kind":"unavailable"}"#;
+    let said = on(&host, &["run", "echo", "fail", "--input", unavailable, "--tries", "2"]).await;
+    assert_eq!(said.code, Some(1));
+    assert_snapshot!(seen(&said.err), @r"
+    try 1 of 2 failed: nobody is at home [guest.unavailable]; the next begins at [time]
+    error: nobody is at home [guest.unavailable]
+    ");
+    let wrong = on(&host, &["run", "echo", "version", "--tries", "1"]).await;
+    assert_snapshot!(seen(&wrong.err), @"error: `retry.tries` is 2 to 20 [request.invalid]");
+    let wrong = on(&host, &["run", "echo", "version", "--delay", "soon"]).await;
+    assert_snapshot!(seen(&wrong.err), @"error: `--delay soon` is not a whole number with a unit of s, m, h or d, such as `30d` [request.invalid]");
+}
+
+#[tokio::test]
+async fn a_task_that_is_put_off_says_when_it_begins() {
+    let host = host().await;
+    let said = on(&host, &["run", "echo", "version", "--delay", "2s"]).await;
+    assert_snapshot!(seen(said.good()), @"version  1.0.0");
+    assert_snapshot!(seen(&said.err), @"the task begins at [time]");
+    let detached =
+        on(&host, &["run", "echo", "version", "--delay", "8h", "--tries", "3", "--pause", "10s", "--detach"]);
+    assert_snapshot!(seen(detached.await.good()), @r"
+    task     [id]
+    agent    echo
+    skill    version
+    status   pending
+    tries    0 of 3 failed
+    begins   [time]
+    ");
+}

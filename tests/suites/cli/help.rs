@@ -91,6 +91,12 @@ async fn the_help_of_run_shows_how_to_give_input() {
                                    included; as long as it may run when absent
           --token <TOKEN>          The token to show; found in the data directory when absent [env:
                                    TROUPE_TOKEN]
+          --delay <TIME>           Begin after so long, such as `90s`, `8h` or `30d`; at once when
+                                   absent
+          --tries <N>              Try so often in all while it fails and says that another try may
+                                   succeed: 2 to 20
+          --pause <TIME>           The pause before the second try, such as `10s`, doubled for each
+                                   further one up to five minutes; one second when absent
           --idempotency-key <KEY>  The same key with the same request gives the same task
           --affinity <KEY>         Tasks of one affinity run on one release while another is tried; who
                                    asks when absent
@@ -101,6 +107,8 @@ async fn the_help_of_run_shows_how_to_give_input() {
       troupe run aws inventory --input '{"regions":["us-east-1"]}'
       troupe run echo echo --input @input.json
       echo '{"text":"hello"}' | troupe run echo echo --input -
+      troupe run reporting nightly --delay 8h --detach     begins in eight hours
+      troupe run aws inventory --tries 5 --pause 10s       again after 10 s, 20 s and so on
       troupe --json run echo echo --input '{"text":"hello"}'
 
     Exit status: 0 completed, 1 failed, 130 interrupted (the task is cancelled).

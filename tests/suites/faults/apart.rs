@@ -38,6 +38,8 @@ pub fn pending(skill: &str, input: &Value) -> TaskRow {
         caused_by: None,
         timeout_ms: 10_000,
         lifetime_ms: None,
+        retry: None,
+        retries: 0,
         release: None,
         output: None,
         failure: None,

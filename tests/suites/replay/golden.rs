@@ -167,6 +167,8 @@ async fn insert(store: &Store, golden: &Value, ran_on: RanOn, number: u64) -> St
         caused_by: None,
         timeout_ms: 60_000,
         lifetime_ms: None,
+        retry: None,
+        retries: 0,
         release: Some(ran_on),
         output: Some(golden["output"].to_string()),
         failure: None,

@@ -40,3 +40,7 @@ pub const REHEARSAL_TIME_MAX: Duration = Duration::from_secs(600);
 pub const REHEARSALS_MAX: usize = 4;
 /// Rehearsals of one tenant under way at once.
 pub const REHEARSALS_PER_TENANT_MAX: usize = 2;
+
+/// Pairs of releases whose difference is remembered. It is a few hundred bytes as a rule, and at most
+/// as long as both profiles.
+pub const DIFFERENCES_KEPT_MAX: usize = 32;

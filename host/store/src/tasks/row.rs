@@ -1,6 +1,5 @@
 //! A task as a row.
 
-use serde::de::DeserializeOwned;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 use troupe_core::view::{RanOn, Retry, TaskFailure, TaskStatus};
@@ -174,11 +173,14 @@ pub(crate) fn read(row: &SqliteRow) -> Done<TaskRow> {
         caused_by: row.parsed_option("caused_by")?,
         timeout_ms: row.number("timeout_ms")?,
         lifetime_ms: row.get_as::<Option<i64>>("lifetime_ms")?.map(|ms| unsigned("lifetime_ms", ms)).transpose()?,
-        retry: document(row, "retry")?,
+        retry: text(row, "retry")?.map(serde_json::from_str).transpose().map_err(|error| broken("retry", error))?,
         retries: row.number("retries")?,
         release: release(row)?,
         output: row.get_as("output")?,
-        failure: document(row, "failure")?,
+        failure: text(row, "failure")?
+            .map(serde_json::from_str)
+            .transpose()
+            .map_err(|error| broken("failure", error))?,
         lease: lease(row)?,
         wake_at: row.at_option("wake_at")?,
         created_at: row.at("created_at")?,
@@ -187,10 +189,8 @@ pub(crate) fn read(row: &SqliteRow) -> Done<TaskRow> {
     })
 }
 
-/// The document in a column, if there is one.
-fn document<T: DeserializeOwned>(row: &SqliteRow, column: &str) -> Done<Option<T>> {
-    let text = row.get_as::<Option<&str>>(column)?;
-    text.map(|text| serde_json::from_str(text).map_err(|error| broken(column, error))).transpose()
+fn text<'r>(row: &'r SqliteRow, column: &str) -> Done<Option<&'r str>> {
+    row.get_as(column)
 }
 
 pub(crate) fn priority(row: &SqliteRow) -> Done<i32> {

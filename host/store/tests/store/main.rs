@@ -38,6 +38,8 @@ mod recovery;
 #[cfg(test)]
 mod releases;
 #[cfg(test)]
+mod retry;
+#[cfg(test)]
 mod state;
 #[cfg(test)]
 mod support;
