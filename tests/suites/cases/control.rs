@@ -74,8 +74,11 @@ async fn loops_on_every_thread_leave_others_their_turn() {
 async fn computes(client: &Client, bytes: usize, calls: usize) -> Duration {
     let mut took = Vec::new();
     for _ in 0..calls {
+        let task = json!({
+            "agent": "hostile", "skill": "backtrack", "input": { "bytes": bytes }, "timeout_ms": 60_000,
+        });
         let started = Instant::now();
-        assert_eq!(client.run("hostile", "backtrack", json!({ "bytes": bytes })).await.output(), json!(false));
+        assert_eq!(client.post("/api/v1/tasks?wait=60", &task).await.output(), json!(false));
         took.push(started.elapsed());
     }
     took.sort_unstable();
@@ -105,9 +108,9 @@ async fn a_neighbour_that_computes_goes_on_beside_all_the_loops_that_another_ten
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let beside = computes(&neighbour, bytes, 5).await;
-    // One loop would have it take twice as long. A line that knows no tenants has it wait for
-    // all of them after each slice.
-    assert!(beside < 16 * quiet, "{beside:?} beside the loops, {quiet:?} without");
+    // One loop would have it take twice as long, and what else the machine does some times that. A
+    // line that knows no tenants has it wait for all of them after each slice, 128 times as long.
+    assert!(beside < 48 * quiet, "{beside:?} beside the loops, {quiet:?} without");
 }
 
 #[tokio::test]
