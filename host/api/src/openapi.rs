@@ -23,6 +23,7 @@ use crate::{Doors, rest};
         (name = "deployments", description = "Which release serves, how it is configured, what it may do."),
         (name = "instances", description = "Agents that keep what belongs together apart."),
         (name = "tasks", description = "Ask an agent for a skill, and watch it work."),
+        (name = "schedules", description = "Tasks that are made again and again."),
         (name = "tenants", description = "Who is kept apart from whom; for the owner of the host."),
         (name = "keys", description = "Tokens for people and programs, and what each may do."),
         (name = "trust", description = "Whose signatures releases need, and who has signed them."),
@@ -92,6 +93,10 @@ pub(crate) fn routes() -> OpenApiRouter<Doors> {
         .routes(routes!(rest::task_journal::journal))
         .routes(routes!(rest::task_journal::redact))
         .routes(routes!(rest::task_journal::replay))
+        .routes(routes!(rest::schedules::list))
+        .routes(routes!(rest::schedules::get, rest::schedules::put, rest::schedules::remove))
+        .routes(routes!(rest::schedules::pause))
+        .routes(routes!(rest::schedules::resume))
         .routes(routes!(rest::tenants::create, rest::tenants::list))
         .routes(routes!(rest::tenants::get))
         .routes(routes!(rest::tenants::disable))

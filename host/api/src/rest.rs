@@ -14,6 +14,7 @@ pub(crate) mod keys;
 pub(crate) mod registry;
 pub(crate) mod rehearsal;
 pub(crate) mod releases;
+pub(crate) mod schedules;
 pub(crate) mod standing_policy;
 pub(crate) mod streams;
 pub(crate) mod swaps;

@@ -10,6 +10,7 @@ mod registry;
 mod release;
 mod releases;
 mod run;
+mod schedules;
 mod swap;
 mod trust;
 
@@ -28,6 +29,7 @@ pub(crate) use registry::{Pull, Push};
 pub(crate) use release::{Approved, Release, ReleaseVerb};
 pub(crate) use releases::{Channels, ChannelsVerb, Releases, ReleasesVerb};
 pub(crate) use run::Run;
+pub(crate) use schedules::{Schedules, SchedulesVerb, SetSchedule};
 pub(crate) use swap::{Canary, Decide, How, Policy, PolicyVerb, Promote, Swap, Swaps};
 pub(crate) use trust::{Keygen, Sign, Trust, TrustVerb};
 
@@ -173,6 +175,14 @@ Exit status: 0 completed, 1 failed, 130 interrupted (the task is cancelled).")]
   troupe tasks 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b --cancel
   troupe tasks 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b --redact")]
     Tasks(Tasks),
+    /// List schedules, show one, set one, pause it, resume it, or remove it.
+    #[command(after_help = "Examples:
+  troupe schedules
+  troupe schedules set nightly '0 3 * * *' reporting summary --timezone Europe/Berlin
+  troupe schedules show nightly
+  troupe schedules pause nightly
+  troupe schedules remove nightly")]
+    Schedules(Schedules),
     /// List instances of agents, show one, start one, or stop one.
     #[command(after_help = "Examples:
   troupe instances

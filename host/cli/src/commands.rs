@@ -16,6 +16,7 @@ mod release;
 mod releases;
 mod replay;
 mod run;
+mod schedules;
 mod serve;
 mod sign;
 mod swap;
@@ -49,6 +50,7 @@ pub(crate) async fn run(args: Args) -> ExitCode {
         Command::Releases(command) => releases::run(&args, command).await,
         Command::Channels(command) => channels::run(&args, command).await,
         Command::Tasks(command) => tasks::run(&args, command).await,
+        Command::Schedules(command) => schedules::run(&args, command).await,
         Command::Instances(command) => instances::run(&args, command).await,
         Command::Replay(command) => replay::run(&args, command).await,
         Command::Rehearse(command) => rehearse::run(&args, command).await,

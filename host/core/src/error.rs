@@ -117,6 +117,12 @@ codes! {
     InstanceStopped = "instance.stopped", Conflict;
     /// The tenant has as many instances as it may have.
     LimitInstances = "limit.instances", Conflict;
+    /// The tenant has no such schedule.
+    ScheduleNotFound = "schedule.not_found", NotFound;
+    /// A pattern of cron or a time zone cannot be read, or names no time.
+    ScheduleInvalid = "schedule.invalid", Invalid;
+    /// The tenant has as many schedules as it may have.
+    LimitSchedules = "limit.schedules", Conflict;
     /// There is no such tenant.
     TenantNotFound = "tenant.not_found", NotFound;
     /// There is a tenant of this name.

@@ -45,7 +45,7 @@ pub use grant::Grants;
 pub use host_pattern::HostPattern;
 pub use id::{ApprovalId, InstanceId, KeyId, SwapId, TaskId};
 pub use key_space::KeySpace;
-pub use name::{AgentName, ChannelName, InstanceName, KeyName, ReleaseRef, SkillName, TenantId};
+pub use name::{AgentName, ChannelName, InstanceName, KeyName, ReleaseRef, ScheduleName, SkillName, TenantId};
 pub use readings::readings;
 pub use rubbish::Rubbish;
 pub use shown::shown;

@@ -17,6 +17,7 @@
 //! | what runs, waits and is published at once | `INVOCATIONS_MAX`, `INVOCATIONS_PER_TENANT_MAX`, `INVOCATIONS_PER_AGENT_MAX`, `CALLS_WAITING_MAX`, `CALLS_WAITING_PER_TENANT_MAX`, `CALLS_WAITING_PER_AGENT_MAX`, `WAITS_MAX`, `WAITS_PER_TENANT_MAX`, `PENDING_MAX`, `PENDING_PER_TENANT_MAX`, `PENDING_PER_AGENT_MAX`, `TIMED_TASKS_MAX`, `TIMED_TASKS_PER_TENANT_MAX`, `PUBLISHES_BYTES_MAX`, `REGISTRY_IMAGES_MAX`, `REHEARSALS_MAX`, `REHEARSALS_PER_TENANT_MAX` | `limit.concurrency` |
 //! | keys of a tenant, to get in and to verify with | `KEYS_MAX`, `TRUSTED_KEYS_MAX`, `KNOWN_KEYS_MAX` | `limit.keys` |
 //! | instances of a tenant | `INSTANCES_MAX` | `limit.instances` |
+//! | schedules of a tenant | `SCHEDULES_MAX` | `limit.schedules` |
 //! | channels of an agent | `CHANNELS_PER_AGENT_MAX` | `limit.channels` |
 //! | a component, an archive, an image: bytes | `COMPONENT_BYTES_MAX`, `ARCHIVE_BYTES_MAX`, `IMAGE_DOCUMENT_BYTES_MAX`, `IMAGE_CONFIG_BYTES_MAX` | `artifact.size` |
 //! | an archive: entries; the document of a channel: bytes, number | `ARCHIVE_ENTRIES_MAX`, `CHANNEL_DOCUMENT_BYTES_MAX`, `CHANNEL_DOCUMENT_NUMBER_MAX` | `artifact.malformed` |
@@ -95,7 +96,7 @@
 //! | reading on behind a refusal | `REQUEST_DISCARD_TIME_MAX` |
 //! | a check that goes to a thread of its own | `SCHEMA_INLINE_BYTES_MAX` |
 //! | keys in memory | `KEYS_CACHED_MAX`, `KEY_CACHE_TIME_MAX`, `KEY_USE_STEP` |
-//! | suspending, and waking | `SUSPEND_AFTER`, `SUSPEND_AHEAD_MIN`, `WOKEN_AT_ONCE` |
+//! | suspending, waking, and making tasks that are due | `SUSPEND_AFTER`, `SUSPEND_AHEAD_MIN`, `WOKEN_AT_ONCE`, `SCHEDULES_AT_ONCE` |
 //! | leases, and the end of a task | `LEASE_TIME`, `LEASE_RENEWAL`, `TASK_END_TIME_MAX` |
 //! | the end of the host | `SHUTDOWN_TIME_MAX`, `STREAMS_END_TIME_MAX`, `ANSWERS_END_TIME_MAX` |
 //! | streams of events | `STREAM_RETRY`, `STREAM_ALIVE_EVERY`, `STREAM_LOOK_EVERY`, `STREAM_FEED_EVENTS` |

@@ -128,6 +128,13 @@ name!(
 );
 
 name!(
+    /// What people call a schedule.
+    ScheduleName,
+    is_label,
+    "a schedule's name is 1 to 63 lower-case letters, digits and single hyphens, beginning with a letter"
+);
+
+name!(
     /// A movable name for a release of an agent.
     ChannelName,
     is_label,

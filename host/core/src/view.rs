@@ -14,6 +14,7 @@ mod registry;
 mod rehearsal;
 mod release;
 mod replay;
+mod schedule;
 mod stream;
 mod swap;
 mod task;
@@ -53,6 +54,7 @@ pub use replay::{
     AnsweredFrom, Candidate, Cost, CostChange, Difference, JournalCall, JournalView, RedactRequest, Repeated,
     ReplayCall, ReplayOutcome, ReplayRequest, ReplayView,
 };
+pub use schedule::{NewSchedule, ScheduleView};
 pub use stream::{StreamEnd, StreamEndReason};
 pub use swap::{
     AffinityBy, ArmCounts, CanaryPolicy, CanaryRequest, CanaryStep, CanaryView, DrainMode, DrainPolicy, Evidence,

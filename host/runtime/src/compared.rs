@@ -25,9 +25,12 @@ pub(crate) struct Difference {
 /// A release, and what it is held against.
 type Pair = (Digest, Option<Digest>);
 
-/// The newest differences, those that were asked for last at the front.
+/// Those that were asked for last, the newest at the front.
+type Newest = VecDeque<(Pair, Arc<Difference>)>;
+
+/// The newest differences.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Differences(Arc<Mutex<VecDeque<(Pair, Arc<Difference>)>>>);
+pub(crate) struct Differences(Arc<Mutex<Newest>>);
 
 impl Differences {
     /// How `release` differs from `base`, or from nothing.

@@ -39,32 +39,39 @@ pub(crate) struct ReplaySeat {
 }
 
 impl Runtime {
-    /// Some of the journal of a task's last attempt: at most `limit` rows after the one
-    /// numbered `after`.
+    /// Some of the journal of an attempt of a task, the last unless another is named: at most `limit`
+    /// rows after the one numbered `after`.
     ///
     /// # Errors
-    /// [`Code::TaskNotFound`]; [`Code::ReplayImpossible`] if there is none, or none any more.
+    /// [`Code::TaskNotFound`]; [`Code::RequestInvalid`] for an attempt that there was not;
+    /// [`Code::ReplayImpossible`] if there is no journal, or none any more.
     pub async fn journal(
         &self,
         caller: &Caller,
         task: TaskId,
+        attempt: Option<u32>,
         after: Option<u64>,
         limit: Option<u32>,
     ) -> Result<JournalView> {
         caller.require(Scope::Read)?;
         let row = self.store.task(&caller.tenant, task).await?;
         let row = row.ok_or_else(|| task_not_found(task))?;
+        let attempt = attempt.unwrap_or(row.attempt);
+        if attempt > row.attempt || (attempt == 0 && row.attempt > 0) {
+            let message = format!("there was no attempt {attempt} of task {task}: its last is {}", row.attempt);
+            return Err(Error::new(Code::RequestInvalid, message));
+        }
         let limit = limits::page(limit);
         let read = |row| told_call(&recorded(row));
-        let page = self.store.journal_page(&row.tenant, row.id, row.attempt, (after, limit), read).await?;
+        let page = self.store.journal_page(&row.tenant, row.id, attempt, (after, limit), read).await?;
         let page = page.ok_or_else(|| self.no_journal(&row))?;
-        let withheld = self.store.journal_withheld(&row.tenant, row.id, row.attempt).await?;
+        let withheld = self.store.journal_withheld(&row.tenant, row.id, attempt).await?;
         if withheld == Some(Withheld::Dropped) {
             return Err(dropped(row.id, &self.journals));
         }
         Ok(JournalView {
             task: row.id,
-            attempt: row.attempt,
+            attempt,
             release: page.head.release,
             started_at: page.head.started_at,
             redacted: withheld.is_some(),

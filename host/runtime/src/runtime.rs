@@ -19,6 +19,7 @@ use crate::keyring::Keyring;
 use crate::releases::ReleaseLimits;
 use crate::route::Drain;
 use crate::routes::Routes;
+use crate::schedules::Schedules;
 use crate::state::Leftovers;
 use crate::swap::Swaps;
 use crate::tasks::{Queue, Timed, Waits, Watchers, Workers};
@@ -105,6 +106,7 @@ pub struct Inner {
     pub(crate) rehearsals: Waits,
     pub(crate) timed: Timed,
     pub(crate) differences: Differences,
+    pub(crate) schedules: Schedules,
     pub(crate) leftovers: Leftovers,
     /// Leave to load a whole journal.
     pub(crate) journals_loading: Semaphore,
@@ -165,6 +167,7 @@ impl Runtime {
             rehearsals: Waits::for_rehearsals(),
             timed: Timed::default(),
             differences: Differences::default(),
+            schedules: Schedules::default(),
             leftovers: Leftovers::default(),
             journals_loading: Semaphore::new(limits::JOURNALS_LOADING_MAX),
             stopping: AtomicBool::new(false),
@@ -178,6 +181,7 @@ impl Runtime {
         runtime.dispatch();
         runtime.keep_leases();
         runtime.keep_waking();
+        runtime.keep_schedules();
         runtime.sweep_state();
         runtime.keep_journals();
         runtime.keep_collecting();

@@ -21,6 +21,7 @@ mod migrate;
 mod open;
 mod releases;
 mod rows;
+mod schedules;
 mod state;
 #[doc(hidden)]
 pub mod stored;
@@ -41,6 +42,7 @@ pub use open::Store;
 pub use releases::{
     Holder, Mark, NewRelease, Published, ReleaseDigest, ReleaseRow, Standing, not_found as release_not_found,
 };
+pub use schedules::{Fired, NewScheduleRow, ScheduleRow, not_found as schedule_not_found};
 pub use state::{Quota, StateChange, StateCopy, StateLimits, StateOutcome, StateSpace, StateWrite};
 pub use swaps::{
     InUse, StandingPolicyRow, SwapRoute, SwapRow, not_found as swap_not_found, under_way as swap_under_way,

@@ -44,6 +44,7 @@ macro_rules! to_json {
 }
 
 to_json!(
+    troupe_core::view::NewSchedule,
     troupe_core::view::Retry,
     troupe_core::view::TaskFailure,
     troupe_core::view::SwapState,

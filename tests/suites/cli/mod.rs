@@ -10,6 +10,7 @@ mod interrupt;
 mod keys;
 mod lost;
 mod output;
+mod schedules;
 mod swap;
 mod trouble;
 mod wit;

@@ -5,5 +5,6 @@ mod deployments;
 mod doors;
 mod instances;
 mod keys;
+pub mod schedules;
 pub mod tasks;
 mod tenants;

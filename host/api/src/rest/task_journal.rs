@@ -15,13 +15,15 @@ use crate::problem::Answer;
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Which {
+    /// Those of this attempt, from 1; of the last one when absent.
+    attempt: Option<u32>,
     /// Those after this number: `next` of the page before.
     after: Option<u64>,
     /// How many on a page; 50 when absent, at most 500.
     limit: Option<u32>,
 }
 
-/// Returns calls of a task's last attempt, in the order in which the agent made them.
+/// Returns calls of an attempt of a task, in the order in which the agent made them.
 #[utoipa::path(get, path = "/api/v1/tasks/{task}/journal", tag = "tasks",
     params(("task" = String, Path, description = "The task's id"), Which),
     responses((status = 200, body = JournalView), (status = "default", body = Problem)))]
@@ -31,7 +33,7 @@ pub(crate) async fn journal(
     Path(task): Path<String>,
     Query(which): Query<Which>,
 ) -> Answer<axum::Json<JournalView>> {
-    Ok(axum::Json(doors.runtime.journal(&caller, task.parse()?, which.after, which.limit).await?))
+    Ok(axum::Json(doors.runtime.journal(&caller, task.parse()?, which.attempt, which.after, which.limit).await?))
 }
 
 /// Forgets what the calls and answers of a task that has ended hold. What is left says which

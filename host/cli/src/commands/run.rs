@@ -192,7 +192,7 @@ fn show(bar: &ProgressBar, progress: Progress) {
 }
 
 /// Reads the input: JSON text, `@FILE`, or `-`.
-fn input(argument: &str) -> Result<Value> {
+pub(super) fn input(argument: &str) -> Result<Value> {
     let unreadable = |what: &str, error: std::io::Error| {
         let message = format!("the input {what} cannot be read ({})", error.kind());
         Error::new(Code::InputInvalid, message).with_cause(error)

@@ -45,6 +45,8 @@ kinds! {
     Ended = "ended";
     /// What an operator grants was changed.
     Grants = "grants";
+    /// A schedule was set, paused, or removed.
+    Schedule = "schedule";
     /// How an agent is swapped unless somebody says otherwise was set, or taken away.
     SwapPolicy = "swap_policy";
     /// Somebody began a swap that goes by steps, under a policy.

@@ -26,3 +26,8 @@ pub const TIMED_TASKS_MAX: u64 = 100_000;
 pub const TIMED_TASKS_PER_TENANT_MAX: u64 = 50_000;
 /// Tasks that one commit queues again when they are due.
 pub const WOKEN_AT_ONCE: u32 = 256;
+
+/// Schedules of one tenant. If all of them are due at once, making their tasks takes seconds.
+pub const SCHEDULES_MAX: u64 = 1_000;
+/// Schedules that are read at once when they are due.
+pub const SCHEDULES_AT_ONCE: u32 = 64;

@@ -14,6 +14,7 @@ use super::decided::Made;
 use super::ledger::{StoreLedger, journalled};
 use super::meter::{Running, meter, observed};
 use super::observe::{AgentObserver, TaskObserver};
+use super::query::view;
 use super::queue::{Slot, Turn};
 use super::shares::Key;
 use super::workers::Place;
@@ -37,7 +38,6 @@ pub(super) struct Seat {
 
 /// The last commit of a run.
 #[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "there is one for a run, and most are ends")]
 pub(super) enum Last {
     End(TaskEnd),
     /// The attempt is over, and the task is tried again.
@@ -145,6 +145,7 @@ impl Runtime {
         };
         let (_, mut pin, head) = self.begin_attempt(row, seat.route())?;
         let row = self.store.claim(&tenant, turn.task, &self.owner, &head.release, &head).await?;
+        self.watchers.stands(turn.task, || view(&row));
         drop(turn);
         pin.attempt = row.attempt;
         pin.lease_number = row.lease.as_ref().map_or(0, |lease| lease.number);

@@ -63,12 +63,7 @@ impl Runtime {
                 return self.queued(row, false, wait.zip(counted)).await;
             }
         }
-        affinity::check(request.affinity.as_deref())?;
-        let route = self.serving(&caller.tenant, &request.agent).await?;
-        if let Some(instance) = instance {
-            self.store.check_instance(&caller.tenant, &route.row.agent, instance).await?;
-        }
-        let row = TaskRow { instance, ..self.task_row(caller, &route, &request, input, text).await? };
+        let row = self.asked_of(caller, &request, (input, text), instance).await?;
         match (request.durability, wait, &request.idempotency_key) {
             (Durability::None, wait, _) => self.run_fleeting(row, wait.unwrap_or_default()).await,
             (Durability::Full, Some(wait), None) if row.wake_at.is_none() => self.run_held(row, wait).await,
@@ -78,6 +73,31 @@ impl Runtime {
                 self.queue_task(row, wait.zip(counted)).await
             }
         }
+    }
+
+    /// The task that a request asks for, as it would be accepted now.
+    ///
+    /// # Errors
+    /// Those of [`Runtime::submit`].
+    pub(crate) async fn task_asked(&self, caller: &Caller, mut request: NewTask) -> Result<TaskRow> {
+        let input = input_of(&mut request)?;
+        let instance = request.instance.as_deref().map(str::parse).transpose()?;
+        self.asked_of(caller, &request, input, instance).await
+    }
+
+    async fn asked_of(
+        &self,
+        caller: &Caller,
+        request: &NewTask,
+        (input, text): (Value, String),
+        instance: Option<InstanceId>,
+    ) -> Result<TaskRow> {
+        affinity::check(request.affinity.as_deref())?;
+        let route = self.serving(&caller.tenant, &request.agent).await?;
+        if let Some(instance) = instance {
+            self.store.check_instance(&caller.tenant, &route.row.agent, instance).await?;
+        }
+        Ok(TaskRow { instance, ..self.task_row(caller, &route, request, input, text).await? })
     }
 
     /// Cancels a task. A running one ends within a tick.
@@ -284,7 +304,8 @@ impl Runtime {
         Ok(Submitted { task, is_new })
     }
 
-    fn push(&self, row: &TaskRow) {
+    /// Queues a task whose time has come.
+    pub(crate) fn push(&self, row: &TaskRow) {
         if row.status == TaskStatus::Pending && row.wake_at.is_none() {
             self.queue.push(row.priority, row.tenant.clone(), row.agent.clone(), row.id);
         }

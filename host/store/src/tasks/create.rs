@@ -8,7 +8,7 @@
 use serde_json::{Map, Value};
 use sqlx::SqliteConnection;
 use troupe_core::view::TaskStatus;
-use troupe_core::{Code, Error, Result, TenantId, limits};
+use troupe_core::{Code, Error, Result, TaskId, TenantId, limits};
 
 use super::{Asked, TaskRow, fingerprint, row};
 use crate::audit::{self, Decided};
@@ -100,6 +100,18 @@ async fn create(tx: &mut Tx, task: TaskRow) -> Done<Creation> {
     }
     accept(tx, &task, &request).await?;
     Ok(Creation::New(task))
+}
+
+/// Accepts a pending task as a part of something else.
+pub(crate) async fn accepted(tx: &mut Tx, task: TaskRow) -> Done<TaskRow> {
+    let request = fingerprint::of(task.asked())?;
+    accept(tx, &task, &request).await?;
+    Ok(task)
+}
+
+/// Whether a task has not ended.
+pub(crate) async fn goes_on(tx: &mut Tx, tenant: &TenantId, task: TaskId) -> Done<bool> {
+    Ok(row::find(&mut tx.connection, tenant, task).await?.is_some_and(|task| !task.status.is_final()))
 }
 
 async fn begin(tx: &mut Tx, mut task: TaskRow, head: JournalHead) -> Done<TaskRow> {

@@ -40,6 +40,8 @@ mod releases;
 #[cfg(test)]
 mod retry;
 #[cfg(test)]
+mod schedules;
+#[cfg(test)]
 mod state;
 #[cfg(test)]
 mod support;

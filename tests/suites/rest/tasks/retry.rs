@@ -41,6 +41,16 @@ async fn a_task_is_tried_again_until_it_succeeds_whether_it_is_awaited_or_not() 
     assert_eq!(kinds, [&["task.created"], &again[..], &again[..], &["task.running", "task.completed"]].concat());
     let replay = client.post(&format!("/api/v1/tasks/{accepted}/replay"), &Value::Null).await.of(200);
     assert_eq!(replay["identical"], true, "{replay:#}");
+    // Each try has a journal of its own.
+    let journal = async |attempt: u32| client.get(&format!("/api/v1/tasks/{accepted}/journal?attempt={attempt}")).await;
+    for attempt in 1..=3 {
+        let of_try = journal(attempt).await.of(200);
+        assert_eq!(of_try["attempt"], attempt);
+        assert_eq!(of_try["calls"][1]["call"], "state.compare-and-set b", "{of_try:#}");
+    }
+    for attempt in [0, 4] {
+        journal(attempt).await.problem(400, "request.invalid");
+    }
     let metrics = client.get("/metrics").await.text;
     assert!(metrics.contains("troupe_task_retries_total{agent=\"sleeper\"} 4\n"), "{metrics}");
 }
