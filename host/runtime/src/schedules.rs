@@ -138,29 +138,29 @@ impl Runtime {
         });
     }
 
-    /// Makes what is due, and returns for how long nothing will be.
+    /// Makes what is due, and returns for how long nothing will be, or until what waits is tried
+    /// again. Each is looked at once, so that nobody's stand in the way of others'.
     async fn fire_due(&self) -> Result<Duration> {
+        let (now, mut last, mut some_wait) = (self.clock.now(), None, false);
         loop {
-            let now = self.clock.now();
-            let due = self.store.due_schedules(now, limits::SCHEDULES_AT_ONCE).await?;
+            let due = self.store.due_schedules(now, last.as_ref(), limits::SCHEDULES_AT_ONCE).await?;
             if due.is_empty() {
-                let next = self.store.next_schedule().await?;
-                return Ok(next.map_or(limits::LEASE_RENEWAL, |next| next.since(now).min(limits::LEASE_RENEWAL)));
+                break;
             }
-            let mut is_done = false;
             for row in due {
-                let (tenant, name) = (row.tenant.clone(), row.name.clone());
-                match self.fire(row, now).await {
-                    Ok(()) => is_done = true,
-                    Err(error) => tracing::warn!(
-                        %tenant, schedule = %name, cause = error.cause_chain(), "the task of a schedule waits: {error}"
-                    ),
+                if let Err(error) = self.fire(row.clone(), now).await {
+                    some_wait = true;
+                    let (tenant, schedule, cause) = (&row.tenant, &row.name, error.cause_chain());
+                    tracing::warn!(%tenant, %schedule, cause, "the task of a schedule waits: {error}");
                 }
-            }
-            if !is_done {
-                return Ok(limits::LEASE_RENEWAL);
+                last = Some(row);
             }
         }
+        if some_wait {
+            return Ok(limits::LEASE_RENEWAL);
+        }
+        let next = self.store.next_schedule().await?;
+        Ok(next.map_or(limits::LEASE_RENEWAL, |next| next.since(self.clock.now()).min(limits::LEASE_RENEWAL)))
     }
 
     /// Has a time of a schedule pass.

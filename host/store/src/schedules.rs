@@ -17,7 +17,8 @@ use crate::rows::{Columns as _, broken, json, number};
 use crate::tasks::{self, TaskRow};
 use crate::writer::Tx;
 
-const DUE: &str = "select * from schedules where next_at <= $1 order by next_at, tenant, name limit $2";
+const DUE: &str = "select * from schedules where next_at <= $1 and (next_at, tenant, name) > ($2, $3, $4)
+     order by next_at, tenant, name limit $5";
 
 const NEXT: &str = "select min(next_at) as next from schedules where next_at is not null";
 
@@ -115,13 +116,23 @@ impl Store {
         Ok(rows.iter().map(read).collect::<Done<_>>()?)
     }
 
-    /// Reads at most `limit` schedules of any tenant whose time has come, the longest due first.
+    /// Reads at most `limit` schedules of any tenant whose time has come, the longest due first: those
+    /// that come after `after`, so that whoever cannot make the tasks of some reaches the others.
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn due_schedules(&self, now: Timestamp, limit: u32) -> Result<Vec<ScheduleRow>> {
+    pub async fn due_schedules(
+        &self,
+        now: Timestamp,
+        after: Option<&ScheduleRow>,
+        limit: u32,
+    ) -> Result<Vec<ScheduleRow>> {
+        let before_all = Timestamp::from_millis(i64::MIN);
         let rows = sqlx::query(DUE)
             .bind(now.as_millis())
+            .bind(after.and_then(|row| row.next_at).unwrap_or(before_all).as_millis())
+            .bind(after.map_or("", |row| row.tenant.as_str()))
+            .bind(after.map_or("", |row| row.name.as_str()))
             .bind(i64::from(limit))
             .fetch_all(&mut *self.reader().await?)
             .await

@@ -196,7 +196,8 @@ async fn the_stream_of_an_awaited_call_that_outlasts_its_drain_goes_on_to_its_en
         let task = &event.data;
         format!("{} {} {}", task["status"], task["attempt"], task["release"]["version"]).replace('"', "")
     });
-    assert_eq!(told.collect::<Vec<_>>(), ["running 1 1.0.0", "pending 1 null", "completed 2 2.0.0"]);
+    let told: Vec<_> = told.collect();
+    assert_eq!(told, ["running 1 1.0.0", "pending 1 null", "running 2 2.0.0", "completed 2 2.0.0"]);
     assert_eq!(events.last().unwrap().data, task);
     assert_eq!(task["output"], json!({ "ms": 4_000, "version": "2.0.0" }));
 }

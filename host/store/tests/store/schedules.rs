@@ -22,7 +22,7 @@ async fn set(home: &Home, name: &str, overlap: bool, next_at: Option<Timestamp>)
 /// A schedule whose time has come.
 async fn due(home: &Home, overlap: bool) -> ScheduleRow {
     let row = set(home, "hourly", overlap, Some(home.clock.now())).await.unwrap();
-    assert_eq!(home.store.due_schedules(home.clock.now(), 10).await.unwrap().len(), 1);
+    assert_eq!(home.store.due_schedules(home.clock.now(), None, 10).await.unwrap().len(), 1);
     row
 }
 
@@ -49,7 +49,7 @@ async fn a_time_passes_once_with_its_task_whoever_looks() {
     let row = found(&home).await;
     assert_eq!((row.next_at, row.last_at, row.last_failure), (next, Some(now), None));
     assert_eq!(row.last_task, Some(home.store.pending().await.unwrap()[0].task));
-    assert!(home.store.due_schedules(now, 10).await.unwrap().is_empty());
+    assert!(home.store.due_schedules(now, None, 10).await.unwrap().is_empty());
     assert_eq!(home.store.next_schedule().await.unwrap(), next);
     assert_eq!(home.kinds().await, ["schedule.set", "schedule.fired", "task.created"]);
 }
@@ -124,8 +124,27 @@ async fn a_tenant_has_as_many_schedules_as_it_may_and_a_paused_one_is_never_due(
     assert_eq!(set(&home, "more", false, None).await.unwrap_err().code, Code::LimitSchedules);
     set(&home, "s1", true, None).await.unwrap();
     home.clock.advance(HOUR);
-    assert!(home.store.due_schedules(home.clock.now(), 10).await.unwrap().is_empty());
+    assert!(home.store.due_schedules(home.clock.now(), None, 10).await.unwrap().is_empty());
     assert_eq!(home.store.next_schedule().await.unwrap(), None);
     assert_eq!(home.store.schedules(&tenant(), "s1", 2).await.unwrap()[1].name.as_str(), "s100");
     assert!(home.store.schedules(&"other".parse().unwrap(), "", 10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_due_is_read_past_what_stays_due() {
+    let home = Home::open().await;
+    let now = home.clock.now();
+    for (name, at) in
+        [("c", now), ("a", now), ("b", now), ("early", Timestamp::from_millis(1)), ("late", now.plus(HOUR))]
+    {
+        set(&home, name, false, Some(at)).await.unwrap();
+    }
+    let (mut names, mut last) = (Vec::new(), None);
+    loop {
+        let page = home.store.due_schedules(now, last.as_ref(), 2).await.unwrap();
+        names.extend(page.iter().map(|row| row.name.to_string()));
+        let Some(row) = page.last() else { break };
+        last = Some(row.clone());
+    }
+    assert_eq!(names, ["early", "a", "b", "c"]);
 }
