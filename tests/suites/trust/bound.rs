@@ -26,9 +26,14 @@ fn body_of_echo(method: &Method, route: &str) -> Value {
         "registry/push" => json!({ "release": "echo@1.0.0" }),
         "keys" => json!({ "name": "more", "scopes": ["read"] }),
         "tenants" => json!({ "name": "more" }),
+        "schedules/{schedule}" => schedule_of_echo(),
         _ if route.ends_with("/document") => json!({ "document": "", "signatures": [] }),
         _ => body_for(method, route),
     }
+}
+
+fn schedule_of_echo() -> Value {
+    json!({ "cron": "0 3 1 1 *", "task": { "agent": "echo", "skill": "version" } })
 }
 
 #[tokio::test]
@@ -37,6 +42,7 @@ async fn h111_a_bound_key_changes_nothing_of_another_agent_and_of_the_tenant_thr
     let owner = host.client();
     let task = owner.submit("echo", "sleep", json!({ "ms": 9_000 })).await;
     let instance = owner.start_instance("echo").await;
+    owner.put("/api/v1/schedules/yearly", &schedule_of_echo()).await.of(200);
     let (bound, key) = owner.with_bound_key(&ALL, &["counter*"]).await;
     let key = key["id"].as_str().unwrap();
     let head = async || owner.get("/api/v1/audit/head").await.of(200)["seq"].clone();
@@ -53,6 +59,7 @@ async fn h111_a_bound_key_changes_nothing_of_another_agent_and_of_the_tenant_thr
             ("{task}", &task),
             ("{instance}", &instance),
             ("{key}", key),
+            ("{schedule}", "yearly"),
             ("{tenant}", "default"),
         ];
         let path = places.iter().fold(route.clone(), |path, (place, name)| path.replace(place, name));
@@ -75,7 +82,7 @@ async fn h111_a_bound_key_changes_nothing_of_another_agent_and_of_the_tenant_thr
         }
     }
     assert_eq!(answered, ONLY_SHOW);
-    assert!(refused >= 38, "{refused}");
+    assert!(refused >= 42, "{refused}");
     assert_eq!(head().await, before, "something was decided");
     assert_eq!(owner.get(&format!("/api/v1/tasks/{task}")).await.of(200)["status"], "running");
 
