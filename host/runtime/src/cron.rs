@@ -7,10 +7,8 @@
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 use jiff::tz::TimeZone;
-use troupe_core::{Code, Error, Result, Timestamp, shown};
-
-/// Longest pattern and longest name of a zone, in bytes.
-const BYTES_MAX: usize = 200;
+use troupe_core::view::NewSchedule;
+use troupe_core::{Code, Error, Result, Timestamp, limits, shown};
 
 /// The times of a pattern.
 #[derive(Debug, Clone)]
@@ -20,14 +18,23 @@ pub(crate) struct Times {
 }
 
 impl Times {
+    /// The times of a schedule.
+    ///
+    /// # Errors
+    /// Those of [`Times::read`].
+    pub(crate) fn of(schedule: &NewSchedule) -> Result<Self> {
+        Self::read(&schedule.cron, schedule.timezone.as_deref())
+    }
+
     /// Reads a pattern and the zone in which it is meant; UTC without one.
     ///
     /// # Errors
     /// [`Code::ScheduleInvalid`] naming what cannot be read.
-    pub(crate) fn read(pattern: &str, zone: Option<&str>) -> Result<Self> {
+    fn read(pattern: &str, zone: Option<&str>) -> Result<Self> {
         let refused = |message: String| Error::new(Code::ScheduleInvalid, message);
-        if pattern.len() > BYTES_MAX || zone.is_some_and(|zone| zone.len() > BYTES_MAX) {
-            return Err(refused(format!("`cron` and `timezone` are at most {BYTES_MAX} bytes each")));
+        let most = limits::CRON_BYTES_MAX;
+        if pattern.len() > most || zone.is_some_and(|zone| zone.len() > most) {
+            return Err(refused(format!("`cron` and `timezone` are at most {most} bytes each")));
         }
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
         let cron = parser.parse(pattern.trim()).map_err(|error| {

@@ -45,10 +45,9 @@ impl Runtime {
         if let Some(before) = self.store.schedule(&caller.tenant, &name).await? {
             caller.require_for(Scope::Operate, &before.agent)?;
         }
-        let times = Times::read(&schedule.cron, schedule.timezone.as_deref())?;
+        let next_at = self.next_of(&schedule)?;
         check(&schedule.task)?;
         self.task_asked(caller, schedule.task.clone()).await?;
-        let next_at = (!schedule.paused).then(|| times.first(self.clock.now())).transpose()?;
         self.put(caller, NewScheduleRow { name, agent, schedule, next_at }).await
     }
 
@@ -57,13 +56,12 @@ impl Runtime {
     /// # Errors
     /// [`Code::AuthScope`]; [`Code::ScheduleNotFound`].
     pub async fn pause_schedule(&self, caller: &Caller, name: &str, paused: bool) -> Result<ScheduleView> {
-        let row = self.schedule_of(caller, Scope::Operate, name).await?;
+        let row = self.schedule_to_change(caller, name).await?;
         // Whoever has it make tasks again asks for them, and may.
         let agent = if paused { row.agent } else { may_schedule(caller, row.agent.as_str())? };
         self.require_ready()?;
-        let times = Times::read(&row.schedule.cron, row.schedule.timezone.as_deref())?;
-        let next_at = (!paused).then(|| times.first(self.clock.now())).transpose()?;
         let schedule = NewSchedule { paused, ..row.schedule };
+        let next_at = self.next_of(&schedule)?;
         self.put(caller, NewScheduleRow { name: row.name, agent, schedule, next_at }).await
     }
 
@@ -72,7 +70,7 @@ impl Runtime {
     /// # Errors
     /// [`Code::AuthScope`]; [`Code::ScheduleNotFound`].
     pub async fn remove_schedule(&self, caller: &Caller, name: &str) -> Result<ScheduleView> {
-        let row = self.schedule_of(caller, Scope::Operate, name).await?;
+        let row = self.schedule_to_change(caller, name).await?;
         self.require_ready()?;
         let row = self.store.remove_schedule(&caller.tenant, &row.name, &caller.principal).await?;
         tracing::info!(tenant = %caller.tenant, schedule = %row.name, by = caller.principal, "a schedule was removed");
@@ -106,11 +104,17 @@ impl Runtime {
     }
 
     /// A schedule that a caller may change.
-    async fn schedule_of(&self, caller: &Caller, scope: Scope, name: &str) -> Result<ScheduleRow> {
-        caller.require_for_some(scope)?;
+    async fn schedule_to_change(&self, caller: &Caller, name: &str) -> Result<ScheduleRow> {
+        caller.require_for_some(Scope::Operate)?;
         let row = self.find_schedule(caller, name).await?;
-        caller.require_for(scope, &row.agent)?;
+        caller.require_for(Scope::Operate, &row.agent)?;
         Ok(row)
+    }
+
+    /// When a schedule that is set now makes its first task; never while it is paused.
+    fn next_of(&self, schedule: &NewSchedule) -> Result<Option<Timestamp>> {
+        let times = Times::of(schedule)?;
+        (!schedule.paused).then(|| times.first(self.clock.now())).transpose()
     }
 
     async fn put(&self, caller: &Caller, new: NewScheduleRow) -> Result<ScheduleView> {
@@ -169,8 +173,7 @@ impl Runtime {
     /// What may pass: then it is still due.
     async fn fire(&self, row: ScheduleRow, now: Timestamp) -> Result<()> {
         self.disabled.check(&row.tenant)?;
-        let next =
-            Times::read(&row.schedule.cron, row.schedule.timezone.as_deref()).ok().and_then(|times| times.after(now));
+        let next = Times::of(&row.schedule).ok().and_then(|times| times.after(now));
         // Of the scopes nothing is asked here: they were when it was set.
         let caller = Caller {
             tenant: row.tenant.clone(),

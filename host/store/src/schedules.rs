@@ -14,7 +14,7 @@ use troupe_core::{AgentName, Code, Error, Result, ScheduleName, TaskId, TenantId
 use crate::Store;
 use crate::fault::{Done, Failed};
 use crate::rows::{Columns as _, broken, json, number};
-use crate::tasks::{self, TaskRow};
+use crate::tasks::{self, Creation, TaskRow};
 use crate::writer::Tx;
 
 const DUE: &str = "select * from schedules where next_at <= $1 and (next_at, tenant, name) > ($2, $3, $4)
@@ -263,7 +263,8 @@ async fn fire(
     }
     let Ok(task) = made else { return Ok(Fired::None) };
     tell(tx, &seen, "schedule.fired", json!({ "task": task.id.to_string() })).await?;
-    Ok(Fired::Made(Box::new(tasks::accepted(tx, task).await?)))
+    let (Creation::New(task) | Creation::Existing(task)) = tasks::create_task(tx, task).await?;
+    Ok(Fired::Made(Box::new(task)))
 }
 
 async fn tell(tx: &mut Tx, row: &ScheduleRow, kind: &str, mut facts: serde_json::Value) -> Done<()> {

@@ -34,7 +34,7 @@ pub(crate) use cancel::cancelled_by;
 pub use claim::Pending;
 pub use commit::{Commit, CommitAnswer, Pin};
 pub use create::Creation;
-pub(crate) use create::{accepted, goes_on};
+pub(crate) use create::{create as create_task, goes_on};
 pub use end::TaskEnd;
 pub use fingerprint::Asked;
 pub(crate) use fingerprint::REDACTED;

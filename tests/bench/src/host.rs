@@ -119,20 +119,7 @@ pub async fn ask(
     input: Value,
     durability: Durability,
 ) -> Result<Value, Failure> {
-    let request = NewTask {
-        instance: None,
-        agent: agent.to_owned(),
-        skill: skill.to_owned(),
-        input,
-        idempotency_key: None,
-        affinity: None,
-        timeout_ms: None,
-        lifetime_ms: None,
-        priority: 0,
-        delay_ms: None,
-        retry: None,
-        durability,
-    };
+    let request = NewTask { durability, ..NewTask::new(agent, skill, input) };
     let submitted = runtime.submit(caller, request, Some(Duration::from_secs(5))).await?;
     let task = submitted.task;
     let output = task.output.ok_or_else(|| format!("`{skill}` of `{agent}` gave no output: {:?}", task.failure))?;

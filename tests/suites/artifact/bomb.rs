@@ -131,20 +131,7 @@ async fn h96_a_compile_that_stands_still_is_refused_when_its_time_is_over_and_ne
     let child = held().await;
     let mut served = 0;
     while !publish.is_finished() {
-        let version = NewTask {
-            instance: None,
-            agent: "echo".to_owned(),
-            skill: "version".to_owned(),
-            input: json!({}),
-            idempotency_key: None,
-            affinity: None,
-            timeout_ms: None,
-            lifetime_ms: None,
-            priority: 0,
-            delay_ms: None,
-            retry: None,
-            durability: Durability::None,
-        };
+        let version = NewTask { durability: Durability::None, ..NewTask::new("echo", "version", json!({})) };
         let task = runtime.submit(&caller, version, Some(TIME)).await.unwrap().task;
         assert_eq!(task.status, TaskStatus::Completed, "{task:?}");
         served += 1;

@@ -37,5 +37,5 @@ async fn a_run_that_keeps_nothing_cannot_write_a_file() {
     });
     let told = host.client().post("/api/v1/tasks?wait=30", &task).await.output();
     assert_eq!(told["code"], "denied.capability");
-    assert!(!host.data_dir().join("files/default/files/work/a").exists());
+    assert!(!host.data_dir().join("files/default/files/work").join("a").exists());
 }

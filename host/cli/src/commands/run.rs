@@ -11,7 +11,7 @@ use futures::StreamExt as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use troupe_core::view::{Durability, NewTask, Progress, Retry, TaskFailure, TaskStatus, TaskView};
+use troupe_core::view::{NewTask, Progress, Retry, TaskFailure, TaskStatus, TaskView};
 use troupe_core::{Code, Error, Result, Timestamp};
 
 use crate::args::{Args, Run};
@@ -33,18 +33,14 @@ pub(crate) async fn run(args: &Args, command: &Run) -> Result<ExitCode> {
         Retry { pause_ms: pause_ms.unwrap_or(retry.pause_ms), ..retry }
     });
     let request = NewTask {
-        agent: command.agent.clone(),
-        skill: command.skill.clone(),
-        input: input(&command.input)?,
         instance: command.instance.clone(),
         idempotency_key: command.idempotency_key.clone(),
         affinity: command.affinity.clone(),
         timeout_ms: command.timeout.map(|seconds| seconds.saturating_mul(1000)),
         lifetime_ms: command.lifetime.map(|seconds| seconds.saturating_mul(1000)),
-        priority: 0,
         delay_ms: milliseconds("--delay", &command.delay)?,
         retry,
-        durability: Durability::Full,
+        ..NewTask::new(&command.agent, &command.skill, input(&command.input)?)
     };
     let client = Client::new(args)?;
     // Listening begins before asking, so that no task is left behind by a Ctrl-C.

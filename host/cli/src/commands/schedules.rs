@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use troupe_core::view::{Durability, NewSchedule, NewTask, Page, Retry, ScheduleView};
+use troupe_core::view::{NewSchedule, NewTask, Page, Retry, ScheduleView};
 use troupe_core::{Result, Timestamp};
 
 use super::run::input;
@@ -39,18 +39,9 @@ pub(crate) async fn run(args: &Args, command: &Schedules) -> Result<ExitCode> {
 
 fn asked(set: &SetSchedule) -> Result<NewSchedule> {
     let task = NewTask {
-        agent: set.agent.clone(),
-        skill: set.skill.clone(),
-        input: input(&set.input)?,
-        instance: None,
-        idempotency_key: None,
-        affinity: None,
         timeout_ms: set.timeout.map(|seconds| seconds.saturating_mul(1000)),
-        lifetime_ms: None,
-        priority: 0,
-        delay_ms: None,
         retry: set.tries.map(Retry::of),
-        durability: Durability::Full,
+        ..NewTask::new(&set.agent, &set.skill, input(&set.input)?)
     };
     let (cron, timezone) = (set.cron.clone(), set.timezone.clone());
     Ok(NewSchedule { cron, timezone, task, overlap: set.overlap, paused: set.paused })

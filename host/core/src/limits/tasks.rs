@@ -29,5 +29,8 @@ pub const WOKEN_AT_ONCE: u32 = 256;
 
 /// Schedules of one tenant. If all of them are due at once, making their tasks takes seconds.
 pub const SCHEDULES_MAX: u64 = 1_000;
+/// Longest pattern of cron and longest name of a time zone, in bytes: each minute of an hour can be
+/// named.
+pub const CRON_BYTES_MAX: usize = 200;
 /// Schedules that are read at once when they are due.
 pub const SCHEDULES_AT_ONCE: u32 = 64;

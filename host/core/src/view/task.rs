@@ -185,6 +185,26 @@ pub struct NewTask {
     pub durability: Durability,
 }
 
+impl NewTask {
+    /// A request for a skill that says nothing of when and how.
+    pub fn new(agent: impl Into<String>, skill: impl Into<String>, input: Value) -> Self {
+        Self {
+            agent: agent.into(),
+            skill: skill.into(),
+            input,
+            instance: None,
+            idempotency_key: None,
+            affinity: None,
+            timeout_ms: None,
+            lifetime_ms: None,
+            priority: 0,
+            delay_ms: None,
+            retry: None,
+            durability: Durability::Full,
+        }
+    }
+}
+
 /// The release that a task ran on. It is fixed before guest code runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RanOn {
@@ -246,14 +266,8 @@ pub struct Progress {
     pub skipped: u64,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
-const fn is_none(number: &u32) -> bool {
-    *number == 0
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
-const fn is_zero(number: &u64) -> bool {
-    *number == 0
+fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
+    *number == T::default()
 }
 
 /// A task as it stands.
@@ -300,7 +314,7 @@ pub struct TaskView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
     /// How many of its tries failed and were followed by another.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub retries: u32,
     /// When it was accepted.
     #[schema(value_type = String, format = DateTime)]

@@ -7,8 +7,8 @@
 
 use std::time::Duration;
 
+use troupe_core::limits;
 use troupe_core::view::TaskStatus;
-use troupe_core::{Timestamp, limits};
 use troupe_store::{Decided, FailedTry, TaskEnd, TaskRow};
 
 use super::run::Last;
@@ -17,27 +17,23 @@ use crate::Runtime;
 impl Runtime {
     /// What becomes of a task whose attempt came to an end: that end, or another try.
     pub(super) fn ended_or_again(&self, row: &TaskRow, end: TaskEnd) -> Last {
-        match (self.again_at(row, &end), end.failure.clone()) {
-            (Some(again_at), Some(failure)) => {
-                Last::Retry(FailedTry { failure, again_at, decided: Decided::default() })
-            }
-            _ => Last::End(end),
-        }
+        self.another_try(row, &end).map_or(Last::End(end), Last::Retry)
     }
 
-    /// When the next try may begin, which is not before the failure asks for; none if there is none. Where too many tasks wait for a time
-    /// already, the failure is the task's end: what asks for it is to hear of it.
-    fn again_at(&self, row: &TaskRow, end: &TaskEnd) -> Option<Timestamp> {
-        let retry = row.retry?;
-        let may_succeed = end.failure.as_ref().is_some_and(|failure| failure.retryable);
-        if end.status != TaskStatus::Failed || !may_succeed || !self.timed.has_room(&row.tenant) {
+    /// The end of a try that is followed by another, not before the failure asks for it; none if there
+    /// is no other. Where too many tasks wait for a time already, the failure is the task's end: who
+    /// asks for it is to hear of it.
+    fn another_try(&self, row: &TaskRow, end: &TaskEnd) -> Option<FailedTry> {
+        let (retry, failure) = (row.retry?, end.failure.as_ref()?);
+        if end.status != TaskStatus::Failed || !failure.retryable || !self.timed.has_room(&row.tenant) {
             return None;
         }
         let mut chance = [0; 8];
         self.entropy.fill(&mut chance);
         let pause = retry.pause(row.retries.saturating_add(1), u64::from_ne_bytes(chance))?;
-        let asked = end.failure.as_ref().and_then(|failure| failure.details.get("retry_after_ms")?.as_u64());
-        let asked = Duration::from_millis(asked.unwrap_or(0)).min(limits::TASK_RETRY_PAUSE_MAX);
-        Some(end.ended_at.plus(pause.max(asked)))
+        let asked = failure.details.get("retry_after_ms").and_then(serde_json::Value::as_u64).unwrap_or(0);
+        let asked = Duration::from_millis(asked).min(limits::TASK_RETRY_PAUSE_MAX);
+        let again_at = end.ended_at.plus(pause.max(asked));
+        Some(FailedTry { failure: failure.clone(), again_at, decided: Decided::default() })
     }
 }

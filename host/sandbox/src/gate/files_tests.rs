@@ -111,7 +111,7 @@ async fn a_write_whose_result_was_not_kept_is_made_again_by_who_resumes_and_not_
     let (first, commits) = gate(home.path(), grants(Access::ReadWrite), 1, None);
     assert_eq!(first.pass(write("a", "text")).await.unwrap_err().code, Code::StaleEpoch);
     assert_eq!(kept(home.path(), "a").as_deref(), Some("text"));
-    fs::remove_file(home.path().join("files/acme/agent/work/a")).unwrap();
+    fs::remove_file(home.path().join("files/acme/agent/work").join("a")).unwrap();
     let rows = commits.lock().unwrap().concat();
 
     let (replayed, _) = gate(home.path(), Grants::default(), 0, Some(Recording::new(rows.clone(), Then::Stop)));
@@ -136,7 +136,7 @@ async fn what_was_refused_is_no_write_in_the_journal() {
     assert!(matches!(full, Answer::Limit { code, maximum: 100, .. } if code == "limit.storage"));
     let rows = commits.lock().unwrap().concat();
     assert_eq!(rows.iter().map(|row| row.write).collect::<Vec<_>>(), [true, false]);
-    std::os::unix::fs::symlink("/", home.path().join("files/acme/agent/work/link")).unwrap();
+    std::os::unix::fs::symlink("/", home.path().join("files/acme/agent/work").join("link")).unwrap();
     let denied = gate.pass(write("link", "")).await.unwrap();
     assert!(matches!(denied, Answer::Denied { code, .. } if code == "denied.path"));
     assert_eq!(gate.finish().await.denied, 1);

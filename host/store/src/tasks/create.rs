@@ -91,7 +91,8 @@ fn expect(task: &TaskRow, holds: bool) -> Result<()> {
     Err(Error::internal(format!("task {}: status {status} does not fit how it is accepted", task.id)))
 }
 
-async fn create(tx: &mut Tx, task: TaskRow) -> Done<Creation> {
+/// Accepts a pending task, also as a part of something else.
+pub(crate) async fn create(tx: &mut Tx, task: TaskRow) -> Done<Creation> {
     let request = fingerprint::of(task.asked())?;
     if let Some(key) = &task.idempotency_key
         && let Some(existing) = by_key(&mut tx.connection, &task.tenant, key, &request).await?
@@ -100,13 +101,6 @@ async fn create(tx: &mut Tx, task: TaskRow) -> Done<Creation> {
     }
     accept(tx, &task, &request).await?;
     Ok(Creation::New(task))
-}
-
-/// Accepts a pending task as a part of something else.
-pub(crate) async fn accepted(tx: &mut Tx, task: TaskRow) -> Done<TaskRow> {
-    let request = fingerprint::of(task.asked())?;
-    accept(tx, &task, &request).await?;
-    Ok(task)
 }
 
 /// Whether a task has not ended.
