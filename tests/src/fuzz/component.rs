@@ -28,7 +28,13 @@ pub(super) fn component(data: &[u8]) -> bool {
     let compiled = sandbox.compile(data);
     assert!(started.elapsed() < TIME_MAX, "{:?} for {} bytes", started.elapsed(), data.len());
     let Err(error) = compiled else { return true };
-    let known = [Code::ArtifactMalformed, Code::ArtifactWorld, Code::ArtifactLimits, Code::ArtifactSize];
+    let known = [
+        Code::ArtifactMalformed,
+        Code::ArtifactWorld,
+        Code::ArtifactWorldVersion,
+        Code::ArtifactLimits,
+        Code::ArtifactSize,
+    ];
     assert!(known.contains(&error.code), "{error:?}");
     assert!(is_visible(&error.message) && error.message.chars().count() <= MESSAGE_CHARS_MAX, "{:?}", error.message);
     false
