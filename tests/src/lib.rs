@@ -30,6 +30,7 @@ pub mod seed;
 pub mod server;
 pub mod service;
 pub mod shared;
+pub mod socket;
 mod template;
 
 use std::path::PathBuf;

@@ -25,6 +25,7 @@ mod state;
 mod streams;
 mod swap;
 mod trust;
+mod ws;
 
 use serde_json::{Value, json};
 use troupe_core::audit::AuditEntry;

@@ -31,6 +31,17 @@ impl Tokens {
     }
 }
 
+/// Whom a token stands for.
+///
+/// # Errors
+/// [`Code::AuthInvalid`] if it is nobody's.
+pub(crate) async fn caller(doors: &Doors, token: &str) -> troupe_core::Result<Caller> {
+    match doors.tokens.caller(token) {
+        Some(caller) => Ok(caller.clone()),
+        None => doors.runtime.authenticate(token).await,
+    }
+}
+
 /// The caller of this request, as an argument of a handler.
 pub(crate) struct Authenticated(pub(crate) Caller);
 
@@ -52,9 +63,6 @@ impl FromRequestParts<Doors> for Authenticated {
         let token = token.filter(|_| headers.next().is_none()).ok_or_else(|| {
             Error::new(Code::AuthInvalid, "send one `Authorization: Bearer TOKEN`, with a token of this host's")
         })?;
-        match doors.tokens.caller(token) {
-            Some(caller) => Ok(Self(caller.clone())),
-            None => Ok(Self(doors.runtime.authenticate(token).await?)),
-        }
+        Ok(Self(caller(doors, token).await?))
     }
 }

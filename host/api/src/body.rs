@@ -24,19 +24,19 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     async fn from_request(request: Request, _state: &S) -> std::result::Result<Self, Failed> {
         require_json(request.headers())?;
         let bytes = read(request.into_body(), limits::REQUEST_BYTES_MAX).await?;
-        if json::depth(&bytes) > limits::JSON_DEPTH_MAX {
-            let message = format!("the document is nested deeper than {} levels", limits::JSON_DEPTH_MAX);
-            return Err(Error::new(Code::LimitRequest, message).into());
-        }
-        Ok(Self(document(&bytes)?))
+        Ok(Self(document(&bytes, "the body")?))
     }
 }
 
-/// Reads a document; the error names the place.
-fn document<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+/// Reads a document out of what it came in; the error names the place.
+pub(crate) fn document<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T> {
+    if json::depth(bytes) > limits::JSON_DEPTH_MAX {
+        let message = format!("the document is nested deeper than {} levels", limits::JSON_DEPTH_MAX);
+        return Err(Error::new(Code::LimitRequest, message));
+    }
     let refused = |at: &str, error: &serde_json::Error| {
         let error = NUMBERS.iter().fold(error.to_string(), |text, (kind, words)| text.replace(kind, words));
-        Error::new(Code::RequestInvalid, format!("the body is not what is expected{at}: {error}"))
+        Error::new(Code::RequestInvalid, format!("{what} is not what is expected{at}: {error}"))
     };
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let document = serde_path_to_error::deserialize(Named(&mut reader)).map_err(|fault| {

@@ -9,7 +9,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use http::Request;
 use hyper::service::Service;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::AbortHandle;
 use troupe_core::limits;
 
@@ -37,19 +39,32 @@ impl Crowd {
     }
 }
 
-/// A service that notes that it was asked something.
+/// The place of a connection among all that may be open. It is an extension of each request, so that
+/// whoever goes on with the connection under another protocol keeps it.
+#[derive(Debug, Clone)]
+pub(crate) struct Place(#[expect(dead_code, reason = "it is given back when it is dropped")] Arc<OwnedSemaphorePermit>);
+
+impl Place {
+    pub(crate) fn new(permit: OwnedSemaphorePermit) -> Self {
+        Self(Arc::new(permit))
+    }
+}
+
+/// A service that notes that it was asked something, and says in which place.
 pub(crate) struct Asked<S> {
     pub(crate) service: S,
     pub(crate) has_asked: Arc<AtomicBool>,
+    pub(crate) place: Place,
 }
 
-impl<S: Service<R>, R> Service<R> for Asked<S> {
+impl<S: Service<Request<B>>, B> Service<Request<B>> for Asked<S> {
     type Response = S::Response;
     type Error = S::Error;
     type Future = S::Future;
 
-    fn call(&self, request: R) -> S::Future {
+    fn call(&self, mut request: Request<B>) -> S::Future {
         self.has_asked.store(true, Ordering::Relaxed);
+        request.extensions_mut().insert(self.place.clone());
         self.service.call(request)
     }
 }

@@ -34,6 +34,14 @@ pub(crate) fn request() -> Option<String> {
     REQUEST.try_with(Clone::clone).ok()
 }
 
+/// Answers a request further once its handler has returned.
+pub(crate) async fn on_behalf_of<F: Future>(request: Option<String>, answer: F) -> F::Output {
+    use tracing::Instrument as _;
+    let id = request.unwrap_or_default();
+    let span = tracing::info_span!("socket", id);
+    REQUEST.scope(id, answer).instrument(span).await
+}
+
 /// Puts the guards around `routes`, outermost last.
 pub(crate) fn around(routes: axum::Router<Doors>, doors: &Doors) -> axum::Router<Doors> {
     let routes = routes

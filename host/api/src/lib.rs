@@ -16,6 +16,8 @@ mod openapi;
 mod problem;
 mod rest;
 mod server;
+mod told;
+mod ws;
 
 pub use auth::Tokens;
 pub use metrics::install_metrics;

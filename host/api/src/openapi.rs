@@ -5,7 +5,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::{Doors, rest};
+use crate::{Doors, rest, ws};
 
 /// What the document says of the API as a whole.
 #[derive(OpenApi)]
@@ -16,7 +16,11 @@ use crate::{Doors, rest};
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     modifiers(&Bearer),
-    components(schemas(troupe_core::view::StreamEnd)),
+    components(schemas(
+        troupe_core::view::StreamEnd,
+        troupe_core::view::SocketRequest,
+        troupe_core::view::SocketMessage
+    )),
     security(("bearer" = [])),
     tags(
         (name = "agents", description = "Publish releases and see what agents there are."),
@@ -111,6 +115,7 @@ pub(crate) fn routes() -> OpenApiRouter<Doors> {
         .routes(routes!(rest::audit::head))
         .routes(routes!(rest::audit::journal))
         .routes(routes!(rest::feed::feed))
+        .routes(routes!(ws::open))
         .routes(routes!(rest::host::healthz))
         .routes(routes!(rest::host::readyz))
         .routes(routes!(rest::host::metrics))

@@ -6,6 +6,7 @@
 //! anything yet makes room (`crowd.rs`).
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -13,13 +14,12 @@ use std::time::Duration;
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use troupe_core::{Code, Error, Result, limits};
 
-use crate::crowd::{Asked, Crowd};
+use crate::crowd::{Asked, Crowd, Place};
 
 /// A listening socket that does not serve yet.
 #[derive(Debug)]
@@ -78,7 +78,6 @@ impl Server {
     /// Serves until stopped, then waits up to `grace` for open requests.
     pub async fn serve(self, router: Router, grace: Duration) {
         let slots = Arc::new(Semaphore::new(limits::CONNECTIONS_MAX));
-        let open = GracefulShutdown::new();
         let mut stopped = self.stop.subscribe();
         let mut builder = http1::Builder::new();
         builder
@@ -94,17 +93,25 @@ impl Server {
             let Some((stream, slot)) = connection else { continue };
             let has_asked = Arc::new(AtomicBool::new(false));
             let service = TowerToHyperService::new(router.clone());
-            let service = Asked { service, has_asked: Arc::clone(&has_asked) };
-            let connection = open.watch(builder.serve_connection(TokioIo::new(stream), service));
+            let service = Asked { service, has_asked: Arc::clone(&has_asked), place: Place::new(slot) };
+            let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+            let mut stopped = self.stop.subscribe();
             let served = tokio::spawn(async move {
+                let mut connection = pin!(connection);
                 // What a client breaks off is the client's business.
+                tokio::select! {
+                    _ = connection.as_mut() => return,
+                    _ = stopped.wait_for(|stopped| *stopped) => {}
+                }
+                connection.as_mut().graceful_shutdown();
                 let _ = connection.await;
-                drop(slot);
             });
             crowd.enter(has_asked, served.abort_handle());
         }
         drop(self.listener);
-        let _ = tokio::time::timeout(grace, open.shutdown()).await;
+        // Who has every place is alone.
+        let everybody = slots.acquire_many(u32::try_from(limits::CONNECTIONS_MAX).unwrap_or(u32::MAX));
+        let _ = tokio::time::timeout(grace, everybody).await;
     }
 
     /// The next connection and its place. In a full house one that has asked nothing makes

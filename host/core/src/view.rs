@@ -6,6 +6,7 @@ mod approval;
 mod audit;
 mod deployment;
 mod feed;
+mod feed_filter;
 mod grants;
 mod instance;
 mod key;
@@ -15,6 +16,7 @@ mod rehearsal;
 mod release;
 mod replay;
 mod schedule;
+mod socket;
 mod stream;
 mod swap;
 mod task;
@@ -32,6 +34,7 @@ pub use deployment::{
     ConfigureRequest, DeploymentView, GrantRequest, QuarantineView, StandingPolicy, SwapRequest, SwapTo, Swapped,
 };
 pub use feed::FeedEvent;
+pub use feed_filter::FeedFilter;
 pub use grants::{
     Authority, AuthorityLine, DiffRequest, ExplainRequest, ExplainedLine, Explanation, GrantChange, GrantLine,
     GrantsDiff, GrantsView, KeyExplanation, LineDiff, Standing,
@@ -55,6 +58,7 @@ pub use replay::{
     ReplayCall, ReplayOutcome, ReplayRequest, ReplayView,
 };
 pub use schedule::{NewSchedule, ScheduleView};
+pub use socket::{SocketFeed, SocketMessage, SocketRequest, SocketSwap, SocketTopic};
 pub use stream::{StreamEnd, StreamEndReason};
 pub use swap::{
     AffinityBy, ArmCounts, CanaryPolicy, CanaryRequest, CanaryStep, CanaryView, DrainMode, DrainPolicy, Evidence,

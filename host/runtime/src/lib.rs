@@ -11,6 +11,7 @@
 pub mod admission;
 mod agents;
 mod approvals;
+mod attendance;
 mod audit;
 mod blocking;
 mod compared;
@@ -44,6 +45,7 @@ mod trust;
 
 pub use agents::AgentQuery;
 pub use approvals::ApprovalQuery;
+pub use attendance::Attendance;
 pub use audit::AuditQuery;
 pub use deploy::GrantPolicy;
 pub use feed::{FeedEvents, FeedItem};

@@ -3,21 +3,20 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::response::sse::Event;
 use axum::response::{IntoResponse as _, Response};
-use futures::Stream;
 use http::HeaderMap;
 use serde::Deserialize;
 use troupe_core::limits;
-use troupe_core::view::{FeedEvent, Page, Problem};
-use troupe_runtime::{FeedEvents, FeedItem};
+use troupe_core::view::{FeedEvent, FeedFilter, Page, Problem};
 use utoipa::IntoParams;
 
 use crate::Doors;
 use crate::auth::Authenticated;
 use crate::body::Query;
 use crate::problem::Answer;
-use crate::rest::streams::{self, LastEventId, ended, written};
+use crate::rest::streams;
+use crate::rest::streams::LastEventId;
+use crate::told;
 
 /// Which events.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -30,6 +29,11 @@ pub(crate) struct Which {
     limit: Option<u32>,
     /// Wait up to this many seconds for the first.
     wait: Option<u64>,
+    /// Their types, with commas between them, such as `task.completed,swap.*`; all when absent.
+    types: Option<String>,
+    /// What they happened to, with commas between them, such as `deployment/aws,task/*`; anything when
+    /// absent.
+    subjects: Option<String>,
 }
 
 /// Returns events after a number, oldest first. With `Accept: text/event-stream` it streams them
@@ -51,22 +55,12 @@ pub(crate) async fn feed(
     LastEventId(read): LastEventId,
     Query(which): Query<Which>,
 ) -> Answer<Response> {
+    let filter = FeedFilter::of_lists(which.types.as_deref(), which.subjects.as_deref());
     if streams::is_wanted(&headers) {
-        let events = doors.runtime.follow_feed(&caller, which.after, read.as_deref()).await?;
-        return Ok(streams::answer(stream(events)));
+        let events = doors.runtime.follow_feed(&caller, which.after, read.as_deref(), filter).await?;
+        return Ok(streams::answer(told::feed(events)));
     }
     let limit = which.limit.unwrap_or(limits::PAGE_DEFAULT);
     let wait = Duration::from_secs(which.wait.unwrap_or(0));
-    Ok(axum::Json(doors.runtime.feed(&caller, which.after, limit, wait).await?).into_response())
-}
-
-fn stream(events: FeedEvents) -> impl Stream<Item = Event> {
-    futures::stream::unfold(events, |mut events| async move {
-        let event = match events.next().await? {
-            FeedItem::Event(event) => written("event", &event).id(event.seq.to_string()),
-            FeedItem::End(end) => ended(&end).id(end.resume.clone().unwrap_or_default()),
-            _ => written("other", &()),
-        };
-        Some((event, events))
-    })
+    Ok(axum::Json(doors.runtime.feed(&caller, which.after, &filter, limit, wait).await?).into_response())
 }

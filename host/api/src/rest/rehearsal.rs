@@ -9,7 +9,6 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::response::sse::Event;
 use axum::response::{IntoResponse as _, Response};
 use futures::Stream;
 use http::HeaderMap;
@@ -23,7 +22,8 @@ use crate::Doors;
 use crate::auth::Authenticated;
 use crate::body::{Json, Path};
 use crate::problem::{Answer, problem};
-use crate::rest::streams::{self, ended, written};
+use crate::rest::streams;
+use crate::told::{END, Told};
 
 /// Between two reports of how far it is.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -66,7 +66,7 @@ enum Next {
     Nothing,
 }
 
-fn stream(rehearsal: Rehearsal) -> impl Stream<Item = Event> {
+fn stream(rehearsal: Rehearsal) -> impl Stream<Item = Told> {
     let (sender, progress) = watch::channel(RehearsalProgress::default());
     let run = Box::pin(async move { rehearsal.run(&sender).await });
     let under_way = Box::new(UnderWay { run, progress, next: Instant::now() });
@@ -77,7 +77,7 @@ fn stream(rehearsal: Rehearsal) -> impl Stream<Item = Event> {
                 Some((event, end.map_or(Next::Progress(under_way), Next::End)))
             }
             // It cannot be gone on with, but begun anew.
-            Next::End(reason) => Some((ended(&StreamEnd { reason, resume: None }), Next::Nothing)),
+            Next::End(reason) => Some((Told::new(END, None, &StreamEnd { reason, resume: None }), Next::Nothing)),
             Next::Nothing => None,
         }
     })
@@ -94,7 +94,7 @@ fn why(error: &Error) -> StreamEndReason {
 
 impl UnderWay {
     /// The next event, and why it is the last of the rehearsal, if it is.
-    async fn next(&mut self) -> (Event, Option<StreamEndReason>) {
+    async fn next(&mut self) -> (Told, Option<StreamEndReason>) {
         let Self { run, progress, next } = self;
         let newest = async {
             sleep_until(*next).await;
@@ -110,19 +110,19 @@ impl UnderWay {
             ended = run => ended,
             newest = newest => {
                 *next = Instant::now() + PAUSE;
-                return (written("progress", &newest), None);
+                return (Told::new("progress", None, &newest), None);
             }
         };
         match ended {
-            Ok(report) => (written("report", &report), Some(StreamEndReason::Done)),
+            Ok(report) => (Told::new("report", None, &report), Some(StreamEndReason::Done)),
             Err(error) => (failed(&error), Some(why(&error))),
         }
     }
 }
 
-fn failed(error: &Error) -> Event {
+fn failed(error: &Error) -> Told {
     if let Some(cause) = error.cause_chain() {
         tracing::error!(code = %error.code, cause, "a rehearsal failed: {error}");
     }
-    written("problem", &problem(error))
+    Told::new("problem", None, &problem(error))
 }

@@ -14,11 +14,10 @@ use futures::{Stream, StreamExt as _};
 use http::header::ACCEPT;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, StatusCode};
-use serde::Serialize;
-use troupe_core::view::StreamEnd;
 use troupe_core::{Code, Error, limits};
 
 use crate::problem::Failed;
+use crate::told::Told;
 
 /// The header by which a client says what it has read.
 static LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -44,8 +43,9 @@ pub(crate) fn is_wanted(headers: &HeaderMap) -> bool {
 }
 
 /// The answer to a client that is sent events.
-pub(crate) fn answer(events: impl Stream<Item = Event> + Send + 'static) -> Response {
-    let events = events.enumerate().map(|(number, event)| {
+pub(crate) fn answer(events: impl Stream<Item = Told> + Send + 'static) -> Response {
+    let events = events.enumerate().map(|(number, told)| {
+        let event = written(&told);
         let event = if number == 0 { event.retry(limits::STREAM_RETRY) } else { event };
         Ok::<_, Infallible>(event)
     });
@@ -53,19 +53,17 @@ pub(crate) fn answer(events: impl Stream<Item = Event> + Send + 'static) -> Resp
 }
 
 /// The answer to a client that comes back: the rest of the events, or that it has read everything.
-pub(crate) fn rest(is_over: bool, events: impl Stream<Item = Event> + Send + 'static) -> Response {
+pub(crate) fn rest(is_over: bool, events: impl Stream<Item = Told> + Send + 'static) -> Response {
     if is_over { StatusCode::NO_CONTENT.into_response() } else { answer(events) }
 }
 
-/// An event with a document.
-pub(crate) fn written(name: &str, document: &impl Serialize) -> Event {
+/// What is told, as an event.
+fn written(told: &Told) -> Event {
     // JSON text has no raw line ends once it is printed by serde_json, but a guest's
     // partial output is passed on as it was written.
-    let data = serde_json::to_string(document).unwrap_or_default().replace(['\r', '\n'], " ");
-    Event::default().event(name).data(data)
-}
-
-/// The last event of a stream.
-pub(crate) fn ended(end: &StreamEnd) -> Event {
-    written("end", end)
+    let event = Event::default().event(told.name).data(told.data.get().replace(['\r', '\n'], " "));
+    match &told.position {
+        Some(position) => event.id(position),
+        None => event,
+    }
 }

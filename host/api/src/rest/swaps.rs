@@ -4,22 +4,21 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::response::sse::Event;
 use axum::response::{IntoResponse as _, Response};
-use futures::Stream;
 use http::header::LOCATION;
 use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
 use troupe_core::view::{CanaryRequest, Page, Problem, SwapTo, SwapView, Swapped};
 use troupe_core::{Code, Error, SwapId};
-use troupe_runtime::{Begun, SwapEvent, SwapEvents};
+use troupe_runtime::Begun;
 use utoipa::IntoParams;
 
 use crate::Doors;
 use crate::auth::Authenticated;
 use crate::body::{Json, Path, Query};
 use crate::problem::Answer;
-use crate::rest::streams::{self, LastEventId, ended, written};
+use crate::rest::streams::{self, LastEventId};
+use crate::told;
 
 /// How long to wait.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -124,18 +123,7 @@ pub(crate) async fn events(
     LastEventId(after): LastEventId,
 ) -> Answer<Response> {
     let events = doors.runtime.watch_swap(&caller, &agent, swap.parse()?, after.as_deref()).await?;
-    Ok(streams::rest(events.is_over(), stream(events)))
-}
-
-fn stream(events: SwapEvents) -> impl Stream<Item = Event> {
-    futures::stream::unfold(events, |mut events| async move {
-        let event = match events.next().await? {
-            SwapEvent::Swap(swap) => written("swap", &swap),
-            SwapEvent::End(end) => ended(&end),
-            _ => written("other", &()),
-        };
-        Some((event.id(events.position()), events))
-    })
+    Ok(streams::rest(events.is_over(), told::swap(events)))
 }
 
 /// Gives the candidate a greater weight, by hand: from then on an operator decides what is

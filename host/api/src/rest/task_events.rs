@@ -2,17 +2,14 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use axum::response::sse::Event;
-use futures::Stream;
-use serde_json::json;
 use troupe_core::view::Problem;
-use troupe_runtime::{TaskEvent, TaskEvents};
 
 use crate::Doors;
 use crate::auth::Authenticated;
 use crate::body::Path;
 use crate::problem::Answer;
-use crate::rest::streams::{self, LastEventId, ended, written};
+use crate::rest::streams::{self, LastEventId};
+use crate::told;
 
 /// Streams a task: `task` with its state now, `progress` and `partial` while it runs, `task`
 /// whenever it is suspended or taken up again, and when it has ended. A reader too slow for the
@@ -35,19 +32,5 @@ pub(crate) async fn events(
     LastEventId(after): LastEventId,
 ) -> Answer<Response> {
     let events = doors.runtime.watch_task(&caller, task.parse()?, after.as_deref()).await?;
-    Ok(streams::rest(events.is_over(), stream(events)))
-}
-
-fn stream(events: TaskEvents) -> impl Stream<Item = Event> {
-    futures::stream::unfold(events, |mut events| async move {
-        let event = match events.next().await? {
-            TaskEvent::Task(task) => written("task", &task),
-            TaskEvent::Progress(progress) => written("progress", &progress),
-            TaskEvent::Partial(part) => written("partial", &part),
-            TaskEvent::Missed(parts) => written("missed", &json!({ "parts": parts })),
-            TaskEvent::End(end) => ended(&end),
-            _ => written("other", &()),
-        };
-        Some((event.id(events.position()), events))
-    })
+    Ok(streams::rest(events.is_over(), told::task(events)))
 }

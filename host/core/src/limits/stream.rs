@@ -1,4 +1,4 @@
-//! What bounds streams of events.
+//! What bounds streams of events, and sockets.
 
 use std::time::Duration;
 
@@ -24,3 +24,23 @@ pub const PARTS_KEPT_MAX: usize = 256;
 /// What the parts kept of one running task take together, at least one of them. With
 /// [`super::INVOCATIONS_MAX`] tasks that say as much as they may it is 64 MiB.
 pub const PARTS_KEPT_BYTES_MAX: usize = 256 * 1024;
+/// Events of the feed that one request for a page looks at, where few or none are wanted. The page then
+/// says where to go on.
+pub const FEED_LOOKED_MAX: usize = 10_000;
+/// Patterns of a filter of the feed, each of which every event is held against.
+pub const FEED_PATTERNS_MAX: usize = 32;
+/// Length of a pattern of a filter; types and subjects are shorter.
+pub const FEED_PATTERN_BYTES_MAX: usize = 256;
+/// What one socket follows at once: some for each part of a page.
+pub const SOCKET_SUBSCRIPTIONS_MAX: usize = 32;
+/// A message of a client: the largest input of a task, and as much again. One up to
+/// [`super::REQUEST_BYTES_MAX`] is read to its end, so that its client hears why the socket is closed;
+/// a larger one breaks off.
+pub const SOCKET_MESSAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Length of the word by which a client knows a subscription; a UUID has 36.
+pub const SOCKET_ID_CHARS_MAX: usize = 64;
+/// How long a client may take for one message, before its socket is given up: longer than a page sleeps
+/// in which somebody sets a breakpoint, and no longer than a dead connection may hold a place.
+pub const SOCKET_SEND_TIME_MAX: Duration = Duration::from_secs(30);
+/// How long the client's own close is waited for.
+pub const SOCKET_CLOSE_TIME_MAX: Duration = Duration::from_secs(1);

@@ -1,6 +1,7 @@
 //! Who reads a stream, and may be let in no more.
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 use troupe_core::{Caller, limits};
 
 use crate::Runtime;
@@ -14,6 +15,8 @@ pub(crate) struct Reader {
     forgotten: watch::Receiver<u64>,
     /// What was forgotten when the caller was last looked at.
     seen: u64,
+    /// When the caller is looked at again in any case, however often the wait is begun anew.
+    look_at: Instant,
 }
 
 impl Reader {
@@ -21,7 +24,8 @@ impl Reader {
     pub(crate) fn new(runtime: &Runtime, caller: &Caller) -> Self {
         let mut forgotten = runtime.keyring.watch();
         let seen = *forgotten.borrow_and_update();
-        Self { runtime: runtime.clone(), caller: caller.clone(), forgotten, seen }
+        let look_at = Instant::now() + limits::STREAM_LOOK_EVERY;
+        Self { runtime: runtime.clone(), caller: caller.clone(), forgotten, seen, look_at }
     }
 
     /// Returns once the caller is let in no more.
@@ -29,14 +33,17 @@ impl Reader {
         loop {
             let seen = self.seen;
             let forgotten = async { self.forgotten.wait_for(|now| *now != seen).await.map(|now| *now) };
-            let now = match tokio::time::timeout(limits::STREAM_LOOK_EVERY, forgotten).await {
+            let now = match tokio::time::timeout_at(self.look_at, forgotten).await {
                 Ok(Ok(now)) => now,
                 // There is nobody left who could forget.
                 Ok(Err(_)) => return std::future::pending().await,
                 Err(_) => seen,
             };
             match self.runtime.check_caller(&self.caller).await {
-                Ok(()) => self.seen = now,
+                Ok(()) => {
+                    self.seen = now;
+                    self.look_at = Instant::now() + limits::STREAM_LOOK_EVERY;
+                }
                 Err(error) if error.retryable => tokio::time::sleep(limits::TICK).await,
                 Err(_) => return,
             }

@@ -1,0 +1,72 @@
+//! What streams tell, whichever door passes it on.
+
+use futures::Stream;
+use serde::Serialize;
+use serde_json::json;
+use serde_json::value::{RawValue, to_raw_value};
+use troupe_runtime::{FeedEvents, FeedItem, SwapEvent, SwapEvents, TaskEvent, TaskEvents};
+
+/// The last that a stream tells, with a `StreamEnd`.
+pub(crate) const END: &str = "end";
+
+/// One thing that a stream tells.
+#[derive(Debug)]
+pub(crate) struct Told {
+    /// What.
+    pub(crate) name: &'static str,
+    /// Where a client goes on that has read it, if it can.
+    pub(crate) position: Option<String>,
+    /// Its document.
+    pub(crate) data: Box<RawValue>,
+}
+
+impl Told {
+    pub(crate) fn new(name: &'static str, position: Option<String>, document: &impl Serialize) -> Self {
+        Self { name, position, data: to_raw_value(document).unwrap_or_else(|_| RawValue::NULL.to_owned()) }
+    }
+}
+
+/// What is told of a task: `task` with its state now, `progress` and `partial` while it runs, `task`
+/// whenever it is suspended or taken up again, and when it has ended. A reader too slow for the parts,
+/// or away for too long, gets `missed` with how many it did not get.
+pub(crate) fn task(events: TaskEvents) -> impl Stream<Item = Told> + Send + 'static {
+    futures::stream::unfold(events, |mut events| async move {
+        let event = events.next().await?;
+        let at = Some(events.position());
+        let told = match event {
+            TaskEvent::Task(task) => Told::new("task", at, &task),
+            TaskEvent::Progress(progress) => Told::new("progress", at, &progress),
+            TaskEvent::Partial(part) => Told::new("partial", at, &part),
+            TaskEvent::Missed(parts) => Told::new("missed", at, &json!({ "parts": parts })),
+            TaskEvent::End(end) => Told::new(END, at, &end),
+            _ => Told::new("other", at, &()),
+        };
+        Some((told, events))
+    })
+}
+
+/// What is told of a swap: `swap` whenever it has changed.
+pub(crate) fn swap(events: SwapEvents) -> impl Stream<Item = Told> + Send + 'static {
+    futures::stream::unfold(events, |mut events| async move {
+        let event = events.next().await?;
+        let at = Some(events.position().to_owned());
+        let told = match event {
+            SwapEvent::Swap(swap) => Told::new("swap", at, &swap),
+            SwapEvent::End(end) => Told::new(END, at, &end),
+            _ => Told::new("other", at, &()),
+        };
+        Some((told, events))
+    })
+}
+
+/// What is told of the feed: `event` for each.
+pub(crate) fn feed(events: FeedEvents) -> impl Stream<Item = Told> + Send + 'static {
+    futures::stream::unfold(events, |mut events| async move {
+        let told = match events.next().await? {
+            FeedItem::Event(event) => Told::new("event", Some(event.seq.to_string()), &event),
+            FeedItem::End(end) => Told::new(END, end.resume.clone(), &end),
+            _ => Told::new("other", None, &()),
+        };
+        Some((told, events))
+    })
+}

@@ -1,0 +1,45 @@
+//! What a client asks for on a socket, done by the entries that other doors use.
+
+use std::pin::Pin;
+
+use futures::Stream;
+use troupe_core::view::{NewTask, SocketRequest, SocketTopic};
+use troupe_core::{Caller, Result};
+
+use crate::told::{self, Told};
+use crate::{Doors, body};
+
+/// What a subscription tells.
+pub(super) type Telling = Pin<Box<dyn Stream<Item = Told> + Send>>;
+
+/// Reads a message.
+///
+/// # Errors
+/// Naming the place that is not as it should be.
+pub(super) fn read(text: &[u8]) -> Result<SocketRequest> {
+    body::document(text, "the message")
+}
+
+/// Follows what can be followed.
+///
+/// # Errors
+/// Those of the stream of server-sent events beside it.
+pub(super) async fn follow(doors: &Doors, caller: &Caller, to: SocketTopic, resume: Option<&str>) -> Result<Telling> {
+    let runtime = &doors.runtime;
+    Ok(match to {
+        SocketTopic::Task(task) => Box::pin(told::task(runtime.watch_task(caller, task, resume).await?)),
+        SocketTopic::Swap(of) => Box::pin(told::swap(runtime.watch_swap(caller, &of.agent, of.swap, resume).await?)),
+        SocketTopic::Feed(feed) => {
+            Box::pin(told::feed(runtime.follow_feed(caller, feed.after, resume, feed.filter).await?))
+        }
+    })
+}
+
+/// Makes a task and follows it.
+///
+/// # Errors
+/// Those of making it, and of following it.
+pub(super) async fn run(doors: &Doors, caller: &Caller, task: NewTask) -> Result<Telling> {
+    let made = doors.runtime.submit(caller, task, None).await?;
+    follow(doors, caller, SocketTopic::Task(made.task.id), None).await
+}

@@ -1,0 +1,89 @@
+//! How the host ends a socket: by protocol, with where to go on.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+use troupe_core::limits;
+use troupe_tests::socket::Socket;
+
+use super::{end_of_feed, host_that_sleeps, named, nights};
+use crate::host;
+
+#[tokio::test]
+async fn s15_a_host_that_is_terminated_ends_its_sockets_by_protocol_and_they_go_on_after_a_restart() {
+    let mut host = host_that_sleeps().await;
+    let client = host.client();
+    let mut socket = Socket::open(&client).await;
+    let from = end_of_feed(&client).await;
+    socket.subscribe("feed", json!({ "feed": { "after": from, "filter": { "types": ["task.*"] } } }), None).await;
+    socket.say(&json!({ "type": "run", "id": "task", "task": nights(2, 8_000) })).await;
+    let mut said = socket.until(|said| said["data"]["status"] == "suspended").await;
+    let (status, (rest, code)) = tokio::join!(host.stop(), socket.closed());
+    assert!(status.success());
+    assert_eq!(code, 1012);
+    said.extend(rest);
+    let resume = |id: &str| {
+        let [end] = named(&said, id, "end")[..] else { panic!("{said:#?}") };
+        assert_eq!(end["reason"], "host_stopping");
+        end["resume"].as_str().unwrap().to_owned()
+    };
+    let (feed, task) = (resume("feed"), resume("task"));
+    let id = named(&said, "task", "task")[0]["id"].clone();
+
+    host.start().await;
+    let client = host.client();
+    let mut socket = Socket::open(&client).await;
+    let filter = json!({ "types": ["task.*"] });
+    socket.subscribe("feed", json!({ "feed": { "filter": filter } }), Some(&feed)).await;
+    socket.subscribe("task", json!({ "task": id }), Some(&task)).await;
+    let mut more = socket.until(|said| said["data"]["type"] == "task.completed").await;
+    if named(&more, "task", "end").is_empty() {
+        more.extend(socket.until_end("task").await);
+    }
+    let progress = |said: &[Value]| named(said, "task", "progress").into_iter().cloned().collect::<Vec<_>>();
+    assert_eq!(progress(&said), [json!({ "message": "night 1" })]);
+    assert_eq!(progress(&more), [json!({ "message": "night 2" })]);
+    let told: Vec<_> = [named(&said, "feed", "event"), named(&more, "feed", "event")].concat();
+    let told: Vec<&Value> = told.into_iter().collect();
+    let page = client.get(&format!("/api/v1/feed?after={from}&types=task.*&limit=500")).await.of(200);
+    assert_eq!(told, page["items"].as_array().unwrap().iter().collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn whose_key_is_revoked_is_told_and_let_in_no_more() {
+    let host = host().await;
+    let client = host.client();
+    let made = client.post("/api/v1/keys", &json!({ "name": "reads", "scopes": ["read"] })).await.of(201);
+    let reads = client.with_token(made["token"].as_str());
+    let mut socket = Socket::open(&reads).await;
+    socket.subscribe("feed", json!({ "feed": {} }), None).await;
+    socket.next().await;
+    let began = Instant::now();
+    client.post(&format!("/api/v1/keys/{}/revoke", made["id"].as_str().unwrap()), &json!({})).await.of(200);
+    let (said, code) = socket.closed().await;
+    assert_eq!(code, 1008);
+    assert_eq!(named(&said, "feed", "end")[0]["reason"], "refused");
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn what_is_no_text_or_too_large_ends_a_socket_with_its_code() {
+    let host = host().await;
+    let client = host.client();
+    let mut socket = Socket::open(&client).await;
+    socket.send(Message::Binary(vec![1, 2, 3].into())).await;
+    assert_eq!(socket.closed().await, (Vec::new(), 1003));
+
+    let mut socket = Socket::open(&client).await;
+    socket.send(Message::Text(" ".repeat(limits::SOCKET_MESSAGE_BYTES_MAX + 1).into())).await;
+    assert_eq!(socket.closed().await.1, 1009);
+}
+
+#[tokio::test]
+async fn a_client_that_closes_is_answered() {
+    let host = host().await;
+    let mut socket = Socket::open(&host.client()).await;
+    socket.send(Message::Close(None)).await;
+    socket.gone().await;
+}
