@@ -9,6 +9,7 @@ mod feed;
 mod grants;
 mod instance;
 mod key;
+mod lock;
 mod problem;
 mod registry;
 mod rehearsal;
@@ -38,6 +39,7 @@ pub use grants::{
 };
 pub use instance::{InstanceStatus, InstanceView, NewInstance};
 pub use key::{CreatedKey, KeyView, NewKey, WhoView};
+pub use lock::{LockView, LockWaitView};
 pub use problem::Problem;
 pub use registry::{
     ChannelDocumentView, ChannelPush, DocumentSignature, DraftRequest, DraftView, PullRequest, PushRequest, PushedView,
