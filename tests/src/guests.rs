@@ -43,6 +43,8 @@ pub struct Guests {
     pub fetch: Guest,
     /// Reads and writes files as it is told.
     pub files: Guest,
+    /// Takes locks as it is told.
+    pub locker: Guest,
     /// Sleeps, and tells what it saw when it woke.
     pub sleeper: Guest,
     /// Does as well or as badly as the configuration in its manifest says.
@@ -64,6 +66,7 @@ impl Guests {
             &self.keeper,
             &self.fetch,
             &self.files,
+            &self.locker,
             &self.sleeper,
             &self.trial,
             &self.weave,
@@ -88,6 +91,7 @@ pub fn guests() -> &'static Guests {
                 "guest-keeper",
                 "guest-fetch",
                 "guest-files",
+                "guest-locker",
                 "guest-sleeper",
                 "guest-trial",
                 "guest-weave",
@@ -108,6 +112,7 @@ pub fn guests() -> &'static Guests {
             keeper: Guest::read("keeper", &first),
             fetch: Guest::read("fetch", &first),
             files: Guest::read("files", &first),
+            locker: Guest::read("locker", &first),
             sleeper: Guest::read("sleeper", &first),
             trial: Guest::read("trial", &first),
             fetch_2: Guest::read("fetch", &second),

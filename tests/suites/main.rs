@@ -14,6 +14,7 @@ mod faults;
 mod files;
 mod fuzz;
 mod http;
+mod locks;
 mod readme;
 mod registry;
 mod rehearsal;

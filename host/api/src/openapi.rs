@@ -28,6 +28,7 @@ use crate::{Doors, rest, ws};
         (name = "instances", description = "Agents that keep what belongs together apart."),
         (name = "tasks", description = "Ask an agent for a skill, and watch it work."),
         (name = "schedules", description = "Tasks that are made again and again."),
+        (name = "locks", description = "What tasks keep others out of, and who waits."),
         (name = "tenants", description = "Who is kept apart from whom; for the owner of the host."),
         (name = "keys", description = "Tokens for people and programs, and what each may do."),
         (name = "trust", description = "Whose signatures releases need, and who has signed them."),
@@ -101,6 +102,9 @@ pub(crate) fn routes() -> OpenApiRouter<Doors> {
         .routes(routes!(rest::schedules::get, rest::schedules::put, rest::schedules::remove))
         .routes(routes!(rest::schedules::pause))
         .routes(routes!(rest::schedules::resume))
+        .routes(routes!(rest::locks::list))
+        .routes(routes!(rest::locks::get))
+        .routes(routes!(rest::locks::release))
         .routes(routes!(rest::tenants::create, rest::tenants::list))
         .routes(routes!(rest::tenants::get))
         .routes(routes!(rest::tenants::disable))

@@ -11,6 +11,7 @@ pub(crate) mod grants;
 pub(crate) mod host;
 pub(crate) mod instances;
 pub(crate) mod keys;
+pub(crate) mod locks;
 pub(crate) mod registry;
 pub(crate) mod rehearsal;
 pub(crate) mod releases;

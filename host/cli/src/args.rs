@@ -5,6 +5,7 @@ mod grant;
 mod host;
 mod instances;
 mod kept;
+mod locks;
 mod publish;
 mod registry;
 mod release;
@@ -24,6 +25,7 @@ pub(crate) use grant::{Explained, Grant, GrantVerb};
 pub(crate) use host::{ActsWith, Dev, Listen, Serve};
 pub(crate) use instances::{Instances, InstancesVerb, Listed};
 pub(crate) use kept::Kept;
+pub(crate) use locks::{Locks, LocksVerb};
 pub(crate) use publish::{Build, Publish};
 pub(crate) use registry::{Pull, Push};
 pub(crate) use release::{Approved, Release, ReleaseVerb};
@@ -183,6 +185,13 @@ Exit status: 0 completed, 1 failed, 130 interrupted (the task is cancelled).")]
   troupe schedules pause nightly
   troupe schedules remove nightly")]
     Schedules(Schedules),
+    /// List the locks that tasks hold, show one and who waits for it, or take one away.
+    #[command(after_help = "Examples:
+  troupe locks
+  troupe locks list 'orders/*'
+  troupe locks get orders/17
+  troupe locks release orders/17              the next that waits is given it")]
+    Locks(Locks),
     /// List instances of agents, show one, start one, or stop one.
     #[command(after_help = "Examples:
   troupe instances

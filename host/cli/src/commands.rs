@@ -9,6 +9,7 @@ mod documents;
 mod grant;
 mod instances;
 mod keys;
+mod locks;
 mod publish;
 mod registry;
 mod rehearse;
@@ -51,6 +52,7 @@ pub(crate) async fn run(args: Args) -> ExitCode {
         Command::Channels(command) => channels::run(&args, command).await,
         Command::Tasks(command) => tasks::run(&args, command).await,
         Command::Schedules(command) => schedules::run(&args, command).await,
+        Command::Locks(command) => locks::run(&args, command).await,
         Command::Instances(command) => instances::run(&args, command).await,
         Command::Replay(command) => replay::run(&args, command).await,
         Command::Rehearse(command) => rehearse::run(&args, command).await,

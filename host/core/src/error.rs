@@ -123,6 +123,12 @@ codes! {
     ScheduleInvalid = "schedule.invalid", Invalid;
     /// The tenant has as many schedules as it may have.
     LimitSchedules = "limit.schedules", Conflict;
+    /// Nobody holds such a lock.
+    LockNotFound = "lock.not_found", NotFound;
+    /// The lock was given to somebody else since the caller looked.
+    LockConflict = "lock.conflict", Conflict;
+    /// A task, a tenant or a queue has as many locks, or waits for as many, as it may.
+    LimitLocks = "limit.locks", Guest;
     /// There is no such tenant.
     TenantNotFound = "tenant.not_found", NotFound;
     /// There is a tenant of this name.

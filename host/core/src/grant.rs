@@ -11,6 +11,7 @@ mod compare;
 mod files;
 mod http;
 mod line;
+mod locks;
 mod machine;
 mod path;
 mod secrets;
@@ -25,6 +26,7 @@ pub use compare::{Change, compare};
 pub use files::{Access, FilesGrant, Place, name as read_directory_name};
 pub use http::{HttpGrant, Scheme, is_credential, list as read_http_list, path_prefix as read_path_prefix};
 pub use line::GrantKey;
+pub use locks::{LockGrant, list as read_lock_list};
 pub use path::admits as admits_path;
 pub use secrets::{SECRET_NAME, SecretGrant, is_secret_name, list as read_secret_list};
 
@@ -45,6 +47,9 @@ pub struct Grants {
     /// Directories that may be used, each name once.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "files::list")]
     pub files: Vec<FilesGrant>,
+    /// Locks that may be taken. Patterns may repeat.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "locks::list")]
+    pub locks: Vec<LockGrant>,
 }
 
 /// A grant of the capability `state`.
@@ -92,6 +97,7 @@ impl Grants {
             http: algebra::intersect(&self.http, &other.http),
             secrets: secrets::intersect(&self.secrets, &other.secrets),
             files: files::intersect(&self.files, &other.files),
+            locks: locks::intersect(&self.locks, &other.locks),
         }
     }
 
@@ -102,6 +108,7 @@ impl Grants {
             || !algebra::covers(&other.http, &self.http)
             || !secrets::covers(&other.secrets, &self.secrets)
             || !files::covers(&other.files, &self.files)
+            || !locks::covers(&other.locks, &self.locks)
     }
 
     /// Returns one line for each capability, as an operator reads it.
@@ -110,7 +117,8 @@ impl Grants {
         let http = self.http.iter().map(ToString::to_string);
         let secrets = self.secrets.iter().map(ToString::to_string);
         let files = self.files.iter().map(ToString::to_string);
-        state.into_iter().chain(http).chain(secrets).chain(files).collect()
+        let locks = self.locks.iter().map(ToString::to_string);
+        state.into_iter().chain(http).chain(secrets).chain(files).chain(locks).collect()
     }
 }
 

@@ -25,6 +25,7 @@ pub mod json;
 mod key_space;
 pub mod limits;
 pub mod list;
+pub mod lock;
 pub mod name;
 mod readings;
 mod rubbish;
@@ -45,7 +46,12 @@ pub use grant::Grants;
 pub use host_pattern::HostPattern;
 pub use id::{ApprovalId, InstanceId, KeyId, SwapId, TaskId};
 pub use key_space::KeySpace;
-pub use name::{AgentName, ChannelName, InstanceName, KeyName, ReleaseRef, ScheduleName, SkillName, TenantId};
+pub use lock::{
+    Fence, LockChange, LockHolder, LockLoss, LockOptions, LockOutcome, LockPattern, LockPolicy, LockPriority, LockQuota,
+};
+pub use name::{
+    AgentName, ChannelName, InstanceName, KeyName, LockName, ReleaseRef, ScheduleName, SkillName, TenantId,
+};
 pub use readings::readings;
 pub use rubbish::Rubbish;
 pub use shown::shown;

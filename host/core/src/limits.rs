@@ -18,6 +18,7 @@
 //! | keys of a tenant, to get in and to verify with | `KEYS_MAX`, `TRUSTED_KEYS_MAX`, `KNOWN_KEYS_MAX` | `limit.keys` |
 //! | instances of a tenant | `INSTANCES_MAX` | `limit.instances` |
 //! | schedules of a tenant | `SCHEDULES_MAX` | `limit.schedules` |
+//! | locks of a task and of a tenant, held and waited for; the queue of one | `LOCKS_PER_TASK_MAX`, `LOCKS_PER_TENANT_MAX`, `LOCK_QUEUE_MAX` | `limit.locks` |
 //! | when a schedule is due: a pattern of cron, the name of a time zone | `CRON_BYTES_MAX` | `schedule.invalid` |
 //! | channels of an agent | `CHANNELS_PER_AGENT_MAX` | `limit.channels` |
 //! | a component, an archive, an image: bytes | `COMPONENT_BYTES_MAX`, `ARCHIVE_BYTES_MAX`, `IMAGE_DOCUMENT_BYTES_MAX`, `IMAGE_CONFIG_BYTES_MAX` | `artifact.size` |
@@ -25,7 +26,7 @@
 //! | the document of a channel: its clock | `CHANNEL_DOCUMENT_AHEAD_MAX` | `registry.stale` |
 //! | signatures | `SIGNATURES_MAX`, `SIGNATURE_BYTES_MAX`, `SIGNATURE_PAYLOAD_BYTES_MAX` | `artifact.signature` |
 //! | names that are near to each other | `SIMILAR_NAME_CHARS_MIN` | `artifact.name` |
-//! | a manifest: bytes, lists, numbers | `MANIFEST_BYTES_MAX`, `MANIFEST_DOCUMENT_BYTES_MAX`, `SUMMARY_CHARS_MAX`, `GOALS_MAX`, `TRIGGERS_MAX`, `HTTP_REQUESTS_MAX`, `HTTP_LIST_MAX`, `HTTP_REDIRECTS_MAX`, `HTTP_RETRIES_MAX`, `FILES_DIRECTORIES_MAX`, `SECRETS_MAX` | `manifest.invalid` |
+//! | a manifest: bytes, lists, numbers | `MANIFEST_BYTES_MAX`, `MANIFEST_DOCUMENT_BYTES_MAX`, `SUMMARY_CHARS_MAX`, `GOALS_MAX`, `TRIGGERS_MAX`, `HTTP_REQUESTS_MAX`, `HTTP_LIST_MAX`, `HTTP_REDIRECTS_MAX`, `HTTP_RETRIES_MAX`, `FILES_DIRECTORIES_MAX`, `SECRETS_MAX`, `LOCK_GRANTS_MAX` | `manifest.invalid` |
 //! | a profile | `PROFILE_BYTES_MAX`, `SKILLS_MAX`, `SKILL_DESCRIPTION_CHARS_MAX` | `profile.invalid` |
 //! | a configuration | `CONFIGURATION_BYTES_MAX` | `configuration.invalid` |
 //! | an operator's credentials and secrets | `CREDENTIALS_BYTES_MAX`, `SECRET_BYTES_MIN`, `SECRET_BYTES_MAX` | `credentials.invalid` |
@@ -42,7 +43,7 @@
 //! | what passes between guest and host, and what the host holds for a guest | `TRANSFER_BYTES_MAX`, `RANDOM_BYTES_MAX`, `OUTPUT_BYTES_MAX`, `PARTIAL_BYTES_MAX`, `FILES_WRITE_BYTES_MAX`, `SECRET_REFERENCES_MAX`, `HTTP_UNSENT_BYTES_MAX`, `HTTP_HELD_BYTES_MAX`, `HTTP_UNDELIVERED_BYTES_MAX` | `limit.transfer` |
 //! | state and files | `STATE_BYTES_DEFAULT`, `STATE_BYTES_MAX`, `STATE_KEYS_MAX`, `STATE_DEPLOYMENT_BYTES_DEFAULT`, `STATE_DEPLOYMENT_KEYS_DEFAULT`, `STATE_VALUE_BYTES_MAX`, `FILES_BYTES_DEFAULT`, `FILES_BYTES_MAX`, `FILES_DEFAULT`, `FILES_MAX` | `limit.storage` |
 //! | the path of a file | `FILES_PATH_BYTES_MAX`, `FILES_NAME_BYTES_MAX`, `FILES_DEPTH_MAX` | `denied.path` |
-//! | a state key and its time, as the call itself answers | `STATE_KEY_BYTES_MAX`, `STATE_TTL_MAX` | `invalid` |
+//! | a state key and its time, the name and lease of a lock, as the call itself answers | `STATE_KEY_BYTES_MAX`, `STATE_TTL_MAX`, `LOCK_NAME_BYTES_MAX`, `LOCK_OPTIONS_BYTES_MAX`, `LOCK_LEASE_MIN`, `LOCK_LEASE_DEFAULT`, `LOCK_LEASE_MAX` | `invalid` |
 //! | a directory too full to be looked through, a disk that is nearly full, as the call itself answers | `FILES_SEEN_MAX`, `FILES_RESERVE_BYTES` | `unavailable` |
 //! | a request outside: headers | `HTTP_HEAD_BYTES_MAX`, `HTTP_HEADERS_MAX`, `HTTP_FIELDS_BYTES_MAX` | `limit.headers` |
 //! | a request outside: bodies | `HTTP_REQUEST_BODY_BYTES_MAX`, `HTTP_RESPONSE_BODY_BYTES_MAX` | `limit.body` |
@@ -83,6 +84,7 @@
 //! | a task that would be suspended: its journal | `SUSPENDED_JOURNAL_BYTES_MAX` | waits in its place |
 //! | a message on a socket | `SOCKET_MESSAGE_BYTES_MAX` | the socket is closed with 1009 |
 //! | connections to a door, and silence on them | `CONNECTIONS_MAX`, `REQUEST_HEAD_TIME_MAX` | wait to be let in; those that ask nothing are closed |
+//! | names of locks whose newest token is remembered | `LOCK_NAMES_MAX` | the oldest that nobody holds are forgotten |
 //! | what is kept of the past | `JOURNAL_DAYS_DEFAULT`, `JOURNAL_TENANT_BYTES_DEFAULT`, `DEV_RELEASES_KEPT_DEFAULT`, `TRUST_REVISIONS_MAX` | the oldest go |
 //!
 //! # The host's own work
@@ -98,7 +100,7 @@
 //! | reading on behind a refusal | `REQUEST_DISCARD_TIME_MAX` |
 //! | a check that goes to a thread of its own | `SCHEMA_INLINE_BYTES_MAX` |
 //! | keys in memory | `KEYS_CACHED_MAX`, `KEY_CACHE_TIME_MAX`, `KEY_USE_STEP` |
-//! | suspending, waking, and making tasks that are due | `SUSPEND_AFTER`, `SUSPEND_AHEAD_MIN`, `WOKEN_AT_ONCE`, `SCHEDULES_AT_ONCE` |
+//! | suspending, waking, and making tasks that are due | `SUSPEND_AFTER`, `SUSPEND_AHEAD_MIN`, `WOKEN_AT_ONCE`, `SCHEDULES_AT_ONCE`, `LOCKS_ENDED_AT_ONCE` |
 //! | leases, and the end of a task | `LEASE_TIME`, `LEASE_RENEWAL`, `TASK_END_TIME_MAX` |
 //! | the end of the host | `SHUTDOWN_TIME_MAX`, `STREAMS_END_TIME_MAX`, `ANSWERS_END_TIME_MAX` |
 //! | streams of events | `STREAM_RETRY`, `STREAM_ALIVE_EVERY`, `STREAM_LOOK_EVERY`, `STREAM_FEED_EVENTS`, `FEED_LOOKED_MAX`, `SOCKET_SEND_TIME_MAX`, `SOCKET_CLOSE_TIME_MAX` |
@@ -116,6 +118,7 @@
 mod admission;
 mod approval;
 mod http;
+mod locks;
 mod migration;
 mod registry;
 mod releases;
@@ -131,6 +134,7 @@ use std::time::Duration;
 pub use admission::*;
 pub use approval::*;
 pub use http::*;
+pub use locks::*;
 pub use migration::*;
 pub use registry::*;
 pub use releases::*;

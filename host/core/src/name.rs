@@ -9,13 +9,15 @@
 //! An instance's name is 1 to 128 characters: ASCII letters, digits, `.`, `_`, `-`, `:` and
 //! `@`, beginning with a letter. Programs make it of what they call a user or a conversation,
 //! and no id begins with a letter, so neither is mistaken for the other.
+//! The name of a lock is 1 to 200 bytes: parts of ASCII letters, digits, `.`, `_`, `-`, `:` and `@`,
+//! with `/` between them; no part is empty, `.` or `..`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Code, Error};
+use crate::{Code, Error, limits};
 
 const LABEL_LENGTH_MAX: usize = 63;
 const SKILL_LENGTH_MAX: usize = 64;
@@ -39,6 +41,14 @@ fn is_instance(text: &str) -> bool {
     text.len() <= INSTANCE_LENGTH_MAX
         && text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-:@".contains(&b))
+}
+
+/// A path of parts, none of which leads up or nowhere.
+fn is_lock(text: &str) -> bool {
+    let is_part = |part: &str| {
+        !matches!(part, "" | "." | "..") && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-:@".contains(&b))
+    };
+    text.len() <= limits::LOCK_NAME_BYTES_MAX && text.split('/').all(is_part)
 }
 
 macro_rules! name {
@@ -118,6 +128,13 @@ name!(
     InstanceName,
     is_instance,
     "an instance's name is 1 to 128 letters, digits, `.`, `_`, `-`, `:` and `@`, beginning with a letter"
+);
+
+name!(
+    /// What a lock is on: what agents of one tenant agree to call it.
+    LockName,
+    is_lock,
+    "the name of a lock is 1 to 200 letters, digits, `.`, `_`, `-`, `:` and `@`, in parts with a `/` between them"
 );
 
 name!(

@@ -10,6 +10,7 @@ mod feed_filter;
 mod grants;
 mod instance;
 mod key;
+mod lock;
 mod problem;
 mod registry;
 mod rehearsal;
@@ -41,6 +42,7 @@ pub use grants::{
 };
 pub use instance::{InstanceStatus, InstanceView, NewInstance};
 pub use key::{CreatedKey, KeyView, NewKey, WhoView};
+pub use lock::{LockView, LockWaitView};
 pub use problem::Problem;
 pub use registry::{
     ChannelDocumentView, ChannelPush, DocumentSignature, DraftRequest, DraftView, PullRequest, PushRequest, PushedView,

@@ -182,6 +182,7 @@ impl Runtime {
         runtime.keep_leases();
         runtime.keep_waking();
         runtime.keep_schedules();
+        runtime.keep_locks();
         runtime.sweep_state();
         runtime.keep_journals();
         runtime.keep_collecting();

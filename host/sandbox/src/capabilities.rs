@@ -4,6 +4,7 @@ mod clocks;
 mod files;
 pub(crate) mod http;
 mod invocation;
+pub(crate) mod locks;
 mod log;
 mod progress;
 mod refusal;

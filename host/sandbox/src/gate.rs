@@ -31,6 +31,8 @@ mod files;
 mod http;
 mod http_call;
 mod live;
+mod lock_waits;
+mod locks;
 mod matched;
 mod matching;
 mod parts;
@@ -59,6 +61,7 @@ pub(crate) use http::{HttpAsk, HttpPermit, NO_CREDENTIAL, Terms};
 pub(crate) use http_call::kept;
 pub use http_call::{Header, HttpAnswer, HttpBody, HttpCall, HttpFailure, Way};
 pub use live::LiveGrants;
+pub use locks::{LocksAnswer, LocksCall};
 pub(crate) use matching::Came;
 pub use matching::{MadeCall, Matched, Matching, Record, RecordedCall, Source};
 pub use parts::{Parts, PartsRequest};
@@ -73,10 +76,10 @@ pub(crate) use under_way::Drawn;
 
 use crate::clock::GuestClock;
 use crate::directories::AgentDirectories;
-use crate::port::{Ledger, StateChange};
+use crate::port::Ledger;
 use call::encode;
 use decisions::decided;
-use deed::{Deed, Doing};
+use deed::{Change, Deed, Doing};
 use waiting::{Rest, Waiting};
 
 /// The gate of one invocation. Clones are the same gate.
@@ -232,6 +235,7 @@ impl Gate {
             Call::Files(call) => {
                 files::authorize(&grants.now(), ceiling, call).and_then(|permit| permit.deed(self, call))
             }
+            Call::Locks(call) => locks::authorize(&grants.now(), ceiling, call).map(|permit| permit.deed(number)),
             // HTTP calls come by `Gate::authorize_http`, whose permit is another.
             Call::Http(_) | Call::HttpBegun | Call::Wait | Call::Refused { .. } | Call::Redacted { .. } => {
                 return Err(Error::internal("a call that does not come this way"));
@@ -289,23 +293,31 @@ impl Gate {
     }
 
     /// Changes our own database, in the transaction that keeps the call's row.
-    async fn change(&self, number: u64, call: &Call, change: StateChange) -> Result<Answer> {
-        let (at, space) = (self.now(), change.space);
+    async fn change(&self, number: u64, call: &Call, change: Change) -> Result<Answer> {
+        let at = self.now();
         let row = JournalRow { number, at, call: encode(call), answer: Vec::new(), write: true };
         self.meter(&row);
         let gate = self.clone();
-        let outcome = to_its_end(async move {
+        let answer = to_its_end(async move {
             let mut ledger = gate.ledger().await?;
             let waiting = gate.take();
-            let written = ledger.write(waiting.clone(), row, change).await;
-            if written.is_err() {
+            let changed = match change {
+                Change::State(change) => {
+                    let space = change.space;
+                    let written = ledger.write(waiting.clone(), row, change).await;
+                    written.map(|outcome| Answer::of_change(space, &outcome))
+                }
+                Change::Lock(change) => {
+                    ledger.lock(waiting.clone(), row, change).await.map(|outcome| Answer::of_lock(&outcome))
+                }
+            };
+            if changed.is_err() {
                 gate.waiting().put_back(waiting);
             }
-            written
+            changed
         });
-        let outcome = outcome.await?;
+        let answer = answer.await?;
         self.0.guest_clock.deliver(at);
-        let answer = Answer::of_change(space, &outcome);
         self.tell_decided(call, &answer);
         Ok(answer)
     }

@@ -45,9 +45,9 @@ pub use directories::{AgentDirectories, Directories};
 pub use egress::{Credentials, Egress, NoCredentials};
 pub use gate::{
     Answer, Budgets, Call, Content, Decisions, Entry, FileItem, FilePiece, FileStat, FilesAnswer, FilesCall, Grounds,
-    Header, HttpAnswer, HttpBody, HttpCall, HttpFailure, JournalRow, LiveGrants, MadeCall, Matched, Matching, Parts,
-    PartsRequest, Question, Record, RecordedCall, Recording, SecretsAnswer, SecretsCall, Source, StateAnswer,
-    StateCall, Then, Way, check_grants, redacted_answer, redacted_call,
+    Header, HttpAnswer, HttpBody, HttpCall, HttpFailure, JournalRow, LiveGrants, LocksAnswer, LocksCall, MadeCall,
+    Matched, Matching, Parts, PartsRequest, Question, Record, RecordedCall, Recording, SecretsAnswer, SecretsCall,
+    Source, StateAnswer, StateCall, Then, Way, check_grants, redacted_answer, redacted_call,
 };
 pub use invocation::{Facts, Invocation, Outcome, Usage};
 pub use port::{Ledger, LogLevel, LogOrigin, LogRecord, NoLedger, Observer, StateChange, StateOutcome, StateWrite};
@@ -64,7 +64,13 @@ mod bindings {
             "troupe:agent/state": async | trappable,
             "troupe:agent/instance-state": async | trappable,
             "troupe:agent/files": async | trappable,
+            "troupe:agent/locks": async | trappable,
             default: trappable,
+        },
+        with: {
+            "wasi:io/poll": wasmtime_wasi_io::bindings::wasi::io::poll,
+            "troupe:agent/locks.lock": crate::capabilities::locks::Lock,
+            "troupe:agent/locks.waiter": crate::capabilities::locks::Waiter,
         },
         exports: { default: async },
         require_store_data_send: true,

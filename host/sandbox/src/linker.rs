@@ -67,5 +67,6 @@ fn add(l: &mut Linker<Context>) -> wasmtime::Result<()> {
     bindings::troupe::agent::state::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
     bindings::troupe::agent::instance_state::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
     bindings::troupe::agent::files::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
+    bindings::troupe::agent::locks::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
     Ok(())
 }

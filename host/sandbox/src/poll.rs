@@ -1,7 +1,7 @@
 //! `wasi:io/poll`, ours so that time and order are the host's.
 //!
 //! A guest waits for two kinds of things. What the host does meanwhile, an answer on its
-//! way or a timer, ends when it ends: that is a *completion*, and it reaches the guest by
+//! way, a timer or a lock, ends when it ends: that is a *completion*, and it reaches the guest by
 //! delivery alone. Each `poll`, `block` or `ready` delivers at most one, which is a row of
 //! the journal, and the guest's clocks move then and only then; of several that are
 //! complete it is the one whose call was made first. Everything else, such as reading what
@@ -32,14 +32,16 @@ pub(crate) enum Wait {
     Answer { number: u64 },
     /// A timer, and when it rings.
     Timer { number: u64, due: Timestamp },
-    /// Nothing more: the timer has rung.
+    /// A lock, and when its guest stops to wait for it.
+    Lock { number: u64, due: Timestamp },
+    /// Nothing more: the timer has rung, or what came of asking for the lock is there.
     Rung,
 }
 
 impl Wait {
     const fn number(self) -> Option<u64> {
         match self {
-            Self::Answer { number } | Self::Timer { number, .. } => Some(number),
+            Self::Answer { number } | Self::Timer { number, .. } | Self::Lock { number, .. } => Some(number),
             Self::Rung => None,
         }
     }
@@ -54,7 +56,11 @@ impl Waits {
         self.0.insert(pollable, Wait::Timer { number, due });
     }
 
-    fn ring(&mut self, pollable: u32) {
+    pub(crate) fn lock(&mut self, pollable: u32, number: u64, due: Timestamp) {
+        self.0.insert(pollable, Wait::Lock { number, due });
+    }
+
+    pub(crate) fn ring(&mut self, pollable: u32) {
         self.0.insert(pollable, Wait::Rung);
     }
 }
@@ -65,7 +71,7 @@ impl Context {
         let wait = self.waits.0.get(&pollable).copied()?;
         match wait {
             Wait::Answer { number } => self.gate.is_open(number).then_some(wait),
-            Wait::Timer { .. } => Some(wait),
+            Wait::Timer { .. } | Wait::Lock { .. } => Some(wait),
             Wait::Rung => None,
         }
     }
@@ -77,6 +83,12 @@ impl Context {
             Some(Wait::Timer { number: call, due }) => {
                 self.waits.ring(pollable);
                 if let Some(suspended) = self.gate.deliver_timer(number, call, due) {
+                    self.deadline.wakes(suspended);
+                }
+            }
+            Some(Wait::Lock { number: call, .. }) => {
+                self.waits.ring(pollable);
+                if let Some(suspended) = self.gate.deliver_lock(number, call) {
                     self.deadline.wakes(suspended);
                 }
             }
@@ -99,7 +111,7 @@ impl Context {
             let how = format!("it waited for call {call}, and now does not");
             return Err(wasmtime::Error::new(diverged(number, &how)));
         };
-        if let Wait::Timer { .. } = wait {
+        if let Wait::Timer { .. } | Wait::Lock { .. } = wait {
             self.waits.ring(handle);
         } else {
             // The answer is on its way from the record.
@@ -112,8 +124,13 @@ impl Context {
 
     /// Whether a pollable is ready, delivered or not.
     async fn is_ready(&mut self, pollable: u32) -> Result<bool> {
-        if let Some(Wait::Rung) = self.waits.0.get(&pollable) {
-            return Ok(true);
+        match self.waits.0.get(&pollable) {
+            Some(Wait::Rung) => return Ok(true),
+            // To look takes a question to the store, so there is no telling by one poll.
+            Some(Wait::Lock { number, .. }) => {
+                return self.gate.is_lock_settled(*number).await.map_err(wasmtime::Error::new);
+            }
+            _ => {}
         }
         HostPollable::ready(&mut self.table, Resource::new_borrow(pollable)).await
     }

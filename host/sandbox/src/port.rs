@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::watch;
 use troupe_core::view::Progress;
-use troupe_core::{KeySpace, Result, Timestamp};
+use troupe_core::{Fence, KeySpace, LockChange, LockOutcome, Result, Timestamp};
 
 use crate::gate::{Entry, JournalRow};
 
@@ -64,6 +65,8 @@ pub struct StateChange {
     pub bytes_max: u64,
     /// Keys that the key space may have.
     pub keys_max: u64,
+    /// The lock under which it is made; it must have the newest token of that lock.
+    pub fence: Option<Fence>,
 }
 
 /// What a state write did.
@@ -81,6 +84,9 @@ pub enum StateOutcome {
     Conflict(Option<u64>),
     /// The key holds no whole number of 64 bits; nothing was written.
     NotANumber,
+    /// The lock under which it was to be made has another token by now, if it is known at all; nothing
+    /// was written.
+    Stale(Option<u64>),
     /// The sum would not be a whole number of 64 bits; nothing was written.
     Overflow,
     /// More than this many bytes would be stored; nothing was written.
@@ -128,6 +134,29 @@ pub trait Ledger: Send {
             ));
         }
         Ok(())
+    }
+
+    /// Commits `rows`, then a change of a lock, then the row that records it, all or none.
+    ///
+    /// `row` arrives without an answer; the implementation completes it with the encoded
+    /// [`Answer`](crate::Answer) of the outcome.
+    ///
+    /// The provided method is that of a ledger that keeps nothing: it refuses.
+    async fn lock(&mut self, _rows: Vec<JournalRow>, _row: JournalRow, _change: LockChange) -> Result<LockOutcome> {
+        Err(troupe_core::Error::new(
+            troupe_core::Code::DeniedCapability,
+            "this run keeps nothing, so it cannot hold a lock",
+        ))
+    }
+
+    /// Whether the lock that the call `number` asked for was given, or will not be.
+    async fn lock_settled(&mut self, _number: u64) -> Result<bool> {
+        Ok(true)
+    }
+
+    /// Ticks whenever a lock was given to somebody who waits, or will not be.
+    fn locks_moved(&self) -> Option<watch::Receiver<u64>> {
+        None
     }
 
     /// Whether the invocation may be suspended: whoever made it keeps its journal, and goes

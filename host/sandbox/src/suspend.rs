@@ -2,7 +2,7 @@
 //!
 //! A store is memory, a fibre and one of the host's few places. When a guest has waited for
 //! a while, everything it waits for is *durable* (it comes to pass whether or not anybody
-//! holds the store: so far, timers) and nothing else of the invocation is under way, the
+//! holds the store: timers, and locks that others hold) and nothing else of the invocation is under way, the
 //! invocation leaves off: its rows are handed out to be committed, among them that of the
 //! wait, which has no answer. Later it is resumed like that of a dead host. The guest runs
 //! from its beginning, is answered from the journal and comes to the same wait, which is then
@@ -58,7 +58,7 @@ impl Suspension {
 /// What ends the run of a guest that is suspended.
 #[derive(Debug)]
 pub(crate) struct Suspended {
-    /// When it goes on.
+    /// When it goes on at the latest.
     pub(crate) until: Timestamp,
 }
 
@@ -94,7 +94,7 @@ impl Context {
     /// When the first of the pollables is ready, if all of them are durable waits.
     fn due(&self, handles: &[u32]) -> Option<Timestamp> {
         let due = |handle: &u32| match self.pending(*handle) {
-            Some(Wait::Timer { due, .. }) => Some(due),
+            Some(Wait::Timer { due, .. } | Wait::Lock { due, .. }) => Some(due),
             _ => None,
         };
         handles.iter().map(due).collect::<Option<Vec<_>>>()?.into_iter().min()

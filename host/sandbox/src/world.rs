@@ -11,7 +11,8 @@ use crate::shape::too_much;
 /// The package of our interfaces, and the versions of it that this host offers.
 const PACKAGE: &str = "troupe:agent/";
 const VERSION: &str = "0.1.0";
-const IMPORTS: [&str; 8] = ["types", "invocation", "log", "progress", "secrets", "state", "instance-state", "files"];
+const IMPORTS: [&str; 9] =
+    ["types", "invocation", "log", "progress", "secrets", "state", "instance-state", "files", "locks"];
 const EXPORT: &str = "skills";
 /// What it may export besides.
 const LIFECYCLE: &str = "lifecycle";

@@ -17,6 +17,7 @@ mod feed;
 mod instances;
 mod journal;
 mod keys;
+mod locks;
 mod migrate;
 mod open;
 mod releases;
@@ -38,6 +39,7 @@ pub use deployments::{CandidateRow, DeploymentRow, Forms, RouteChange, check_epo
 pub use instances::{InstanceFilter, InstanceRow, NewInstanceRow, Started, not_found as instance_not_found};
 pub use journal::{DroppedJournals, JournalHead, JournalLimits, JournalPage, JournalRow, Redact, Withheld};
 pub use keys::{KeyRow, NewKeyRow, not_found as key_not_found};
+pub use locks::{LockCommit, LockCounts, LockRow, LockWaitRow, not_found as lock_not_found};
 pub use open::Store;
 pub use releases::{
     Holder, Mark, NewRelease, Published, ReleaseDigest, ReleaseRow, Standing, not_found as release_not_found,

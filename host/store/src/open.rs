@@ -12,7 +12,7 @@ use troupe_core::{Clock, Code, Error, Result, TenantId, Timestamp, limits};
 
 use crate::fault::{Done, Failed};
 use crate::migrate;
-use crate::writer::{Tx, Work, Writer};
+use crate::writer::{Listeners, Tx, Work, Writer};
 
 /// The first release whose write-ahead log cannot lose a commit when a checkpoint meets a
 /// writer that resets the log.
@@ -126,7 +126,12 @@ impl Store {
     /// Ticks after every commit that added to the tenant's feed, and ends with the store. The
     /// value counts events.
     pub fn watch(&self, tenant: &TenantId) -> watch::Receiver<u64> {
-        self.0.writer.listeners().listen(tenant)
+        self.listeners().listen(tenant)
+    }
+
+    /// Who is told of commits.
+    pub(crate) fn listeners(&self) -> &Listeners {
+        self.0.writer.listeners()
     }
 
     /// Has `work` done by the writer and waits until it is durable.

@@ -45,6 +45,8 @@ pub(crate) struct Tx {
     pub(crate) now: Timestamp,
     /// The tenants of the events that the jobs so far have added to feeds.
     pub(crate) events: Vec<TenantId>,
+    /// Whether a job has ended somebody's wait for a lock, or begun one.
+    pub(crate) locks_moved: bool,
 }
 
 impl Tx {
@@ -132,7 +134,7 @@ impl Writer {
     pub(crate) fn start(connection: SqliteConnection, clock: Arc<dyn Clock>) -> Self {
         let (queue, waiting) = mpsc::channel(limits::STORE_QUEUE_MAX);
         let listeners = Listeners::default();
-        let tx = Tx { connection, now: clock.now(), events: Vec::new() };
+        let tx = Tx { connection, now: clock.now(), events: Vec::new(), locks_moved: false };
         let failed = Arc::new(AtomicBool::new(false));
         let task =
             tokio::spawn(Loop { tx, clock, listeners: listeners.clone(), failed: Arc::clone(&failed) }.run(waiting));
@@ -221,6 +223,9 @@ impl Loop {
             let lost = self.settle(&mut jobs).await.err();
             if lost.is_none() {
                 self.listeners.tell(&self.tx.events);
+                if self.tx.locks_moved {
+                    self.listeners.tell_of_locks();
+                }
             }
             for job in jobs.drain(..) {
                 job.answer(lost);
@@ -275,6 +280,7 @@ impl Loop {
         }
         self.tx.now = self.clock.now();
         self.tx.events.clear();
+        self.tx.locks_moved = false;
         let count = jobs.len();
         let settled = match jobs {
             [] => Ok(()),

@@ -28,7 +28,9 @@ pub use archive::{ARCHIVE_MEDIA_TYPE, Archived, read_archive, sign_archive, writ
 pub use channel::{ChannelDocument, SignedChannel};
 pub use compare::{Compared, compare, delta};
 pub use image::{Blob, Image, Part, Parts};
-pub use manifest::{AgentLimits, Capabilities, FilesRequest, Manifest, StateRequest, StateVersion, VersionRange};
+pub use manifest::{
+    AgentLimits, Capabilities, FilesRequest, LockRequest, Manifest, StateRequest, StateVersion, VersionRange,
+};
 pub use profile::{Profile, Skill};
 pub use release::Release;
 pub use signature::{PublicKey, Signature, SigningKey};

@@ -42,6 +42,11 @@
 //! access = "read-write"                      # or "read"
 //! bytes = "16 MiB"
 //! files = 1000
+//!
+//! [[capabilities.locks]]                     # names of locks, which agents of a tenant share
+//! name = "orders/*"
+//! lease = "60s"                              # at most, at a time
+//! preempt = true                             # also from holders of a lower priority
 //! ```
 //!
 //! `name`, `version` and `summary` must be there, the rest may be left out. A field
@@ -59,7 +64,7 @@ use serde_json::{Map, Value};
 use troupe_core::limits::{MANIFEST_BYTES_MAX, MANIFEST_DOCUMENT_BYTES_MAX};
 use troupe_core::{AgentName, Code, Error, ReleaseRef, Result};
 
-pub use capabilities::{Capabilities, FilesRequest, StateRequest};
+pub use capabilities::{Capabilities, FilesRequest, LockRequest, StateRequest};
 pub use limits::AgentLimits;
 pub use state::{StateVersion, VersionRange};
 

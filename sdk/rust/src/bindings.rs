@@ -3,6 +3,7 @@
 wit_bindgen::generate!({
     path: "../../wit",
     world: "agent",
+    with: { "wasi:io/poll@0.2.12": wasip2::io::poll },
     export_macro_name: "export_agent",
     pub_export_macro: true,
     default_bindings_module: "troupe_sdk::bindings",

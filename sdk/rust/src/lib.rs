@@ -1,7 +1,7 @@
 //! What the author of an agent imports.
 //!
 //! *Holds:* the [`Agent`] and [`Migrate`] traits and the attribute that implements them, typed capabilities
-//! ([`http`], [`secrets`], [`state`], [`files`], [`log`], [`progress`], [`invocation`],
+//! ([`http`], [`secrets`], [`state`], [`files`], [`locks`], [`log`], [`progress`], [`invocation`],
 //! [`time`]), [`wait`]ing for several things at once, errors, and a host for unit tests.
 //! *Never holds:* anything of the host: the two meet in `wit/` alone.
 //! *Start at:* `README.md` for authors; `backend` for how one source serves wasm and tests.
@@ -21,6 +21,7 @@ mod failure;
 pub mod files;
 pub mod http;
 pub mod invocation;
+pub mod locks;
 pub mod log;
 pub mod progress;
 pub mod secrets;
@@ -46,7 +47,8 @@ pub mod prelude {
 
     pub use crate::wait::{self, Wait};
     pub use crate::{
-        Agent, CapabilityError, Failure, files, http, invocation, log, migrate, progress, secrets, skill, state, time,
+        Agent, CapabilityError, Failure, files, http, invocation, locks, log, migrate, progress, secrets, skill, state,
+        time,
     };
 }
 

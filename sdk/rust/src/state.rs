@@ -18,6 +18,8 @@
 //! The functions of this module are about the deployment's keys, which all its invocations
 //! share. [`instance`] has the same for the keys of the instance that the task is for.
 
+mod fenced;
+
 use std::time::Duration;
 
 use serde::Serialize;
@@ -26,6 +28,9 @@ use serde::de::DeserializeOwned;
 use crate::http::{Again, Retry};
 use crate::wait::Wait;
 use crate::{__macro, CapabilityError, Failure, backend};
+
+pub use fenced::{Fenced, FencedError, fenced};
+pub(crate) use fenced::{Write, Written};
 
 /// How [`update_json`] tries: as long as the invocation has time, since each lost try means
 /// that another writer won one. A commit takes milliseconds, so the first waits do too; a

@@ -37,6 +37,7 @@
 mod files;
 mod host;
 pub(crate) mod http;
+pub(crate) mod locks;
 mod secrets;
 pub(crate) mod state;
 pub(crate) mod timers;

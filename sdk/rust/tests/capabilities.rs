@@ -4,10 +4,13 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 use troupe_sdk::files::Kind;
+use troupe_sdk::locks::LockError;
 use troupe_sdk::log::Level;
+use troupe_sdk::state::FencedError;
 use troupe_sdk::test::{Host, Report};
+use troupe_sdk::wait::Wait;
 use troupe_sdk::{
-    CapabilityError, Failure, Limit, Problem, Unavailable, files, invocation, log, progress, state, time,
+    CapabilityError, Failure, Limit, Problem, Unavailable, files, invocation, locks, log, progress, state, time,
 };
 
 #[test]
@@ -229,4 +232,41 @@ fn starting_again_forgets_everything() {
     assert_eq!(invocation::tenant(), "default");
     assert_eq!(host.value("key"), None);
     assert!(host.records().is_empty());
+}
+
+#[test]
+fn a_lock_is_held_waited_for_and_given_back() {
+    let host = Host::start().rival_lock("a", Duration::from_secs(5));
+    let start = time::now();
+    let busy = locks::on("a").or_fail().acquire().wait().unwrap_err();
+    assert!(matches!(busy, LockError::Busy(_)) && matches!(Failure::from(busy), Failure::Unavailable(_)));
+    assert_eq!(locks::on("a").at_most(Duration::from_secs(2)).acquire().wait().unwrap_err(), LockError::TimedOut);
+    let lock = locks::on("a").lease(Duration::from_secs(30)).acquire().wait().unwrap();
+    assert_eq!((time::now(), lock.until()), (start + Duration::from_secs(5), start + Duration::from_secs(35)));
+    assert_eq!(lock.renew(Some(Duration::from_secs(60))), Ok(start + Duration::from_secs(65)));
+    let again = locks::on("a").acquire().wait().unwrap_err();
+    assert_eq!(again, LockError::Deadlock(vec!["a".to_owned()]));
+    assert!(host.holds("a") && !host.holds("b"));
+    let first = lock.token();
+    drop(lock);
+    assert!(!host.holds("a"));
+    let lock = locks::on("a").acquire().wait().unwrap();
+    assert!(lock.token() > first);
+    assert_eq!((lock.release(), host.holds("a")), (Ok(()), false));
+}
+
+#[test]
+fn who_lost_a_lock_is_told_and_writes_nothing_under_it() {
+    let host = Host::start();
+    let lock = locks::on("a").acquire().wait().unwrap();
+    assert_eq!((lock.set("k", "one"), state::fenced(&lock).increment("n", 2)), (Ok(1), Ok(2)));
+    let _host = host.rival_lock("a", Duration::from_secs(60));
+    assert_eq!(lock.set("k", "two"), Err(FencedError::Stale(Some(lock.token() + 1))));
+    assert_eq!(lock.state().delete("k"), Err(FencedError::Stale(Some(lock.token() + 1))));
+    assert_eq!(lock.renew(None).unwrap_err().lost(), Some("expired"));
+    assert_eq!(lock.release().unwrap_err().lost(), Some("expired"));
+    assert_eq!(state::get("k").unwrap().unwrap().value, b"one");
+    let denied = CapabilityError::Denied(Problem::new("no"));
+    let _host = Host::start().locks_fail(denied.clone());
+    assert_eq!(locks::on("a").acquire().wait().unwrap_err(), LockError::Refused(denied));
 }

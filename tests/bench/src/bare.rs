@@ -5,8 +5,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use wasmtime::component::{Component, HasSelf, Linker, ResourceTable};
+use wasmtime::component::{Component, HasSelf, Linker, Resource, ResourceTable};
 use wasmtime::{Engine, Store};
+use wasmtime_wasi::p2::DynPollable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
@@ -21,12 +22,13 @@ mod bindings {
             "troupe:agent/instance-state": async | trappable,
             default: trappable,
         },
+        with: { "wasi:io/poll": wasmtime_wasi::p2::bindings::io::poll },
         exports: { default: async },
         require_store_data_send: true,
     });
 }
 
-use bindings::troupe::agent::{files, instance_state, invocation, log, progress, secrets, state, types};
+use bindings::troupe::agent::{files, instance_state, invocation, locks, log, progress, secrets, state, types};
 
 type Map = Arc<HashMap<String, Vec<u8>>>;
 
@@ -109,6 +111,13 @@ macro_rules! keys {
             async fn get(&mut self, key: String) -> Answered<Option<state::Entry>> {
                 Ok(Ok(self.map.get(&key).map(|value| state::Entry { value: value.clone(), revision: 1 })))
             }
+            async fn fenced(
+                &mut self,
+                _: state::Fence,
+                _: state::Write,
+            ) -> wasmtime::Result<Result<state::Written, state::FencedError>> {
+                Ok(Ok(state::Written::Revision(1)))
+            }
             async fn set(&mut self, _: String, _: Vec<u8>) -> Answered<u64> {
                 Ok(Ok(1))
             }
@@ -170,6 +179,52 @@ impl files::Host for Data {
     }
 }
 
+type Locked<T> = wasmtime::Result<Result<T, locks::LockError>>;
+
+/// No component that is measured asks for a lock.
+fn no_locks() -> wasmtime::Error {
+    wasmtime::Error::msg("there are no locks here")
+}
+
+impl locks::Host for Data {
+    fn acquire(&mut self, _: String, _: String) -> Locked<locks::Acquired> {
+        Ok(Err(locks::LockError::TimedOut))
+    }
+}
+
+impl locks::HostLock for Data {
+    fn name(&mut self, _: Resource<locks::Lock>) -> wasmtime::Result<String> {
+        Err(no_locks())
+    }
+    fn token(&mut self, _: Resource<locks::Lock>) -> wasmtime::Result<u64> {
+        Err(no_locks())
+    }
+    fn until(&mut self, _: Resource<locks::Lock>) -> wasmtime::Result<u64> {
+        Err(no_locks())
+    }
+    fn renew(&mut self, _: Resource<locks::Lock>, _: Option<u64>) -> Locked<u64> {
+        Err(no_locks())
+    }
+    fn release(&mut self, _: Resource<locks::Lock>) -> Locked<()> {
+        Err(no_locks())
+    }
+    fn drop(&mut self, _: Resource<locks::Lock>) -> wasmtime::Result<()> {
+        Err(no_locks())
+    }
+}
+
+impl locks::HostWaiter for Data {
+    fn subscribe(&mut self, _: Resource<locks::Waiter>) -> wasmtime::Result<Resource<DynPollable>> {
+        Err(no_locks())
+    }
+    fn get(&mut self, _: Resource<locks::Waiter>) -> Locked<Option<Resource<locks::Lock>>> {
+        Err(no_locks())
+    }
+    fn drop(&mut self, _: Resource<locks::Waiter>) -> wasmtime::Result<()> {
+        Err(no_locks())
+    }
+}
+
 /// A component linked without Troupe.
 pub struct Bare {
     engine: Engine,
@@ -185,7 +240,15 @@ impl Bare {
         let mut linker = Linker::new(engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-        bindings::Agent::add_to_linker::<_, HasSelf<Data>>(&mut linker, |data| data)?;
+        // One by one: what of WASI our interfaces name is there already.
+        invocation::add_to_linker::<_, HasSelf<Data>>(&mut linker, |data| data)?;
+        log::add_to_linker::<_, HasSelf<Data>>(&mut linker, |data| data)?;
+        progress::add_to_linker::<_, HasSelf<Data>>(&mut linker, |data| data)?;
+        secrets::add_to_linker::<_, HasSelf<Data>>(&mut linker, |data| data)?;
+        state::add_to_linker::<_, HasSelf<Data>>(&mut linker, |data| data)?;
+        instance_state::add_to_linker::<_, HasSelf<Data>>(&mut linker, |data| data)?;
+        files::add_to_linker::<_, HasSelf<Data>>(&mut linker, |data| data)?;
+        locks::add_to_linker::<_, HasSelf<Data>>(&mut linker, |data| data)?;
         let pre = bindings::AgentPre::new(linker.instantiate_pre(&component)?)?;
         Ok(Self { engine: engine.clone(), pre, map: Arc::new(map), through: Through::default() })
     }

@@ -60,7 +60,7 @@ pub(super) fn grants(data: &[u8]) -> bool {
         let (by_one, by_two, by_both) = (allows(&one), allows(&two), allows(&both));
         assert!(!by_both || by_one && by_two, "{} is open, and not with each key", question.describe());
         // Directories and the places of secrets may differ, so that both keys open something and not the same.
-        let whole = ["http ", "state", "instance-state"];
+        let whole = ["http ", "state", "instance-state", "locks"];
         if whole.iter().any(|kind| question.describe().starts_with(kind)) {
             assert_eq!(by_both, by_one && by_two, "{}: {by_one} {by_two}\n{both:#?}", question.describe());
         }
@@ -105,6 +105,8 @@ fn key(choices: &mut Choices<'_>) -> Option<Grants> {
     let files = files.into_iter().map(|file| directory(file, choices)).collect::<Vec<_>>();
     document.extend([("http".to_owned(), http.into()), ("secrets".to_owned(), secrets.into())]);
     document.insert("files".to_owned(), files.into());
+    let locks: Vec<Value> = (0..choices.below(LINES_MAX)).map(|_| lock(choices)).collect();
+    document.insert("locks".to_owned(), locks.into());
     serde_json::from_value(document.into()).ok()
 }
 
@@ -145,6 +147,11 @@ fn secret(choices: &mut Choices<'_>) -> Value {
     json!({ "name": choices.one_of(&NAMES), "host": host(choices), "path_prefix": path(choices) })
 }
 
+fn lock(choices: &mut Choices<'_>) -> Value {
+    let name = choices.one_of(&["*", "a/*", "a/b*", "a/b", "c"]);
+    json!({ "name": name, "lease_ms": 1_000 + u64::from(choices.byte()), "preempt": choices.flag() })
+}
+
 fn directory(mut grant: Value, choices: &mut Choices<'_>) -> Value {
     grant["bytes"] = choices.byte().into();
     grant["files"] = choices.byte().into();
@@ -158,7 +165,7 @@ fn directory(mut grant: Value, choices: &mut Choices<'_>) -> Value {
 /// A call that a guest could make, with its credential named, so that no other is chosen.
 fn question(choices: &mut Choices<'_>) -> Option<Question> {
     let mut request = ExplainRequest::default();
-    match choices.below(6) {
+    match choices.below(7) {
         0 => {
             let verb = choices.one_of(&["get", "set", "delete", "list", "compare-and-set", "increment"]);
             let whose = choices.one_of(&["state", "instance-state"]);
@@ -169,6 +176,10 @@ fn question(choices: &mut Choices<'_>) -> Option<Question> {
             request.question = format!("files {verb} {}/x", choices.one_of(&NAMES));
         }
         2 => request.question = format!("secrets reference {}", choices.one_of(&NAMES)),
+        3 => {
+            let verb = choices.one_of(&["acquire", "preempt"]);
+            request.question = format!("locks {verb} {}", choices.one_of(&["a/b", "a/bc", "c", "d"]));
+        }
         _ => {
             let method = choices.one_of(&METHODS);
             let host = choices.one_of(&[

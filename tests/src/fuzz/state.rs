@@ -179,7 +179,8 @@ async fn change(
     let at = clock().now();
     let row = JournalRow { number, at, call: b"call".to_vec(), answer: None, write: true };
     let encode = |_, _: &StateOutcome| b"answer".to_vec();
-    let change = StateChange { space, write, bytes_max: BYTES_MAX, keys_max: BYTES_MAX, in_all: IN_ALL, encode };
+    let (bytes_max, keys_max) = (BYTES_MAX, BYTES_MAX);
+    let change = StateChange { space, write, bytes_max, keys_max, in_all: IN_ALL, fence: None, encode };
     let commit = Commit { pin, journal: Vec::new(), write: Some((change, row)), end: None };
     store.commit(commit).await.expect("a commit").state.expect("an outcome")
 }

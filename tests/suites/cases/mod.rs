@@ -8,6 +8,7 @@ mod control;
 mod egress;
 mod files;
 mod folders;
+mod locks;
 mod memory;
 mod output;
 mod requests;

@@ -32,6 +32,7 @@ async fn the_help_lists_every_command_with_examples() {
       channels   List an agent's channels, move one, or remove one
       tasks      List tasks; show one, cancel it, or forget what it did
       schedules  List schedules, show one, set one, pause it, resume it, or remove it
+      locks      List the locks that tasks hold, show one and who waits for it, or take one away
       instances  List instances of agents, show one, start one, or stop one
       replay     Repeat a task from its journal, with no effect, and say whether it does the same
       rehearse   Try a release on what its agent was asked lately, with no effect, and say what differs

@@ -25,6 +25,6 @@ fn told(said: &Said) -> String {
 }
 
 /// What a command said, with what differs from run to run replaced.
-fn seen(text: &str) -> String {
+pub fn seen(text: &str) -> String {
     redacted(text).replace("troupe-under-test", "troupe")
 }

@@ -48,12 +48,18 @@ fn asked(name: &str, server: &Server) -> (&'static str, &'static str, Value) {
             });
             ("weave", "weave", input)
         }
+        "locks" => {
+            let input = json!({
+                "authority": authority, "steps": 120, "plain": true, "all": true, "instance": true, "locks": true,
+            });
+            ("weave", "weave", input)
+        }
         "medley" => ("weave", "weave", json!({ "authority": authority, "steps": 120, "plain": true, "all": true })),
         _ => ("weave", "weave", json!({ "authority": authority, "steps": 150, "plain": true })),
     }
 }
 
-const NAMES: [&str; 6] = ["weave", "shout", "fetch", "medley", "nights", "instance"];
+const NAMES: [&str; 7] = ["weave", "shout", "fetch", "medley", "nights", "instance", "locks"];
 
 /// A key that moto takes for the account's own, and knows nothing of.
 const KEY: (&str, &str) = ("AKIAIOSFODNN7EXAMPLE", "a-secret-that-moto-does-not-check");

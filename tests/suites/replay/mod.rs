@@ -13,7 +13,7 @@ use crate::PROGRAM;
 use crate::credentials::write_document;
 
 /// What agents of these suites ask for, and may do: one service and one secret, under one path,
-/// one directory, and state, of which a manifest writes how much otherwise than a grant.
+/// one directory, some locks, and state, of which a manifest writes how much otherwise than a grant.
 fn grants(server: &Server, state: Value) -> Value {
     let port = server.port();
     json!({
@@ -24,6 +24,7 @@ fn grants(server: &Server, state: Value) -> Value {
         }],
         "secrets": [{ "name": "key", "scheme": "http", "host": "127.0.0.1", "port": port, "path_prefix": "/v1/" }],
         "files": [{ "name": "work", "access": "read-write" }],
+        "locks": [{ "name": "l/*", "preempt": true }],
     })
 }
 
@@ -50,7 +51,7 @@ async fn host_of_all(server: &Server) -> Host {
     host.start().await;
     let client = host.client();
     let all = guests();
-    for guest in [&all.echo, &all.counter, &all.fetch, &all.files, &all.sleeper, &all.weave] {
+    for guest in [&all.echo, &all.counter, &all.fetch, &all.files, &all.locker, &all.sleeper, &all.weave] {
         deploy(&client, guest, server).await;
     }
     let configuration = json!({ "configuration": { "greeting": "hey", "repeat": 3 } });

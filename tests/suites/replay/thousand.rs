@@ -29,7 +29,7 @@ const NIGHT_MS: u64 = 8_000;
 
 /// What invocations call between them, once there are this many.
 const CALLS_OF: usize = 100;
-const CALLS: [&str; 25] = [
+const CALLS: [&str; 31] = [
     "files.delete",
     "files.list-directory",
     "files.read",
@@ -40,16 +40,22 @@ const CALLS: [&str; 25] = [
     "instance-state.compare-and-set-with-ttl",
     "instance-state.delete",
     "instance-state.expire",
+    "instance-state.fenced",
     "instance-state.get",
     "instance-state.increment",
     "instance-state.list-keys",
     "instance-state.set",
     "instance-state.set-with-ttl",
+    "locks.acquire",
+    "locks.get",
+    "locks.release",
+    "locks.renew",
     "secrets.reference",
     "state.compare-and-set",
     "state.compare-and-set-with-ttl",
     "state.delete",
     "state.expire",
+    "state.fenced",
     "state.get",
     "state.increment",
     "state.list-keys",
@@ -63,10 +69,13 @@ fn asked(number: usize, server: &Server) -> (&'static str, &'static str, Value) 
     let authority = format!("127.0.0.1:{}", server.port());
     let request = |method: &str, path: String| json!({ "method": method, "scheme": "http", "authority": authority, "path": path });
     let weave = |all: bool, instance: bool| json!({ "authority": authority, "steps": 40, "plain": true, "all": all, "instance": instance });
-    match number % 20 {
+    let locks =
+        || json!({ "authority": authority, "steps": 40, "plain": true, "all": true, "instance": true, "locks": true });
+    match number % 22 {
         0..4 => ("weave", "weave", weave(false, false)),
         4..6 => ("weave", "weave", weave(true, false)),
-        6..8 => ("weave", "weave", weave(true, true)),
+        6 => ("weave", "weave", weave(true, true)),
+        7 => ("weave", "weave", locks()),
         8 => ("counter", "increment", json!({ "key": format!("n{}", number % 50) })),
         9 => ("counter", "put", json!({ "key": "long", "value": "value ".repeat(10_000) })),
         10 => ("counter", "list", json!({ "limit": 100 })),
@@ -95,7 +104,9 @@ fn asked(number: usize, server: &Server) -> (&'static str, &'static str, Value) 
         16 => keys(number / 20),
         17 => ("sleeper", "race", json!({ "ms": [number % 30, 10, 20] })),
         18 => ("sleeper", "beside", json!({ "url": format!("http://{authority}/v1/a"), "ms": number % 30 })),
-        _ => ("sleeper", "nights", json!({ "key": format!("n{}", number % 7), "nights": 3, "ms": 1 })),
+        19 => ("sleeper", "nights", json!({ "key": format!("n{}", number % 7), "nights": 3, "ms": 1 })),
+        // Each waits for the one before.
+        _ => ("locker", "hold", json!({ "name": "l/2", "ms": 100, "then": "write" })),
     }
 }
 

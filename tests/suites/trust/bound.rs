@@ -40,6 +40,7 @@ fn schedule_of_echo() -> Value {
 async fn h111_a_bound_key_changes_nothing_of_another_agent_and_of_the_tenant_through_any_route() {
     let host = host().await;
     let owner = host.client();
+    crate::locks::held_lock(&owner, "res/a").await;
     let task = owner.submit("echo", "sleep", json!({ "ms": 9_000 })).await;
     let instance = owner.start_instance("echo").await;
     owner.put("/api/v1/schedules/yearly", &schedule_of_echo()).await.of(200);
@@ -60,6 +61,7 @@ async fn h111_a_bound_key_changes_nothing_of_another_agent_and_of_the_tenant_thr
             ("{instance}", &instance),
             ("{key}", key),
             ("{schedule}", "yearly"),
+            ("{lock}", "res%2Fa"),
             ("{tenant}", "default"),
         ];
         let path = places.iter().fold(route.clone(), |path, (place, name)| path.replace(place, name));
@@ -82,7 +84,7 @@ async fn h111_a_bound_key_changes_nothing_of_another_agent_and_of_the_tenant_thr
         }
     }
     assert_eq!(answered, ONLY_SHOW);
-    assert!(refused >= 42, "{refused}");
+    assert!(refused >= 43, "{refused}");
     assert_eq!(head().await, before, "something was decided");
     assert_eq!(owner.get(&format!("/api/v1/tasks/{task}")).await.of(200)["status"], "running");
 

@@ -12,7 +12,7 @@ use crate::args::{Args, Wit};
 use crate::output;
 
 /// The contract this host was built with.
-const CONTRACT: [(&str, &str); 11] = [
+const CONTRACT: [(&str, &str); 13] = [
     ("agent.wit", include_str!("../../../../wit/agent.wit")),
     ("types.wit", include_str!("../../../../wit/types.wit")),
     ("skills.wit", include_str!("../../../../wit/skills.wit")),
@@ -23,6 +23,8 @@ const CONTRACT: [(&str, &str); 11] = [
     ("state.wit", include_str!("../../../../wit/state.wit")),
     ("instance-state.wit", include_str!("../../../../wit/instance-state.wit")),
     ("files.wit", include_str!("../../../../wit/files.wit")),
+    ("locks.wit", include_str!("../../../../wit/locks.wit")),
+    ("poll.wit", include_str!("../../../../wit/poll.wit")),
     ("lifecycle.wit", include_str!("../../../../wit/lifecycle.wit")),
 ];
 

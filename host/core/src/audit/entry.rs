@@ -47,6 +47,8 @@ kinds! {
     Grants = "grants";
     /// A schedule was set, paused, or removed.
     Schedule = "schedule";
+    /// An operator took a lock from the task that held it.
+    LockReleased = "lock_released";
     /// How an agent is swapped unless somebody says otherwise was set, or taken away.
     SwapPolicy = "swap_policy";
     /// Somebody began a swap that goes by steps, under a policy.

@@ -7,6 +7,7 @@
 //! | `http/ID` | the services under that id; where an id repeats, all of them |
 //! | `files/NAME` | the directory of that name |
 //! | `secrets/NAME` | the places where that secret may be placed |
+//! | `locks/PATTERN` | the locks of those names |
 
 use std::fmt;
 use std::str::FromStr;
@@ -28,6 +29,8 @@ pub enum GrantKey {
     Files(String),
     /// The places of a secret.
     Secrets(String),
+    /// The locks of a pattern.
+    Locks(String),
 }
 
 impl fmt::Display for GrantKey {
@@ -37,6 +40,7 @@ impl fmt::Display for GrantKey {
             Self::Http(id) => write!(f, "http/{id}"),
             Self::Files(name) => write!(f, "files/{name}"),
             Self::Secrets(name) => write!(f, "secrets/{name}"),
+            Self::Locks(pattern) => write!(f, "locks/{pattern}"),
         }
     }
 }
@@ -52,6 +56,7 @@ impl FromStr for GrantKey {
             Some(("http", id)) if !id.is_empty() => Ok(Self::Http(id.to_owned())),
             Some(("files", name)) if !name.is_empty() => Ok(Self::Files(name.to_owned())),
             Some(("secrets", name)) if !name.is_empty() => Ok(Self::Secrets(name.to_owned())),
+            Some(("locks", pattern)) if !pattern.is_empty() => Ok(Self::Locks(pattern.to_owned())),
             _ => {
                 let message = format!("`{}` is not the address of a grant, such as `state` or `http/ID`", shown(text));
                 Err(Error::new(Code::RequestInvalid, message))
@@ -79,6 +84,7 @@ impl Grants {
         keys.extend(self.http.iter().map(|grant| GrantKey::Http(grant.id.clone())));
         keys.extend(self.files.iter().map(|grant| GrantKey::Files(grant.name.clone())));
         keys.extend(self.secrets.iter().map(|grant| GrantKey::Secrets(grant.name.clone())));
+        keys.extend(self.locks.iter().map(|grant| GrantKey::Locks(grant.name.to_string())));
         let mut seen = std::collections::HashSet::new();
         keys.retain(|key| seen.insert(key.clone()));
         keys
@@ -106,6 +112,7 @@ impl Grants {
         all.http.extend(other.http.iter().cloned());
         all.files.extend(other.files.iter().cloned());
         all.secrets.extend(other.secrets.iter().cloned());
+        all.locks.extend(other.locks.iter().cloned());
         all
     }
 
@@ -118,11 +125,13 @@ impl Grants {
         let http = |grant: &&super::HttpGrant| keep(&GrantKey::Http(grant.id.clone()));
         let files = |grant: &&super::FilesGrant| keep(&GrantKey::Files(grant.name.clone()));
         let secret = |grant: &&super::SecretGrant| keep(&GrantKey::Secrets(grant.name.clone()));
+        let locks = |grant: &&super::LockGrant| keep(&GrantKey::Locks(grant.name.to_string()));
         Self {
             state: self.state.filter(|_| keep(&GrantKey::State)),
             http: self.http.iter().filter(http).cloned().collect(),
             files: self.files.iter().filter(files).cloned().collect(),
             secrets: self.secrets.iter().filter(secret).cloned().collect(),
+            locks: self.locks.iter().filter(locks).cloned().collect(),
         }
     }
 }

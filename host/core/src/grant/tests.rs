@@ -94,16 +94,24 @@ fn directories() -> impl Strategy<Value = Vec<FilesGrant>> {
         .prop_map(|(one, two)| one.into_iter().chain(two).collect())
 }
 
+fn some_locks() -> impl Strategy<Value = Vec<LockGrant>> {
+    let names = || proptest::sample::select(&["*", "orders/*", "orders/1*", "orders/1", "tables/a"][..]);
+    let one = (names(), 1_000..1_003_u64, any::<bool>());
+    let one = one.prop_map(|(name, lease_ms, preempt)| LockGrant { name: name.parse().unwrap(), lease_ms, preempt });
+    proptest::collection::vec(one, 0..4)
+}
+
 fn grants() -> impl Strategy<Value = Grants> {
     let state = proptest::option::of((0..4u64, 0..4u64, any::<bool>()))
         .prop_map(|state| state.map(|(bytes, keys, instances)| StateGrant { bytes, keys, instances }));
     let http = proptest::collection::vec(an_http_grant(), 0..4);
     let secrets = proptest::collection::vec(a_secret_grant(), 0..4);
-    (state, http, secrets, directories()).prop_map(|(state, http, secrets, files)| Grants {
+    (state, http, secrets, directories(), some_locks()).prop_map(|(state, http, secrets, files, locks)| Grants {
         state,
         http,
         secrets,
         files,
+        locks,
     })
 }
 
@@ -142,6 +150,21 @@ proptest! {
             for (name, path) in [("wiki", "/v1/x/y"), ("chat", "/v1/"), ("wiki", "/")] {
                 let allows = |grants: &Grants| {
                     grants.secrets.iter().any(|grant| grant.name == name && grant.leads_to(tls, host, port, path))
+                };
+                prop_assert_eq!(allows(&both), allows(&a) && allows(&b));
+            }
+        }
+    }
+
+    #[test]
+    fn a_lock_is_taken_as_both_keys_let_it_be_taken(a in grants(), b in grants()) {
+        let both = a.intersect(&b);
+        for name in ["orders/1", "orders/17", "orders/2", "tables/a", "x"] {
+            let name = name.parse().unwrap();
+            for (lease_ms, preempt) in [(1_000, false), (1_001, true), (1_002, false), (1_002, true)] {
+                let allows = |grants: &Grants| {
+                    let mut locks = grants.locks.iter().filter(|grant| grant.admits(&name));
+                    locks.any(|grant| grant.lease_ms >= lease_ms && (grant.preempt || !preempt))
                 };
                 prop_assert_eq!(allows(&both), allows(&a) && allows(&b));
             }
@@ -235,6 +258,28 @@ fn a_directory_is_named_once_by_a_plain_name_and_lies_at_an_absolute_path() {
     }
     let twice = read(serde_json::json!({ "files": [{ "name": "out" }, { "name": "out" }] }));
     assert!(twice.unwrap_err().contains("stands in the list twice"));
+}
+
+#[test]
+fn a_line_of_locks_names_some_and_has_a_lease_that_ends() {
+    let read = |grant: serde_json::Value| {
+        serde_json::from_value::<Grants>(serde_json::json!({ "locks": [grant] })).map_err(|error| error.to_string())
+    };
+    assert!(read(serde_json::json!({ "name": "a/*" })).is_ok());
+    for (wrong, why) in [
+        (serde_json::json!({ "name": "a*b" }), "`a*b` names no locks"),
+        (
+            serde_json::json!({ "name": "a", "lease_ms": 999 }),
+            "a lease is 1000 to 3600000 milliseconds; this one is 999",
+        ),
+        (serde_json::json!({ "name": "a", "lease_ms": 3_600_001 }), "this one is 3600001"),
+        (serde_json::json!({ "name": "a", "lease": 1 }), "unknown field `lease`"),
+    ] {
+        let said = read(wrong).unwrap_err();
+        assert!(said.contains(why), "{said}");
+    }
+    let many = vec![serde_json::json!({ "name": "a" }); 33];
+    assert!(serde_json::from_value::<Grants>(serde_json::json!({ "locks": many })).is_err());
 }
 
 #[test]
@@ -335,6 +380,11 @@ fn an_operator_reads_one_line_for_each_grant() {
         http: vec![ec2(&["ec2:Describe*"]), local],
         secrets: vec![serde_json::from_value(secret).unwrap()],
         files,
+        locks: serde_json::from_value(serde_json::json!([
+            { "name": "orders/*" },
+            { "name": "tables/a", "lease_ms": 5_000, "preempt": true },
+        ]))
+        .unwrap(),
     };
     insta::assert_snapshot!(grants.lines().join("\n"), @r"
     state: up to 1 KiB and 2 keys, and as much for each instance
@@ -343,6 +393,8 @@ fn an_operator_reads_one_line_for_each_grant() {
     secret wiki: to https://*.example.com/api/*
     files in: read, in /srv/in
     files out: read and write, up to 1 MiB and 10 files
+    locks orders/*: for up to 3600000 ms at a time
+    locks tables/a: for up to 5000 ms at a time, also from holders of a lower priority
     ");
 }
 

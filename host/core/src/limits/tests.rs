@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use crate::Code;
 
 /// The text of each part, by its module; that of the lists first.
-const PARTS: [(&str, &str); 13] = [
+const PARTS: [(&str, &str); 14] = [
     ("", include_str!("../limits.rs")),
     ("admission", include_str!("admission.rs")),
     ("approval", include_str!("approval.rs")),
     ("http", include_str!("http.rs")),
+    ("locks", include_str!("locks.rs")),
     ("migration", include_str!("migration.rs")),
     ("registry", include_str!("registry.rs")),
     ("releases", include_str!("releases.rs")),

@@ -13,9 +13,10 @@
 //! dropped in the middle runs it in a task of its own.
 
 use tokio::sync::{Mutex, MutexGuard};
-use troupe_core::{Code, Error, Result, Timestamp};
+use troupe_core::{Code, Error, LockOutcome, Result, Timestamp};
 use troupe_store::{
-    Commit, CommitAnswer, Decided, FailedTry, JournalHead, JournalRow, Pin, StateChange, Store, TaskEnd, TaskRow,
+    Commit, CommitAnswer, Decided, FailedTry, JournalHead, JournalRow, LockCommit, Pin, StateChange, Store, TaskEnd,
+    TaskRow,
 };
 
 use super::decided::tells;
@@ -90,20 +91,34 @@ impl Accepted {
         journal: Vec<JournalRow>,
         write: Option<(StateChange, JournalRow)>,
     ) -> Result<CommitAnswer> {
-        let mut state = self.state.lock().await;
         let only_reads = write.is_none() && journal.iter().all(|row| !row.write);
         let commit = Commit { pin: self.pin.clone(), journal, write, end: None };
+        self.committed(self.store.commit(commit), only_reads.then_some(CommitAnswer { state: None })).await
+    }
+
+    /// Commits rows, and a change of a lock with its own row.
+    pub(crate) async fn commit_lock(
+        &self,
+        journal: Vec<JournalRow>,
+        lock: LockCommit,
+        row: JournalRow,
+    ) -> Result<LockOutcome> {
+        self.committed(self.store.commit_lock(&self.pin, journal, lock, row), None).await
+    }
+
+    /// Has the store commit, with the task if that is not on disk. Of one that is never kept it is
+    /// answered with `if_never`.
+    async fn committed<T>(&self, committing: impl Future<Output = Result<T>>, if_never: Option<T>) -> Result<T> {
+        let mut state = self.state.lock().await;
         match &*state {
-            Kept::Yes(_) => self.store.commit(commit).await,
+            Kept::Yes(_) => committing.await,
             Kept::NotYet(row) => {
                 // Handed over together, so that both share one sync of the disk.
-                let (begun, committed) =
-                    tokio::join!(self.store.begin(row.clone(), &self.head), self.store.commit(commit));
+                let (begun, committed) = tokio::join!(self.store.begin(row.clone(), &self.head), committing);
                 *state = Kept::Yes(begun?);
                 committed
             }
-            Kept::Never(_) if only_reads => Ok(CommitAnswer { state: None }),
-            Kept::Never(_) => Err(keeps_nothing()),
+            Kept::Never(_) => if_never.ok_or_else(keeps_nothing),
             Kept::Over(_) => Err(self.lost()),
         }
     }

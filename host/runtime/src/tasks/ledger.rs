@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use troupe_core::{KeySpace, Result};
+use tokio::sync::watch;
+use troupe_core::{KeySpace, LockChange, LockOutcome, Result};
 use troupe_sandbox::{Entry, JournalRow, Ledger, StateChange, StateOutcome, StateWrite};
-use troupe_store::{Quota, StateLimits};
+use troupe_store::{LockCommit, Quota, StateLimits};
 
 use super::accepted::Accepted;
 use super::timed::Timed;
+use crate::locks;
 
 /// The durable side of one attempt, how many tasks are suspended beside it, and what all key spaces of
 /// its deployment may hold.
@@ -38,6 +40,22 @@ impl Ledger for StoreLedger {
         self.0.commit(rows.into_iter().map(journalled).collect(), None).await.map(drop)
     }
 
+    async fn lock(&mut self, rows: Vec<JournalRow>, row: JournalRow, change: LockChange) -> Result<LockOutcome> {
+        let rows = rows.into_iter().map(journalled).collect();
+        let lock = LockCommit { change, encode: encoded_lock };
+        let outcome = self.0.commit_lock(rows, lock, journalled(row)).await?;
+        locks::meter(&self.0.pin.agent, &outcome);
+        Ok(outcome)
+    }
+
+    async fn lock_settled(&mut self, number: u64) -> Result<bool> {
+        self.0.store.lock_settled(&self.0.pin, number).await
+    }
+
+    fn locks_moved(&self) -> Option<watch::Receiver<u64>> {
+        Some(self.0.store.watch_locks())
+    }
+
     fn may_suspend(&self) -> bool {
         self.0.is_kept() && self.1.has_room(&self.0.pin.tenant)
     }
@@ -57,8 +75,8 @@ pub(crate) fn recorded(row: troupe_store::JournalRow) -> JournalRow {
 
 /// A change of state as the store makes it.
 pub(crate) fn stored_change(change: StateChange, in_all: StateLimits) -> troupe_store::StateChange {
-    let StateChange { space, write, bytes_max, keys_max } = change;
-    troupe_store::StateChange { space, write: stored(write), bytes_max, keys_max, in_all, encode: encoded }
+    let StateChange { space, write, bytes_max, keys_max, fence } = change;
+    troupe_store::StateChange { space, write: stored(write), bytes_max, keys_max, in_all, fence, encode: encoded }
 }
 
 fn stored(write: StateWrite) -> troupe_store::StateWrite {
@@ -83,6 +101,7 @@ pub(crate) fn stored_outcome(outcome: &troupe_store::StateOutcome) -> StateOutco
         troupe_store::StateOutcome::Overflow => StateOutcome::Overflow,
         troupe_store::StateOutcome::Deleted { existed } => StateOutcome::Deleted(existed),
         troupe_store::StateOutcome::Conflict { found } => StateOutcome::Conflict(found),
+        troupe_store::StateOutcome::Stale { newest } => StateOutcome::Stale(newest),
         troupe_store::StateOutcome::Full { which: Quota::Bytes, maximum } => StateOutcome::BytesFull(maximum),
         troupe_store::StateOutcome::Full { which: Quota::Keys, maximum } => StateOutcome::KeysFull(maximum),
         troupe_store::StateOutcome::Full { which: Quota::BytesInAll, maximum } => StateOutcome::BytesInAllFull(maximum),
@@ -93,4 +112,8 @@ pub(crate) fn stored_outcome(outcome: &troupe_store::StateOutcome) -> StateOutco
 /// The answer as the journal keeps it.
 fn encoded(space: KeySpace, outcome: &troupe_store::StateOutcome) -> Vec<u8> {
     troupe_sandbox::Answer::of_change(space, &stored_outcome(outcome)).encode()
+}
+
+fn encoded_lock(outcome: &LockOutcome) -> Vec<u8> {
+    troupe_sandbox::Answer::of_lock(outcome).encode()
 }

@@ -97,7 +97,9 @@ impl Runtime {
     pub(crate) fn keep_waking(&self) {
         let runtime = self.clone();
         tokio::spawn(async move {
+            let mut locks = runtime.store.watch_locks();
             while !runtime.is_stopping() {
+                locks.borrow_and_update();
                 let pause = runtime.wake_due().await.unwrap_or_else(|error| {
                     tracing::warn!(
                         cause = error.cause_chain(),
@@ -108,6 +110,8 @@ impl Runtime {
                 tokio::select! {
                     () = tokio::time::sleep(pause) => {}
                     () = runtime.timed.0.grown.notified() => {}
+                    // One that is given a lock is due.
+                    Ok(()) = locks.changed() => {}
                 }
             }
         });

@@ -4,7 +4,9 @@
 use wasmtime::Result;
 
 use super::refusal::refusal;
-use crate::bindings::troupe::agent::state::{CapabilityError, Entry};
+use crate::bindings::troupe::agent::state::{
+    Addition, Assignment, CapabilityError, ConditionalAssignment, Entry, Fence, FencedError, Write, Written,
+};
 use crate::bindings::troupe::agent::{instance_state, state};
 use crate::context::Context;
 use crate::gate::{Answer, Call, StateAnswer, StateCall};
@@ -22,6 +24,11 @@ macro_rules! keys {
                     }
                     other => Err(refused(other)),
                 })
+            }
+
+            async fn fenced(&mut self, lock: Fence, write: Write) -> Result<std::result::Result<Written, FencedError>> {
+                let Fence { name: lock, token } = lock;
+                self.under($call(StateCall::Fenced { lock, token, write: Box::new(written(write)) })).await
             }
 
             async fn set(&mut self, key: String, value: Vec<u8>) -> Answered<u64> {
@@ -86,6 +93,30 @@ impl Context {
             Answer::State(StateAnswer::Revision(revision)) => Ok(revision),
             other => Err(refused(other)),
         })
+    }
+}
+
+impl Context {
+    /// Makes a write under a lock.
+    async fn under(&mut self, call: Call) -> Result<std::result::Result<Written, FencedError>> {
+        Ok(match self.gate.pass(call).await? {
+            Answer::State(StateAnswer::Revision(revision)) => Ok(Written::Revision(revision)),
+            Answer::State(StateAnswer::Sum(sum)) => Ok(Written::Sum(sum)),
+            Answer::State(StateAnswer::Existed(existed)) => Ok(Written::Existed(existed)),
+            Answer::State(StateAnswer::Stale(newest)) => Err(FencedError::Stale(newest)),
+            other => Err(FencedError::Refused(refused(other))),
+        })
+    }
+}
+
+fn written(write: Write) -> StateCall {
+    match write {
+        Write::Set(Assignment { key, value, ttl_ms }) => StateCall::Set { key, value, ttl_ms },
+        Write::CompareAndSet(ConditionalAssignment { key, expected, value, ttl_ms }) => {
+            StateCall::CompareAndSet { key, expected, value, ttl_ms }
+        }
+        Write::Increment(Addition { key, delta }) => StateCall::Increment { key, delta },
+        Write::Delete(key) => StateCall::Delete { key },
     }
 }
 

@@ -6,6 +6,7 @@ use troupe_core::{Code, Error, KeySpace, Result, Timestamp, limits};
 
 use super::files::{FilesAnswer, FilesCall};
 use super::http_call::{HttpAnswer, HttpCall, HttpFailure};
+use super::locks::{LocksAnswer, LocksCall};
 use super::secrets::{SecretsAnswer, SecretsCall};
 use super::state::{StateAnswer, StateCall};
 
@@ -22,6 +23,8 @@ pub enum Call {
     Secrets(SecretsCall),
     /// One of `files`.
     Files(FilesCall),
+    /// One of `locks`.
+    Locks(LocksCall),
     /// A request through `wasi:http`.
     Http(HttpCall),
     /// A request that was not whole when the invocation ended.
@@ -52,6 +55,7 @@ impl Call {
             Self::InstanceState(call) => call.name(KeySpace::Instance),
             Self::Secrets(call) => call.name(),
             Self::Files(call) => call.name(),
+            Self::Locks(call) => call.name(),
             Self::Http(_) | Self::HttpBegun => "http",
             Self::Wait => "wait",
             Self::Refused { name, .. } | Self::Redacted { name } => name,
@@ -59,8 +63,11 @@ impl Call {
     }
 
     /// The call on state, and whose keys it means, if it is one.
-    pub(super) const fn of_state(&self) -> Option<(KeySpace, &StateCall)> {
+    pub(super) fn of_state(&self) -> Option<(KeySpace, &StateCall)> {
         match self {
+            // A write under a lock is that write.
+            Self::State(StateCall::Fenced { write, .. }) => Some((KeySpace::Deployment, &**write)),
+            Self::InstanceState(StateCall::Fenced { write, .. }) => Some((KeySpace::Instance, &**write)),
             Self::State(call) => Some((KeySpace::Deployment, call)),
             Self::InstanceState(call) => Some((KeySpace::Instance, call)),
             _ => None,
@@ -79,6 +86,7 @@ impl Call {
             Self::InstanceState(call) => call.describe(KeySpace::Instance),
             Self::Secrets(call) => call.describe(),
             Self::Files(call) => call.describe(),
+            Self::Locks(call) => call.describe(),
             other => other.name().to_owned(),
         }
     }
@@ -132,6 +140,8 @@ pub enum Answer {
     Secrets(SecretsAnswer),
     /// That of `files`.
     Files(FilesAnswer),
+    /// That of `locks`.
+    Locks(LocksAnswer),
     /// The call is not allowed.
     Denied {
         /// The stable code of what denied it.
@@ -208,6 +218,7 @@ impl Answer {
             Self::State(answer) => answer.describe(),
             Self::Secrets(answer) => answer.describe(),
             Self::Files(answer) => answer.describe(),
+            Self::Locks(answer) => answer.describe(),
             Self::Denied { message, .. }
             | Self::Invalid(message)
             | Self::Unavailable(message)

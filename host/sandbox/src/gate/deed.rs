@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 
-use troupe_core::Result;
+use troupe_core::{LockChange, Result};
 
 use super::Answer;
 use crate::port::StateChange;
@@ -16,11 +16,19 @@ pub(super) enum Deed<'a> {
     Read(Doing<'a>),
     /// It changes our own database: change and row are one transaction, so that it happens
     /// exactly once.
-    Own(StateChange),
+    Own(Change),
     /// It changes something outside, is over soon, and doing it twice is doing it once: its
     /// row is committed without an answer before, and with it before the guest sees it. It
     /// goes on to its end if the guest is ended, and one of a host that died is done again.
     Outside(Doing<'static>),
+}
+
+/// A change of our own database.
+pub(super) enum Change {
+    /// Of a key of state.
+    State(StateChange),
+    /// Of a lock.
+    Lock(LockChange),
 }
 
 /// Performs a call and answers it. An error ends the invocation.

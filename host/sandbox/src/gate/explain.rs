@@ -11,6 +11,7 @@
 //! | `instance-state get KEY` and the like | of the state of an instance |
 //! | `files read DIRECTORY/PATH`, `write`, `stat`, `list`, `delete` | of files; the path may be left out |
 //! | `secrets reference NAME` | of secrets |
+//! | `locks acquire NAME`, `preempt NAME` | of locks |
 //! | `http METHOD URL` | a request, with the headers, body and credential that come with it |
 
 use bytes::Bytes;
@@ -22,11 +23,15 @@ use troupe_core::{Code, Effect, Error, Grants, KeySpace, Result, limits};
 use super::Answer;
 use super::files::{self, Content, FilesCall};
 use super::http::{self as http_gate, HttpAsk};
+use super::locks::{self, LocksCall};
 use super::secrets::{self, SecretsCall};
 use super::state::{self, StateCall};
 
 /// The key where a question names none.
 const SOME_KEY: &str = "key";
+
+/// How a lock is asked for that somebody else may hold; as short as a lease can be.
+const PREEMPT: &str = r#"{"policy":"preempt","lease_ms":1000}"#;
 
 /// A call that nobody makes.
 #[derive(Debug, Clone)]
@@ -37,6 +42,7 @@ enum Asked {
     State(KeySpace, StateCall),
     Files(FilesCall),
     Secrets(SecretsCall),
+    Locks(LocksCall),
     Http { method: Method, uri: Uri, headers: HeaderMap, body: Bytes, credential: Option<String> },
 }
 
@@ -65,6 +71,10 @@ impl Question {
             ["instance-state", verb, key @ ..] => state_call(KeySpace::Instance, verb, key),
             ["files", verb, place] => files_call(verb, place).map(Asked::Files),
             ["secrets", "reference", name] => Some(Asked::Secrets(SecretsCall::Reference { name: (*name).to_owned() })),
+            ["locks", verb @ ("acquire" | "preempt"), name] => Some(Asked::Locks(LocksCall::Acquire {
+                name: (*name).to_owned(),
+                options: (if *verb == "preempt" { PREEMPT } else { "{}" }).to_owned(),
+            })),
             ["http", method, url] => Some(http_request(method, url, request)?),
             _ => None,
         };
@@ -91,6 +101,7 @@ impl Question {
             Asked::State(space, call) => call.describe(*space),
             Asked::Files(call) => call.describe(),
             Asked::Secrets(call) => call.describe(),
+            Asked::Locks(call) => call.describe(),
             Asked::Http { method, uri, .. } => format!("http {method} {uri}"),
         }
     }
@@ -126,6 +137,12 @@ impl Question {
                 let lines = vec![GrantKey::Secrets(name.clone())];
                 // A reference by itself reaches nothing; the request that carries it is judged too.
                 Ok(Grounds { lines, effect: Effect::Read, credential: None, action: None })
+            }
+            Asked::Locks(call) => {
+                locks::authorize(grants, ceiling, call).map_err(|answer| refused(&answer))?;
+                let alone = |key: &GrantKey| locks::authorize(&grants.only(key), ceiling, call).is_ok();
+                let lines = grants.keys().into_iter().filter(alone).collect();
+                Ok(Grounds { lines, effect: Effect::Write, credential: None, action: None })
             }
             Asked::Http { method, uri, headers, body, credential } => {
                 let ask = HttpAsk { method, uri, headers, body, credential: credential.as_deref() };

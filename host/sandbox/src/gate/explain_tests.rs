@@ -34,9 +34,12 @@ fn grants() -> impl Strategy<Value = Grants> {
             grant
         });
     let state = proptest::option::of(any::<bool>());
-    (state, proptest::collection::vec(http, 0..5)).prop_map(|(state, http)| {
+    let lock = (one_of(&["*", "a/*", "a/b", "c"]), 1_000..1_003_u64, any::<bool>());
+    let lock = lock.prop_map(|(name, ms, preempt)| json!({ "name": name, "lease_ms": ms, "preempt": preempt }));
+    let locks = proptest::collection::vec(lock, 0..4);
+    (state, proptest::collection::vec(http, 0..5), locks).prop_map(|(state, http, locks)| {
         let state = state.map(|instances| json!({ "bytes": 10, "keys": 1, "instances": instances }));
-        serde_json::from_value(json!({ "state": state, "http": http })).unwrap()
+        serde_json::from_value(json!({ "state": state, "http": http, "locks": locks })).unwrap()
     })
 }
 
@@ -65,7 +68,8 @@ fn questions() -> impl Strategy<Value = Question> {
         "instance-state get",
         "instance-state increment k",
     ]);
-    prop_oneof![3 => http, 1 => state.prop_map(read)]
+    let locks = one_of(&["locks acquire a/b", "locks preempt a/b", "locks acquire c", "locks preempt d"]);
+    prop_oneof![3 => http, 1 => state.prop_map(read), 1 => locks.prop_map(read)]
 }
 
 /// Whether the gate lets the call through.
@@ -74,6 +78,7 @@ fn passes(question: &Question, grants: &Grants, ceiling: Effect) -> bool {
         Asked::State(space, call) => state::authorize(grants, ceiling, *space, call).is_ok(),
         Asked::Files(call) => files::authorize(grants, ceiling, call).is_ok(),
         Asked::Secrets(call) => secrets::authorize(grants, call).is_ok(),
+        Asked::Locks(call) => locks::authorize(grants, ceiling, call).is_ok(),
         Asked::Http { method, uri, headers, body, credential } => {
             let ask = HttpAsk { method, uri, headers, body, credential: credential.as_deref() };
             http_gate::authorize(grants, ceiling, &ask).is_ok()
@@ -119,6 +124,8 @@ fn what_is_no_question_is_refused_with_an_example() {
         "http GET",
         "http GET https://a.b extra",
         "files eat x",
+        "locks acquire",
+        "locks break a",
     ] {
         assert!(refused(&question(text)).contains("is no question; ask one such as"), "{text}");
     }

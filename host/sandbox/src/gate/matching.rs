@@ -17,6 +17,7 @@
 //! | that changes one of them otherwise | as if it took effect; the picture has it from then on |
 //! | of `increment`, on a key whose number nobody knows | with an error, since its answer would be a read made up |
 //! | of `secrets` | with the reference that the invocation's seed gives it; a request that carries one is judged as ever |
+//! | of `locks` | with an error: who would have held it nobody knows; a write under a lock is that write |
 //! | else | with an error that says so: no read is made up, and no write is sent |
 //!
 //! Once the candidate has written a key that the release before did not write so, all it reads

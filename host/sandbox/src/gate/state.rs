@@ -5,18 +5,19 @@
 //! says it only reads. The rule: a key is opaque bytes of a bounded length in a space that
 //! the host chooses and no argument names: the deployment's, or that of the instance which
 //! the task is for. Every write is counted against the grant's quota, which holds for each
-//! space by itself, in the transaction that makes it. The default: without a grant, nothing,
-//! and without its word for instances, nothing of theirs.
+//! space by itself, in the transaction that makes it. A write may carry a lock; it is made only if that
+//! lock's token is the newest by then, so whoever held it before writes nothing. The default: without a
+//! grant, nothing, and without its word for instances, nothing of theirs.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use troupe_core::grant::StateGrant;
-use troupe_core::{Code, Effect, Grants, KeySpace, limits};
+use troupe_core::{Code, Effect, Fence, Grants, KeySpace, limits};
 
-use super::deed::Deed;
+use super::deed::{Change, Deed};
 use super::http::shown;
-use super::{Answer, Gate, above_ceiling};
+use super::{Answer, Gate, above_ceiling, locks};
 use crate::port::{StateChange, StateOutcome, StateWrite};
 
 /// The name of a function in the interface of a key space.
@@ -91,6 +92,15 @@ pub enum StateCall {
         /// The key.
         key: String,
     },
+    /// `fenced`
+    Fenced {
+        /// What the lock is on under which it is made.
+        lock: String,
+        /// The token of that lock.
+        token: u64,
+        /// The write.
+        write: Box<StateCall>,
+    },
 }
 
 impl StateCall {
@@ -106,6 +116,7 @@ impl StateCall {
             Self::Increment { .. } => named!(space, "increment"),
             Self::Expire { .. } => named!(space, "expire"),
             Self::Delete { .. } => named!(space, "delete"),
+            Self::Fenced { .. } => named!(space, "fenced"),
         }
     }
 
@@ -118,6 +129,7 @@ impl StateCall {
             | Self::Increment { key, .. }
             | Self::Expire { key, .. }
             | Self::Delete { key } => Some(key),
+            Self::Fenced { write, .. } => write.key(),
             Self::List { .. } => None,
         }
     }
@@ -138,7 +150,8 @@ impl StateCall {
             | Self::CompareAndSet { .. }
             | Self::Increment { .. }
             | Self::Expire { .. }
-            | Self::Delete { .. } => Effect::Write,
+            | Self::Delete { .. }
+            | Self::Fenced { .. } => Effect::Write,
         }
     }
 
@@ -159,6 +172,7 @@ impl StateCall {
                 check_ttl(*ttl_ms)
             }
             Self::Expire { ttl_ms, .. } => check_ttl(*ttl_ms),
+            Self::Fenced { write, .. } => write.check(),
             _ => Ok(()),
         }
     }
@@ -216,6 +230,9 @@ pub enum StateAnswer {
     Found(bool),
     /// Another write came first.
     Conflict(Option<u64>),
+    /// The lock under which it was to be made has been given anew; this is its newest token, if there
+    /// is one.
+    Stale(Option<u64>),
 }
 
 impl StateAnswer {
@@ -231,6 +248,8 @@ impl StateAnswer {
             Self::Found(found) => if *found { "done" } else { "was not there" }.to_owned(),
             Self::Conflict(None) => "conflict: it was absent".to_owned(),
             Self::Conflict(Some(found)) => format!("conflict: it had revision {found}"),
+            Self::Stale(None) => "stale: nobody knows of the lock".to_owned(),
+            Self::Stale(Some(newest)) => format!("stale: the lock has token {newest} by now"),
         }
     }
 }
@@ -261,6 +280,7 @@ impl Answer {
             StateOutcome::Overflow => Self::Invalid("the sum would be no whole number of 64 bits".to_owned()),
             StateOutcome::Deleted(existed) => Self::State(StateAnswer::Existed(existed)),
             StateOutcome::Conflict(found) => Self::State(StateAnswer::Conflict(found)),
+            StateOutcome::Stale(newest) => Self::State(StateAnswer::Stale(newest)),
             StateOutcome::BytesFull(maximum) => full(maximum, &limits::bytes(maximum)),
             StateOutcome::KeysFull(maximum) => full(maximum, &format!("{maximum} keys")),
             StateOutcome::BytesInAllFull(maximum) => full_in_all(maximum, &limits::bytes(maximum)),
@@ -271,7 +291,7 @@ impl Answer {
 
 /// Leave to perform one call; made by [`authorize`] alone.
 #[derive(Debug)]
-pub(super) struct Permit(KeySpace, StateGrant);
+pub(super) struct Permit(KeySpace, StateGrant, Option<Fence>);
 
 /// Decides whether `grants` allow `call` in a key space to a skill whose class is `ceiling`, and
 /// whether its arguments are acceptable.
@@ -292,19 +312,28 @@ pub(super) fn authorize(grants: &Grants, ceiling: Effect, space: KeySpace, call:
         return Err(Answer::denied(above_ceiling(&format!("`{name}`"), effect, ceiling)));
     }
     call.check()?;
-    Ok(Permit(space, grant))
+    let fence = match call {
+        StateCall::Fenced { lock, token, .. } => {
+            let name = locks::check_fence(grants, lock, &format!("`{name}` under `{}`", shown(lock)))?;
+            Some(Fence { name, token: *token })
+        }
+        _ => None,
+    };
+    Ok(Permit(space, grant, fence))
 }
 
 impl Permit {
     /// What performing the permitted call means; nothing can where the task has no such keys.
     pub(super) fn deed<'a>(self, gate: &'a Gate, call: &'a StateCall) -> Result<Deed<'a>, Answer> {
-        let Self(space, StateGrant { bytes: bytes_max, keys: keys_max, .. }) = self;
+        let Self(space, StateGrant { bytes: bytes_max, keys: keys_max, .. }, fence) = self;
         if space == KeySpace::Instance && !gate.has_instance() {
             let name = call.name(space);
             return Err(Answer::Invalid(format!(
                 "`{name}` is about the keys of an instance, and this task is for none; ask for it with `instance`"
             )));
         }
+        // What is fenced is a write: bindings have no other.
+        let call = if let StateCall::Fenced { write, .. } = call { &**write } else { call };
         let write = match call {
             StateCall::Get { key } => {
                 return Ok(Deed::Read(Box::pin(async move {
@@ -333,7 +362,8 @@ impl Permit {
                 StateWrite::Expire { key: key.clone(), ttl: ttl_ms.map(Duration::from_millis) }
             }
             StateCall::Delete { key } => StateWrite::Delete { key: key.clone() },
+            StateCall::Fenced { .. } => return Err(Answer::Invalid("a write is made under one lock".to_owned())),
         };
-        Ok(Deed::Own(StateChange { space, write, bytes_max, keys_max }))
+        Ok(Deed::Own(Change::State(StateChange { space, write, bytes_max, keys_max, fence })))
     }
 }

@@ -4,7 +4,7 @@ use troupe_core::clock::ManualClock;
 use troupe_core::grant::StateGrant;
 
 use super::*;
-use crate::port::{NoLedger, StateOutcome};
+use crate::port::{NoLedger, StateChange, StateOutcome};
 
 /// A ledger that takes everything and keeps nothing.
 struct Taking;

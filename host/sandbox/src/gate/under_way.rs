@@ -200,6 +200,12 @@ impl Gate {
         suspended
     }
 
+    /// Tells the guest that the lock of the call `call` was given, or will not be, as what the wait
+    /// `number` ended with. Returns how long the wait took, if the invocation was suspended for it.
+    pub(crate) fn deliver_lock(&self, number: u64, call: u64) -> Option<Duration> {
+        self.deliver_timer(number, call, Timestamp::from_millis(0))
+    }
+
     /// Lets the guest's clock move after a wait for a piece of a streamed answer. Such an
     /// invocation cannot be replayed, so its time may move as it will.
     pub(crate) fn deliver_piece(&self) {

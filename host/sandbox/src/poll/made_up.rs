@@ -1,6 +1,6 @@
 //! Waits of a release that is tried on the record of another. Nothing takes any time: what is
 //! waited for comes in the order in which it would have, answers when they came then, timers
-//! when they are due, and the guest's clocks move on to it.
+//! when they are due, locks at once, and the guest's clocks move on to it.
 
 use troupe_core::Timestamp;
 use wasmtime::Result;
@@ -28,13 +28,15 @@ impl Context {
                     Came::At(at) => (at, number),
                     Came::NotYet | Came::Never => return None,
                 },
+                // What came of it stands in the record, if anything did.
+                Wait::Lock { number, .. } => (now, number),
                 Wait::Rung => return None,
             };
             Some((at.max(now), number, index, *handle))
         });
         let first: Option<(Timestamp, u64, u32, u32)> = comes.min();
         let (at, call, index, handle) = first?;
-        if let Some(Wait::Timer { .. }) = self.pending(handle) {
+        if let Some(Wait::Timer { .. } | Wait::Lock { .. }) = self.pending(handle) {
             self.waits.ring(handle);
         }
         self.gate.deliver_past(call, at);

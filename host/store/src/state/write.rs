@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use troupe_core::{Code, Error, KeySpace, Timestamp};
+use troupe_core::{Code, Error, Fence, KeySpace, Timestamp};
 
 use super::{StateSpace, sweep};
 use crate::fault::Done;
@@ -83,6 +83,8 @@ pub struct StateChange {
     pub keys_max: u64,
     /// What the key spaces of the deployment may hold together.
     pub in_all: StateLimits,
+    /// The lock under which it is made: nothing is changed unless its token is the newest.
+    pub fence: Option<Fence>,
     /// Makes the journalled answer of what came of it.
     pub encode: fn(KeySpace, &StateOutcome) -> Vec<u8>,
 }
@@ -123,6 +125,11 @@ pub enum StateOutcome {
     Conflict {
         /// The key's revision; absent if there is no such key.
         found: Option<u64>,
+    },
+    /// The lock under which it was to be made has another token by now; nothing changed.
+    Stale {
+        /// The newest token; absent if nobody knows of the lock.
+        newest: Option<u64>,
     },
     /// The key holds no whole number of 64 bits; nothing changed.
     NotANumber,

@@ -1,18 +1,19 @@
 //! The one write of a running invocation.
 //!
-//! Everything that an invocation makes durable goes through [`Store::commit`]: rows of its
-//! journal, at most one change of state, its end. They are kept together or not at all,
+//! Everything that an invocation makes durable goes through [`Store::commit`] and
+//! [`Store::commit_lock`]: rows of its journal, at most one change of state or of a lock, its end. They are kept together or not at all,
 //! and only while the invocation holds its task's lease, which is checked in the same
 //! transaction: an invocation that was given up, on this host or a dead one, can write
 //! nothing any more.
 
 use troupe_core::view::TaskStatus;
-use troupe_core::{AgentName, Code, Error, InstanceId, KeySpace, Result, TaskId, TenantId};
+use troupe_core::{AgentName, Code, Error, InstanceId, KeySpace, LockOutcome, Result, TaskId, TenantId};
 
 use super::{TaskEnd, end, row};
 use crate::Store;
 use crate::fault::Done;
 use crate::journal::{self, JournalRow, Kept, pack};
+use crate::locks::{self, LockCommit};
 use crate::rows::Columns as _;
 use crate::state::{self, StateChange, StateOutcome, StateSpace};
 use crate::writer::Tx;
@@ -94,6 +95,35 @@ impl Store {
         };
         self.write(move |tx| Box::pin(run(tx, pin, journal, write, end))).await
     }
+
+    /// Commits a change of a lock for a running invocation: rows of its journal, the change, and the row
+    /// of its call, whose answer is filled in by [`LockCommit::encode`]. It is not journalled as a write:
+    /// a lock ends with the attempt that holds it.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub async fn commit_lock(
+        &self,
+        pin: &Pin,
+        journal: Vec<JournalRow>,
+        lock: LockCommit,
+        row: JournalRow,
+    ) -> Result<LockOutcome> {
+        let pin = pin.clone();
+        let journal = journal::packed(journal).await?;
+        let row = journal::packed(vec![row]).await?.pop().ok_or_else(|| Error::internal("a row is gone"))?.fresh();
+        self.write(move |tx| Box::pin(run_lock(tx, pin, journal, lock, row))).await
+    }
+}
+
+async fn run_lock(tx: &mut Tx, pin: Pin, mut journal: Vec<Kept>, lock: LockCommit, mut row: Kept) -> Done<LockOutcome> {
+    check(tx, &pin).await?;
+    let outcome = locks::apply(tx, &pin, lock.change).await?;
+    row.answer = Some(pack((lock.encode)(&outcome)));
+    row.write = false;
+    journal.push(row);
+    journal::append(tx, &pin.tenant, pin.task, pin.attempt, &journal).await?;
+    Ok(outcome)
 }
 
 async fn run(
@@ -107,7 +137,14 @@ async fn run(
     let mut outcome = None;
     if let Some((change, mut row)) = write {
         state::check_generation(tx, &pin).await?;
-        let state = state::apply(tx, pin.space(change.space)?, pin.epoch, &change).await?;
+        let stale = match &change.fence {
+            Some(fence) => locks::stale(&mut tx.connection, &pin.tenant, fence).await?,
+            None => None,
+        };
+        let state = match stale {
+            Some(newest) => StateOutcome::Stale { newest },
+            None => state::apply(tx, pin.space(change.space)?, pin.epoch, &change).await?,
+        };
         row.answer = Some(pack((change.encode)(change.space, &state)));
         row.write = state.changed();
         journal.push(row);

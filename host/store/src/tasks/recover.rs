@@ -19,6 +19,7 @@ use crate::Store;
 use crate::audit::{self, Decided};
 use crate::fault::{Done, Failed};
 use crate::journal;
+use crate::locks;
 use crate::rows::Columns as _;
 use crate::writer::Tx;
 
@@ -318,6 +319,7 @@ async fn start_over(tx: &mut Tx, pin: Pin, decided: Decided) -> Done<Option<Task
 
 /// Gives up what a task has begun, so that it is as if it had not been begun.
 pub(super) async fn anew(tx: &mut Tx, tenant: &TenantId, task: TaskId) -> Done<()> {
+    locks::task_over(tx, tenant, task).await?;
     pend(
         tx,
         tenant,

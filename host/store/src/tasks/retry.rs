@@ -12,6 +12,7 @@ use crate::Store;
 use crate::audit::{self, Decided};
 use crate::fault::Done;
 use crate::journal::{self, JournalRow, Kept};
+use crate::locks;
 use crate::rows::json;
 use crate::writer::Tx;
 
@@ -64,6 +65,7 @@ async fn retry(tx: &mut Tx, pin: Pin, journal: Vec<Kept>, failed: FailedTry) -> 
     };
     journal::append(tx, &pin.tenant, pin.task, pin.attempt, &journal).await?;
     let task = row::read(&pending)?;
+    locks::task_over(tx, &task.tenant, task.id).await?;
     create::tell(tx, &task).await?;
     // The record says on which release it failed.
     audit::attempt(tx, &TaskRow { failure: Some(failed.failure), ..ran }, failed.decided).await?;

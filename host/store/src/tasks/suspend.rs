@@ -11,6 +11,7 @@ use crate::Store;
 use crate::audit::{self, Decided};
 use crate::fault::Done;
 use crate::journal::{self, JournalRow, Kept};
+use crate::locks;
 use crate::writer::Tx;
 
 impl Store {
@@ -35,6 +36,8 @@ impl Store {
 
 async fn suspend(tx: &mut Tx, pin: Pin, journal: Vec<Kept>, until: Timestamp, decided: Decided) -> Done<TaskRow> {
     commit::check(tx, &pin).await?;
+    // What it waits for may have come to pass since it was looked at.
+    let until = if locks::any_settled(tx, &pin.tenant, pin.task).await? { tx.now } else { until };
     let suspended = sqlx::query(
         "update tasks set status = 'suspended', wake_at = $3, suspended_lease = lease_number,
             lease_owner = null, lease_until = null

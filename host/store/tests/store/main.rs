@@ -30,6 +30,8 @@ mod isolation;
 #[cfg(test)]
 mod journals;
 #[cfg(test)]
+mod locks;
+#[cfg(test)]
 mod opening;
 #[cfg(test)]
 mod past;

@@ -219,7 +219,15 @@ pub fn each_write(key: &str) -> [StateWrite; 5] {
 }
 
 pub fn wide(write: StateWrite) -> StateChange {
-    StateChange { space: KeySpace::Deployment, write, bytes_max: 1 << 30, keys_max: 1 << 20, in_all: AS_MUCH, encode }
+    StateChange {
+        space: KeySpace::Deployment,
+        write,
+        bytes_max: 1 << 30,
+        keys_max: 1 << 20,
+        in_all: AS_MUCH,
+        fence: None,
+        encode,
+    }
 }
 
 /// For deployments that nobody means to fill.
@@ -230,6 +238,7 @@ pub fn encode(_space: KeySpace, outcome: &StateOutcome) -> Vec<u8> {
         StateOutcome::Written { revision } => format!("written {revision}"),
         StateOutcome::Counted { sum } => format!("counted {sum}"),
         StateOutcome::Expiring { existed } => format!("expiring {existed}"),
+        StateOutcome::Stale { newest } => format!("stale {newest:?}"),
         StateOutcome::NotANumber => "not a number".to_owned(),
         StateOutcome::Overflow => "overflow".to_owned(),
         StateOutcome::Deleted { existed } => format!("deleted {existed}"),

@@ -2,12 +2,12 @@
 //! for it gets only where an operator grants it.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-use troupe_core::grant::{self, Access, FilesGrant, HttpGrant, Place, SecretGrant, StateGrant};
+use troupe_core::grant::{self, Access, FilesGrant, HttpGrant, LockGrant, Place, SecretGrant, StateGrant};
 use troupe_core::list::{self, Keyed};
-use troupe_core::{Grants, Result, limits};
+use troupe_core::{Grants, LockPattern, Result, limits};
 
 use super::read;
-use crate::units::BYTES;
+use crate::units::{BYTES, TIME};
 
 /// The capabilities an agent asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,9 @@ pub struct Capabilities {
     /// Directories, one entry for each.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "read_files")]
     pub files: Vec<FilesRequest>,
+    /// Locks, one entry for each pattern.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "read_locks")]
+    pub locks: Vec<LockRequest>,
 }
 
 /// A file that holds nothing but capabilities.
@@ -51,6 +54,7 @@ impl Capabilities {
             http: self.http.clone(),
             secrets: self.secrets.clone(),
             files: self.files.iter().map(FilesRequest::grant).collect(),
+            locks: self.locks.iter().map(LockRequest::grant).collect(),
         }
     }
 }
@@ -83,6 +87,33 @@ impl FilesRequest {
 impl Keyed for FilesRequest {
     fn key(&self) -> &str {
         &self.name
+    }
+}
+
+/// Locks that an agent asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockRequest {
+    /// Their names: one, or all that begin as it does before a `*` at its end.
+    pub name: LockPattern,
+    /// The longest lease, in milliseconds; `lease = "60s"`.
+    #[serde(default = "default_lease", deserialize_with = "read_lease", serialize_with = "write_lease")]
+    pub lease: u64,
+    /// Whether it takes locks from holders of a lower priority.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub preempt: bool,
+}
+
+impl LockRequest {
+    fn grant(&self) -> LockGrant {
+        let Self { name, lease: lease_ms, preempt } = self.clone();
+        LockGrant { name, lease_ms, preempt }
+    }
+}
+
+impl Keyed for LockRequest {
+    fn key(&self) -> &str {
+        self.name.as_str()
     }
 }
 
@@ -136,6 +167,28 @@ fn read_keys<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error
 
 fn read_files<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<FilesRequest>, D::Error> {
     list::read(deserializer, limits::FILES_DIRECTORIES_MAX, |_: &FilesRequest| Ok(()))
+}
+
+fn read_locks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<LockRequest>, D::Error> {
+    list::read(deserializer, limits::LOCK_GRANTS_MAX, |_: &LockRequest| Ok(()))
+}
+
+const fn default_lease() -> u64 {
+    limits::LOCK_LEASE_DEFAULT.as_secs() * 1_000
+}
+
+fn read_lease<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let ms = TIME.read(deserializer, "a lease", limits::LOCK_LEASE_MAX.as_secs() * 1_000)?;
+    let least = limits::LOCK_LEASE_MIN.as_secs() * 1_000;
+    if ms >= least {
+        Ok(ms)
+    } else {
+        Err(D::Error::custom(format_args!("a lease of {} is less than {}", TIME.print(ms), TIME.print(least))))
+    }
+}
+
+fn write_lease<S: Serializer>(ms: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&TIME.print(*ms))
 }
 
 const fn default_file_bytes() -> u64 {

@@ -53,6 +53,11 @@ bytes = "1 MiB"
 
 [[capabilities.files]]
 name = "inbox"
+
+[[capabilities.locks]]
+name = "accounts/*"
+lease = "90s"
+preempt = true
 "#;
 
 const MINIMAL: &str = "name = \"a\"\nversion = \"0.1.0\"\nsummary = \"Does it\"\n";
@@ -89,6 +94,7 @@ fn a_whole_manifest_reads_field_by_field() {
     insta::assert_snapshot!(manifest.capabilities.grants().lines().split_off(3).join("\n"), @r"
     files reports: read and write, up to 1 MiB and 1000 files
     files inbox: read
+    locks accounts/*: for up to 90000 ms at a time, also from holders of a lower priority
     ");
 }
 
@@ -114,7 +120,7 @@ fn the_json_form_reads_back_and_is_one_text() {
         assert_eq!(again, manifest);
         assert_eq!(again.to_json(), manifest.to_json());
     }
-    insta::assert_snapshot!(String::from_utf8(Manifest::parse(WHOLE).unwrap().to_json()).unwrap(), @r#"{"capabilities":{"files":[{"access":"read-write","bytes":"1 MiB","files":1000,"name":"reports"},{"access":"read","bytes":"16 MiB","files":1000,"name":"inbox"}],"http":[{"actions":["ec2:Describe*"],"credential":"aws:default","host":"ec2.*.amazonaws.com","id":"ec2","methods":["POST"],"path_prefix":"/","scheme":"https"},{"effect":"read","host":"status.example.com","id":"status","methods":["GET","HEAD"],"path_prefix":"/v1/","port":8080,"scheme":"http"}],"state":{"bytes":"2 MiB","keys":100000}},"configuration":{"day":"2026-01-02","ratio":0.25,"region":"eu-central-1","since":"2026-01-02T03:04:05Z","tags":["a",{"b":1}]},"goals":["Answer what runs where"],"limits":{"memory":"64 MiB","output":"1 MiB","time":"90s"},"name":"aws","state":{"reads":"1..=2","version":2},"summary":"Looks after AWS accounts","triggers":[{"event":"com.example.instance.*"}],"version":"1.2.0"}"#);
+    insta::assert_snapshot!(String::from_utf8(Manifest::parse(WHOLE).unwrap().to_json()).unwrap(), @r#"{"capabilities":{"files":[{"access":"read-write","bytes":"1 MiB","files":1000,"name":"reports"},{"access":"read","bytes":"16 MiB","files":1000,"name":"inbox"}],"http":[{"actions":["ec2:Describe*"],"credential":"aws:default","host":"ec2.*.amazonaws.com","id":"ec2","methods":["POST"],"path_prefix":"/","scheme":"https"},{"effect":"read","host":"status.example.com","id":"status","methods":["GET","HEAD"],"path_prefix":"/v1/","port":8080,"scheme":"http"}],"locks":[{"lease":"90s","name":"accounts/*","preempt":true}],"state":{"bytes":"2 MiB","keys":100000}},"configuration":{"day":"2026-01-02","ratio":0.25,"region":"eu-central-1","since":"2026-01-02T03:04:05Z","tags":["a",{"b":1}]},"goals":["Answer what runs where"],"limits":{"memory":"64 MiB","output":"1 MiB","time":"90s"},"name":"aws","state":{"reads":"1..=2","version":2},"summary":"Looks after AWS accounts","triggers":[{"event":"com.example.instance.*"}],"version":"1.2.0"}"#);
 }
 
 #[test]
@@ -128,8 +134,11 @@ fn refusals_name_line_and_field() {
     insta::assert_snapshot!(refusal("[state]\nversion = 3\nreads = \"1..=2\""), @"agent.toml line 4: state: `reads` of 1..=2 does not contain `version` 3; an agent reads what it writes");
     insta::assert_snapshot!(refusal("[state]\nreads = \"2\""), @"agent.toml line 5: state.reads: `2` is not a range of versions such as `1..=2`, both ends in it");
     insta::assert_snapshot!(refusal("[capabilities.state]\nkeys = 0"), @"agent.toml line 5: capabilities.state.keys: 0 keys is not between 1 and the host's maximum of 100000");
-    insta::assert_snapshot!(refusal("[capabilities.disk]"), @"agent.toml line 4: unknown field `disk` in [capabilities], expected one of `state`, `http`, `secrets`, `files`");
+    insta::assert_snapshot!(refusal("[capabilities.disk]"), @"agent.toml line 4: unknown field `disk` in [capabilities], expected one of `state`, `http`, `secrets`, `files`, `locks`");
     insta::assert_snapshot!(refusal("[[capabilities.files]]\nname = \"a\"\npath = \"/srv\""), @"agent.toml line 6: unknown field `path` in [capabilities.files[0]], expected one of `name`, `access`, `bytes`, `files`");
+    insta::assert_snapshot!(refusal("[[capabilities.locks]]\nname = \"a/*/b\""), @"agent.toml line 5: capabilities.locks[0].name: `a/*/b` names no locks; write a name such as `orders/17`, or `orders/*`");
+    insta::assert_snapshot!(refusal("[[capabilities.locks]]\nname = \"a\"\nlease = \"2h\""), @"agent.toml line 6: capabilities.locks[0].lease: a lease of 2h is more than the host's maximum of 1h");
+    insta::assert_snapshot!(refusal("[[capabilities.locks]]\nname = \"a\"\nlease = \"5ms\""), @"agent.toml line 6: capabilities.locks[0].lease: a lease of 5ms is less than 1s");
     insta::assert_snapshot!(refusal("[[capabilities.files]]\nname = \"../a\""), @"agent.toml line 5: capabilities.files[0].name: the name of a directory is 1 to 63 lower-case letters, digits and single hyphens, beginning with a letter");
     insta::assert_snapshot!(refusal("[[capabilities.files]]\nname = \"a\"\naccess = \"write\""), @"agent.toml line 6: capabilities.files[0].access: unknown variant `write`, expected `read` or `read-write`");
     insta::assert_snapshot!(refusal("[[capabilities.files]]\nname = \"a\"\nfiles = 0"), @"agent.toml line 6: capabilities.files[0].files: 0 files is not between 1 and the host's maximum of 100000");

@@ -13,6 +13,7 @@ use crate::test::timers::Timer;
 use crate::test::world::{Record, Report, with};
 
 pub use crate::test::http::Body;
+pub(crate) use crate::test::locks::{HeldLock, lock_acquire, state_fenced};
 pub use crate::test::timers::deliver;
 
 pub fn tenant() -> String {

@@ -2,6 +2,8 @@
 
 #[path = "wasm/http.rs"]
 mod http;
+#[path = "wasm/locks.rs"]
+mod locks;
 #[path = "wasm/reactor.rs"]
 mod reactor;
 
@@ -14,6 +16,7 @@ use crate::state::{Entry, Space};
 use crate::{CapabilityError, Limit, Problem, Unavailable};
 
 pub use http::{Body, http_open};
+pub(crate) use locks::{HeldLock, lock_acquire, state_fenced};
 pub use reactor::deliver;
 pub use wit::invocation::{attempt, configuration, deadline, instance, session, tenant, trace, user};
 pub use wit::progress::{partial, report};

@@ -107,6 +107,32 @@ impl Host {
         self
     }
 
+    /// Has another agent hold a lock for a time, in place of whoever holds it: the agent, if it does,
+    /// has lost it.
+    #[must_use]
+    pub fn rival_lock(self, name: &str, time: Duration) -> Self {
+        with(|world| {
+            let now = world.timers.now();
+            world.locks.rival(name, now.checked_add(time).unwrap_or(now));
+        });
+        self
+    }
+
+    /// Makes every call of `locks` fail from here on.
+    #[must_use]
+    pub fn locks_fail(self, error: CapabilityError) -> Self {
+        with(|world| world.locks.failure = Some(error));
+        self
+    }
+
+    /// Returns whether the agent holds a lock.
+    pub fn holds(&self, name: &str) -> bool {
+        with(|world| {
+            let now = world.timers.now();
+            world.locks.holds(name, now)
+        })
+    }
+
     /// Makes every call of `state` fail from here on, on whosever keys.
     #[must_use]
     pub fn state_fails(self, error: CapabilityError) -> Self {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::files::Files;
 use super::http::Http;
+use super::locks::Locks;
 use super::secrets::Secrets;
 use super::state::State;
 use super::timers::Timers;
@@ -52,6 +53,7 @@ pub struct World {
     pub state: State,
     pub instance_state: State,
     pub files: Files,
+    pub locks: Locks,
     pub records: Vec<Record>,
     pub reports: Vec<Report>,
     pub partials: Vec<Value>,
@@ -76,6 +78,7 @@ impl Default for World {
             state: State::default(),
             instance_state: State::default(),
             files: Files::default(),
+            locks: Locks::default(),
             records: Vec::new(),
             reports: Vec::new(),
             partials: Vec::new(),

@@ -3,6 +3,9 @@
 
 use std::time::Duration;
 
+use troupe_sdk::locks::{self, Priority};
+use troupe_sdk::state::{Fenced, Space};
+use troupe_sdk::wait::Wait;
 use troupe_sdk::{files, invocation, progress, secrets, state};
 
 use super::steps::below;
@@ -58,6 +61,32 @@ pub fn of_instance(kind: usize) -> String {
         6 => format!("mine delete {:?}", mine.delete(&brief)),
         _ => format!("mine keys {:?}, get {:?}", mine.list_keys("", None, 100), mine.get(&number)),
     }
+}
+
+/// Takes one of four steps with locks; returns what it saw.
+pub fn of_locks(kind: usize) -> String {
+    let (name, number) = (format!("l/{}", below(2)), format!("n{}", below(3)));
+    let asked = match kind {
+        0 => locks::on(&name).or_fail(),
+        1 => locks::on(&name).priority(Priority::High).at_most(milliseconds()),
+        2 => locks::on("other"),
+        _ => locks::on(&name).lease(Duration::from_secs(2)).or_preempt(),
+    };
+    let lock = match asked.acquire().wait() {
+        Ok(lock) => lock,
+        // Who holds it, and until when, is in the journal and no other run's.
+        Err(error) => return format!("lock {name} {error:?}"),
+    };
+    let again = locks::on(&name).or_fail().acquire().wait().is_err();
+    let written = lock.state().increment(&number, 1);
+    let (set, deleted) = (lock.keys(Space::Instance).set(&number, "7"), lock.state().delete(&number));
+    let stale = Fenced::new(Space::Deployment, &name, lock.token() - 1).set(&number, "8");
+    let renewed = lock.renew(None);
+    format!(
+        "lock {name} {} {again} {written:?} {set:?} {deleted:?} {stale:?} {renewed:?} {:?}",
+        lock.token(),
+        lock.release()
+    )
 }
 
 /// Now and then the reference to a secret, to be placed in a request.

@@ -30,6 +30,9 @@ struct Asked {
     /// Takes steps with the keys of the instance, too, which the task has to be for.
     #[serde(default)]
     instance: bool,
+    /// Takes steps with locks, besides all others.
+    #[serde(default)]
+    locks: bool,
 }
 
 #[troupe_sdk::agent]

@@ -34,10 +34,11 @@ pub fn below(most: usize) -> usize {
 pub fn take(asked: &Asked) -> Vec<String> {
     let mut seen = Vec::new();
     let mut open: Vec<Open> = Vec::new();
-    let kinds = match (asked.all, asked.instance) {
-        (_, true) => 32,
-        (true, false) => 24,
-        (false, false) => 12,
+    let kinds = match (asked.all, asked.instance, asked.locks) {
+        (_, _, true) => 36,
+        (_, true, _) => 32,
+        (true, ..) => 24,
+        _ => 12,
     };
     for step in 0..asked.steps {
         let kind = if asked.other && step > asked.steps / 2 { 7 } else { below(kinds) };
@@ -59,6 +60,7 @@ pub fn take(asked: &Asked) -> Vec<String> {
             }
             12..24 => keeping::step(kind - 12),
             24..32 => keeping::of_instance(kind - 24),
+            32..36 => keeping::of_locks(kind - 32),
             _ => "nothing".to_owned(),
         };
         let now = wall_clock::now();

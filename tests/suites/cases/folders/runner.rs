@@ -97,6 +97,7 @@ fn good(agent: &str) -> Option<Good> {
             input: json!({ "directory": "none", "files": 0, "bytes": 0 }),
             output: json!({ "written": 0 }),
         }),
+        "locker" => Some(Good { agent: "locker", skill: "in_turn", input: json!({ "names": [] }), output: json!([]) }),
         _ => None,
     }
 }

@@ -12,7 +12,7 @@ mod list;
 mod replay;
 mod replay_release;
 mod retry;
-mod sleeper;
+pub mod sleeper;
 mod suspend;
 mod timeouts;
 

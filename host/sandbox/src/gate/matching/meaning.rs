@@ -3,7 +3,8 @@
 //! Of a request that is: the order of headers and of query and form fields with different
 //! names; the order of a JSON object's fields, and white space between them; headers that say
 //! who asks, when, and under which trace; and tokens by which a service tells a repetition,
-//! in headers, fields and JSON, whether the host made them from the seed or the guest did.
+//! in headers, fields and JSON, whether the host made them from the seed or the guest did. Of a call
+//! about a lock it is the number of the call that asked for it.
 
 use std::collections::BTreeMap;
 
@@ -63,12 +64,14 @@ impl Meaning {
     pub(super) fn of(call: &Call, number: u64, tokens: &[u8; 32]) -> Self {
         match call {
             Call::Http(call) => request(call, number, tokens),
-            other => Self {
-                on: Self::target(call),
-                action: None,
-                parts: BTreeMap::from([("arguments".to_owned(), encode(other))]),
-            },
+            Call::Locks(meant) => Self::plain(call, &Call::Locks(meant.meant())),
+            other => Self::plain(call, other),
         }
+    }
+
+    fn plain(call: &Call, meant: &Call) -> Self {
+        let parts = BTreeMap::from([("arguments".to_owned(), encode(meant))]);
+        Self { on: Self::target(call), action: None, parts }
     }
 
     /// What a call works on, and how: calls on different things are not held against each other.

@@ -210,7 +210,7 @@ impl Picture {
                 self.hold(key, Held::Nothing);
                 StateAnswer::Existed(!matches!(known, Some(Held::Nothing)))
             }
-            StateCall::List { .. } => return None,
+            StateCall::List { .. } | StateCall::Fenced { .. } => return None,
         }))
     }
 
@@ -270,6 +270,6 @@ fn key(call: &StateCall) -> Option<&str> {
         | StateCall::Increment { key, .. }
         | StateCall::Expire { key, .. }
         | StateCall::Delete { key } => Some(key),
-        StateCall::List { .. } => None,
+        StateCall::List { .. } | StateCall::Fenced { .. } => None,
     }
 }

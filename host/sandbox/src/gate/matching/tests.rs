@@ -1,7 +1,9 @@
 use serde_bytes::ByteBuf;
 
 use super::super::call::encode;
-use super::super::{Entry, HttpAnswer, HttpBody, SecretsAnswer, SecretsCall, StateAnswer, StateCall, Way};
+use super::super::{
+    Entry, HttpAnswer, HttpBody, LocksAnswer, LocksCall, SecretsAnswer, SecretsCall, StateAnswer, StateCall, Way,
+};
 use super::*;
 use crate::capabilities::http::idempotency_token;
 
@@ -401,4 +403,39 @@ fn one_record_answers_as_many_releases_as_are_tried_on_it() {
         assert!(matches!(answered, Past::Answered(Answer::Http(_), _)));
         assert!(matching.matched().missing.is_empty());
     }
+}
+
+#[test]
+fn a_lock_is_answered_as_it_was_then_and_never_taken_now() {
+    let name = || "orders/1".to_owned();
+    let acquire = |options: &str| Call::Locks(LocksCall::Acquire { name: name(), options: options.to_owned() });
+    let take = |number| Call::Locks(LocksCall::Take { name: name(), number });
+    let release = |token| Call::Locks(LocksCall::Release { name: name(), token });
+    let answered = |answer| Answer::Locks(answer);
+    let given = answered(LocksAnswer::Given { token: 7, until_ms: 1 });
+    let record = record(&[
+        (acquire("{}"), answered(LocksAnswer::Waiting)),
+        (take(1), given.clone()),
+        (release(7), answered(LocksAnswer::Released)),
+    ]);
+    // The numbers of its calls are others than those of the release before.
+    assert_eq!(record.answer(4, &acquire("{}"), true, NOW).0, answered(LocksAnswer::Waiting));
+    assert_eq!(record.answer(6, &take(4), true, NOW).0, given);
+    assert!(is_unmatched(&record.answer(7, &acquire(r#"{"priority":"high"}"#), true, NOW).0));
+    assert!(is_unmatched(&record.answer(8, &release(8), true, NOW).0));
+    assert_eq!(record.matched().missing, [3]);
+}
+
+#[test]
+fn a_write_under_a_lock_is_that_write_in_the_picture() {
+    let fenced = |token, write| state(StateCall::Fenced { lock: "l".to_owned(), token, write: Box::new(write) });
+    let put = |value: &str| StateCall::Set { key: "k".to_owned(), value: value.as_bytes().to_vec(), ttl_ms: None };
+    let stale = Answer::State(StateAnswer::Stale(Some(9)));
+    let record = record(&[(fenced(3, put("1")), written(4)), (fenced(2, put("2")), stale.clone())]);
+    assert_eq!(record.answer(1, &fenced(3, put("1")), true, NOW).0, written(4));
+    assert_eq!(record.answer(2, &read("k"), false, NOW).0, holds("1", 4));
+    assert_eq!(record.answer(3, &fenced(2, put("2")), true, NOW).0, stale);
+    assert_eq!(record.answer(4, &read("k"), false, NOW).0, holds("1", 4));
+    assert_eq!(record.answer(5, &fenced(3, put("3")), true, NOW).0, written(5));
+    assert_eq!(record.answer(6, &read("k"), false, NOW).0, holds("3", 5));
 }
