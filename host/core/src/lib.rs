@@ -26,6 +26,7 @@ mod key_space;
 pub mod limits;
 pub mod list;
 pub mod name;
+pub mod pointer;
 mod readings;
 mod rubbish;
 mod shown;
@@ -43,9 +44,11 @@ pub use entropy::{Entropy, SystemEntropy};
 pub use error::{Code, Error, Kind, Result};
 pub use grant::Grants;
 pub use host_pattern::HostPattern;
-pub use id::{ApprovalId, InstanceId, KeyId, SwapId, TaskId};
+pub use id::{ApprovalId, GroupId, InstanceId, KeyId, SwapId, TaskId};
 pub use key_space::KeySpace;
-pub use name::{AgentName, ChannelName, InstanceName, KeyName, ReleaseRef, ScheduleName, SkillName, TenantId};
+pub use name::{
+    AgentName, ChannelName, InstanceName, KeyName, ReleaseRef, ScheduleName, SkillName, StepName, TenantId,
+};
 pub use readings::readings;
 pub use rubbish::Rubbish;
 pub use shown::shown;

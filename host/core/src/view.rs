@@ -7,6 +7,7 @@ mod audit;
 mod deployment;
 mod feed;
 mod grants;
+mod group;
 mod instance;
 mod key;
 mod problem;
@@ -35,6 +36,11 @@ pub use feed::FeedEvent;
 pub use grants::{
     Authority, AuthorityLine, DiffRequest, ExplainRequest, ExplainedLine, Explanation, GrantChange, GrantLine,
     GrantsDiff, GrantsView, KeyExplanation, LineDiff, Standing,
+};
+pub use group::{
+    CompensationView, CompensationWire, ForEach, GroupProgress, GroupReport, GroupStatus, GroupSummary, GroupView,
+    ItemCounts, Member, NewCompensation, NewGroup, NewStep, OnStepFailure, OwnDocument, StepStatus, StepTask, StepView,
+    Wire,
 };
 pub use instance::{InstanceStatus, InstanceView, NewInstance};
 pub use key::{CreatedKey, KeyView, NewKey, WhoView};

@@ -31,6 +31,7 @@ async fn the_help_lists_every_command_with_examples() {
       releases   List an agent's releases; deprecate, yank or delete one, or collect what none needs
       channels   List an agent's channels, move one, or remove one
       tasks      List tasks; show one, cancel it, or forget what it did
+      groups     Run tasks that need one another as a group; list, show, watch or cancel groups
       schedules  List schedules, show one, set one, pause it, resume it, or remove it
       instances  List instances of agents, show one, start one, or stop one
       replay     Repeat a task from its journal, with no effect, and say whether it does the same
@@ -131,6 +132,7 @@ async fn every_command_has_examples() {
         "releases",
         "channels",
         "tasks",
+        "groups",
         "instances",
         "replay",
         "rehearse",

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use crate::Code;
 
 /// The text of each part, by its module; that of the lists first.
-const PARTS: [(&str, &str); 13] = [
+const PARTS: [(&str, &str); 14] = [
     ("", include_str!("../limits.rs")),
     ("admission", include_str!("admission.rs")),
     ("approval", include_str!("approval.rs")),
+    ("groups", include_str!("groups.rs")),
     ("http", include_str!("http.rs")),
     ("migration", include_str!("migration.rs")),
     ("registry", include_str!("registry.rs")),

@@ -6,6 +6,7 @@ use troupe_core::{Error, TaskId, TenantId, Timestamp};
 use super::{TaskRow, create, row};
 use crate::audit::{self, Decided};
 use crate::fault::Done;
+use crate::groups;
 use crate::rows::json;
 use crate::writer::Tx;
 
@@ -24,8 +25,8 @@ pub struct TaskEnd {
     pub decided: Decided,
 }
 
-/// Ends a task that has not ended: writes the outcome, gives up the lease, tells the feed and
-/// the audit.
+/// Ends a task that has not ended: writes the outcome, gives up the lease, tells the feed, the audit,
+/// and the group that it is of.
 pub(super) async fn end(tx: &mut Tx, tenant: &TenantId, task: TaskId, end: TaskEnd) -> Done<TaskRow> {
     if !end.status.is_final() {
         return Err(Error::internal(format!("task {task}: {} is not an end", end.status.as_str())).into());
@@ -45,6 +46,9 @@ pub(super) async fn end(tx: &mut Tx, tenant: &TenantId, task: TaskId, end: TaskE
     .fetch_one(&mut tx.connection)
     .await?;
     let task = row::read(&ended)?;
+    if let Some(member) = &task.group {
+        groups::ended(tx, tenant, member, task.id).await?;
+    }
     create::tell(tx, &task).await?;
     audit::attempt(tx, &task, end.decided).await?;
     Ok(task)
