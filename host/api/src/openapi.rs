@@ -27,6 +27,7 @@ use crate::{Doors, rest, ws};
         (name = "deployments", description = "Which release serves, how it is configured, what it may do."),
         (name = "instances", description = "Agents that keep what belongs together apart."),
         (name = "tasks", description = "Ask an agent for a skill, and watch it work."),
+        (name = "task-groups", description = "Tasks that need one another."),
         (name = "schedules", description = "Tasks that are made again and again."),
         (name = "locks", description = "What tasks keep others out of, and who waits."),
         (name = "tenants", description = "Who is kept apart from whom; for the owner of the host."),
@@ -98,6 +99,10 @@ pub(crate) fn routes() -> OpenApiRouter<Doors> {
         .routes(routes!(rest::task_journal::journal))
         .routes(routes!(rest::task_journal::redact))
         .routes(routes!(rest::task_journal::replay))
+        .routes(routes!(rest::groups::create, rest::groups::list))
+        .routes(routes!(rest::groups::get))
+        .routes(routes!(rest::groups::cancel))
+        .routes(routes!(rest::groups::events))
         .routes(routes!(rest::schedules::list))
         .routes(routes!(rest::schedules::get, rest::schedules::put, rest::schedules::remove))
         .routes(routes!(rest::schedules::pause))

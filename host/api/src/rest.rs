@@ -8,6 +8,7 @@ pub(crate) mod deployments;
 pub(crate) mod documents;
 pub(crate) mod feed;
 pub(crate) mod grants;
+pub(crate) mod groups;
 pub(crate) mod host;
 pub(crate) mod instances;
 pub(crate) mod keys;

@@ -2,6 +2,7 @@
 
 mod audit;
 mod grant;
+mod groups;
 mod host;
 mod instances;
 mod kept;
@@ -22,6 +23,7 @@ use troupe_core::limits;
 
 pub(crate) use audit::{Audit, AuditOf, AuditVerb};
 pub(crate) use grant::{Explained, Grant, GrantVerb};
+pub(crate) use groups::{Groups, GroupsVerb, ListGroups, RunGroup};
 pub(crate) use host::{ActsWith, Dev, Listen, Serve};
 pub(crate) use instances::{Instances, InstancesVerb, Listed};
 pub(crate) use kept::Kept;
@@ -177,6 +179,14 @@ Exit status: 0 completed, 1 failed, 130 interrupted (the task is cancelled).")]
   troupe tasks 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b --cancel
   troupe tasks 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b --redact")]
     Tasks(Tasks),
+    /// Run tasks that need one another as a group; list, show, watch or cancel groups.
+    #[command(after_help = "Examples:
+  troupe groups run release.json
+  troupe groups
+  troupe groups get 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b
+  troupe groups watch 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b
+  troupe groups cancel 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b")]
+    Groups(Groups),
     /// List schedules, show one, set one, pause it, resume it, or remove it.
     #[command(after_help = "Examples:
   troupe schedules

@@ -7,7 +7,9 @@ mod channels;
 mod dev;
 mod documents;
 mod grant;
+mod groups;
 mod instances;
+mod interrupt;
 mod keys;
 mod locks;
 mod publish;
@@ -51,6 +53,7 @@ pub(crate) async fn run(args: Args) -> ExitCode {
         Command::Releases(command) => releases::run(&args, command).await,
         Command::Channels(command) => channels::run(&args, command).await,
         Command::Tasks(command) => tasks::run(&args, command).await,
+        Command::Groups(command) => groups::run(&args, command).await,
         Command::Schedules(command) => schedules::run(&args, command).await,
         Command::Locks(command) => locks::run(&args, command).await,
         Command::Instances(command) => instances::run(&args, command).await,

@@ -5,7 +5,7 @@
 //! | scope     | what its holder may do |
 //! |-----------|------------------------|
 //! | `read`    | see agents, deployments, instances, tasks, their journals, schedules and the feed |
-//! | `run`     | create and cancel tasks, start and stop instances; with `read`, replay tasks |
+//! | `run`     | create and cancel tasks and groups of them, start and stop instances; with `read`, replay tasks |
 //! | `operate` | publish releases and change them, swap, configure, grant, lift a quarantine, redact tasks; with `run`, set schedules |
 //! | `approve` | approve of releases that widen something, or reject them |
 //! | `audit`   | see the audit of its own tenant |

@@ -129,6 +129,22 @@ codes! {
     LockConflict = "lock.conflict", Conflict;
     /// A task, a tenant or a queue has as many locks, or waits for as many, as it may.
     LimitLocks = "limit.locks", Guest;
+    /// The tenant has no such task group.
+    GroupNotFound = "group.not_found", NotFound;
+    /// The document of a task group contradicts itself.
+    GroupInvalid = "group.invalid", Invalid;
+    /// Steps of a task group need one another.
+    GroupCycle = "group.cycle", Invalid;
+    /// What a step is wired to is not there, or is not of the form that it takes.
+    GroupWiring = "group.wiring", Guest;
+    /// What a step of a task group did could not be undone.
+    GroupCompensation = "group.compensation", Guest;
+    /// The task group has ended, or is on its way to its end.
+    GroupEnded = "group.ended", Conflict;
+    /// The tenant has as many task groups under way as it may have.
+    LimitGroups = "limit.groups", Exhausted;
+    /// A task group is larger than it may be.
+    LimitGroupSize = "limit.group_size", TooLarge;
     /// There is no such tenant.
     TenantNotFound = "tenant.not_found", NotFound;
     /// There is a tenant of this name.

@@ -62,6 +62,12 @@ id!(
     "no task has this id; a task id looks like `0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b`"
 );
 id!(
+    /// The id of a task group.
+    GroupId,
+    GroupNotFound,
+    "no task group has this id; a group's id looks like `0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b`"
+);
+id!(
     /// The id of an instance of an agent.
     InstanceId,
     InstanceNotFound,

@@ -27,6 +27,7 @@ pub mod limits;
 pub mod list;
 pub mod lock;
 pub mod name;
+pub mod pointer;
 mod readings;
 mod rubbish;
 mod shown;
@@ -44,13 +45,13 @@ pub use entropy::{Entropy, SystemEntropy};
 pub use error::{Code, Error, Kind, Result};
 pub use grant::Grants;
 pub use host_pattern::HostPattern;
-pub use id::{ApprovalId, InstanceId, KeyId, SwapId, TaskId};
+pub use id::{ApprovalId, GroupId, InstanceId, KeyId, SwapId, TaskId};
 pub use key_space::KeySpace;
 pub use lock::{
     Fence, LockChange, LockHolder, LockLoss, LockOptions, LockOutcome, LockPattern, LockPolicy, LockPriority, LockQuota,
 };
 pub use name::{
-    AgentName, ChannelName, InstanceName, KeyName, LockName, ReleaseRef, ScheduleName, SkillName, TenantId,
+    AgentName, ChannelName, InstanceName, KeyName, LockName, ReleaseRef, ScheduleName, SkillName, StepName, TenantId,
 };
 pub use readings::readings;
 pub use rubbish::Rubbish;

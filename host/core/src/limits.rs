@@ -20,6 +20,8 @@
 //! | schedules of a tenant | `SCHEDULES_MAX` | `limit.schedules` |
 //! | locks of a task and of a tenant, held and waited for; the queue of one | `LOCKS_PER_TASK_MAX`, `LOCKS_PER_TENANT_MAX`, `LOCK_QUEUE_MAX` | `limit.locks` |
 //! | when a schedule is due: a pattern of cron, the name of a time zone | `CRON_BYTES_MAX` | `schedule.invalid` |
+//! | task groups of a tenant that have not ended | `GROUPS_MAX` | `limit.groups` |
+//! | a task group: steps, tasks, bytes, what of its outputs a step is made of | `GROUP_STEPS_MAX`, `GROUP_ITEMS_MAX`, `GROUP_TASKS_MAX`, `GROUP_BYTES_MAX`, `GROUP_WIRED_BYTES_MAX` | `limit.group_size` |
 //! | channels of an agent | `CHANNELS_PER_AGENT_MAX` | `limit.channels` |
 //! | a component, an archive, an image: bytes | `COMPONENT_BYTES_MAX`, `ARCHIVE_BYTES_MAX`, `IMAGE_DOCUMENT_BYTES_MAX`, `IMAGE_CONFIG_BYTES_MAX` | `artifact.size` |
 //! | an archive: entries; the document of a channel: bytes, number | `ARCHIVE_ENTRIES_MAX`, `CHANNEL_DOCUMENT_BYTES_MAX`, `CHANNEL_DOCUMENT_NUMBER_MAX` | `artifact.malformed` |
@@ -75,6 +77,7 @@
 //! | a comparison of two releases | `RELEASE_CHANGES_MAX`, `RELEASE_PLACE_CHARS_MAX` | counted; a place is cut |
 //! | a comparison of two schemas | `SCHEMA_COMPARE_STEPS_MAX`, `SCHEMA_COMPARE_DEPTH_MAX` | not shown to be compatible |
 //! | what one read, one list or one page has | `FILES_READ_BYTES_MAX`, `FILES_LIST_MAX`, `STATE_LIST_MAX`, `PAGE_DEFAULT`, `PAGE_MAX`, `STORE_PAGE_BYTES_MAX` | in the next one |
+//! | a stream of a task group: tasks whose progress it tells | `GROUP_REPORTING_MAX` | not told; a stream of each task tells its own |
 //! | what is rehearsed | `REHEARSAL_JOURNAL_BYTES_MAX`, `REHEARSAL_LOOKED_AT_MAX` | left out, and counted |
 //! | a wait in one request | `WAIT_MAX` | answered with how it stands |
 //! | an answer outside that is kept whole for its guest | `HTTP_KEPT_BODY_BYTES_MAX`, `HTTP_UNREAD_BYTES_MAX`, `HTTP_PIECE_BYTES_MAX` | streamed, in pieces |
@@ -100,7 +103,7 @@
 //! | reading on behind a refusal | `REQUEST_DISCARD_TIME_MAX` |
 //! | a check that goes to a thread of its own | `SCHEMA_INLINE_BYTES_MAX` |
 //! | keys in memory | `KEYS_CACHED_MAX`, `KEY_CACHE_TIME_MAX`, `KEY_USE_STEP` |
-//! | suspending, waking, and making tasks that are due | `SUSPEND_AFTER`, `SUSPEND_AHEAD_MIN`, `WOKEN_AT_ONCE`, `SCHEDULES_AT_ONCE`, `LOCKS_ENDED_AT_ONCE` |
+//! | suspending, waking, and making tasks that are due | `SUSPEND_AFTER`, `SUSPEND_AHEAD_MIN`, `WOKEN_AT_ONCE`, `SCHEDULES_AT_ONCE`, `LOCKS_ENDED_AT_ONCE`, `GROUPS_AT_ONCE` |
 //! | leases, and the end of a task | `LEASE_TIME`, `LEASE_RENEWAL`, `TASK_END_TIME_MAX` |
 //! | the end of the host | `SHUTDOWN_TIME_MAX`, `STREAMS_END_TIME_MAX`, `ANSWERS_END_TIME_MAX` |
 //! | streams of events | `STREAM_RETRY`, `STREAM_ALIVE_EVERY`, `STREAM_LOOK_EVERY`, `STREAM_FEED_EVENTS`, `FEED_LOOKED_MAX`, `SOCKET_SEND_TIME_MAX`, `SOCKET_CLOSE_TIME_MAX` |
@@ -117,6 +120,7 @@
 
 mod admission;
 mod approval;
+mod groups;
 mod http;
 mod locks;
 mod migration;
@@ -133,6 +137,7 @@ use std::time::Duration;
 
 pub use admission::*;
 pub use approval::*;
+pub use groups::*;
 pub use http::*;
 pub use locks::*;
 pub use migration::*;

@@ -152,6 +152,13 @@ name!(
 );
 
 name!(
+    /// A step of a task group.
+    StepName,
+    is_label,
+    "a step's name is 1 to 63 lower-case letters, digits and single hyphens, beginning with a letter"
+);
+
+name!(
     /// A movable name for a release of an agent.
     ChannelName,
     is_label,

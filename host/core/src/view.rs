@@ -8,6 +8,7 @@ mod deployment;
 mod feed;
 mod feed_filter;
 mod grants;
+mod group;
 mod instance;
 mod key;
 mod lock;
@@ -39,6 +40,11 @@ pub use feed_filter::FeedFilter;
 pub use grants::{
     Authority, AuthorityLine, DiffRequest, ExplainRequest, ExplainedLine, Explanation, GrantChange, GrantLine,
     GrantsDiff, GrantsView, KeyExplanation, LineDiff, Standing,
+};
+pub use group::{
+    CompensationView, CompensationWire, ForEach, GroupProgress, GroupReport, GroupStatus, GroupSummary, GroupView,
+    ItemCounts, Member, NewCompensation, NewGroup, NewStep, OnStepFailure, OwnDocument, StepStatus, StepTask, StepView,
+    Wire,
 };
 pub use instance::{InstanceStatus, InstanceView, NewInstance};
 pub use key::{CreatedKey, KeyView, NewKey, WhoView};

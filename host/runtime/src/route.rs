@@ -88,6 +88,8 @@ pub(crate) enum Shut {
 pub(crate) struct Skill {
     pub(crate) effect: Effect,
     input: Validator,
+    /// Whether what its schema wants of one place may depend on another.
+    is_conditional: bool,
     output: Validator,
 }
 
@@ -119,7 +121,9 @@ fn skills_of(profile: &Profile) -> Result<HashMap<String, Skill>> {
         };
         let input = compile(&skill.input, "input")?;
         let output = compile(&skill.output, "output")?;
-        skills.insert(skill.name.to_string(), Skill { effect: skill.effect, input, output });
+        let text = skill.input.to_string();
+        let is_conditional = CONDITIONS.iter().any(|word| text.contains(word));
+        skills.insert(skill.name.to_string(), Skill { effect: skill.effect, input, is_conditional, output });
     }
     Ok(skills)
 }
@@ -350,11 +354,32 @@ impl Skill {
         check(&self.input, input, Code::InputInvalid, "the input")
     }
 
+    /// Checks what is known of a skill's input some places of which are filled later, each a JSON
+    /// Pointer. A fault that what is filled there could mend is none.
+    pub(crate) fn check_known(&self, input: &Value, open: &[String]) -> Result<()> {
+        if open.is_empty() {
+            return self.check_input(input);
+        }
+        if self.is_conditional {
+            return Ok(());
+        }
+        // What is added to an array changes the array.
+        let open: Vec<&str> = open.iter().map(|place| place.split("/-").next().unwrap_or(place)).collect();
+        let is_within = |inner: &str, outer: &str| {
+            inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let stays = |path: &str| !open.iter().any(|place| is_within(path, place) || is_within(place, path));
+        check_where(&self.input, input, Code::InputInvalid, "the input", stays)
+    }
+
     /// Checks a skill's output.
     pub(crate) fn check_output(&self, output: &Value) -> Result<()> {
         check(&self.output, output, Code::OutputInvalid, "the agent's output")
     }
 }
+
+/// Keywords of JSON Schema by which one place decides what is wanted of another.
+const CONDITIONS: [&str; 3] = ["\"if\"", "\"dependent", "\"dependencies\""];
 
 /// Compiles a schema of a profile. Its patterns run on an engine whose time is linear in
 /// the text, since author and guest choose pattern and text: one that backtracks could be
@@ -376,18 +401,28 @@ fn compiled(schema: &Value) -> Result<Validator> {
 const FAULTS_SHOWN: usize = 5;
 
 fn check(validator: &Validator, document: &Value, code: Code, what: &str) -> Result<()> {
+    check_where(validator, document, code, what, |_| true)
+}
+
+/// Checks a document, in which a fault counts where `counts` says so of its place.
+fn check_where(
+    validator: &Validator,
+    document: &Value,
+    code: Code,
+    what: &str,
+    counts: impl Fn(&str) -> bool,
+) -> Result<()> {
     if validator.is_valid(document) {
         return Ok(());
     }
     let faults: Vec<(String, String)> = validator
         .iter_errors(document)
+        .map(|error| (error.instance_path().to_string(), error))
+        .filter(|(path, _)| counts(path))
         .take(FAULTS_SHOWN)
-        .map(|error| {
-            let text: String = error.to_string().chars().take(300).collect();
-            (error.instance_path().to_string(), text)
-        })
+        .map(|(path, error)| (path, error.to_string().chars().take(300).collect()))
         .collect();
-    let (path, text) = faults.first().cloned().unwrap_or_default();
+    let Some((path, text)) = faults.first().cloned() else { return Ok(()) };
     let at = if path.is_empty() { String::new() } else { format!(" at `{path}`") };
     let details: Vec<Value> =
         faults.iter().map(|(path, text)| serde_json::json!({ "path": path, "message": text })).collect();
@@ -414,6 +449,28 @@ mod tests {
         let text = json!("a".repeat(1_000_000) + "b");
         assert_eq!(check(&schema, &text, Code::InputInvalid, "the input").unwrap_err().code, Code::InputInvalid);
         assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    }
+
+    #[test]
+    fn of_an_input_that_is_filled_later_what_stands_for_good_is_checked() {
+        let skill = |schema: Value| Skill {
+            effect: Effect::Read,
+            is_conditional: CONDITIONS.iter().any(|word| schema.to_string().contains(word)),
+            input: compiled(&schema).unwrap(),
+            output: compiled(&json!(true)).unwrap(),
+        };
+        let schema = json!({
+            "type": "object", "required": ["text", "limit"],
+            "properties": { "text": { "type": "string" }, "limit": { "type": "integer" }, "list": { "maxItems": 1 } },
+        });
+        let check = |input: Value, open: &str| skill(schema.clone()).check_known(&input, &[open.to_owned()]).is_ok();
+        assert!(check(json!({ "limit": 1 }), "/text"));
+        assert!(!check(json!({ "limit": "many" }), "/text"));
+        assert!(check(json!({ "limit": "many" }), ""));
+        assert!(check(json!({ "limit": 1, "list": [1, 2] }), "/list/-"));
+        assert!(!check(json!({ "limit": "many", "list": [1] }), "/list/-"));
+        let conditional = json!({ "if": { "required": ["text"] }, "else": { "properties": { "limit": false } } });
+        assert!(skill(conditional).check_known(&json!({ "limit": 1 }), &["/text".to_owned()]).is_ok());
     }
 
     #[test]

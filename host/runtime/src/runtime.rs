@@ -15,6 +15,7 @@ use crate::admission::{Admission, Pool};
 use crate::compared::Differences;
 use crate::components::Components;
 use crate::deploy::GrantPolicy;
+use crate::groups::Groups;
 use crate::keyring::Keyring;
 use crate::releases::ReleaseLimits;
 use crate::route::Drain;
@@ -107,6 +108,7 @@ pub struct Inner {
     pub(crate) timed: Timed,
     pub(crate) differences: Differences,
     pub(crate) schedules: Schedules,
+    pub(crate) groups: Groups,
     pub(crate) leftovers: Leftovers,
     /// Leave to load a whole journal.
     pub(crate) journals_loading: Semaphore,
@@ -168,6 +170,7 @@ impl Runtime {
             timed: Timed::default(),
             differences: Differences::default(),
             schedules: Schedules::default(),
+            groups: Groups::default(),
             leftovers: Leftovers::default(),
             journals_loading: Semaphore::new(limits::JOURNALS_LOADING_MAX),
             stopping: AtomicBool::new(false),
@@ -183,6 +186,7 @@ impl Runtime {
         runtime.keep_waking();
         runtime.keep_schedules();
         runtime.keep_locks();
+        runtime.keep_groups();
         runtime.sweep_state();
         runtime.keep_journals();
         runtime.keep_collecting();

@@ -46,7 +46,7 @@ impl Runtime {
             caller.require_for(Scope::Operate, &before.agent)?;
         }
         let next_at = self.next_of(&schedule)?;
-        check(&schedule.task)?;
+        check_later(&schedule.task, "a schedule")?;
         self.task_asked(caller, schedule.task.clone()).await?;
         self.put(caller, NewScheduleRow { name, agent, schedule, next_at }).await
     }
@@ -219,14 +219,17 @@ fn may_schedule(caller: &Caller, agent: &str) -> Result<troupe_core::AgentName> 
     agents::permitted(caller, Scope::Operate, agent)
 }
 
-/// Checks that a task can be made again and again.
-fn check(task: &NewTask) -> Result<()> {
-    let refused = |why: &str| Err(Error::new(Code::RequestInvalid, format!("the task of a schedule {why}")));
+/// Checks that a task can be made later than it is asked for, by what makes it.
+///
+/// # Errors
+/// [`Code::RequestInvalid`].
+pub(crate) fn check_later(task: &NewTask, whose: &str) -> Result<()> {
+    let refused = |why: &str| Err(Error::new(Code::RequestInvalid, format!("the task of {whose} {why}")));
     if task.idempotency_key.is_some() {
-        return refused("has no `idempotency_key`: each time makes a task of its own");
+        return refused("has no `idempotency_key`: each one is made for itself");
     }
     if task.delay_ms.is_some() {
-        return refused("has no `delay_ms`: it begins at its time");
+        return refused("has no `delay_ms`: it begins when it is made");
     }
     if task.durability == Durability::None {
         return refused("is kept: nobody waits for it");

@@ -104,6 +104,7 @@ impl Runtime {
                 runtime.workers.stop_tenant(&name, StopReason::Cancelled);
             } else {
                 runtime.queue.resume_tenant(&name);
+                runtime.groups.happened();
             }
             tracing::info!(tenant = %name, disable, "a tenant was disabled or enabled");
             Ok(view(row))

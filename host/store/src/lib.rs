@@ -14,6 +14,7 @@ mod channels;
 mod deployments;
 mod fault;
 mod feed;
+mod groups;
 mod instances;
 mod journal;
 mod keys;
@@ -36,6 +37,10 @@ pub use approvals::{ApprovalFilter, ApprovalRow, Decision, ToApprove};
 pub use audit::{AuditFilter, Decided};
 pub use channels::{ChannelMove, ChannelRow, DocumentRow, SeenDocument, not_found as channel_not_found};
 pub use deployments::{CandidateRow, DeploymentRow, Forms, RouteChange, check_epoch};
+pub use groups::{
+    GroupCreation, GroupFilter, GroupHead, GroupMove, GroupRow, MemberEnd, MemberRow, NewGroupRow,
+    not_found as group_not_found,
+};
 pub use instances::{InstanceFilter, InstanceRow, NewInstanceRow, Started, not_found as instance_not_found};
 pub use journal::{DroppedJournals, JournalHead, JournalLimits, JournalPage, JournalRow, Redact, Withheld};
 pub use keys::{KeyRow, NewKeyRow, not_found as key_not_found};

@@ -44,6 +44,9 @@ macro_rules! to_json {
 }
 
 to_json!(
+    troupe_core::view::GroupProgress,
+    troupe_core::view::Member,
+    troupe_core::view::NewGroup,
     troupe_core::view::NewSchedule,
     troupe_core::view::Retry,
     troupe_core::view::TaskFailure,

@@ -45,7 +45,7 @@ pub use recover::Recovered;
 pub use retry::FailedTry;
 pub use row::not_found as task_not_found;
 pub use row::{Lease, TaskRow};
-pub(crate) use row::{find as find_task, subject as task_subject};
+pub(crate) use row::{find as find_task, status, subject as task_subject};
 pub use stranded::Stranded;
 pub(crate) use stranded::any_running;
 pub use timed::Timed;

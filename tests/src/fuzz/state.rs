@@ -125,6 +125,7 @@ async fn running(store: &Store, at_tenant: usize, at_agent: usize) -> Pin {
         idempotency_key: None,
         affinity: None,
         caused_by: None,
+        group: None,
         timeout_ms: 60_000,
         lifetime_ms: None,
         retry: None,

@@ -10,6 +10,7 @@ use troupe_core::{Clock as _, Digest, KeyId, Scope, SystemClock, SystemEntropy, 
 use troupe_store::{NewKeyRow, Store};
 use troupe_tests::{Answer, Client, Host, guests, redacted_json};
 
+use crate::rest::groups::{create, step};
 use crate::{empty_host, host};
 
 /// Every scope that a key may have.
@@ -76,6 +77,8 @@ async fn f73_another_tenants_things_are_as_if_they_did_not_exist_through_every_r
     let running = owner.submit("echo", "sleep", json!({ "ms": 9_000 })).await;
     let key = owner.post("/api/v1/keys", &json!({ "name": "mine", "scopes": ["read"] })).await.of(201);
     let instance = owner.start_instance("echo").await;
+    let group = create(&owner, &json!({ "steps": [step("one", "echo", "sleep", json!({ "ms": 9_000 }))] })).await;
+    let group = group.of(202)["id"].as_str().unwrap().to_owned();
     let probe = neighbour(&host).await;
 
     let nothing = "0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b";
@@ -89,6 +92,7 @@ async fn f73_another_tenants_things_are_as_if_they_did_not_exist_through_every_r
             path if path.contains("{agent}") => vec![("{agent}", "echo", "gone")],
             path if path.contains("{task}") => vec![("{task}", &task, nothing), ("{task}", &running, nothing)],
             path if path.contains("{instance}") => vec![("{instance}", &instance, nothing)],
+            path if path.contains("{group}") => vec![("{group}", &group, nothing)],
             path if path.contains("{key}") => vec![("{key}", key["id"].as_str().unwrap(), nothing)],
             _ => continue,
         };
@@ -107,7 +111,7 @@ async fn f73_another_tenants_things_are_as_if_they_did_not_exist_through_every_r
         }
     }
     assert!(tried >= 14, "{tried}");
-    for list in ["agents", "deployments", "tasks", "runtime/instances"] {
+    for list in ["agents", "deployments", "tasks", "task-groups", "runtime/instances"] {
         assert_eq!(probe.get(&format!("/api/v1/{list}")).await.of(200)["items"], json!([]), "{list}");
     }
     assert_eq!(owner.get(&format!("/api/v1/runtime/instances/{instance}")).await.of(200)["status"], "idle");

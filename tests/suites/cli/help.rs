@@ -31,6 +31,7 @@ async fn the_help_lists_every_command_with_examples() {
       releases   List an agent's releases; deprecate, yank or delete one, or collect what none needs
       channels   List an agent's channels, move one, or remove one
       tasks      List tasks; show one, cancel it, or forget what it did
+      groups     Run tasks that need one another as a group; list, show, watch or cancel groups
       schedules  List schedules, show one, set one, pause it, resume it, or remove it
       locks      List the locks that tasks hold, show one and who waits for it, or take one away
       instances  List instances of agents, show one, start one, or stop one
@@ -132,6 +133,7 @@ async fn every_command_has_examples() {
         "releases",
         "channels",
         "tasks",
+        "groups",
         "instances",
         "replay",
         "rehearse",

@@ -4,6 +4,7 @@ mod client;
 mod data_dir;
 mod dev;
 mod grant;
+mod groups;
 mod help;
 mod instances;
 mod interrupt;

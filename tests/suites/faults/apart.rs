@@ -36,6 +36,7 @@ pub fn pending(skill: &str, input: &Value) -> TaskRow {
         idempotency_key: None,
         affinity: None,
         caused_by: None,
+        group: None,
         timeout_ms: 10_000,
         lifetime_ms: None,
         retry: None,

@@ -8,6 +8,7 @@ mod clients;
 mod damage;
 #[cfg(target_os = "linux")]
 mod disk;
+mod groups;
 mod outside;
 mod performed;
 mod publish;

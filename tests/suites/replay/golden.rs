@@ -171,6 +171,7 @@ async fn insert(store: &Store, golden: &Value, ran_on: RanOn, number: u64) -> St
         idempotency_key: None,
         affinity: None,
         caused_by: None,
+        group: None,
         timeout_ms: 60_000,
         lifetime_ms: None,
         retry: None,

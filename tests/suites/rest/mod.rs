@@ -3,6 +3,7 @@
 mod agents;
 mod deployments;
 mod doors;
+pub mod groups;
 mod instances;
 mod keys;
 pub mod schedules;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use troupe_tests::{Client, guests, redacted};
 
 use crate::cases::tenancy::{body_for, key_that_expired};
+use crate::rest::groups::{create, step};
 use crate::{empty_host, host};
 
 /// All that a key can hold.
@@ -27,6 +28,7 @@ fn body_of_echo(method: &Method, route: &str) -> Value {
         "keys" => json!({ "name": "more", "scopes": ["read"] }),
         "tenants" => json!({ "name": "more" }),
         "schedules/{schedule}" => schedule_of_echo(),
+        "task-groups" => group_of_echo(),
         _ if route.ends_with("/document") => json!({ "document": "", "signatures": [] }),
         _ => body_for(method, route),
     }
@@ -34,6 +36,10 @@ fn body_of_echo(method: &Method, route: &str) -> Value {
 
 fn schedule_of_echo() -> Value {
     json!({ "cron": "0 3 1 1 *", "task": { "agent": "echo", "skill": "version" } })
+}
+
+fn group_of_echo() -> Value {
+    json!({ "steps": [step("one", "echo", "sleep", json!({ "ms": 9_000 }))] })
 }
 
 #[tokio::test]
@@ -44,6 +50,7 @@ async fn h111_a_bound_key_changes_nothing_of_another_agent_and_of_the_tenant_thr
     let task = owner.submit("echo", "sleep", json!({ "ms": 9_000 })).await;
     let instance = owner.start_instance("echo").await;
     owner.put("/api/v1/schedules/yearly", &schedule_of_echo()).await.of(200);
+    let group = create(&owner, &group_of_echo()).await.of(202)["id"].as_str().unwrap().to_owned();
     let (bound, key) = owner.with_bound_key(&ALL, &["counter*"]).await;
     let key = key["id"].as_str().unwrap();
     let head = async || owner.get("/api/v1/audit/head").await.of(200)["seq"].clone();
@@ -62,6 +69,7 @@ async fn h111_a_bound_key_changes_nothing_of_another_agent_and_of_the_tenant_thr
             ("{key}", key),
             ("{schedule}", "yearly"),
             ("{lock}", "res%2Fa"),
+            ("{group}", &group),
             ("{tenant}", "default"),
         ];
         let path = places.iter().fold(route.clone(), |path, (place, name)| path.replace(place, name));
@@ -84,7 +92,7 @@ async fn h111_a_bound_key_changes_nothing_of_another_agent_and_of_the_tenant_thr
         }
     }
     assert_eq!(answered, ONLY_SHOW);
-    assert!(refused >= 43, "{refused}");
+    assert!(refused >= 45, "{refused}");
     assert_eq!(head().await, before, "something was decided");
     assert_eq!(owner.get(&format!("/api/v1/tasks/{task}")).await.of(200)["status"], "running");
 

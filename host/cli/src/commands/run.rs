@@ -1,6 +1,5 @@
 //! `troupe run`: ask for a skill, watch it work, print the answer.
 
-use std::cell::Cell;
 use std::future::ready;
 use std::io::{IsTerminal as _, Read as _};
 use std::pin::pin;
@@ -10,18 +9,16 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 use troupe_core::view::{NewTask, Progress, Retry, TaskFailure, TaskStatus, TaskView};
 use troupe_core::{Code, Error, Result, Timestamp};
 
+use super::interrupt::interrupted;
 use crate::args::{Args, Run};
 use crate::client::Client;
 use crate::human::document;
 use crate::output;
 use crate::time::seconds;
-
-/// How long a host may take to cancel a task after Ctrl-C.
-const CANCEL_TIME_MAX: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(args: &Args, command: &Run) -> Result<ExitCode> {
     let milliseconds = |option: &str, text: &Option<String>| {
@@ -79,45 +76,6 @@ fn finish(args: &Args, task: &TaskView) -> Result<ExitCode> {
     Ok(if task.status == TaskStatus::Completed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Cancels the task that was asked for, once its id is known, and says what came of it. A
-/// second Ctrl-C ends the waiting.
-async fn interrupted(
-    args: &Args,
-    client: &Client,
-    asked: impl Future<Output = Result<TaskView>>,
-    interrupts: &mut Signal,
-) -> Result<ExitCode> {
-    let id = Cell::new(None);
-    let cancel = async {
-        let task = asked.await?.id;
-        id.set(Some(task));
-        let path = format!("/api/v1/tasks/{task}");
-        match client.post::<TaskView>(&format!("{path}/cancel"), &()).await {
-            Err(error) if error.code != Code::TaskEnded => return Err(error),
-            _ => {}
-        }
-        client.get::<TaskView>(&format!("{path}?wait=1")).await
-    };
-    let late =
-        || Error::new(Code::UnavailableHost, format!("the host did not answer in {} s", CANCEL_TIME_MAX.as_secs()));
-    let cancelled = tokio::select! {
-        cancelled = tokio::time::timeout(CANCEL_TIME_MAX, cancel) => cancelled.unwrap_or_else(|_| Err(late())),
-        _ = interrupts.recv() => Err(Error::new(Code::Cancelled, "interrupted again")),
-    };
-    match (cancelled, id.get()) {
-        (Ok(task), _) if args.json => output::answer(true, &task, |_| String::new())?,
-        (Ok(task), _) => output::note(&format!("interrupted; task {} is {}", task.id, task.status.as_str())),
-        (Err(error), Some(id)) => {
-            let error = error.context(format!("interrupted; task {id} may still run, see `troupe tasks {id}`"));
-            output::fail(args.json, &error);
-        }
-        (Err(error), None) => {
-            output::fail(args.json, &error.context("interrupted; a task may still run, see `troupe tasks`"));
-        }
-    }
-    Ok(ExitCode::from(output::INTERRUPTED))
-}
-
 /// Follows a task to its end and shows its progress.
 async fn follow(client: &Client, task: &TaskView) -> Result<TaskView> {
     let bar = bar();
@@ -162,7 +120,7 @@ fn waits(task: &TaskView, wake_at: Timestamp) -> String {
     }
 }
 
-fn bar() -> ProgressBar {
+pub(super) fn bar() -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
@@ -174,7 +132,7 @@ fn bar() -> ProgressBar {
     bar
 }
 
-fn show(bar: &ProgressBar, progress: Progress) {
+pub(super) fn show(bar: &ProgressBar, progress: Progress) {
     if bar.is_hidden() {
         let percent = progress.fraction.map(|fraction| format!("{:>3.0}% ", fraction * 100.0)).unwrap_or_default();
         output::note(&format!("{percent}{}", progress.message));
@@ -189,23 +147,27 @@ fn show(bar: &ProgressBar, progress: Progress) {
 
 /// Reads the input: JSON text, `@FILE`, or `-`.
 pub(super) fn input(argument: &str) -> Result<Value> {
-    let unreadable = |what: &str, error: std::io::Error| {
-        let message = format!("the input {what} cannot be read ({})", error.kind());
-        Error::new(Code::InputInvalid, message).with_cause(error)
-    };
-    let text = if argument == "-" {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map_err(|error| unreadable("from standard input", error))?;
-        text
-    } else if let Some(path) = argument.strip_prefix('@') {
-        std::fs::read_to_string(path).map_err(|error| unreadable(&format!("`{path}`"), error))?
-    } else {
-        argument.to_owned()
-    };
-    serde_json::from_str(&text).map_err(|error| {
+    serde_json::from_str(&text(argument)?).map_err(|error| {
         Error::new(
             Code::InputInvalid,
             format!("the input is not JSON: {error}; quote it as in --input '{{\"text\":\"hello\"}}'"),
         )
     })
+}
+
+/// Reads what an argument means: itself, `@FILE`, or `-` for standard input.
+pub(super) fn text(argument: &str) -> Result<String> {
+    let unreadable = |what: &str, error: std::io::Error| {
+        let message = format!("the input {what} cannot be read ({})", error.kind());
+        Error::new(Code::InputInvalid, message).with_cause(error)
+    };
+    if argument == "-" {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).map_err(|error| unreadable("from standard input", error))?;
+        return Ok(text);
+    }
+    match argument.strip_prefix('@') {
+        Some(path) => std::fs::read_to_string(path).map_err(|error| unreadable(&format!("`{path}`"), error)),
+        None => Ok(argument.to_owned()),
+    }
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use troupe_core::Result;
-use troupe_core::view::{Page, RedactRequest, TaskStatus, TaskView};
+use troupe_core::view::{Member, Page, RedactRequest, TaskStatus, TaskView};
 
 use crate::args::{Args, Tasks};
 use crate::client::{Client, segment};
@@ -65,6 +65,10 @@ pub(super) fn show(task: &TaskView) -> String {
     );
     if let Some(instance) = &task.instance {
         out.push_str(&format!("instance {instance}\n"));
+    }
+    if let Some(Member { group, step, compensates, .. }) = &task.group {
+        let what = if *compensates { ", which it undoes" } else { "" };
+        out.push_str(&format!("group    {group}, step {step}{what}\n"));
     }
     if let Some(release) = &task.release {
         out.push_str(&format!("release  {}, epoch {}\n", release.version, release.epoch));

@@ -9,6 +9,7 @@ const PARTS: [(&str, &str); 14] = [
     ("", include_str!("../limits.rs")),
     ("admission", include_str!("admission.rs")),
     ("approval", include_str!("approval.rs")),
+    ("groups", include_str!("groups.rs")),
     ("http", include_str!("http.rs")),
     ("locks", include_str!("locks.rs")),
     ("migration", include_str!("migration.rs")),

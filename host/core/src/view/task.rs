@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use super::Member;
 use crate::{Code, Digest, Error, InstanceId, Result, TaskId, Timestamp, backoff, limits};
 
 /// Where a task is in its life.
@@ -284,6 +285,9 @@ pub struct TaskView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub instance: Option<InstanceId>,
+    /// The task group that made it, and as what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Member>,
     /// Where it is in its life.
     pub status: TaskStatus,
     /// The input; null for whoever may not read tasks, and once it is redacted.

@@ -83,6 +83,7 @@ mod tests {
             idempotency_key: None,
             affinity: affinity.map(str::to_owned),
             caused_by: None,
+            group: None,
             timeout_ms: 1,
             lifetime_ms: None,
             retry: None,

@@ -14,7 +14,6 @@ use troupe_core::{Result, TaskId, TenantId, limits};
 use troupe_sandbox::{Call, StopReason};
 
 use super::decided::READING;
-use super::query::view;
 use crate::Runtime;
 
 impl Runtime {
@@ -68,7 +67,7 @@ impl Runtime {
             tracing::warn!(?settled, "tasks whose end was not kept were settled");
             for (tenant, task) in settled.ended() {
                 if let Some(row) = self.store.task(tenant, *task).await? {
-                    self.watchers.end(*task, || view(&row));
+                    self.tell(&row);
                 }
             }
         }

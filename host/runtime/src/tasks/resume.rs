@@ -16,7 +16,6 @@ use troupe_store::{DeploymentRow, Forms, JournalHead, Pin, TaskEnd, TaskRow};
 use super::accepted::Accepted;
 use super::decided::Made;
 use super::ledger::recorded;
-use super::query::view;
 use super::queue::{Slot, Turn};
 use super::run::Seat;
 use crate::Runtime;
@@ -57,7 +56,7 @@ impl Runtime {
         };
         let row = self.store.resume(&tenant, task, &self.owner).await?;
         drop(turn);
-        self.watchers.stands(task, || view(&row));
+        self.tell(&row);
         let pin = Pin {
             tenant,
             task,
@@ -135,7 +134,7 @@ impl Runtime {
         if let Some(row) = self.store.start_over(pin, decided.clone()).await? {
             // It was cancelled instead, if somebody had asked for that.
             if row.status.is_final() {
-                self.watchers.end(row.id, || view(&row));
+                self.tell(&row);
             }
             return Ok(());
         }
@@ -152,7 +151,7 @@ impl Runtime {
             decided,
         };
         let row = accepted.end(Vec::new(), end).await?;
-        self.watchers.end(row.id, || view(&row));
+        self.tell(&row);
         Ok(())
     }
 }

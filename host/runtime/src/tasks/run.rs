@@ -14,7 +14,6 @@ use super::decided::Made;
 use super::ledger::{StoreLedger, journalled};
 use super::meter::{Running, meter, observed};
 use super::observe::{AgentObserver, TaskObserver};
-use super::query::view;
 use super::queue::{Slot, Turn};
 use super::shares::Key;
 use super::workers::Place;
@@ -145,7 +144,7 @@ impl Runtime {
         };
         let (_, mut pin, head) = self.begin_attempt(row, seat.route())?;
         let row = self.store.claim(&tenant, turn.task, &self.owner, &head.release, &head).await?;
-        self.watchers.stands(turn.task, || view(&row));
+        self.tell(&row);
         drop(turn);
         pin.attempt = row.attempt;
         pin.lease_number = row.lease.as_ref().map_or(0, |lease| lease.number);

@@ -3,7 +3,6 @@
 use troupe_core::{Result, limits};
 
 use super::decided::READING;
-use super::query::view;
 use crate::Runtime;
 
 impl Runtime {
@@ -19,7 +18,7 @@ impl Runtime {
             tracing::info!(anew, ended, "tasks of an earlier form of state were settled");
             for task in settled.ended {
                 self.queue.remove(task.id);
-                self.watchers.end(task.id, || view(&task));
+                self.tell(&task);
             }
             for task in settled.pending {
                 self.queue.push(task.priority, task.tenant, task.agent, task.task);

@@ -63,7 +63,7 @@ impl Runtime {
                 return self.queued(row, false, wait.zip(counted)).await;
             }
         }
-        let row = self.asked_of(caller, &request, (input, text), instance).await?;
+        let row = self.asked_of(caller, &request, (input, text), instance, &[]).await?;
         match (request.durability, wait, &request.idempotency_key) {
             (Durability::None, wait, _) => self.run_fleeting(row, wait.unwrap_or_default()).await,
             (Durability::Full, Some(wait), None) if row.wake_at.is_none() => self.run_held(row, wait).await,
@@ -79,10 +79,23 @@ impl Runtime {
     ///
     /// # Errors
     /// Those of [`Runtime::submit`].
-    pub(crate) async fn task_asked(&self, caller: &Caller, mut request: NewTask) -> Result<TaskRow> {
+    pub(crate) async fn task_asked(&self, caller: &Caller, request: NewTask) -> Result<TaskRow> {
+        self.task_asked_in_part(caller, request, &[]).await
+    }
+
+    /// The same of a request some places of whose input are filled later, each a JSON Pointer.
+    ///
+    /// # Errors
+    /// Those of [`Runtime::submit`] that it would meet whatever is filled there.
+    pub(crate) async fn task_asked_in_part(
+        &self,
+        caller: &Caller,
+        mut request: NewTask,
+        open: &[String],
+    ) -> Result<TaskRow> {
         let input = input_of(&mut request)?;
         let instance = request.instance.as_deref().map(str::parse).transpose()?;
-        self.asked_of(caller, &request, input, instance).await
+        self.asked_of(caller, &request, input, instance, open).await
     }
 
     async fn asked_of(
@@ -91,13 +104,14 @@ impl Runtime {
         request: &NewTask,
         (input, text): (Value, String),
         instance: Option<InstanceId>,
+        open: &[String],
     ) -> Result<TaskRow> {
         affinity::check(request.affinity.as_deref())?;
         let route = self.serving(&caller.tenant, &request.agent).await?;
         if let Some(instance) = instance {
             self.store.check_instance(&caller.tenant, &route.row.agent, instance).await?;
         }
-        Ok(TaskRow { instance, ..self.task_row(caller, &route, request, input, text).await? })
+        Ok(TaskRow { instance, ..self.task_row(caller, &route, request, (input, text), open).await? })
     }
 
     /// Cancels a task. A running one ends within a tick.
@@ -106,13 +120,22 @@ impl Runtime {
     /// [`Code::TaskNotFound`]; [`Code::TaskEnded`] if there is nothing left to cancel.
     pub async fn cancel(&self, caller: &Caller, task: TaskId) -> Result<TaskView> {
         self.task_permitted(caller, Scope::Run, task).await?;
-        let row = self.store.cancel(&caller.tenant, task, &caller.principal, READING).await?;
-        self.workers.stop(&caller.tenant, task, StopReason::Cancelled);
+        let row = self.cancel_task(&caller.tenant, task, &caller.principal).await?;
+        Ok(view_for(caller, &row))
+    }
+
+    /// Cancels a task, as `by` asks, who may.
+    ///
+    /// # Errors
+    /// Those of [`Runtime::cancel`].
+    pub(crate) async fn cancel_task(&self, tenant: &TenantId, task: TaskId, by: &str) -> Result<TaskRow> {
+        let row = self.store.cancel(tenant, task, by, READING).await?;
+        self.workers.stop(tenant, task, StopReason::Cancelled);
         if row.status.is_final() {
             self.queue.remove(task);
-            self.watchers.end(task, || view(&row));
+            self.tell(&row);
         }
-        Ok(view_for(caller, &row))
+        Ok(row)
     }
 
     async fn task_row(
@@ -120,8 +143,8 @@ impl Runtime {
         caller: &Caller,
         route: &Arc<Route>,
         request: &NewTask,
-        input: Value,
-        text: String,
+        (input, text): (Value, String),
+        open: &[String],
     ) -> Result<TaskRow> {
         route.skill(&request.skill)?;
         let now = self.clock.now();
@@ -139,6 +162,7 @@ impl Runtime {
             idempotency_key: request.idempotency_key.clone(),
             affinity: request.affinity.clone(),
             caused_by: None,
+            group: None,
             timeout_ms: 0,
             lifetime_ms: request.lifetime_ms,
             retry: request.retry,
@@ -156,8 +180,8 @@ impl Runtime {
         let route = &route.for_task(&row);
         self.check_quarantine(route)?;
         let effect = route.skill(&request.skill)?.effect;
-        let (checked_by, skill) = (Arc::clone(route), request.skill.clone());
-        checking(row.input.len(), move || checked_by.skill(&skill)?.check_input(&input)).await?;
+        let (checked_by, skill, open) = (Arc::clone(route), request.skill.clone(), open.to_vec());
+        checking(row.input.len(), move || checked_by.skill(&skill)?.check_known(&input, &open)).await?;
         if request.durability == Durability::None && effect != Effect::Read {
             let message = format!("durability `none` is for skills of effect class `read`; this one is `{effect}`");
             return Err(Error::new(Code::RequestInvalid, message));
@@ -388,7 +412,11 @@ fn input_of(request: &mut NewTask) -> Result<(Value, String)> {
     Ok((input, text))
 }
 
-fn check_key(key: &str) -> Result<()> {
+/// Checks an idempotency key.
+///
+/// # Errors
+/// [`Code::RequestInvalid`] with its bounds.
+pub(crate) fn check_key(key: &str) -> Result<()> {
     let most = limits::IDEMPOTENCY_KEY_BYTES_MAX;
     if (1..=most).contains(&key.len()) {
         return Ok(());

@@ -81,7 +81,7 @@ impl Timed {
 }
 
 impl Runtime {
-    /// Tells whoever it concerns that a run of a task is over, and how the task stands.
+    /// Tells whoever it concerns how a task stands: who watches it, and the group that it is of.
     pub(super) fn tell(&self, row: &TaskRow) {
         if row.status.is_final() {
             self.watchers.end(row.id, || view(row));
@@ -91,6 +91,7 @@ impl Runtime {
             }
             self.watchers.stands(row.id, || view(row));
         }
+        self.groups.heard_of(row);
     }
 
     /// Takes up what waits for a time, each when it is due, until the host stops.

@@ -26,9 +26,12 @@ pub(crate) struct Waits {
     doing: &'static str,
 }
 
-/// A request that waits; no longer when dropped.
+/// A request that waits; no longer when the last clone is dropped.
+#[derive(Debug, Clone)]
+pub(crate) struct Wait(Arc<Counted>);
+
 #[derive(Debug)]
-pub(crate) struct Wait {
+struct Counted {
     waits: Waits,
     tenant: TenantId,
 }
@@ -37,12 +40,12 @@ impl Wait {
     /// Returns once the host stops and nobody is to wait any longer.
     pub(crate) async fn closed(&self) {
         // The sender lives as long as `self`.
-        let _ = self.waits.closed.subscribe().wait_for(|closed| *closed).await;
+        let _ = self.0.waits.closed.subscribe().wait_for(|closed| *closed).await;
     }
 
     /// Whether nobody is to wait any longer.
     pub(crate) fn is_closed(&self) -> bool {
-        *self.waits.closed.borrow()
+        *self.0.waits.closed.borrow()
     }
 }
 
@@ -90,7 +93,7 @@ impl Waits {
             return Err(full.error_for(tenant, self.doing));
         }
         shares.take_for(tenant);
-        Ok(Wait { waits: self.clone(), tenant: tenant.clone() })
+        Ok(Wait(Arc::new(Counted { waits: self.clone(), tenant: tenant.clone() })))
     }
 
     fn lock(&self) -> MutexGuard<'_, Shares> {
@@ -98,7 +101,7 @@ impl Waits {
     }
 }
 
-impl Drop for Wait {
+impl Drop for Counted {
     fn drop(&mut self) {
         let mut shares = self.waits.lock();
         shares.give_for(&self.tenant);

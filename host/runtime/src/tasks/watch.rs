@@ -129,7 +129,7 @@ impl Runtime {
     }
 
     /// Watches a task for somebody who waits, and is counted already or here.
-    pub(super) async fn watch(&self, tenant: &TenantId, task: TaskId, counted: Option<Wait>) -> Result<TaskEvents> {
+    pub(crate) async fn watch(&self, tenant: &TenantId, task: TaskId, counted: Option<Wait>) -> Result<TaskEvents> {
         self.watch_from(tenant, task, None, counted).await
     }
 

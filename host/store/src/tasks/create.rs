@@ -16,7 +16,7 @@ use crate::fault::Done;
 use crate::journal::{self, JournalHead, JournalRow, Kept};
 use crate::rows::Columns as _;
 use crate::writer::Tx;
-use crate::{Store, instances};
+use crate::{Store, groups, instances};
 
 /// What came of accepting a task.
 #[derive(Debug, Clone, PartialEq)]
@@ -133,6 +133,9 @@ async fn accept(tx: &mut Tx, task: &TaskRow, request: &str) -> Done<()> {
         instances::check(&mut tx.connection, &task.tenant, &task.agent, instance).await?;
     }
     row::insert(tx, task, request).await?;
+    if let Some(member) = &task.group {
+        groups::joined(tx, &task.tenant, member, task.id).await?;
+    }
     tx.announce(&task.tenant, "task.created", &task.subject(), &facts(task)).await
 }
 

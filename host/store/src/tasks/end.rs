@@ -6,9 +6,9 @@ use troupe_core::{Error, TaskId, TenantId, Timestamp};
 use super::{TaskRow, create, row};
 use crate::audit::{self, Decided};
 use crate::fault::Done;
-use crate::locks;
 use crate::rows::json;
 use crate::writer::Tx;
+use crate::{groups, locks};
 
 /// The end of a task.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,8 +25,8 @@ pub struct TaskEnd {
     pub decided: Decided,
 }
 
-/// Ends a task that has not ended: writes the outcome, gives up the lease and its locks, tells the feed
-/// and the audit.
+/// Ends a task that has not ended: writes the outcome, gives up the lease and its locks, tells the feed,
+/// the audit, and the group that it is of.
 pub(super) async fn end(tx: &mut Tx, tenant: &TenantId, task: TaskId, end: TaskEnd) -> Done<TaskRow> {
     if !end.status.is_final() {
         return Err(Error::internal(format!("task {task}: {} is not an end", end.status.as_str())).into());
@@ -47,6 +47,9 @@ pub(super) async fn end(tx: &mut Tx, tenant: &TenantId, task: TaskId, end: TaskE
     .await?;
     let task = row::read(&ended)?;
     locks::task_over(tx, &task.tenant, task.id).await?;
+    if let Some(member) = &task.group {
+        groups::ended(tx, tenant, member, task.id).await?;
+    }
     create::tell(tx, &task).await?;
     audit::attempt(tx, &task, end.decided).await?;
     Ok(task)

@@ -2,7 +2,7 @@
 
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
-use troupe_core::view::{RanOn, Retry, TaskFailure, TaskStatus};
+use troupe_core::view::{Member, RanOn, Retry, TaskFailure, TaskStatus};
 use troupe_core::{AgentName, Code, Error, InstanceId, SkillName, TaskId, TenantId, Timestamp};
 
 use super::Asked;
@@ -39,6 +39,8 @@ pub struct TaskRow {
     pub affinity: Option<String>,
     /// The task whose agent asked for this one.
     pub caused_by: Option<TaskId>,
+    /// The task group that made it, and as what.
+    pub group: Option<Member>,
     /// How long one attempt may run, in milliseconds; what it is suspended does not count.
     pub timeout_ms: u64,
     /// How long it may take in all, in milliseconds, suspended or not; as long as an attempt
@@ -116,9 +118,9 @@ pub(crate) async fn insert(tx: &mut Tx, task: &TaskRow, request: &str) -> Done<(
         "insert into tasks
             (tenant, id, agent, skill, input, request, status, priority, attempt, principal, idempotency_key,
              caused_by, timeout_ms, version, digest, epoch, output, failure, lease_owner, lease_number, lease_until,
-             created_at, started_at, ended_at, lifetime_ms, affinity, instance, wake_at, retry, retries)
+             created_at, started_at, ended_at, lifetime_ms, affinity, instance, wake_at, retry, retries, member)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-             $22, $23, $24, $25, $26, $27, $28, $29, $30)",
+             $22, $23, $24, $25, $26, $27, $28, $29, $30, $31)",
     )
     .bind(task.tenant.as_str())
     .bind(task.id.to_string())
@@ -150,6 +152,7 @@ pub(crate) async fn insert(tx: &mut Tx, task: &TaskRow, request: &str) -> Done<(
     .bind(task.wake_at.map(Timestamp::as_millis))
     .bind(task.retry.as_ref().map(json).transpose()?)
     .bind(i64::from(task.retries))
+    .bind(task.group.as_ref().map(json).transpose()?)
     .execute(&mut tx.connection)
     .await?;
     Ok(())
@@ -171,6 +174,7 @@ pub(crate) fn read(row: &SqliteRow) -> Done<TaskRow> {
         idempotency_key: row.get_as("idempotency_key")?,
         affinity: row.get_as("affinity")?,
         caused_by: row.parsed_option("caused_by")?,
+        group: text(row, "member")?.map(serde_json::from_str).transpose().map_err(|error| broken("member", error))?,
         timeout_ms: row.number("timeout_ms")?,
         lifetime_ms: row.get_as::<Option<i64>>("lifetime_ms")?.map(|ms| unsigned("lifetime_ms", ms)).transpose()?,
         retry: text(row, "retry")?.map(serde_json::from_str).transpose().map_err(|error| broken("retry", error))?,

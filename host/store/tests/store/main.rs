@@ -22,6 +22,8 @@ mod feed;
 #[cfg(test)]
 mod gathering;
 #[cfg(test)]
+mod groups;
+#[cfg(test)]
 mod instances;
 #[cfg(test)]
 mod invocations;

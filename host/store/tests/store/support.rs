@@ -127,6 +127,7 @@ pub fn pending(number: u64) -> TaskRow {
         idempotency_key: None,
         affinity: None,
         caused_by: None,
+        group: None,
         timeout_ms: 60_000,
         lifetime_ms: None,
         retry: None,

@@ -1,0 +1,149 @@
+//! `/api/v1/task-groups`: tasks that need one another.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::sse::Event;
+use axum::response::{IntoResponse as _, Response};
+use futures::Stream;
+use http::header::LOCATION;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde::Deserialize;
+use troupe_core::view::{GroupStatus, GroupSummary, GroupView, NewGroup, Page, Problem};
+use troupe_core::{Code, Error, GroupId, limits};
+use troupe_runtime::{GroupEvent, GroupEvents, GroupQuery};
+use utoipa::IntoParams;
+
+use crate::Doors;
+use crate::auth::Authenticated;
+use crate::body::{Json, Path, Query};
+use crate::problem::Answer;
+use crate::rest::streams::{self, LastEventId, ended, written};
+
+/// How long to wait.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wait {
+    /// Wait up to this many seconds for the group to end; at most 300.
+    wait: Option<u64>,
+}
+
+impl Wait {
+    fn duration(&self) -> Option<Duration> {
+        self.wait.map(|seconds| Duration::from_secs(seconds).min(limits::WAIT_MAX))
+    }
+}
+
+/// Which groups to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Which {
+    /// Those in one status.
+    #[param(inline)]
+    status: Option<GroupStatus>,
+    /// Those older than this one: `next` of the page before.
+    after: Option<String>,
+    /// How many on a page; 50 when absent, at most 500.
+    limit: Option<u32>,
+}
+
+/// Asks for a group of tasks. With `wait`, the answer is the group that has ended if it does in time,
+/// and the group as it then stands otherwise.
+#[utoipa::path(post, path = "/api/v1/task-groups", tag = "task-groups", operation_id = "create_group", params(Wait),
+    request_body = NewGroup,
+    responses(
+        (status = 200, description = "The group has ended, or an earlier request made it", body = GroupView),
+        (status = 202, description = "Accepted; see `Location`", body = GroupView),
+        (status = "default", body = Problem)))]
+pub(crate) async fn create(
+    State(doors): State<Doors>,
+    Authenticated(caller): Authenticated,
+    Query(wait): Query<Wait>,
+    Json(request): Json<NewGroup>,
+) -> Answer<Response> {
+    let created = doors.runtime.create_group(&caller, request, wait.duration()).await?;
+    let location = HeaderValue::from_str(&format!("/api/v1/task-groups/{}", created.group.summary.id));
+    let headers: HeaderMap = location.into_iter().map(|location| (LOCATION, location)).collect();
+    let done = created.group.summary.status.is_final() || !created.is_new;
+    let status = if done { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok((status, headers, axum::Json(created.group)).into_response())
+}
+
+/// Lists groups, newest first.
+#[utoipa::path(get, path = "/api/v1/task-groups", tag = "task-groups", operation_id = "groups", params(Which),
+    responses((status = 200, body = Page<GroupSummary>), (status = "default", body = Problem)))]
+pub(crate) async fn list(
+    State(doors): State<Doors>,
+    Authenticated(caller): Authenticated,
+    Query(which): Query<Which>,
+) -> Answer<axum::Json<Page<GroupSummary>>> {
+    let after = which.after.map(|after| after.parse::<GroupId>()).transpose().map_err(|_| {
+        Error::new(Code::RequestInvalid, "`after` is not the id of a group; take it from `next` of the page before")
+    })?;
+    let query = GroupQuery { status: which.status, after, limit: which.limit };
+    Ok(axum::Json(doors.runtime.groups(&caller, query).await?))
+}
+
+/// Returns one group, with its steps and their outputs; with `wait`, when it has ended or the time is over.
+#[utoipa::path(get, path = "/api/v1/task-groups/{group}", tag = "task-groups", operation_id = "group",
+    params(("group" = String, Path, description = "The group's id"), Wait),
+    responses((status = 200, body = GroupView), (status = "default", body = Problem)))]
+pub(crate) async fn get(
+    State(doors): State<Doors>,
+    Authenticated(caller): Authenticated,
+    Path(group): Path<String>,
+    Query(wait): Query<Wait>,
+) -> Answer<axum::Json<GroupView>> {
+    let group: GroupId = group.parse()?;
+    Ok(axum::Json(match wait.duration().filter(|wait| !wait.is_zero()) {
+        Some(wait) => doors.runtime.wait_for_group(&caller, group, wait).await?,
+        None => doors.runtime.group(&caller, group).await?,
+    }))
+}
+
+/// Cancels a group: nothing of it begins any more, what runs is cancelled, and what it did is undone.
+#[utoipa::path(post, path = "/api/v1/task-groups/{group}/cancel", tag = "task-groups", operation_id = "cancel_group",
+    params(("group" = String, Path, description = "The group's id")),
+    responses((status = 200, body = GroupView), (status = "default", body = Problem)))]
+pub(crate) async fn cancel(
+    State(doors): State<Doors>,
+    Authenticated(caller): Authenticated,
+    Path(group): Path<String>,
+) -> Answer<axum::Json<GroupView>> {
+    Ok(axum::Json(doors.runtime.cancel_group(&caller, group.parse()?).await?))
+}
+
+/// Streams a group: `group` with its state now and whenever it changes, whole but for outputs and the
+/// tasks of a step that makes them of an array; `progress` with how far a task of it is, of 64 that run
+/// at most. The last event is `end`, with its `reason`: `done`; `host_stopping`; `unavailable`;
+/// `refused` if the caller's key is revoked or has expired, or its tenant is disabled. With
+/// `Last-Event-ID` a state that was told by that event is not told again.
+#[utoipa::path(get, path = "/api/v1/task-groups/{group}/events", tag = "task-groups", operation_id = "group_events",
+    params(
+        ("group" = String, Path, description = "The group's id"),
+        ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that was read, or `resume` of the `end`")),
+    responses(
+        (status = 200, description = "Events; the data of `progress` is a `GroupReport`, that of `end` a `StreamEnd`", content_type = "text/event-stream", body = String),
+        (status = 204, description = "The event named by `Last-Event-ID` told the group's end: nothing more comes"),
+        (status = "default", body = Problem)))]
+pub(crate) async fn events(
+    State(doors): State<Doors>,
+    Authenticated(caller): Authenticated,
+    Path(group): Path<String>,
+    LastEventId(after): LastEventId,
+) -> Answer<Response> {
+    let events = doors.runtime.watch_group(&caller, group.parse()?, after.as_deref()).await?;
+    Ok(streams::rest(events.is_over(), stream(events)))
+}
+
+fn stream(events: GroupEvents) -> impl Stream<Item = Event> {
+    futures::stream::unfold(events, |mut events| async move {
+        let event = match events.next().await? {
+            GroupEvent::Group(group) => written("group", &group),
+            GroupEvent::Report(report) => written("progress", &report),
+            GroupEvent::End(end) => ended(&end),
+            _ => written("other", &()),
+        };
+        Some((event.id(events.position()), events))
+    })
+}
