@@ -24,6 +24,7 @@ use crate::{Doors, rest};
         (name = "instances", description = "Agents that keep what belongs together apart."),
         (name = "tasks", description = "Ask an agent for a skill, and watch it work."),
         (name = "schedules", description = "Tasks that are made again and again."),
+        (name = "sessions", description = "Talk with agents, and be answered from what they can do."),
         (name = "tenants", description = "Who is kept apart from whom; for the owner of the host."),
         (name = "keys", description = "Tokens for people and programs, and what each may do."),
         (name = "trust", description = "Whose signatures releases need, and who has signed them."),
@@ -97,6 +98,16 @@ pub(crate) fn routes() -> OpenApiRouter<Doors> {
         .routes(routes!(rest::schedules::get, rest::schedules::put, rest::schedules::remove))
         .routes(routes!(rest::schedules::pause))
         .routes(routes!(rest::schedules::resume))
+        .routes(routes!(rest::sessions::start, rest::sessions::list))
+        .routes(routes!(rest::sessions::get))
+        .routes(routes!(rest::sessions::context))
+        .routes(routes!(rest::sessions::end))
+        .routes(routes!(rest::sessions::export))
+        .routes(routes!(rest::sessions::join, rest::sessions::instances))
+        .routes(routes!(rest::sessions::suggestions))
+        .routes(routes!(rest::sessions::events))
+        .routes(routes!(rest::messages::send, rest::messages::list))
+        .routes(routes!(rest::messages::get))
         .routes(routes!(rest::tenants::create, rest::tenants::list))
         .routes(routes!(rest::tenants::get))
         .routes(routes!(rest::tenants::disable))

@@ -43,7 +43,7 @@ pub use entropy::{Entropy, SystemEntropy};
 pub use error::{Code, Error, Kind, Result};
 pub use grant::Grants;
 pub use host_pattern::HostPattern;
-pub use id::{ApprovalId, InstanceId, KeyId, SwapId, TaskId};
+pub use id::{ApprovalId, InstanceId, KeyId, ProposalId, SessionId, SwapId, TaskId};
 pub use key_space::KeySpace;
 pub use name::{AgentName, ChannelName, InstanceName, KeyName, ReleaseRef, ScheduleName, SkillName, TenantId};
 pub use readings::readings;

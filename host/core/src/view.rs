@@ -9,12 +9,14 @@ mod feed;
 mod grants;
 mod instance;
 mod key;
+mod message;
 mod problem;
 mod registry;
 mod rehearsal;
 mod release;
 mod replay;
 mod schedule;
+mod session;
 mod stream;
 mod swap;
 mod task;
@@ -38,6 +40,10 @@ pub use grants::{
 };
 pub use instance::{InstanceStatus, InstanceView, NewInstance};
 pub use key::{CreatedKey, KeyView, NewKey, WhoView};
+pub use message::{
+    MatchedWord, MessageState, MessageView, MetIn, Missing, NewMessage, Reading, Reply, ReplyKind, SkillCandidate,
+    TakenFrom, TakenValue,
+};
 pub use problem::Problem;
 pub use registry::{
     ChannelDocumentView, ChannelPush, DocumentSignature, DraftRequest, DraftView, PullRequest, PushRequest, PushedView,
@@ -55,6 +61,7 @@ pub use replay::{
     ReplayCall, ReplayOutcome, ReplayRequest, ReplayView,
 };
 pub use schedule::{NewSchedule, ScheduleView};
+pub use session::{ContextPatch, NewSession, SessionExport, SessionStatus, SessionView, Suggestion, Suggestions};
 pub use stream::{StreamEnd, StreamEndReason};
 pub use swap::{
     AffinityBy, ArmCounts, CanaryPolicy, CanaryRequest, CanaryStep, CanaryView, DrainMode, DrainPolicy, Evidence,

@@ -20,6 +20,7 @@ use crate::releases::ReleaseLimits;
 use crate::route::Drain;
 use crate::routes::Routes;
 use crate::schedules::Schedules;
+use crate::sessions::Sessions;
 use crate::state::Leftovers;
 use crate::swap::Swaps;
 use crate::tasks::{Queue, Timed, Waits, Watchers, Workers};
@@ -107,6 +108,7 @@ pub struct Inner {
     pub(crate) timed: Timed,
     pub(crate) differences: Differences,
     pub(crate) schedules: Schedules,
+    pub(crate) sessions: Sessions,
     pub(crate) leftovers: Leftovers,
     /// Leave to load a whole journal.
     pub(crate) journals_loading: Semaphore,
@@ -168,6 +170,7 @@ impl Runtime {
             timed: Timed::default(),
             differences: Differences::default(),
             schedules: Schedules::default(),
+            sessions: Sessions::default(),
             leftovers: Leftovers::default(),
             journals_loading: Semaphore::new(limits::JOURNALS_LOADING_MAX),
             stopping: AtomicBool::new(false),
@@ -182,6 +185,7 @@ impl Runtime {
         runtime.keep_leases();
         runtime.keep_waking();
         runtime.keep_schedules();
+        runtime.keep_sessions();
         runtime.sweep_state();
         runtime.keep_journals();
         runtime.keep_collecting();

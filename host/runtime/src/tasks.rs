@@ -47,6 +47,7 @@ pub(crate) use queue::{Queue, Slot};
 pub(crate) use reader::Reader;
 pub(crate) use run::{ended_as, facts, traceparent};
 pub(crate) use shares::Key;
+pub(crate) use submit::check_key;
 pub(crate) use timed::Timed;
 pub(crate) use waits::{Wait, Waits};
 pub(crate) use watchers::Watchers;

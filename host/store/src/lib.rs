@@ -17,11 +17,13 @@ mod feed;
 mod instances;
 mod journal;
 mod keys;
+mod messages;
 mod migrate;
 mod open;
 mod releases;
 mod rows;
 mod schedules;
+mod sessions;
 mod state;
 #[doc(hidden)]
 pub mod stored;
@@ -38,11 +40,13 @@ pub use deployments::{CandidateRow, DeploymentRow, Forms, RouteChange, check_epo
 pub use instances::{InstanceFilter, InstanceRow, NewInstanceRow, Started, not_found as instance_not_found};
 pub use journal::{DroppedJournals, JournalHead, JournalLimits, JournalPage, JournalRow, Redact, Withheld};
 pub use keys::{KeyRow, NewKeyRow, not_found as key_not_found};
+pub use messages::{MessageRow, NewMessageRow, Outcome, Planned, SaidMessage, Step};
 pub use open::Store;
 pub use releases::{
     Holder, Mark, NewRelease, Published, ReleaseDigest, ReleaseRow, Standing, not_found as release_not_found,
 };
 pub use schedules::{Fired, NewScheduleRow, ScheduleRow, not_found as schedule_not_found};
+pub use sessions::{NewSessionRow, SessionFilter, SessionRow, not_found as session_not_found};
 pub use state::{Quota, StateChange, StateCopy, StateLimits, StateOutcome, StateSpace, StateWrite};
 pub use swaps::{
     InUse, StandingPolicyRow, SwapRoute, SwapRow, not_found as swap_not_found, under_way as swap_under_way,

@@ -44,7 +44,11 @@ macro_rules! to_json {
 }
 
 to_json!(
+    serde_json::Map<String, serde_json::Value>,
+    troupe_core::view::NewMessage,
     troupe_core::view::NewSchedule,
+    troupe_core::view::Reading,
+    troupe_core::view::Reply,
     troupe_core::view::Retry,
     troupe_core::view::TaskFailure,
     troupe_core::view::SwapState,

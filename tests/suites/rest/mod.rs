@@ -6,5 +6,6 @@ mod doors;
 mod instances;
 mod keys;
 pub mod schedules;
+mod sessions;
 pub mod tasks;
 mod tenants;

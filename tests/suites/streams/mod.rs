@@ -1,6 +1,7 @@
 //! How streams of events end, and go on: by the bytes that clients get.
 
 mod feed;
+mod sessions;
 mod stopped;
 mod swaps;
 mod tasks;

@@ -62,11 +62,16 @@ pub(crate) async fn feed(
 
 fn stream(events: FeedEvents) -> impl Stream<Item = Event> {
     futures::stream::unfold(events, |mut events| async move {
-        let event = match events.next().await? {
-            FeedItem::Event(event) => written("event", &event).id(event.seq.to_string()),
-            FeedItem::End(end) => ended(&end).id(end.resume.clone().unwrap_or_default()),
-            _ => written("other", &()),
-        };
-        Some((event, events))
+        let item = events.next().await?;
+        Some((written_item(item), events))
     })
+}
+
+/// An item of a stream, with the number of the event as its id.
+pub(crate) fn written_item(item: FeedItem) -> Event {
+    match item {
+        FeedItem::Event(event) => written("event", &event).id(event.seq.to_string()),
+        FeedItem::End(end) => ended(&end).id(end.resume.clone().unwrap_or_default()),
+        _ => written("other", &()),
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::Code;
 
 /// The text of each part, by its module; that of the lists first.
-const PARTS: [(&str, &str); 13] = [
+const PARTS: [(&str, &str); 14] = [
     ("", include_str!("../limits.rs")),
     ("admission", include_str!("admission.rs")),
     ("approval", include_str!("approval.rs")),
@@ -13,6 +13,7 @@ const PARTS: [(&str, &str); 13] = [
     ("migration", include_str!("migration.rs")),
     ("registry", include_str!("registry.rs")),
     ("releases", include_str!("releases.rs")),
+    ("sessions", include_str!("sessions.rs")),
     ("state", include_str!("state.rs")),
     ("store", include_str!("store.rs")),
     ("stream", include_str!("stream.rs")),

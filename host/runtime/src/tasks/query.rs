@@ -74,6 +74,7 @@ pub(crate) fn view(row: &TaskRow) -> TaskView {
         agent: row.agent.to_string(),
         skill: row.skill.to_string(),
         instance: row.instance,
+        session: row.session,
         status: row.status,
         input: document(&row.input),
         output: row.output.as_deref().map(document),

@@ -85,6 +85,7 @@ impl Runtime {
     pub(super) fn tell(&self, row: &TaskRow) {
         if row.status.is_final() {
             self.watchers.end(row.id, || view(row));
+            self.sessions.passed_on(row);
         } else {
             if row.wake_at.is_some() {
                 self.timed.grow(&row.tenant);

@@ -18,8 +18,9 @@ async fn every_path_in_the_document_is_there() {
     let swaps = host.client().get("/api/v1/deployments/echo/swaps").await.of(200);
     let swap = swaps["items"][0]["id"].as_str().unwrap();
     for (path, methods) in document["paths"].as_object().unwrap() {
-        // Tasks, keys, schedules and, without a registry, documents of channels are not there.
-        let is_absent = ["{task}", "{key}", "{schedule}", "{channel}"].iter().any(|name| path.contains(name));
+        // Tasks, keys, schedules, sessions and, without a registry, documents of channels are not there.
+        let is_absent =
+            ["{task}", "{key}", "{schedule}", "{session}", "{channel}"].iter().any(|name| path.contains(name));
         if methods.get("get").is_some() && !is_absent {
             let filled = path.replace("{agent}", "echo").replace("{tenant}", "default").replace("{swap}", swap);
             let filled = filled.replace("{instance}", &instance).replace("{version}", "1.0.0");
