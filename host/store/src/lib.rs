@@ -1,4 +1,5 @@
-//! What a host must not forget: releases, deployments, instances, tasks, journals, state, feed and audit.
+//! What a host must not forget: releases, deployments, instances, sessions, tasks, journals, state,
+//! feed and audit.
 //!
 //! *Holds:* one concrete [`Store`] on SQLite, its migrations, the one writer that commits
 //! for everybody at once, and the rows that go in and out.

@@ -165,9 +165,9 @@ impl Store {
         Ok(by_key(&mut *self.reader().await?, tenant, session, message).await?)
     }
 
-    /// Reads at most `limit` messages of a session, oldest first, after the number `after`; of those of
-    /// one agent or instance alone, if `line` names it. A page may be shorter, so that it stays below
-    /// [`limits::STORE_PAGE_BYTES_MAX`]; the second value says whether there are more.
+    /// Reads at most `limit` messages of a session, oldest first, after the number `after`. A page may be
+    /// shorter, so that it stays below [`limits::STORE_PAGE_BYTES_MAX`]; the second value says whether
+    /// there are more.
     ///
     /// # Errors
     /// When the store is unavailable.
@@ -181,8 +181,7 @@ impl Store {
         Ok(page(&mut *self.reader().await?, tenant, session, after, limit).await?)
     }
 
-    /// The last message to an agent or instance before the number `before`, and whether all up to it
-    /// are answered.
+    /// The last message to an agent or instance before the number `before`, if there is one.
     ///
     /// # Errors
     /// When the store is unavailable.

@@ -143,14 +143,8 @@ pub struct Reading {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<TakenValue>,
     /// Whether it goes on with what an earlier message asked for.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub goes_on: bool,
-}
-
-// serde passes a reference.
-#[allow(clippy::trivially_copy_pass_by_ref)]
-const fn is_false(truth: &bool) -> bool {
-    !*truth
 }
 
 /// What kind a reply is.
