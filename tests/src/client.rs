@@ -216,6 +216,24 @@ impl Client {
         started["id"].as_str().expect("an id").to_owned()
     }
 
+    /// Starts a session; returns its id.
+    pub async fn start_session(&self, session: Value) -> String {
+        let started = self.post("/api/v1/sessions", &session).await.of(201);
+        started["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Says something in a session and waits up to half a minute for the reply.
+    pub async fn say(&self, session: &str, message: Value) -> Answer {
+        self.post(&format!("/api/v1/sessions/{session}/messages?wait=30"), &message).await
+    }
+
+    /// Has an agent join a session; returns the id of the instance.
+    pub async fn join_session(&self, session: &str, agent: &str) -> String {
+        let path = format!("/api/v1/sessions/{session}/instances");
+        let joined = self.post(&path, &json!({ "agent": agent })).await.of(201);
+        joined["id"].as_str().expect("an id").to_owned()
+    }
+
     /// Asks an instance of an agent for a skill and waits up to half a minute for its end.
     pub async fn run_for(&self, instance: &str, agent: &str, skill: &str, input: Value) -> Answer {
         let task = json!({ "agent": agent, "skill": skill, "input": input, "instance": instance });

@@ -30,6 +30,7 @@ use crate::{Doors, rest, ws};
         (name = "task-groups", description = "Tasks that need one another."),
         (name = "schedules", description = "Tasks that are made again and again."),
         (name = "locks", description = "What tasks keep others out of, and who waits."),
+        (name = "sessions", description = "Talk with agents, and be answered from what they can do."),
         (name = "tenants", description = "Who is kept apart from whom; for the owner of the host."),
         (name = "keys", description = "Tokens for people and programs, and what each may do."),
         (name = "trust", description = "Whose signatures releases need, and who has signed them."),
@@ -110,6 +111,16 @@ pub(crate) fn routes() -> OpenApiRouter<Doors> {
         .routes(routes!(rest::locks::list))
         .routes(routes!(rest::locks::get))
         .routes(routes!(rest::locks::release))
+        .routes(routes!(rest::sessions::start, rest::sessions::list))
+        .routes(routes!(rest::sessions::get))
+        .routes(routes!(rest::sessions::context))
+        .routes(routes!(rest::sessions::end))
+        .routes(routes!(rest::sessions::export))
+        .routes(routes!(rest::sessions::join, rest::sessions::instances))
+        .routes(routes!(rest::sessions::suggestions))
+        .routes(routes!(rest::sessions::events))
+        .routes(routes!(rest::messages::send, rest::messages::list))
+        .routes(routes!(rest::messages::get))
         .routes(routes!(rest::tenants::create, rest::tenants::list))
         .routes(routes!(rest::tenants::get))
         .routes(routes!(rest::tenants::disable))

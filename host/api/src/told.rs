@@ -4,7 +4,9 @@ use futures::Stream;
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
-use troupe_runtime::{FeedEvents, FeedItem, SwapEvent, SwapEvents, TaskEvent, TaskEvents};
+use troupe_runtime::{
+    FeedEvents, FeedItem, GroupEvent, GroupEvents, SessionEvents, SwapEvent, SwapEvents, TaskEvent, TaskEvents,
+};
 
 /// The last that a stream tells, with a `StreamEnd`.
 pub(crate) const END: &str = "end";
@@ -59,14 +61,35 @@ pub(crate) fn swap(events: SwapEvents) -> impl Stream<Item = Told> + Send + 'sta
     })
 }
 
-/// What is told of the feed: `event` for each.
-pub(crate) fn feed(events: FeedEvents) -> impl Stream<Item = Told> + Send + 'static {
+/// What is told of a task group: `group` whenever it has changed, `progress` as its tasks report it.
+pub(crate) fn group(events: GroupEvents) -> impl Stream<Item = Told> + Send + 'static {
     futures::stream::unfold(events, |mut events| async move {
-        let told = match events.next().await? {
-            FeedItem::Event(event) => Told::new("event", Some(event.seq.to_string()), &event),
-            FeedItem::End(end) => Told::new(END, end.resume.clone(), &end),
-            _ => Told::new("other", None, &()),
+        let event = events.next().await?;
+        let at = Some(events.position().to_owned());
+        let told = match event {
+            GroupEvent::Group(group) => Told::new("group", at, &group),
+            GroupEvent::Report(report) => Told::new("progress", at, &report),
+            GroupEvent::End(end) => Told::new(END, at, &end),
+            _ => Told::new("other", at, &()),
         };
         Some((told, events))
     })
+}
+
+/// What is told of a session: `event` for each event of the feed that is about it.
+pub(crate) fn session(events: SessionEvents) -> impl Stream<Item = Told> + Send + 'static {
+    futures::stream::unfold(events, |mut events| async move { Some((item(events.next().await?), events)) })
+}
+
+/// What is told of the feed: `event` for each.
+pub(crate) fn feed(events: FeedEvents) -> impl Stream<Item = Told> + Send + 'static {
+    futures::stream::unfold(events, |mut events| async move { Some((item(events.next().await?), events)) })
+}
+
+fn item(item: FeedItem) -> Told {
+    match item {
+        FeedItem::Event(event) => Told::new("event", Some(event.seq.to_string()), &event),
+        FeedItem::End(end) => Told::new(END, end.resume.clone(), &end),
+        _ => Told::new("other", None, &()),
+    }
 }

@@ -13,6 +13,7 @@ mod release;
 mod releases;
 mod run;
 mod schedules;
+mod sessions;
 mod swap;
 mod trust;
 
@@ -34,6 +35,7 @@ pub(crate) use release::{Approved, Release, ReleaseVerb};
 pub(crate) use releases::{Channels, ChannelsVerb, Releases, ReleasesVerb};
 pub(crate) use run::Run;
 pub(crate) use schedules::{Schedules, SchedulesVerb, SetSchedule};
+pub(crate) use sessions::{Ask, ListedSessions, Sessions, SessionsVerb, StartSession, Suggest};
 pub(crate) use swap::{Canary, Decide, How, Policy, PolicyVerb, Promote, Swap, Swaps};
 pub(crate) use trust::{Keygen, Sign, Trust, TrustVerb};
 
@@ -210,6 +212,26 @@ Exit status: 0 completed, 1 failed, 130 interrupted (the task is cancelled).")]
   troupe instances show 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b
   troupe instances stop 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b")]
     Instances(Instances),
+    /// List sessions; start, show, end or export one, change its context, have an agent join.
+    #[command(after_help = "Examples:
+  troupe sessions
+  troupe sessions start --with aws --context '{\"region\":\"eu-central-1\"}'
+  troupe ask 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b list the instances
+  troupe sessions context 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b '{\"region\":\"us-east-1\"}'
+  troupe sessions end 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b")]
+    Sessions(Sessions),
+    /// Say something to an agent in a session and wait for the reply.
+    #[command(after_help = "Examples:
+  troupe ask 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b list the instances in eu-central-1
+  troupe ask 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b increment key=visits delta=5 --explain
+  troupe ask 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b --confirm 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3c
+
+Exit status: 0 replied, also with a question, 1 failed.")]
+    Ask(Ask),
+    /// Suggest what could be said next in a session.
+    #[command(after_help = "Examples:
+  troupe suggest 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b")]
+    Suggest(Suggest),
     /// Repeat a task from its journal, with no effect, and say whether it does the same.
     #[command(after_help = "Examples:
   troupe replay 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b

@@ -21,6 +21,7 @@ mod replay;
 mod run;
 mod schedules;
 mod serve;
+mod sessions;
 mod sign;
 mod swap;
 mod tasks;
@@ -57,6 +58,9 @@ pub(crate) async fn run(args: Args) -> ExitCode {
         Command::Schedules(command) => schedules::run(&args, command).await,
         Command::Locks(command) => locks::run(&args, command).await,
         Command::Instances(command) => instances::run(&args, command).await,
+        Command::Sessions(command) => sessions::run(&args, command).await,
+        Command::Ask(command) => sessions::ask(&args, command).await,
+        Command::Suggest(command) => sessions::suggest(&args, command).await,
         Command::Replay(command) => replay::run(&args, command).await,
         Command::Rehearse(command) => rehearse::run(&args, command).await,
         Command::Swap(command) => swap::run(&args, command).await,

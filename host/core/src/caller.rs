@@ -5,8 +5,8 @@
 //! | scope     | what its holder may do |
 //! |-----------|------------------------|
 //! | `read`    | see agents, deployments, instances, tasks, their journals, schedules and the feed |
-//! | `run`     | create and cancel tasks and groups of them, start and stop instances; with `read`, replay tasks |
-//! | `operate` | publish releases and change them, swap, configure, grant, lift a quarantine, redact tasks; with `run`, set schedules |
+//! | `run`     | create and cancel tasks and groups of them, start and stop instances, hold sessions; with `read`, replay tasks |
+//! | `operate` | publish releases and change them, swap, configure, grant, lift a quarantine, redact tasks; with `run`, set schedules; with `read`, see and end sessions of others |
 //! | `approve` | approve of releases that widen something, or reject them |
 //! | `audit`   | see the audit of its own tenant |
 //! | `admin`   | give, see and revoke keys of its own tenant; say whose signatures its releases need |

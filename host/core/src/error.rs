@@ -145,6 +145,20 @@ codes! {
     LimitGroups = "limit.groups", Exhausted;
     /// A task group is larger than it may be.
     LimitGroupSize = "limit.group_size", TooLarge;
+    /// The tenant has no such session that the caller may see.
+    SessionNotFound = "session.not_found", NotFound;
+    /// The session was ended, or its time is over.
+    SessionEnded = "session.ended", Conflict;
+    /// The session has no such message.
+    MessageNotFound = "message.not_found", NotFound;
+    /// The session's context changed since the caller looked.
+    SessionContext = "session.context", Conflict;
+    /// What a message confirms is not what its agent has proposed last.
+    SessionProposal = "session.proposal", Conflict;
+    /// The tenant has as many sessions as it may have.
+    LimitSessions = "limit.sessions", Conflict;
+    /// The session has as many messages as it may have, or as many wait for their turn.
+    LimitMessages = "limit.messages", Conflict;
     /// There is no such tenant.
     TenantNotFound = "tenant.not_found", NotFound;
     /// There is a tenant of this name.

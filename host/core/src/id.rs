@@ -74,6 +74,18 @@ id!(
     "no instance has this id; an instance's id looks like `0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b`"
 );
 id!(
+    /// The id of a session.
+    SessionId,
+    SessionNotFound,
+    "no session has this id; a session's id looks like `0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b`"
+);
+id!(
+    /// The id by which a message confirms what an agent proposed.
+    ProposalId,
+    SessionProposal,
+    "nothing was proposed under this id; a proposal's id looks like `0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b`"
+);
+id!(
     /// The id of an API key. It is no secret.
     KeyId,
     KeyNotFound,

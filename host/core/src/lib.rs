@@ -45,7 +45,7 @@ pub use entropy::{Entropy, SystemEntropy};
 pub use error::{Code, Error, Kind, Result};
 pub use grant::Grants;
 pub use host_pattern::HostPattern;
-pub use id::{ApprovalId, GroupId, InstanceId, KeyId, SwapId, TaskId};
+pub use id::{ApprovalId, GroupId, InstanceId, KeyId, ProposalId, SessionId, SwapId, TaskId};
 pub use key_space::KeySpace;
 pub use lock::{
     Fence, LockChange, LockHolder, LockLoss, LockOptions, LockOutcome, LockPattern, LockPolicy, LockPriority, LockQuota,

@@ -11,12 +11,14 @@
 //!
 //! | what is bounded | constants | code |
 //! |---|---|---|
-//! | a request to a door: bytes, depth, time | `REQUEST_BYTES_MAX`, `REQUEST_HEAD_BYTES_MAX`, `REQUEST_BODY_TIME_MAX`, `JSON_DEPTH_MAX`, `INPUT_BYTES_MAX` | `limit.request` |
-//! | a request to a door: a text, a number or a list in it | `AFFINITY_BYTES_MAX`, `APPROVAL_REASON_CHARS_MAX`, `CHANNEL_DOCUMENT_TIME_DEFAULT`, `CHANNEL_DOCUMENT_TIME_MAX`, `FEED_PATTERNS_MAX`, `FEED_PATTERN_BYTES_MAX`, `SOCKET_ID_CHARS_MAX`, `IDEMPOTENCY_KEY_BYTES_MAX`, `KEY_SCRYPT_BYTES_MAX`, `KEY_SCRYPT_PARALLEL_MAX`, `KEY_TIME_MAX`, `REHEARSAL_LAST_DEFAULT`, `REHEARSAL_LAST_MAX`, `REHEARSAL_TIME_MAX`, `RELEASE_NOTICE_CHARS_MAX`, `SEARCH_CHARS_MAX`, `SEARCH_WORDS_MAX`, `SWAP_DRAIN_TIME_MAX`, `SWAP_KEEP_TIME_MAX`, `SWAP_STEPS_MAX`, `SWAP_WATCH_TIME_MAX`, `TASK_DELAY_MAX`, `TASK_TRIES_MAX`, `TASK_RETRY_PAUSE_DEFAULT`, `TASK_RETRY_PAUSE_MOST_DEFAULT`, `TASK_RETRY_PAUSE_MAX`, `TRUST_CHANGES_MAX`, `KEY_AGENTS_MAX`, `TRUST_RULES_MAX`, `TRUST_SECONDS_MAX` | `request.invalid` |
+//! | a request to a door: bytes, depth, time | `REQUEST_BYTES_MAX`, `REQUEST_HEAD_BYTES_MAX`, `REQUEST_BODY_TIME_MAX`, `JSON_DEPTH_MAX`, `INPUT_BYTES_MAX`, `SESSION_USER_BYTES_MAX`, `SESSION_CONTEXT_BYTES_MAX`, `SESSION_EXPORT_BYTES_MAX`, `MESSAGE_TEXT_BYTES_MAX`, `MESSAGE_INPUT_BYTES_MAX` | `limit.request` |
+//! | a request to a door: a text, a number or a list in it | `AFFINITY_BYTES_MAX`, `APPROVAL_REASON_CHARS_MAX`, `CHANNEL_DOCUMENT_TIME_DEFAULT`, `CHANNEL_DOCUMENT_TIME_MAX`, `FEED_PATTERNS_MAX`, `FEED_PATTERN_BYTES_MAX`, `SOCKET_ID_CHARS_MAX`, `IDEMPOTENCY_KEY_BYTES_MAX`, `KEY_SCRYPT_BYTES_MAX`, `KEY_SCRYPT_PARALLEL_MAX`, `KEY_TIME_MAX`, `REHEARSAL_LAST_DEFAULT`, `REHEARSAL_LAST_MAX`, `REHEARSAL_TIME_MAX`, `RELEASE_NOTICE_CHARS_MAX`, `SEARCH_CHARS_MAX`, `SEARCH_WORDS_MAX`, `SESSION_IDLE_DEFAULT`, `SESSION_IDLE_MIN`, `SESSION_LIFETIME_MAX`, `SWAP_DRAIN_TIME_MAX`, `SWAP_KEEP_TIME_MAX`, `SWAP_STEPS_MAX`, `SWAP_WATCH_TIME_MAX`, `TASK_DELAY_MAX`, `TASK_TRIES_MAX`, `TASK_RETRY_PAUSE_DEFAULT`, `TASK_RETRY_PAUSE_MOST_DEFAULT`, `TASK_RETRY_PAUSE_MAX`, `TRUST_CHANGES_MAX`, `KEY_AGENTS_MAX`, `TRUST_RULES_MAX`, `TRUST_SECONDS_MAX` | `request.invalid` |
 //! | an API key: what is left after its time | `KEY_LEEWAY` | `auth.expired` |
 //! | what runs, waits and is published at once | `INVOCATIONS_MAX`, `INVOCATIONS_PER_TENANT_MAX`, `INVOCATIONS_PER_AGENT_MAX`, `CALLS_WAITING_MAX`, `CALLS_WAITING_PER_TENANT_MAX`, `CALLS_WAITING_PER_AGENT_MAX`, `WAITS_MAX`, `WAITS_PER_TENANT_MAX`, `PENDING_MAX`, `PENDING_PER_TENANT_MAX`, `PENDING_PER_AGENT_MAX`, `TIMED_TASKS_MAX`, `TIMED_TASKS_PER_TENANT_MAX`, `PUBLISHES_BYTES_MAX`, `REGISTRY_IMAGES_MAX`, `REHEARSALS_MAX`, `REHEARSALS_PER_TENANT_MAX`, `SOCKET_SUBSCRIPTIONS_MAX` | `limit.concurrency` |
 //! | keys of a tenant, to get in and to verify with | `KEYS_MAX`, `TRUSTED_KEYS_MAX`, `KNOWN_KEYS_MAX` | `limit.keys` |
-//! | instances of a tenant | `INSTANCES_MAX` | `limit.instances` |
+//! | instances of a tenant, and of a session | `INSTANCES_MAX`, `SESSION_INSTANCES_MAX` | `limit.instances` |
+//! | sessions of a tenant | `SESSIONS_MAX` | `limit.sessions` |
+//! | messages of a session, and those that wait for their turn | `MESSAGES_MAX`, `MESSAGES_WAITING_MAX` | `limit.messages` |
 //! | schedules of a tenant | `SCHEDULES_MAX` | `limit.schedules` |
 //! | locks of a task and of a tenant, held and waited for; the queue of one | `LOCKS_PER_TASK_MAX`, `LOCKS_PER_TENANT_MAX`, `LOCK_QUEUE_MAX` | `limit.locks` |
 //! | when a schedule is due: a pattern of cron, the name of a time zone | `CRON_BYTES_MAX` | `schedule.invalid` |
@@ -78,6 +80,8 @@
 //! | a comparison of two schemas | `SCHEMA_COMPARE_STEPS_MAX`, `SCHEMA_COMPARE_DEPTH_MAX` | not shown to be compatible |
 //! | what one read, one list or one page has | `FILES_READ_BYTES_MAX`, `FILES_LIST_MAX`, `STATE_LIST_MAX`, `PAGE_DEFAULT`, `PAGE_MAX`, `STORE_PAGE_BYTES_MAX` | in the next one |
 //! | a stream of a task group: tasks whose progress it tells | `GROUP_REPORTING_MAX` | not told; a stream of each task tells its own |
+//! | an output among the messages of a session | `MESSAGE_OUTPUT_BYTES_MAX` | left out, with how long it is; its task has it |
+//! | what the words of a message are held against, and what an answer shows of it | `MESSAGE_WORDS_MAX`, `CANDIDATES_MAX`, `SUGGESTIONS_MAX` | passed over |
 //! | what is rehearsed | `REHEARSAL_JOURNAL_BYTES_MAX`, `REHEARSAL_LOOKED_AT_MAX` | left out, and counted |
 //! | a wait in one request | `WAIT_MAX` | answered with how it stands |
 //! | an answer outside that is kept whole for its guest | `HTTP_KEPT_BODY_BYTES_MAX`, `HTTP_UNREAD_BYTES_MAX`, `HTTP_PIECE_BYTES_MAX` | streamed, in pieces |
@@ -104,6 +108,7 @@
 //! | a check that goes to a thread of its own | `SCHEMA_INLINE_BYTES_MAX` |
 //! | keys in memory | `KEYS_CACHED_MAX`, `KEY_CACHE_TIME_MAX`, `KEY_USE_STEP` |
 //! | suspending, waking, and making tasks that are due | `SUSPEND_AFTER`, `SUSPEND_AHEAD_MIN`, `WOKEN_AT_ONCE`, `SCHEDULES_AT_ONCE`, `LOCKS_ENDED_AT_ONCE`, `GROUPS_AT_ONCE` |
+//! | sessions: messages whose turn it is, and those whose time is over | `SESSIONS_AT_ONCE` |
 //! | leases, and the end of a task | `LEASE_TIME`, `LEASE_RENEWAL`, `TASK_END_TIME_MAX` |
 //! | the end of the host | `SHUTDOWN_TIME_MAX`, `STREAMS_END_TIME_MAX`, `ANSWERS_END_TIME_MAX` |
 //! | streams of events | `STREAM_RETRY`, `STREAM_ALIVE_EVERY`, `STREAM_LOOK_EVERY`, `STREAM_FEED_EVENTS`, `FEED_LOOKED_MAX`, `SOCKET_SEND_TIME_MAX`, `SOCKET_CLOSE_TIME_MAX` |
@@ -126,6 +131,7 @@ mod locks;
 mod migration;
 mod registry;
 mod releases;
+mod sessions;
 mod state;
 mod store;
 mod stream;
@@ -143,6 +149,7 @@ pub use locks::*;
 pub use migration::*;
 pub use registry::*;
 pub use releases::*;
+pub use sessions::*;
 pub use state::*;
 pub use store::*;
 pub use stream::*;

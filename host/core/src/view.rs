@@ -12,12 +12,14 @@ mod group;
 mod instance;
 mod key;
 mod lock;
+mod message;
 mod problem;
 mod registry;
 mod rehearsal;
 mod release;
 mod replay;
 mod schedule;
+mod session;
 mod socket;
 mod stream;
 mod swap;
@@ -49,6 +51,10 @@ pub use group::{
 pub use instance::{InstanceStatus, InstanceView, NewInstance};
 pub use key::{CreatedKey, KeyView, NewKey, WhoView};
 pub use lock::{LockView, LockWaitView};
+pub use message::{
+    MatchedWord, MessageState, MessageView, MetIn, Missing, NewMessage, Reading, Reply, ReplyKind, SkillCandidate,
+    TakenFrom, TakenValue,
+};
 pub use problem::Problem;
 pub use registry::{
     ChannelDocumentView, ChannelPush, DocumentSignature, DraftRequest, DraftView, PullRequest, PushRequest, PushedView,
@@ -66,6 +72,7 @@ pub use replay::{
     ReplayCall, ReplayOutcome, ReplayRequest, ReplayView,
 };
 pub use schedule::{NewSchedule, ScheduleView};
+pub use session::{ContextPatch, NewSession, SessionExport, SessionStatus, SessionView, Suggestion, Suggestions};
 pub use socket::{SocketFeed, SocketMessage, SocketRequest, SocketSwap, SocketTopic};
 pub use stream::{StreamEnd, StreamEndReason};
 pub use swap::{

@@ -14,7 +14,7 @@
 //! until everything that was accepted for it has come to its end, since that may want them.
 
 use troupe_core::view::{InstanceStatus, InstanceView, NewInstance, Page};
-use troupe_core::{AgentName, Caller, InstanceId, Result, Scope, limits};
+use troupe_core::{AgentName, Caller, InstanceId, Result, Scope, SessionId, limits};
 use troupe_store::{InstanceFilter, InstanceRow, NewInstanceRow, Started, instance_not_found};
 
 use crate::{Runtime, agents};
@@ -40,6 +40,16 @@ impl Runtime {
     /// [`troupe_core::Code::AgentNotFound`]; [`troupe_core::Code::DeploymentNotFound`];
     /// [`troupe_core::Code::LimitInstances`].
     pub async fn start_instance(&self, caller: &Caller, request: NewInstance) -> Result<(InstanceView, bool)> {
+        self.start_in(caller, request, None).await
+    }
+
+    /// Starts an instance in a session, or in none.
+    pub(crate) async fn start_in(
+        &self,
+        caller: &Caller,
+        request: NewInstance,
+        session: Option<SessionId>,
+    ) -> Result<(InstanceView, bool)> {
         agents::permitted(caller, Scope::Run, &request.agent)?;
         self.require_ready()?;
         let route = self.serving(&caller.tenant, &request.agent).await?;
@@ -47,6 +57,7 @@ impl Runtime {
             id: InstanceId::generate(&*self.clock, &*self.entropy),
             agent: route.row.agent.clone(),
             name: request.name,
+            session,
             principal: caller.principal.clone(),
         };
         Ok(match self.store.start_instance(&caller.tenant, new).await? {
@@ -96,8 +107,8 @@ impl Runtime {
     }
 }
 
-fn view(row: InstanceRow) -> InstanceView {
+pub(crate) fn view(row: InstanceRow) -> InstanceView {
     let status = row.status();
-    let InstanceRow { id, agent, name, principal, created_at, stopped_at, cleared_at, .. } = row;
-    InstanceView { id, agent: agent.to_string(), name, status, principal, created_at, stopped_at, cleared_at }
+    let InstanceRow { id, agent, name, session, principal, created_at, stopped_at, cleared_at, .. } = row;
+    InstanceView { id, agent: agent.to_string(), name, session, status, principal, created_at, stopped_at, cleared_at }
 }

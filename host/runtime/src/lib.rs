@@ -1,7 +1,7 @@
 //! The runtime: everything a door may ask for, and the only way to it.
 //!
-//! *Holds:* publishing, trust, the life of releases, deployments and their routes, swapping, instances, tasks and their
-//! invocations; the sandbox's ports implemented over the store.
+//! *Holds:* publishing, trust, the life of releases, deployments and their routes, swapping, instances, sessions, tasks and
+//! their invocations; the sandbox's ports implemented over the store.
 //! *Never holds:* HTTP, SQL, wasmtime, terminals. Every public entry takes a
 //! [`Caller`](troupe_core::Caller), so that no door can skip authorisation.
 //! *Start at:* [`Runtime`], then `tasks.rs` for the life of a task and `deploy.rs` for
@@ -38,6 +38,7 @@ mod route;
 mod routes;
 mod runtime;
 mod schedules;
+mod sessions;
 mod state;
 mod streams;
 mod swap;
@@ -58,6 +59,7 @@ pub use rehearsal::Rehearsal;
 pub use releases::ReleaseLimits;
 pub use route::Drain;
 pub use runtime::{Runtime, RuntimeConfig};
+pub use sessions::{Heeded, SessionEvents, SessionQuery};
 pub use swap::{Begun, SwapEvent, SwapEvents};
 pub use tasks::{Submitted, TaskEvent, TaskEvents, TaskQuery};
 pub use troupe_store::{JournalLimits, StateLimits};

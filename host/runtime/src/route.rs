@@ -3,7 +3,7 @@
 //! change anything under it. One thing reaches it: a grant that is taken away.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use jsonschema::{PatternOptions, Validator};
@@ -19,6 +19,7 @@ use troupe_store::{DeploymentRow, ReleaseRow, TaskRow};
 use crate::agents;
 use crate::hold::Hold;
 use crate::quarantine::{Pass, Quarantine};
+use crate::sessions::Vocabulary;
 use crate::swap::{Tally, affinity};
 
 /// What a swap does when a release before the last one still drains.
@@ -53,6 +54,8 @@ pub(crate) struct Route {
     /// Whether new work is held back; shared by all routes of the deployment.
     pub(crate) hold: Hold,
     skills: HashMap<String, Skill>,
+    profile: Profile,
+    vocabulary: OnceLock<Vocabulary>,
     running: Mutex<Running>,
     drained: Notify,
 }
@@ -187,6 +190,8 @@ impl Prepared {
             state: self.manifest.state,
             hold: Hold::default(),
             skills: self.skills,
+            profile: self.profile,
+            vocabulary: OnceLock::new(),
             row,
             running: Mutex::default(),
             drained: Notify::new(),
@@ -275,6 +280,11 @@ impl Route {
                 format!("agent `{}` has no skill `{}`; it has {}", self.row.agent, shown(name), list(&known)),
             )
         })
+    }
+
+    /// What its release can be asked for in words.
+    pub(crate) fn vocabulary(&self) -> &Vocabulary {
+        self.vocabulary.get_or_init(|| Vocabulary::of(&self.profile))
     }
 
     /// Notes that a task with leave to run runs here; the guard's end notes that it no longer

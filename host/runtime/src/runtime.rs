@@ -21,6 +21,7 @@ use crate::releases::ReleaseLimits;
 use crate::route::Drain;
 use crate::routes::Routes;
 use crate::schedules::Schedules;
+use crate::sessions::Sessions;
 use crate::state::Leftovers;
 use crate::swap::Swaps;
 use crate::tasks::{Queue, Timed, Waits, Watchers, Workers};
@@ -109,6 +110,7 @@ pub struct Inner {
     pub(crate) differences: Differences,
     pub(crate) schedules: Schedules,
     pub(crate) groups: Groups,
+    pub(crate) sessions: Sessions,
     pub(crate) leftovers: Leftovers,
     /// Leave to load a whole journal.
     pub(crate) journals_loading: Semaphore,
@@ -171,6 +173,7 @@ impl Runtime {
             differences: Differences::default(),
             schedules: Schedules::default(),
             groups: Groups::default(),
+            sessions: Sessions::default(),
             leftovers: Leftovers::default(),
             journals_loading: Semaphore::new(limits::JOURNALS_LOADING_MAX),
             stopping: AtomicBool::new(false),
@@ -187,6 +190,7 @@ impl Runtime {
         runtime.keep_schedules();
         runtime.keep_locks();
         runtime.keep_groups();
+        runtime.keep_sessions();
         runtime.sweep_state();
         runtime.keep_journals();
         runtime.keep_collecting();

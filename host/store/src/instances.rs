@@ -6,11 +6,12 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use troupe_core::audit::{AuditEntry, AuditKind};
 use troupe_core::view::InstanceStatus;
-use troupe_core::{AgentName, Code, Error, InstanceId, InstanceName, Result, TenantId, Timestamp, limits};
+use troupe_core::{AgentName, Code, Error, InstanceId, InstanceName, Result, SessionId, TenantId, Timestamp, limits};
 
 use crate::Store;
 use crate::fault::Done;
 use crate::rows::Columns as _;
+use crate::sessions;
 use crate::writer::Tx;
 
 const RUNS: &str = "exists (select 1 from tasks
@@ -29,6 +30,8 @@ pub struct InstanceRow {
     pub agent: AgentName,
     /// What whoever started it calls it.
     pub name: Option<InstanceName>,
+    /// The session that it is in.
+    pub session: Option<SessionId>,
     /// Who started it.
     pub principal: String,
     /// When it was started.
@@ -50,6 +53,8 @@ pub struct NewInstanceRow {
     pub agent: AgentName,
     /// What to call it.
     pub name: Option<InstanceName>,
+    /// The session that it is in, within which its name is its own.
+    pub session: Option<SessionId>,
     /// Who starts it.
     pub principal: String,
 }
@@ -86,6 +91,7 @@ impl InstanceRow {
     fn facts(&self) -> Value {
         let mut facts = Map::from_iter([("agent".to_owned(), self.agent.as_str().into())]);
         facts.extend(self.name.iter().map(|name| ("name".to_owned(), name.as_str().into())));
+        facts.extend(self.session.map(|session| ("session".to_owned(), session.to_string().into())));
         facts.into()
     }
 
@@ -95,11 +101,12 @@ impl InstanceRow {
 }
 
 impl Store {
-    /// Starts an instance; one of the agent that has the name and is not stopped is returned
-    /// instead. Tells the feed `instance.started`.
+    /// Starts an instance; one of the agent that has the name, in the same session or in none, and is
+    /// not stopped is returned instead. Tells the feed `instance.started`.
     ///
     /// # Errors
-    /// [`Code::LimitInstances`] when the tenant has as many that are not stopped as it may have.
+    /// [`Code::LimitInstances`] when the tenant or the session has as many that are not stopped as it
+    /// may have; [`Code::SessionEnded`].
     pub async fn start_instance(&self, tenant: &TenantId, new: NewInstanceRow) -> Result<Started> {
         let tenant = tenant.clone();
         self.write(move |tx| Box::pin(start(tx, tenant, new))).await
@@ -123,11 +130,24 @@ impl Store {
         Ok(find(&mut *self.reader().await?, tenant, id).await?)
     }
 
-    /// Checks that an agent's instance takes tasks.
+    /// Reads the instances of a session, oldest first.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn session_instances(&self, tenant: &TenantId, session: SessionId) -> Result<Vec<InstanceRow>> {
+        Ok(of_session(&mut *self.reader().await?, tenant, session, false).await?)
+    }
+
+    /// Checks that an agent's instance takes tasks, and returns the session that it is in.
     ///
     /// # Errors
     /// [`Code::InstanceNotFound`] when the agent has none of this id; [`Code::InstanceStopped`].
-    pub async fn check_instance(&self, tenant: &TenantId, agent: &AgentName, id: InstanceId) -> Result<()> {
+    pub async fn check_instance(
+        &self,
+        tenant: &TenantId,
+        agent: &AgentName,
+        id: InstanceId,
+    ) -> Result<Option<SessionId>> {
         Ok(check(&mut *self.reader().await?, tenant, agent, id).await?)
     }
 
@@ -148,11 +168,19 @@ impl Store {
 }
 
 async fn start(tx: &mut Tx, tenant: TenantId, new: NewInstanceRow) -> Done<Started> {
-    let NewInstanceRow { id, agent, name, principal } = new;
+    let NewInstanceRow { id, agent, name, session, principal } = new;
     if let Some(name) = &name
-        && let Some(existing) = by_name(&mut tx.connection, &tenant, &agent, name).await?
+        && let Some(existing) = by_name(&mut tx.connection, &tenant, (&agent, session), name).await?
     {
         return Ok(Started::Existing(existing));
+    }
+    if let Some(session) = session {
+        sessions::used(tx, &tenant, session).await?;
+        let live = of_session(&mut tx.connection, &tenant, session, true).await?.len() as u64;
+        if live >= limits::SESSION_INSTANCES_MAX {
+            let message = format!("the session has {live} instances, as many as it may have; stop one first");
+            return Err(Error::new(Code::LimitInstances, message).into());
+        }
     }
     let live: i64 = sqlx::query_scalar(COUNT_LIVE).bind(tenant.as_str()).fetch_one(&mut tx.connection).await?;
     if u64::try_from(live).unwrap_or(u64::MAX) >= limits::INSTANCES_MAX {
@@ -160,7 +188,8 @@ async fn start(tx: &mut Tx, tenant: TenantId, new: NewInstanceRow) -> Done<Start
         return Err(Error::new(Code::LimitInstances, message).into());
     }
     sqlx::query(
-        "insert into instances (tenant, id, agent, name, principal, created_at) values ($1, $2, $3, $4, $5, $6)",
+        "insert into instances (tenant, id, agent, name, principal, created_at, session)
+         values ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(tenant.as_str())
     .bind(id.to_string())
@@ -168,6 +197,7 @@ async fn start(tx: &mut Tx, tenant: TenantId, new: NewInstanceRow) -> Done<Start
     .bind(name.as_ref().map(InstanceName::as_str))
     .bind(&principal)
     .bind(tx.now.as_millis())
+    .bind(of(session))
     .execute(&mut tx.connection)
     .await?;
     let row = InstanceRow {
@@ -175,6 +205,7 @@ async fn start(tx: &mut Tx, tenant: TenantId, new: NewInstanceRow) -> Done<Start
         id,
         agent,
         name,
+        session,
         principal,
         created_at: tx.now,
         stopped_at: None,
@@ -185,7 +216,8 @@ async fn start(tx: &mut Tx, tenant: TenantId, new: NewInstanceRow) -> Done<Start
     Ok(Started::New(row))
 }
 
-async fn stop(tx: &mut Tx, tenant: TenantId, id: InstanceId, by: Option<String>) -> Done<InstanceRow> {
+/// Stops an instance, also as a part of something else.
+pub(crate) async fn stop(tx: &mut Tx, tenant: TenantId, id: InstanceId, by: Option<String>) -> Done<InstanceRow> {
     let mut row = find(&mut tx.connection, &tenant, id).await?.ok_or_else(|| not_found(id))?;
     if row.stopped_at.is_some() {
         return Ok(row);
@@ -222,14 +254,14 @@ pub(crate) async fn check(
     tenant: &TenantId,
     agent: &AgentName,
     id: InstanceId,
-) -> Done<()> {
+) -> Done<Option<SessionId>> {
     let row = find(connection, tenant, id).await?.filter(|row| row.agent == *agent);
     let row = row.ok_or_else(|| Error::new(Code::InstanceNotFound, format!("agent `{agent}` has no instance {id}")))?;
     if row.stopped_at.is_some() {
         let message = format!("instance {id} was stopped and takes no more tasks; start another one");
         return Err(Error::new(Code::InstanceStopped, message).into());
     }
-    Ok(())
+    Ok(row.session)
 }
 
 /// The error for an instance that the tenant does not have.
@@ -252,13 +284,35 @@ async fn find(connection: &mut SqliteConnection, tenant: &TenantId, id: Instance
 async fn by_name(
     connection: &mut SqliteConnection,
     tenant: &TenantId,
-    agent: &AgentName,
+    (agent, session): (&AgentName, Option<SessionId>),
     name: &InstanceName,
 ) -> Done<Option<InstanceRow>> {
     let mut query = select();
     query.push_bind(tenant.as_str()).push(" and agent = ").push_bind(agent.as_str());
+    query.push(" and session = ").push_bind(of(session));
     query.push(" and name = ").push_bind(name.as_str()).push(" and stopped_at is null");
     query.build().fetch_optional(connection).await?.as_ref().map(read).transpose()
+}
+
+/// The instances of a session, oldest first; those that are not stopped alone, or all of them.
+pub(crate) async fn of_session(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    session: SessionId,
+    live: bool,
+) -> Done<Vec<InstanceRow>> {
+    let mut query = select();
+    query.push_bind(tenant.as_str()).push(" and session = ").push_bind(session.to_string());
+    if live {
+        query.push(" and stopped_at is null");
+    }
+    query.push(" order by id");
+    query.build().fetch_all(connection).await?.iter().map(read).collect()
+}
+
+/// The session of an instance as its column has it: empty for none.
+fn of(session: Option<SessionId>) -> String {
+    session.map(|session| session.to_string()).unwrap_or_default()
 }
 
 async fn list(
@@ -288,11 +342,13 @@ async fn list(
 
 /// Reads a row of all columns, and whether it runs.
 pub(crate) fn read(row: &SqliteRow) -> Done<InstanceRow> {
+    let session: &str = row.get_as("session")?;
     Ok(InstanceRow {
         tenant: row.parsed("tenant")?,
         id: row.parsed("id")?,
         agent: row.parsed("agent")?,
         name: row.parsed_option("name")?,
+        session: (!session.is_empty()).then(|| row.parsed("session")).transpose()?,
         principal: row.get_as("principal")?,
         created_at: row.at("created_at")?,
         stopped_at: row.at_option("stopped_at")?,
@@ -310,11 +366,11 @@ mod tests {
     async fn instances_are_counted_and_found_by_an_index() {
         assert_eq!(plan(COUNT_LIVE).await, ["SEARCH instances USING INDEX instances_live (tenant=?)"]);
         let by_name = format!(
-            "select {RUNS} from instances where tenant = $1 and agent = $2 and name = $3 and stopped_at is null"
+            "select {RUNS} from instances where tenant = $1 and agent = $2 and session = '' and name = $3 and stopped_at is null"
         );
         let plan = plan(&by_name).await;
         let steps = [
-            "INDEX instances_by_name (tenant=? AND agent=? AND name=?)",
+            "INDEX instances_by_name (tenant=? AND agent=? AND session=? AND name=?)",
             "INDEX tasks_by_instance_status (tenant=? AND instance=? AND status=?)",
         ];
         assert!(steps.iter().all(|wanted| plan.iter().any(|step| step.contains(wanted))), "{plan:#?}");

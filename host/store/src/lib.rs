@@ -1,4 +1,5 @@
-//! What a host must not forget: releases, deployments, instances, tasks, journals, state, feed and audit.
+//! What a host must not forget: releases, deployments, instances, sessions, tasks, journals, state,
+//! feed and audit.
 //!
 //! *Holds:* one concrete [`Store`] on SQLite, its migrations, the one writer that commits
 //! for everybody at once, and the rows that go in and out.
@@ -19,11 +20,13 @@ mod instances;
 mod journal;
 mod keys;
 mod locks;
+mod messages;
 mod migrate;
 mod open;
 mod releases;
 mod rows;
 mod schedules;
+mod sessions;
 mod state;
 #[doc(hidden)]
 pub mod stored;
@@ -45,11 +48,13 @@ pub use instances::{InstanceFilter, InstanceRow, NewInstanceRow, Started, not_fo
 pub use journal::{DroppedJournals, JournalHead, JournalLimits, JournalPage, JournalRow, Redact, Withheld};
 pub use keys::{KeyRow, NewKeyRow, not_found as key_not_found};
 pub use locks::{LockCommit, LockCounts, LockRow, LockWaitRow, not_found as lock_not_found};
+pub use messages::{MessageRow, NewMessageRow, Outcome, Planned, SaidMessage, Step};
 pub use open::Store;
 pub use releases::{
     Holder, Mark, NewRelease, Published, ReleaseDigest, ReleaseRow, Standing, not_found as release_not_found,
 };
 pub use schedules::{Fired, NewScheduleRow, ScheduleRow, not_found as schedule_not_found};
+pub use sessions::{NewSessionRow, SessionFilter, SessionRow, not_found as session_not_found};
 pub use state::{Quota, StateChange, StateCopy, StateLimits, StateOutcome, StateSpace, StateWrite};
 pub use swaps::{
     InUse, StandingPolicyRow, SwapRoute, SwapRow, not_found as swap_not_found, under_way as swap_under_way,

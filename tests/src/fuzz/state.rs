@@ -108,7 +108,13 @@ async fn running(store: &Store, at_tenant: usize, at_agent: usize) -> Pin {
     let at = clock().now();
     let id = TaskId::generate(&*clock(), &SystemEntropy);
     let instance = InstanceId::generate(&*clock(), &SystemEntropy);
-    let new = NewInstanceRow { id: instance, agent: agent(at_agent), name: None, principal: "owner".to_owned() };
+    let new = NewInstanceRow {
+        id: instance,
+        agent: agent(at_agent),
+        name: None,
+        session: None,
+        principal: "owner".to_owned(),
+    };
     store.start_instance(&tenant(at_tenant), new).await.expect("an instance");
     let ran_on = RanOn { version: semver::Version::new(1, 0, 0), digest: Digest::of(b"one"), epoch: 1 };
     let task = TaskRow {
@@ -124,6 +130,7 @@ async fn running(store: &Store, at_tenant: usize, at_agent: usize) -> Pin {
         principal: "owner".to_owned(),
         idempotency_key: None,
         affinity: None,
+        session: None,
         caused_by: None,
         group: None,
         timeout_ms: 60_000,

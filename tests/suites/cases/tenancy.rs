@@ -59,6 +59,9 @@ pub(crate) fn body_for(method: &Method, path: &str) -> Value {
         Some("explain") => json!({ "question": "state get" }),
         Some("reject") => json!({ "reason": "no" }),
         Some("canary") => json!({ "weight": 50 }),
+        Some("context") => json!({ "context": {} }),
+        Some("messages") => json!({ "text": "version", "to": "echo" }),
+        Some("instances") => json!({ "agent": "echo" }),
         Some("signatures") => json!({ "payload": "e30=", "signature": "AAAA" }),
         _ => json!({}),
     }
@@ -79,18 +82,21 @@ async fn f73_another_tenants_things_are_as_if_they_did_not_exist_through_every_r
     let instance = owner.start_instance("echo").await;
     let group = create(&owner, &json!({ "steps": [step("one", "echo", "sleep", json!({ "ms": 9_000 }))] })).await;
     let group = group.of(202)["id"].as_str().unwrap().to_owned();
+    let session = owner.start_session(json!({})).await;
+    owner.say(&session, json!({ "text": "version", "to": "echo" })).await.of(200);
     let probe = neighbour(&host).await;
 
     let nothing = "0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b";
     let document = owner.get("/api/v1/openapi.json").await.of(200);
     let mut tried = 0;
     for (route, methods) in document["paths"].as_object().unwrap() {
-        let path = &route.replace("{version}", "1.0.0").replace("{channel}", "stable");
+        let path = &route.replace("{version}", "1.0.0").replace("{channel}", "stable").replace("{message}", "1");
         // What lies in a registry is refused alike where a host goes by none.
         let of_registry = route.contains("/document");
         let pairs: Vec<(&str, &str, &str)> = match path {
             path if path.contains("{agent}") => vec![("{agent}", "echo", "gone")],
             path if path.contains("{task}") => vec![("{task}", &task, nothing), ("{task}", &running, nothing)],
+            path if path.contains("{session}") => vec![("{session}", &session, nothing)],
             path if path.contains("{instance}") => vec![("{instance}", &instance, nothing)],
             path if path.contains("{group}") => vec![("{group}", &group, nothing)],
             path if path.contains("{key}") => vec![("{key}", key["id"].as_str().unwrap(), nothing)],
@@ -111,7 +117,8 @@ async fn f73_another_tenants_things_are_as_if_they_did_not_exist_through_every_r
         }
     }
     assert!(tried >= 14, "{tried}");
-    for list in ["agents", "deployments", "tasks", "task-groups", "runtime/instances"] {
+    let lists = ["agents", "deployments", "tasks", "task-groups", "runtime/instances", "sessions", "sessions?all=true"];
+    for list in lists {
         assert_eq!(probe.get(&format!("/api/v1/{list}")).await.of(200)["items"], json!([]), "{list}");
     }
     assert_eq!(owner.get(&format!("/api/v1/runtime/instances/{instance}")).await.of(200)["status"], "idle");

@@ -35,6 +35,9 @@ async fn the_help_lists_every_command_with_examples() {
       schedules  List schedules, show one, set one, pause it, resume it, or remove it
       locks      List the locks that tasks hold, show one and who waits for it, or take one away
       instances  List instances of agents, show one, start one, or stop one
+      sessions   List sessions; start, show, end or export one, change its context, have an agent join
+      ask        Say something to an agent in a session and wait for the reply
+      suggest    Suggest what could be said next in a session
       replay     Repeat a task from its journal, with no effect, and say whether it does the same
       rehearse   Try a release on what its agent was asked lately, with no effect, and say what differs
       swap       Make a published release serve, at once or by steps

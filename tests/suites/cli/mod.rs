@@ -12,6 +12,7 @@ mod keys;
 mod lost;
 mod output;
 mod schedules;
+mod sessions;
 mod swap;
 mod trouble;
 mod wit;

@@ -35,6 +35,7 @@ pub fn pending(skill: &str, input: &Value) -> TaskRow {
         principal: "owner".to_owned(),
         idempotency_key: None,
         affinity: None,
+        session: None,
         caused_by: None,
         group: None,
         timeout_ms: 10_000,

@@ -154,7 +154,7 @@ async fn insert(store: &Store, golden: &Value, ran_on: RanOn, number: u64) -> St
     let agent: AgentName = golden["agent"].as_str().unwrap().parse().unwrap();
     let instance: Option<InstanceId> = golden["instance"].as_str().map(|id| id.parse().unwrap());
     if let Some(id) = instance {
-        let new = NewInstanceRow { id, agent: agent.clone(), name: None, principal: "owner".to_owned() };
+        let new = NewInstanceRow { id, agent: agent.clone(), name: None, session: None, principal: "owner".to_owned() };
         store.start_instance(&TenantId::default(), new).await.unwrap();
     }
     let task = TaskRow {
@@ -170,6 +170,7 @@ async fn insert(store: &Store, golden: &Value, ran_on: RanOn, number: u64) -> St
         principal: "owner".to_owned(),
         idempotency_key: None,
         affinity: None,
+        session: None,
         caused_by: None,
         group: None,
         timeout_ms: 60_000,

@@ -7,5 +7,6 @@ pub mod groups;
 mod instances;
 mod keys;
 pub mod schedules;
+mod sessions;
 pub mod tasks;
 mod tenants;

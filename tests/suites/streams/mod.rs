@@ -2,6 +2,7 @@
 
 mod feed;
 mod groups;
+mod sessions;
 mod stopped;
 mod swaps;
 mod tasks;

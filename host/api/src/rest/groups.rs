@@ -3,22 +3,21 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::response::sse::Event;
 use axum::response::{IntoResponse as _, Response};
-use futures::Stream;
 use http::header::LOCATION;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Deserialize;
 use troupe_core::view::{GroupStatus, GroupSummary, GroupView, NewGroup, Page, Problem};
 use troupe_core::{Code, Error, GroupId, limits};
-use troupe_runtime::{GroupEvent, GroupEvents, GroupQuery};
+use troupe_runtime::GroupQuery;
 use utoipa::IntoParams;
 
 use crate::Doors;
 use crate::auth::Authenticated;
 use crate::body::{Json, Path, Query};
 use crate::problem::Answer;
-use crate::rest::streams::{self, LastEventId, ended, written};
+use crate::rest::streams::{self, LastEventId};
+use crate::told;
 
 /// How long to wait.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -133,17 +132,5 @@ pub(crate) async fn events(
     LastEventId(after): LastEventId,
 ) -> Answer<Response> {
     let events = doors.runtime.watch_group(&caller, group.parse()?, after.as_deref()).await?;
-    Ok(streams::rest(events.is_over(), stream(events)))
-}
-
-fn stream(events: GroupEvents) -> impl Stream<Item = Event> {
-    futures::stream::unfold(events, |mut events| async move {
-        let event = match events.next().await? {
-            GroupEvent::Group(group) => written("group", &group),
-            GroupEvent::Report(report) => written("progress", &report),
-            GroupEvent::End(end) => ended(&end),
-            _ => written("other", &()),
-        };
-        Some((event.id(events.position()), events))
-    })
+    Ok(streams::rest(events.is_over(), told::group(events)))
 }

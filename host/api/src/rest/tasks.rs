@@ -27,7 +27,7 @@ pub(crate) struct Wait {
 }
 
 impl Wait {
-    fn duration(&self) -> Option<Duration> {
+    pub(crate) fn duration(&self) -> Option<Duration> {
         self.wait.map(|seconds| Duration::from_secs(seconds).min(limits::WAIT_MAX))
     }
 }

@@ -29,6 +29,10 @@ pub(super) async fn follow(doors: &Doors, caller: &Caller, to: SocketTopic, resu
     Ok(match to {
         SocketTopic::Task(task) => Box::pin(told::task(runtime.watch_task(caller, task, resume).await?)),
         SocketTopic::Swap(of) => Box::pin(told::swap(runtime.watch_swap(caller, &of.agent, of.swap, resume).await?)),
+        SocketTopic::Group(group) => Box::pin(told::group(runtime.watch_group(caller, group, resume).await?)),
+        SocketTopic::Session(session) => {
+            Box::pin(told::session(runtime.follow_session(caller, session, 0, resume).await?))
+        }
         SocketTopic::Feed(feed) => {
             Box::pin(told::feed(runtime.follow_feed(caller, feed.after, resume, feed.filter).await?))
         }

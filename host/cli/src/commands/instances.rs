@@ -55,7 +55,7 @@ fn list(instances: &[InstanceView]) -> String {
     table(&["instance", "agent", "name", "status", "started"], &instances.iter().map(row).collect::<Vec<_>>())
 }
 
-fn show(instance: &InstanceView) -> String {
+pub(super) fn show(instance: &InstanceView) -> String {
     let mut out = format!("instance  {}\nagent     {}\n", instance.id, instance.agent);
     if let Some(name) = &instance.name {
         out.push_str(&format!("name      {name}\n"));

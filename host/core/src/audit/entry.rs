@@ -122,6 +122,8 @@ kinds! {
     TenantEnabled = "tenant_enabled";
     /// Somebody stopped an instance, and so had what it keeps removed.
     InstanceStopped = "instance_stopped";
+    /// An operator ended somebody else's session.
+    SessionEnded = "session_ended";
     /// A key was made.
     KeyCreated = "key_created";
     /// A key was revoked.

@@ -15,6 +15,7 @@ const PARTS: [(&str, &str); 14] = [
     ("migration", include_str!("migration.rs")),
     ("registry", include_str!("registry.rs")),
     ("releases", include_str!("releases.rs")),
+    ("sessions", include_str!("sessions.rs")),
     ("state", include_str!("state.rs")),
     ("store", include_str!("store.rs")),
     ("stream", include_str!("stream.rs")),

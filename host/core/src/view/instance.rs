@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{InstanceId, InstanceName, Timestamp};
+use crate::{InstanceId, InstanceName, SessionId, Timestamp};
 
 /// A request for an instance.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -54,6 +54,10 @@ pub struct InstanceView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub name: Option<InstanceName>,
+    /// The session that it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub session: Option<SessionId>,
     /// What it does. Calls of durability `none` do not show.
     pub status: InstanceStatus,
     /// Who started it.

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::{FeedFilter, NewTask, Problem};
-use crate::{SwapId, TaskId};
+use crate::{GroupId, SessionId, SwapId, TaskId};
 
 /// What a client says. `id` is its own word for a subscription, up to 64 characters; what the host
 /// says of it bears the same.
@@ -45,6 +45,12 @@ pub enum SocketTopic {
     Task(TaskId),
     /// A swap, as `/api/v1/deployments/{agent}/swaps/{swap}/events` tells it.
     Swap(SocketSwap),
+    /// A task group, as `/api/v1/task-groups/{group}/events` tells it.
+    #[schema(value_type = String)]
+    Group(GroupId),
+    /// A session, from its beginning, as `/api/v1/sessions/{session}/events` tells it.
+    #[schema(value_type = String)]
+    Session(SessionId),
     /// The feed.
     Feed(SocketFeed),
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::Member;
-use crate::{Code, Digest, Error, InstanceId, Result, TaskId, Timestamp, backoff, limits};
+use crate::{Code, Digest, Error, InstanceId, Result, SessionId, TaskId, Timestamp, backoff, limits};
 
 /// Where a task is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -288,6 +288,10 @@ pub struct TaskView {
     /// The task group that made it, and as what.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<Member>,
+    /// The session that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub session: Option<SessionId>,
     /// Where it is in its life.
     pub status: TaskStatus,
     /// The input; null for whoever may not read tasks, and once it is redacted.

@@ -82,6 +82,7 @@ mod tests {
             principal: principal.to_owned(),
             idempotency_key: None,
             affinity: affinity.map(str::to_owned),
+            session: None,
             caused_by: None,
             group: None,
             timeout_ms: 1,

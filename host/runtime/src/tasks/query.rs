@@ -75,6 +75,7 @@ pub(crate) fn view(row: &TaskRow) -> TaskView {
         skill: row.skill.to_string(),
         instance: row.instance,
         group: row.group.clone(),
+        session: row.session,
         status: row.status,
         input: document(&row.input),
         output: row.output.as_deref().map(document),

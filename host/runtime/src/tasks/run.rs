@@ -418,7 +418,7 @@ fn times(row: &TaskRow, head: &JournalHead, recording: Option<&Recording>, now: 
 pub(crate) fn facts(row: &TaskRow, head: &JournalHead, route: &Route) -> Facts {
     Facts {
         tenant: row.tenant.clone(),
-        session: None,
+        session: row.session.map(|session| session.to_string()),
         instance: row.instance,
         user: Some(row.principal.clone()),
         trace: traceparent(&head.seed),

@@ -108,10 +108,18 @@ impl Runtime {
     ) -> Result<TaskRow> {
         affinity::check(request.affinity.as_deref())?;
         let route = self.serving(&caller.tenant, &request.agent).await?;
-        if let Some(instance) = instance {
-            self.store.check_instance(&caller.tenant, &route.row.agent, instance).await?;
+        let session = match instance {
+            Some(instance) => self.store.check_instance(&caller.tenant, &route.row.agent, instance).await?,
+            None => None,
+        };
+        // What is in a session is asked by whoever speaks in it alone.
+        if let (Some(session), Some(instance)) = (session, instance)
+            && self.own_session(caller, session).await.is_err()
+        {
+            let message = format!("agent `{}` has no instance {instance}", route.row.agent);
+            return Err(Error::new(Code::InstanceNotFound, message));
         }
-        Ok(TaskRow { instance, ..self.task_row(caller, &route, request, (input, text), open).await? })
+        Ok(TaskRow { instance, session, ..self.task_row(caller, &route, request, (input, text), open).await? })
     }
 
     /// Cancels a task. A running one ends within a tick.
@@ -161,6 +169,7 @@ impl Runtime {
             principal: caller.principal.clone(),
             idempotency_key: request.idempotency_key.clone(),
             affinity: request.affinity.clone(),
+            session: None,
             caused_by: None,
             group: None,
             timeout_ms: 0,
@@ -336,7 +345,13 @@ impl Runtime {
     }
 
     /// Waits for a task's end, or for the time to pass; returns the task as it then is.
-    async fn ended(&self, tenant: &TenantId, task: TaskId, wait: Duration, counted: Option<Wait>) -> Result<TaskView> {
+    pub(crate) async fn ended(
+        &self,
+        tenant: &TenantId,
+        task: TaskId,
+        wait: Duration,
+        counted: Option<Wait>,
+    ) -> Result<TaskView> {
         let until = Instant::now() + wait;
         let mut events = self.watch(tenant, task, counted).await?;
         while let Ok(Some(event)) = tokio::time::timeout_at(until, events.next()).await {

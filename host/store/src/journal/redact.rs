@@ -16,11 +16,11 @@ use troupe_core::view::TaskFailure;
 use troupe_core::{Code, Error, Result, TaskId, TenantId};
 
 use super::{Load, ROWS_PER_COMMIT, account, bodies, bodies_of, call_of, pack};
-use crate::Store;
 use crate::fault::{Done, Failed};
 use crate::rows::{Columns as _, json, number};
 use crate::tasks::{REDACTED, TaskRow, find_task, task_not_found, task_subject};
 use crate::writer::Tx;
+use crate::{Store, messages};
 
 /// What is left of calls and answers, and whether the task's own documents go, too.
 #[derive(Debug, Clone, Copy)]
@@ -183,7 +183,7 @@ async fn end(tx: &mut Tx, tenant: TenantId, task: TaskId) -> Done<TaskRow> {
 
 /// The fingerprint goes with the input it was made of.
 async fn forget_documents(tx: &mut Tx, row: TaskRow) -> Done<()> {
-    let failure = row.failure.map(|failure| TaskFailure {
+    let failure = row.failure.clone().map(|failure| TaskFailure {
         message: "redacted".to_owned(),
         details: serde_json::Map::new(),
         ..failure
@@ -199,5 +199,8 @@ async fn forget_documents(tx: &mut Tx, row: TaskRow) -> Done<()> {
     .bind(REDACTED)
     .execute(&mut tx.connection)
     .await?;
-    Ok(())
+    match row.session {
+        Some(session) => messages::redacted(tx, session, &row).await,
+        None => Ok(()),
+    }
 }

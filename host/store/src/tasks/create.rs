@@ -180,6 +180,9 @@ fn facts(task: &TaskRow) -> Value {
     if let Some(instance) = task.instance {
         facts.insert("instance".to_owned(), instance.to_string().into());
     }
+    if let Some(session) = task.session {
+        facts.insert("session".to_owned(), session.to_string().into());
+    }
     if let Some(release) = &task.release {
         facts.insert("version".to_owned(), release.version.to_string().into());
         facts.insert("digest".to_owned(), release.digest.to_string().into());

@@ -6,6 +6,7 @@ use troupe_core::{Error, TaskId, TenantId, Timestamp};
 use super::{TaskRow, create, row};
 use crate::audit::{self, Decided};
 use crate::fault::Done;
+use crate::messages;
 use crate::rows::json;
 use crate::writer::Tx;
 use crate::{groups, locks};
@@ -51,6 +52,9 @@ pub(super) async fn end(tx: &mut Tx, tenant: &TenantId, task: TaskId, end: TaskE
         groups::ended(tx, tenant, member, task.id).await?;
     }
     create::tell(tx, &task).await?;
+    if let Some(session) = task.session {
+        messages::answered(tx, session, &task).await?;
+    }
     audit::attempt(tx, &task, end.decided).await?;
     Ok(task)
 }

@@ -3,7 +3,7 @@
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 use troupe_core::view::{Member, RanOn, Retry, TaskFailure, TaskStatus};
-use troupe_core::{AgentName, Code, Error, InstanceId, SkillName, TaskId, TenantId, Timestamp};
+use troupe_core::{AgentName, Code, Error, InstanceId, SessionId, SkillName, TaskId, TenantId, Timestamp};
 
 use super::Asked;
 use crate::fault::Done;
@@ -23,6 +23,8 @@ pub struct TaskRow {
     pub skill: SkillName,
     /// The instance that it is for.
     pub instance: Option<InstanceId>,
+    /// The session that it belongs to.
+    pub session: Option<SessionId>,
     /// The input, as JSON.
     pub input: String,
     /// Where it is in its life.
@@ -118,9 +120,9 @@ pub(crate) async fn insert(tx: &mut Tx, task: &TaskRow, request: &str) -> Done<(
         "insert into tasks
             (tenant, id, agent, skill, input, request, status, priority, attempt, principal, idempotency_key,
              caused_by, timeout_ms, version, digest, epoch, output, failure, lease_owner, lease_number, lease_until,
-             created_at, started_at, ended_at, lifetime_ms, affinity, instance, wake_at, retry, retries, member)
+             created_at, started_at, ended_at, lifetime_ms, affinity, instance, wake_at, retry, retries, member, session)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-             $22, $23, $24, $25, $26, $27, $28, $29, $30, $31)",
+             $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)",
     )
     .bind(task.tenant.as_str())
     .bind(task.id.to_string())
@@ -153,6 +155,7 @@ pub(crate) async fn insert(tx: &mut Tx, task: &TaskRow, request: &str) -> Done<(
     .bind(task.retry.as_ref().map(json).transpose()?)
     .bind(i64::from(task.retries))
     .bind(task.group.as_ref().map(json).transpose()?)
+    .bind(task.session.map(|id| id.to_string()))
     .execute(&mut tx.connection)
     .await?;
     Ok(())
@@ -166,6 +169,7 @@ pub(crate) fn read(row: &SqliteRow) -> Done<TaskRow> {
         agent: row.parsed("agent")?,
         skill: row.parsed("skill")?,
         instance: row.parsed_option("instance")?,
+        session: row.parsed_option("session")?,
         input: row.get_as("input")?,
         status: status(row.get_as("status")?)?,
         priority: priority(row)?,

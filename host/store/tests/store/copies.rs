@@ -38,7 +38,8 @@ impl Migrating {
         let home = Home::open().await;
         home.deploy().await;
         home.store.publish(&tenant(), release("aws@2.0.0", "two"), None).await.unwrap();
-        let new = NewInstanceRow { id: instance(), agent: agent(), name: None, principal: "owner".to_owned() };
+        let new =
+            NewInstanceRow { id: instance(), agent: agent(), name: None, session: None, principal: "owner".to_owned() };
         home.store.start_instance(&tenant(), new).await.unwrap();
         let state = SwapState {
             phase: SwapPhase::Migrating,

@@ -22,7 +22,7 @@ fn instance_id(number: u64) -> InstanceId {
 
 fn new(number: u64, name: Option<&str>) -> NewInstanceRow {
     let name = name.map(|name| name.parse().unwrap());
-    NewInstanceRow { id: instance_id(number), agent: agent(), name, principal: "owner".to_owned() }
+    NewInstanceRow { id: instance_id(number), agent: agent(), name, session: None, principal: "owner".to_owned() }
 }
 
 fn row_of(started: Started) -> InstanceRow {

@@ -46,6 +46,8 @@ mod retry;
 #[cfg(test)]
 mod schedules;
 #[cfg(test)]
+mod sessions;
+#[cfg(test)]
 mod state;
 #[cfg(test)]
 mod support;

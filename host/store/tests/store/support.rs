@@ -126,6 +126,7 @@ pub fn pending(number: u64) -> TaskRow {
         principal: "owner".to_owned(),
         idempotency_key: None,
         affinity: None,
+        session: None,
         caused_by: None,
         group: None,
         timeout_ms: 60_000,

@@ -113,6 +113,7 @@ async fn started_earlier(host: &Host, count: u64) {
         id: InstanceId::generate(&SystemClock, &SystemEntropy),
         agent: "counter".parse().unwrap(),
         name: None,
+        session: None,
         principal: "owner".to_owned(),
     };
     let tenant = TenantId::default();

@@ -1,0 +1,142 @@
+//! A session from its start to its end.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use troupe_tests::Client;
+
+use crate::host;
+
+async fn get(client: &Client, session: &str) -> Value {
+    client.get(&format!("/api/v1/sessions/{session}")).await.of(200)
+}
+
+async fn patch(client: &Client, session: &str, patch: Value) -> troupe_tests::Answer {
+    let path = format!("/api/v1/sessions/{session}/context");
+    client.send(client.request(Method::PATCH, &path).json(&patch)).await
+}
+
+#[tokio::test]
+async fn a_session_is_started_changed_and_ended_and_its_instances_with_it() {
+    let host = host().await;
+    let client = host.client();
+    let new =
+        json!({ "user": { "name": "Anna" }, "context": { "region": "eu" }, "idle_ms": 60_000, "lifetime_ms": 90_000 });
+    let session = client.start_session(new).await;
+    let started = get(&client, &session).await;
+    assert_eq!(
+        (&started["status"], &started["principal"], &started["messages"]),
+        (&json!("open"), &json!("owner"), &json!(0))
+    );
+    assert_eq!((&started["user"], &started["context"]), (&json!({ "name": "Anna" }), &json!({ "region": "eu" })));
+
+    let changed =
+        patch(&client, &session, json!({ "context": { "region": null, "a": { "b": 1 } }, "revision": 1 })).await;
+    assert_eq!(
+        (&changed.of(200)["context"], &changed.json()["context_revision"]),
+        (&json!({ "a": { "b": 1 } }), &json!(2))
+    );
+    let stale = patch(&client, &session, json!({ "context": { "c": 1 }, "revision": 1 })).await;
+    assert_eq!(stale.problem(409, "session.context")["details"]["revision"], 2);
+    assert!(get(&client, &session).await["expires_at"].as_str() >= started["expires_at"].as_str());
+
+    let path = format!("/api/v1/sessions/{session}");
+    let named = json!({ "agent": "echo", "name": "one" });
+    let one = client.post(&format!("{path}/instances"), &named).await.of(201);
+    assert_eq!(client.post(&format!("{path}/instances"), &named).await.of(200)["id"], one["id"]);
+    assert_eq!(one["session"], session.as_str());
+    // A name belongs to one of the agent's instances in the session alone.
+    let elsewhere = client.post("/api/v1/runtime/instances", &named).await.of(201);
+    assert_ne!(elsewhere["id"], one["id"]);
+    let who = client.run_for(one["id"].as_str().unwrap(), "echo", "who", json!({})).await;
+    assert_eq!((&who.output()["session"], &who.json()["session"]), (&json!(session), &json!(session)));
+
+    let ended = client.post(&format!("{path}/end"), &Value::Null).await.of(200);
+    assert_eq!((&ended["status"], &ended["ended_by"]), (&json!("ended"), &json!("owner")));
+    assert_eq!(client.post(&format!("{path}/end"), &Value::Null).await.of(200), ended);
+    let instances = client.get(&format!("{path}/instances")).await.of(200);
+    assert_eq!(instances["items"][0]["status"], "stopped", "{instances:#}");
+    assert_eq!(
+        client.get(&format!("/api/v1/runtime/instances/{}", elsewhere["id"].as_str().unwrap())).await.of(200)["status"],
+        "idle"
+    );
+    client.say(&session, json!({ "text": "version", "to": "echo" })).await.problem(409, "session.ended");
+    client.post(&format!("{path}/instances"), &named).await.problem(409, "session.ended");
+    patch(&client, &session, json!({ "context": {} })).await.problem(409, "session.ended");
+    let feed = client.get("/api/v1/feed?limit=500").await.of(200);
+    let of_session =
+        feed["items"].as_array().unwrap().iter().filter(|event| event["subject"] == format!("session/{session}"));
+    let kinds: Vec<_> = of_session.map(|event| event["type"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["session.started", "session.context", "session.ended"]);
+}
+
+#[tokio::test]
+async fn what_a_session_holds_is_bounded() {
+    let host = host().await;
+    let client = host.client();
+    let large = |bytes: usize| json!({ "text": "x".repeat(bytes) });
+    for (field, bytes) in [("user", 16 * 1024), ("context", 64 * 1024)] {
+        client.post("/api/v1/sessions", &json!({ field: large(bytes) })).await.problem(413, "limit.request");
+    }
+    for times in [
+        json!({ "idle_ms": 1 }),
+        json!({ "idle_ms": 70_000, "lifetime_ms": 60_000 }),
+        json!({ "lifetime_ms": 1e12 as u64 }),
+    ] {
+        client.post("/api/v1/sessions", &times).await.problem(400, "request.invalid");
+    }
+    client.post("/api/v1/sessions", &json!({ "more": 1 })).await.problem(400, "request.invalid");
+    let session = client.start_session(json!({ "context": large(60 * 1024) })).await;
+    patch(&client, &session, json!({ "context": { "more": "x".repeat(5 * 1024) } }))
+        .await
+        .problem(413, "limit.request");
+    assert_eq!(get(&client, &session).await["context_revision"], 1);
+
+    client.join_session(&session, "echo").await;
+    client.say(&session, json!({ "text": "x".repeat(16 * 1024 + 1) })).await.problem(413, "limit.request");
+    client.say(&session, json!({ "text": "x", "input": large(64 * 1024) })).await.problem(413, "limit.request");
+    for nothing in [json!({}), json!({ "text": " \n" }), json!({ "text": "x", "more": 1 })] {
+        client.say(&session, nothing).await.problem(400, "request.invalid");
+    }
+    for _ in 1..32 {
+        client.join_session(&session, "echo").await;
+    }
+    let more = client.post(&format!("/api/v1/sessions/{session}/instances"), &json!({ "agent": "echo" })).await;
+    more.problem(409, "limit.instances");
+    assert_eq!(get(&client, &session).await["messages"], 0);
+}
+
+#[tokio::test]
+async fn an_export_has_all_that_the_session_s_getters_tell() {
+    let host = host().await;
+    let client = host.client();
+    let session = client.start_session(json!({ "user": { "name": "Anna" }, "context": { "text": "hello" } })).await;
+    client.join_session(&session, "echo").await;
+    for message in [
+        json!({ "text": "echo", "idempotency_key": "k" }),
+        json!({ "text": "sleep" }),
+        json!({ "text": "fail", "input": { "kind": "denied" } }),
+        json!({ "text": "it says text" }),
+        json!({ "text": "sing" }),
+    ] {
+        client.say(&session, message).await.of(200);
+    }
+    let path = format!("/api/v1/sessions/{session}");
+    let export = client.get(&format!("{path}/export")).await.of(200);
+    assert_eq!(export["session"], get(&client, &session).await);
+    assert_eq!(export["instances"], client.get(&format!("{path}/instances")).await.of(200)["items"]);
+    let mut messages = Vec::new();
+    let mut after = Some("0".to_owned());
+    while let Some(next) = after {
+        let page = client.get(&format!("{path}/messages?limit=2&after={next}")).await.of(200);
+        messages.extend(page["items"].as_array().unwrap().clone());
+        after = page["next"].as_str().map(str::to_owned);
+    }
+    assert_eq!(export["messages"], json!(messages));
+    let kinds: Vec<_> = messages.iter().map(|message| message["reply"]["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["result", "asks", "proposal", "candidates", "abilities"], "{export:#}");
+    for (number, message) in (1..).zip(&messages) {
+        assert_eq!(client.get(&format!("{path}/messages/{number}")).await.of(200), *message);
+    }
+    let typed: troupe_core::view::SessionExport = serde_json::from_value(export.clone()).unwrap();
+    assert_eq!(serde_json::to_value(typed).unwrap(), export);
+}

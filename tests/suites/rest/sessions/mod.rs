@@ -1,0 +1,6 @@
+//! `/api/v1/sessions`.
+
+mod life;
+mod talk;
+mod turns;
+mod whose;
