@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::Code;
 
 /// The text of each part, by its module; that of the lists first.
-const PARTS: [(&str, &str); 14] = [
+const PARTS: [(&str, &str); 16] = [
     ("", include_str!("../limits.rs")),
     ("admission", include_str!("admission.rs")),
     ("approval", include_str!("approval.rs")),

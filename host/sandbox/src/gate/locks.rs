@@ -259,6 +259,10 @@ fn options_of(text: &str) -> Result<LockOptions, Answer> {
     if length > most {
         return Err(Answer::Invalid(format!("the options of a lock have at most {most} bytes; these have {length}")));
     }
+    // A list would be read as the fields in their order.
+    if !text.trim_start().starts_with('{') {
+        return Err(Answer::Invalid("the options of a lock cannot be read: they are a JSON object".to_owned()));
+    }
     serde_json::from_str(text)
         .map_err(|error| Answer::Invalid(format!("the options of a lock cannot be read: {error}")))
 }
