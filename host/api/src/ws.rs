@@ -43,7 +43,9 @@ use crate::Doors;
 use crate::crowd::Place;
 use crate::guard;
 use crate::problem::{Answer, problem};
+use crate::told::Told;
 use close::Close;
+use requests::Asked;
 use subscriptions::Subscriptions;
 use token::SocketCaller;
 
@@ -137,8 +139,7 @@ impl Socket {
                     }
                 }
                 Some((id, told)) = self.subscriptions.next() => {
-                    self.tell(&SocketMessage::Event { id: &id, event: told.name, position: told.position.as_deref(), data: &told.data })
-                        .await?;
+                    self.tell(&event(&id, &told)).await?;
                 }
                 _ = alive.tick() => {
                     if !std::mem::take(&mut has_spoken) {
@@ -156,25 +157,17 @@ impl Socket {
             Ok(request) => request,
             Err(error) => return self.refuse(None, &error).await,
         };
-        let (id, opened) = match request {
+        let (id, asked) = match request {
             SocketRequest::Unsubscribe { id } => {
                 self.subscriptions.leave(&id);
                 return self.tell(&SocketMessage::Unsubscribed { id: &id }).await;
             }
-            SocketRequest::Subscribe { id, to, resume } => {
-                let opened = match self.subscriptions.room_for(&id) {
-                    Ok(()) => requests::follow(&self.doors, &self.caller, to, resume.as_deref()).await,
-                    Err(error) => Err(error),
-                };
-                (id, opened)
-            }
-            SocketRequest::Run { id, task } => {
-                let opened = match self.subscriptions.room_for(&id) {
-                    Ok(()) => requests::run(&self.doors, &self.caller, *task).await,
-                    Err(error) => Err(error),
-                };
-                (id, opened)
-            }
+            SocketRequest::Subscribe { id, to, resume } => (id, Asked::Follow(to, resume)),
+            SocketRequest::Run { id, task } => (id, Asked::Run(task)),
+        };
+        let opened = match self.subscriptions.room_for(&id) {
+            Ok(()) => asked.open(&self.doors, &self.caller).await,
+            Err(error) => Err(error),
         };
         match opened {
             Ok(stream) => {
@@ -191,13 +184,7 @@ impl Socket {
             while !self.subscriptions.is_empty()
                 && let Some((id, told)) = self.subscriptions.next().await
             {
-                let event = SocketMessage::Event {
-                    id: &id,
-                    event: told.name,
-                    position: told.position.as_deref(),
-                    data: &told.data,
-                };
-                self.out.send(text(&event)).await.map_err(|_| Gone)?;
+                self.out.send(text(&event(&id, &told))).await.map_err(|_| Gone)?;
             }
             Ok(())
         };
@@ -219,6 +206,11 @@ impl Socket {
         let sent = tokio::time::timeout(limits::SOCKET_SEND_TIME_MAX, self.out.send(message)).await;
         sent.map_err(|_| Gone)?.map_err(|_| Gone)
     }
+}
+
+/// What is told of a subscription, as a message.
+fn event<'a>(id: &'a str, told: &'a Told) -> SocketMessage<'a> {
+    SocketMessage::Event { id, event: told.name, position: told.position.as_deref(), data: &told.data }
 }
 
 fn text(message: &SocketMessage<'_>) -> Message {

@@ -119,6 +119,12 @@ impl Caller {
         Self { tenant, principal: Self::OWNER.to_owned(), scopes: Scope::ALL.to_vec(), agents: Vec::new() }
     }
 
+    /// Returns somebody for whom the host does what was accepted of them: nothing is asked of their
+    /// scopes then, so this has none.
+    pub fn absent(tenant: &TenantId, principal: &str) -> Self {
+        Self { tenant: tenant.clone(), principal: principal.to_owned(), scopes: Vec::new(), agents: Vec::new() }
+    }
+
     /// Checks that the caller holds `scope` for what is of its whole tenant, or of the host. One that
     /// is bound to agents sees by that, and changes nothing.
     ///

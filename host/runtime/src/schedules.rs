@@ -174,13 +174,7 @@ impl Runtime {
     async fn fire(&self, row: ScheduleRow, now: Timestamp) -> Result<()> {
         self.disabled.check(&row.tenant)?;
         let next = Times::of(&row.schedule).ok().and_then(|times| times.after(now));
-        // Of the scopes nothing is asked here: they were when it was set.
-        let caller = Caller {
-            tenant: row.tenant.clone(),
-            principal: row.principal.clone(),
-            scopes: Vec::new(),
-            agents: Vec::new(),
-        };
+        let caller = Caller::absent(&row.tenant, &row.principal);
         let room = self.queue.room(&(row.tenant.clone(), row.agent.clone()))?;
         let made = match self.task_asked(&caller, row.schedule.task.clone()).await {
             Err(error) if error.retryable => return Err(error),

@@ -19,11 +19,11 @@ use serde_json::{Value, json as document};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use troupe_core::view::{GroupProgress, GroupStatus, NewGroup, TaskFailure};
-use troupe_core::{Code, Digest, Error, GroupId, Result, TenantId, Timestamp, limits};
+use troupe_core::{Code, Error, GroupId, Result, TenantId, Timestamp, limits};
 
 use crate::Store;
 use crate::fault::{Done, Failed};
-use crate::rows::{ABOVE_ALL_IDS, Columns as _, broken, json};
+use crate::rows::{self, ABOVE_ALL_IDS, Columns as _, broken, json};
 use crate::writer::Tx;
 
 const DUE: &str = "select tenant, id from task_groups where looked < changes and (tenant, id) > ($1, $2)
@@ -212,12 +212,10 @@ async fn create(tx: &mut Tx, new: NewGroupRow) -> Done<GroupCreation> {
     Ok(GroupCreation::New(Box::new(row)))
 }
 
-/// The fingerprint of a request. The order of an object's fields does not count.
+/// The fingerprint of a request, without its key.
 fn fingerprint(group: &NewGroup) -> Done<String> {
     let group = NewGroup { idempotency_key: None, ..group.clone() };
-    let mut request = serde_json::to_value(group).map_err(|error| broken("request", error))?;
-    request.sort_all_objects();
-    Ok(Digest::of(request.to_string().as_bytes()).to_string())
+    serde_json::to_value(group).map(rows::fingerprint).map_err(|error| broken("request", error))
 }
 
 async fn by_key(connection: &mut SqliteConnection, tenant: &TenantId, group: &NewGroup) -> Done<Option<GroupRow>> {

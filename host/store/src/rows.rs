@@ -6,9 +6,10 @@
 use std::error::Error as StdError;
 use std::str::FromStr;
 
+use serde_json::Value;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, Sqlite};
-use troupe_core::{Error, Timestamp};
+use troupe_core::{Digest, Error, Timestamp};
 
 use crate::fault::{Done, Failed};
 
@@ -26,6 +27,12 @@ pub(crate) fn number(value: u64) -> Done<i64> {
 /// The JSON text of a document that is known to have one.
 pub(crate) fn json(value: &impl ToJson) -> Done<String> {
     value.to_json().map_err(|error| broken("json", error))
+}
+
+/// The fingerprint of a request. The order of an object's fields does not count.
+pub(crate) fn fingerprint(mut request: Value) -> String {
+    request.sort_all_objects();
+    Digest::of(request.to_string().as_bytes()).to_string()
 }
 
 /// What can be written as JSON text; keeps serde's bound out of the callers.

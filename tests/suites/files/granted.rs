@@ -101,7 +101,7 @@ async fn a_replay_reads_what_was_read_and_writes_nothing() {
     let written =
         client.run("files", "write", json!({ "directory": "work", "path": "a", "text": "one" })).await.of(200);
     let read = client.run("files", "read", json!({ "directory": "work", "path": "a" })).await.of(200);
-    let file = host.data_dir().join("files/default/files/work/a");
+    let file = host.data_dir().join("files/default/files/work").join("a");
     std::fs::write(&file, "two").unwrap();
     for task in [written, read] {
         let replay = client.post(&format!("/api/v1/tasks/{}/replay", task["id"].as_str().unwrap()), &Value::Null).await;

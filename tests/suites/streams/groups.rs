@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 use troupe_tests::events::{Event, Raw};
 
-use super::{end, named, nights, until_end};
+use super::{end, named, until_end};
 use crate::host;
 use crate::rest::groups::{create, may_count, of, step, step_with};
+use crate::rest::tasks::sleeper::{host_that_counts, long_nights, submit};
 
 /// What was told of a step, in order, each status once.
 fn told(events: &[Event], name: &str) -> Vec<String> {
@@ -17,7 +18,7 @@ fn told(events: &[Event], name: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn the_stream_of_a_group_tells_each_step_and_goes_on_where_its_reader_was_over_a_restart_too() {
-    let mut host = super::host_that_sleeps().await;
+    let mut host = host_that_counts().await;
     let client = host.client();
     client.publish(troupe_tests::guests().echo.archive("1.0.0")).await.of(201);
     client.swap("echo", "1.0.0").await.of(200);
@@ -79,10 +80,10 @@ async fn a_stream_tells_how_many_of_an_array_are_done_and_not_each_of_them() {
 
 #[tokio::test]
 async fn a_host_that_stops_ends_the_stream_of_a_group_with_where_to_go_on() {
-    let mut host = super::host_that_sleeps().await;
+    let mut host = host_that_counts().await;
     let client = host.client();
     // Of a stream that tells of a task beside it nothing is different.
-    nights(&client, 1, 60_000).await;
+    submit(&client, &long_nights(1, 60_000)).await;
     let naps = json!({ "key": "naps", "nights": 1, "ms": 60_000 });
     let mut naps = step("naps", "sleeper", "nights", naps);
     naps["task"]["lifetime_ms"] = json!(600_000);

@@ -7,29 +7,9 @@ mod stopped;
 mod swaps;
 mod tasks;
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use troupe_tests::Host;
 use troupe_tests::events::{Event, Raw};
-use troupe_tests::{Client, Host, guests};
-
-use crate::empty_host;
-
-/// A host with `sleeper`, which may keep state.
-async fn host_that_sleeps() -> Host {
-    let host = empty_host().await;
-    let client = host.client();
-    client.publish(guests().sleeper.archive("1.0.0")).await.of(201);
-    client.swap("sleeper", "1.0.0").await.of(200);
-    let grants = json!({ "grants": { "state": { "bytes": 65_536, "keys": 10 } } });
-    client.put("/api/v1/deployments/sleeper/grants", &grants).await.of(200);
-    host
-}
-
-/// A task that sleeps so many times so long; returns its id.
-async fn nights(client: &Client, nights: u32, ms: u64) -> String {
-    let input = json!({ "key": "n", "nights": nights, "ms": ms });
-    let task = json!({ "agent": "sleeper", "skill": "nights", "input": input, "lifetime_ms": 600_000 });
-    client.post("/api/v1/tasks", &task).await.of(202)["id"].as_str().unwrap().to_owned()
-}
 
 /// What the last event says of the end: the reason, and where to go on.
 #[track_caller]

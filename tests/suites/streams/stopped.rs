@@ -5,14 +5,15 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use troupe_tests::events::Raw;
 
-use super::{end, host_that_sleeps, named, nights, stopped, until_end};
+use super::{end, named, stopped, until_end};
 use crate::host;
+use crate::rest::tasks::sleeper::{host_that_counts, long_nights, submit};
 
 #[tokio::test]
 async fn s15_a_host_that_is_terminated_ends_its_streams_by_protocol_and_they_go_on_after_a_restart() {
-    let mut host = host_that_sleeps().await;
+    let mut host = host_that_counts().await;
     let client = host.client();
-    let task = nights(&client, 2, 8_000).await;
+    let task = submit(&client, &long_nights(2, 8_000)).await;
     let path = format!("/api/v1/tasks/{task}/events");
     let mut stream = Raw::open(&client, &path, None).await;
     stream.until(|events| named(events, "task").last().is_some_and(|task| task["status"] == "suspended")).await;

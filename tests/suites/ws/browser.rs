@@ -11,7 +11,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use troupe_tests::Client;
 
-use super::{host_that_sleeps, named, nights};
+use super::named;
+use crate::rest::tasks::sleeper::{host_that_counts, long_nights};
 
 /// Names under which it is installed.
 const PROGRAMS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
@@ -116,8 +117,8 @@ async fn shown(page: &str, name: &str) -> Option<Value> {
 
 #[tokio::test]
 async fn a_page_in_a_browser_runs_a_task_and_follows_it() {
-    let host = host_that_sleeps().await;
-    let page = page(&host.client(), &nights(2, 300));
+    let host = host_that_counts().await;
+    let page = page(&host.client(), &long_nights(2, 300));
     let Some(heard) = shown(&page, "127.0.0.1").await else { return };
     assert_eq!(
         (&heard["protocol"], &heard["code"], &heard["clean"]),
@@ -131,8 +132,8 @@ async fn a_page_in_a_browser_runs_a_task_and_follows_it() {
 
 #[tokio::test]
 async fn a_page_of_another_origin_opens_no_socket_whatever_token_it_has() {
-    let host = host_that_sleeps().await;
-    let page = page(&host.client(), &nights(1, 1));
+    let host = host_that_counts().await;
+    let page = page(&host.client(), &long_nights(1, 1));
     let Some(heard) = shown(&page, "elsewhere.localhost").await else { return };
     assert_eq!((&heard["clean"], &heard["said"]), (&json!(false), &json!([])));
     assert_eq!(heard["code"], 1006);

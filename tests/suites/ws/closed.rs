@@ -7,17 +7,18 @@ use tokio_tungstenite::tungstenite::Message;
 use troupe_core::limits;
 use troupe_tests::socket::Socket;
 
-use super::{end_of_feed, host_that_sleeps, named, nights};
+use super::{end_of_feed, named};
 use crate::host;
+use crate::rest::tasks::sleeper::{host_that_counts, long_nights};
 
 #[tokio::test]
 async fn s15_a_host_that_is_terminated_ends_its_sockets_by_protocol_and_they_go_on_after_a_restart() {
-    let mut host = host_that_sleeps().await;
+    let mut host = host_that_counts().await;
     let client = host.client();
     let mut socket = Socket::open(&client).await;
     let from = end_of_feed(&client).await;
     socket.subscribe("feed", json!({ "feed": { "after": from, "filter": { "types": ["task.*"] } } }), None).await;
-    socket.say(&json!({ "type": "run", "id": "task", "task": nights(2, 8_000) })).await;
+    socket.say(&json!({ "type": "run", "id": "task", "task": long_nights(2, 8_000) })).await;
     let mut said = socket.until(|said| said["data"]["status"] == "suspended").await;
     let (status, (rest, code)) = tokio::join!(host.stop(), socket.closed());
     assert!(status.success());

@@ -4,15 +4,16 @@ use serde_json::{Value, json};
 use troupe_tests::events::told;
 use troupe_tests::socket::Socket;
 
-use super::{echo, end_of_feed, host_that_sleeps, named, nights};
+use super::{echo, end_of_feed, named};
 use crate::host;
+use crate::rest::tasks::sleeper::{host_that_counts, long_nights};
 
 #[tokio::test]
 async fn a_task_is_made_and_followed_to_its_end_as_server_sent_events_tell_it() {
-    let host = host_that_sleeps().await;
+    let host = host_that_counts().await;
     let client = host.client();
     let mut socket = Socket::open(&client).await;
-    socket.say(&json!({ "type": "run", "id": "mine", "task": nights(2, 300) })).await;
+    socket.say(&json!({ "type": "run", "id": "mine", "task": long_nights(2, 300) })).await;
     let said = socket.until_end("mine").await;
     let progress: Vec<_> = named(&said, "mine", "progress").into_iter().map(|said| &said["message"]).collect();
     assert_eq!(progress, ["night 1", "night 2"]);
@@ -30,9 +31,9 @@ async fn a_task_is_made_and_followed_to_its_end_as_server_sent_events_tell_it() 
 
 #[tokio::test]
 async fn the_same_idempotency_key_follows_the_same_task() {
-    let host = host_that_sleeps().await;
+    let host = host_that_counts().await;
     let mut socket = Socket::open(&host.client()).await;
-    let mut task = nights(1, 50);
+    let mut task = long_nights(1, 50);
     task["idempotency_key"] = json!("once");
     let mut ids = Vec::new();
     for id in ["a", "b"] {
@@ -121,10 +122,10 @@ async fn a_swap_is_followed_and_what_is_followed_beside_it_goes_on() {
 
 #[tokio::test]
 async fn who_ends_a_subscription_hears_no_more_of_it_and_may_use_its_id_again() {
-    let host = host_that_sleeps().await;
+    let host = host_that_counts().await;
     let client = host.client();
     let mut socket = Socket::open(&client).await;
-    socket.say(&json!({ "type": "run", "id": "long", "task": nights(1, 60_000) })).await;
+    socket.say(&json!({ "type": "run", "id": "long", "task": long_nights(1, 60_000) })).await;
     socket.until(|said| said["event"] == "progress").await;
     socket.say(&json!({ "type": "unsubscribe", "id": "long" })).await;
     socket.until(|said| *said == json!({ "type": "unsubscribed", "id": "long" })).await;

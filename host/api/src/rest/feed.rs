@@ -14,8 +14,7 @@ use crate::Doors;
 use crate::auth::Authenticated;
 use crate::body::Query;
 use crate::problem::Answer;
-use crate::rest::streams;
-use crate::rest::streams::LastEventId;
+use crate::rest::streams::{self, LastEventId};
 use crate::told;
 
 /// Which events.

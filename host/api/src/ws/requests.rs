@@ -20,11 +20,31 @@ pub(super) fn read(text: &[u8]) -> Result<SocketRequest> {
     body::document(text, "the message")
 }
 
-/// Follows what can be followed.
-///
-/// # Errors
-/// Those of the stream of server-sent events beside it.
-pub(super) async fn follow(doors: &Doors, caller: &Caller, to: SocketTopic, resume: Option<&str>) -> Result<Telling> {
+/// What begins a subscription.
+pub(super) enum Asked {
+    /// To follow something, from where it was read.
+    Follow(SocketTopic, Option<String>),
+    /// To make a task and follow it.
+    Run(Box<NewTask>),
+}
+
+impl Asked {
+    /// Begins it.
+    ///
+    /// # Errors
+    /// Those of making the task, and those of the stream of server-sent events beside it.
+    pub(super) async fn open(self, doors: &Doors, caller: &Caller) -> Result<Telling> {
+        match self {
+            Self::Follow(to, resume) => follow(doors, caller, to, resume.as_deref()).await,
+            Self::Run(task) => {
+                let made = doors.runtime.submit(caller, *task, None).await?;
+                follow(doors, caller, SocketTopic::Task(made.task.id), None).await
+            }
+        }
+    }
+}
+
+async fn follow(doors: &Doors, caller: &Caller, to: SocketTopic, resume: Option<&str>) -> Result<Telling> {
     let runtime = &doors.runtime;
     Ok(match to {
         SocketTopic::Task(task) => Box::pin(told::task(runtime.watch_task(caller, task, resume).await?)),
@@ -37,13 +57,4 @@ pub(super) async fn follow(doors: &Doors, caller: &Caller, to: SocketTopic, resu
             Box::pin(told::feed(runtime.follow_feed(caller, feed.after, resume, feed.filter).await?))
         }
     })
-}
-
-/// Makes a task and follows it.
-///
-/// # Errors
-/// Those of making it, and of following it.
-pub(super) async fn run(doors: &Doors, caller: &Caller, task: NewTask) -> Result<Telling> {
-    let made = doors.runtime.submit(caller, task, None).await?;
-    follow(doors, caller, SocketTopic::Task(made.task.id), None).await
 }

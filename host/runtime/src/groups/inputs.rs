@@ -63,13 +63,7 @@ impl<'a> Making<'a> {
             Does::Undo => self.undo(call).await?,
         };
         let head = &self.row.head;
-        // Of the scopes nothing is asked here: they were when the group was accepted.
-        let caller = Caller {
-            tenant: head.tenant.clone(),
-            principal: head.principal.clone(),
-            scopes: Vec::new(),
-            agents: Vec::new(),
-        };
+        let caller = Caller::absent(&head.tenant, &head.principal);
         let group = Some(self.member(call, does)?);
         let row = TaskRow { group, ..self.runtime.task_asked(&caller, task).await? };
         let room = self.runtime.queue.room(&(row.tenant.clone(), row.agent.clone()))?;

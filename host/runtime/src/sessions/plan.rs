@@ -124,13 +124,7 @@ impl Runtime {
         reading: Option<troupe_core::view::Reading>,
         (skill, input): (String, Map<String, Value>),
     ) -> Result<Step> {
-        // Of the scopes nothing is asked here: they were when the message was accepted.
-        let speaker = Caller {
-            tenant: session.tenant.clone(),
-            principal: new.principal.clone(),
-            scopes: Vec::new(),
-            agents: Vec::new(),
-        };
+        let speaker = Caller::absent(&session.tenant, &new.principal);
         let request = NewTask {
             instance: new.instance.map(|instance| instance.to_string()),
             affinity: Some(session.id.to_string()),

@@ -1,14 +1,13 @@
 //! Reading messages.
 
-use serde_json::Value;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use troupe_core::view::{MessageState, NewMessage, RanOn, TaskStatus};
-use troupe_core::{AgentName, Code, Digest, Error, InstanceId, ProposalId, SessionId, TenantId, limits};
+use troupe_core::{AgentName, Code, Error, InstanceId, ProposalId, SessionId, TenantId, limits};
 
 use super::{MessageRow, Outcome};
 use crate::fault::Done;
-use crate::rows::{Columns as _, broken, json, number};
+use crate::rows::{self, Columns as _, broken, number};
 
 /// A message with its task's outcome; an output that is longer than `$1` is left out.
 const SELECT: &str = "select messages.*, tasks.status as task_status, tasks.failure as task_failure,
@@ -78,10 +77,8 @@ pub(super) async fn by_key(
 
 /// The fingerprint of what is sent, without its key.
 pub(super) fn fingerprint(message: &NewMessage) -> Done<String> {
-    let text = json(&NewMessage { idempotency_key: None, ..message.clone() })?;
-    let mut value: Value = serde_json::from_str(&text).map_err(|error| broken("document", error))?;
-    value.sort_all_objects();
-    Ok(Digest::of(value.to_string().as_bytes()).to_string())
+    let message = NewMessage { idempotency_key: None, ..message.clone() };
+    serde_json::to_value(message).map(rows::fingerprint).map_err(|error| broken("document", error))
 }
 
 /// First measures the rows, which does not read them, then reads as many as fit.

@@ -1,9 +1,10 @@
 //! Telling whether two requests are the same.
 
 use serde_json::{Value, json};
-use troupe_core::{Code, Digest, Error, InstanceId};
+use troupe_core::{Code, Error, InstanceId};
 
 use crate::fault::Done;
+use crate::rows::fingerprint;
 
 /// Stands for the fingerprint of a request that was redacted: a short input could be guessed.
 pub(crate) const REDACTED: &str = "redacted";
@@ -26,10 +27,8 @@ pub struct Asked<'a> {
 pub(crate) fn of(Asked { agent, skill, input, instance }: Asked<'_>) -> Done<String> {
     let input: Value = serde_json::from_str(input)
         .map_err(|error| Error::new(Code::RequestInvalid, "the input is not a JSON document").with_cause(error))?;
-    let mut request = match instance {
+    Ok(fingerprint(match instance {
         None => json!([agent, skill, input]),
         Some(instance) => json!([agent, skill, input, instance.to_string()]),
-    };
-    request.sort_all_objects();
-    Ok(Digest::of(request.to_string().as_bytes()).to_string())
+    }))
 }

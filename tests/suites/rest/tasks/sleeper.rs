@@ -25,6 +25,12 @@ pub async fn host_that_counts() -> Host {
     host_that_sleeps(empty_host().await, &guests().sleeper, grants).await
 }
 
+/// A task that sleeps so many times so long, if need be for minutes.
+pub fn long_nights(nights: u32, ms: u64) -> Value {
+    let input = json!({ "key": "n", "nights": nights, "ms": ms });
+    json!({ "agent": "sleeper", "skill": "nights", "input": input, "lifetime_ms": 600_000 })
+}
+
 /// Asks for a task that is accepted; returns its id.
 pub async fn submit(client: &Client, task: &Value) -> String {
     client.post("/api/v1/tasks", task).await.of(202)["id"].as_str().unwrap().to_owned()
