@@ -58,6 +58,10 @@ fmt:
 swap-proof SWAPS="1000":
     TROUPE_SWAPS={{ SWAPS }} TROUPE_SWAP_PROOF=target/swap-proof cargo test --workspace --test suites -- swap::under_load --nocapture
 
+# Kill one of three hosts every five seconds, while all are asked, and tell what became of what they had accepted.
+kill-proof SECONDS="300" DATABASE="postgres://postgres@127.0.0.1/postgres":
+    TROUPE_KILL_PROOF={{ SECONDS }} TROUPE_TEST_POSTGRES={{ DATABASE }} cargo test --workspace --test suites -- cluster::killed --nocapture
+
 # Measure the figures of PROMISES.md beside their references, optimised.
 bench *FIGURES:
     cargo run --release -p troupe-bench -- {{ FIGURES }}
@@ -66,6 +70,11 @@ bench *FIGURES:
 bench-quick *FIGURES:
     cargo --config tests/bench/quick.toml build --workspace --bin bench
     target/debug/bench {{ FIGURES }}
+
+# Start three hosts on one database of PostgreSQL, such as `just cluster postgres://postgres@127.0.0.1/troupe`, and show them; Ctrl-C stops them.
+cluster DATABASE:
+    cargo build
+    tests/cluster.sh target/debug/troupe {{ DATABASE }}
 
 # Print the contract between host and agent.
 wit:

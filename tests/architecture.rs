@@ -11,16 +11,25 @@ use troupe_tests::root;
 const LINES_MAX: usize = 500;
 
 /// The crates, and what each may name among the others.
-const MAY_NAME: [(&str, &[&str]); 14] = [
+const MAY_NAME: [(&str, &[&str]); 15] = [
     ("troupe-core", &[]),
     ("troupe-package", &["troupe-core"]),
     ("troupe-egress", &["troupe-core"]),
+    ("troupe-bus", &["troupe-core"]),
     ("troupe-sandbox", &["troupe-core", "troupe-package", "troupe-egress"]),
     ("troupe-store", &["troupe-core", "troupe-package"]),
     ("troupe-registry", &["troupe-core", "troupe-package"]),
     (
         "troupe-runtime",
-        &["troupe-core", "troupe-package", "troupe-egress", "troupe-sandbox", "troupe-store", "troupe-registry"],
+        &[
+            "troupe-bus",
+            "troupe-core",
+            "troupe-package",
+            "troupe-egress",
+            "troupe-sandbox",
+            "troupe-store",
+            "troupe-registry",
+        ],
     ),
     ("troupe-api", &["troupe-core", "troupe-runtime"]),
     (
@@ -44,6 +53,7 @@ const MAY_NAME: [(&str, &[&str]); 14] = [
         "troupe-tests",
         &[
             "troupe",
+            "troupe-api",
             "troupe-core",
             "troupe-egress",
             "troupe-package",
@@ -63,6 +73,7 @@ const MAY_NAME: [(&str, &[&str]); 14] = [
             "troupe-store",
             "troupe-registry",
             "troupe-runtime",
+            "troupe-api",
         ],
     ),
 ];
@@ -74,8 +85,13 @@ const PLUGIN: &str = "plugins/*";
 const BENCH: &str = "troupe-bench";
 
 /// What one crate alone knows.
-const KNOWN_TO_ONE: [(&str, &str); 4] =
-    [("wasmtime", "troupe-sandbox"), ("sqlx", "troupe-store"), ("axum", "troupe-api"), ("clap", "troupe")];
+const KNOWN_TO_ONE: [(&str, &str); 5] = [
+    ("wasmtime", "troupe-sandbox"),
+    ("sqlx", "troupe-store"),
+    ("async-nats", "troupe-bus"),
+    ("axum", "troupe-api"),
+    ("clap", "troupe"),
+];
 
 fn metadata() -> Metadata {
     let mut command = MetadataCommand::new();

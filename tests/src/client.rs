@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -70,6 +72,20 @@ impl Client {
     #[must_use]
     pub fn with_token(&self, token: Option<&str>) -> Self {
         Self { token: token.map(str::to_owned), ..self.clone() }
+    }
+
+    /// The same client over TLS to `localhost`, whose certificate these sign, as PEM.
+    #[must_use]
+    pub fn trusting(&self, authorities: &str) -> Self {
+        let trusted = reqwest::Certificate::from_pem_bundle(authorities.as_bytes()).expect("PEM");
+        let builder = builder().timeout(REQUEST_TIME_MAX).tls_certs_only(trusted).pool_max_idle_per_host(0);
+        let url = self.url.replace("//127.0.0.1:", "//localhost:");
+        Self { http: builder.build().expect("a client"), url, ..self.clone() }
+    }
+
+    /// The token that it shows.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
     }
 
     /// The same client with connections of its own, each of which ends with its answer.
@@ -257,6 +273,20 @@ impl Client {
             assert!(Instant::now() < until, "never {status}: {found:#}");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+    }
+
+    /// Makes an agent of a template, signed as `troupe agents create` signs it.
+    pub async fn create_agent(&self, asked: &Value) -> Answer {
+        let tried = self.post("/api/v1/agents?dry_run=true", asked).await;
+        let Some(key) = self.key.as_ref().filter(|_| tried.status == 200) else { return tried };
+        let tried = tried.json();
+        let text = |field: &str| tried[field].as_str().expect("a text").to_owned();
+        let release = format!("{}@{}", text("agent"), text("version")).parse().expect("a release");
+        let signature = key.sign(&release, &text("digest").parse().expect("a digest")).expect("a signature");
+        let (payload, signature) = (STANDARD.encode(&signature.payload), STANDARD.encode(&signature.bytes));
+        let mut asked = asked.clone();
+        asked["signatures"] = json!([{ "payload": payload, "signature": signature }]);
+        self.post("/api/v1/agents", &asked).await
     }
 
     /// Waits until a task runs.

@@ -27,6 +27,8 @@ pub struct Guest {
 /// Every guest.
 #[derive(Debug)]
 pub struct Guests {
+    /// Asks other agents as it is told.
+    pub asker: Guest,
     /// Answers what it was asked; says that its version is 1.0.0.
     pub echo: Guest,
     /// The same sources, compiled to say that the version is 2.0.0.
@@ -35,8 +37,12 @@ pub struct Guests {
     pub clerk: Guest,
     /// Keeps numbers in state.
     pub counter: Guest,
+    /// Publishes events as it is told, and takes them.
+    pub herald: Guest,
     /// Misbehaves in one way a skill.
     pub hostile: Guest,
+    /// Removes what somebody approved of.
+    pub janitor: Guest,
     /// Keeps sums in the form that its release says, and migrates them.
     pub keeper: Guest,
     /// Sends whatever request it is told to; asks for nothing of itself.
@@ -45,6 +51,10 @@ pub struct Guests {
     pub files: Guest,
     /// Takes locks as it is told.
     pub locker: Guest,
+    /// Answers in its own words.
+    pub parley: Guest,
+    /// Says how it is, and ails as it is told.
+    pub patient: Guest,
     /// Sleeps, and tells what it saw when it woke.
     pub sleeper: Guest,
     /// Does as well or as badly as the configuration in its manifest says.
@@ -59,14 +69,19 @@ impl Guests {
     /// The guest of a name, that of its folder.
     pub fn named(&self, name: &str) -> Option<&Guest> {
         let all = [
+            &self.asker,
             &self.clerk,
             &self.echo,
             &self.counter,
+            &self.herald,
             &self.hostile,
+            &self.janitor,
             &self.keeper,
             &self.fetch,
             &self.files,
             &self.locker,
+            &self.parley,
+            &self.patient,
             &self.sleeper,
             &self.trial,
             &self.weave,
@@ -84,14 +99,19 @@ pub fn guests() -> &'static Guests {
             &first,
             "1.0.0",
             &[
+                "guest-asker",
                 "guest-clerk",
                 "guest-echo",
                 "guest-counter",
+                "guest-herald",
                 "guest-hostile",
+                "guest-janitor",
                 "guest-keeper",
                 "guest-fetch",
                 "guest-files",
                 "guest-locker",
+                "guest-parley",
+                "guest-patient",
                 "guest-sleeper",
                 "guest-trial",
                 "guest-weave",
@@ -104,15 +124,20 @@ pub fn guests() -> &'static Guests {
         }
         compile(&second, "2.0.0", &["guest-echo", "guest-fetch"]);
         Guests {
+            asker: Guest::read("asker", &first),
             echo: Guest::read("echo", &first),
             echo_2: Guest::read("echo", &second),
             clerk: Guest::read("clerk", &first),
             counter: Guest::read("counter", &first),
+            herald: Guest::read("herald", &first),
             hostile: Guest::read("hostile", &first),
+            janitor: Guest::read("janitor", &first),
             keeper: Guest::read("keeper", &first),
             fetch: Guest::read("fetch", &first),
             files: Guest::read("files", &first),
             locker: Guest::read("locker", &first),
+            parley: Guest::read("parley", &first),
+            patient: Guest::read("patient", &first),
             sleeper: Guest::read("sleeper", &first),
             trial: Guest::read("trial", &first),
             fetch_2: Guest::read("fetch", &second),
@@ -205,6 +230,22 @@ impl Guest {
         let mut called = self.clone();
         called.manifest.name = name.parse().expect("a name");
         called
+    }
+
+    /// The same guest with triggers, written as a manifest has them.
+    #[must_use]
+    pub fn triggered(&self, triggers: Value) -> Self {
+        let mut triggered = self.clone();
+        triggered.manifest.triggers = serde_json::from_value(triggers).expect("good triggers");
+        triggered
+    }
+
+    /// The same guest with another check of its health, written as a manifest has it; with none if it is null.
+    #[must_use]
+    pub fn checked(&self, health: Value) -> Self {
+        let mut checked = self.clone();
+        checked.manifest.health = serde_json::from_value(health).expect("a good check");
+        checked
     }
 
     /// The same guest with other values in the configuration of its manifest.

@@ -181,6 +181,7 @@ impl Host {
             .arg("--data-dir")
             .arg(self.data_dir())
             .args(&self.arguments)
+            .env_remove("TROUPE_DATABASE")
             .envs(ALLOCATOR)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .env_remove("TROUPE_LOG")
@@ -393,7 +394,7 @@ fn listen(mut stderr: BufReader<PipeReader>, said: &Mutex<String>, serving: ones
     while matches!(stderr.read_until(b'\n', &mut bytes), Ok(1..)) {
         let line = String::from_utf8_lossy(&bytes).trim_end_matches('\n').to_owned();
         bytes.clear();
-        let url = line.strip_prefix("serving ").and_then(|line| Some(&line[line.find("http://")?..]));
+        let url = line.strip_prefix("serving ").and_then(|line| Some(&line[line.find("http")?..]));
         if let Some((url, serving)) = url.and_then(|url| Some((url.trim().to_owned(), serving.take()?))) {
             let _ = serving.send(url);
         }

@@ -16,9 +16,12 @@ pub mod crowded;
 pub mod endless;
 pub mod events;
 pub mod fuzz;
+pub mod grpc;
 pub mod guests;
+pub mod hook;
 pub mod host;
 pub mod identity;
+pub mod nowhere;
 pub mod odd;
 pub mod oracle;
 #[cfg(target_os = "linux")]
@@ -38,6 +41,7 @@ use std::path::PathBuf;
 pub use client::{Answer, Client};
 pub use guests::{Guest, guests};
 pub use host::Host;
+pub use nowhere::nowhere_in;
 pub use redact::{redacted, redacted_json};
 
 /// Returns the root of the repository.

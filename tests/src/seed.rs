@@ -1,5 +1,7 @@
 //! Randomness that can be had again: a run prints its seed, and `TROUPE_SEED` repeats it.
 
+use std::time::Duration;
+
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use troupe_core::{Entropy as _, SystemEntropy};
@@ -35,6 +37,12 @@ pub fn floods() -> usize {
 /// Returns how often a host is killed in each fault suite: `TROUPE_KILLS`, or 12.
 pub fn kills() -> usize {
     std::env::var("TROUPE_KILLS").map_or(12, |kills| kills.parse().expect("TROUPE_KILLS is a number"))
+}
+
+/// Returns for how long one of three hosts is killed every five seconds: `TROUPE_KILL_PROOF` seconds, if that is set.
+pub fn kill_proof() -> Option<Duration> {
+    let time = std::env::var("TROUPE_KILL_PROOF").ok()?;
+    Some(Duration::from_secs(time.parse().expect("TROUPE_KILL_PROOF is a number")))
 }
 
 /// Returns how many swaps are made under load: `TROUPE_SWAPS`, or 100.

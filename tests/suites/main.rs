@@ -2,19 +2,28 @@
 //! the API or the command line. A folder is a resource, a file a concern, a test's name a
 //! sentence. One binary, since linking the house once is enough.
 
+mod agents;
 mod approval;
 mod artifact;
 mod audit;
 mod aws;
+mod backup;
 mod canary;
 mod cases;
 mod cli;
+mod cluster;
+mod conversation;
 mod credentials;
+mod events;
 mod faults;
 mod files;
 mod fuzz;
+mod grpc;
+mod guest_approvals;
 mod http;
 mod locks;
+mod plugins;
+mod postgres;
 mod readme;
 mod registry;
 mod rehearsal;
@@ -25,6 +34,7 @@ mod sandbox;
 mod state;
 mod streams;
 mod swap;
+mod task_approvals;
 mod trust;
 mod ws;
 

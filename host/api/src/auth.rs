@@ -6,12 +6,13 @@
 //! says nothing about the token.
 
 use axum::extract::FromRequestParts;
+use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use troupe_core::{Caller, Code, Digest, Error};
 
-use crate::Doors;
 use crate::problem::Failed;
+use crate::{Doors, beyond};
 
 /// The tokens that open the doors beside those of keys, and whom each stands for.
 #[derive(Debug, Default)]
@@ -36,10 +37,12 @@ impl Tokens {
 /// # Errors
 /// [`Code::AuthInvalid`] if it is nobody's.
 pub(crate) async fn caller(doors: &Doors, token: &str) -> troupe_core::Result<Caller> {
-    match doors.tokens.caller(token) {
-        Some(caller) => Ok(caller.clone()),
-        None => doors.runtime.authenticate(token).await,
-    }
+    let caller = match doors.tokens.caller(token) {
+        Some(caller) => caller.clone(),
+        None => doors.runtime.authenticate(token).await?,
+    };
+    beyond::asked_by(&caller);
+    Ok(caller)
 }
 
 /// The caller of this request, as an argument of a handler.
@@ -49,20 +52,29 @@ impl FromRequestParts<Doors> for Authenticated {
     type Rejection = Failed;
 
     async fn from_request_parts(parts: &mut Parts, doors: &Doors) -> Result<Self, Failed> {
-        let mut headers = parts.headers.get_all(AUTHORIZATION).iter();
-        let header = headers.next().ok_or_else(|| {
+        of(doors, &parts.headers).await.map(Self).map_err(Failed::from)
+    }
+}
+
+/// Whom the headers of a request stand for.
+///
+/// # Errors
+/// [`Code::AuthMissing`]; [`Code::AuthInvalid`] for what is no token of this host's; those of a key that is
+/// over or whose tenant is disabled.
+pub(crate) async fn of(doors: &Doors, headers: &HeaderMap) -> troupe_core::Result<Caller> {
+    let mut headers = headers.get_all(AUTHORIZATION).iter();
+    let header = headers.next().ok_or_else(|| {
             Error::new(
                 Code::AuthMissing,
                 "send `Authorization: Bearer TOKEN`; on the host's machine the token is in the file `token` of its data directory",
             )
         })?;
-        let token = header.to_str().ok().and_then(|value| {
-            let (scheme, token) = value.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-        });
-        let token = token.filter(|_| headers.next().is_none()).ok_or_else(|| {
-            Error::new(Code::AuthInvalid, "send one `Authorization: Bearer TOKEN`, with a token of this host's")
-        })?;
-        Ok(Self(caller(doors, token).await?))
-    }
+    let token = header.to_str().ok().and_then(|value| {
+        let (scheme, token) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    });
+    let token = token.filter(|_| headers.next().is_none()).ok_or_else(|| {
+        Error::new(Code::AuthInvalid, "send one `Authorization: Bearer TOKEN`, with a token of this host's")
+    })?;
+    caller(doors, token).await
 }

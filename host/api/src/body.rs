@@ -1,12 +1,13 @@
 //! What handlers are given: bodies within limits, and the parameters of path and query.
 
 mod named;
+mod written;
 
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{FromRequest, FromRequestParts, Request};
-use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
+use http::{HeaderMap, HeaderName};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use tower_http::timeout::TimeoutError;
@@ -14,6 +15,8 @@ use troupe_core::{Code, Error, Result, json, limits, shown};
 
 use crate::problem::Failed;
 use named::Named;
+
+pub(crate) use written::{Written, written};
 
 /// A JSON document of type `T`, as an argument of a handler.
 pub(crate) struct Json<T>(pub(crate) T);
@@ -111,12 +114,17 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
 /// Refuses a body that does not say it is JSON. A page of another site can send forms and
 /// plain text without asking anybody, and no JSON.
 fn require_json(headers: &HeaderMap) -> Result<()> {
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let kind = media_type(headers, &CONTENT_TYPE);
     if kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json")) {
         return Ok(());
     }
     Err(Error::new(Code::RequestMediaType, "the body must be JSON, sent with `Content-Type: application/json`"))
+}
+
+/// The media type that a header names first, without its parameters.
+fn media_type(headers: &HeaderMap, header: &HeaderName) -> String {
+    let kind = headers.get(header).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    kind.split([';', ',']).next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 /// Reads a whole body of at most `bytes_max` bytes.

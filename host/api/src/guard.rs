@@ -13,13 +13,13 @@ use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use http::header::{HOST, ORIGIN};
-use http::{HeaderName, HeaderValue, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::RequestBodyDeadlineLayer;
 use troupe_core::{Code, Error, limits};
 
-use crate::Doors;
 use crate::problem::Failed;
+use crate::{Doors, beyond, grpc};
 
 /// The id of a request, made here, sent back, and named in the log.
 static REQUEST_ID: HeaderName = HeaderName::from_static("troupe-request");
@@ -43,13 +43,15 @@ pub(crate) async fn on_behalf_of<F: Future>(request: Option<String>, answer: F) 
 }
 
 /// Puts the guards around `routes`, outermost last.
-pub(crate) fn around(routes: axum::Router<Doors>, doors: &Doors) -> axum::Router<Doors> {
+pub(crate) fn around(routes: axum::Router<Doors>, grpc: axum::Router<Doors>, doors: &Doors) -> axum::Router<Doors> {
     let routes = routes
-        .fallback(|| async {
-            Failed::from(Error::new(
-                Code::RouteNotFound,
-                "there is nothing at this path; `/api/v1/openapi.json` lists what there is",
-            ))
+        .fallback(|headers: HeaderMap| async move {
+            if grpc::is_call(&headers) {
+                let message = "there is no such service; server reflection lists those there are";
+                return grpc::refusal(&Error::new(Code::RouteNotFound, message));
+            }
+            let message = "there is nothing at this path; `/api/v1/openapi.json` lists what there is";
+            Failed::from(Error::new(Code::RouteNotFound, message)).into_response()
         })
         .method_not_allowed_fallback(|| async {
             Failed::from(Error::new(
@@ -58,6 +60,8 @@ pub(crate) fn around(routes: axum::Router<Doors>, doors: &Doors) -> axum::Router
             ))
         });
     in_time(routes, limits::REQUEST_BODY_TIME_MAX)
+        .merge(grpc)
+        .layer(middleware::from_fn_with_state(doors.clone(), beyond::around))
         .layer(middleware::from_fn_with_state(doors.clone(), names))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             Failed::from(Error::internal("a handler panicked")).into_response()
@@ -66,7 +70,7 @@ pub(crate) fn around(routes: axum::Router<Doors>, doors: &Doors) -> axum::Router
 }
 
 /// Bounds the time of each body as a whole: a byte now and then must not hold a connection.
-fn in_time<S: Clone + Send + Sync + 'static>(routes: axum::Router<S>, time: Duration) -> axum::Router<S> {
+pub(crate) fn in_time<S: Clone + Send + Sync + 'static>(routes: axum::Router<S>, time: Duration) -> axum::Router<S> {
     routes.layer(RequestBodyDeadlineLayer::new(time))
 }
 
@@ -85,11 +89,18 @@ async fn request_id(request: Request, next: Next) -> Response {
 
 async fn names(State(doors): State<Doors>, request: Request, next: Next) -> Response {
     let headers = request.headers();
-    let refuse = |message: &str| Failed::from(Error::new(Code::AuthOrigin, message)).into_response();
+    let refuse = |message: &str| {
+        let error = Error::new(Code::AuthOrigin, message);
+        if grpc::is_call(headers) { grpc::refusal(&error) } else { Failed::from(error).into_response() }
+    };
     let mut hosts = headers.get_all(HOST).iter();
-    let host = hosts.next().and_then(|host| host.to_str().ok()).or_else(|| request.uri().host());
+    // HTTP/2 has it in the address, HTTP/1.1 in a header; what comes in both is known in both.
+    let in_address = request.uri().host();
+    let host = hosts.next().map(|host| host.to_str().unwrap_or_default());
     let known = |host: &str| is_ours(&doors, host);
-    if hosts.next().is_some() || !host.is_some_and(known) {
+    let names = [host, in_address];
+    let is_known = names.iter().any(Option::is_some) && names.into_iter().flatten().all(known);
+    if hosts.next().is_some() || !is_known {
         return refuse("this host does not answer to the name in `Host`; start it with `--host-name` to add one");
     }
     let foreign = |origin: &HeaderValue| {

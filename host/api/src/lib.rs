@@ -1,28 +1,34 @@
 //! The doors: how people and programs reach the runtime over the network.
 //!
 //! *Holds:* HTTP: authentication of requests, limits of the doors, one file for each
-//! resource, the OpenAPI document, the server.
+//! resource, the OpenAPI document, gRPC and its contract, TLS, the server.
 //! *Never holds:* rules. A handler parses, calls one entry of the runtime and prints; no
 //! other crate knows axum.
 //! *Start at:* [`router`], then `rest/tasks.rs`.
-//! *Tested by:* `tests/suites/rest/`.
+//! *Tested by:* `tests/suites/{rest,ws,streams,grpc}/`.
 
 mod auth;
+mod beyond;
 mod body;
 mod crowd;
+pub mod grpc;
 mod guard;
 mod metrics;
 mod openapi;
+mod peer;
 mod problem;
 mod rest;
 mod server;
+mod subscriptions;
+mod tls;
 mod told;
 mod ws;
 
 pub use auth::Tokens;
-pub use metrics::install_metrics;
+pub use metrics::{Metrics, install_metrics};
 pub use openapi::openapi;
 pub use server::{Server, Stopper};
+pub use tls::Tls;
 
 use std::sync::Arc;
 
@@ -42,7 +48,15 @@ pub struct Doors {
 }
 
 /// Every route, with its limits and guards.
-pub fn router(doors: Doors) -> axum::Router {
+///
+/// # Errors
+/// [`troupe_core::Code::Internal`] if what was built in is not as it should be.
+pub fn router(doors: Doors) -> troupe_core::Result<axum::Router> {
     let (routes, _) = openapi::routes().split_for_parts();
-    guard::around(routes, &doors).with_state(doors)
+    // A page for people, and none of the API.
+    let page = axum::routing::get(rest::approval_page::show).post(rest::approval_page::decide);
+    let routes = routes.route("/approve", page);
+    let routes = routes.route(peer::PATH, axum::routing::get(peer::blob));
+    let grpc = grpc::routes(&doors)?;
+    Ok(guard::around(routes, grpc, &doors).with_state(doors))
 }

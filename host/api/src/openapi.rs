@@ -28,7 +28,10 @@ use crate::{Doors, rest, ws};
         (name = "instances", description = "Agents that keep what belongs together apart."),
         (name = "tasks", description = "Ask an agent for a skill, and watch it work."),
         (name = "task-groups", description = "Tasks that need one another."),
+        (name = "templates", description = "Definitions of agents over components that they share."),
         (name = "schedules", description = "Tasks that are made again and again."),
+        (name = "events", description = "What happened, who takes it, and what became of it there."),
+        (name = "task-approvals", description = "What tasks would do, for somebody to decide before they run."),
         (name = "locks", description = "What tasks keep others out of, and who waits."),
         (name = "sessions", description = "Talk with agents, and be answered from what they can do."),
         (name = "tenants", description = "Who is kept apart from whom; for the owner of the host."),
@@ -53,9 +56,14 @@ impl utoipa::Modify for Bearer {
 /// Every route with its description.
 pub(crate) fn routes() -> OpenApiRouter<Doors> {
     OpenApiRouter::with_openapi(Api::openapi())
-        .routes(routes!(rest::agents::list))
+        .routes(routes!(rest::agents::list, rest::templates::create))
         .routes(routes!(rest::agents::get))
         .routes(routes!(rest::agents::publish))
+        .routes(routes!(rest::templates::export_agent))
+        .routes(routes!(rest::templates::list, rest::templates::import))
+        .routes(routes!(rest::templates::get))
+        .routes(routes!(rest::templates::export))
+        .routes(routes!(rest::templates::remove))
         .routes(routes!(rest::registry::pull))
         .routes(routes!(rest::registry::push))
         .routes(routes!(rest::releases::list))
@@ -90,12 +98,20 @@ pub(crate) fn routes() -> OpenApiRouter<Doors> {
         .routes(routes!(rest::grants::grants, rest::grants::grant, rest::grants::change_grants))
         .routes(routes!(rest::grants::diff_grants))
         .routes(routes!(rest::grants::authority, rest::grants::explain))
+        .routes(routes!(rest::runtime::status))
+        .routes(routes!(rest::runtime::stop))
+        .routes(routes!(rest::runtime::start))
+        .routes(routes!(rest::hosts::list))
         .routes(routes!(rest::instances::list, rest::instances::start))
         .routes(routes!(rest::instances::get))
         .routes(routes!(rest::instances::stop))
+        .routes(routes!(rest::instances::pause))
+        .routes(routes!(rest::instances::resume))
+        .routes(routes!(rest::instances::restart))
         .routes(routes!(rest::tasks::create, rest::tasks::list))
         .routes(routes!(rest::tasks::get))
         .routes(routes!(rest::tasks::cancel))
+        .routes(routes!(rest::tasks::retry))
         .routes(routes!(rest::task_events::events))
         .routes(routes!(rest::task_journal::journal))
         .routes(routes!(rest::task_journal::redact))
@@ -103,11 +119,47 @@ pub(crate) fn routes() -> OpenApiRouter<Doors> {
         .routes(routes!(rest::groups::create, rest::groups::list))
         .routes(routes!(rest::groups::get))
         .routes(routes!(rest::groups::cancel))
+        .routes(routes!(rest::groups::redact))
         .routes(routes!(rest::groups::events))
         .routes(routes!(rest::schedules::list))
         .routes(routes!(rest::schedules::get, rest::schedules::put, rest::schedules::remove))
         .routes(routes!(rest::schedules::pause))
         .routes(routes!(rest::schedules::resume))
+        .routes(routes!(rest::events::publish, rest::events::list))
+        .routes(routes!(rest::events::get))
+        .routes(routes!(rest::events::cancel))
+        .routes(routes!(rest::events::redact))
+        .routes(routes!(rest::events::alert))
+        .routes(routes!(rest::events::types))
+        .routes(routes!(rest::events::stats))
+        .routes(routes!(rest::events::again::redeliver))
+        .routes(routes!(rest::events::again::dead))
+        .routes(routes!(rest::events::again::redeliver_one))
+        .routes(routes!(rest::events::again::discard))
+        .routes(routes!(rest::events::subscriptions::list))
+        .routes(routes!(
+            rest::events::subscriptions::get,
+            rest::events::subscriptions::put,
+            rest::events::subscriptions::remove
+        ))
+        .routes(routes!(rest::events::subscriptions::pause))
+        .routes(routes!(rest::events::subscriptions::resume))
+        .routes(routes!(rest::events::hooks::list))
+        .routes(routes!(rest::events::hooks::get, rest::events::hooks::put, rest::events::hooks::remove))
+        .routes(routes!(rest::events::hooks::rotate))
+        .routes(routes!(rest::events::hooks::take))
+        .routes(routes!(rest::events::webhooks::list))
+        .routes(routes!(rest::events::webhooks::get, rest::events::webhooks::put, rest::events::webhooks::remove))
+        .routes(routes!(rest::events::webhooks::rotate))
+        .routes(routes!(rest::events::webhooks::pause))
+        .routes(routes!(rest::events::webhooks::resume))
+        .routes(routes!(rest::task_approvals::list))
+        .routes(routes!(rest::task_approvals::get))
+        .routes(routes!(rest::task_approvals::approve))
+        .routes(routes!(rest::task_approvals::reject))
+        .routes(routes!(rest::task_approvals::delegate))
+        .routes(routes!(rest::task_approvals::links))
+        .routes(routes!(rest::task_approvals::policy, rest::task_approvals::set_policy))
         .routes(routes!(rest::locks::list))
         .routes(routes!(rest::locks::get))
         .routes(routes!(rest::locks::release))
@@ -136,6 +188,7 @@ pub(crate) fn routes() -> OpenApiRouter<Doors> {
         .routes(routes!(rest::audit::journal))
         .routes(routes!(rest::feed::feed))
         .routes(routes!(ws::open))
+        .routes(routes!(rest::backup::make))
         .routes(routes!(rest::host::healthz))
         .routes(routes!(rest::host::readyz))
         .routes(routes!(rest::host::metrics))
@@ -145,4 +198,33 @@ pub(crate) fn routes() -> OpenApiRouter<Doors> {
 /// The document.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     routes().to_openapi()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use utoipa::openapi::path::{Operation, PathItem};
+
+    use super::*;
+
+    /// What a path offers, by its methods.
+    fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+        [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch].into_iter().flatten()
+    }
+
+    /// OpenAPI 3.1.0, Operation Object: no two of a document have one id. Generated clients call their
+    /// functions by it.
+    #[test]
+    fn each_operation_has_an_id_of_its_own() {
+        let mut ids = BTreeSet::new();
+        for (path, item) in &mut openapi().paths.paths {
+            for operation in operations(item) {
+                let id = operation.operation_id.take().expect("an id");
+                assert!(id.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{path}: {id}");
+                assert!(ids.insert(id.clone()), "{path}: another has the id {id}");
+            }
+        }
+        assert!(ids.contains("agents") && ids.contains("cancel_task") && ids.len() > 80, "{ids:?}");
+    }
 }

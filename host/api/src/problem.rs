@@ -6,16 +6,37 @@ use http::{HeaderValue, StatusCode};
 use troupe_core::view::Problem;
 use troupe_core::{Code, Error, Kind};
 
-use crate::guard;
+use crate::{beyond, guard};
 
-/// Seconds after which a client may try again what the host could not take.
-const RETRY_AFTER_SECONDS: u64 = 1;
+/// Milliseconds after which a client may try again what the host could not take.
+const RETRY_AFTER_MS: u64 = 1_000;
 
-/// Seconds after which a client may try again: what the error says, in whole seconds, else
-/// [`RETRY_AFTER_SECONDS`].
-fn retry_after(error: &Error) -> u64 {
+/// Milliseconds after which a client may try again: what the error says, else [`RETRY_AFTER_MS`].
+pub(crate) fn retry_after_ms(error: &Error) -> u64 {
     let said = error.details.get("retry_after_ms").and_then(serde_json::Value::as_u64);
-    said.map_or(RETRY_AFTER_SECONDS, |ms| ms.div_ceil(1000).max(1))
+    said.unwrap_or(RETRY_AFTER_MS)
+}
+
+/// Whether an error says that the host could not take something now.
+pub(crate) fn is_refusal(error: &Error) -> bool {
+    matches!(error.code.kind(), Kind::Exhausted | Kind::Unavailable)
+}
+
+/// Tells the log why a request failed, the metrics that one was refused, and the audit who lacked a right.
+pub(crate) fn log(error: &Error) {
+    beyond::note(error);
+    if let Some(cause) = error.cause_chain() {
+        // What a client sent wrong is the client's to look into.
+        if matches!(error.code.kind(), Kind::Internal | Kind::Unavailable) {
+            tracing::error!(code = %error.code, cause, "a request failed: {error}");
+        } else {
+            tracing::debug!(code = %error.code, cause, "a request failed: {error}");
+        }
+    }
+    if is_refusal(error) {
+        // Nothing was decided about anybody, so this is all that is kept of it.
+        metrics::counter!("troupe_refused_requests_total", "code" => error.code.as_str()).increment(1);
+    }
 }
 
 /// An error on its way out.
@@ -70,22 +91,14 @@ impl IntoResponse for Failed {
     fn into_response(self) -> Response {
         let Self(error) = self;
         let status = status(&error);
-        if let Some(cause) = error.cause_chain() {
-            // What a client sent wrong is the client's to look into.
-            if matches!(error.code.kind(), Kind::Internal | Kind::Unavailable) {
-                tracing::error!(code = %error.code, cause, "a request failed: {error}");
-            } else {
-                tracing::debug!(code = %error.code, cause, "a request failed: {error}");
-            }
-        }
+        log(&error);
         let body = serde_json::to_vec(&problem(&error)).unwrap_or_default();
         let mut response = (status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if matches!(error.code.kind(), Kind::Exhausted | Kind::Unavailable) {
-            headers.insert(RETRY_AFTER, HeaderValue::from(retry_after(&error)));
-            // Nothing was decided about anybody, so this is all that is kept of it.
-            metrics::counter!("troupe_refused_requests_total", "code" => error.code.as_str()).increment(1);
+        if is_refusal(&error) {
+            let seconds = retry_after_ms(&error).div_ceil(1_000).max(1);
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         if error.code.kind() == Kind::Unauthenticated {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -1,15 +1,19 @@
 //! REST, one file for each resource.
 
 pub(crate) mod agents;
+pub(crate) mod approval_page;
 pub(crate) mod approvals;
 pub(crate) mod audit;
+pub(crate) mod backup;
 pub(crate) mod channels;
 pub(crate) mod deployments;
 pub(crate) mod documents;
+pub(crate) mod events;
 pub(crate) mod feed;
 pub(crate) mod grants;
 pub(crate) mod groups;
 pub(crate) mod host;
+pub(crate) mod hosts;
 pub(crate) mod instances;
 pub(crate) mod keys;
 pub(crate) mod locks;
@@ -17,14 +21,17 @@ pub(crate) mod messages;
 pub(crate) mod registry;
 pub(crate) mod rehearsal;
 pub(crate) mod releases;
+pub(crate) mod runtime;
 pub(crate) mod schedules;
 pub(crate) mod sessions;
 pub(crate) mod standing_policy;
 pub(crate) mod streams;
 pub(crate) mod swaps;
+pub(crate) mod task_approvals;
 pub(crate) mod task_events;
 pub(crate) mod task_journal;
 pub(crate) mod tasks;
+pub(crate) mod templates;
 pub(crate) mod tenants;
 pub(crate) mod trust;
 

@@ -1,24 +1,25 @@
 //! The server: accepts connections within a bound, and stops politely.
 //!
 //! The attack: connections that are opened and left silent, until no other is taken. The
-//! rule: HTTP/1.1 alone, whose one timer runs from the connection, and from each answer,
-//! to the end of the next request's head; and when all are taken, whoever has not asked
-//! anything yet makes room (`crowd.rs`).
+//! rule: silence has bounds (`server/connection.rs`), and when all are taken, whoever has not asked
+//! anything yet makes room (`crowd.rs`). The one port serves HTTP/1.1 and HTTP/2, which gRPC needs,
+//! and all of it over TLS where the operator has a certificate (`tls.rs`).
+
+mod connection;
 
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio_util::task::AbortOnDropHandle;
 use troupe_core::{Code, Error, Result, limits};
 
+use crate::Tls;
 use crate::crowd::{Asked, Crowd, Place};
 
 /// A listening socket that does not serve yet.
@@ -27,6 +28,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     stop: watch::Sender<bool>,
+    tls: Option<Arc<Tls>>,
 }
 
 /// Stops a server from elsewhere.
@@ -62,7 +64,13 @@ impl Server {
         };
         let listener = TcpListener::bind(address).await.map_err(taken)?;
         let address = listener.local_addr().map_err(Error::internal)?;
-        Ok(Self { listener, address, stop: watch::Sender::new(false) })
+        Ok(Self { listener, address, stop: watch::Sender::new(false), tls: None })
+    }
+
+    /// Serves over TLS alone, with this certificate.
+    #[must_use]
+    pub fn with_tls(self, tls: Option<Tls>) -> Self {
+        Self { tls: tls.map(Arc::new), ..self }
     }
 
     /// The address taken; its port is the one the system chose where 0 was asked for.
@@ -79,11 +87,7 @@ impl Server {
     pub async fn serve(self, router: Router, grace: Duration) {
         let slots = Arc::new(Semaphore::new(limits::CONNECTIONS_MAX));
         let mut stopped = self.stop.subscribe();
-        let mut builder = http1::Builder::new();
-        builder
-            .timer(TokioTimer::new())
-            .header_read_timeout(limits::REQUEST_HEAD_TIME_MAX)
-            .max_buf_size(limits::REQUEST_HEAD_BYTES_MAX);
+        let renewing = self.tls.clone().map(|tls| AbortOnDropHandle::new(tokio::spawn(tls.renew())));
         let mut crowd = Crowd::default();
         loop {
             let connection = tokio::select! {
@@ -94,21 +98,18 @@ impl Server {
             let has_asked = Arc::new(AtomicBool::new(false));
             let service = TowerToHyperService::new(router.clone());
             let service = Asked { service, has_asked: Arc::clone(&has_asked), place: Place::new(slot) };
-            let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
-            let mut stopped = self.stop.subscribe();
+            let (stopped, acceptor) = (self.stop.subscribe(), self.tls.as_ref().map(|tls| tls.acceptor()));
             let served = tokio::spawn(async move {
-                let mut connection = pin!(connection);
-                // What a client breaks off is the client's business.
-                tokio::select! {
-                    _ = connection.as_mut() => return,
-                    _ = stopped.wait_for(|stopped| *stopped) => {}
+                let Some(acceptor) = acceptor else { return connection::serve(stream, service, stopped).await };
+                // Who shakes no hands in time, or speaks in the clear, has its connection closed.
+                let handshake = tokio::time::timeout(limits::REQUEST_HEAD_TIME_MAX, acceptor.accept(stream));
+                if let Ok(Ok(stream)) = handshake.await {
+                    connection::serve(stream, service, stopped).await;
                 }
-                connection.as_mut().graceful_shutdown();
-                let _ = connection.await;
             });
             crowd.enter(has_asked, served.abort_handle());
         }
-        drop(self.listener);
+        drop((self.listener, renewing));
         // Who has every place is alone.
         let everybody = slots.acquire_many(u32::try_from(limits::CONNECTIONS_MAX).unwrap_or(u32::MAX));
         let _ = tokio::time::timeout(grace, everybody).await;

@@ -1,15 +1,21 @@
 //! What streams tell, whichever door passes it on.
 
+use std::pin::Pin;
+
 use futures::Stream;
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 use troupe_runtime::{
-    FeedEvents, FeedItem, GroupEvent, GroupEvents, SessionEvents, SwapEvent, SwapEvents, TaskEvent, TaskEvents,
+    FeedEvents, FeedItem, GroupEvent, GroupEvents, MessageEvent, MessageEvents, SessionEvents, SwapEvent, SwapEvents,
+    TaskEvent, TaskEvents,
 };
 
 /// The last that a stream tells, with a `StreamEnd`.
 pub(crate) const END: &str = "end";
+
+/// What is told of one thing.
+pub(crate) type Telling = Pin<Box<dyn Stream<Item = Told> + Send>>;
 
 /// One thing that a stream tells.
 #[derive(Debug)]
@@ -34,13 +40,31 @@ impl Told {
 pub(crate) fn task(events: TaskEvents) -> impl Stream<Item = Told> + Send + 'static {
     futures::stream::unfold(events, |mut events| async move {
         let event = events.next().await?;
-        let at = Some(events.position());
+        Some((of_task(event, Some(events.position())), events))
+    })
+}
+
+fn of_task(event: TaskEvent, at: Option<String>) -> Told {
+    match event {
+        TaskEvent::Task(task) => Told::new("task", at, &task),
+        TaskEvent::Progress(progress) => Told::new("progress", at, &progress),
+        TaskEvent::Partial(part) => Told::new("partial", at, &part),
+        TaskEvent::Missed(parts) => Told::new("missed", at, &json!({ "parts": parts })),
+        TaskEvent::End(end) => Told::new(END, at, &end),
+        _ => Told::new("other", at, &()),
+    }
+}
+
+/// What is told of a message: `message` as it stands, and whenever that changes; what the task tells
+/// that answers it.
+pub(crate) fn message(events: MessageEvents) -> impl Stream<Item = Told> + Send + 'static {
+    futures::stream::unfold(events, |mut events| async move {
+        let event = events.next().await?;
+        let at = events.position().map(str::to_owned);
         let told = match event {
-            TaskEvent::Task(task) => Told::new("task", at, &task),
-            TaskEvent::Progress(progress) => Told::new("progress", at, &progress),
-            TaskEvent::Partial(part) => Told::new("partial", at, &part),
-            TaskEvent::Missed(parts) => Told::new("missed", at, &json!({ "parts": parts })),
-            TaskEvent::End(end) => Told::new(END, at, &end),
+            MessageEvent::Message(message) => Told::new("message", at, &message),
+            MessageEvent::Task(event) => of_task(event, at),
+            MessageEvent::End(end) => Told::new(END, at, &end),
             _ => Told::new("other", at, &()),
         };
         Some((told, events))

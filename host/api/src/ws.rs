@@ -24,7 +24,6 @@
 
 mod close;
 mod requests;
-mod subscriptions;
 mod token;
 
 use axum::Extension;
@@ -35,7 +34,7 @@ use axum::response::Response;
 use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt as _, StreamExt as _};
 use tokio::time::{Instant, MissedTickBehavior};
-use troupe_core::view::{Problem, SocketMessage, SocketRequest, StreamEndReason};
+use troupe_core::view::{Problem, RetryTask, SocketMessage, SocketRequest, StreamEndReason};
 use troupe_core::{Caller, Code, Error, limits};
 use troupe_runtime::Attendance;
 
@@ -43,16 +42,16 @@ use crate::Doors;
 use crate::crowd::Place;
 use crate::guard;
 use crate::problem::{Answer, problem};
+use crate::subscriptions::Subscriptions;
 use crate::told::Told;
 use close::Close;
 use requests::Asked;
-use subscriptions::Subscriptions;
 use token::SocketCaller;
 
 /// The subprotocol that is spoken.
 const PROTOCOL: &str = "troupe.v1";
 
-/// Opens a WebSocket (RFC 6455) on which tasks, swaps and the feed are followed, and tasks made. Each
+/// Opens a WebSocket (RFC 6455) on which tasks, swaps and the feed are followed, and tasks made or retried. Each
 /// message of a client is one `SocketRequest`, each of the host one `SocketMessage`, as text. The
 /// subprotocol is `troupe.v1`; a page, which cannot send `Authorization`, sends its token as a further
 /// one, `troupe.bearer.TOKEN`. Before the host closes it tells each subscription's `end`, with where it
@@ -164,6 +163,9 @@ impl Socket {
             }
             SocketRequest::Subscribe { id, to, resume } => (id, Asked::Follow(to, resume)),
             SocketRequest::Run { id, task } => (id, Asked::Run(task)),
+            SocketRequest::Retry { id, task, idempotency_key } => {
+                (id, Asked::Retry(task, RetryTask { idempotency_key }))
+            }
         };
         let opened = match self.subscriptions.room_for(&id) {
             Ok(()) => asked.open(&self.doors, &self.caller).await,
@@ -194,6 +196,9 @@ impl Socket {
     }
 
     async fn refuse(&mut self, id: Option<&str>, error: &Error) -> std::result::Result<(), Gone> {
+        if error.code == Code::AuthScope {
+            self.doors.runtime.refused_at(&self.caller, "GET /api/v1/ws").await;
+        }
         self.tell(&SocketMessage::Error { id, problem: Box::new(problem(error)) }).await
     }
 

@@ -1,8 +1,13 @@
 //! The command line's grammar.
 
+mod agents;
+mod approvals;
 mod audit;
+mod backup;
+mod events;
 mod grant;
 mod groups;
+mod hooks;
 mod host;
 mod instances;
 mod kept;
@@ -12,19 +17,31 @@ mod registry;
 mod release;
 mod releases;
 mod run;
+mod runtime;
 mod schedules;
 mod sessions;
 mod swap;
+mod tasks;
+mod templates;
+mod tenants;
 mod trust;
+mod webhooks;
 
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use troupe_core::limits;
 
+pub(crate) use agents::{Agents, AgentsVerb, CreateAgent};
+pub(crate) use approvals::{ApprovalPolicyVerb, Approvals, ApprovalsVerb, Decision};
 pub(crate) use audit::{Audit, AuditOf, AuditVerb};
+pub(crate) use backup::{Backup, Restore};
+pub(crate) use events::{
+    Events, EventsVerb, ListEvents, PublishEvent, RedeliverEvents, SetSubscription, Subscriptions, SubscriptionsVerb,
+};
 pub(crate) use grant::{Explained, Grant, GrantVerb};
 pub(crate) use groups::{Groups, GroupsVerb, ListGroups, RunGroup};
+pub(crate) use hooks::{Hooks, HooksVerb, SetHook};
 pub(crate) use host::{ActsWith, Dev, Listen, Serve};
 pub(crate) use instances::{Instances, InstancesVerb, Listed};
 pub(crate) use kept::Kept;
@@ -34,10 +51,15 @@ pub(crate) use registry::{Pull, Push};
 pub(crate) use release::{Approved, Release, ReleaseVerb};
 pub(crate) use releases::{Channels, ChannelsVerb, Releases, ReleasesVerb};
 pub(crate) use run::Run;
+pub(crate) use runtime::{RuntimeArgs, RuntimeVerb};
 pub(crate) use schedules::{Schedules, SchedulesVerb, SetSchedule};
 pub(crate) use sessions::{Ask, ListedSessions, Sessions, SessionsVerb, StartSession, Suggest};
-pub(crate) use swap::{Canary, Decide, How, Policy, PolicyVerb, Promote, Swap, Swaps};
+pub(crate) use swap::{Canary, How, Policy, PolicyVerb, Promote, Rollback, Swap, Swaps};
+pub(crate) use tasks::Tasks;
+pub(crate) use templates::{Templates, TemplatesVerb};
+pub(crate) use tenants::{Keys, KeysCommand, Tenants, TenantsCommand};
 pub(crate) use trust::{Keygen, Sign, Trust, TrustVerb};
+pub(crate) use webhooks::{SetWebhook, Webhooks, WebhooksVerb};
 
 /// A host for agents packaged as WebAssembly components.
 #[derive(Debug, Parser)]
@@ -67,6 +89,10 @@ pub(crate) struct Args {
     /// The token to show; found in the data directory when absent.
     #[arg(long, global = true, env = "TROUPE_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     pub(crate) token: Option<String>,
+
+    /// Whom to trust to sign the host's certificate, a PEM file; whom the system trusts when absent.
+    #[arg(long, global = true, env = "TROUPE_CA", value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
 
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -151,13 +177,23 @@ asked for or taken from COSIGN_PASSWORD. Keys that are kept elsewhere sign what 
 
 Exit status: 0 completed, 1 failed, 130 interrupted (the task is cancelled).")]
     Run(Run),
-    /// List or search agents, or show one with its skills and versions.
+    /// List, search or show agents, make one of a template, or export one.
     #[command(after_help = "Examples:
   troupe agents
   troupe agents --search \"s3 buckets\"
   troupe agents aws
-  troupe agents aws --lift    ends the quarantine of an agent that trapped again and again")]
+  troupe agents aws --lift    ends the quarantine of an agent that trapped again and again
+  troupe agents create eu-explorer --template explorer --set region=eu-west-1
+  troupe agents export aws > aws.yaml")]
     Agents(Agents),
+    /// List templates of agents, show one, import, export or remove one.
+    #[command(after_help = "Examples:
+  troupe templates
+  troupe templates import explorer.yaml
+  troupe templates show explorer
+  troupe templates export explorer@1.0.0 > explorer.yaml
+  troupe templates remove explorer@1.0.0")]
+    Templates(Templates),
     /// List an agent's releases; deprecate, yank or delete one, or collect what none needs.
     #[command(after_help = "Examples:
   troupe releases aws
@@ -173,12 +209,14 @@ Exit status: 0 completed, 1 failed, 130 interrupted (the task is cancelled).")]
   troupe channels aws set stable 1.2.0 --downgrade
   troupe channels aws remove beta")]
     Channels(Channels),
-    /// List tasks; show one, cancel it, or forget what it did.
+    /// List tasks; show one, cancel it, ask for it once more, or forget what it did.
     #[command(after_help = "Examples:
   troupe tasks
   troupe tasks --agent aws --status failed
   troupe tasks 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b
+  troupe tasks 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b --tree
   troupe tasks 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b --cancel
+  troupe tasks 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b --retry
   troupe tasks 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b --redact")]
     Tasks(Tasks),
     /// Run tasks that need one another as a group; list, show, watch or cancel groups.
@@ -197,6 +235,20 @@ Exit status: 0 completed, 1 failed, 130 interrupted (the task is cancelled).")]
   troupe schedules pause nightly
   troupe schedules remove nightly")]
     Schedules(Schedules),
+    /// Publish events, see what became of them, deliver them again.
+    #[command(after_help = "Examples:
+  troupe events
+  troupe events publish shop.order.placed --data '{\"order\":17}'
+  troupe events show 4711
+  troupe events dead                          deliveries that were given up
+  troupe events redeliver --from 4711")]
+    Events(Events),
+    /// List subscriptions to events, show one, set one, pause it, resume it, or remove it.
+    #[command(after_help = "Examples:
+  troupe subscriptions
+  troupe subscriptions set billing 'shop.order.*' billing charge
+  troupe subscriptions pause billing")]
+    Subscriptions(Subscriptions),
     /// List the locks that tasks hold, show one and who waits for it, or take one away.
     #[command(after_help = "Examples:
   troupe locks
@@ -204,14 +256,31 @@ Exit status: 0 completed, 1 failed, 130 interrupted (the task is cancelled).")]
   troupe locks get orders/17
   troupe locks release orders/17              the next that waits is given it")]
     Locks(Locks),
-    /// List instances of agents, show one, start one, or stop one.
+    /// List tasks that wait for approval, show what one would do, approve of it or reject it.
+    #[command(after_help = "Examples:
+  troupe approvals
+  troupe approvals show 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b
+  troupe approvals approve 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b     shows the action and asks
+  troupe approvals reject 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b --reason 'the wrong account'
+  troupe approvals policy set policy.json")]
+    Approvals(Approvals),
+    /// List instances of agents, show, start, pause, resume, restart or stop one.
     #[command(after_help = "Examples:
   troupe instances
   troupe instances start chat --name anna        the same name gives the same instance
   troupe run chat say --instance 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b --input '{\"text\":\"hello\"}'
   troupe instances show 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b
+  troupe instances restart 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b
   troupe instances stop 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b")]
     Instances(Instances),
+
+    /// Show how a tenant's tasks go: what is open, what failed, what they took and cost; stop and start them.
+    #[command(after_help = "Examples:
+  troupe runtime status
+  troupe runtime status --agent aws
+  troupe runtime status --instance 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b
+  troupe runtime stop                            no task begins until `troupe runtime start`")]
+    Runtime(RuntimeArgs),
     /// List sessions; start, show, end or export one, change its context, have an agent join.
     #[command(after_help = "Examples:
   troupe sessions
@@ -276,8 +345,9 @@ Exit status: 0 the release serves, 1 it does not, 130 interrupted (the swap goes
     Promote(Promote),
     /// Go back to the release that served before.
     #[command(after_help = "Examples:
-  troupe rollback aws")]
-    Rollback(Decide),
+  troupe rollback aws
+  troupe rollback aws --follow")]
+    Rollback(Rollback),
     /// List an agent's swaps; show one, follow it, or end it.
     #[command(after_help = "Examples:
   troupe swaps aws
@@ -300,6 +370,10 @@ Exit status of --follow: 0 the release serves, 1 it does not, 130 interrupted (t
   troupe tenants disable acme    its keys open nothing, what runs of it is cancelled
   troupe tenants enable acme")]
     Tenants(Tenants),
+    /// List the hosts that work on the same database; for the owner of the host.
+    #[command(after_help = "Examples:
+  troupe hosts")]
+    Hosts,
     /// List API keys, make one, or revoke one.
     #[command(after_help = "Examples:
   troupe keys
@@ -323,6 +397,20 @@ Exit status of --follow: 0 the release serves, 1 it does not, 130 interrupted (t
 
 Exit status of verify: 0 whole, 1 broken.")]
     Audit(Audit),
+    /// Save everything that a host keeps to a file, while it serves.
+    #[command(after_help = "The owner's token and the key that the host signs with are not in it: keep copies of
+`token` and `signing.key` of the data directory elsewhere, if they shall outlive it.
+
+Examples:
+  troupe backup troupe-backup.tar.zst
+  troupe backup --check troupe-backup.tar.zst     read it through and say what is in it")]
+    Backup(Backup),
+
+    /// Make a data directory of a backup.
+    #[command(after_help = "Examples:
+  troupe restore troupe-backup.tar.zst --data-dir new --signing-key signing.key
+  troupe serve --data-dir new")]
+    Restore(Restore),
     /// Print the contract, or that of a component, as WIT.
     #[command(after_help = "Examples:
   troupe wit
@@ -335,54 +423,6 @@ impl Command {
     pub(crate) const fn is_host(&self) -> bool {
         matches!(self, Self::Dev(_) | Self::Serve(_))
     }
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct Agents {
-    /// The agent to show.
-    pub(crate) agent: Option<String>,
-
-    /// Only those in whose name, summary, goals or skills each of these words occurs, best first.
-    #[arg(long, conflicts_with = "agent", value_name = "WORDS")]
-    pub(crate) search: Option<String>,
-
-    /// End the agent's quarantine.
-    #[arg(long, requires = "agent")]
-    pub(crate) lift: bool,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct Tasks {
-    /// The task to show.
-    pub(crate) task: Option<String>,
-
-    /// Cancel the task.
-    #[arg(long, requires = "task")]
-    pub(crate) cancel: bool,
-
-    /// Forget what the task's calls and answers hold; it cannot be replayed any more.
-    #[arg(long, requires = "task", conflicts_with = "cancel")]
-    pub(crate) redact: bool,
-
-    /// Forget its input and output, too.
-    #[arg(long, requires = "redact")]
-    pub(crate) all: bool,
-
-    /// Only those of this agent.
-    #[arg(long, conflicts_with = "task", value_name = "AGENT")]
-    pub(crate) agent: Option<String>,
-
-    /// Only those in this status.
-    #[arg(long, conflicts_with = "task", value_name = "STATUS")]
-    pub(crate) status: Option<String>,
-
-    /// Only those for this instance.
-    #[arg(long, conflicts_with = "task", value_name = "ID")]
-    pub(crate) instance: Option<String>,
-
-    /// How many.
-    #[arg(long, conflicts_with = "task", default_value_t = 20, value_name = "N")]
-    pub(crate) limit: u32,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -411,70 +451,6 @@ pub(crate) struct Rehearse {
     /// How long it may take, in seconds; ten minutes when absent and at most.
     #[arg(long, value_name = "SECONDS")]
     pub(crate) timeout: Option<u64>,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct Tenants {
-    #[command(subcommand)]
-    pub(crate) command: Option<TenantsCommand>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum TenantsCommand {
-    /// Make a tenant.
-    Create {
-        /// Its name, for good.
-        name: String,
-    },
-    /// Disable a tenant: its keys open nothing, what runs of it is cancelled, what waits stays.
-    Disable {
-        /// Its name.
-        name: String,
-    },
-    /// Enable a disabled tenant again.
-    Enable {
-        /// Its name.
-        name: String,
-    },
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct Keys {
-    /// The tenant whose keys are meant, for the owner of the host; the token's own when absent.
-    #[arg(long, global = true, value_name = "TENANT")]
-    pub(crate) tenant: Option<String>,
-
-    #[command(subcommand)]
-    pub(crate) command: Option<KeysCommand>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum KeysCommand {
-    /// Make a key and print its token, this once.
-    Create {
-        /// What people call it.
-        #[arg(long)]
-        name: String,
-
-        /// What its holder may do, separated by commas: read, run, operate, approve,
-        /// audit, admin, metrics, machine.
-        #[arg(long, value_delimiter = ',', required = true, value_name = "SCOPES")]
-        scopes: Vec<String>,
-
-        /// An agent that it is bound to: `aws`, `aws*` or `*`; once for each. It changes nothing of
-        /// others.
-        #[arg(long = "for", value_name = "NAMES")]
-        agents: Vec<String>,
-
-        /// For how long it is good, such as `30d` or `12h`; for ever when absent.
-        #[arg(long, value_name = "TIME")]
-        expires: Option<String>,
-    },
-    /// Revoke a key for good.
-    Revoke {
-        /// Its id.
-        key: String,
-    },
 }
 
 #[derive(Debug, ClapArgs)]

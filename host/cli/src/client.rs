@@ -7,7 +7,9 @@
 mod following;
 
 use std::net::IpAddr;
+use std::path::Path;
 
+use bytes::Bytes;
 use futures::StreamExt as _;
 use reqwest::{Method, RequestBuilder, Response, Url};
 use serde::Serialize;
@@ -40,6 +42,10 @@ impl Client {
     pub(crate) fn new(args: &Args) -> Result<Self> {
         // Not one that has been silent for so long that the host may be about to close it.
         let builder = reqwest::Client::builder().no_proxy().pool_idle_timeout(limits::REQUEST_HEAD_TIME_MAX / 2);
+        let builder = match &args.ca {
+            Some(path) => builder.tls_certs_only(authorities(path)?),
+            None => builder,
+        };
         let http = builder.build().map_err(Error::internal)?;
         let url = address(&args.host)?;
         let host = url.as_str().trim_end_matches('/').to_owned();
@@ -120,6 +126,17 @@ impl Client {
         self.document(request.header(reqwest::header::CONTENT_TYPE, kind).body(body)).await
     }
 
+    /// Gets bytes, piece by piece.
+    pub(crate) async fn bytes(&self, path: &str) -> Result<impl futures::Stream<Item = Result<Bytes>> + use<>> {
+        let response = self.send(self.request(Method::GET, path)).await?;
+        Ok(response.bytes_stream().map(|piece| {
+            piece.map_err(|error| {
+                let message = "the host broke off; its log may have the cause, then try again";
+                Error::new(Code::UnavailableHost, message).with_cause(error)
+            })
+        }))
+    }
+
     /// Posts a document and reads the events that come of it, as long as the connection lasts.
     pub(crate) async fn post_events<T: Serialize>(
         &self,
@@ -151,8 +168,12 @@ impl Client {
 
     async fn send(&self, request: RequestBuilder) -> Result<Response> {
         let response = request.send().await.map_err(|error| {
-            let message =
-                format!("no host answers at {}; start one with `troupe dev` or name it with `--host`", self.host);
+            let host = &self.host;
+            let message = if host.starts_with("https:") {
+                format!("no host answers at {host}, or nobody who is trusted here has signed its certificate; name who did with `--ca`")
+            } else {
+                format!("no host answers at {host}; start one with `troupe dev` or name it with `--host`")
+            };
             Error::new(Code::UnavailableHost, message).with_cause(error)
         })?;
         if response.status().is_success() {
@@ -170,12 +191,23 @@ impl Client {
 fn address(text: &str) -> Result<Url> {
     let wrong = |message: &str| Err(Error::new(Code::RequestInvalid, format!("`--host {text}` {message}")));
     match Url::parse(text) {
-        Ok(url) if url.scheme() == "http" && url.query().is_none() && url.fragment().is_none() => Ok(url),
-        Ok(url) if url.scheme() == "https" => {
-            wrong("asks for TLS, which this command does not speak; name the host itself, with `http://`")
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none() => {
+            Ok(url)
         }
         _ => wrong("is not the address of a host; write it like `http://127.0.0.1:7070`"),
     }
+}
+
+/// Those who may sign the certificate of a host, as `--ca` names them.
+fn authorities(path: &Path) -> Result<Vec<reqwest::Certificate>> {
+    let wrong = |what: &str| Error::new(Code::RequestInvalid, format!("`--ca {}` {what}", path.display()));
+    let text = std::fs::read(path).map_err(|cause| wrong("cannot be read; name a PEM file").with_cause(cause))?;
+    let certificates = reqwest::Certificate::from_pem_bundle(&text);
+    let certificates = certificates.map_err(|cause| wrong("is no PEM file of certificates").with_cause(cause))?;
+    if certificates.is_empty() {
+        return Err(wrong("holds no certificate; it begins with `-----BEGIN CERTIFICATE-----`"));
+    }
+    Ok(certificates)
 }
 
 /// Whether an address can only be one of this machine.
@@ -203,7 +235,7 @@ mod tests {
 
     #[test]
     fn only_the_loopback_interface_is_this_machine() {
-        for near in ["http://localhost:7070", "http://LOCALHOST", "http://127.0.0.2:1", "http://[::1]:7070/"] {
+        for near in ["http://localhost:7070", "http://LOCALHOST", "http://127.0.0.2:1", "https://[::1]:7070/"] {
             assert!(is_loopback(&address(near).unwrap()), "{near}");
         }
         for far in

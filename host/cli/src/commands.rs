@@ -1,13 +1,18 @@
 //! One file for each command.
 
 mod agents;
+mod approvals;
 mod audit;
+mod backup;
 mod build;
 mod channels;
 mod dev;
 mod documents;
+mod events;
 mod grant;
 mod groups;
+mod hooks;
+mod hosts;
 mod instances;
 mod interrupt;
 mod keys;
@@ -19,14 +24,18 @@ mod release;
 mod releases;
 mod replay;
 mod run;
+mod runtime;
 mod schedules;
 mod serve;
 mod sessions;
 mod sign;
+mod subscriptions;
 mod swap;
 mod tasks;
+mod templates;
 mod tenants;
 mod trust;
+mod webhooks;
 mod wit;
 
 use std::process::ExitCode;
@@ -51,13 +60,18 @@ pub(crate) async fn run(args: Args) -> ExitCode {
         Command::Trust(command) => trust::run(&args, command).await,
         Command::Run(command) => run::run(&args, command).await,
         Command::Agents(command) => agents::run(&args, command).await,
+        Command::Templates(command) => templates::run(&args, command).await,
         Command::Releases(command) => releases::run(&args, command).await,
         Command::Channels(command) => channels::run(&args, command).await,
         Command::Tasks(command) => tasks::run(&args, command).await,
         Command::Groups(command) => groups::run(&args, command).await,
         Command::Schedules(command) => schedules::run(&args, command).await,
+        Command::Events(command) => events::run(&args, command).await,
+        Command::Subscriptions(command) => subscriptions::run(&args, command).await,
         Command::Locks(command) => locks::run(&args, command).await,
+        Command::Approvals(command) => approvals::run(&args, command).await,
         Command::Instances(command) => instances::run(&args, command).await,
+        Command::Runtime(command) => runtime::run(&args, command).await,
         Command::Sessions(command) => sessions::run(&args, command).await,
         Command::Ask(command) => sessions::ask(&args, command).await,
         Command::Suggest(command) => sessions::suggest(&args, command).await,
@@ -71,9 +85,12 @@ pub(crate) async fn run(args: Args) -> ExitCode {
         Command::Swaps(command) => swap::swaps(&args, command).await,
         Command::Release(command) => release::run(&args, command).await,
         Command::Tenants(command) => tenants::run(&args, command).await,
+        Command::Hosts => hosts::run(&args).await,
         Command::Keys(command) => keys::run(&args, command).await,
         Command::Grant(command) => grant::run(&args, command).await,
         Command::Audit(command) => audit::run(&args, command).await,
+        Command::Backup(command) => backup::make(&args, command).await,
+        Command::Restore(command) => backup::restore(&args, command).await,
         Command::Wit(command) => wit::run(&args, command),
     };
     match done {

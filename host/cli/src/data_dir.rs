@@ -1,4 +1,4 @@
-//! The data directory: one host at a time, by a lock; its token, its signing key and its cache key.
+//! The data directory: one host at a time, by a lock; its token and its keys, for signatures, cache and webhooks.
 //!
 //! The attack: another user of the machine reads the token, or puts code into the cache.
 //! The rule: the directory is its owner's alone, whoever made it, and so are its secrets.
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use troupe_core::{Code, Entropy, Error, Result};
 use troupe_package::SigningKey;
+use troupe_runtime::WebhookKey;
 use troupe_sandbox::CacheKey;
 
 use crate::signing;
@@ -18,7 +19,8 @@ use crate::signing;
 const SECRET_BYTES: usize = 32;
 
 /// What a directory holds from an earlier start that others must not read.
-const PRIVATE: [&str; 6] = ["token", "cache.key", signing::OWN, "troupe.db", "troupe.db-wal", "troupe.db-shm"];
+const PRIVATE: [&str; 7] =
+    ["token", "cache.key", "webhooks.key", signing::OWN, "troupe.db", "troupe.db-wal", "troupe.db-shm"];
 
 /// A data directory that this process holds.
 #[derive(Debug)]
@@ -93,10 +95,22 @@ impl DataDir {
         token_in(&bytes).ok_or_else(|| damaged("token"))
     }
 
+    /// By what this directory is told from others, made at the first start.
+    pub(crate) fn name(&self, entropy: &dyn Entropy) -> Result<String> {
+        let bytes = self.secret("name", entropy, |secret| hex(secret).into_bytes())?;
+        token_in(&bytes).ok_or_else(|| damaged("name"))
+    }
+
     /// The key by which compiled code is authenticated, made at the first start.
     pub(crate) fn cache_key(&self, entropy: &dyn Entropy) -> Result<CacheKey> {
         let bytes = self.secret("cache.key", entropy, |secret| secret.to_vec())?;
         Ok(CacheKey(bytes.try_into().map_err(|_| damaged("cache.key"))?))
+    }
+
+    /// The key of which the secrets of webhooks are made, made at the first start.
+    pub(crate) fn webhook_key(&self, entropy: &dyn Entropy) -> Result<WebhookKey> {
+        let bytes = self.secret("webhooks.key", entropy, |secret| secret.to_vec())?;
+        Ok(WebhookKey(bytes.try_into().map_err(|_| damaged("webhooks.key"))?))
     }
 
     /// The key by which whoever owns this directory signs releases, made at the first start.
@@ -113,30 +127,40 @@ impl DataDir {
         entropy: &dyn Entropy,
         form: impl Fn(&[u8; SECRET_BYTES]) -> Vec<u8>,
     ) -> Result<Vec<u8>> {
-        let unusable = |done: &str, error: io::Error| {
-            let message = format!("`{name}` in the data directory cannot be {done} ({})", error.kind());
-            Error::new(Code::DataDirUnusable, message).with_cause(error)
-        };
-        let path = self.join(name);
-        match fs::read(&path) {
+        match fs::read(self.join(name)) {
             Ok(bytes) => return Ok(bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(unusable("read", error)),
+            Err(error) => return Err(unusable(name, "read", error)),
         }
         let mut secret = [0; SECRET_BYTES];
         entropy.fill(&mut secret);
         let bytes = form(&secret);
+        self.keep(name, &bytes)?;
+        Ok(bytes)
+    }
+
+    /// Has the key that another directory's owner signed with be this one's.
+    pub(crate) fn keep_signing_key(&self, pem: &str) -> Result<()> {
+        self.keep(signing::OWN, pem.as_bytes())
+    }
+
+    /// Writes a secret to a file of its owner's alone.
+    fn keep(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let write = || -> io::Result<()> {
             // Whole or not at all, even if the host dies here.
             let unfinished = self.join(&format!("{name}.new"));
             let mut file = private().create(true).truncate(true).open(&unfinished)?;
-            file.write_all(&bytes)?;
+            file.write_all(bytes)?;
             file.sync_all()?;
-            fs::rename(&unfinished, &path)
+            fs::rename(&unfinished, self.join(name))
         };
-        write().map_err(|error| unusable("written", error))?;
-        Ok(bytes)
+        write().map_err(|error| unusable(name, "written", error))
     }
+}
+
+fn unusable(name: &str, done: &str, error: io::Error) -> Error {
+    let message = format!("`{name}` in the data directory cannot be {done} ({})", error.kind());
+    Error::new(Code::DataDirUnusable, message).with_cause(error)
 }
 
 /// Whether others than the owner may do anything with a file or directory.

@@ -1,6 +1,6 @@
 //! A host put together: data directory, store, blobs, sandbox, runtime, doors.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,9 +12,11 @@ use troupe_core::{Caller, Error, ReleaseRef, Result, SystemClock, SystemEntropy,
 use troupe_package::SigningKey;
 use troupe_registry::{ImageName, Layout};
 use troupe_runtime::admission::ChildAdmission;
-use troupe_runtime::{Drain, GrantPolicy, Runtime, RuntimeConfig, SignaturePolicy};
+use troupe_runtime::{
+    BusAddress, Drain, GrantPolicy, HostPlace, Runtime, RuntimeConfig, SignaturePolicy, WebhookConfig,
+};
 use troupe_sandbox::{Directories, Sandbox, SandboxConfig};
-use troupe_store::Store;
+use troupe_store::{PostgresAddress, Store};
 
 use crate::ADMISSION_COMMAND;
 use crate::args::{ActsWith, Kept, Listen};
@@ -30,6 +32,12 @@ pub(crate) struct Manner {
     /// Where releases are fetched from that are not published here.
     pub(crate) registry: Option<String>,
     pub(crate) signatures: SignaturePolicy,
+    /// Where what must not be forgotten is kept, if not in the data directory.
+    pub(crate) database: Option<PostgresAddress>,
+    /// What carries words between its hosts.
+    pub(crate) bus: Option<BusAddress>,
+    /// Where other hosts of that reach this one.
+    pub(crate) peer_address: Option<String>,
 }
 
 /// A host that listens and works; its doors open with [`Host::open`].
@@ -39,6 +47,8 @@ pub(crate) struct Host {
     pub(crate) key: Arc<SigningKey>,
     server: Server,
     doors: Doors,
+    /// Of the address that it tells: `https` where it has a certificate.
+    scheme: &'static str,
     _data_dir: DataDir,
 }
 
@@ -63,10 +73,12 @@ impl Host {
         kept: &Kept,
         manner: Manner,
     ) -> Result<Self> {
-        let server = Server::bind(listen.listen).await?;
-        if !server.address().ip().is_loopback() {
+        let tls = listen.tls()?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let server = Server::bind(listen.listen).await?.with_tls(tls);
+        if scheme == "http" && !server.address().ip().is_loopback() {
             note(&format!(
-                "warning: {} is open to the network: whoever reaches it can try tokens, and yours crosses it in the clear; put a proxy with TLS in front",
+                "warning: {} is open to the network: whoever reaches it can try tokens, and yours crosses it in the clear; give it a certificate with `--tls-cert` and `--tls-key`",
                 server.address()
             ));
         }
@@ -80,7 +92,15 @@ impl Host {
         let egress = credentials::egress(server.address(), document, clock.clone())?;
         let token = data_dir.token(&*entropy)?;
         let key = Arc::new(data_dir.signing_key(&*entropy)?);
-        let store = Store::open(&data_dir.join("troupe.db"), clock.clone()).await?;
+        let store = match &manner.database {
+            Some(address) => Store::connect(address, clock.clone()).await?,
+            None => Store::open(&data_dir.join("troupe.db"), clock.clone()).await?,
+        };
+        let place = HostPlace {
+            home: data_dir.name(&*entropy)?,
+            address: manner.peer_address.unwrap_or_else(|| url(scheme, server.address())),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
         let layout = Layout::open(&data_dir.join("releases"))?;
         let cache = (data_dir.join("compiled"), data_dir.cache_key(&*entropy)?);
         let sandbox =
@@ -102,7 +122,10 @@ impl Host {
             releases: kept.releases(),
             registry: manner.registry,
             signatures: manner.signatures,
-            own_key: Some(key.public().clone()),
+            own_key: Some(Arc::clone(&key)),
+            place,
+            bus: manner.bus,
+            webhooks: WebhookConfig { key: data_dir.webhook_key(&SystemEntropy)?, named: acts_with.origins()? },
         })
         .await?;
         let owner = Caller::owner(TenantId::default());
@@ -115,27 +138,25 @@ impl Host {
             hosts: hosts.into(),
             metrics: install_metrics()?,
         };
-        Ok(Self { runtime, owner, key, server, doors, _data_dir: data_dir })
+        Ok(Self { runtime, owner, key, server, doors, scheme, _data_dir: data_dir })
     }
 
     /// Where the host can be reached from this machine.
     pub(crate) fn url(&self) -> String {
-        let mut address = self.server.address();
-        match address.ip() {
-            IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
-            IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
-            _ => {}
-        }
-        format!("http://{address}")
+        url(self.scheme, self.server.address())
     }
 
     /// Opens the doors.
-    pub(crate) fn open(self) -> Open {
+    ///
+    /// # Errors
+    /// [`troupe_core::Code::Internal`] if the doors are not as they should be.
+    pub(crate) fn open(self) -> Result<Open> {
+        let router = router(self.doors)?;
         let stopper = self.server.stopper();
         // Streams last as long as what they tell of, and end after that.
         let most = limits::SHUTDOWN_TIME_MAX + limits::STREAMS_END_TIME_MAX + limits::ANSWERS_END_TIME_MAX;
-        let serving = tokio::spawn(self.server.serve(router(self.doors), most));
-        Open { runtime: self.runtime, stopper, serving, _data_dir: self._data_dir }
+        let serving = tokio::spawn(self.server.serve(router, most));
+        Ok(Open { runtime: self.runtime, stopper, serving, _data_dir: self._data_dir })
     }
 }
 
@@ -149,6 +170,16 @@ impl Open {
         let left = grace.saturating_sub(began.elapsed()).max(limits::ANSWERS_END_TIME_MAX);
         let _ = tokio::time::timeout(left, self.serving).await;
     }
+}
+
+/// Where a host that listens there can be reached from this machine.
+fn url(scheme: &str, mut address: SocketAddr) -> String {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    format!("{scheme}://{address}")
 }
 
 /// Checks that releases can have their places under a prefix.

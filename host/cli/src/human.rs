@@ -18,6 +18,15 @@ pub(crate) fn document(value: &Value) -> String {
     out
 }
 
+/// A number of bytes, in the largest unit of which there is one, with one digit behind the point.
+pub(crate) fn bytes(count: u64) -> String {
+    let units = [("GiB", 1_u64 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    match units.into_iter().find(|(_, size)| count >= *size) {
+        Some((unit, size)) => format!("{}.{} {unit}", count / size, count % size * 10 / size),
+        None => format!("{count} B"),
+    }
+}
+
 fn fields(object: &Map<String, Value>, out: &mut String) {
     let is_flat = |value: &Value| !matches!(value, Value::Array(items) if items.iter().any(Value::is_object));
     let (flat, tables): (Vec<_>, Vec<_>) =

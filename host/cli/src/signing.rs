@@ -8,8 +8,11 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use troupe_core::view::NewSignature;
 use troupe_core::{Code, Error, Result};
-use troupe_package::SigningKey;
+use troupe_package::{Signature, SigningKey};
 
 use crate::ask;
 
@@ -65,6 +68,11 @@ fn password(path: &Path) -> Result<String> {
     };
     let asked = term.write_str(&format!("Password of {}: ", path.display())).and_then(|()| term.read_secure_line());
     asked.map_err(|error| Error::new(Code::RequestInvalid, "no password was read").with_cause(error))
+}
+
+/// A signature as it is sent to a host.
+pub(crate) fn sent(signature: &Signature) -> NewSignature {
+    NewSignature { payload: STANDARD.encode(&signature.payload), signature: STANDARD.encode(&signature.bytes) }
 }
 
 /// The key that signs: the one that is named, else that of the data directory if there is one.

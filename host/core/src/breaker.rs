@@ -19,7 +19,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::Timestamp;
+use crate::{Code, Error, Timestamp};
 
 /// When a breaker opens, and for how long.
 #[derive(Debug)]
@@ -47,6 +47,33 @@ pub enum Ending {
     Failed,
     /// It was ended by others, which says nothing of it.
     Unknown,
+}
+
+impl Ending {
+    /// What an invocation that ended with `error`, or without one, says of its agent: whether it ended
+    /// against its will and by its own making.
+    pub fn of(error: Option<&Error>) -> Self {
+        let Some(error) = error else { return Self::Well };
+        // An invocation that ended in doubt was ended by something else first.
+        let ended_by = error.details.get("ended_by").and_then(|code| Code::parse(code.as_str()?));
+        match if error.code == Code::InDoubt { ended_by.unwrap_or(Code::InDoubt) } else { error.code } {
+            Code::GuestTrap
+            | Code::GuestStack
+            | Code::LimitMemory
+            | Code::LimitHandles
+            | Code::LimitHeaders
+            | Code::LimitHostCalls
+            | Code::LimitTransfer
+            | Code::LimitJournal => Self::Failed,
+            Code::GuestFailed
+            | Code::GuestUnavailable
+            | Code::InputInvalid
+            | Code::OutputInvalid
+            | Code::SkillNotFound
+            | Code::DeniedCapability => Self::Well,
+            _ => Self::Unknown,
+        }
+    }
 }
 
 /// What an end changed.

@@ -7,9 +7,9 @@
 //! | `read`    | see agents, deployments, instances, tasks, their journals, schedules and the feed |
 //! | `run`     | create and cancel tasks and groups of them, start and stop instances, hold sessions; with `read`, replay tasks |
 //! | `operate` | publish releases and change them, swap, configure, grant, lift a quarantine, redact tasks; with `run`, set schedules; with `read`, see and end sessions of others |
-//! | `approve` | approve of releases that widen something, or reject them |
+//! | `approve` | approve of releases that widen something, or reject them; decide about tasks that wait for it |
 //! | `audit`   | see the audit of its own tenant |
-//! | `admin`   | give, see and revoke keys of its own tenant; say whose signatures its releases need |
+//! | `admin`   | give, see and revoke keys of its own tenant; say whose signatures its releases need, and which of its tasks wait for approval |
 //! | `metrics` | see the host's metrics, which tell of every tenant |
 //! | `machine` | grant, where it may `operate`, what leads into the host's machine and network |
 //! | `owner`   | make and disable tenants, collect; do what `audit` and `admin` may in any tenant |
@@ -42,7 +42,7 @@ pub enum Scope {
     Run,
     /// Publish releases, configure and swap deployments, redact tasks.
     Operate,
-    /// Approve of releases, or reject them. Not part of [`Scope::Operate`], so that who publishes
+    /// Approve of releases and of tasks that wait for it, or reject them. Not part of [`Scope::Operate`], so that who publishes
     /// and swaps does not have to be who says that a release may do more than the one before.
     Approve,
     /// See the audit of one's own tenant.

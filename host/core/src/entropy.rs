@@ -11,6 +11,13 @@ pub trait Entropy: Send + Sync + fmt::Debug {
     fn fill(&self, bytes: &mut [u8]);
 }
 
+/// So many random bytes, in hexadecimal digits.
+pub fn random_hex<const BYTES: usize>(entropy: &dyn Entropy) -> String {
+    let mut bytes = [0; BYTES];
+    entropy.fill(&mut bytes);
+    hex::encode(bytes)
+}
+
 /// The operating system's generator.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemEntropy;

@@ -5,12 +5,16 @@
 //! operator grants it. The effective grant is the intersection of both. What neither
 //! names is denied. Each line has an address, by which it is given and taken away.
 
+mod agents;
 mod algebra;
+mod approvals;
 mod budget;
 mod compare;
+mod events;
 mod files;
 mod http;
 mod line;
+mod lines;
 mod locks;
 mod machine;
 mod path;
@@ -21,8 +25,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use agents::{AgentGrant, list as read_agent_list};
+pub use approvals::ApprovalsGrant;
 pub use budget::{HttpBudget, LineBudget};
 pub use compare::{Change, compare};
+pub use events::{EventGrant, list as read_event_list};
 pub use files::{Access, FilesGrant, Place, name as read_directory_name};
 pub use http::{HttpGrant, Scheme, is_credential, list as read_http_list, path_prefix as read_path_prefix};
 pub use line::GrantKey;
@@ -50,6 +57,15 @@ pub struct Grants {
     /// Locks that may be taken. Patterns may repeat.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "locks::list")]
     pub locks: Vec<LockGrant>,
+    /// Skills of other agents that may be asked for. Patterns may repeat.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "agents::list")]
+    pub agents: Vec<AgentGrant>,
+    /// Asking people to approve of what is about to be done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approvals: Option<ApprovalsGrant>,
+    /// Topics under which events may be published. Patterns may repeat.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "events::list")]
+    pub events: Vec<EventGrant>,
 }
 
 /// A grant of the capability `state`.
@@ -97,18 +113,25 @@ impl Grants {
             http: algebra::intersect(&self.http, &other.http),
             secrets: secrets::intersect(&self.secrets, &other.secrets),
             files: files::intersect(&self.files, &other.files),
-            locks: locks::intersect(&self.locks, &other.locks),
+            locks: lines::intersect(&self.locks, &other.locks),
+            agents: lines::intersect(&self.agents, &other.agents),
+            approvals: self.approvals.zip(other.approvals).map(|(one, two)| one.intersect(two)),
+            events: lines::intersect(&self.events, &other.events),
         }
     }
 
     /// Whether `self` allows anything that `other` does not.
     pub fn is_wider_than(&self, other: &Self) -> bool {
         let state_is_wider = self.state.is_some_and(|own| other.state.is_none_or(|other| own.is_wider_than(other)));
+        let asks = |own: ApprovalsGrant| other.approvals.is_none_or(|other| own.is_wider_than(other));
         state_is_wider
             || !algebra::covers(&other.http, &self.http)
             || !secrets::covers(&other.secrets, &self.secrets)
             || !files::covers(&other.files, &self.files)
-            || !locks::covers(&other.locks, &self.locks)
+            || !lines::covers(&other.locks, &self.locks)
+            || !lines::covers(&other.agents, &self.agents)
+            || self.approvals.is_some_and(asks)
+            || !lines::covers(&other.events, &self.events)
     }
 
     /// Returns one line for each capability, as an operator reads it.
@@ -118,7 +141,11 @@ impl Grants {
         let secrets = self.secrets.iter().map(ToString::to_string);
         let files = self.files.iter().map(ToString::to_string);
         let locks = self.locks.iter().map(ToString::to_string);
-        state.into_iter().chain(http).chain(secrets).chain(files).chain(locks).collect()
+        let agents = self.agents.iter().map(ToString::to_string);
+        let approvals = self.approvals.map(|approvals| approvals.to_string());
+        let events = self.events.iter().map(ToString::to_string);
+        let within = secrets.chain(files).chain(locks).chain(agents).chain(events).chain(approvals);
+        state.into_iter().chain(http).chain(within).collect()
     }
 }
 

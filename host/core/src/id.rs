@@ -98,6 +98,12 @@ id!(
     "no swap has this id; a swap id looks like `0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b`"
 );
 id!(
+    /// The id of a link to an approval. It is no secret.
+    LinkId,
+    ApprovalLink,
+    "no link has this id; a link's id looks like `0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b`"
+);
+id!(
     /// The id of an approval.
     ApprovalId,
     ApprovalNotFound,

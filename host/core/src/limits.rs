@@ -11,26 +11,36 @@
 //!
 //! | what is bounded | constants | code |
 //! |---|---|---|
-//! | a request to a door: bytes, depth, time | `REQUEST_BYTES_MAX`, `REQUEST_HEAD_BYTES_MAX`, `REQUEST_BODY_TIME_MAX`, `JSON_DEPTH_MAX`, `INPUT_BYTES_MAX`, `SESSION_USER_BYTES_MAX`, `SESSION_CONTEXT_BYTES_MAX`, `SESSION_EXPORT_BYTES_MAX`, `MESSAGE_TEXT_BYTES_MAX`, `MESSAGE_INPUT_BYTES_MAX` | `limit.request` |
-//! | a request to a door: a text, a number or a list in it | `AFFINITY_BYTES_MAX`, `APPROVAL_REASON_CHARS_MAX`, `CHANNEL_DOCUMENT_TIME_DEFAULT`, `CHANNEL_DOCUMENT_TIME_MAX`, `FEED_PATTERNS_MAX`, `FEED_PATTERN_BYTES_MAX`, `SOCKET_ID_CHARS_MAX`, `IDEMPOTENCY_KEY_BYTES_MAX`, `KEY_SCRYPT_BYTES_MAX`, `KEY_SCRYPT_PARALLEL_MAX`, `KEY_TIME_MAX`, `REHEARSAL_LAST_DEFAULT`, `REHEARSAL_LAST_MAX`, `REHEARSAL_TIME_MAX`, `RELEASE_NOTICE_CHARS_MAX`, `SEARCH_CHARS_MAX`, `SEARCH_WORDS_MAX`, `SESSION_IDLE_DEFAULT`, `SESSION_IDLE_MIN`, `SESSION_LIFETIME_MAX`, `SWAP_DRAIN_TIME_MAX`, `SWAP_KEEP_TIME_MAX`, `SWAP_STEPS_MAX`, `SWAP_WATCH_TIME_MAX`, `TASK_DELAY_MAX`, `TASK_TRIES_MAX`, `TASK_RETRY_PAUSE_DEFAULT`, `TASK_RETRY_PAUSE_MOST_DEFAULT`, `TASK_RETRY_PAUSE_MAX`, `TRUST_CHANGES_MAX`, `KEY_AGENTS_MAX`, `TRUST_RULES_MAX`, `TRUST_SECONDS_MAX` | `request.invalid` |
+//! | a request to a door: bytes, depth, time | `REQUEST_BYTES_MAX`, `REQUEST_HEAD_BYTES_MAX`, `REQUEST_BODY_TIME_MAX`, `JSON_DEPTH_MAX`, `INPUT_BYTES_MAX`, `SESSION_USER_BYTES_MAX`, `SESSION_CONTEXT_BYTES_MAX`, `SESSION_EXPORT_BYTES_MAX`, `MESSAGE_TEXT_BYTES_MAX`, `MESSAGE_INPUT_BYTES_MAX`, `EVENT_BYTES_MAX`, `EVENT_BATCH_MAX`, `EVENT_DELIVERIES_AT_ONCE`, `YAML_BYTES_MAX`, `APPROVAL_FORM_BYTES_MAX` | `limit.request` |
+//! | a request to a door: a text, a number or a list in it | `AFFINITY_BYTES_MAX`, `APPROVAL_REASON_CHARS_MAX`, `CHANNEL_DOCUMENT_TIME_DEFAULT`, `CHANNEL_DOCUMENT_TIME_MAX`, `FEED_PATTERNS_MAX`, `HOOK_HEADER_CHARS_MAX`, `FEED_PATTERN_BYTES_MAX`, `SOCKET_ID_CHARS_MAX`, `IDEMPOTENCY_KEY_BYTES_MAX`, `KEY_SCRYPT_BYTES_MAX`, `KEY_SCRYPT_PARALLEL_MAX`, `KEY_TIME_MAX`, `REHEARSAL_LAST_DEFAULT`, `REHEARSAL_LAST_MAX`, `REHEARSAL_TIME_MAX`, `RELEASE_NOTICE_CHARS_MAX`, `SEARCH_CHARS_MAX`, `SEARCH_WORDS_MAX`, `SESSION_IDLE_DEFAULT`, `SESSION_IDLE_MIN`, `SESSION_LIFETIME_MAX`, `EVENT_TRIES_DEFAULT`, `EVENT_TRIES_MAX`, `SUBSCRIPTION_PARALLEL_DEFAULT`, `EVENTS_PARALLEL_MAX`, `SWAP_DRAIN_TIME_MAX`, `SWAP_KEEP_TIME_MAX`, `SWAP_STEPS_MAX`, `SWAP_WATCH_TIME_MAX`, `TASK_DELAY_MAX`, `TASK_TRIES_MAX`, `TASK_RETRY_PAUSE_DEFAULT`, `TASK_RETRY_PAUSE_MOST_DEFAULT`, `TASK_RETRY_PAUSE_MAX`, `TRUST_CHANGES_MAX`, `KEY_AGENTS_MAX`, `TRUST_RULES_MAX`, `TRUST_SECONDS_MAX`, `APPROVAL_RULES_MAX`, `APPROVAL_LEVELS_MAX`, `APPROVERS_MAX`, `APPROVAL_LENT_MAX`, `APPROVAL_TIME_MAX`, `APPROVAL_LINK_TIME_DEFAULT`, `APPROVAL_LINK_TIME_MAX`, `WEBHOOK_URL_BYTES_MAX`, `WEBHOOK_PARALLEL_DEFAULT`, `WEBHOOK_PARALLEL_MAX`, `WEBHOOK_TRIES_DEFAULT`, `WEBHOOK_OVERLAP_DEFAULT`, `WEBHOOK_OVERLAP_MAX` | `request.invalid` |
 //! | an API key: what is left after its time | `KEY_LEEWAY` | `auth.expired` |
-//! | what runs, waits and is published at once | `INVOCATIONS_MAX`, `INVOCATIONS_PER_TENANT_MAX`, `INVOCATIONS_PER_AGENT_MAX`, `CALLS_WAITING_MAX`, `CALLS_WAITING_PER_TENANT_MAX`, `CALLS_WAITING_PER_AGENT_MAX`, `WAITS_MAX`, `WAITS_PER_TENANT_MAX`, `PENDING_MAX`, `PENDING_PER_TENANT_MAX`, `PENDING_PER_AGENT_MAX`, `TIMED_TASKS_MAX`, `TIMED_TASKS_PER_TENANT_MAX`, `PUBLISHES_BYTES_MAX`, `REGISTRY_IMAGES_MAX`, `REHEARSALS_MAX`, `REHEARSALS_PER_TENANT_MAX`, `SOCKET_SUBSCRIPTIONS_MAX` | `limit.concurrency` |
+//! | what runs, waits and is published at once | `INVOCATIONS_MAX`, `INVOCATIONS_PER_TENANT_MAX`, `INVOCATIONS_PER_AGENT_MAX`, `CALLS_WAITING_MAX`, `CALLS_WAITING_PER_TENANT_MAX`, `CALLS_WAITING_PER_AGENT_MAX`, `WAITS_MAX`, `WAITS_PER_TENANT_MAX`, `PENDING_MAX`, `PENDING_PER_TENANT_MAX`, `PENDING_PER_AGENT_MAX`, `TIMED_TASKS_MAX`, `TIMED_TASKS_PER_TENANT_MAX`, `PUBLISHES_BYTES_MAX`, `REGISTRY_IMAGES_MAX`, `REHEARSALS_MAX`, `REHEARSALS_PER_TENANT_MAX`, `BACKUPS_AT_ONCE`, `SOCKET_SUBSCRIPTIONS_MAX`, `HEALTH_WATCHES_MAX`, `TASK_APPROVALS_MAX`, `APPROVAL_LINKS_MAX` | `limit.concurrency` |
 //! | keys of a tenant, to get in and to verify with | `KEYS_MAX`, `TRUSTED_KEYS_MAX`, `KNOWN_KEYS_MAX` | `limit.keys` |
 //! | instances of a tenant, and of a session | `INSTANCES_MAX`, `SESSION_INSTANCES_MAX` | `limit.instances` |
 //! | sessions of a tenant | `SESSIONS_MAX` | `limit.sessions` |
 //! | messages of a session, and those that wait for their turn | `MESSAGES_MAX`, `MESSAGES_WAITING_MAX` | `limit.messages` |
 //! | schedules of a tenant | `SCHEDULES_MAX` | `limit.schedules` |
+//! | templates of a tenant | `TEMPLATES_MAX` | `limit.templates` |
+//! | a template: bytes, parameters, what is put in for them | `TEMPLATE_BYTES_MAX`, `TEMPLATE_PARAMETERS_MAX`, `TEMPLATE_VALUES_BYTES_MAX` | `template.invalid` |
+//! | an event: its topic, its attributes | `TOPIC_BYTES_MAX`, `TOPIC_SEGMENTS_MAX`, `EVENT_ATTRIBUTE_BYTES_MAX`, `EVENT_ATTRIBUTE_NAME_BYTES_MAX`, `EVENT_ATTRIBUTES_MAX` | `event.invalid` |
+//! | events of a tenant that are delivered, wait for their time, or are kept | `EVENT_DELIVERIES_OPEN_MAX`, `EVENTS_SCHEDULED_MAX`, `EVENTS_BYTES_MAX`, `HOOK_BURST`, `HOOK_PER_SECOND` | `limit.events` |
+//! | a message to a hook: when it was sent | `HOOK_WINDOW` | `auth.replay` |
+//! | subscriptions, webhooks and hooks of a tenant | `SUBSCRIPTIONS_MAX`, `WEBHOOKS_MAX`, `HOOKS_MAX` | `limit.subscriptions` |
 //! | locks of a task and of a tenant, held and waited for; the queue of one | `LOCKS_PER_TASK_MAX`, `LOCKS_PER_TENANT_MAX`, `LOCK_QUEUE_MAX` | `limit.locks` |
+//! | tasks above one that an agent asks for, how often an event is passed on | `TASK_HOPS_MAX`, `EVENT_HOPS_MAX` | `limit.hops` |
+//! | approvals that an agent asks for: of a task, open and in all, and of an agent | `APPROVALS_OPEN_PER_TASK_MAX`, `APPROVALS_PER_TASK_MAX`, `APPROVALS_OPEN_PER_AGENT_DEFAULT`, `APPROVALS_OPEN_PER_AGENT_MAX` | `limit.approvals` |
+//! | tasks and events below one task that no agent asked for and no agent's event led to | `TASK_DESCENDANTS_MAX`, `EVENT_DESCENDANTS_MAX` | `limit.descendants` |
 //! | when a schedule is due: a pattern of cron, the name of a time zone | `CRON_BYTES_MAX` | `schedule.invalid` |
 //! | task groups of a tenant that have not ended | `GROUPS_MAX` | `limit.groups` |
-//! | a task group: steps, tasks, bytes, what of its outputs a step is made of | `GROUP_STEPS_MAX`, `GROUP_ITEMS_MAX`, `GROUP_TASKS_MAX`, `GROUP_BYTES_MAX`, `GROUP_WIRED_BYTES_MAX` | `limit.group_size` |
+//! | a task group: steps, tasks, bytes, what of its outputs a step is made of | `GROUP_STEPS_MAX`, `GROUP_DEPTH_MAX`, `GROUP_STEPS_IN_ALL_MAX`, `GROUP_ITEMS_MAX`, `GROUP_TASKS_MAX`, `GROUP_BYTES_MAX`, `GROUP_WIRED_BYTES_MAX` | `limit.group_size` |
 //! | channels of an agent | `CHANNELS_PER_AGENT_MAX` | `limit.channels` |
 //! | a component, an archive, an image: bytes | `COMPONENT_BYTES_MAX`, `ARCHIVE_BYTES_MAX`, `IMAGE_DOCUMENT_BYTES_MAX`, `IMAGE_CONFIG_BYTES_MAX` | `artifact.size` |
 //! | an archive: entries; the document of a channel: bytes, number | `ARCHIVE_ENTRIES_MAX`, `CHANNEL_DOCUMENT_BYTES_MAX`, `CHANNEL_DOCUMENT_NUMBER_MAX` | `artifact.malformed` |
 //! | the document of a channel: its clock | `CHANNEL_DOCUMENT_AHEAD_MAX` | `registry.stale` |
+//! | a link to an approval: bytes | `APPROVAL_LINK_BYTES_MAX` | `approval.link` |
 //! | signatures | `SIGNATURES_MAX`, `SIGNATURE_BYTES_MAX`, `SIGNATURE_PAYLOAD_BYTES_MAX` | `artifact.signature` |
 //! | names that are near to each other | `SIMILAR_NAME_CHARS_MIN` | `artifact.name` |
-//! | a manifest: bytes, lists, numbers | `MANIFEST_BYTES_MAX`, `MANIFEST_DOCUMENT_BYTES_MAX`, `SUMMARY_CHARS_MAX`, `GOALS_MAX`, `TRIGGERS_MAX`, `HTTP_REQUESTS_MAX`, `HTTP_LIST_MAX`, `HTTP_REDIRECTS_MAX`, `HTTP_RETRIES_MAX`, `FILES_DIRECTORIES_MAX`, `SECRETS_MAX`, `LOCK_GRANTS_MAX` | `manifest.invalid` |
+//! | a manifest: bytes, lists, numbers | `MANIFEST_BYTES_MAX`, `MANIFEST_DOCUMENT_BYTES_MAX`, `SUMMARY_CHARS_MAX`, `GOALS_MAX`, `TRIGGERS_MAX`, `HTTP_REQUESTS_MAX`, `HTTP_LIST_MAX`, `HTTP_REDIRECTS_MAX`, `HTTP_RETRIES_MAX`, `FILES_DIRECTORIES_MAX`, `SECRETS_MAX`, `HEALTH_EVERY_DEFAULT`, `HEALTH_EVERY_MIN`, `HEALTH_EVERY_MAX`, `HEALTH_TIMEOUT_DEFAULT`, `HEALTH_TIMEOUT_MAX`, `HEALTH_FAILURES_DEFAULT`, `HEALTH_FAILURES_MAX`, `LOCK_GRANTS_MAX`, `ASK_GRANTS_MAX`, `EVENT_GRANTS_MAX` | `manifest.invalid` |
 //! | a profile | `PROFILE_BYTES_MAX`, `SKILLS_MAX`, `SKILL_DESCRIPTION_CHARS_MAX` | `profile.invalid` |
 //! | a configuration | `CONFIGURATION_BYTES_MAX` | `configuration.invalid` |
 //! | an operator's credentials and secrets | `CREDENTIALS_BYTES_MAX`, `SECRET_BYTES_MIN`, `SECRET_BYTES_MAX` | `credentials.invalid` |
@@ -47,7 +57,7 @@
 //! | what passes between guest and host, and what the host holds for a guest | `TRANSFER_BYTES_MAX`, `RANDOM_BYTES_MAX`, `OUTPUT_BYTES_MAX`, `PARTIAL_BYTES_MAX`, `FILES_WRITE_BYTES_MAX`, `SECRET_REFERENCES_MAX`, `HTTP_UNSENT_BYTES_MAX`, `HTTP_HELD_BYTES_MAX`, `HTTP_UNDELIVERED_BYTES_MAX` | `limit.transfer` |
 //! | state and files | `STATE_BYTES_DEFAULT`, `STATE_BYTES_MAX`, `STATE_KEYS_MAX`, `STATE_DEPLOYMENT_BYTES_DEFAULT`, `STATE_DEPLOYMENT_KEYS_DEFAULT`, `STATE_VALUE_BYTES_MAX`, `FILES_BYTES_DEFAULT`, `FILES_BYTES_MAX`, `FILES_DEFAULT`, `FILES_MAX` | `limit.storage` |
 //! | the path of a file | `FILES_PATH_BYTES_MAX`, `FILES_NAME_BYTES_MAX`, `FILES_DEPTH_MAX` | `denied.path` |
-//! | a state key and its time, the name and lease of a lock, as the call itself answers | `STATE_KEY_BYTES_MAX`, `STATE_TTL_MAX`, `LOCK_NAME_BYTES_MAX`, `LOCK_OPTIONS_BYTES_MAX`, `LOCK_LEASE_MIN`, `LOCK_LEASE_DEFAULT`, `LOCK_LEASE_MAX` | `invalid` |
+//! | a state key and its time, the name and lease of a lock, as the call itself answers | `STATE_KEY_BYTES_MAX`, `STATE_TTL_MAX`, `LOCK_NAME_BYTES_MAX`, `LOCK_OPTIONS_BYTES_MAX`, `LOCK_LEASE_MIN`, `LOCK_LEASE_DEFAULT`, `LOCK_LEASE_MAX`, `ASK_OPTIONS_BYTES_MAX`, `APPROVAL_SUMMARY_CHARS_MAX`, `APPROVAL_ACTION_BYTES_MAX`, `APPROVAL_OPTIONS_BYTES_MAX`, `APPROVAL_EXPIRY_MIN`, `EVENT_OPTIONS_BYTES_MAX` | `invalid` |
 //! | a directory too full to be looked through, a disk that is nearly full, as the call itself answers | `FILES_SEEN_MAX`, `FILES_RESERVE_BYTES` | `unavailable` |
 //! | a request outside: headers | `HTTP_HEAD_BYTES_MAX`, `HTTP_HEADERS_MAX`, `HTTP_FIELDS_BYTES_MAX` | `limit.headers` |
 //! | a request outside: bodies | `HTTP_REQUEST_BODY_BYTES_MAX`, `HTTP_RESPONSE_BODY_BYTES_MAX` | `limit.body` |
@@ -62,7 +72,7 @@
 //! | a swap: what still runs on the release before | `DRAIN_TIME_MAX` | `swap.drained` |
 //! | a swap: who waits while state changes its form | `MIGRATION_HOLD_TIME_MAX`, `MIGRATION_RETRY_AFTER` | `swap.migrating` |
 //! | the way to a registry and back | `REGISTRY_TIME_MAX` | `registry.unavailable` |
-//! | the store: waiting for a lock and for a connection | `STORE_BUSY_TIME_MAX`, `STORE_READ_WAIT_MAX` | `unavailable.store` |
+//! | the store: waiting for a lock, for a connection and for its server | `STORE_BUSY_TIME_MAX`, `STORE_READ_WAIT_MAX`, `STORE_CONNECT_TIME_MAX`, `STORE_REGAIN_TIME_MAX`, `STORE_TRANSACTION_TIME_MAX`, `STORE_IDLE_TIME_MAX` | `unavailable.store` |
 //!
 //! # Counted or cut, not refused
 //!
@@ -78,10 +88,14 @@
 //! | a refused call in the journal | `JOURNAL_REFUSED_BYTES_MAX` | its digest stands for it |
 //! | a comparison of two releases | `RELEASE_CHANGES_MAX`, `RELEASE_PLACE_CHARS_MAX` | counted; a place is cut |
 //! | a comparison of two schemas | `SCHEMA_COMPARE_STEPS_MAX`, `SCHEMA_COMPARE_DEPTH_MAX` | not shown to be compatible |
-//! | what one read, one list or one page has | `FILES_READ_BYTES_MAX`, `FILES_LIST_MAX`, `STATE_LIST_MAX`, `PAGE_DEFAULT`, `PAGE_MAX`, `STORE_PAGE_BYTES_MAX` | in the next one |
+//! | what one read, one list or one page has | `FILES_READ_BYTES_MAX`, `FILES_LIST_MAX`, `STATE_LIST_MAX`, `PAGE_DEFAULT`, `PAGE_MAX`, `STORE_PAGE_BYTES_MAX`, `GRPC_PAGE_BYTES_MAX` | in the next one |
+//! | a list of what a task has asked for, what figures are made of | `CHILDREN_LISTED_MAX`, `FIGURES_TASKS_MAX` | the oldest are left out |
 //! | a stream of a task group: tasks whose progress it tells | `GROUP_REPORTING_MAX` | not told; a stream of each task tells its own |
 //! | an output among the messages of a session | `MESSAGE_OUTPUT_BYTES_MAX` | left out, with how long it is; its task has it |
 //! | what the words of a message are held against, and what an answer shows of it | `MESSAGE_WORDS_MAX`, `CANDIDATES_MAX`, `SUGGESTIONS_MAX` | passed over |
+//! | what an agent's own conversation is told of what was said before | `HISTORY_MESSAGES_MAX`, `HISTORY_BYTES_MAX` | passed over |
+//! | what an agent answers in its own words | `ANSWER_TEXT_BYTES_MAX`, `ANSWER_ITEMS_MAX` | `output.invalid` |
+//! | how long an agent may take to suggest something itself | `SUGGEST_TIME_MAX` | `limit.deadline` |
 //! | what is rehearsed | `REHEARSAL_JOURNAL_BYTES_MAX`, `REHEARSAL_LOOKED_AT_MAX` | left out, and counted |
 //! | a wait in one request | `WAIT_MAX` | answered with how it stands |
 //! | an answer outside that is kept whole for its guest | `HTTP_KEPT_BODY_BYTES_MAX`, `HTTP_UNREAD_BYTES_MAX`, `HTTP_PIECE_BYTES_MAX` | streamed, in pieces |
@@ -90,9 +104,9 @@
 //! | a `Retry-After` that is waited out | `HTTP_RETRY_AFTER_MAX` | the answer is the guest's |
 //! | a task that would be suspended: its journal | `SUSPENDED_JOURNAL_BYTES_MAX` | waits in its place |
 //! | a message on a socket | `SOCKET_MESSAGE_BYTES_MAX` | the socket is closed with 1009 |
-//! | connections to a door, and silence on them | `CONNECTIONS_MAX`, `REQUEST_HEAD_TIME_MAX` | wait to be let in; those that ask nothing are closed |
+//! | connections to a door, silence on them, calls and resets | `CONNECTIONS_MAX`, `REQUEST_HEAD_TIME_MAX`, `HTTP2_CALLS_MAX`, `HTTP2_RESETS_MAX`, `HTTP2_IDLE_TIME_MAX`, `HTTP2_ALIVE_TIME_MAX`, `HTTP2_CALL_WINDOW_BYTES`, `HTTP2_WINDOW_BYTES`, `HTTP2_SEND_BYTES_MAX` | wait to be let in, or for what was sent to be read; those that ask nothing, and those that reset, are closed |
 //! | names of locks whose newest token is remembered | `LOCK_NAMES_MAX` | the oldest that nobody holds are forgotten |
-//! | what is kept of the past | `JOURNAL_DAYS_DEFAULT`, `JOURNAL_TENANT_BYTES_DEFAULT`, `DEV_RELEASES_KEPT_DEFAULT`, `TRUST_REVISIONS_MAX` | the oldest go |
+//! | what is kept of the past | `JOURNAL_DAYS_DEFAULT`, `JOURNAL_TENANT_BYTES_DEFAULT`, `DEV_RELEASES_KEPT_DEFAULT`, `TRUST_REVISIONS_MAX`, `EVENT_DAYS_KEPT`, `APPROVAL_POLICIES_KEPT_MAX` | the oldest go |
 //!
 //! # The host's own work
 //!
@@ -106,27 +120,37 @@
 //! | agents that describe themselves at once; those kept loaded; differences of releases that are remembered | `DESCRIBES_MAX`, `COMPONENTS_LOADED_MAX`, `DIFFERENCES_KEPT_MAX` |
 //! | reading on behind a refusal | `REQUEST_DISCARD_TIME_MAX` |
 //! | a check that goes to a thread of its own | `SCHEMA_INLINE_BYTES_MAX` |
-//! | keys in memory | `KEYS_CACHED_MAX`, `KEY_CACHE_TIME_MAX`, `KEY_USE_STEP` |
-//! | suspending, waking, and making tasks that are due | `SUSPEND_AFTER`, `SUSPEND_AHEAD_MIN`, `WOKEN_AT_ONCE`, `SCHEDULES_AT_ONCE`, `LOCKS_ENDED_AT_ONCE`, `GROUPS_AT_ONCE` |
+//! | refusals of a key that are one record of the audit | `REFUSED_TOGETHER`, `REFUSED_ROUTES_MAX` |
+//! | keys in memory; looking whether the host's certificate was renewed | `KEYS_CACHED_MAX`, `KEY_CACHE_TIME_MAX`, `KEY_USE_STEP`, `TLS_LOOK_EVERY` |
+//! | suspending, waking, and making tasks that are due | `SUSPEND_AFTER`, `SUSPEND_AHEAD_MIN`, `WOKEN_AT_ONCE`, `SCHEDULES_AT_ONCE`, `LOCKS_ENDED_AT_ONCE`, `GROUPS_AT_ONCE`, `APPROVALS_AT_ONCE` |
 //! | sessions: messages whose turn it is, and those whose time is over | `SESSIONS_AT_ONCE` |
-//! | leases, and the end of a task | `LEASE_TIME`, `LEASE_RENEWAL`, `TASK_END_TIME_MAX` |
+//! | the health of instances, and their restarts | `INSTANCE_TRAPS`, `HEALTH_CHECKS_AT_ONCE`, `HEALTH_WAIT_MAX`, `HEALTH_FIRST_AGAIN`, `INSTANCES_DUE_AT_ONCE`, `INSTANCE_RESTART_PAUSE_FIRST`, `INSTANCE_RESTART_PAUSE_MAX`, `INSTANCE_RESTARTS_MAX`, `INSTANCE_RESTART_WINDOW` |
+//! | leases, and the end of a task | `LEASE_TIME`, `LEASE_RENEWAL`, `TASK_END_TIME_MAX`, `CANCEL_TIME_MAX`, `CANCEL_WAIT_MAX` |
+//! | events: which go first, when one is delivered again, and removing old ones | `EVENT_HEAD_START_NORMAL`, `EVENT_HEAD_START_HIGH`, `EVENT_HEAD_START_CRITICAL`, `EVENT_PAUSE_FIRST`, `EVENT_PAUSE_MAX`, `EVENTS_AT_ONCE`, `EVENTS_SWEEP_EVERY` |
+//! | webhooks: a try, when there is another, and what is read of an answer | `WEBHOOK_TIME_MAX`, `WEBHOOK_PAUSE_FIRST`, `WEBHOOK_LEASE`, `WEBHOOK_ANSWER_BYTES_MAX` |
 //! | the end of the host | `SHUTDOWN_TIME_MAX`, `STREAMS_END_TIME_MAX`, `ANSWERS_END_TIME_MAX` |
-//! | streams of events | `STREAM_RETRY`, `STREAM_ALIVE_EVERY`, `STREAM_LOOK_EVERY`, `STREAM_FEED_EVENTS`, `FEED_LOOKED_MAX`, `SOCKET_SEND_TIME_MAX`, `SOCKET_CLOSE_TIME_MAX` |
+//! | streams of events | `STREAM_RETRY`, `STREAM_ALIVE_EVERY`, `STREAM_LOOK_EVERY`, `STREAM_FEED_EVENTS`, `FEED_LOOKED_MAX`, `SOCKET_SEND_TIME_MAX`, `SOCKET_CLOSE_TIME_MAX`, `HEALTH_LOOK_EVERY` |
 //! | connections outside, tries, and what is remembered of destinations | `HTTP_IDLE_CONNECTIONS_MAX`, `HTTP_KEEP_ALIVE_TIME_MAX`, `HTTP_RETRY_PAUSE_FIRST`, `HTTP_BUDGETS_MAX`, `CIRCUITS_PER_TENANT_MAX` |
 //! | swaps: looking, and what they are judged by | `SWAP_LOOK_EVERY`, `TALLY_CALLS_MAX` |
 //! | removing and copying state, so much in a commit | `STATE_SWEEP_MAX`, `STATE_SWEEP_EVERY`, `STATE_SPACES_CLEARED_MAX`, `INSTANCES_CLEARED_MAX`, `INSTANCES_CLEARED_BYTES_MAX`, `MIGRATION_COPIED_KEYS_MAX`, `MIGRATION_COPIED_BYTES_MAX` |
 //! | directories that stay open | `FILES_OPEN_MAX` |
 //! | removing releases and journals | `COLLECT_PAUSE`, `COLLECTED_RELEASES_MAX`, `JOURNAL_RETENTION_PAUSE` |
 //! | journals on their way | `JOURNALS_LOADING_MAX`, `JOURNAL_WAITING_BYTES_MAX` |
-//! | the store | `STORE_BATCH_MAX`, `STORE_QUEUE_MAX`, `STORE_FOLD_TIME_MAX`, `STORE_READERS`, `STORE_LOG_BYTES_KEPT` |
+//! | backups | `BACKUP_PART_BYTES`, `BACKUP_PART_BYTES_MAX`, `BACKUP_DOCUMENT_BYTES_MAX`, `BACKUP_PIECES_WAITING_MAX`, `BACKUP_FILE_PIECE_BYTES` |
+//! | the store | `STORE_BATCH_MAX`, `STORE_QUEUE_MAX`, `STORE_FOLD_TIME_MAX`, `STORE_READERS`, `STORE_LOG_BYTES_KEPT`, `STORE_REGAIN_PAUSE_FIRST`, `STORE_REGAIN_PAUSE_MAX` |
+//! | hosts of one database | `WORDS_BYTES_MAX`, `WORDS_WAITING_MAX`, `PASSED_BYTES_MAX`, `WANTED_TIME`, `WANTED_MAX`, `HOSTS_LOOK_EVERY`, `ROUTE_BEHIND_TIME_MAX`, `HEARD_EVENTS_AT_ONCE`, `CLOCKS_APART_MAX`, `HOSTS_MAX`, `PEER_TIME_MAX`, `PEER_BLOBS_AT_ONCE` |
 //!
 //! It has parts since it is longer than a file may be: one for each matter that is changed by
 //! itself, and here what all of them share.
 
 mod admission;
 mod approval;
+mod asks;
+mod events;
 mod groups;
+mod hooks;
 mod http;
+mod instances;
 mod locks;
 mod migration;
 mod registry;
@@ -137,14 +161,20 @@ mod store;
 mod stream;
 mod swap;
 mod tasks;
+mod templates;
 mod trust;
+mod webhooks;
 
 use std::time::Duration;
 
 pub use admission::*;
 pub use approval::*;
+pub use asks::*;
+pub use events::*;
 pub use groups::*;
+pub use hooks::*;
 pub use http::*;
+pub use instances::*;
 pub use locks::*;
 pub use migration::*;
 pub use registry::*;
@@ -155,7 +185,9 @@ pub use store::*;
 pub use stream::*;
 pub use swap::*;
 pub use tasks::*;
+pub use templates::*;
 pub use trust::*;
+pub use webhooks::*;
 
 /// Largest component accepted. Python agents are about 18 MB, so there is room for
 /// twice that; it is held in memory up to three times while it is published.
@@ -197,12 +229,6 @@ pub const GOALS_MAX: usize = 20;
 pub const SKILLS_MAX: usize = 128;
 /// Longest description of a skill: two pages, since a model reads it too.
 pub const SKILL_DESCRIPTION_CHARS_MAX: usize = 4_000;
-/// Event patterns of an agent.
-pub const TRIGGERS_MAX: usize = 64;
-/// HTTP capabilities one manifest may ask for: an operator has to read each of them.
-pub const HTTP_REQUESTS_MAX: usize = 64;
-/// Actions or methods that one HTTP capability may list.
-pub const HTTP_LIST_MAX: usize = 256;
 
 /// Largest request body other than a published component: an input plus its envelope.
 pub const REQUEST_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -241,6 +267,11 @@ pub const KEY_TIME_MAX: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
 pub const KEY_LEEWAY: Duration = Duration::from_secs(60);
 /// Keys that are held in memory, about 200 bytes each; 3 KiB if one is bound to as many agents as it may be.
 pub const KEYS_CACHED_MAX: usize = 10_000;
+/// Refusals of one key at one route within this time are one record of the audit, beside that of the first.
+pub const REFUSED_TOGETHER: Duration = Duration::from_secs(60);
+/// Routes that the audit tells apart where a key is refused within that time; the others are one. So a key makes
+/// at most twice as many records a minute, and two more.
+pub const REFUSED_ROUTES_MAX: usize = 16;
 /// How long a key in memory is taken as it was read. Here a revocation is known at once;
 /// what another process did to the store is seen after this, well within 5 s.
 pub const KEY_CACHE_TIME_MAX: Duration = Duration::from_secs(2);
@@ -314,24 +345,6 @@ pub const RANDOM_BYTES_MAX: u64 = 64 * 1024;
 /// Host calls that one invocation may make. An inventory of a large account makes a few
 /// thousand; a loop over the clock makes a million in under a second.
 pub const HOST_CALLS_MAX: u64 = 1_000_000;
-
-/// Longest an invocation may run, and how long it gets when nobody says.
-pub const INVOCATION_TIME_MAX: Duration = Duration::from_secs(3600);
-/// The default deadline of an invocation.
-pub const INVOCATION_TIME_DEFAULT: Duration = Duration::from_secs(60);
-
-/// How long a guest waits before its invocation is suspended, if it waits for timers alone.
-/// A suspension costs two commits and a replay, which a shorter wait is not worth.
-pub const SUSPEND_AFTER: Duration = Duration::from_secs(5);
-/// How far ahead the end of a wait must lie for the invocation to be suspended: nearer, it
-/// would be resumed as soon as it is given up.
-pub const SUSPEND_AHEAD_MIN: Duration = Duration::from_secs(1);
-/// Longest journal of an invocation that is suspended: its resumption reads all of it into
-/// memory, as that of each other one that is resumed at the same time does. With a longer
-/// one it waits in its place.
-pub const SUSPENDED_JOURNAL_BYTES_MAX: u64 = 16 * 1024 * 1024;
-/// Longest lifetime of a task, suspended or not: a month's wait for a person or a date.
-pub const TASK_LIFETIME_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// How long an agent may take to start and to answer `describe`.
 pub const DESCRIBE_TIME_MAX: Duration = Duration::from_secs(10);
@@ -448,20 +461,6 @@ pub const COMPONENTS_LOADED_MAX: usize = 64;
 
 /// How long a stopping host waits for what runs.
 pub const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(30);
-
-/// How often a task may be interrupted by the end of its host and taken up again. Some of it
-/// is restarts; a task that ends the host itself must not end every start.
-pub const TASK_INTERRUPTIONS_MAX: u64 = 5;
-
-/// How long a host tries to keep the end of a task while its disk is full or its store
-/// busy. It is what a person needs to free some space; the outcome waits in memory.
-pub const TASK_END_TIME_MAX: Duration = Duration::from_secs(60);
-
-/// Lease of a running task, and how often it is renewed. A task whose lease has run out is
-/// settled at the next renewal.
-pub const LEASE_TIME: Duration = Duration::from_secs(15);
-/// See [`LEASE_TIME`].
-pub const LEASE_RENEWAL: Duration = Duration::from_secs(5);
 
 /// Writes a number of bytes the way manifests do: in the largest binary unit that
 /// divides it, such as `64 MiB`.

@@ -5,7 +5,8 @@
 //! subject, an OCI repository name and a DNS label. No version begins with a letter, so what
 //! stands after the `@` of a release is a version or a channel and never both.
 //! A skill name is 1 to 64 characters: letters, digits, `_` and `-`, beginning with a
-//! letter (what tool names may be in the Model Context Protocol).
+//! letter (what tool names may be in the Model Context Protocol). Tasks in which an agent's own conversation
+//! is called have a name that no author can give.
 //! An instance's name is 1 to 128 characters: ASCII letters, digits, `.`, `_`, `-`, `:` and
 //! `@`, beginning with a letter. Programs make it of what they call a user or a conversation,
 //! and no id begins with a letter, so neither is mistaken for the other.
@@ -32,6 +33,11 @@ fn is_label(text: &str) -> bool {
 }
 
 fn is_skill(text: &str) -> bool {
+    is_own_skill(text) || SkillName::CONVERSATION.contains(&text)
+}
+
+/// What an author may call a skill.
+fn is_own_skill(text: &str) -> bool {
     text.len() <= SKILL_LENGTH_MAX
         && text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
@@ -50,6 +56,43 @@ fn is_lock(text: &str) -> bool {
     };
     text.len() <= limits::LOCK_NAME_BYTES_MAX && text.split('/').all(is_part)
 }
+
+/// A path of labels, no deeper than groups stand in groups.
+fn is_step(text: &str) -> bool {
+    text.split('/').count() <= limits::GROUP_DEPTH_MAX && text.split('/').all(is_label)
+}
+
+/// For a text that is checked when it is parsed: documents have it as text, and people read it so.
+macro_rules! as_text {
+    ($name:ident) => {
+        impl TryFrom<String> for $name {
+            type Error = $crate::Error;
+
+            fn try_from(text: String) -> std::result::Result<Self, $crate::Error> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+pub(crate) use as_text;
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $valid:ident, $message:literal) => {
@@ -77,31 +120,7 @@ macro_rules! name {
             }
         }
 
-        impl TryFrom<String> for $name {
-            type Error = Error;
-
-            fn try_from(text: String) -> Result<Self, Error> {
-                text.parse()
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(name: $name) -> Self {
-                name.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
+        as_text!($name);
     };
 }
 
@@ -123,6 +142,21 @@ name!(
     is_skill,
     "a skill name is 1 to 64 letters, digits, `_` and `-`, beginning with a letter"
 );
+impl SkillName {
+    /// What tasks in which an agent answers a message in its own words are for.
+    pub const CONVERSE: &str = "@converse";
+    /// What calls in which an agent says what could be said next are for.
+    pub const SUGGEST: &str = "@suggest";
+
+    /// Both.
+    pub const CONVERSATION: [&str; 2] = [Self::CONVERSE, Self::SUGGEST];
+
+    /// Whether it names no skill, but a call of the agent's own conversation.
+    pub fn is_conversation(&self) -> bool {
+        !is_own_skill(&self.0)
+    }
+}
+
 name!(
     /// What whoever started an instance of an agent calls it.
     InstanceName,
@@ -152,9 +186,23 @@ name!(
 );
 
 name!(
-    /// A step of a task group.
-    StepName,
+    /// What people call a template of agents.
+    TemplateName,
     is_label,
+    "a template's name is 1 to 63 lower-case letters, digits and single hyphens, beginning with a letter"
+);
+
+name!(
+    /// What people call a subscription to events.
+    SubscriptionName,
+    is_label,
+    "a subscription's name is 1 to 63 lower-case letters, digits and single hyphens, beginning with a letter"
+);
+
+name!(
+    /// A step of a task group; one of a group within it stands behind the names of those around it.
+    StepName,
+    is_step,
     "a step's name is 1 to 63 lower-case letters, digits and single hyphens, beginning with a letter"
 );
 
@@ -164,6 +212,21 @@ name!(
     is_label,
     "a channel's name is 1 to 63 lower-case letters, digits and single hyphens, beginning with a letter"
 );
+
+impl StepName {
+    /// What it is called in its own group.
+    pub fn own(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or(&self.0)
+    }
+
+    /// The step of this name in the group that this step is.
+    ///
+    /// # Errors
+    /// [`Code::NameInvalid`] for what is no name of a step.
+    pub fn within(&self, own: &str) -> Result<Self, Error> {
+        format!("{}/{own}", self.0).parse()
+    }
+}
 
 impl Default for TenantId {
     /// The tenant of a host that has not been told of any other.

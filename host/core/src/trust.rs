@@ -15,13 +15,13 @@
 //! made to serve from then on and not about what was.
 
 use std::collections::BTreeSet;
-use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{AgentName, Code, Digest, Error, KeyName, ReleaseRef, Result, Timestamp};
+
+pub use crate::pattern::NamePattern;
 
 /// The kind of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -63,72 +63,6 @@ impl KeyStanding {
             Self::Expired => "expired",
             Self::Revoked => "revoked",
         }
-    }
-}
-
-/// Names of agents: `aws` is that name alone, `aws*` all that begin so, `*` every name.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-pub struct NamePattern {
-    start: String,
-    open: bool,
-}
-
-impl NamePattern {
-    /// The pattern that takes every name in.
-    pub const fn every() -> Self {
-        Self { start: String::new(), open: true }
-    }
-
-    /// Whether the pattern takes a name in.
-    pub fn takes(&self, name: &AgentName) -> bool {
-        if self.open { name.as_str().starts_with(&self.start) } else { name.as_str() == self.start }
-    }
-
-    /// How narrow it is, among those that take the same name in.
-    const fn narrowness(&self) -> (bool, usize) {
-        (!self.open, self.start.len())
-    }
-}
-
-impl FromStr for NamePattern {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let (start, open) = text.strip_suffix('*').map_or((text, false), |start| (start, true));
-        // What a name may begin with, such as `aws-`, is a name once something follows.
-        let whole = if open { format!("{start}a") } else { start.to_owned() };
-        if whole.parse::<AgentName>().is_err() {
-            let message = "names of agents are written `aws`, or `aws*` for all that begin so, or `*`";
-            return Err(Error::new(Code::NameInvalid, message));
-        }
-        Ok(Self { start: start.to_owned(), open })
-    }
-}
-
-impl TryFrom<String> for NamePattern {
-    type Error = Error;
-
-    fn try_from(text: String) -> Result<Self> {
-        text.parse()
-    }
-}
-
-impl From<NamePattern> for String {
-    fn from(pattern: NamePattern) -> Self {
-        pattern.to_string()
-    }
-}
-
-impl fmt::Display for NamePattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.start, if self.open { "*" } else { "" })
-    }
-}
-
-impl fmt::Debug for NamePattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
     }
 }
 

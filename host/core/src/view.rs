@@ -4,16 +4,23 @@
 mod agent;
 mod approval;
 mod audit;
+mod backup;
+mod conversation;
 mod deployment;
+mod event;
 mod feed;
 mod feed_filter;
+mod figures;
 mod grants;
 mod group;
+mod hook;
+mod host;
 mod instance;
 mod key;
 mod lock;
 mod message;
 mod problem;
+mod redaction;
 mod registry;
 mod rehearsal;
 mod release;
@@ -24,8 +31,12 @@ mod socket;
 mod stream;
 mod swap;
 mod task;
+mod task_approval;
+mod template;
 mod tenant;
 mod trust;
+mod usage;
+mod webhook;
 
 pub use agent::{AgentDetail, AgentSummary, SkillView};
 pub use approval::{
@@ -34,21 +45,31 @@ pub use approval::{
     TextChange, TextFinding,
 };
 pub use audit::{AuditHead, AuditJournal, AuditRecord, JournalState};
+pub use backup::{BACKUP_FORMAT, BackupEnd, BackupHead, BackupReport, TableSum};
+pub use conversation::{About, OwnProposal, OwnQuestion, OwnSuggestion, OwnSuggestions, OwnWords, Told};
 pub use deployment::{
     ConfigureRequest, DeploymentView, GrantRequest, QuarantineView, StandingPolicy, SwapRequest, SwapTo, Swapped,
 };
+pub use event::{
+    DeadLetterView, DeliveryState, DeliveryView, EventAlert, EventState, EventStats, EventType, EventView,
+    NewSubscription, PublishedEvents, RedeliverRequest, Redelivered, SubscriptionOrigin, SubscriptionStats,
+    SubscriptionView,
+};
 pub use feed::FeedEvent;
 pub use feed_filter::FeedFilter;
+pub use figures::{AgentFigures, FailedView, OpenTasks, RuntimeState, RuntimeStatus, TookView};
 pub use grants::{
     Authority, AuthorityLine, DiffRequest, ExplainRequest, ExplainedLine, Explanation, GrantChange, GrantLine,
     GrantsDiff, GrantsView, KeyExplanation, LineDiff, Standing,
 };
 pub use group::{
     CompensationView, CompensationWire, ForEach, GroupProgress, GroupReport, GroupStatus, GroupSummary, GroupView,
-    ItemCounts, Member, NewCompensation, NewGroup, NewStep, OnStepFailure, OwnDocument, StepStatus, StepTask, StepView,
-    Wire,
+    InnerGroup, ItemCounts, Member, NewCompensation, NewGroup, NewStep, OnStepFailure, OwnDocument, StepStatus,
+    StepTask, StepView, Wire,
 };
-pub use instance::{InstanceStatus, InstanceView, NewInstance};
+pub use hook::{HmacEncoding, HookHmac, HookKind, HookSet, HookView, NewHook};
+pub use host::{HostView, HostsView};
+pub use instance::{InstanceErrorView, InstanceFault, InstanceStatus, InstanceView, NewInstance};
 pub use key::{CreatedKey, KeyView, NewKey, WhoView};
 pub use lock::{LockView, LockWaitView};
 pub use message::{
@@ -56,6 +77,7 @@ pub use message::{
     TakenFrom, TakenValue,
 };
 pub use problem::Problem;
+pub use redaction::Redaction;
 pub use registry::{
     ChannelDocumentView, ChannelPush, DocumentSignature, DraftRequest, DraftView, PullRequest, PushRequest, PushedView,
 };
@@ -72,7 +94,9 @@ pub use replay::{
     ReplayCall, ReplayOutcome, ReplayRequest, ReplayView,
 };
 pub use schedule::{NewSchedule, ScheduleView};
-pub use session::{ContextPatch, NewSession, SessionExport, SessionStatus, SessionView, Suggestion, Suggestions};
+pub use session::{
+    ContextPatch, NewSession, SessionExport, SessionStatus, SessionView, Suggestion, SuggestionNote, Suggestions,
+};
 pub use socket::{SocketFeed, SocketMessage, SocketRequest, SocketSwap, SocketTopic};
 pub use stream::{StreamEnd, StreamEndReason};
 pub use swap::{
@@ -80,11 +104,19 @@ pub use swap::{
     JudgePolicy, Judgement, OnFailure, RehearsePolicy, SwapOutcome, SwapPhase, SwapPolicy, SwapReason, SwapState,
     SwapView, Undecided, WatchPolicy,
 };
-pub use task::{Durability, NewTask, Progress, RanOn, Retry, TaskFailure, TaskStatus, TaskView};
+pub use task::{Durability, NewTask, Progress, RanOn, Retry, RetryTask, TaskFailure, TaskStatus, TaskView};
+pub use task_approval::{
+    ApprovalOutcome, ApprovalPolicyRequest, ApprovalPolicyView, ApprovalVote, ApprovedAction, DecideRequest,
+    LendRequest, LevelStatus, LevelView, LinkRequest, LinkView, LinkedApproval, ShownView, TaskApproval,
+    TaskApprovalStatus, TaskApprovalView,
+};
+pub use template::{NewAgent, NewAgentView, Template, TemplateSummary, TemplateView};
 pub use tenant::{NewTenant, TenantView};
 pub use trust::{
     NewSignature, NewTrustRule, NewTrustedKey, SignatureView, SignaturesView, TrustChange, TrustView, TrustedKeyView,
 };
+pub use usage::{CostView, MemoryView, TaskUsage};
+pub use webhook::{NewWebhook, RotateWebhook, WebhookSecretView, WebhookSet, WebhookTry, WebhookView};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

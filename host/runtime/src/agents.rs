@@ -15,6 +15,8 @@ use search::Search;
 pub struct AgentQuery {
     /// Those in whose name, summary, goals or skills each of these words occurs, best first.
     pub search: Option<String>,
+    /// Those that handle events of this topic.
+    pub event: Option<String>,
     /// How many of those that are searched for; capped.
     pub limit: Option<u32>,
 }
@@ -29,12 +31,17 @@ impl Runtime {
         caller.require(Scope::Read)?;
         let search = query.search.as_deref().map(Search::parse).transpose()?;
         let deployments = self.store.deployments(&caller.tenant).await?;
-        let newest = self.store.newest_releases(&caller.tenant).await?;
+        let mut newest = self.store.newest_releases(&caller.tenant).await?;
+        if let Some(topic) = &query.event {
+            let handling = self.agents_for(caller, topic).await?;
+            newest.retain(|row| handling.contains(&row.release.agent));
+        }
         let listed = |row: &ReleaseRow| {
             let serving = deployments.iter().find(|deployment| deployment.agent == row.release.agent);
             let quarantine = self.quarantine(&caller.tenant, &row.release.agent);
-            let profile = profile(row)?;
-            Ok((summary(row, &profile, serving.map(|deployment| deployment.serving.clone()), quarantine)?, profile))
+            let (manifest, profile) = offer(row)?;
+            let serving = serving.map(|deployment| deployment.serving.clone());
+            Ok((summary(row, manifest, &profile, serving, quarantine), profile))
         };
         let agents = newest.iter().map(listed).collect::<Result<Vec<_>>>()?;
         Ok(match search {
@@ -56,7 +63,7 @@ impl Runtime {
             return Err(unknown(name.as_str()));
         };
         let row = self.release_row(caller, &shown.release).await?;
-        let profile = profile(&row)?;
+        let (manifest, profile) = offer(&row)?;
         let skill = |skill: troupe_package::Skill| SkillView {
             name: skill.name.to_string(),
             description: skill.description,
@@ -64,7 +71,7 @@ impl Runtime {
             input: skill.input,
             output: skill.output,
         };
-        let mut about = summary(&row, &profile, serving, self.quarantine(&caller.tenant, &name))?;
+        let mut about = summary(&row, manifest, &profile, serving, self.quarantine(&caller.tenant, &name));
         about.newest = newest.release.version.clone();
         let channels = self.store.channels(&caller.tenant, &name).await?;
         Ok(AgentDetail {
@@ -116,7 +123,20 @@ pub(crate) fn unknown(name: &str) -> Error {
     Error::new(Code::AgentNotFound, message)
 }
 
+/// What a release offers of what its component says of itself.
 pub(crate) fn profile(row: &ReleaseRow) -> Result<Profile> {
+    Ok(offer(row)?.1)
+}
+
+/// What an author says of a release, and what it offers.
+pub(crate) fn offer(row: &ReleaseRow) -> Result<(Manifest, Profile)> {
+    let manifest = manifest(row)?;
+    let profile = described(row)?.offered(&manifest);
+    Ok((manifest, profile))
+}
+
+/// What a release's component says of itself.
+pub(crate) fn described(row: &ReleaseRow) -> Result<Profile> {
     Profile::parse(&row.profile)
 }
 
@@ -126,16 +146,17 @@ pub(crate) fn manifest(row: &ReleaseRow) -> Result<Manifest> {
 
 fn summary(
     row: &ReleaseRow,
+    manifest: Manifest,
     profile: &Profile,
     serving: Option<semver::Version>,
     quarantine: Option<QuarantineView>,
-) -> Result<AgentSummary> {
-    Ok(AgentSummary {
+) -> AgentSummary {
+    AgentSummary {
         name: row.release.agent.to_string(),
-        summary: manifest(row)?.summary,
+        summary: manifest.summary,
         serving,
         newest: row.release.version.clone(),
         skills: profile.skills.iter().map(|skill| skill.name.to_string()).collect(),
         quarantine,
-    })
+    }
 }

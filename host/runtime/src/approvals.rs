@@ -278,6 +278,16 @@ impl Runtime {
         Ok(Judged { release, digest, base: serving, difference, approval })
     }
 
+    /// Checks that going back to a release takes no skill from another agent.
+    ///
+    /// # Errors
+    /// [`Code::SwapIncompatible`] naming who depends on what it takes away.
+    pub(crate) async fn may_go_back(&self, tenant: &TenantId, release: &ReleaseRow, serving: Version) -> Result<()> {
+        let judged = self.judged(tenant, release, Some(serving)).await?;
+        // What served before was good for its callers then; what is gone with it is not there at all.
+        self.check_dependents(tenant, &judged.release, &judged.difference, true)
+    }
+
     /// Where a release stands beside what serves; if it waits for approval, there is a row of
     /// that from now on.
     pub(crate) async fn stands(
@@ -299,7 +309,8 @@ impl Runtime {
     /// what it waits for from now on.
     ///
     /// # Errors
-    /// [`Code::SwapIncompatible`] naming what breaks; [`Code::ReleaseRejected`] with the reason.
+    /// [`Code::SwapIncompatible`] naming what breaks, or who depends on what it takes away;
+    /// [`Code::ReleaseRejected`] with the reason.
     pub(crate) async fn leave(
         &self,
         tenant: &TenantId,
@@ -307,6 +318,9 @@ impl Runtime {
         serving: Option<Version>,
     ) -> Result<Leave> {
         let judged = self.judged(tenant, release, serving).await?;
+        let is_approved = |row: &ApprovalRow| row.status == ApprovalStatus::Approved && row.breaking;
+        let approved = judged.approval.as_ref().is_some_and(is_approved);
+        self.check_dependents(tenant, &judged.release, &judged.difference, approved)?;
         match judged.standing() {
             ReleaseStanding::Published | ReleaseStanding::Approved => Ok(Leave::Given),
             ReleaseStanding::Incompatible => Err(judged.incompatible()),

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use troupe_core::view::ReleaseDelta;
-use troupe_core::{Digest, Error, Result, limits};
+use troupe_core::{Digest, Result, limits};
 use troupe_package::Compared;
 use troupe_store::ReleaseRow;
 
@@ -58,8 +58,7 @@ impl Differences {
 }
 
 fn compare(base: Option<&ReleaseRow>, release: &ReleaseRow) -> Result<Difference> {
-    let read = |row: &ReleaseRow| Ok::<_, Error>((agents::manifest(row)?, agents::profile(row)?));
-    let (base, candidate) = (base.map(read).transpose()?, read(release)?);
+    let (base, candidate) = (base.map(agents::offer).transpose()?, agents::offer(release)?);
     let base = base.as_ref().map(|(manifest, profile)| Compared { manifest, profile });
     let candidate = Compared { manifest: &candidate.0, profile: &candidate.1 };
     Ok(Difference { changes: troupe_package::compare(base, candidate), delta: troupe_package::delta(base, candidate) })

@@ -14,7 +14,7 @@ use troupe_core::audit::AuditEntry;
 use troupe_core::view::{AffinityBy, ConfigureRequest, DeploymentView, TaskFailure};
 use troupe_core::{AgentName, Caller, Code, Error, Grants, ReleaseRef, Result, Scope, TenantId, limits};
 use troupe_package::StateVersion;
-use troupe_store::{CandidateRow, DeploymentRow, ReleaseRow, RouteChange, SwapRoute, SwapRow};
+use troupe_store::{CandidateRow, DeploymentRow, ReleaseRow, RouteChange, SwapRoute, SwapRow, check_epoch};
 
 pub(crate) use troupe_store::release_not_found;
 
@@ -93,8 +93,10 @@ impl Runtime {
         self.require_ready()?;
         let changing = self.routes.turn(&caller.tenant, &name).lock_owned().await;
         let row = self.deployment_row(caller, agent).await?;
+        check_epoch(&name, row.epoch, request.epoch)?;
         let change = Change {
-            expected: request.epoch,
+            // What is made ready is of this row, which another host may change meanwhile.
+            expected: Some(row.epoch),
             route: RouteChange { configuration: Some(text), ..RouteChange::default() },
             by: Some(caller.principal.clone()),
             ..Change::default()
@@ -209,7 +211,7 @@ impl Runtime {
         // make as large as itself.
         let admitted = Box::pin(self.admit(&release.tenant, release.component, component));
         let Loaded { agent, described } = admitted.await?;
-        publish::same_profile(&described, &agents::profile(release)?)?;
+        publish::same_profile(&described, &agents::described(release)?)?;
         Prepared::new(release, agent)
     }
 
@@ -242,12 +244,13 @@ impl Runtime {
     ) -> Result<DeploymentRow> {
         let (runtime, caller, row) = (self.clone(), caller.clone(), row.clone());
         let state = self.routes.state(&row.tenant, &row.agent);
-        let broken = Broken { reason: TaskFailure::from(why), operator, state };
+        let mut broken = Broken { reason: TaskFailure::from(why), operator, state, epoch: row.epoch };
         let changed = tokio::spawn(async move {
             let grants = Some(serde_json::to_string(&broken.operator).map_err(Error::internal)?);
             let change = RouteChange { grants, ..RouteChange::default() };
             let (tenant, agent, by) = (&caller.tenant, &row.agent, Some(caller.principal.as_str()));
             let row = runtime.store.change_route(tenant, agent, Some(row.epoch), change, by).await?;
+            broken.epoch = row.epoch;
             runtime.routes.put_broken(tenant.clone(), agent.clone(), broken);
             drop(changing);
             Ok(row)
@@ -277,26 +280,27 @@ impl Runtime {
     async fn load_or_break(&self, row: DeploymentRow) {
         let (tenant, agent) = (row.tenant.clone(), row.agent.clone());
         // What does not read back grants nothing.
-        let operator = grants::granted(&row).unwrap_or_default();
+        let (operator, epoch) = (grants::granted(&row).unwrap_or_default(), row.epoch);
         let state = self.written_state(&row).await;
         match self.load_deployment(row).await {
             Ok(route) => self.routes.put(Arc::new(route), false),
             Err(error) => {
                 let cause = error.cause_chain();
                 tracing::error!(%tenant, %agent, code = %error.code, cause, "a deployment cannot serve: {error}");
-                self.routes.put_broken(tenant, agent, Broken { reason: TaskFailure::from(&error), operator, state });
+                let broken = Broken { reason: TaskFailure::from(&error), operator, state, epoch };
+                self.routes.put_broken(tenant, agent, broken);
             }
         }
     }
 
     /// The form of state that the release of a deployment writes, if its manifest can be read.
-    async fn written_state(&self, row: &DeploymentRow) -> Option<StateVersion> {
+    pub(crate) async fn written_state(&self, row: &DeploymentRow) -> Option<StateVersion> {
         let reference = ReleaseRef { agent: row.agent.clone(), version: row.serving.clone() };
         let release = self.store.release(&row.tenant, &reference).await.ok()??;
         Some(agents::manifest(&release).ok()?.state)
     }
 
-    async fn load_deployment(&self, row: DeploymentRow) -> Result<Route> {
+    pub(crate) async fn load_deployment(&self, row: DeploymentRow) -> Result<Route> {
         let placed = self.placed_at_least(&row, &Change::default()).await?;
         self.routed(placed, row, false)
     }
@@ -340,9 +344,17 @@ impl Runtime {
         if let Err(error) = &route
             && error.code == Code::AgentNotFound
             && let Ok(name) = agent.parse()
-            && !self.store.releases(tenant, &name).await?.is_empty()
         {
-            return Err(not_deployed(&name));
+            // Another host may have deployed it a moment ago.
+            if self.is_shared() && self.store.deployment(tenant, &name).await?.is_some() {
+                let (runtime, tenant_of, name) = (self.clone(), tenant.clone(), name);
+                let ready = tokio::spawn(async move { runtime.catch_up(&tenant_of, &name).await });
+                ready.await.map_err(Error::internal)??;
+                return self.route(tenant, agent);
+            }
+            if !self.store.releases(tenant, &name).await?.is_empty() {
+                return Err(not_deployed(&name));
+            }
         }
         route
     }

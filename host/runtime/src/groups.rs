@@ -19,9 +19,15 @@
 //! under way are counted. Cancelling one takes `run` for all of its agents, too. *The default:* a step
 //! that fails stops its group.
 //!
+//! A step may be a group itself. Its steps are drawn into the same plan, each knowing the group that it is of, so one
+//! row, one machine and one look serve all of them: what is asked for, wired, cancelled and undone is the same at
+//! whichever depth, and the limits count all of it. A group is within another by where its document stands, so
+//! none is within itself.
+//!
 //! A task that cannot be made for good is a failure of its step; what may pass, a full queue, a
 //! disabled tenant, an agent in quarantine, leaves the group due.
 
+mod course;
 mod drawing;
 mod driver;
 mod inputs;
@@ -44,7 +50,7 @@ use crate::tasks::check_key;
 use crate::{Runtime, agents};
 use drawing::{Drawing, of_step, open_places};
 use machine::State;
-use query::progress;
+use query::{progress, state_of};
 
 pub use query::GroupQuery;
 pub use watch::{GroupEvent, GroupEvents};
@@ -114,9 +120,10 @@ impl Runtime {
             let message = format!("the task group has {bytes} bytes; it may have {most}");
             return Err(Error::new(Code::LimitGroupSize, message));
         }
-        for step in &group.steps {
-            let of_step = |error| of_step(&step.name, error);
-            self.check_task(caller, &step.task, &open_places(step)).await.map_err(of_step)?;
+        for (name, step) in drawing.tasks(&group) {
+            let of_step = |error| of_step(name.as_str(), error);
+            let task = step.task.as_ref().ok_or_else(|| Error::internal("a step asks for nothing"))?;
+            self.check_task(caller, task, &open_places(step)).await.map_err(of_step)?;
             if let Some(undo) = &step.compensate {
                 let open: Vec<String> = undo.wires.iter().map(|wire| wire.to.clone()).collect();
                 let came = self.check_task(caller, &undo.task, &open).await;
@@ -153,7 +160,20 @@ impl Runtime {
 /// Checks that a caller may run every agent that a group asks.
 fn may_run(caller: &Caller, group: &NewGroup) -> Result<()> {
     caller.require_for_some(Scope::Run)?;
-    let undos = group.steps.iter().filter_map(|step| step.compensate.as_ref()).map(|undo| &undo.task);
-    let mut tasks = group.steps.iter().map(|step| &step.task).chain(undos);
-    tasks.try_for_each(|task| agents::permitted(caller, Scope::Run, &task.agent).map(drop))
+    agents_of(group).try_for_each(|agent| agents::permitted(caller, Scope::Run, agent).map(drop))
+}
+
+/// The agents that a group asks, those that undo something included.
+pub(crate) fn agents_of(group: &NewGroup) -> impl Iterator<Item = &str> {
+    group.tasks().into_iter().flat_map(|step| {
+        let undo = step.compensate.as_ref().map(|undo| &undo.task);
+        step.task.iter().chain(undo).map(|task| task.agent.as_str())
+    })
+}
+
+/// The state of a group, as it is kept, without the words of what failed.
+pub(crate) fn state_without_words(row: &GroupRow) -> Result<String> {
+    let mut state = state_of(row)?;
+    state.forget_words();
+    serde_json::to_string(&state).map_err(Error::internal)
 }

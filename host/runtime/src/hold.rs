@@ -1,6 +1,7 @@
 //! Holding the new work of an agent back while its state is brought to another form.
 //!
-//! Each deployment has one switch, which all routes of it share, whatever their epoch. While it
+//! Each deployment has one switch, which all routes of it share, whatever their epoch, and which several may
+//! hold: a migration, and whoever makes a route ready that another host has changed. While it
 //! is on nothing enters any of them, so once nothing runs either, nobody reads or writes state.
 //! Tasks on disk stay in the queue, and calls whose clients wait do so here: each for a while at
 //! most, and no more of them than requests may wait.
@@ -14,18 +15,18 @@ use troupe_core::{AgentName, Code, Error, Result, TenantId, limits};
 
 use crate::Runtime;
 
-/// The switch of a deployment. Clones are the same.
+/// The switch of a deployment, on while anybody holds its work back. Clones are the same.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Hold(Arc<watch::Sender<bool>>);
+pub(crate) struct Hold(Arc<watch::Sender<usize>>);
 
 impl Hold {
     /// Whether new work is held back.
     pub(crate) fn is_on(&self) -> bool {
-        *self.0.borrow()
+        *self.0.borrow() > 0
     }
 
     fn set(&self, on: bool) {
-        self.0.send_replace(on);
+        self.0.send_modify(|holding| *holding = if on { *holding + 1 } else { holding.saturating_sub(1) });
     }
 
     /// Waits until new work is let in, to `until` or for as long as a call may wait for it.
@@ -33,7 +34,7 @@ impl Hold {
         let most = Instant::now() + most;
         // The sender lives as long as `self`.
         let mut seen = self.0.subscribe();
-        match tokio::time::timeout_at(until.min(most), seen.wait_for(|on| !on)).await {
+        match tokio::time::timeout_at(until.min(most), seen.wait_for(|holding| *holding == 0)).await {
             Ok(_) => Waited::LetIn,
             Err(_) if until <= most => Waited::NoLonger,
             Err(_) => Waited::TooLong,
@@ -63,7 +64,9 @@ pub(crate) struct Holding {
 impl Drop for Holding {
     fn drop(&mut self) {
         self.hold.set(false);
-        self.runtime.queue.resume(&self.tenant, &self.agent);
+        if !self.hold.is_on() {
+            self.runtime.queue.resume(&self.tenant, &self.agent);
+        }
     }
 }
 

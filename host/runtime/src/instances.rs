@@ -2,20 +2,31 @@
 //! what it must know of it apart.
 //!
 //! ```text
-//!  start ──▸ idle ◂──▸ running          takes tasks; which of the two is seen from its tasks
-//!              │          │
-//!              └── stop ──┴──▸ stopped ──▸ cleared
-//!                              takes none  what it had accepted has ended, its keys are gone
+//!  start ──▸ starting ──found healthy──▸ idle ◂──▸ running     takes tasks; which of the two is seen from its tasks
+//!     │         ▲                         ▲ │  ▲         │ │
+//!     └─────────│──where none is checked──┘ │ resume   pause so often bad or trapped
+//!               │                           └─▸ paused ◂─┘ │
+//!            restart, by somebody or after a pause         │  what is asked of one that is starting, paused or in
+//!               └────────────── error ◂────────────────────┘  error is accepted and stays pending
+//!
+//!  stop, from any ──▸ stopped ──▸ cleared
+//!                     takes none  what it had accepted has ended, its keys are gone
 //! ```
+//!
+//! A paused one refuses nothing and loses nothing: what is asked of it waits on disk, in its order, and what
+//! had begun goes on to its end. It is paused by its row alone, so it stays so over a restart of the host.
+//!
+//! A restart begins anew what is counted of an instance, and nothing else: its keys stay, and so does what
+//! runs, since each task has a fresh sandbox in any case and there is no live store to throw away.
 //!
 //! One that is asked nothing is two rows and holds nothing of the host, so nobody needs to stop
 //! it for a while: whoever stops one is done with it. That is why it is for good, and why its
 //! keys go: nobody could reach them any more, and they would be in the way for ever. They stay
 //! until everything that was accepted for it has come to its end, since that may want them.
 
-use troupe_core::view::{InstanceStatus, InstanceView, NewInstance, Page};
+use troupe_core::view::{InstanceErrorView, InstanceStatus, InstanceView, NewInstance, Page};
 use troupe_core::{AgentName, Caller, InstanceId, Result, Scope, SessionId, limits};
-use troupe_store::{InstanceFilter, InstanceRow, NewInstanceRow, Started, instance_not_found};
+use troupe_store::{InErrorRow, InstanceFilter, InstanceRow, Life, NewInstanceRow, Started, instance_not_found};
 
 use crate::{Runtime, agents};
 
@@ -59,9 +70,13 @@ impl Runtime {
             name: request.name,
             session,
             principal: caller.principal.clone(),
+            checked: route.health.is_some(),
         };
         Ok(match self.store.start_instance(&caller.tenant, new).await? {
-            Started::New(row) => (view(row), true),
+            Started::New(row) => {
+                self.health.happened();
+                (view(row), true)
+            }
             Started::Existing(row) => (view(row), false),
         })
     }
@@ -99,16 +114,92 @@ impl Runtime {
     /// # Errors
     /// [`troupe_core::Code::InstanceNotFound`].
     pub async fn stop_instance(&self, caller: &Caller, id: InstanceId) -> Result<InstanceView> {
+        let row = self.instance_to_change(caller, id).await?;
+        let held_back = row.holds_back();
+        let row = self.store.stop_instance(&caller.tenant, id, Some(&caller.principal)).await?;
+        if held_back {
+            // What waited comes to its end as well.
+            self.queue_pending().await?;
+        }
+        Ok(view(row))
+    }
+
+    /// Has an instance begin none of its tasks until it is resumed. What runs goes on.
+    ///
+    /// # Errors
+    /// [`troupe_core::Code::AuthScope`]; [`troupe_core::Code::InstanceNotFound`];
+    /// [`troupe_core::Code::InstanceStopped`].
+    pub async fn pause_instance(&self, caller: &Caller, id: InstanceId) -> Result<InstanceView> {
+        self.set_paused(caller, id, true).await
+    }
+
+    /// Has a paused instance go on with what waits.
+    ///
+    /// # Errors
+    /// Those of [`Runtime::pause_instance`].
+    pub async fn resume_instance(&self, caller: &Caller, id: InstanceId) -> Result<InstanceView> {
+        let resumed = self.set_paused(caller, id, false).await?;
+        self.queue_pending().await?;
+        self.health.happened();
+        Ok(resumed)
+    }
+
+    /// Restarts an instance: it is neither paused nor in error any more, and what is counted of it is counted anew.
+    /// Where its health is checked it begins nothing before it was found healthy. What runs of it goes on, and its
+    /// keys stay.
+    ///
+    /// # Errors
+    /// Those of [`Runtime::pause_instance`].
+    pub async fn restart_instance(&self, caller: &Caller, id: InstanceId) -> Result<InstanceView> {
+        let row = self.instance_to_change(caller, id).await?;
+        let checked = self.checks_health(&caller.tenant, &row.agent);
+        let row = self.store.restart_instance(&caller.tenant, id, &caller.principal, checked).await?;
+        self.health.happened();
+        if !row.holds_back() {
+            self.queue_pending().await?;
+        }
+        Ok(view(row))
+    }
+
+    async fn set_paused(&self, caller: &Caller, id: InstanceId, pause: bool) -> Result<InstanceView> {
+        self.instance_to_change(caller, id).await?;
+        Ok(view(self.store.pause_instance(&caller.tenant, id, pause, &caller.principal).await?))
+    }
+
+    /// An instance that a caller may change.
+    async fn instance_to_change(&self, caller: &Caller, id: InstanceId) -> Result<InstanceRow> {
         caller.require_for_some(Scope::Run)?;
         self.require_ready()?;
         let row = self.store.instance(&caller.tenant, id).await?.ok_or_else(|| instance_not_found(id))?;
         caller.require_for(Scope::Run, &row.agent)?;
-        Ok(view(self.store.stop_instance(&caller.tenant, id, Some(&caller.principal)).await?))
+        Ok(row)
     }
 }
 
 pub(crate) fn view(row: InstanceRow) -> InstanceView {
     let status = row.status();
-    let InstanceRow { id, agent, name, session, principal, created_at, stopped_at, cleared_at, .. } = row;
-    InstanceView { id, agent: agent.to_string(), name, session, status, principal, created_at, stopped_at, cleared_at }
+    let InstanceRow { id, agent, name, session, principal, created_at, paused_at, stopped_at, cleared_at, .. } = row;
+    let Life { error, checked_at, restarts, .. } = row.life;
+    let error = error.map(|InErrorRow { since, by, code, message, restart_at }| InstanceErrorView {
+        since,
+        by,
+        code,
+        message,
+        restart_at,
+    });
+    InstanceView {
+        id,
+        agent: agent.to_string(),
+        name,
+        session,
+        status,
+        principal,
+        created_at,
+        error,
+        checked_at,
+        restarts: restarts.len() as u64,
+        paused_at,
+        stopped_at,
+        cleared_at,
+    }
 }

@@ -11,6 +11,7 @@ use troupe_sandbox::{redacted_answer, redacted_call};
 use troupe_store::{JournalLimits, Redact, TaskRow, Withheld};
 
 use crate::Runtime;
+use crate::redactions::finished;
 use crate::tasks::view_for;
 
 impl Runtime {
@@ -33,19 +34,19 @@ impl Runtime {
         redacting.await.map_err(Error::internal)?
     }
 
-    /// Starts dropping what is not to be kept any longer, now and every few minutes.
+    /// Starts finishing redactions and dropping what is not to be kept any longer, now and every few minutes.
     pub(crate) fn keep_journals(&self) {
         let runtime = self.clone();
         tokio::spawn(async move {
-            if let Err(error) = runtime.finish_redactions().await {
-                tracing::warn!(cause = error.cause_chain(), "a redaction was not finished: {error}");
-            }
             let mut ticks = tokio::time::interval(limits::JOURNAL_RETENTION_PAUSE);
             ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             loop {
                 ticks.tick().await;
                 if runtime.is_stopping() {
                     return;
+                }
+                if let Err(error) = runtime.finish_redactions().await {
+                    tracing::warn!(cause = error.cause_chain(), "redactions were not looked for: {error}");
                 }
                 if let Err(error) = runtime.store.fold_redacted().await {
                     tracing::warn!(cause = error.cause_chain(), "the write-ahead log was not emptied: {error}");
@@ -63,13 +64,14 @@ impl Runtime {
         });
     }
 
-    /// Goes on with redactions. The documents go first, so they are gone if they were to go.
-    async fn finish_redactions(&self) -> Result<()> {
+    /// Goes on with redactions. The documents go first, so they are gone if they were to go. It is safe to do beside
+    /// one that does it.
+    pub(crate) async fn finish_redactions(&self) -> Result<()> {
         for (tenant, task) in self.store.redacting().await? {
-            self.store.redact(&tenant, task, redact(false), None).await?;
-            tracing::warn!(%tenant, %task, "a redaction that was cut short is finished");
+            let redacted = self.store.redact(&tenant, task, redact(false), None).await;
+            finished(&format!("task {task} of tenant `{tenant}`"), redacted);
         }
-        Ok(())
+        self.finish_whole_redactions().await
     }
 
     /// Checks that a task's journal is what was recorded.
@@ -88,7 +90,8 @@ impl Runtime {
     }
 }
 
-fn redact(documents: bool) -> Redact {
+/// What is left of a task's calls and answers.
+pub(crate) fn redact(documents: bool) -> Redact {
     Redact { call: redacted_call, answer: redacted_answer, documents }
 }
 

@@ -130,6 +130,21 @@ impl Runtime {
         in_time(row.expires_at, self.clock.now())
     }
 
+    /// The caller that a key stands for, looked up by its id.
+    ///
+    /// # Errors
+    /// Those of [`Runtime::authenticate`].
+    pub(crate) async fn caller_of_key(&self, tenant: &TenantId, id: KeyId) -> Result<Caller> {
+        let row = self
+            .store
+            .key(tenant, id)
+            .await?
+            .filter(|row| row.revoked_at.is_none())
+            .ok_or_else(|| Error::new(Code::AuthInvalid, format!("`{KEY}{id}` is no key any more")))?;
+        in_time(row.expires_at, self.clock.now())?;
+        Ok(Known::new(row, Instant::now()).caller)
+    }
+
     async fn known_caller(&self, token: &str) -> Result<Caller> {
         let digest = token.parse::<Token>()?.digest();
         let at = Instant::now();

@@ -25,7 +25,7 @@ use crate::admission::Admitted;
 use crate::blocking::blocking;
 use crate::components::Loaded;
 use crate::refused::{self, Named};
-use crate::{Runtime, agents, releases, route};
+use crate::{Runtime, agents, health, releases, route};
 
 impl Runtime {
     /// Checks that the caller may publish now, before an archive is read. Of which agent it is, the
@@ -148,6 +148,8 @@ impl Runtime {
     async fn examine(&self, tenant: &TenantId, component: Digest, release: &Release) -> Result<()> {
         troupe_sandbox::check_grants(&release.manifest.capabilities.grants())?;
         route::check_schemas(&release.profile)?;
+        release.check_offer()?;
+        health::check_release(release)?;
         let described = self.admit(tenant, component, async { Ok(release.component.clone()) }).await?.described;
         same_profile(&described, &release.profile)
     }
@@ -171,7 +173,7 @@ impl Runtime {
     pub async fn release(&self, caller: &Caller, reference: &ReleaseRef) -> Result<(Manifest, Profile)> {
         caller.require(Scope::Read)?;
         let row = self.release_row(caller, reference).await?;
-        Ok((agents::manifest(&row)?, agents::profile(&row)?))
+        agents::offer(&row)
     }
 
     /// Loads a component and has it describe itself. Code that this host has not made

@@ -18,6 +18,9 @@
 //! millisecond shall not shut an agent for everybody. A caller who knows an input that traps
 //! can only do so where traps are most of what there is.
 //!
+//! Which codes are which stands in [`Ending::of`], by which an instance's own traps are counted as well
+//! (`host/store/src/instances/life.rs`).
+//!
 //! It is kept in memory: a host that starts trusts everybody.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -130,30 +133,6 @@ fn refused(agent: &AgentName, wait: Duration) -> Error {
     );
     let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
     Error::new(Code::AgentQuarantined, message).with("retry_after_ms", wait)
-}
-
-/// What an end with `error` says of the agent.
-pub(crate) fn ending(error: Option<&Error>) -> Ending {
-    let Some(error) = error else { return Ending::Well };
-    // An invocation that ended in doubt was ended by something else first.
-    let ended_by = error.details.get("ended_by").and_then(|code| Code::parse(code.as_str()?));
-    match if error.code == Code::InDoubt { ended_by.unwrap_or(Code::InDoubt) } else { error.code } {
-        Code::GuestTrap
-        | Code::GuestStack
-        | Code::LimitMemory
-        | Code::LimitHandles
-        | Code::LimitHeaders
-        | Code::LimitHostCalls
-        | Code::LimitTransfer
-        | Code::LimitJournal => Ending::Failed,
-        Code::GuestFailed
-        | Code::GuestUnavailable
-        | Code::InputInvalid
-        | Code::OutputInvalid
-        | Code::SkillNotFound
-        | Code::DeniedCapability => Ending::Well,
-        _ => Ending::Unknown,
-    }
 }
 
 /// Shows the metrics how a route stands.
@@ -269,7 +248,7 @@ mod tests {
 
     #[test]
     fn what_others_decide_does_not_count_against_an_agent() {
-        let of = |code: Code| ending(Some(&Error::new(code, "x")));
+        let of = |code: Code| Ending::of(Some(&Error::new(code, "x")));
         for code in [Code::GuestTrap, Code::GuestStack, Code::LimitMemory, Code::LimitHostCalls] {
             assert_eq!(of(code), Ending::Failed);
         }
@@ -279,10 +258,10 @@ mod tests {
         for code in [Code::GuestFailed, Code::DeniedCapability, Code::OutputInvalid] {
             assert_eq!(of(code), Ending::Well);
         }
-        assert_eq!(ending(None), Ending::Well);
+        assert_eq!(Ending::of(None), Ending::Well);
         let doubt = Error::new(Code::InDoubt, "x");
-        assert_eq!(ending(Some(&doubt)), Ending::Unknown);
-        assert_eq!(ending(Some(&doubt.with("ended_by", "guest.trap"))), Ending::Failed);
+        assert_eq!(Ending::of(Some(&doubt)), Ending::Unknown);
+        assert_eq!(Ending::of(Some(&doubt.with("ended_by", "guest.trap"))), Ending::Failed);
     }
 
     #[test]

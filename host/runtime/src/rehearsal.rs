@@ -186,7 +186,7 @@ impl Runtime {
     }
 
     async fn stage(&self, release: ReleaseRow, grants: Option<String>) -> Result<Stage> {
-        let skills = self.prepare(&release).await?.skill_names();
+        let skills = self.prepare(&release).await?.task_names();
         Ok(Stage { release, grants, skills, routes: Mutex::default() })
     }
 

@@ -122,7 +122,7 @@ impl Runtime {
     }
 
     /// The release that a path names. An agent that is not there is told first.
-    async fn release_meant(&self, caller: &Caller, agent: &str, version: &str) -> Result<ReleaseRef> {
+    pub(crate) async fn release_meant(&self, caller: &Caller, agent: &str, version: &str) -> Result<ReleaseRef> {
         let agent = self.agent_meant(caller, agent).await?;
         let version = version.parse().map_err(|_| {
             let shown = troupe_core::shown(version);

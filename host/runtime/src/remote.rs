@@ -192,11 +192,14 @@ impl Runtime {
         }
     }
 
-    /// Mends a release whose blobs are damaged or gone, if the configured registry has it.
+    /// Mends a release whose blobs are damaged or gone, if another host or the configured registry has it.
     ///
     /// # Errors
     /// Those of [`Runtime::pull_release`].
     pub(crate) async fn mend(&self, row: &ReleaseRow) -> Result<bool> {
+        if self.handed_over_by_hosts(&row.release, &row.digest).await? {
+            return Ok(true);
+        }
         let Some(place) = self.place_of(&row.tenant) else { return Ok(false) };
         let image = ImageName::of_release(&place, &row.release)?.at(&row.digest);
         let _room = self.room_for_image()?;

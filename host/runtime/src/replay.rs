@@ -130,7 +130,7 @@ impl Runtime {
         let invocation = Invocation {
             facts: facts(row, head, route),
             grants: route.grants.clone(),
-            ceiling: route.skill(row.skill.as_str()).map_or(Effect::Read, |skill| skill.effect),
+            ceiling: route.performed(row.skill.as_str()).map_or(Effect::Read, |skill| skill.effect),
             ledger: Box::new(NoLedger),
             directories: None,
             observer: Arc::new(()),
@@ -270,6 +270,13 @@ async fn compared(
         Err(error) if [Code::ReplayEnded, Code::ReplayDiverged, Code::ReplayImpossible].contains(&error.code) => {
             parted = error.details.get("number").and_then(Value::as_u64);
             (None, Some(error.message))
+        }
+        // Whatever its agent still answered, or came to: it was cancelled, and cut off when its time was up.
+        result if row.status == TaskStatus::Cancelled => {
+            let output = result.ok().map(|text| document(&text)).filter(|_| recorded.output.is_some());
+            let replayed = ReplayOutcome { output, ..recorded.clone() };
+            let difference = (replayed != recorded).then(|| "what it still answered is another".to_owned());
+            (Some(replayed), difference)
         }
         result => {
             let (status, output, failure) = ended_as(route, row.skill.as_str(), result).await;

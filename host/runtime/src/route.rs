@@ -2,25 +2,28 @@
 //! epoch. An invocation holds the route it began on until it ends, so a swap cannot
 //! change anything under it. One thing reaches it: a grant that is taken away.
 
+mod skill;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use jsonschema::{PatternOptions, Validator};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use tokio::sync::Notify;
 use troupe_core::view::{AffinityBy, CanaryView, DeploymentView, RanOn};
-use troupe_core::{Code, Effect, Error, Grants, Result, SwapId, TaskId, limits, shown};
-use troupe_package::{Manifest, Profile, StateVersion};
+use troupe_core::{Code, Error, Grants, Result, SkillName, SwapId, TaskId, limits, shown};
+use troupe_package::{HealthCheck, Manifest, Profile, StateVersion};
 use troupe_sandbox::{Agent, Budgets, LiveGrants, Stop, StopReason};
 use troupe_store::{DeploymentRow, ReleaseRow, TaskRow};
 
 use crate::agents;
 use crate::hold::Hold;
 use crate::quarantine::{Pass, Quarantine};
-use crate::sessions::Vocabulary;
+use crate::sessions::{Conversing, Vocabulary};
 use crate::swap::{Tally, affinity};
+pub(crate) use skill::{Skill, check, check_schemas, compiled};
+use skill::{configuration_schema, skills_of};
 
 /// What a swap does when a release before the last one still drains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,9 +54,13 @@ pub(crate) struct Route {
     pub(crate) tried: Option<Tried>,
     /// The form of state that its release writes, and those that it reads.
     pub(crate) state: StateVersion,
+    /// How the health of the agent's instances is checked, if it is.
+    pub(crate) health: Option<Arc<HealthCheck>>,
     /// Whether new work is held back; shared by all routes of the deployment.
     pub(crate) hold: Hold,
     skills: HashMap<String, Skill>,
+    /// Its own conversation, if it has one.
+    conversing: Option<Conversing>,
     profile: Profile,
     vocabulary: OnceLock<Vocabulary>,
     running: Mutex<Running>,
@@ -87,15 +94,6 @@ pub(crate) enum Shut {
     Held,
 }
 
-/// A skill, with its schemas compiled.
-pub(crate) struct Skill {
-    pub(crate) effect: Effect,
-    input: Validator,
-    /// Whether what its schema wants of one place may depend on another.
-    is_conditional: bool,
-    output: Validator,
-}
-
 impl std::fmt::Debug for Route {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Route").field("row", &self.row).finish_non_exhaustive()
@@ -108,39 +106,17 @@ pub(crate) struct Prepared {
     pub(crate) manifest: Manifest,
     profile: Profile,
     skills: HashMap<String, Skill>,
-}
-
-/// Checks that this host can check documents against every schema of a profile.
-pub(crate) fn check_schemas(profile: &Profile) -> Result<()> {
-    profile.configuration.as_ref().map(configuration_schema).transpose()?;
-    skills_of(profile).map(drop)
-}
-
-fn skills_of(profile: &Profile) -> Result<HashMap<String, Skill>> {
-    let mut skills = HashMap::new();
-    for skill in &profile.skills {
-        let compile = |schema: &Value, which: &str| {
-            compiled(schema).map_err(|error| error.context(format!("skill `{}`: its {which} schema", skill.name)))
-        };
-        let input = compile(&skill.input, "input")?;
-        let output = compile(&skill.output, "output")?;
-        let text = skill.input.to_string();
-        let is_conditional = CONDITIONS.iter().any(|word| text.contains(word));
-        skills.insert(skill.name.to_string(), Skill { effect: skill.effect, input, is_conditional, output });
-    }
-    Ok(skills)
-}
-
-fn configuration_schema(schema: &Value) -> Result<Validator> {
-    compiled(schema).map_err(|error| error.context("the configuration's schema"))
+    conversing: Option<Conversing>,
 }
 
 impl Prepared {
     /// Prepares a release whose component is loaded.
     pub(crate) fn new(release: &ReleaseRow, agent: Agent) -> Result<Self> {
-        let (manifest, profile) = (agents::manifest(release)?, agents::profile(release)?);
+        let (manifest, profile) = agents::offer(release)?;
         let skills = skills_of(&profile)?;
-        Ok(Self { agent, manifest, profile, skills })
+        profile.check_conversation(agent.converses())?;
+        let conversing = profile.conversation.map(|own| Conversing::of(own.effect)).transpose()?;
+        Ok(Self { agent, manifest, profile, skills, conversing })
     }
 
     /// What the manifest asks for, as grants.
@@ -148,9 +124,10 @@ impl Prepared {
         self.manifest.capabilities.grants()
     }
 
-    /// The names of its skills.
-    pub(crate) fn skill_names(&self) -> Vec<String> {
-        self.skills.keys().cloned().collect()
+    /// The names of what tasks of it may be for: its skills, and its own conversation.
+    pub(crate) fn task_names(&self) -> Vec<String> {
+        let own = self.conversing.as_ref().map(|_| SkillName::CONVERSE.to_owned());
+        self.skills.keys().cloned().chain(own).collect()
     }
 
     /// The configuration in force: the release's defaults with the operator's values
@@ -188,8 +165,10 @@ impl Prepared {
             tally: Tally::default(),
             tried: None,
             state: self.manifest.state,
+            health: self.manifest.health.map(Arc::new),
             hold: Hold::default(),
             skills: self.skills,
+            conversing: self.conversing,
             profile: self.profile,
             vocabulary: OnceLock::new(),
             row,
@@ -282,6 +261,17 @@ impl Route {
         })
     }
 
+    /// What a task of this name is for: a skill, or a call of the agent's own conversation, which is asked for
+    /// by messages alone.
+    pub(crate) fn performed(&self, name: &str) -> Result<&Skill> {
+        self.conversing.as_ref().and_then(|own| own.call(name)).map_or_else(|| self.skill(name), Ok)
+    }
+
+    /// Whether its release answers messages in its own words.
+    pub(crate) const fn converses(&self) -> bool {
+        self.conversing.is_some()
+    }
+
     /// What its release can be asked for in words.
     pub(crate) fn vocabulary(&self) -> &Vocabulary {
         self.vocabulary.get_or_init(|| Vocabulary::of(&self.profile))
@@ -358,137 +348,7 @@ impl Drop for Entered {
     }
 }
 
-impl Skill {
-    /// Checks a skill's input.
-    pub(crate) fn check_input(&self, input: &Value) -> Result<()> {
-        check(&self.input, input, Code::InputInvalid, "the input")
-    }
-
-    /// Checks what is known of a skill's input some places of which are filled later, each a JSON
-    /// Pointer. A fault that what is filled there could mend is none.
-    pub(crate) fn check_known(&self, input: &Value, open: &[String]) -> Result<()> {
-        if open.is_empty() {
-            return self.check_input(input);
-        }
-        if self.is_conditional {
-            return Ok(());
-        }
-        // What is added to an array changes the array.
-        let open: Vec<&str> = open.iter().map(|place| place.split("/-").next().unwrap_or(place)).collect();
-        let is_within = |inner: &str, outer: &str| {
-            inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        let stays = |path: &str| !open.iter().any(|place| is_within(path, place) || is_within(place, path));
-        check_where(&self.input, input, Code::InputInvalid, "the input", stays)
-    }
-
-    /// Checks a skill's output.
-    pub(crate) fn check_output(&self, output: &Value) -> Result<()> {
-        check(&self.output, output, Code::OutputInvalid, "the agent's output")
-    }
-}
-
-/// Keywords of JSON Schema by which one place decides what is wanted of another.
-const CONDITIONS: [&str; 3] = ["\"if\"", "\"dependent", "\"dependencies\""];
-
-/// Compiles a schema of a profile. Its patterns run on an engine whose time is linear in
-/// the text, since author and guest choose pattern and text: one that backtracks could be
-/// made to take hours. What that engine cannot do, such as looking around, is refused.
-fn compiled(schema: &Value) -> Result<Validator> {
-    let options = jsonschema::draft202012::options().with_pattern_options(PatternOptions::regex());
-    options.build(schema).map_err(|error| {
-        let text: String = error.to_string().chars().take(300).collect();
-        Error::new(
-            Code::ProfileInvalid,
-            format!(
-                "not a schema that this host can check: {text}; a `pattern` has no look-around and no back-reference"
-            ),
-        )
-    })
-}
-
-/// How many faults one message names.
-const FAULTS_SHOWN: usize = 5;
-
-fn check(validator: &Validator, document: &Value, code: Code, what: &str) -> Result<()> {
-    check_where(validator, document, code, what, |_| true)
-}
-
-/// Checks a document, in which a fault counts where `counts` says so of its place.
-fn check_where(
-    validator: &Validator,
-    document: &Value,
-    code: Code,
-    what: &str,
-    counts: impl Fn(&str) -> bool,
-) -> Result<()> {
-    if validator.is_valid(document) {
-        return Ok(());
-    }
-    let faults: Vec<(String, String)> = validator
-        .iter_errors(document)
-        .map(|error| (error.instance_path().to_string(), error))
-        .filter(|(path, _)| counts(path))
-        .take(FAULTS_SHOWN)
-        .map(|(path, error)| (path, error.to_string().chars().take(300).collect()))
-        .collect();
-    let Some((path, text)) = faults.first().cloned() else { return Ok(()) };
-    let at = if path.is_empty() { String::new() } else { format!(" at `{path}`") };
-    let details: Vec<Value> =
-        faults.iter().map(|(path, text)| serde_json::json!({ "path": path, "message": text })).collect();
-    Err(Error::new(code, format!("{what} breaks the schema{at}: {text}")).with("faults", details))
-}
-
 fn list(names: &[&str]) -> String {
     let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
     quoted.join(", ")
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Instant;
-
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_pattern_made_to_backtrack_takes_no_longer_than_another() {
-        let schema = compiled(&json!({ "type": "string", "pattern": "^(a+)+$" })).unwrap();
-        let started = Instant::now();
-        let text = json!("a".repeat(1_000_000) + "b");
-        assert_eq!(check(&schema, &text, Code::InputInvalid, "the input").unwrap_err().code, Code::InputInvalid);
-        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
-    }
-
-    #[test]
-    fn of_an_input_that_is_filled_later_what_stands_for_good_is_checked() {
-        let skill = |schema: Value| Skill {
-            effect: Effect::Read,
-            is_conditional: CONDITIONS.iter().any(|word| schema.to_string().contains(word)),
-            input: compiled(&schema).unwrap(),
-            output: compiled(&json!(true)).unwrap(),
-        };
-        let schema = json!({
-            "type": "object", "required": ["text", "limit"],
-            "properties": { "text": { "type": "string" }, "limit": { "type": "integer" }, "list": { "maxItems": 1 } },
-        });
-        let check = |input: Value, open: &str| skill(schema.clone()).check_known(&input, &[open.to_owned()]).is_ok();
-        assert!(check(json!({ "limit": 1 }), "/text"));
-        assert!(!check(json!({ "limit": "many" }), "/text"));
-        assert!(check(json!({ "limit": "many" }), ""));
-        assert!(check(json!({ "limit": 1, "list": [1, 2] }), "/list/-"));
-        assert!(!check(json!({ "limit": "many", "list": [1] }), "/list/-"));
-        let conditional = json!({ "if": { "required": ["text"] }, "else": { "properties": { "limit": false } } });
-        assert!(skill(conditional).check_known(&json!({ "limit": 1 }), &["/text".to_owned()]).is_ok());
-    }
-
-    #[test]
-    fn a_pattern_that_only_backtracking_can_match_is_refused_with_the_reason() {
-        for pattern in ["(?=a)b", r"(a)\1"] {
-            let error = compiled(&json!({ "type": "string", "pattern": pattern })).unwrap_err();
-            assert_eq!(error.code, Code::ProfileInvalid);
-            assert!(error.message.contains("no look-around"), "{error}");
-        }
-    }
 }

@@ -7,11 +7,21 @@ use arc_swap::ArcSwap;
 use troupe_core::view::TaskFailure;
 use troupe_core::{AgentName, Grants, TenantId};
 use troupe_package::StateVersion;
+use troupe_store::HostRouteRow;
 
 use crate::hold::Hold;
 use crate::route::Route;
 
 type Key = (TenantId, AgentName);
+
+impl Entry {
+    fn epoch(&self) -> u64 {
+        match self {
+            Self::Serving(route) => route.row.epoch,
+            Self::Broken(broken) => broken.epoch,
+        }
+    }
+}
 
 /// What is known of a deployment.
 #[derive(Debug, Clone)]
@@ -31,6 +41,8 @@ pub(crate) struct Broken {
     pub(crate) operator: Grants,
     /// The form of state that its release writes, if its manifest could be read.
     pub(crate) state: Option<StateVersion>,
+    /// The epoch at which that was so.
+    pub(crate) epoch: u64,
 }
 
 /// The table of routes. A reader never waits.
@@ -48,6 +60,26 @@ pub(crate) struct Routes {
 impl Routes {
     pub(crate) fn get(&self, tenant: &TenantId, agent: &AgentName) -> Option<Entry> {
         self.current.load().get(&(tenant.clone(), agent.clone())).cloned()
+    }
+
+    /// The routes that serve the agents of a tenant, and what is tried beside them.
+    pub(crate) fn of_tenant(&self, tenant: &TenantId) -> Vec<Arc<Route>> {
+        let current = self.current.load();
+        let of_tenant = current.iter().filter(|((of, _), _)| of == tenant);
+        let serving = of_tenant.filter_map(|(_, entry)| match entry {
+            Entry::Serving(route) => Some(route),
+            Entry::Broken(_) => None,
+        });
+        serving.flat_map(Route::both).cloned().collect()
+    }
+
+    /// The routes that serve, of all tenants.
+    pub(crate) fn serving(&self) -> Vec<Arc<Route>> {
+        let serving = |entry: &Entry| match entry {
+            Entry::Serving(route) => Some(Arc::clone(route)),
+            Entry::Broken(_) => None,
+        };
+        self.current.load().values().filter_map(serving).collect()
     }
 
     /// What is held while a deployment changes, so that its changes come one by one.
@@ -73,6 +105,36 @@ impl Routes {
         }
     }
 
+    /// The epoch that is in force here; 0 if nothing is.
+    pub(crate) fn epoch(&self, tenant: &TenantId, agent: &AgentName) -> u64 {
+        self.get(tenant, agent).map_or(0, |entry| entry.epoch())
+    }
+
+    /// Whether something else should be in force than what is: a newer epoch, or this one, which could not be
+    /// loaded.
+    pub(crate) fn is_behind(&self, tenant: &TenantId, agent: &AgentName, epoch: u64) -> bool {
+        match self.get(tenant, agent) {
+            Some(Entry::Serving(route)) => route.row.epoch < epoch,
+            Some(Entry::Broken(broken)) => broken.epoch <= epoch,
+            None => epoch > 0,
+        }
+    }
+
+    /// What other hosts are told of each deployment.
+    pub(crate) fn standings(&self) -> Vec<HostRouteRow> {
+        let all = self.current.load();
+        let standing = |((tenant, agent), entry): (&Key, &Entry)| {
+            let held = self.hold(tenant, agent).is_on();
+            // Looked at after the switch: while it is on nothing begins.
+            let busy = !self.busy(tenant, agent).is_empty();
+            let mut draining: Vec<_> = self.draining(tenant, agent).iter().map(|route| route.row.digest).collect();
+            draining.sort();
+            draining.dedup();
+            HostRouteRow { tenant: tenant.clone(), agent: agent.clone(), epoch: entry.epoch(), busy, held, draining }
+        };
+        all.iter().map(standing).collect()
+    }
+
     /// Every route of a deployment on which something runs: in force, draining and parked.
     pub(crate) fn busy(&self, tenant: &TenantId, agent: &AgentName) -> Vec<Arc<Route>> {
         let key = (tenant.clone(), agent.clone());
@@ -91,9 +153,10 @@ impl Routes {
     pub(crate) fn put(&self, route: Arc<Route>, cut: bool) {
         let key = (route.row.tenant.clone(), route.row.agent.clone());
         let before = self.get(&key.0, &key.1);
-        if let Some(Entry::Serving(before)) = &before
-            && before.row.epoch >= route.row.epoch
-        {
+        if before.as_ref().is_some_and(|before| match before {
+            Entry::Serving(before) => before.row.epoch >= route.row.epoch,
+            Entry::Broken(before) => before.epoch > route.row.epoch,
+        }) {
             return;
         }
         self.set(key.clone(), Entry::Serving(Arc::clone(&route)));

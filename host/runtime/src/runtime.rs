@@ -5,17 +5,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify, RwLock, Semaphore};
-use troupe_core::{Clock, Code, Entropy, Error, Result, limits};
-use troupe_package::PublicKey;
+use troupe_bus::BusAddress;
+use troupe_core::{Clock, Code, Entropy, Error, Result, limits, random_hex};
+use troupe_package::SigningKey;
 use troupe_registry::Layout;
 use troupe_sandbox::{Directories, Sandbox};
 use troupe_store::{JournalLimits, StateLimits, Store};
 
 use crate::admission::{Admission, Pool};
+use crate::backup::Backups;
+use crate::beyond::Beyond;
 use crate::compared::Differences;
 use crate::components::Components;
 use crate::deploy::GrantPolicy;
 use crate::groups::Groups;
+use crate::health::Health;
+use crate::hooks::Rates;
+use crate::hosts::{HostPlace, Hosts};
 use crate::keyring::Keyring;
 use crate::releases::ReleaseLimits;
 use crate::route::Drain;
@@ -23,10 +29,13 @@ use crate::routes::Routes;
 use crate::schedules::Schedules;
 use crate::sessions::Sessions;
 use crate::state::Leftovers;
+use crate::stopped::Stopped;
 use crate::swap::Swaps;
+use crate::task_approvals::TaskApprovals;
 use crate::tasks::{Queue, Timed, Waits, Watchers, Workers};
 use crate::tenants::Disabled;
 use crate::trust::{SignaturePolicy, Trust};
+use crate::webhooks::WebhookConfig;
 
 /// The parts a runtime is made of.
 #[derive(Debug)]
@@ -57,10 +66,17 @@ pub struct RuntimeConfig {
     pub registry: Option<String>,
     /// Whether releases need signatures.
     pub signatures: SignaturePolicy,
-    /// The host's own key, by which a tenant that has said nothing trusts a release.
-    pub own_key: Option<PublicKey>,
+    /// The host's own key, by which a tenant that has said nothing trusts a release, and which signs links to
+    /// approvals.
+    pub own_key: Option<Arc<SigningKey>>,
     /// Which releases are kept.
     pub releases: ReleaseLimits,
+    /// How this host is told from others of its database.
+    pub place: HostPlace,
+    /// What carries words between them in place of the database.
+    pub bus: Option<BusAddress>,
+    /// What events are sent with that leave the host.
+    pub webhooks: WebhookConfig,
 }
 
 /// The host without its doors. Cheap to clone.
@@ -86,6 +102,7 @@ pub struct Inner {
     /// Room for releases on their way from registries and to them.
     pub(crate) images: Semaphore,
     pub(crate) trust: Trust,
+    pub(crate) own_key: Option<Arc<SigningKey>>,
     pub(crate) releases: ReleaseLimits,
     /// Shared by whoever has written blobs or compiled code that no row names yet; whoever
     /// removes what no row names has it alone.
@@ -99,8 +116,10 @@ pub struct Inner {
     pub(crate) components: Components,
     pub(crate) keyring: Keyring,
     pub(crate) disabled: Disabled,
+    pub(crate) stopped: Stopped,
     /// This process, in leases.
     pub(crate) owner: String,
+    pub(crate) hosts: Hosts,
     pub(crate) queue: Queue,
     pub(crate) workers: Workers,
     pub(crate) watchers: Watchers,
@@ -109,11 +128,17 @@ pub struct Inner {
     pub(crate) timed: Timed,
     pub(crate) differences: Differences,
     pub(crate) schedules: Schedules,
+    pub(crate) task_approvals: TaskApprovals,
     pub(crate) groups: Groups,
     pub(crate) sessions: Sessions,
+    pub(crate) health: Health,
     pub(crate) leftovers: Leftovers,
     /// Leave to load a whole journal.
     pub(crate) journals_loading: Semaphore,
+    pub(crate) backups: Backups,
+    pub(crate) webhooks: WebhookConfig,
+    pub(crate) hook_rates: Rates,
+    pub(crate) beyond: Beyond,
     stopping: AtomicBool,
 }
 
@@ -135,9 +160,10 @@ impl Runtime {
     pub async fn start(config: RuntimeConfig) -> Result<Self> {
         let RuntimeConfig { store, layout, sandbox, directories, admission, clock, entropy, .. } = config;
         let RuntimeConfig { grants, drain, journals, state, registry, signatures, own_key, releases, .. } = config;
-        let mut random = [0; 16];
-        entropy.fill(&mut random);
-        let owner = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let RuntimeConfig { place, bus, webhooks, .. } = config;
+        let (owner, secret) = (random_hex::<16>(&*entropy), random_hex::<32>(&*entropy));
+        let releases_by = own_key.as_ref().map(|key| key.public().id().to_string()).unwrap_or_default();
+        let signs_with = format!("{releases_by} {}", webhooks.key.mark());
         let runtime = Self(Arc::new(Inner {
             store,
             layout: Arc::new(layout),
@@ -153,7 +179,8 @@ impl Runtime {
             state,
             registry,
             images: Semaphore::new(limits::REGISTRY_IMAGES_MAX),
-            trust: Trust::new(signatures, own_key.as_ref())?,
+            trust: Trust::new(signatures, own_key.as_deref().map(SigningKey::public))?,
+            own_key,
             releases,
             placing: RwLock::new(()),
             indexing: Mutex::new(()),
@@ -163,7 +190,9 @@ impl Runtime {
             components: Components::default(),
             keyring: Keyring::default(),
             disabled: Disabled::default(),
+            stopped: Stopped::default(),
             owner,
+            hosts: Hosts::new(&secret),
             queue: Queue::default(),
             workers: Workers::default(),
             watchers: Watchers::default(),
@@ -172,29 +201,55 @@ impl Runtime {
             timed: Timed::default(),
             differences: Differences::default(),
             schedules: Schedules::default(),
+            task_approvals: TaskApprovals::default(),
             groups: Groups::default(),
             sessions: Sessions::default(),
+            health: Health::default(),
             leftovers: Leftovers::default(),
             journals_loading: Semaphore::new(limits::JOURNALS_LOADING_MAX),
+            backups: Backups::default(),
+            webhooks,
+            hook_rates: Rates::default(),
+            beyond: Beyond::default(),
             stopping: AtomicBool::new(false),
         }));
-        runtime.sweep().await?;
-        runtime.load_tenants().await?;
-        runtime.recover().await?;
-        runtime.load_deployments().await?;
-        runtime.take_up_swaps().await?;
-        runtime.queue_pending().await?;
-        runtime.dispatch();
-        runtime.keep_leases();
-        runtime.keep_waking();
-        runtime.keep_schedules();
-        runtime.keep_locks();
-        runtime.keep_groups();
-        runtime.keep_sessions();
-        runtime.sweep_state();
-        runtime.keep_journals();
-        runtime.keep_collecting();
-        Ok(runtime)
+        runtime.enter_hosts(place, secret, signs_with).await?;
+        // What follows can take longer than others wait for a host that says nothing.
+        runtime.keep_host();
+        let begun = runtime.begin(bus).await;
+        if begun.is_err() {
+            runtime.stopping.store(true, Ordering::SeqCst);
+        }
+        begun.map(|()| runtime)
+    }
+
+    async fn begin(&self, bus: Option<BusAddress>) -> Result<()> {
+        self.sweep().await?;
+        self.load_tenants().await?;
+        self.load_approval_policies().await?;
+        self.recover().await?;
+        self.load_deployments().await?;
+        self.take_up_swaps().await?;
+        self.queue_pending().await?;
+        self.dispatch();
+        self.keep_looking();
+        self.keep_bus(bus).await?;
+        self.keep_passing();
+        self.keep_leases();
+        self.keep_waking();
+        self.keep_schedules();
+        self.keep_task_approvals();
+        self.keep_locks();
+        self.keep_cancelling();
+        self.keep_groups();
+        self.keep_sessions();
+        self.keep_health();
+        self.keep_events();
+        self.sweep_state();
+        self.keep_journals();
+        self.keep_collecting();
+        self.keep_beyond();
+        Ok(())
     }
 
     /// Stops: takes no new work, waits up to `grace` for what runs, has whoever waits or reads a
@@ -213,19 +268,34 @@ impl Runtime {
         if tokio::time::timeout(limits::STREAMS_END_TIME_MAX, told).await.is_err() {
             tracing::warn!("stopping while streams are still read: some of their clients read nothing");
         }
+        self.record_beyond().await;
+        if self.store.is_shared()
+            && let Err(error) = self.store.leave(&self.owner).await
+        {
+            tracing::warn!(
+                cause = error.cause_chain(),
+                "others take over from this host only when it is late: {error}"
+            );
+        }
         self.store.close().await;
     }
 
     /// Whether the host takes work.
     ///
     /// # Errors
-    /// [`Code::UnavailableHost`] while it shuts down, and those of a store that takes no
-    /// writes any more.
+    /// [`Code::UnavailableHost`] while it shuts down, those of a store that takes no writes any more, and
+    /// [`Code::UnavailableStore`] if other hosts may have taken over from this one.
     pub fn require_ready(&self) -> Result<()> {
         if self.is_stopping() {
             return Err(Error::new(Code::UnavailableHost, "the host is shutting down; try again when it is back"));
         }
-        self.store.check()
+        self.store.check()?;
+        self.check_live()
+    }
+
+    /// Whether other hosts may work on the same database.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.store.is_shared()
     }
 
     pub(crate) fn is_stopping(&self) -> bool {

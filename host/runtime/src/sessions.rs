@@ -12,7 +12,9 @@
 //! ends them, on record. To everybody else there is no such session. What agents do in it are tasks, and
 //! those are seen by whoever reads the tenant's tasks. *The default:* it lists and shows one's own.
 
+mod conversing;
 mod events;
+mod follow;
 mod parameters;
 mod plan;
 mod suggest;
@@ -33,7 +35,9 @@ use troupe_core::{Caller, Code, Error, Result, Scope, SessionId, Timestamp, limi
 use troupe_store::{NewSessionRow, SessionFilter, SessionRow, session_not_found};
 
 use crate::{Runtime, agents, instances};
+pub(crate) use conversing::{Conversing, check_words, present};
 pub use events::SessionEvents;
+pub use follow::{MessageEvent, MessageEvents};
 pub use talk::Heeded;
 pub(crate) use turns::Sessions;
 pub(crate) use vocabulary::Vocabulary;

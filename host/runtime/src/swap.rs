@@ -43,4 +43,6 @@ pub use start::Begun;
 pub(crate) use form::reads_all;
 pub(crate) use judge::Observation;
 pub(crate) use live::Swaps;
+pub(crate) use start::drain_time;
 pub(crate) use tally::Tally;
+pub(crate) use work::expire_late;

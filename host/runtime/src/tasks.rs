@@ -14,12 +14,18 @@
 //! Accepted means that the client holds an id or an answer; what is accepted is on disk.
 
 mod accepted;
+mod again;
+mod children;
+mod conversed;
 mod decided;
+mod ending;
+mod fleeting;
 mod leases;
 mod ledger;
 mod line;
 mod meter;
 mod observe;
+mod passing;
 mod position;
 mod query;
 mod queue;
@@ -31,6 +37,7 @@ mod shares;
 mod stranded;
 mod submit;
 mod timed;
+mod told;
 mod waits;
 mod watch;
 mod watchers;
@@ -40,12 +47,15 @@ pub use query::TaskQuery;
 pub use submit::Submitted;
 pub use watch::{TaskEvent, TaskEvents};
 
+pub(crate) use ending::ended_as;
 pub(crate) use ledger::{recorded, stored_change, stored_outcome};
 pub(crate) use observe::AgentObserver;
-pub(crate) use query::view_for;
+pub(crate) use passing::Saying;
+pub(crate) use position::check as check_position;
+pub(crate) use query::{view as view_of, view_for};
 pub(crate) use queue::{Queue, Room, Slot};
 pub(crate) use reader::Reader;
-pub(crate) use run::{ended_as, facts, traceparent};
+pub(crate) use run::{facts, traceparent};
 pub(crate) use shares::Key;
 pub(crate) use submit::check_key;
 pub(crate) use timed::Timed;

@@ -98,30 +98,44 @@ impl Runtime {
         let changed = tokio::spawn(async move {
             let _changing = runtime.disabled.changing.lock().await;
             let row = runtime.store.set_disabled(&name, disable, Some(&by)).await?;
-            runtime.disabled.set(&name, disable);
-            runtime.keyring.forget(|known| known.tenant == name);
-            if disable {
-                runtime.workers.stop_tenant(&name, StopReason::Cancelled);
-            } else {
-                runtime.queue.resume_tenant(&name);
-                runtime.groups.happened();
-            }
+            runtime.put_disabled(&name, disable);
             tracing::info!(tenant = %name, disable, "a tenant was disabled or enabled");
             Ok(view(row))
         });
         changed.await.map_err(Error::internal)?
     }
 
-    /// Sees to it that the tenant of the owner is there, and learns which are disabled.
+    /// Sees to it that the tenant of the owner is there, and learns which are disabled and whose runtime is
+    /// stopped.
     pub(crate) async fn load_tenants(&self) -> Result<()> {
         let owners = TenantId::default();
         if self.store.tenant(&owners).await?.is_none() {
             self.store.create_tenant(&owners, None).await?;
         }
-        for name in self.store.disabled_tenants().await? {
-            self.disabled.set(&name, true);
-        }
+        self.follow_tenants().await?;
+        self.follow_stopped().await
+    }
+
+    /// Learns which tenants are disabled by now.
+    pub(crate) async fn follow_tenants(&self) -> Result<()> {
+        let _changing = self.disabled.changing.lock().await;
+        let now: HashSet<TenantId> = self.store.disabled_tenants().await?.into_iter().collect();
+        let before = self.disabled.all.load_full();
+        now.difference(&before).for_each(|name| self.put_disabled(name, true));
+        before.difference(&now).for_each(|name| self.put_disabled(name, false));
         Ok(())
+    }
+
+    /// Has memory be as the row of a tenant says that was disabled or enabled.
+    fn put_disabled(&self, name: &TenantId, is_disabled: bool) {
+        self.disabled.set(name, is_disabled);
+        self.keyring.forget(|known| known.tenant == *name);
+        if is_disabled {
+            self.workers.stop_tenant(name, StopReason::Abandoned);
+        } else {
+            self.queue.resume_tenant(name);
+            self.groups.happened();
+        }
     }
 
     /// The tenant that is meant: the caller's own, for which it needs `scope`, or the one that
@@ -142,6 +156,6 @@ impl Runtime {
 }
 
 fn view(row: TenantRow) -> TenantView {
-    let TenantRow { name, created_at, disabled_at } = row;
+    let TenantRow { name, created_at, disabled_at, .. } = row;
     TenantView { name, created_at, disabled_at }
 }

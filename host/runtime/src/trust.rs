@@ -27,6 +27,8 @@ use troupe_store::{NewSignatureRow, ReleaseRow, SignatureRow};
 use crate::Runtime;
 use crate::blocking::blocking;
 
+pub(crate) use change::signature;
+
 /// What the host's own key is called.
 const OWN: &str = "host";
 

@@ -1,6 +1,10 @@
 //! One file for each interface of the contract that an agent imports.
 
+pub(crate) mod agents;
+pub(crate) mod approvals;
+mod awaits;
 mod clocks;
+mod events;
 mod files;
 pub(crate) mod http;
 mod invocation;

@@ -9,7 +9,9 @@ use wasmtime::component::{Component, Linker};
 
 use crate::bindings::AgentPre;
 use crate::context::Context;
+use crate::conversing::ConversingPre;
 use crate::migrating::MigratingPre;
+use crate::world::World;
 use crate::{shape, stubs, world};
 
 /// A loaded component, ready to be invoked any number of times.
@@ -18,6 +20,8 @@ pub struct Agent {
     pub(crate) pre: AgentPre<Context>,
     /// What it exports besides if it brings state from one form to another.
     pub(crate) migrating: Option<MigratingPre<Context>>,
+    /// The same if it answers in its own words.
+    pub(crate) conversing: Option<ConversingPre<Context>>,
     pub(crate) id: AgentId,
 }
 
@@ -25,6 +29,11 @@ impl Agent {
     /// Whether it brings state from one form to another.
     pub const fn migrates(&self) -> bool {
         self.migrating.is_some()
+    }
+
+    /// Whether it answers in its own words.
+    pub const fn converses(&self) -> bool {
+        self.conversing.is_some()
     }
 }
 
@@ -95,7 +104,7 @@ pub(crate) fn compile(engine: &Engine, wasm: &[u8]) -> Result<Component> {
 
 /// Checks a compiled component and links it.
 pub(crate) fn link(engine: &Engine, linker: &Linker<Context>, component: &Component) -> Result<Agent> {
-    let migrates = world::check(engine, component)?.migrates;
+    let World { migrates, converses } = world::check(engine, component)?;
     let mismatch = |error: wasmtime::Error| {
         let text: String = format!("{error:#}").chars().take(300).collect();
         Error::new(Code::ArtifactWorld, format!("the component does not fit the contract: {}", text.escape_default()))
@@ -104,5 +113,6 @@ pub(crate) fn link(engine: &Engine, linker: &Linker<Context>, component: &Compon
     stubs::define(&mut linker, engine, component).map_err(mismatch)?;
     let pre = linker.instantiate_pre(component).map_err(mismatch)?;
     let migrating = migrates.then(|| MigratingPre::new(pre.clone())).transpose().map_err(mismatch)?;
-    Ok(Agent { pre: AgentPre::new(pre).map_err(mismatch)?, migrating, id: AgentId::next() })
+    let conversing = converses.then(|| ConversingPre::new(pre.clone())).transpose().map_err(mismatch)?;
+    Ok(Agent { pre: AgentPre::new(pre).map_err(mismatch)?, migrating, conversing, id: AgentId::next() })
 }

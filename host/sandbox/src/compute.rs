@@ -1,7 +1,7 @@
 //! The processor time that an invocation takes: its guest, and what the host does for it
 //! where the guest would otherwise wait. Time in which its thread does something else, or
-//! nothing, does not count, so that two releases can be held against each other on a busy
-//! host.
+//! nothing, does not count, so that what a task costs does not depend on how busy the host is, and two
+//! releases can be held against each other on one that is.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -12,26 +12,16 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 
 /// What was taken so far. Clones are the same.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Compute {
     taken: Arc<AtomicU64>,
-    counts: bool,
 }
 
 impl Compute {
-    /// Nothing yet. It stays that unless it `counts`: asking for the time costs a call of the
-    /// system at each turn.
-    pub(crate) fn new(counts: bool) -> Self {
-        Self { taken: Arc::default(), counts }
-    }
-
     /// Counts what a future takes, on whichever threads it is polled.
     pub(crate) async fn measure<T>(&self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
         poll_fn(|context| {
-            if !self.counts {
-                return work.as_mut().poll(context);
-            }
             let before = of_this_thread();
             let polled = work.as_mut().poll(context);
             self.taken.fetch_add(of_this_thread().saturating_sub(before), Ordering::Relaxed);
@@ -59,7 +49,7 @@ mod tests {
 
     #[tokio::test]
     async fn computing_counts_and_waiting_does_not() {
-        let compute = Compute::new(true);
+        let compute = Compute::default();
         compute.measure(tokio::time::sleep(Duration::from_millis(200))).await;
         assert!(compute.taken() < Duration::from_millis(100), "{:?}", compute.taken());
         let same = compute.clone();

@@ -78,13 +78,15 @@ impl Context {
             seed,
             started_at,
             recording,
+            stop,
             ..
         } = invocation;
         let clock = GuestClock::new(started_at);
         let references = References::new(seed_of(&seed, "secrets"));
         let gate = Gate::new(grants, ceiling, ledger, host_clock, clock.clone(), references, recording)
             .with_directories(directories)
-            .with_instance(facts.instance.is_some());
+            .with_instance(facts.instance.is_some())
+            .with_stop(stop);
         let log = Log::new(gate.clone(), Arc::clone(&observer));
         let streams = [LogLevel::Info, LogLevel::Warn].map(|level| LineStream::new(level, log.clone()));
         let [stdout, stderr] = streams.clone();

@@ -70,6 +70,11 @@ impl Directories {
         Self(Arc::new(Inner { data_dir: data_dir.into(), clock, open: Mutex::default() }))
     }
 
+    /// Where the directories are that the host keeps for agents.
+    pub fn own(&self) -> PathBuf {
+        self.0.data_dir.join(OWN)
+    }
+
     /// Those of one agent.
     pub fn of(&self, tenant: TenantId, agent: AgentName) -> AgentDirectories {
         AgentDirectories { all: self.clone(), tenant, agent }

@@ -1,6 +1,8 @@
 //! The way out, as a host equips its sandbox: a client, the operator's mappings, and the
 //! credentials and secrets that guests act with and never hold.
 
+mod post;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,6 +11,8 @@ use async_trait::async_trait;
 use troupe_core::{Result, TenantId};
 use troupe_egress::credentials::{Credential, Secret};
 use troupe_egress::{Circuits, Client, ClientConfig, EndpointMap};
+
+pub use post::{Origin, Post, Posted};
 
 /// Everything that requests of guests leave with.
 #[derive(Debug, Clone)]

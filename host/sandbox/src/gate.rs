@@ -22,12 +22,17 @@
 //! tasks. What goes wrong in one of them and must end the invocation is kept, and the
 //! guest's next call to the host ends it.
 
+mod agents;
+mod approvals;
 mod budget;
 mod call;
+mod cancelled;
 mod decisions;
 mod deed;
+mod events;
 mod explain;
 mod files;
+mod finish;
 mod http;
 mod http_call;
 mod live;
@@ -35,6 +40,7 @@ mod lock_waits;
 mod locks;
 mod matched;
 mod matching;
+mod options;
 mod parts;
 mod past;
 mod recording;
@@ -48,12 +54,15 @@ mod waiting;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use troupe_core::audit::{AuditEntry, AuditKind};
+use troupe_core::audit::AuditKind;
 use troupe_core::{Clock, Code, Effect, Error, KeySpace, Result, Timestamp, limits};
 
+pub use agents::{AgentsAnswer, AgentsCall};
+pub use approvals::{ApprovalEnd, ApprovalsAnswer, ApprovalsCall};
 pub use budget::Budgets;
 pub use call::{Answer, Call, JournalRow};
 pub use decisions::Decisions;
+pub use events::{EventsAnswer, EventsCall};
 pub use explain::{Grounds, Question};
 pub use files::{Content, FileItem, FilePiece, FileStat, FilesAnswer, FilesCall};
 pub use http::check_grants;
@@ -77,10 +86,11 @@ pub(crate) use under_way::Drawn;
 use crate::clock::GuestClock;
 use crate::directories::AgentDirectories;
 use crate::port::Ledger;
+use crate::stop::Stop;
 use call::encode;
 use decisions::decided;
 use deed::{Change, Deed, Doing};
-use waiting::{Rest, Waiting};
+use waiting::Waiting;
 
 /// The gate of one invocation. Clones are the same gate.
 #[derive(Clone)]
@@ -108,6 +118,10 @@ struct Inner {
     directories: OnceLock<AgentDirectories>,
     /// Whether the invocation is for an instance, so that it has keys.
     has_instance: AtomicBool,
+    /// The switch that ends the invocation.
+    stop: OnceLock<Stop>,
+    /// Whether the guest was told that its task was cancelled.
+    told_cancelled: AtomicBool,
     recording: Option<Recording>,
 }
 
@@ -142,6 +156,8 @@ impl Gate {
             streamed: AtomicBool::new(false),
             directories: OnceLock::new(),
             has_instance: AtomicBool::new(false),
+            stop: OnceLock::new(),
+            told_cancelled: AtomicBool::new(false),
             recording,
         }))
     }
@@ -225,6 +241,9 @@ impl Gate {
             return Ok(answer);
         }
         self.relieve().await?;
+        if let Some(answer) = self.refused_as_cancelled(number, &call) {
+            return Ok(answer);
+        }
         let (grants, ceiling) = (&self.0.grants, self.0.ceiling);
         let deed = match &call {
             Call::State(call) => state::authorize(&grants.now(), ceiling, KeySpace::Deployment, call)
@@ -236,8 +255,16 @@ impl Gate {
                 files::authorize(&grants.now(), ceiling, call).and_then(|permit| permit.deed(self, call))
             }
             Call::Locks(call) => locks::authorize(&grants.now(), ceiling, call).map(|permit| permit.deed(number)),
+            Call::Agents(call) => agents::authorize(&grants.now(), ceiling, call).map(|permit| permit.deed(self)),
+            Call::Approvals(call) => approvals::authorize(&grants.now(), ceiling, call).map(|permit| permit.deed(self)),
+            Call::Events(call) => events::authorize(&grants.now(), ceiling, call).map(events::Permit::deed),
             // HTTP calls come by `Gate::authorize_http`, whose permit is another.
-            Call::Http(_) | Call::HttpBegun | Call::Wait | Call::Refused { .. } | Call::Redacted { .. } => {
+            Call::Http(_)
+            | Call::HttpBegun
+            | Call::Wait
+            | Call::Cancelled
+            | Call::Refused { .. }
+            | Call::Redacted { .. } => {
                 return Err(Error::internal("a call that does not come this way"));
             }
         };
@@ -310,6 +337,22 @@ impl Gate {
                 Change::Lock(change) => {
                     ledger.lock(waiting.clone(), row, change).await.map(|outcome| Answer::of_lock(&outcome))
                 }
+                Change::Ask(ask) => {
+                    let (agent, skill) = (ask.agent.clone(), ask.skill.clone());
+                    let asked = ledger.ask(waiting.clone(), row, *ask).await;
+                    asked.map(|outcome| Answer::of_ask(&outcome, agent.as_str(), skill.as_str()))
+                }
+                Change::Approval(ask) => {
+                    let asked = ledger.ask_approval(waiting.clone(), row, *ask).await;
+                    asked.map(|outcome| Answer::of_asked_approval(&outcome))
+                }
+                Change::Publish(publish) => {
+                    let published = ledger.publish(waiting.clone(), row, *publish).await;
+                    published.map(|outcome| Answer::of_publish(&outcome))
+                }
+                Change::CancelChild(task) => {
+                    ledger.cancel_child(waiting.clone(), row, task).await.map(Answer::of_child_cancel)
+                }
             };
             if changed.is_err() {
                 gate.waiting().put_back(waiting);
@@ -381,23 +424,6 @@ impl Gate {
         self.0.fatal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
     }
 
-    /// Ends the journal: waits for the commit under way, and closes the ledger.
-    pub(crate) async fn finish(&self) -> Finished {
-        let _last = self.0.ledger.lock().await;
-        self.0.closed.store(true, Ordering::Relaxed);
-        let counted = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let Rest { mut rows, in_doubt } = self.waiting().finish();
-        let mut unmade = Vec::new();
-        if let Some(recording) = &self.0.recording {
-            recording.keep_new(&mut rows);
-            unmade = recording.left();
-        }
-        let decisions = self.decisions().entries();
-        let unseen = self.unseen().entries();
-        let (calls, denied) = (counted(&self.0.calls), counted(&self.0.denied));
-        Finished { rows, in_doubt, unmade, calls, denied, decisions, unseen }
-    }
-
     /// Commits all rows that wait, and one more after them.
     async fn commit(&self, last: Option<JournalRow>) -> Result<()> {
         let gate = self.clone();
@@ -442,25 +468,6 @@ impl Gate {
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// What an invocation's gate leaves behind.
-#[derive(Debug)]
-pub(crate) struct Finished {
-    /// Rows that no commit has taken yet.
-    pub(crate) rows: Vec<JournalRow>,
-    /// The first write outside that may have been sent and whose outcome nobody knows.
-    pub(crate) in_doubt: Option<JournalRow>,
-    /// Recorded rows that the guest did not come to.
-    pub(crate) unmade: Vec<JournalRow>,
-    /// How many calls were made.
-    pub(crate) calls: u64,
-    /// How many of them were denied.
-    pub(crate) denied: u64,
-    /// What was decided, before it was resumed too.
-    pub(crate) decisions: Vec<AuditEntry>,
-    /// Those among them that no row tells.
-    pub(crate) unseen: Vec<AuditEntry>,
 }
 
 /// Lets a commit go on to its end even if whoever asked for it is gone, so that no row is

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 use troupe_core::audit::AuditEntry;
-use troupe_core::{Effect, InstanceId, Result, TenantId, Timestamp};
+use troupe_core::{Awaited, Effect, InstanceId, Result, TenantId, Timestamp};
 
 use crate::directories::AgentDirectories;
 use crate::gate::{JournalRow, LiveGrants, Recording};
@@ -104,6 +104,10 @@ pub struct Outcome {
     pub result: Result<String>,
     /// When it goes on, if it has not ended: it waits, and its result is but a word for that.
     pub suspended: Option<Timestamp>,
+    /// What it waits for meanwhile, besides time and locks.
+    pub awaits: Vec<Awaited>,
+    /// What the agent of a cancelled task still answered, as JSON text.
+    pub partial: Option<String>,
     /// Journal rows that no commit has taken yet; they belong into the last one.
     pub rows: Vec<JournalRow>,
     /// Recorded rows that it did not come to.

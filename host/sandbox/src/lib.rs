@@ -42,15 +42,19 @@ mod world;
 pub use authentic::CacheKey;
 pub use component::Agent;
 pub use directories::{AgentDirectories, Directories};
-pub use egress::{Credentials, Egress, NoCredentials};
+pub use egress::{Credentials, Egress, NoCredentials, Origin, Post, Posted};
 pub use gate::{
-    Answer, Budgets, Call, Content, Decisions, Entry, FileItem, FilePiece, FileStat, FilesAnswer, FilesCall, Grounds,
-    Header, HttpAnswer, HttpBody, HttpCall, HttpFailure, JournalRow, LiveGrants, LocksAnswer, LocksCall, MadeCall,
-    Matched, Matching, Parts, PartsRequest, Question, Record, RecordedCall, Recording, SecretsAnswer, SecretsCall,
-    Source, StateAnswer, StateCall, Then, Way, check_grants, redacted_answer, redacted_call,
+    AgentsAnswer, AgentsCall, Answer, ApprovalEnd, ApprovalsAnswer, ApprovalsCall, Budgets, Call, Content, Decisions,
+    Entry, EventsAnswer, EventsCall, FileItem, FilePiece, FileStat, FilesAnswer, FilesCall, Grounds, Header,
+    HttpAnswer, HttpBody, HttpCall, HttpFailure, JournalRow, LiveGrants, LocksAnswer, LocksCall, MadeCall, Matched,
+    Matching, Parts, PartsRequest, Question, Record, RecordedCall, Recording, SecretsAnswer, SecretsCall, Source,
+    StateAnswer, StateCall, Then, Way, check_grants, redacted_answer, redacted_call,
 };
 pub use invocation::{Facts, Invocation, Outcome, Usage};
-pub use port::{Ledger, LogLevel, LogOrigin, LogRecord, NoLedger, Observer, StateChange, StateOutcome, StateWrite};
+pub use port::{
+    ApprovalAsk, ApprovalStands, Ask, Ledger, LogLevel, LogOrigin, LogRecord, NoLedger, Observer, Publish, StateChange,
+    StateOutcome, StateWrite,
+};
 pub use sandbox::{Sandbox, SandboxConfig};
 pub use stop::{Stop, StopReason};
 
@@ -65,13 +69,29 @@ mod bindings {
             "troupe:agent/instance-state": async | trappable,
             "troupe:agent/files": async | trappable,
             "troupe:agent/locks": async | trappable,
+            "troupe:agent/agents": async | trappable,
+            "troupe:agent/approvals": async | trappable,
+            "troupe:agent/events": async | trappable,
             default: trappable,
         },
         with: {
             "wasi:io/poll": wasmtime_wasi_io::bindings::wasi::io::poll,
             "troupe:agent/locks.lock": crate::capabilities::locks::Lock,
             "troupe:agent/locks.waiter": crate::capabilities::locks::Waiter,
+            "troupe:agent/agents.child": crate::capabilities::agents::Child,
+            "troupe:agent/approvals.approval": crate::capabilities::approvals::Approval,
         },
+        exports: { default: async },
+        require_store_data_send: true,
+    });
+}
+
+/// The bindings of what an agent exports besides, if it answers in its own words.
+mod conversing {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "conversing",
+        with: { "troupe:agent/types": crate::bindings::troupe::agent::types },
         exports: { default: async },
         require_store_data_send: true,
     });

@@ -68,5 +68,8 @@ fn add(l: &mut Linker<Context>) -> wasmtime::Result<()> {
     bindings::troupe::agent::instance_state::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
     bindings::troupe::agent::files::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
     bindings::troupe::agent::locks::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
+    bindings::troupe::agent::agents::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
+    bindings::troupe::agent::approvals::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
+    bindings::troupe::agent::events::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
     Ok(())
 }

@@ -98,6 +98,33 @@ pub(crate) fn in_doubt(error: Error, write: &JournalRow) -> Error {
         .with_cause(error)
 }
 
+/// How the invocation of a task that was cancelled ended, and what its agent still answered. Whatever it came to, it
+/// was cancelled; but for what the host itself could not go on with.
+pub(crate) fn of_cancelled(
+    result: troupe_core::Result<String>,
+    cancelled: Error,
+) -> (troupe_core::Result<String>, Option<String>) {
+    let is_the_hosts = |code: Code| {
+        matches!(
+            code,
+            Code::StaleEpoch
+                | Code::UnavailableStore
+                | Code::Internal
+                | Code::ReplayDiverged
+                | Code::ReplayImpossible
+                | Code::ReplayEnded
+        )
+    };
+    match result {
+        Ok(output) => (Err(cancelled), Some(output)),
+        Err(error) if error.code == Code::Cancelled || is_the_hosts(error.code) => (Err(error), None),
+        Err(error) => {
+            let code = error.code.as_str();
+            (Err(cancelled.with("answered", code).with_cause(error)), None)
+        }
+    }
+}
+
 fn handles() -> Error {
     Error::new(Code::LimitHandles, format!("the agent held more than {} handles", limits::GUEST_HANDLES_MAX))
 }

@@ -8,11 +8,12 @@
 //! the host holds already, is ready or not by what the guest did before, so it needs no
 //! row. Those rows are all that a replay has to repeat.
 
+mod cut_short;
 mod made_up;
 
 use std::collections::HashMap;
 
-use troupe_core::Timestamp;
+use troupe_core::{Awaited, Timestamp};
 use wasmtime::Result;
 use wasmtime::component::Resource;
 use wasmtime_wasi::p2::DynPollable;
@@ -34,6 +35,8 @@ pub(crate) enum Wait {
     Timer { number: u64, due: Timestamp },
     /// A lock, and when its guest stops to wait for it.
     Lock { number: u64, due: Timestamp },
+    /// What a call has asked for, of another agent or of people, and when its guest's time is over.
+    Awaited { number: u64, awaited: Awaited, due: Timestamp },
     /// Nothing more: the timer has rung, or what came of asking for the lock is there.
     Rung,
 }
@@ -41,7 +44,10 @@ pub(crate) enum Wait {
 impl Wait {
     const fn number(self) -> Option<u64> {
         match self {
-            Self::Answer { number } | Self::Timer { number, .. } | Self::Lock { number, .. } => Some(number),
+            Self::Answer { number }
+            | Self::Timer { number, .. }
+            | Self::Lock { number, .. }
+            | Self::Awaited { number, .. } => Some(number),
             Self::Rung => None,
         }
     }
@@ -60,6 +66,10 @@ impl Waits {
         self.0.insert(pollable, Wait::Lock { number, due });
     }
 
+    pub(crate) fn awaited(&mut self, pollable: u32, number: u64, awaited: Awaited, due: Timestamp) {
+        self.0.insert(pollable, Wait::Awaited { number, awaited, due });
+    }
+
     pub(crate) fn ring(&mut self, pollable: u32) {
         self.0.insert(pollable, Wait::Rung);
     }
@@ -71,7 +81,7 @@ impl Context {
         let wait = self.waits.0.get(&pollable).copied()?;
         match wait {
             Wait::Answer { number } => self.gate.is_open(number).then_some(wait),
-            Wait::Timer { .. } | Wait::Lock { .. } => Some(wait),
+            Wait::Timer { .. } | Wait::Lock { .. } | Wait::Awaited { .. } => Some(wait),
             Wait::Rung => None,
         }
     }
@@ -86,7 +96,7 @@ impl Context {
                     self.deadline.wakes(suspended);
                 }
             }
-            Some(Wait::Lock { number: call, .. }) => {
+            Some(Wait::Lock { number: call, .. } | Wait::Awaited { number: call, .. }) => {
                 self.waits.ring(pollable);
                 if let Some(suspended) = self.gate.deliver_lock(number, call) {
                     self.deadline.wakes(suspended);
@@ -111,7 +121,7 @@ impl Context {
             let how = format!("it waited for call {call}, and now does not");
             return Err(wasmtime::Error::new(diverged(number, &how)));
         };
-        if let Wait::Timer { .. } | Wait::Lock { .. } = wait {
+        if let Wait::Timer { .. } | Wait::Lock { .. } | Wait::Awaited { .. } = wait {
             self.waits.ring(handle);
         } else {
             // The answer is on its way from the record.
@@ -129,6 +139,9 @@ impl Context {
             // To look takes a question to the store, so there is no telling by one poll.
             Some(Wait::Lock { number, .. }) => {
                 return self.gate.is_lock_settled(*number).await.map_err(wasmtime::Error::new);
+            }
+            Some(Wait::Awaited { awaited, .. }) => {
+                return self.gate.has_come_to_pass(*awaited).await.map_err(wasmtime::Error::new);
             }
             _ => {}
         }
@@ -149,11 +162,17 @@ impl Host for Context {
             PastWait::Completed(completion) => {
                 return Ok(vec![self.deliver_again(&handles, number, completion).await?]);
             }
+            PastWait::Cancelled(at) => {
+                self.gate.deliver_cancelled_past(at);
+                return Ok(vec![self.cut_short(&handles)]);
+            }
             PastWait::Nothing(error) | PastWait::Ended(error) => return Err(wasmtime::Error::new(error)),
             PastWait::MadeUp => return Ok(vec![self.made_up(number, &handles)?]),
             PastWait::Live => {}
         }
-        let ready = self.wait(number, &handles).await?;
+        let Some(ready) = self.wait(number, &handles).await? else {
+            return Ok(vec![self.cut_short_now(number, &handles).await?]);
+        };
         let ready = ready.into_iter().filter_map(|index| Some((index, *handles.get(usize::try_from(index).ok()?)?)));
         // `None` is less than any number: what is no completion goes first.
         let first = ready.min_by_key(|(_, handle)| self.pending(*handle).and_then(Wait::number));
@@ -175,6 +194,11 @@ impl HostPollable for Context {
                 self.deliver_again(&[handle], number, completion).await?;
                 return Ok(true);
             }
+            PastWait::Cancelled(at) => {
+                self.gate.deliver_cancelled_past(at);
+                self.cut_short(&[handle]);
+                return Ok(true);
+            }
             PastWait::Nothing(_) | PastWait::Ended(_) => return Ok(false),
             PastWait::MadeUp => return Ok(self.made_up_now(&[handle]).is_some()),
             PastWait::Live => {}
@@ -182,6 +206,9 @@ impl HostPollable for Context {
         let ready = self.is_ready(handle).await?;
         if ready {
             self.deliver(number, handle).await?;
+        } else if self.is_cut_short(&[handle]) {
+            self.cut_short_now(number, &[handle]).await?;
+            return Ok(true);
         }
         Ok(ready)
     }
@@ -196,11 +223,18 @@ impl HostPollable for Context {
             PastWait::Completed(completion) => {
                 return self.deliver_again(&[handle], number, completion).await.map(drop);
             }
+            PastWait::Cancelled(at) => {
+                self.gate.deliver_cancelled_past(at);
+                self.cut_short(&[handle]);
+                return Ok(());
+            }
             PastWait::Nothing(error) | PastWait::Ended(error) => return Err(wasmtime::Error::new(error)),
             PastWait::MadeUp => return self.made_up(number, &[handle]).map(drop),
             PastWait::Live => {}
         }
-        self.wait(number, &[handle]).await?;
+        if self.wait(number, &[handle]).await?.is_none() {
+            return self.cut_short_now(number, &[handle]).await.map(drop);
+        }
         self.deliver(number, handle).await
     }
 

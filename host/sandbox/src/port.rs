@@ -5,8 +5,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
-use troupe_core::view::Progress;
-use troupe_core::{Fence, KeySpace, LockChange, LockOutcome, Result, Timestamp};
+use troupe_core::approval::{AskedApproval, ShownAction};
+use troupe_core::view::{Progress, TaskApprovalStatus};
+use troupe_core::{
+    AgentName, ApprovalId, AskOptions, AskOutcome, Awaited, Child, Effect, EventDraft, Fence, KeySpace, LockChange,
+    LockOutcome, PublishOutcome, Result, SkillName, TaskId, Timestamp,
+};
 
 use crate::gate::{Entry, JournalRow};
 
@@ -100,6 +104,52 @@ pub enum StateOutcome {
     KeysInAllFull(u64),
 }
 
+/// A skill of another agent that is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ask {
+    /// The agent.
+    pub agent: AgentName,
+    /// The skill.
+    pub skill: SkillName,
+    /// Its input.
+    pub input: serde_json::Value,
+    /// How it is asked for.
+    pub options: AskOptions,
+    /// How far the skill that asks reaches: what is asked for may reach no further.
+    pub ceiling: Effect,
+}
+
+/// An action that people are asked to approve of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ApprovalAsk {
+    /// What is shown of it.
+    pub shown: ShownAction,
+    /// How far it may reach.
+    pub effect: Effect,
+    /// After how long it is void, if nobody has decided.
+    pub expires_after: Option<Duration>,
+    /// How many of its agent may be undecided at once.
+    pub open_max: u32,
+}
+
+/// How such an approval stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ApprovalStands {
+    /// Where it is in its life.
+    pub status: TaskApprovalStatus,
+    /// Who decided, why and about what, as the guest is told.
+    pub decision: serde_json::Map<String, serde_json::Value>,
+}
+
+/// An event that is published.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Publish {
+    /// The event.
+    pub draft: EventDraft,
+    /// For how long it is put off, in milliseconds.
+    pub delay_ms: u64,
+}
+
 /// The durable side of one invocation: its state and its journal.
 ///
 /// WARNING: an implementation must refuse every write of an invocation that no longer
@@ -154,7 +204,81 @@ pub trait Ledger: Send {
         Ok(true)
     }
 
-    /// Ticks whenever a lock was given to somebody who waits, or will not be.
+    /// Commits `rows`, then a task that another agent is asked for, then the row that records it, all or none.
+    /// Who it is for follows from the task that the invocation is of.
+    ///
+    /// `row` arrives without an answer; the implementation completes it with the encoded
+    /// [`Answer`](crate::Answer) of the outcome.
+    ///
+    /// The provided method is that of a ledger that keeps nothing: it refuses.
+    async fn ask(&mut self, _rows: Vec<JournalRow>, _row: JournalRow, _ask: Ask) -> Result<AskOutcome> {
+        Err(troupe_core::Error::new(
+            troupe_core::Code::DeniedCapability,
+            "this run keeps nothing, so it cannot ask another agent",
+        ))
+    }
+
+    /// Commits `rows`, then that the end of a task is asked for that the invocation's task has asked for, then
+    /// the row that records it, all or none. Returns whether it has asked for it.
+    ///
+    /// `row` is completed as in [`Ledger::ask`]. The provided method refuses, too.
+    async fn cancel_child(&mut self, _rows: Vec<JournalRow>, _row: JournalRow, _task: TaskId) -> Result<bool> {
+        Err(troupe_core::Error::new(
+            troupe_core::Code::DeniedCapability,
+            "this run keeps nothing, so it has asked no other agent",
+        ))
+    }
+
+    /// Commits `rows`, then an event that is published, then the row that records it, all or none. Who sent it
+    /// and what led to it follow from the task that the invocation is of.
+    ///
+    /// `row` is completed as in [`Ledger::ask`]. The provided method refuses, too.
+    async fn publish(&mut self, _rows: Vec<JournalRow>, _row: JournalRow, _publish: Publish) -> Result<PublishOutcome> {
+        Err(troupe_core::Error::new(
+            troupe_core::Code::DeniedCapability,
+            "this run keeps nothing, so it cannot publish",
+        ))
+    }
+
+    /// A task that the invocation's task has asked for, as it stands.
+    async fn child(&mut self, _task: TaskId) -> Result<Option<Child>> {
+        Ok(None)
+    }
+
+    /// The newest tasks that it has asked for, without what they put out.
+    async fn children(&mut self, _limit: u32) -> Result<Vec<Child>> {
+        Ok(Vec::new())
+    }
+
+    /// Commits `rows`, then an approval that people are asked for, then the row that records it, all or none.
+    /// Who asks follows from the task that the invocation is of; who decides, from its tenant's policy.
+    ///
+    /// `row` is completed as in [`Ledger::ask`]. The provided method refuses, too.
+    async fn ask_approval(
+        &mut self,
+        _rows: Vec<JournalRow>,
+        _row: JournalRow,
+        _ask: ApprovalAsk,
+    ) -> Result<AskedApproval> {
+        Err(troupe_core::Error::new(
+            troupe_core::Code::DeniedCapability,
+            "this run keeps nothing, so it cannot ask anybody",
+        ))
+    }
+
+    /// An approval that the invocation's task has asked for, as it stands.
+    async fn approval(&mut self, _approval: ApprovalId) -> Result<Option<ApprovalStands>> {
+        Ok(None)
+    }
+
+    /// Whether what is awaited has come to pass: such a task has ended, such an approval is decided.
+    /// [`Ledger::locks_moved`] ticks for it, too.
+    async fn awaited_over(&mut self, _awaited: Awaited) -> Result<bool> {
+        Ok(true)
+    }
+
+    /// Ticks whenever a lock was given to somebody who waits, or will not be, and whenever something that is
+    /// awaited has come to pass.
     fn locks_moved(&self) -> Option<watch::Receiver<u64>> {
         None
     }

@@ -9,7 +9,9 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use tokio::sync::Semaphore;
 use troupe_core::clock::ManualClock;
-use troupe_core::{Clock, Code, Digest, Effect, Error, Grants, Result, Rubbish, TenantId, Timestamp, limits};
+use troupe_core::{
+    Clock, Code, Digest, Effect, Error, Grants, Result, Rubbish, SkillName, TenantId, Timestamp, limits,
+};
 use wasmtime::component::Linker;
 use wasmtime::{Engine, Store, UpdateDeadline};
 
@@ -24,7 +26,7 @@ use crate::egress::Egress;
 use crate::injected::Injected;
 use crate::invocation::{Facts, Invocation, Outcome, Usage};
 use crate::port::NoLedger;
-use crate::stop::Stop;
+use crate::stop::{Stop, StopReason};
 use crate::suspend::{Suspended, Suspension};
 use crate::turns::Turns;
 use crate::{engine, linker, outcome};
@@ -87,6 +89,11 @@ impl Sandbox {
     pub fn with_egress(mut self, egress: Egress) -> Self {
         self.egress = Some(Arc::new(egress));
         self
+    }
+
+    /// The way out, if it is open.
+    pub fn egress(&self) -> Option<&Egress> {
+        self.egress.as_deref()
     }
 
     /// Sets how long a guest waits before it is suspended, and how far ahead the end of its
@@ -175,11 +182,16 @@ impl Sandbox {
         })
     }
 
-    /// Performs one skill in a fresh instance.
+    /// Performs one skill, or a call of its conversation by the name that such a task has, in a fresh instance.
     pub async fn perform(&self, agent: &Agent, invocation: Invocation, skill: &str, input: &String) -> Outcome {
         // The semaphore is never closed.
         let _place = self.places.acquire().await;
-        self.run(agent, invocation, Export::Perform { skill, input }, Arc::clone(&self.clock)).await
+        let export = match skill {
+            SkillName::CONVERSE => Export::Converse(input),
+            SkillName::SUGGEST => Export::Suggest(input),
+            skill => Export::Perform { skill, input },
+        };
+        self.run(agent, invocation, export, Arc::clone(&self.clock)).await
     }
 
     /// Has an agent bring the keys that the invocation's ledger reaches from the form of the state
@@ -222,7 +234,7 @@ impl Sandbox {
         let turn = self.turns.guest();
         let (watched, ends, turns, id) = (stop.clone(), deadline.clone(), turn.clone(), agent.id);
         store.epoch_deadline_callback(move |context| {
-            if let Some(reason) = watched.reason() {
+            if let Some(reason) = watched.cut_off() {
                 return Err(wasmtime::Error::new(reason.error()));
             }
             if ends.has_passed() {
@@ -232,7 +244,7 @@ impl Sandbox {
             Ok(UpdateDeadline::YieldCustom(1, turns.next(&context.data().facts.tenant, id)))
         });
         let (gate, http) = (store.data().gate.clone(), Arc::clone(store.data().http.shared()));
-        let compute = Compute::new(is_repeated);
+        let compute = Compute::default();
         let called = async {
             if is_repeated {
                 know_again(&http).await;
@@ -246,21 +258,29 @@ impl Sandbox {
         let result = tokio::select! {
             biased;
             result = called => result,
-            reason = stop.stopped() => Err(wasmtime::Error::new(reason.error())),
+            reason = stop.cuts_off() => Err(wasmtime::Error::new(reason.error())),
             () = deadline.passed() => Err(wasmtime::Error::new(deadline.error(whole, life))),
         };
         http.writes.abort();
         let context = store.data_mut();
-        let suspended = result.as_ref().err().and_then(|error| error.downcast_ref::<Suspended>()).map(|by| by.until);
+        let rest = result.as_ref().err().and_then(|error| error.downcast_ref::<Suspended>());
+        let (suspended, awaits) = rest.map(|by| (by.until, by.awaits.clone())).unzip();
         let result = match result {
             Ok(Ok(output)) => within(output, output_bytes_max),
             Ok(Err(failure)) => Err(outcome::from_failure(failure)),
             Err(_) if suspended.is_some() => Err(Error::internal("an invocation is suspended and taken for ended")),
             Err(error) => Err(outcome::from_trap(error, &context.limiter)),
         };
+        let (result, partial) = match stop.reason() {
+            Some(reason @ StopReason::Cancelled) if suspended.is_none() => {
+                outcome::of_cancelled(result, reason.error())
+            }
+            _ => (result, None),
+        };
         context.finish_log(suspended.is_some());
         let injected = context.log.injected().clone();
         let result = result.map(|output| injected.scrub(output)).map_err(|error| scrubbed(error, &injected));
+        let partial = partial.map(|output| injected.scrub(output));
         let memory_bytes_peak = context.limiter.peak() as u64;
         // Ends what is under way, before the journal is closed.
         drop(store);
@@ -287,6 +307,8 @@ impl Sandbox {
         Outcome {
             result,
             suspended,
+            awaits: awaits.unwrap_or_default(),
+            partial,
             rows: finished.rows,
             unmade: finished.unmade,
             decisions: finished.decisions,
@@ -330,6 +352,8 @@ enum Export<'a> {
     Describe,
     Perform { skill: &'a str, input: &'a String },
     Migrate { from: u32 },
+    Converse(&'a String),
+    Suggest(&'a String),
 }
 
 async fn call(
@@ -343,11 +367,20 @@ async fn call(
         let migrated = instance.troupe_agent_lifecycle().call_migrate(store, from).await?;
         return Ok(migrated.map(|()| String::new()));
     }
+    if let Export::Converse(document) | Export::Suggest(document) = export {
+        let absent = || wasmtime::Error::new(Error::internal("a component without a conversation is spoken to"));
+        let instance = agent.conversing.as_ref().ok_or_else(absent)?.instantiate_async(&mut *store).await?;
+        let conversation = instance.troupe_agent_conversation();
+        return match export {
+            Export::Suggest(_) => conversation.call_suggest(store, document).await,
+            _ => conversation.call_converse(store, document).await,
+        };
+    }
     let instance = agent.pre.instantiate_async(&mut *store).await?;
     let skills = instance.troupe_agent_skills();
     match export {
         Export::Perform { skill, input } => skills.call_perform(store, skill, input).await,
-        Export::Describe | Export::Migrate { .. } => skills.call_describe(store).await.map(Ok),
+        _ => skills.call_describe(store).await.map(Ok),
     }
 }
 

@@ -11,16 +11,31 @@ use crate::shape::too_much;
 /// The package of our interfaces, and the versions of it that this host offers.
 const PACKAGE: &str = "troupe:agent/";
 const VERSION: &str = "0.1.0";
-const IMPORTS: [&str; 9] =
-    ["types", "invocation", "log", "progress", "secrets", "state", "instance-state", "files", "locks"];
+const IMPORTS: [&str; 12] = [
+    "types",
+    "invocation",
+    "log",
+    "progress",
+    "secrets",
+    "state",
+    "instance-state",
+    "files",
+    "locks",
+    "agents",
+    "approvals",
+    "events",
+];
 const EXPORT: &str = "skills";
 /// What it may export besides.
 const LIFECYCLE: &str = "lifecycle";
+const CONVERSATION: &str = "conversation";
 
 /// What a component is, besides an agent.
 pub(crate) struct World {
     /// Whether it exports `lifecycle`.
     pub(crate) migrates: bool,
+    /// Whether it exports `conversation`.
+    pub(crate) converses: bool,
 }
 
 /// Checks the component's world.
@@ -57,8 +72,9 @@ pub(crate) fn check(engine: &Engine, component: &Component) -> Result<World> {
         ));
     }
     let migrates = exports(engine, component, LIFECYCLE)?;
+    let converses = exports(engine, component, CONVERSATION)?;
     check_shape(component)?;
-    Ok(World { migrates })
+    Ok(World { migrates, converses })
 }
 
 /// Whether a component exports one of our interfaces.

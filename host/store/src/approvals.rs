@@ -11,8 +11,6 @@
 //! them all, and an approval ends a rejection.
 
 use serde_json::json;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use troupe_core::audit::{AuditEntry, AuditKind};
 use troupe_core::view::{ApprovalStatus, ApprovalWant};
 use troupe_core::{AgentName, ApprovalId, Digest, ReleaseRef, Result, TenantId, Timestamp};
@@ -20,6 +18,7 @@ use troupe_core::{AgentName, ApprovalId, Digest, ReleaseRef, Result, TenantId, T
 use crate::Store;
 use crate::fault::Done;
 use crate::rows::{ABOVE_ALL_IDS, Columns as _, broken};
+use crate::sql::{Builder, Connection, Row, query};
 use crate::swaps::Version;
 use crate::writer::Tx;
 
@@ -127,7 +126,7 @@ impl Store {
     pub async fn approval(&self, tenant: &TenantId, id: ApprovalId) -> Result<Option<ApprovalRow>> {
         let mut query = select();
         query.push_bind(tenant.as_str()).push(" and id = ").push_bind(id.to_string());
-        Ok(one(query, &mut *self.reader().await?).await?)
+        Ok(one(query, &mut self.reader().await?).await?)
     }
 
     /// Reads what is in force of a release over a difference: a rejection of the release, else
@@ -142,7 +141,7 @@ impl Store {
         digest: &Digest,
         delta: &Digest,
     ) -> Result<Option<ApprovalRow>> {
-        Ok(in_force(&mut *self.reader().await?, tenant, release, digest, delta).await?)
+        Ok(in_force(&mut self.reader().await?, tenant, release, digest, delta).await?)
     }
 
     /// Reads at most `limit` approvals, newest first, that are older than `after`.
@@ -166,7 +165,7 @@ impl Store {
         }
         query.push(" and id < ").push_bind(after.map_or_else(|| ABOVE_ALL_IDS.to_owned(), |id| id.to_string()));
         query.push(" order by id desc limit ").push_bind(i64::from(limit));
-        let rows = query.build().fetch_all(&mut *self.reader().await?).await.map_err(crate::fault::Failed::from)?;
+        let rows = query.build().fetch_all(&mut self.reader().await?).await.map_err(crate::fault::Failed::from)?;
         Ok(rows.iter().map(read).collect::<Done<_>>()?)
     }
 }
@@ -229,20 +228,16 @@ fn new(tenant: &TenantId, asked: &ToApprove, now: Timestamp) -> ApprovalRow {
 }
 
 async fn supersede(tx: &mut Tx, tenant: &TenantId, release: &ReleaseRef, ended: &[&str]) -> Done<()> {
-    let mut query = QueryBuilder::<Sqlite>::new("update approvals set status = 'superseded' where tenant = ");
+    let mut query = Builder::new("update approvals set status = 'superseded' where tenant = ");
     query.push_bind(tenant.as_str()).push(" and agent = ").push_bind(release.agent.as_str());
     query.push(" and version = ").push_bind(release.version.to_string()).push(" and status in (");
-    let mut list = query.separated(", ");
-    for status in ended {
-        list.push_bind(*status);
-    }
-    query.push(")");
+    query.push_list(ended.iter().copied()).push(")");
     query.build().execute(&mut tx.connection).await?;
     Ok(())
 }
 
 async fn write(tx: &mut Tx, row: &ApprovalRow) -> Done<()> {
-    sqlx::query(
+    query(
         "insert into approvals
             (tenant, id, agent, version, digest, base_version, base_digest, delta, status, breaking, principal, reason,
              created_at, decided_at)
@@ -282,7 +277,8 @@ async fn tell(tx: &mut Tx, row: &ApprovalRow, asked: &ToApprove, event: &str) ->
         "base": row.base.as_ref().map(|(version, _)| version.to_string()),
         "wants": wants(asked), "why": asked.why, "by": row.principal, "reason": row.reason,
     });
-    tx.announce(&row.tenant, event, &format!("release/{}", row.release), &data).await
+    tx.announce(&row.tenant, event, &format!("release/{}", row.release), &data);
+    Ok(())
 }
 
 fn entry(kind: AuditKind, row: &ApprovalRow, asked: &ToApprove) -> AuditEntry {
@@ -303,12 +299,12 @@ fn entry(kind: AuditKind, row: &ApprovalRow, asked: &ToApprove) -> AuditEntry {
 }
 
 /// What every read of approvals begins with, up to the tenant.
-fn select() -> QueryBuilder<Sqlite> {
-    QueryBuilder::new("select * from approvals where tenant = ")
+fn select() -> Builder {
+    Builder::new("select * from approvals where tenant = ")
 }
 
 /// The row of a release over a difference, if it counts.
-async fn find(connection: &mut SqliteConnection, tenant: &TenantId, asked: &ToApprove) -> Done<Option<ApprovalRow>> {
+async fn find(connection: &mut dyn Connection, tenant: &TenantId, asked: &ToApprove) -> Done<Option<ApprovalRow>> {
     let ToApprove { release, digest, delta, .. } = asked;
     let mut query = of(tenant, release, digest);
     query.push(" and delta = ").push_bind(delta.to_string()).push(" and status <> 'superseded'");
@@ -316,7 +312,7 @@ async fn find(connection: &mut SqliteConnection, tenant: &TenantId, asked: &ToAp
 }
 
 async fn in_force(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn Connection,
     tenant: &TenantId,
     release: &ReleaseRef,
     digest: &Digest,
@@ -328,7 +324,7 @@ async fn in_force(
     one(query, connection).await
 }
 
-fn of(tenant: &TenantId, release: &ReleaseRef, digest: &Digest) -> QueryBuilder<Sqlite> {
+fn of(tenant: &TenantId, release: &ReleaseRef, digest: &Digest) -> Builder {
     let mut query = select();
     query.push_bind(tenant.to_string()).push(" and agent = ").push_bind(release.agent.to_string());
     query.push(" and version = ").push_bind(release.version.to_string());
@@ -336,11 +332,11 @@ fn of(tenant: &TenantId, release: &ReleaseRef, digest: &Digest) -> QueryBuilder<
     query
 }
 
-async fn one(mut query: QueryBuilder<Sqlite>, connection: &mut SqliteConnection) -> Done<Option<ApprovalRow>> {
+async fn one(mut query: Builder, connection: &mut dyn Connection) -> Done<Option<ApprovalRow>> {
     query.build().fetch_optional(connection).await?.as_ref().map(read).transpose()
 }
 
-fn read(row: &SqliteRow) -> Done<ApprovalRow> {
+fn read(row: &Row) -> Done<ApprovalRow> {
     let base: Option<semver::Version> = row.parsed_option("base_version")?;
     let base_digest: Option<Digest> = row.parsed_option("base_digest")?;
     let status = row.get_as::<&str>("status")?;

@@ -8,8 +8,6 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use troupe_core::audit::{AuditEntry, AuditKind, Chain, ended_of};
 use troupe_core::view::{AuditHead, AuditRecord};
 use troupe_core::{AgentName, Code, Digest, Result, TaskId, TenantId};
@@ -17,6 +15,7 @@ use troupe_core::{AgentName, Code, Digest, Result, TaskId, TenantId};
 use crate::Store;
 use crate::fault::Done;
 use crate::rows::{Columns as _, number};
+use crate::sql::{Builder, Connection, Row, query};
 use crate::tasks::{TaskRow, cancelled_by};
 use crate::writer::Tx;
 
@@ -84,7 +83,7 @@ impl Store {
         limit: u32,
         newest: bool,
     ) -> Result<Vec<AuditRecord>> {
-        Ok(read(&mut *self.reader().await?, tenant, filter, after, limit, newest).await?)
+        Ok(read(&mut self.reader().await?, tenant, filter, after, limit, newest).await?)
     }
 
     /// Reads the head of the tenant's audit.
@@ -92,7 +91,7 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn audit_head(&self, tenant: &TenantId) -> Result<AuditHead> {
-        Ok(head(&mut *self.reader().await?, tenant).await?)
+        Ok(head(&mut self.reader().await?, tenant).await?)
     }
 }
 
@@ -120,13 +119,29 @@ pub(crate) async fn attempt(tx: &mut Tx, task: &TaskRow, decided: Decided) -> Do
         let invocation = Some((task.id, task.attempt));
         let principal = entry.principal.clone().unwrap_or_else(|| task.principal.clone());
         let entry = AuditEntry { release, invocation, journal, ..entry.by(Some(&principal)).of(&task.agent) };
+        let entry = led_to(entry, task);
         tx.audit(&task.tenant, entry).await?;
     }
     Ok(())
 }
 
-async fn head(connection: &mut SqliteConnection, tenant: &TenantId) -> Done<AuditHead> {
-    let row = sqlx::query("select seq, hash from audit_heads where tenant = $1")
+/// Adds what led to a task.
+fn led_to(mut entry: AuditEntry, task: &TaskRow) -> AuditEntry {
+    let Some(cause) = &task.cause else { return entry };
+    if let Some(by) = cause.by {
+        entry = entry.with("caused_by", by.to_string());
+    }
+    if let Some(event) = cause.event {
+        entry = entry.with("event", event);
+    }
+    match cause.root {
+        Some(root) => entry.with("root", root.to_string()),
+        None => entry,
+    }
+}
+
+async fn head(connection: &mut dyn Connection, tenant: &TenantId) -> Done<AuditHead> {
+    let row = query("select seq, hash from audit_heads where tenant = $1")
         .bind(tenant.as_str())
         .fetch_optional(connection)
         .await?;
@@ -137,10 +152,10 @@ async fn head(connection: &mut SqliteConnection, tenant: &TenantId) -> Done<Audi
     Ok(AuditHead { tenant: tenant.to_string(), seq, hash })
 }
 
-async fn insert(connection: &mut SqliteConnection, tenant: &TenantId, record: &AuditRecord) -> Done<()> {
+async fn insert(connection: &mut dyn Connection, tenant: &TenantId, record: &AuditRecord) -> Done<()> {
     let seq = number(record.seq)?;
     let hash = bytes(&record.hash);
-    sqlx::query(
+    query(
         "insert into audit (tenant, seq, at, kind, code, principal, agent, version, digest, task, attempt, times,
             details, journal, previous, hash)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
@@ -163,7 +178,7 @@ async fn insert(connection: &mut SqliteConnection, tenant: &TenantId, record: &A
     .bind(&hash)
     .execute(&mut *connection)
     .await?;
-    sqlx::query(
+    query(
         "insert into audit_heads (tenant, seq, hash) values ($1, $2, $3)
          on conflict (tenant) do update set seq = excluded.seq, hash = excluded.hash",
     )
@@ -176,14 +191,14 @@ async fn insert(connection: &mut SqliteConnection, tenant: &TenantId, record: &A
 }
 
 async fn read(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn Connection,
     tenant: &TenantId,
     filter: &AuditFilter,
     after: u64,
     limit: u32,
     newest: bool,
 ) -> Done<Vec<AuditRecord>> {
-    let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("select * from audit where tenant = ");
+    let mut query: Builder = Builder::new("select * from audit where tenant = ");
     // No number is above the largest, so nothing comes after it.
     let after = i64::try_from(after).unwrap_or(i64::MAX);
     query.push_bind(tenant.as_str()).push(" and seq > ").push_bind(after);
@@ -209,7 +224,7 @@ async fn read(
 }
 
 /// What does not read back is handed out as something that no host writes.
-fn read_record(tenant: &TenantId, row: &SqliteRow) -> Done<AuditRecord> {
+fn read_record(tenant: &TenantId, row: &Row) -> Done<AuditRecord> {
     let count = |value: i64| u64::try_from(value).unwrap_or(u64::MAX);
     let details: &str = row.get_as("details")?;
     let unread = || BTreeMap::from([("unreadable".to_owned(), Value::from(details))]);

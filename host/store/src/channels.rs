@@ -10,8 +10,6 @@
 mod documents;
 
 use serde_json::json;
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 use troupe_core::audit::{AuditEntry, AuditKind};
 use troupe_core::{AgentName, ChannelName, Code, Digest, Error, ReleaseRef, Result, TenantId, Timestamp, limits};
 
@@ -19,6 +17,7 @@ use crate::Store;
 use crate::fault::Done;
 use crate::releases::{self, ReleaseRow};
 use crate::rows::{Columns as _, number};
+use crate::sql::{Connection, Row, query, query_scalar};
 use crate::writer::Tx;
 pub use documents::{DocumentRow, SeenDocument};
 
@@ -110,7 +109,7 @@ impl Store {
         agent: &AgentName,
         channel: &ChannelName,
     ) -> Result<Option<ChannelRow>> {
-        let row = find(&mut *self.reader().await?, tenant, agent, channel).await?;
+        let row = find(&mut self.reader().await?, tenant, agent, channel).await?;
         Ok(row.filter(|row| row.removed_at.is_none()))
     }
 
@@ -119,7 +118,7 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn channels(&self, tenant: &TenantId, agent: &AgentName) -> Result<Vec<ChannelRow>> {
-        Ok(of_agent(&mut *self.reader().await?, tenant, agent).await?)
+        Ok(of_agent(&mut self.reader().await?, tenant, agent).await?)
     }
 }
 
@@ -206,8 +205,8 @@ fn lower(row: &ChannelRow, version: &semver::Version, document: Option<u64>) -> 
     Error::new(Code::ArtifactDowngrade, message).with("channel", channel.as_str()).with("names", named.to_string())
 }
 
-async fn check_count(connection: &mut SqliteConnection, tenant: &TenantId, agent: &AgentName) -> Done<()> {
-    let count: i64 = sqlx::query_scalar("select count(*) from channels where tenant = $1 and agent = $2")
+async fn check_count(connection: &mut dyn Connection, tenant: &TenantId, agent: &AgentName) -> Done<()> {
+    let count: i64 = query_scalar("select count(*) from channels where tenant = $1 and agent = $2")
         .bind(tenant.as_str())
         .bind(agent.as_str())
         .fetch_one(connection)
@@ -222,7 +221,7 @@ async fn check_count(connection: &mut SqliteConnection, tenant: &TenantId, agent
 }
 
 async fn write(tx: &mut Tx, tenant: &TenantId, row: &ChannelRow) -> Done<()> {
-    sqlx::query(
+    query(
         "insert into channels (tenant, agent, channel, version, digest, number, principal, moved_at, removed_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
          on conflict (tenant, agent, channel) do update set
@@ -248,16 +247,17 @@ async fn tell(tx: &mut Tx, tenant: &TenantId, row: &ChannelRow, kind: &str, prev
         "agent": row.agent.as_str(), "channel": row.channel.as_str(), "version": row.version.to_string(),
         "digest": row.digest.to_string(), "number": row.number, "previous": previous,
     });
-    tx.announce(tenant, kind, &format!("channel/{}/{}", row.agent, row.channel), &data).await
+    tx.announce(tenant, kind, &format!("channel/{}/{}", row.agent, row.channel), &data);
+    Ok(())
 }
 
 async fn find(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn Connection,
     tenant: &TenantId,
     agent: &AgentName,
     channel: &ChannelName,
 ) -> Done<Option<ChannelRow>> {
-    let row = sqlx::query(select!("channel = $3"))
+    let row = query(select!("channel = $3"))
         .bind(tenant.as_str())
         .bind(agent.as_str())
         .bind(channel.as_str())
@@ -268,11 +268,11 @@ async fn find(
 
 /// The channels that name something, by name.
 pub(crate) async fn of_agent(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn Connection,
     tenant: &TenantId,
     agent: &AgentName,
 ) -> Done<Vec<ChannelRow>> {
-    let rows = sqlx::query(select!("removed_at is null order by channel"))
+    let rows = query(select!("removed_at is null order by channel"))
         .bind(tenant.as_str())
         .bind(agent.as_str())
         .fetch_all(connection)
@@ -280,7 +280,7 @@ pub(crate) async fn of_agent(
     rows.iter().map(|row| read(agent, row)).collect()
 }
 
-fn read(agent: &AgentName, row: &SqliteRow) -> Done<ChannelRow> {
+fn read(agent: &AgentName, row: &Row) -> Done<ChannelRow> {
     Ok(ChannelRow {
         agent: agent.clone(),
         channel: row.parsed("channel")?,

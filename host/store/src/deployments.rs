@@ -4,15 +4,14 @@ mod changes;
 mod forms;
 
 use serde_json::json;
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 use troupe_core::audit::AuditKind;
 use troupe_core::{AgentName, Code, Digest, Error, ReleaseRef, Result, SwapId, TenantId, Timestamp};
 
 use crate::fault::{Done, Failed};
 use crate::rows::{Columns as _, number};
+use crate::sql::{Connection, Row, query};
 use crate::writer::Tx;
-use crate::{Store, releases, state};
+use crate::{Store, events, releases, state};
 pub use forms::Forms;
 
 /// The configuration where an operator has set none.
@@ -110,7 +109,7 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn deployment(&self, tenant: &TenantId, agent: &AgentName) -> Result<Option<DeploymentRow>> {
-        Ok(find(&mut *self.reader().await?, tenant, agent).await?)
+        Ok(find(&mut self.reader().await?, tenant, agent).await?)
     }
 
     /// Reads a configuration that an operator set, by its revision; revision 0 is the empty
@@ -122,11 +121,11 @@ impl Store {
         if revision == 0 {
             return Ok(Some(NO_CONFIGURATION.to_owned()));
         }
-        let row = sqlx::query("select document from configurations where tenant = $1 and agent = $2 and revision = $3")
+        let row = query("select document from configurations where tenant = $1 and agent = $2 and revision = $3")
             .bind(tenant.as_str())
             .bind(agent.as_str())
             .bind(number(revision)?)
-            .fetch_optional(&mut *self.reader().await?)
+            .fetch_optional(&mut self.reader().await?)
             .await
             .map_err(Failed::from)?;
         Ok(row.map(|row| row.get_as("document")).transpose()?)
@@ -137,7 +136,7 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn deployments(&self, tenant: &TenantId) -> Result<Vec<DeploymentRow>> {
-        Ok(of_tenant(&mut *self.reader().await?, tenant).await?)
+        Ok(of_tenant(&mut self.reader().await?, tenant).await?)
     }
 
     /// Reads every tenant's deployments.
@@ -145,7 +144,7 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn all_deployments(&self) -> Result<Vec<DeploymentRow>> {
-        Ok(all(&mut *self.reader().await?).await?)
+        Ok(all(&mut self.reader().await?).await?)
     }
 }
 
@@ -184,9 +183,10 @@ pub(crate) async fn change_route(
     };
     let epoch = row.epoch;
     check_epoch(&agent, epoch, expected)?;
-    if let Some((version, digest)) = &change.serving {
-        check_published(tx, &tenant, &agent, version, digest).await?;
-    }
+    let serves = match &change.serving {
+        Some((version, digest)) => Some(check_published(tx, &tenant, &agent, version, digest).await?),
+        None => None,
+    };
     if let Some(Some(candidate)) = &change.candidate {
         check_published(tx, &tenant, &agent, &candidate.version, &candidate.digest).await?;
     }
@@ -229,6 +229,9 @@ pub(crate) async fn change_route(
         row.grants = Some(document);
     }
     write(tx, &row).await?;
+    if let Some(release) = serves {
+        events::follow(tx, &tenant, &release, by.as_deref()).await?;
+    }
     let data = json!({
         "agent": agent.as_str(), "epoch": row.epoch,
         "serving": row.serving.to_string(), "digest": row.digest.to_string(), "previous": previous,
@@ -236,7 +239,7 @@ pub(crate) async fn change_route(
         "weight": row.candidate.as_ref().map(|candidate| candidate.weight),
         "configuration_revision": row.configuration_revision, "grants_revision": row.grants_revision,
     });
-    tx.announce(&tenant, event, &format!("deployment/{agent}"), &data).await?;
+    tx.announce(&tenant, event, &format!("deployment/{agent}"), &data);
     for entry in decided {
         let entry = entry.by(by.as_deref()).of(&agent).on(&row.serving, row.digest).with("epoch", row.epoch);
         let entry = match swap {
@@ -291,10 +294,10 @@ async fn check_published(
     agent: &AgentName,
     version: &semver::Version,
     digest: &Digest,
-) -> Done<()> {
+) -> Done<releases::ReleaseRow> {
     let release = ReleaseRef { agent: agent.clone(), version: version.clone() };
     match releases::find(&mut tx.connection, tenant, &release).await? {
-        Some(row) if row.digest == *digest => Ok(()),
+        Some(row) if row.digest == *digest => Ok(row),
         _ => Err(Error::new(
             Code::ReleaseNotFound,
             format!("{release} is not published with digest {digest}; publish it first"),
@@ -304,7 +307,7 @@ async fn check_published(
 }
 
 async fn add_document(tx: &mut Tx, sql: &'static str, row: &DeploymentRow, revision: u64, document: &str) -> Done<()> {
-    sqlx::query(sql)
+    query(sql)
         .bind(row.tenant.as_str())
         .bind(row.agent.as_str())
         .bind(number(revision)?)
@@ -318,7 +321,7 @@ async fn add_document(tx: &mut Tx, sql: &'static str, row: &DeploymentRow, revis
 /// The epoch is compared once more in the statement itself, which decides where several
 /// hosts write.
 async fn write(tx: &mut Tx, row: &DeploymentRow) -> Done<()> {
-    let written = sqlx::query(
+    let written = query(
         "insert into deployments
             (tenant, agent, epoch, serving, digest, grants_revision, configuration_revision, state_generation,
              changed_at, candidate, weight, swap, state_since, state_forms)
@@ -372,8 +375,8 @@ macro_rules! select {
     };
 }
 
-async fn find(connection: &mut SqliteConnection, tenant: &TenantId, agent: &AgentName) -> Done<Option<DeploymentRow>> {
-    let row = sqlx::query(select!("where d.tenant = $1 and d.agent = $2"))
+async fn find(connection: &mut dyn Connection, tenant: &TenantId, agent: &AgentName) -> Done<Option<DeploymentRow>> {
+    let row = query(select!("where d.tenant = $1 and d.agent = $2"))
         .bind(tenant.as_str())
         .bind(agent.as_str())
         .fetch_optional(connection)
@@ -381,20 +384,18 @@ async fn find(connection: &mut SqliteConnection, tenant: &TenantId, agent: &Agen
     row.as_ref().map(read).transpose()
 }
 
-async fn of_tenant(connection: &mut SqliteConnection, tenant: &TenantId) -> Done<Vec<DeploymentRow>> {
-    let rows = sqlx::query(select!("where d.tenant = $1 order by d.agent"))
-        .bind(tenant.as_str())
-        .fetch_all(connection)
-        .await?;
+async fn of_tenant(connection: &mut dyn Connection, tenant: &TenantId) -> Done<Vec<DeploymentRow>> {
+    let rows =
+        query(select!("where d.tenant = $1 order by d.agent")).bind(tenant.as_str()).fetch_all(connection).await?;
     rows.iter().map(read).collect()
 }
 
-async fn all(connection: &mut SqliteConnection) -> Done<Vec<DeploymentRow>> {
-    let rows = sqlx::query(select!("order by d.tenant, d.agent")).fetch_all(connection).await?;
+async fn all(connection: &mut dyn Connection) -> Done<Vec<DeploymentRow>> {
+    let rows = query(select!("order by d.tenant, d.agent")).fetch_all(connection).await?;
     rows.iter().map(read).collect()
 }
 
-fn read(row: &SqliteRow) -> Done<DeploymentRow> {
+fn read(row: &Row) -> Done<DeploymentRow> {
     Ok(DeploymentRow {
         tenant: row.parsed("tenant")?,
         agent: row.parsed("agent")?,
@@ -413,7 +414,7 @@ fn read(row: &SqliteRow) -> Done<DeploymentRow> {
     })
 }
 
-fn candidate(row: &SqliteRow) -> Done<Option<CandidateRow>> {
+fn candidate(row: &Row) -> Done<Option<CandidateRow>> {
     let Some(version) = row.parsed_option("candidate")? else { return Ok(None) };
     Ok(Some(CandidateRow {
         version,

@@ -4,7 +4,10 @@
 //! fault of the *database*. Faults become public errors here and nowhere else, so that no
 //! SQL and no path reaches a caller.
 
+use std::io::ErrorKind;
+
 use libsqlite3_sys as sqlite;
+use sqlx::postgres::PgDatabaseError;
 use troupe_core::{Code, Error};
 
 /// The result of work on a connection.
@@ -53,6 +56,14 @@ pub(crate) enum Fault {
     Busy,
     /// The file is not a database, or a damaged one, or cannot be opened.
     Unreadable,
+    /// The connection to the database was lost, and with it what was not committed.
+    Cut,
+    /// The connection was lost while it committed.
+    Unknown,
+    /// Another host has taken over from this one.
+    Taken,
+    /// A text holds what the database does not keep.
+    Nul,
     /// The store was closed.
     Closed,
     /// The writer ended before it answered.
@@ -65,14 +76,57 @@ impl Fault {
     /// Sorts an error of the driver.
     pub(crate) fn of(error: &sqlx::Error) -> Self {
         match error {
-            sqlx::Error::Database(error) => {
-                error.code().and_then(|code| code.parse().ok()).map_or(Self::Other, Self::of_code)
-            }
+            sqlx::Error::Database(error) => match error.try_downcast_ref::<PgDatabaseError>() {
+                Some(error) => Self::of_state(error.code()),
+                None => error.code().and_then(|code| code.parse().ok()).map_or(Self::Other, Self::of_code),
+            },
             sqlx::Error::PoolTimedOut => Self::Busy,
             sqlx::Error::PoolClosed => Self::Closed,
             sqlx::Error::WorkerCrashed => Self::Stopped,
-            sqlx::Error::Io(_) => Self::Disk,
+            sqlx::Error::Io(error) => Self::of_io(error.kind()),
+            // Between the host and PostgreSQL alone.
+            sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => Self::Cut,
             _ => Self::Other,
+        }
+    }
+
+    /// Sorts what the operating system says: of a connection, or of a disk.
+    fn of_io(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::ConnectionRefused
+            | ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::NotConnected
+            | ErrorKind::BrokenPipe
+            | ErrorKind::UnexpectedEof
+            | ErrorKind::TimedOut
+            | ErrorKind::HostUnreachable
+            | ErrorKind::NetworkUnreachable
+            | ErrorKind::NetworkDown => Self::Cut,
+            _ => Self::Disk,
+        }
+    }
+
+    /// Sorts a condition of PostgreSQL
+    /// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>); its first two characters
+    /// are its class.
+    fn of_state(code: &str) -> Self {
+        match code {
+            "53100" => Self::Full,
+            "58030" => Self::Disk,
+            "22021" => Self::Nul,
+            // Deadlocks and the like are over when it is tried again, as is a wait for a lock.
+            "40001" | "40P01" | "55P03" | "57014" => Self::Busy,
+            // A server that has become another's copy: the connection leads to the wrong one.
+            "25006" => Self::Cut,
+            // The session waited too long in its transaction.
+            "25P03" => Self::Cut,
+            _ => match code.get(..2) {
+                Some("08" | "57") => Self::Cut,
+                Some("53") => Self::Busy,
+                Some("XX") => Self::Unreadable,
+                _ => Self::Other,
+            },
         }
     }
 
@@ -105,6 +159,19 @@ impl Fault {
             Self::Unreadable => {
                 (Code::UnavailableStore, "the database cannot be opened or read; the host's log has the cause")
             }
+            Self::Cut => (Code::UnavailableStore, "the connection to the database was lost; try again"),
+            Self::Unknown => (
+                Code::UnavailableStore,
+                "the connection to the database was lost before it answered, so whether the write was kept is not known; \
+                 look before you try again",
+            ),
+            Self::Taken => (
+                Code::UnavailableStore,
+                "another host has taken over from this one, which was not heard of in time, so it writes no more; start it again",
+            ),
+            Self::Nul => {
+                (Code::RequestInvalid, "a text holds the character NUL, which the database does not keep; leave it out")
+            }
             Self::Closed => (Code::UnavailableHost, "the host is shutting down; try again when it is back"),
             Self::Stopped => (
                 Code::UnavailableStore,
@@ -128,5 +195,28 @@ mod tests {
         assert_eq!(Fault::of_code(sqlite::SQLITE_FULL), Fault::Full);
         assert_eq!(Fault::of_code(sqlite::SQLITE_BUSY_SNAPSHOT), Fault::Busy);
         assert_eq!(Fault::of_code(sqlite::SQLITE_CONSTRAINT_UNIQUE), Fault::Other);
+    }
+
+    #[test]
+    fn what_postgresql_says_is_sorted_by_what_can_be_done_about_it() {
+        for (code, fault) in [
+            ("53100", Fault::Full),
+            ("53300", Fault::Busy),
+            ("40001", Fault::Busy),
+            ("40P01", Fault::Busy),
+            ("55P03", Fault::Busy),
+            ("57P01", Fault::Cut),
+            ("57P02", Fault::Cut),
+            ("57P03", Fault::Cut),
+            ("08006", Fault::Cut),
+            ("22021", Fault::Nul),
+            ("XX001", Fault::Unreadable),
+            ("23505", Fault::Other),
+            ("42P01", Fault::Other),
+        ] {
+            assert_eq!(Fault::of_state(code), fault, "{code}");
+        }
+        assert_eq!(Fault::of_io(ErrorKind::BrokenPipe), Fault::Cut);
+        assert_eq!(Fault::of_io(ErrorKind::StorageFull), Fault::Disk);
     }
 }

@@ -1,41 +1,88 @@
 //! The feed: what happened in a tenant, numbered without gaps.
 //!
 //! An event is written in the transaction of the change it tells of, with the next number
-//! of its tenant. As there is one writer, numbers become visible in order: a reader that
+//! of its tenant, and together with those of all jobs that share the transaction. As there is one writer, numbers become visible in order: a reader that
 //! asks for what comes after the last number it saw misses nothing.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
-use sqlx::SqliteConnection;
 use troupe_core::audit::AuditEntry;
 use troupe_core::view::FeedEvent;
 use troupe_core::{Result, TenantId};
 
 use crate::Store;
-use crate::fault::Done;
+use crate::fault::{Done, Failed};
 use crate::rows::{Columns as _, broken, number};
+use crate::sql::{Builder, Connection, query, query_scalar};
 use crate::writer::Tx;
 
+/// How many rows one statement writes, the most first: few statements, whose plans are kept.
+const ROWS_AT_ONCE: [usize; 4] = [64, 16, 4, 1];
+
+/// An event that a job adds to a feed.
+#[derive(Debug)]
+pub(crate) struct Announced {
+    pub(crate) tenant: TenantId,
+    kind: String,
+    subject: String,
+    data: String,
+}
+
 impl Tx {
-    /// Adds an event to the tenant's feed.
-    pub(crate) async fn announce(&mut self, tenant: &TenantId, kind: &str, subject: &str, data: &Value) -> Done<()> {
-        let seq: i64 = sqlx::query_scalar(
-            "insert into feed_heads (tenant, seq) values ($1, 1)
-             on conflict (tenant) do update set seq = feed_heads.seq + 1
-             returning seq",
-        )
-        .bind(tenant.as_str())
-        .fetch_one(&mut self.connection)
-        .await?;
-        sqlx::query("insert into feed (tenant, seq, at, kind, subject, data) values ($1, $2, $3, $4, $5, $6)")
+    /// Adds an event to the tenant's feed, if the job is kept.
+    pub(crate) fn announce(&mut self, tenant: &TenantId, kind: &str, subject: &str, data: &Value) {
+        let (kind, subject, data) = (kind.to_owned(), subject.to_owned(), data.to_string());
+        match kind.split('.').next() {
+            Some("deployment" | "swap" | "tenant" | "runtime" | "approval_policy") => self.routes_moved = true,
+            Some("key") => self.keys_moved = true,
+            _ => {}
+        }
+        self.events.push(Announced { tenant: tenant.clone(), kind, subject, data });
+    }
+
+    /// Numbers and writes what the jobs of a batch have announced, in the order in which they did.
+    pub(crate) async fn write_feeds(&mut self) -> Result<(), sqlx::Error> {
+        let mut counts = BTreeMap::<&TenantId, i64>::new();
+        for event in &self.events {
+            *counts.entry(&event.tenant).or_default() += 1;
+        }
+        let mut next = BTreeMap::new();
+        for (tenant, count) in counts {
+            let last: i64 = query_scalar(
+                "insert into feed_heads (tenant, seq) values ($1, $2)
+                 on conflict (tenant) do update set seq = feed_heads.seq + $2
+                 returning seq",
+            )
             .bind(tenant.as_str())
-            .bind(seq)
-            .bind(self.now.as_millis())
-            .bind(kind)
-            .bind(subject)
-            .bind(data.to_string())
-            .execute(&mut self.connection)
+            .bind(count)
+            .fetch_one(&mut self.connection)
             .await?;
-        self.events.push(tenant.clone());
+            next.insert(tenant, last - count + 1);
+        }
+        let mut left = self.events.as_slice();
+        for at_once in ROWS_AT_ONCE {
+            while let Some((events, rest)) = left.split_at_checked(at_once) {
+                if events.is_empty() {
+                    break;
+                }
+                let mut statement = Builder::new("insert into feed (tenant, seq, at, kind, subject, data) ");
+                statement.push_values(events.iter().map(|event| {
+                    let seq = next.get_mut(&event.tenant).map(|next| std::mem::replace(next, *next + 1));
+                    let (tenant, at) = (event.tenant.as_str(), self.now.as_millis());
+                    [
+                        tenant.into(),
+                        seq.into(),
+                        at.into(),
+                        (&event.kind).into(),
+                        (&event.subject).into(),
+                        (&event.data).into(),
+                    ]
+                }));
+                statement.build().execute(&mut self.connection).await?;
+                left = rest;
+            }
+        }
         Ok(())
     }
 }
@@ -57,7 +104,7 @@ impl Store {
         let (tenant, subject) = (tenant.clone(), subject.to_owned());
         self.write(move |tx| {
             Box::pin(async move {
-                tx.announce(&tenant, kind, &subject, &data).await?;
+                tx.announce(&tenant, kind, &subject, &data);
                 match decided {
                     Some(entry) => tx.audit(&tenant, entry).await,
                     None => Ok(()),
@@ -65,6 +112,16 @@ impl Store {
             })
         })
         .await
+    }
+
+    /// The number of each tenant's last event.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn feed_heads(&self) -> Result<Vec<(TenantId, u64)>> {
+        let rows = query("select tenant, seq from feed_heads").fetch_all(&mut self.reader().await?).await;
+        let rows = rows.map_err(Failed::from)?;
+        Ok(rows.iter().map(|row| Ok((row.parsed("tenant")?, row.number("seq")?))).collect::<Done<_>>()?)
     }
 
     /// Reads at most `limit` events of the tenant's feed after the one numbered `after`,
@@ -75,19 +132,18 @@ impl Store {
     pub async fn feed(&self, tenant: &TenantId, after: u64, limit: u32) -> Result<Vec<FeedEvent>> {
         // No number is above this, so nothing comes after it.
         let after = i64::try_from(after).unwrap_or(i64::MAX);
-        Ok(read(&mut *self.reader().await?, tenant, after, limit).await?)
+        Ok(read(&mut self.reader().await?, tenant, after, limit).await?)
     }
 }
 
-async fn read(connection: &mut SqliteConnection, tenant: &TenantId, after: i64, limit: u32) -> Done<Vec<FeedEvent>> {
-    let rows = sqlx::query(
-        "select seq, at, kind, subject, data from feed where tenant = $1 and seq > $2 order by seq limit $3",
-    )
-    .bind(tenant.as_str())
-    .bind(after)
-    .bind(number(limit.into())?)
-    .fetch_all(connection)
-    .await?;
+async fn read(connection: &mut dyn Connection, tenant: &TenantId, after: i64, limit: u32) -> Done<Vec<FeedEvent>> {
+    let rows =
+        query("select seq, at, kind, subject, data from feed where tenant = $1 and seq > $2 order by seq limit $3")
+            .bind(tenant.as_str())
+            .bind(after)
+            .bind(number(limit.into())?)
+            .fetch_all(connection)
+            .await?;
     rows.iter()
         .map(|row| {
             Ok(FeedEvent {

@@ -9,21 +9,23 @@
 
 mod members;
 mod moves;
+mod redact;
 
 pub use members::{MemberEnd, MemberRow};
 pub use moves::GroupMove;
+pub use redact::not_ended;
 
 pub(crate) use members::{ended, joined};
 
 use serde_json::{Value, json as document};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
-use troupe_core::view::{GroupProgress, GroupStatus, NewGroup, TaskFailure};
+use troupe_core::view::{GroupProgress, GroupStatus, NewGroup, Redaction, TaskFailure};
 use troupe_core::{Code, Error, GroupId, Result, TenantId, Timestamp, limits};
 
 use crate::Store;
 use crate::fault::{Done, Failed};
 use crate::rows::{self, ABOVE_ALL_IDS, Columns as _, broken, json};
+use crate::sql::{Builder, Connection, Row, query, query_scalar};
+use crate::tasks::REDACTED;
 use crate::writer::Tx;
 
 const DUE: &str = "select tenant, id from task_groups where looked < changes and (tenant, id) > ($1, $2)
@@ -50,6 +52,8 @@ pub struct GroupHead {
     pub created_at: Timestamp,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
+    /// Since when its documents are forgotten.
+    pub redacted: Option<Redaction>,
 }
 
 /// A group as it stands.
@@ -122,7 +126,7 @@ impl Store {
     /// # Errors
     /// [`Code::ConflictIdempotency`] when the key came with another request.
     pub async fn group_by_key(&self, tenant: &TenantId, group: &NewGroup) -> Result<Option<GroupRow>> {
-        Ok(by_key(&mut *self.reader().await?, tenant, group).await?)
+        Ok(by_key(&mut self.reader().await?, tenant, group).await?)
     }
 
     /// Reads one group.
@@ -130,7 +134,7 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn group(&self, tenant: &TenantId, id: GroupId) -> Result<Option<GroupRow>> {
-        Ok(find(&mut *self.reader().await?, tenant, id).await?)
+        Ok(find(&mut self.reader().await?, tenant, id).await?)
     }
 
     /// Reads at most `limit` of the tenant's groups, newest first.
@@ -138,8 +142,9 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn groups(&self, tenant: &TenantId, filter: GroupFilter, limit: u32) -> Result<Vec<GroupHead>> {
-        let mut query = QueryBuilder::<Sqlite>::new(
-            "select tenant, id, status, progress, principal, failure, created_at, ended_at from task_groups
+        let mut query = Builder::new(
+            "select tenant, id, status, progress, principal, failure, created_at, ended_at,
+                redacted_at, redacted_by from task_groups
              where tenant = ",
         );
         query.push_bind(tenant.as_str());
@@ -149,7 +154,7 @@ impl Store {
         let after = filter.after.map_or_else(|| ABOVE_ALL_IDS.to_owned(), |after| after.to_string());
         query.push(" and id < ").push_bind(after);
         query.push(" order by id desc limit ").push_bind(i64::from(limit));
-        let rows = query.build().fetch_all(&mut *self.reader().await?).await.map_err(Failed::from)?;
+        let rows = query.build().fetch_all(&mut self.reader().await?).await.map_err(Failed::from)?;
         Ok(rows.iter().map(read_head).collect::<Done<_>>()?)
     }
 
@@ -163,11 +168,11 @@ impl Store {
         after: Option<&(TenantId, GroupId)>,
         limit: u32,
     ) -> Result<Vec<(TenantId, GroupId)>> {
-        let rows = sqlx::query(DUE)
+        let rows = query(DUE)
             .bind(after.map_or("", |(tenant, _)| tenant.as_str()))
             .bind(after.map_or_else(String::new, |(_, id)| id.to_string()))
             .bind(i64::from(limit))
-            .fetch_all(&mut *self.reader().await?)
+            .fetch_all(&mut self.reader().await?)
             .await
             .map_err(Failed::from)?;
         Ok(rows.iter().map(|row| Ok((row.parsed("tenant")?, row.parsed("id")?))).collect::<Done<_>>()?)
@@ -183,12 +188,12 @@ async fn create(tx: &mut Tx, new: NewGroupRow) -> Done<GroupCreation> {
     if let Some(existing) = by_key(&mut tx.connection, &new.tenant, &new.group).await? {
         return Ok(GroupCreation::Existing(Box::new(existing)));
     }
-    let open: i64 = sqlx::query_scalar(OPEN).bind(new.tenant.as_str()).fetch_one(&mut tx.connection).await?;
+    let open: i64 = query_scalar(OPEN).bind(new.tenant.as_str()).fetch_one(&mut tx.connection).await?;
     if u64::try_from(open).unwrap_or(u64::MAX) >= limits::GROUPS_MAX {
         let message = format!("{open} task groups of the tenant are under way, as many as may be; try again later");
         return Err(Error::new(Code::LimitGroups, message).into());
     }
-    let row = sqlx::query(
+    let row = query(
         "insert into task_groups
             (tenant, id, document, request, idempotency_key, principal, status, state, progress, revision, changes,
              looked, created_at)
@@ -218,9 +223,9 @@ fn fingerprint(group: &NewGroup) -> Done<String> {
     serde_json::to_value(group).map(rows::fingerprint).map_err(|error| broken("request", error))
 }
 
-async fn by_key(connection: &mut SqliteConnection, tenant: &TenantId, group: &NewGroup) -> Done<Option<GroupRow>> {
+async fn by_key(connection: &mut dyn Connection, tenant: &TenantId, group: &NewGroup) -> Done<Option<GroupRow>> {
     let Some(key) = &group.idempotency_key else { return Ok(None) };
-    let found = sqlx::query("select * from task_groups where tenant = $1 and idempotency_key = $2")
+    let found = query("select * from task_groups where tenant = $1 and idempotency_key = $2")
         .bind(tenant.as_str())
         .bind(key)
         .fetch_optional(connection)
@@ -229,12 +234,18 @@ async fn by_key(connection: &mut SqliteConnection, tenant: &TenantId, group: &Ne
     if found.get_as::<&str>("request")? == fingerprint(group)? {
         return read(&found).map(Some);
     }
-    let message = "this idempotency key came with another request before; use a new key for a new request";
+    let message = match found.get_as::<&str>("request")? {
+        REDACTED => {
+            "the group that this idempotency key came with was redacted, so nobody can tell whether this is the same \
+                     request; use a new key"
+        }
+        _ => "this idempotency key came with another request before; use a new key for a new request",
+    };
     Err(Error::new(Code::ConflictIdempotency, message).with("group", found.get_as::<String>("id")?).into())
 }
 
-async fn find(connection: &mut SqliteConnection, tenant: &TenantId, id: GroupId) -> Done<Option<GroupRow>> {
-    let row = sqlx::query("select * from task_groups where tenant = $1 and id = $2")
+async fn find(connection: &mut dyn Connection, tenant: &TenantId, id: GroupId) -> Done<Option<GroupRow>> {
+    let row = query("select * from task_groups where tenant = $1 and id = $2")
         .bind(tenant.as_str())
         .bind(id.to_string())
         .fetch_optional(connection)
@@ -247,10 +258,11 @@ async fn tell(tx: &mut Tx, head: &GroupHead, kind: &str) -> Done<()> {
     if let (Some(facts), Some(failure)) = (facts.as_object_mut(), &head.failure) {
         facts.insert("code".to_owned(), Value::from(failure.code.as_str()));
     }
-    tx.announce(&head.tenant, kind, &format!("group/{}", head.id), &facts).await
+    tx.announce(&head.tenant, kind, &format!("group/{}", head.id), &facts);
+    Ok(())
 }
 
-fn read(row: &SqliteRow) -> Done<GroupRow> {
+fn read(row: &Row) -> Done<GroupRow> {
     Ok(GroupRow {
         head: read_head(row)?,
         group: serde_json::from_str(row.get_as("document")?).map_err(|error| broken("document", error))?,
@@ -261,7 +273,7 @@ fn read(row: &SqliteRow) -> Done<GroupRow> {
     })
 }
 
-fn read_head(row: &SqliteRow) -> Done<GroupHead> {
+fn read_head(row: &Row) -> Done<GroupHead> {
     let status: &str = row.get_as("status")?;
     let failure: Option<&str> = row.get_as("failure")?;
     Ok(GroupHead {
@@ -273,6 +285,7 @@ fn read_head(row: &SqliteRow) -> Done<GroupHead> {
         failure: failure.map(serde_json::from_str).transpose().map_err(|error| broken("failure", error))?,
         created_at: row.at("created_at")?,
         ended_at: row.at_option("ended_at")?,
+        redacted: row.redaction()?,
     })
 }
 

@@ -1,10 +1,11 @@
 //! Instances of agents: a row each, with keys of its own (`state.rs`). Whether something of
 //! one runs stands in the rows of tasks and nowhere else.
 
+mod life;
+mod pause;
+
 use serde_json::{Map, Value};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
-use troupe_core::audit::{AuditEntry, AuditKind};
+use troupe_core::audit::AuditKind;
 use troupe_core::view::InstanceStatus;
 use troupe_core::{AgentName, Code, Error, InstanceId, InstanceName, Result, SessionId, TenantId, Timestamp, limits};
 
@@ -12,7 +13,11 @@ use crate::Store;
 use crate::fault::Done;
 use crate::rows::Columns as _;
 use crate::sessions;
+use crate::sql::{Builder, Connection, Row, query, query_scalar};
 use crate::writer::Tx;
+
+pub(crate) use life::attempt_ended;
+pub use life::{Checked, InErrorRow, Life};
 
 const RUNS: &str = "exists (select 1 from tasks
      where tasks.tenant = instances.tenant and tasks.instance = instances.id and tasks.status = 'running')";
@@ -38,8 +43,12 @@ pub struct InstanceRow {
     pub created_at: Timestamp,
     /// When it was stopped.
     pub stopped_at: Option<Timestamp>,
+    /// When it was paused, while it is.
+    pub paused_at: Option<Timestamp>,
     /// When what it kept was removed.
     pub cleared_at: Option<Timestamp>,
+    /// How it lives.
+    pub life: Life,
     /// Whether a task of it runs.
     pub running: bool,
 }
@@ -57,6 +66,8 @@ pub struct NewInstanceRow {
     pub session: Option<SessionId>,
     /// Who starts it.
     pub principal: String,
+    /// Whether its health is checked.
+    pub checked: bool,
 }
 
 /// What came of starting an instance.
@@ -80,23 +91,38 @@ pub struct InstanceFilter {
 impl InstanceRow {
     /// What it does.
     pub const fn status(&self) -> InstanceStatus {
-        match (self.stopped_at, self.running) {
-            (Some(_), _) => InstanceStatus::Stopped,
-            (None, true) => InstanceStatus::Running,
-            (None, false) => InstanceStatus::Idle,
+        if self.stopped_at.is_some() {
+            InstanceStatus::Stopped
+        } else if self.life.error.is_some() {
+            InstanceStatus::Error
+        } else if self.paused_at.is_some() {
+            InstanceStatus::Paused
+        } else if self.life.starting {
+            InstanceStatus::Starting
+        } else if self.running {
+            InstanceStatus::Running
+        } else {
+            InstanceStatus::Idle
         }
     }
 
     /// What the feed says of it.
-    fn facts(&self) -> Value {
+    fn facts(&self) -> Map<String, Value> {
         let mut facts = Map::from_iter([("agent".to_owned(), self.agent.as_str().into())]);
         facts.extend(self.name.iter().map(|name| ("name".to_owned(), name.as_str().into())));
         facts.extend(self.session.map(|session| ("session".to_owned(), session.to_string().into())));
-        facts.into()
+        facts
     }
 
     async fn tell(&self, tx: &mut Tx, kind: &str) -> Done<()> {
-        tx.announce(&self.tenant, kind, &format!("instance/{}", self.id), &self.facts()).await
+        self.tell_of(tx, kind, Map::new()).await
+    }
+
+    /// Tells the feed of it, and `more` than what it is.
+    async fn tell_of(&self, tx: &mut Tx, kind: &str, more: Map<String, Value>) -> Done<()> {
+        let facts = self.facts().into_iter().chain(more).collect::<Map<_, _>>();
+        tx.announce(&self.tenant, kind, &format!("instance/{}", self.id), &facts.into());
+        Ok(())
     }
 }
 
@@ -127,7 +153,7 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn instance(&self, tenant: &TenantId, id: InstanceId) -> Result<Option<InstanceRow>> {
-        Ok(find(&mut *self.reader().await?, tenant, id).await?)
+        Ok(find(&mut self.reader().await?, tenant, id).await?)
     }
 
     /// Reads the instances of a session, oldest first.
@@ -135,7 +161,7 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn session_instances(&self, tenant: &TenantId, session: SessionId) -> Result<Vec<InstanceRow>> {
-        Ok(of_session(&mut *self.reader().await?, tenant, session, false).await?)
+        Ok(of_session(&mut self.reader().await?, tenant, session, false).await?)
     }
 
     /// Checks that an agent's instance takes tasks, and returns the session that it is in.
@@ -148,7 +174,7 @@ impl Store {
         agent: &AgentName,
         id: InstanceId,
     ) -> Result<Option<SessionId>> {
-        Ok(check(&mut *self.reader().await?, tenant, agent, id).await?)
+        Ok(check(&mut self.reader().await?, tenant, agent, id).await?)
     }
 
     /// Reads at most `limit` of the tenant's instances, newest first, that are older than
@@ -163,12 +189,12 @@ impl Store {
         after: Option<InstanceId>,
         limit: u32,
     ) -> Result<Vec<InstanceRow>> {
-        Ok(list(&mut *self.reader().await?, tenant, filter, after, limit).await?)
+        Ok(list(&mut self.reader().await?, tenant, filter, after, limit).await?)
     }
 }
 
 async fn start(tx: &mut Tx, tenant: TenantId, new: NewInstanceRow) -> Done<Started> {
-    let NewInstanceRow { id, agent, name, session, principal } = new;
+    let NewInstanceRow { id, agent, name, session, principal, checked } = new;
     if let Some(name) = &name
         && let Some(existing) = by_name(&mut tx.connection, &tenant, (&agent, session), name).await?
     {
@@ -182,12 +208,12 @@ async fn start(tx: &mut Tx, tenant: TenantId, new: NewInstanceRow) -> Done<Start
             return Err(Error::new(Code::LimitInstances, message).into());
         }
     }
-    let live: i64 = sqlx::query_scalar(COUNT_LIVE).bind(tenant.as_str()).fetch_one(&mut tx.connection).await?;
+    let live: i64 = query_scalar(COUNT_LIVE).bind(tenant.as_str()).fetch_one(&mut tx.connection).await?;
     if u64::try_from(live).unwrap_or(u64::MAX) >= limits::INSTANCES_MAX {
         let message = format!("the tenant has {live} instances, as many as it may have; stop those that nobody uses");
         return Err(Error::new(Code::LimitInstances, message).into());
     }
-    sqlx::query(
+    query(
         "insert into instances (tenant, id, agent, name, principal, created_at, session)
          values ($1, $2, $3, $4, $5, $6, $7)",
     )
@@ -209,9 +235,14 @@ async fn start(tx: &mut Tx, tenant: TenantId, new: NewInstanceRow) -> Done<Start
         principal,
         created_at: tx.now,
         stopped_at: None,
+        paused_at: None,
         cleared_at: None,
+        life: Life::begun(tx.now, checked),
         running: false,
     };
+    if checked {
+        row.keep_life(tx).await?;
+    }
     row.tell(tx, "instance.started").await?;
     Ok(Started::New(row))
 }
@@ -223,23 +254,25 @@ pub(crate) async fn stop(tx: &mut Tx, tenant: TenantId, id: InstanceId, by: Opti
         return Ok(row);
     }
     row.stopped_at = Some(tx.now);
-    sqlx::query("update instances set stopped_at = $3 where tenant = $1 and id = $2")
+    // What it had accepted comes to its end.
+    row.paused_at = None;
+    query("update instances set stopped_at = $3, paused_at = null where tenant = $1 and id = $2")
         .bind(tenant.as_str())
         .bind(id.to_string())
         .bind(tx.now.as_millis())
         .execute(&mut tx.connection)
         .await?;
+    row.life.over();
+    row.keep_life(tx).await?;
     row.tell(tx, "instance.stopped").await?;
-    let entry = AuditEntry::new(AuditKind::InstanceStopped).by(by.as_deref()).of(&row.agent);
-    let entry = entry.with("instance", id.to_string());
-    let entry = row.name.iter().fold(entry, |entry, name| entry.with("name", name.as_str()));
+    let entry = row.entry(AuditKind::InstanceStopped, by.as_deref());
     tx.audit(&tenant, entry).await?;
     Ok(row)
 }
 
 /// Notes that nothing is left of what an instance kept.
 pub(crate) async fn cleared(tx: &mut Tx, row: &InstanceRow) -> Done<()> {
-    sqlx::query("update instances set cleared_at = $3 where tenant = $1 and id = $2")
+    query("update instances set cleared_at = $3 where tenant = $1 and id = $2")
         .bind(row.tenant.as_str())
         .bind(row.id.to_string())
         .bind(tx.now.as_millis())
@@ -250,7 +283,7 @@ pub(crate) async fn cleared(tx: &mut Tx, row: &InstanceRow) -> Done<()> {
 
 /// Checks that an agent's instance takes tasks, in or outside a transaction.
 pub(crate) async fn check(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn Connection,
     tenant: &TenantId,
     agent: &AgentName,
     id: InstanceId,
@@ -264,25 +297,30 @@ pub(crate) async fn check(
     Ok(row.session)
 }
 
+/// The error for what is asked of an instance that was stopped.
+fn stopped_for_good(id: InstanceId) -> Error {
+    Error::new(Code::InstanceStopped, format!("instance {id} was stopped for good; start another one"))
+}
+
 /// The error for an instance that the tenant does not have.
 pub fn not_found(id: InstanceId) -> Error {
     Error::new(Code::InstanceNotFound, format!("there is no instance {id}"))
 }
 
-fn select() -> QueryBuilder<Sqlite> {
-    let mut query = QueryBuilder::new("select *, ");
+fn select() -> Builder {
+    let mut query = Builder::new("select *, ");
     query.push(RUNS).push(" as running from instances where tenant = ");
     query
 }
 
-async fn find(connection: &mut SqliteConnection, tenant: &TenantId, id: InstanceId) -> Done<Option<InstanceRow>> {
+async fn find(connection: &mut dyn Connection, tenant: &TenantId, id: InstanceId) -> Done<Option<InstanceRow>> {
     let mut query = select();
     query.push_bind(tenant.as_str()).push(" and id = ").push_bind(id.to_string());
     query.build().fetch_optional(connection).await?.as_ref().map(read).transpose()
 }
 
 async fn by_name(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn Connection,
     tenant: &TenantId,
     (agent, session): (&AgentName, Option<SessionId>),
     name: &InstanceName,
@@ -296,7 +334,7 @@ async fn by_name(
 
 /// The instances of a session, oldest first; those that are not stopped alone, or all of them.
 pub(crate) async fn of_session(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn Connection,
     tenant: &TenantId,
     session: SessionId,
     live: bool,
@@ -316,7 +354,7 @@ fn of(session: Option<SessionId>) -> String {
 }
 
 async fn list(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn Connection,
     tenant: &TenantId,
     filter: &InstanceFilter,
     after: Option<InstanceId>,
@@ -327,11 +365,18 @@ async fn list(
     if let Some(agent) = &filter.agent {
         query.push(" and agent = ").push_bind(agent.as_str());
     }
+    // Each as `InstanceRow::status` has it.
+    let well = " and stopped_at is null and error_at is null and paused_at is null";
     match filter.status {
         None => &mut query,
         Some(InstanceStatus::Stopped) => query.push(" and stopped_at is not null"),
-        Some(InstanceStatus::Running) => query.push(" and stopped_at is null and ").push(RUNS),
-        Some(InstanceStatus::Idle) => query.push(" and stopped_at is null and not ").push(RUNS),
+        Some(InstanceStatus::Error) => query.push(" and stopped_at is null and error_at is not null"),
+        Some(InstanceStatus::Paused) => {
+            query.push(" and stopped_at is null and error_at is null and paused_at is not null")
+        }
+        Some(InstanceStatus::Starting) => query.push(well).push(" and starting = 1"),
+        Some(InstanceStatus::Running) => query.push(well).push(" and starting = 0 and ").push(RUNS),
+        Some(InstanceStatus::Idle) => query.push(well).push(" and starting = 0 and not ").push(RUNS),
     };
     if let Some(after) = after {
         query.push(" and id < ").push_bind(after.to_string());
@@ -341,7 +386,7 @@ async fn list(
 }
 
 /// Reads a row of all columns, and whether it runs.
-pub(crate) fn read(row: &SqliteRow) -> Done<InstanceRow> {
+pub(crate) fn read(row: &Row) -> Done<InstanceRow> {
     let session: &str = row.get_as("session")?;
     Ok(InstanceRow {
         tenant: row.parsed("tenant")?,
@@ -352,7 +397,9 @@ pub(crate) fn read(row: &SqliteRow) -> Done<InstanceRow> {
         principal: row.get_as("principal")?,
         created_at: row.at("created_at")?,
         stopped_at: row.at_option("stopped_at")?,
+        paused_at: row.at_option("paused_at")?,
         cleared_at: row.at_option("cleared_at")?,
+        life: Life::read(row)?,
         running: row.truth("running")?,
     })
 }

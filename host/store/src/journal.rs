@@ -16,8 +16,6 @@ mod seen;
 
 use std::collections::HashSet;
 
-use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use troupe_core::view::RanOn;
 use troupe_core::{Error, Result, TaskId, TenantId, Timestamp};
 
@@ -32,6 +30,7 @@ pub(crate) use seen::RowsSeen;
 use crate::Store;
 use crate::fault::{Done, Failed};
 use crate::rows::{Columns as _, broken, number};
+use crate::sql::{Builder, Connection, Row, query};
 use crate::writer::Tx;
 
 /// Rows that one statement adds; the database allows 32,766 values in one.
@@ -163,11 +162,11 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn journal_withheld(&self, tenant: &TenantId, task: TaskId, attempt: u32) -> Result<Option<Withheld>> {
-        let head = sqlx::query("select withheld from journal_heads where tenant = $1 and task = $2 and attempt = $3")
+        let head = query("select withheld from journal_heads where tenant = $1 and task = $2 and attempt = $3")
             .bind(tenant.as_str())
             .bind(task.to_string())
             .bind(i64::from(attempt))
-            .fetch_optional(&mut *self.reader().await?)
+            .fetch_optional(&mut self.reader().await?)
             .await
             .map_err(Failed::from)?;
         // Heads are dropped last.
@@ -178,7 +177,7 @@ impl Store {
 
 /// Writes the head row of an attempt.
 pub(crate) async fn begin(tx: &mut Tx, tenant: &TenantId, task: TaskId, attempt: u32, head: &JournalHead) -> Done<()> {
-    sqlx::query(
+    query(
         "insert into journal_heads
             (tenant, task, attempt, version, digest, epoch, configuration_revision, grants_revision,
              deadline, seed, started_at)
@@ -225,23 +224,24 @@ pub(crate) async fn append(tx: &mut Tx, tenant: &TenantId, task: TaskId, attempt
     }
     for chunk in rows.chunks(ROWS_PER_STATEMENT) {
         let numbers = chunk.iter().map(|row| number(row.number)).collect::<Done<Vec<_>>>()?;
-        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+        let mut query: Builder = Builder::new(
             "insert into journal (tenant, task, attempt, number, at, call, call_body, answer, answer_body, writes) ",
         );
         let body = |packed: &Packed| packed.body.as_ref().map(|body| body.digest.as_bytes().to_vec());
-        query.push_values(chunk.iter().zip(numbers), |mut values, (row, number)| {
-            values
-                .push_bind(tenant.as_str())
-                .push_bind(&task)
-                .push_bind(i64::from(attempt))
-                .push_bind(number)
-                .push_bind(row.at.as_millis())
-                .push_bind(row.call.bytes.as_slice())
-                .push_bind(body(&row.call))
-                .push_bind(row.answer.as_ref().map(|answer| answer.bytes.as_slice()))
-                .push_bind(row.answer.as_ref().and_then(body))
-                .push_bind(i64::from(row.write));
-        });
+        query.push_values(chunk.iter().zip(numbers).map(|(row, number)| {
+            [
+                tenant.as_str().into(),
+                (&task).into(),
+                i64::from(attempt).into(),
+                number.into(),
+                row.at.as_millis().into(),
+                row.call.bytes.as_slice().into(),
+                body(&row.call).into(),
+                row.answer.as_ref().map(|answer| answer.bytes.as_slice()).into(),
+                row.answer.as_ref().and_then(body).into(),
+                i64::from(row.write).into(),
+            ]
+        }));
         query.push(
             " on conflict (tenant, task, attempt, number) do update
               set answer = excluded.answer, answer_body = excluded.answer_body, at = excluded.at,
@@ -263,7 +263,7 @@ pub(crate) async fn append(tx: &mut Tx, tenant: &TenantId, task: TaskId, attempt
 async fn open(tx: &mut Tx, tenant: &TenantId, task: &str, attempt: u32, rows: &[Kept]) -> Done<HashSet<u64>> {
     let numbers = || rows.iter().filter(|row| !row.fresh && row.answer.is_some()).map(|row| row.number);
     let (Some(first), Some(last)) = (numbers().min(), numbers().max()) else { return Ok(HashSet::new()) };
-    let found = sqlx::query(
+    let found = query(
         "select number from journal
          where tenant = $1 and task = $2 and attempt = $3 and number between $4 and $5 and answer is null",
     )
@@ -279,7 +279,7 @@ async fn open(tx: &mut Tx, tenant: &TenantId, task: &str, attempt: u32, rows: &[
 
 /// Notes that the journals of a tenant take so much more, or less.
 async fn account(tx: &mut Tx, tenant: &TenantId, bytes: i64) -> Done<()> {
-    sqlx::query(
+    query(
         "insert into journal_usage (tenant, bytes) values ($1, $2)
          on conflict (tenant) do update set bytes = journal_usage.bytes + excluded.bytes",
     )
@@ -291,7 +291,7 @@ async fn account(tx: &mut Tx, tenant: &TenantId, bytes: i64) -> Done<()> {
 }
 
 /// Reads a head from columns that are called as in its table, with `before` in front.
-pub(crate) fn read_head(row: &SqliteRow, before: &str) -> Done<JournalHead> {
+pub(crate) fn read_head(row: &Row, before: &str) -> Done<JournalHead> {
     let called = |column: &str| format!("{before}{column}");
     Ok(JournalHead {
         release: RanOn {
@@ -307,7 +307,7 @@ pub(crate) fn read_head(row: &SqliteRow, before: &str) -> Done<JournalHead> {
     })
 }
 
-fn read_row(row: &SqliteRow) -> Done<JournalRow> {
+fn read_row(row: &Row) -> Done<JournalRow> {
     Ok(JournalRow {
         number: row.number("number")?,
         at: row.at("at")?,
@@ -330,7 +330,7 @@ fn unpacked(bytes: Vec<u8>, digest: Option<Vec<u8>>, body: Option<Vec<u8>>) -> D
 }
 
 /// The digests of the bodies that a row names.
-fn bodies_of(row: &SqliteRow) -> Done<Vec<Vec<u8>>> {
+fn bodies_of(row: &Row) -> Done<Vec<Vec<u8>>> {
     let mut apart = Vec::new();
     for column in ["call_body", "answer_body"] {
         apart.extend(row.get_as::<Option<Vec<u8>>>(column)?);
@@ -339,7 +339,7 @@ fn bodies_of(row: &SqliteRow) -> Done<Vec<Vec<u8>>> {
 }
 
 /// Reads the call of a row that was selected with `call` and `call_body`.
-pub(crate) async fn call_of(connection: &mut SqliteConnection, tenant: &TenantId, row: &SqliteRow) -> Done<Vec<u8>> {
+pub(crate) async fn call_of(connection: &mut dyn Connection, tenant: &TenantId, row: &Row) -> Done<Vec<u8>> {
     let digest: Option<Vec<u8>> = row.get_as("call_body")?;
     let body = match &digest {
         Some(digest) => bodies::read(connection, tenant, digest).await?,

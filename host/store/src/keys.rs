@@ -4,14 +4,13 @@
 //! over all tenants, so the tenant is what the token says and nothing else.
 
 use serde_json::json;
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 use troupe_core::audit::{AuditEntry, AuditKind};
 use troupe_core::trust::NamePattern;
 use troupe_core::{Code, Digest, Error, KeyId, KeyName, Result, Scope, TenantId, Timestamp, limits};
 
 use crate::fault::{Done, Failed};
 use crate::rows::{ABOVE_ALL_IDS, Columns as _, broken, number};
+use crate::sql::{Connection, Row, query, query_scalar};
 use crate::writer::Tx;
 use crate::{Store, tenants};
 
@@ -94,7 +93,7 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn key(&self, tenant: &TenantId, id: KeyId) -> Result<Option<KeyRow>> {
-        Ok(find(&mut *self.reader().await?, tenant, id).await?)
+        Ok(find(&mut self.reader().await?, tenant, id).await?)
     }
 
     /// Reads the key whose secret has this digest, of whatever tenant, and whether that
@@ -103,13 +102,13 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn key_by_token(&self, token: &Digest) -> Result<Option<(KeyRow, bool)>> {
-        let row = sqlx::query(
+        let row = query(
             "select keys.*, case when tenants.disabled_at is null then 0 else 1 end as disabled
              from keys join tenants on tenants.name = keys.tenant
              where keys.token = $1",
         )
         .bind(token.to_string())
-        .fetch_optional(&mut *self.reader().await?)
+        .fetch_optional(&mut self.reader().await?)
         .await
         .map_err(Failed::from)?;
         Ok(row.map(|row| Ok::<_, Failed>((read(&row)?, row.truth("disabled")?))).transpose()?)
@@ -120,11 +119,11 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn keys(&self, tenant: &TenantId, after: Option<KeyId>, limit: u32) -> Result<Vec<KeyRow>> {
-        let rows = sqlx::query(LIST)
+        let rows = query(LIST)
             .bind(tenant.as_str())
             .bind(after.map_or_else(|| ABOVE_ALL_IDS.to_owned(), |id| id.to_string()))
             .bind(number(limit.into())?)
-            .fetch_all(&mut *self.reader().await?)
+            .fetch_all(&mut self.reader().await?)
             .await
             .map_err(Failed::from)?;
         Ok(rows.iter().map(read).collect::<Done<_>>()?)
@@ -135,14 +134,14 @@ async fn create(tx: &mut Tx, tenant: TenantId, key: NewKeyRow, by: Option<String
     if tenants::find(&mut tx.connection, &tenant).await?.is_none() {
         return Err(tenants::not_found(tenant.as_str()).into());
     }
-    let live: i64 = sqlx::query_scalar(COUNT_LIVE).bind(tenant.as_str()).fetch_one(&mut tx.connection).await?;
+    let live: i64 = query_scalar(COUNT_LIVE).bind(tenant.as_str()).fetch_one(&mut tx.connection).await?;
     if u64::try_from(live).unwrap_or(u64::MAX) >= limits::KEYS_MAX {
         let message = format!("the tenant has {live} keys, as many as it may have; revoke one that nobody uses");
         return Err(Error::new(Code::LimitKeys, message).into());
     }
     let NewKeyRow { id, name, scopes, agents, token, expires_at } = key;
     let names: Vec<String> = agents.iter().map(NamePattern::to_string).collect();
-    sqlx::query(
+    query(
         "insert into keys (tenant, id, name, scopes, token, created_at, expires_at, agents)
          values ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
@@ -156,7 +155,7 @@ async fn create(tx: &mut Tx, tenant: TenantId, key: NewKeyRow, by: Option<String
     .bind((!names.is_empty()).then(|| names.join(" ")))
     .execute(&mut tx.connection)
     .await?;
-    tx.announce(&tenant, "key.created", &subject(id), &json!({})).await?;
+    tx.announce(&tenant, "key.created", &subject(id), &json!({}));
     let mut entry = about(AuditKind::KeyCreated, id, &name, by).with("scopes", written(&scopes));
     if let Some(expires_at) = expires_at {
         entry = entry.with("expires_at", expires_at.to_string());
@@ -174,13 +173,13 @@ async fn revoke(tx: &mut Tx, tenant: TenantId, id: KeyId, by: Option<String>) ->
         return Ok(row);
     }
     row.revoked_at = Some(tx.now);
-    sqlx::query("update keys set revoked_at = $3 where tenant = $1 and id = $2")
+    query("update keys set revoked_at = $3 where tenant = $1 and id = $2")
         .bind(tenant.as_str())
         .bind(id.to_string())
         .bind(tx.now.as_millis())
         .execute(&mut tx.connection)
         .await?;
-    tx.announce(&tenant, "key.revoked", &subject(id), &json!({})).await?;
+    tx.announce(&tenant, "key.revoked", &subject(id), &json!({}));
     tx.audit(&tenant, about(AuditKind::KeyRevoked, id, &row.name, by)).await?;
     Ok(row)
 }
@@ -191,7 +190,7 @@ fn about(kind: AuditKind, id: KeyId, name: &KeyName, by: Option<String>) -> Audi
 }
 
 async fn note_use(tx: &mut Tx, tenant: TenantId, id: KeyId) -> Done<()> {
-    sqlx::query("update keys set used_at = $3 where tenant = $1 and id = $2")
+    query("update keys set used_at = $3 where tenant = $1 and id = $2")
         .bind(tenant.as_str())
         .bind(id.to_string())
         .bind(tx.now.as_millis())
@@ -210,8 +209,8 @@ pub fn not_found(id: KeyId) -> Error {
     Error::new(Code::KeyNotFound, format!("there is no key {id}"))
 }
 
-async fn find(connection: &mut SqliteConnection, tenant: &TenantId, id: KeyId) -> Done<Option<KeyRow>> {
-    let row = sqlx::query("select * from keys where tenant = $1 and id = $2")
+async fn find(connection: &mut dyn Connection, tenant: &TenantId, id: KeyId) -> Done<Option<KeyRow>> {
+    let row = query("select * from keys where tenant = $1 and id = $2")
         .bind(tenant.as_str())
         .bind(id.to_string())
         .fetch_optional(connection)
@@ -223,7 +222,7 @@ fn written(scopes: &[Scope]) -> String {
     scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ")
 }
 
-fn read(row: &SqliteRow) -> Done<KeyRow> {
+fn read(row: &Row) -> Done<KeyRow> {
     let names = |word: &str| word.parse().map_err(|error| broken("agents", error));
     let agents: Option<&str> = row.get_as("agents")?;
     let scope = |word: &str| Scope::parse(word).ok_or_else(|| broken("scopes", word));

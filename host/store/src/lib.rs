@@ -1,21 +1,24 @@
-//! What a host must not forget: releases, deployments, instances, sessions, tasks, journals, state,
+//! What a host must not forget: releases, deployments, instances, sessions, tasks, journals, state, events,
 //! feed and audit.
 //!
-//! *Holds:* one concrete [`Store`] on SQLite, its migrations, the one writer that commits
+//! *Holds:* one concrete [`Store`] on SQLite or PostgreSQL, its migrations for each, the one writer that commits
 //! for everybody at once, and the rows that go in and out.
 //! *Never holds:* policy. Who may ask, what a document means and when a task runs is the
 //! runtime's.
 //! *Start at:* [`Store`], then `writer.rs` for how a write becomes durable and
 //! `tasks/commit.rs` for the one write of a running invocation.
-//! *Tested by:* `tests/store/`, on real files.
+//! *Tested by:* `tests/store/`, on real files and, where there is one, a real server.
 
 mod approvals;
 mod audit;
 mod channels;
 mod deployments;
+mod dump;
+mod events;
 mod fault;
 mod feed;
 mod groups;
+mod hosts;
 mod instances;
 mod journal;
 mod keys;
@@ -23,33 +26,48 @@ mod locks;
 mod messages;
 mod migrate;
 mod open;
+mod postgres;
 mod releases;
 mod rows;
 mod schedules;
 mod sessions;
+mod sql;
 mod state;
 #[doc(hidden)]
 pub mod stored;
 mod swaps;
+mod task_approvals;
 mod tasks;
+mod templates;
 mod tenants;
 mod trust;
+mod words;
 mod writer;
 
 pub use approvals::{ApprovalFilter, ApprovalRow, Decision, ToApprove};
 pub use audit::{AuditFilter, Decided};
 pub use channels::{ChannelMove, ChannelRow, DocumentRow, SeenDocument, not_found as channel_not_found};
 pub use deployments::{CandidateRow, DeploymentRow, Forms, RouteChange, check_epoch};
+pub use dump::{DumpPart, Loading, TableSums};
+pub use events::{
+    Again, DeliveryRow, Dispatched, EventFilter, EventHead, EventRow, HookRow, NewEventRow, NewSubscriptionRow,
+    Publication, ReadyRow, Sending, Sent, SubscriptionRow, Taker, ToDeliver, TopicRow, WebhookRow,
+    dead_letter_not_found, hook_not_found, not_found as event_not_found, subscription_not_found, webhook_not_found,
+};
 pub use groups::{
     GroupCreation, GroupFilter, GroupHead, GroupMove, GroupRow, MemberEnd, MemberRow, NewGroupRow,
-    not_found as group_not_found,
+    not_ended as group_not_ended, not_found as group_not_found,
 };
-pub use instances::{InstanceFilter, InstanceRow, NewInstanceRow, Started, not_found as instance_not_found};
+pub use hosts::{HostRouteRow, HostRow};
+pub use instances::{
+    Checked, InErrorRow, InstanceFilter, InstanceRow, Life, NewInstanceRow, Started, not_found as instance_not_found,
+};
 pub use journal::{DroppedJournals, JournalHead, JournalLimits, JournalPage, JournalRow, Redact, Withheld};
 pub use keys::{KeyRow, NewKeyRow, not_found as key_not_found};
 pub use locks::{LockCommit, LockCounts, LockRow, LockWaitRow, not_found as lock_not_found};
-pub use messages::{MessageRow, NewMessageRow, Outcome, Planned, SaidMessage, Step};
+pub use messages::{MessageRow, NewMessageRow, Outcome, Planned, Said, SaidMessage, Step};
 pub use open::Store;
+pub use postgres::PostgresAddress;
 pub use releases::{
     Holder, Mark, NewRelease, Published, ReleaseDigest, ReleaseRow, Standing, not_found as release_not_found,
 };
@@ -59,9 +77,16 @@ pub use state::{Quota, StateChange, StateCopy, StateLimits, StateOutcome, StateS
 pub use swaps::{
     InUse, StandingPolicyRow, SwapRoute, SwapRow, not_found as swap_not_found, under_way as swap_under_way,
 };
-pub use tasks::{
-    Asked, Commit, CommitAnswer, Creation, FailedTry, Gather, Lease, PastFilter, PastTask, Pending, Pin, Reading,
-    RecordedTask, Recovered, Stranded, TaskEnd, TaskFilter, TaskPage, TaskRow, Timed, task_not_found,
+pub use task_approvals::{
+    ApprovalCommit, ApprovalEffect, ApprovalLinkRow, ApprovalMove, ApprovalPolicyRow, NeededApproval,
+    TaskApprovalFilter, TaskApprovalRow, not_found as task_approval_not_found,
 };
+pub use tasks::{
+    AskAnswer, AskCommit, Asked, Commit, CommitAnswer, Creation, FailedTry, FigureFilter, Gather, Lease, PastFilter,
+    PastTask, Pending, Pin, PublishCommit, Reading, RecordedTask, Recovered, Rest, Stranded, TaskEnd, TaskFigure,
+    TaskFilter, TaskPage, TaskRow, Timed, cancelled_with, task_not_found,
+};
+pub use templates::{TemplateRow, TemplateVersion, not_found as template_not_found};
 pub use tenants::{TenantRow, not_found as tenant_not_found};
 pub use trust::{NewSignatureRow, SignatureRow, TrustRow};
+pub use words::{PASSED, Words};

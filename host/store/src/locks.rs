@@ -26,13 +26,13 @@ mod give;
 mod query;
 mod row;
 
-use sqlx::SqliteConnection;
 use tokio::sync::watch;
 use troupe_core::{Fence, LockChange, LockName, LockOutcome, TenantId};
 
 use crate::Store;
 use crate::fault::Done;
 use crate::rows::{Columns as _, number};
+use crate::sql::{Connection, query};
 use crate::tasks::Pin;
 use crate::writer::Tx;
 pub(crate) use end::{any_settled, task_over};
@@ -82,11 +82,11 @@ pub(crate) async fn apply(tx: &mut Tx, pin: &Pin, change: LockChange) -> Done<Lo
 /// The newest token of the fence's lock, if it is another than the fence has; nothing if that is the
 /// newest.
 pub(crate) async fn stale(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn Connection,
     tenant: &TenantId,
     fence: &Fence,
 ) -> Done<Option<Option<u64>>> {
-    let found = sqlx::query("select token from locks where tenant = $1 and name = $2")
+    let found = query("select token from locks where tenant = $1 and name = $2")
         .bind(tenant.as_str())
         .bind(fence.name.as_str())
         .fetch_optional(connection)
@@ -97,7 +97,7 @@ pub(crate) async fn stale(
 
 /// The next number of a tenant.
 async fn next(tx: &mut Tx, tenant: &TenantId) -> Done<u64> {
-    let found = sqlx::query(
+    let found = query(
         "insert into lock_numbers (tenant, last) values ($1, 1)
          on conflict (tenant) do update set last = lock_numbers.last + 1
          returning last",
@@ -110,7 +110,8 @@ async fn next(tx: &mut Tx, tenant: &TenantId) -> Done<u64> {
 
 /// Notes for the log of the tenant what became of a lock.
 async fn tell(tx: &mut Tx, tenant: &TenantId, kind: &str, name: &LockName, facts: &serde_json::Value) -> Done<()> {
-    tx.announce(tenant, kind, &format!("lock/{name}"), facts).await
+    tx.announce(tenant, kind, &format!("lock/{name}"), facts);
+    Ok(())
 }
 
 /// A span of time as columns hold it.

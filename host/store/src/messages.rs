@@ -11,11 +11,12 @@
 //! How a message is to be answered is found out before it is written, from the profile, the context
 //! and what was said before. It holds only if nothing was said to the same agent meanwhile; so the
 //! message, its number, its task and that check are one transaction. What a task answers stands with
-//! the task alone.
+//! the task alone, but for what an agent says in its own words: that is its reply, made when its task ends.
 
 mod reading;
+mod redact;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use troupe_core::view::{MessageState, NewMessage, RanOn, Reading, Reply, ReplyKind, TaskFailure, TaskStatus};
 use troupe_core::{
     AgentName, Code, Error, InstanceId, ProposalId, Result, SessionId, TaskId, TenantId, Timestamp, limits,
@@ -24,10 +25,12 @@ use troupe_core::{
 use crate::fault::Done;
 use crate::rows::{Columns as _, broken, json, number};
 use crate::sessions::{self, SessionRow};
-use crate::tasks::{Creation, REDACTED, TaskRow, create_task};
+use crate::sql::query;
+use crate::tasks::{Creation, TaskRow, create_task};
 use crate::writer::Tx;
 use crate::{Store, instances};
-use reading::{by_key, column, due, find, fingerprint, last_number, page, unanswered, waiting};
+use reading::{by_key, column, due, find, fingerprint, history, last_number, page, unanswered, waiting};
+pub(crate) use redact::redacted;
 
 /// What came of the task that answers a message.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,6 +106,15 @@ pub enum Step {
     Reply(Option<Reading>, Box<Reply>),
 }
 
+/// What an agent has answered in its own words.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Said {
+    /// The reply.
+    pub reply: Reply,
+    /// A merge patch of the session's context.
+    pub context: Map<String, Value>,
+}
+
 /// How a message is to be answered if nothing else is said meanwhile.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Planned {
@@ -149,7 +161,7 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn message(&self, tenant: &TenantId, session: SessionId, number: u64) -> Result<Option<MessageRow>> {
-        Ok(find(&mut *self.reader().await?, tenant, session, number).await?)
+        Ok(find(&mut self.reader().await?, tenant, session, number).await?)
     }
 
     /// The message that an earlier request under `key` made, if there is one.
@@ -162,7 +174,7 @@ impl Store {
         session: SessionId,
         message: &NewMessage,
     ) -> Result<Option<MessageRow>> {
-        Ok(by_key(&mut *self.reader().await?, tenant, session, message).await?)
+        Ok(by_key(&mut self.reader().await?, tenant, session, message).await?)
     }
 
     /// Reads at most `limit` messages of a session, oldest first, after the number `after`. A page may be
@@ -178,7 +190,7 @@ impl Store {
         after: u64,
         limit: u32,
     ) -> Result<(Vec<MessageRow>, bool)> {
-        Ok(page(&mut *self.reader().await?, tenant, session, after, limit).await?)
+        Ok(page(&mut self.reader().await?, tenant, session, after, limit).await?)
     }
 
     /// The last message to an agent or instance before the number `before`, if there is one.
@@ -197,6 +209,21 @@ impl Store {
         Ok(if last == 0 { None } else { find(&mut reader, tenant, session, last).await? })
     }
 
+    /// At most `limit` messages to an agent or instance before the number `before`, newest first.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn history(
+        &self,
+        tenant: &TenantId,
+        session: SessionId,
+        to: (&AgentName, Option<InstanceId>),
+        before: u64,
+        limit: u32,
+    ) -> Result<Vec<MessageRow>> {
+        Ok(history(&mut self.reader().await?, (tenant, session), to, before, limit).await?)
+    }
+
     /// The message whose reply is a proposal.
     ///
     /// # Errors
@@ -207,7 +234,7 @@ impl Store {
         session: SessionId,
         proposal: ProposalId,
     ) -> Result<Option<MessageRow>> {
-        Ok(reading::proposed(&mut *self.reader().await?, tenant, session, proposal).await?)
+        Ok(reading::proposed(&mut self.reader().await?, tenant, session, proposal).await?)
     }
 
     /// Reads at most `limit` messages, over all tenants, whose turn it is, after one of them.
@@ -219,7 +246,7 @@ impl Store {
         after: Option<(TenantId, SessionId, u64)>,
         limit: u32,
     ) -> Result<Vec<(TenantId, SessionId, u64)>> {
-        Ok(due(&mut *self.reader().await?, after, limit).await?)
+        Ok(due(&mut self.reader().await?, after, limit).await?)
     }
 }
 
@@ -253,7 +280,7 @@ async fn say(tx: &mut Tx, tenant: TenantId, new: NewMessageRow, planned: Option<
         }
     }
     let this = sessions::one_more(tx, &row).await?;
-    sqlx::query(
+    query(
         "insert into messages (tenant, session, number, agent, instance, principal, document, request,
             idempotency_key, state, created_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'waiting', $10)",
@@ -274,7 +301,7 @@ async fn say(tx: &mut Tx, tenant: TenantId, new: NewMessageRow, planned: Option<
     if let (Some(instance), Some(facts)) = (instance, facts.as_object_mut()) {
         facts.insert("instance".to_owned(), instance.to_string().into());
     }
-    tx.announce(&tenant, "session.message", &sessions::subject(session), &facts).await?;
+    tx.announce(&tenant, "session.message", &sessions::subject(session), &facts);
     match step {
         Some(step) => answer(tx, (tenant, session, this), step).await,
         None => Ok(SaidMessage::Kept(Box::new(found(tx, &tenant, session, this).await?), None)),
@@ -304,7 +331,7 @@ async fn answer(tx: &mut Tx, (tenant, session, message): (TenantId, SessionId, u
         Step::Reply(reading, reply) => (reading, None, Some(reply)),
     };
     let state = if task.is_some() { MessageState::Running } else { MessageState::Answered };
-    sqlx::query(
+    query(
         "update messages set state = $4, reading = $5, task = $6, reply = $7, answered_at = $8
          where tenant = $1 and session = $2 and number = $3",
     )
@@ -327,29 +354,46 @@ async fn answer(tx: &mut Tx, (tenant, session, message): (TenantId, SessionId, u
 
 async fn tell_answered(tx: &mut Tx, tenant: &TenantId, session: SessionId, message: u64, kind: &Value) -> Done<()> {
     let facts = json!({ "message": message, "kind": kind });
-    tx.announce(tenant, "session.answered", &sessions::subject(session), &facts).await
+    tx.announce(tenant, "session.answered", &sessions::subject(session), &facts);
+    Ok(())
 }
 
 /// Notes that the task of a message has ended, in the transaction in which it ends.
-pub(crate) async fn answered(tx: &mut Tx, session: SessionId, task: &TaskRow) -> Done<()> {
-    let row = sqlx::query(
-        "update messages set state = 'answered', answered_at = $3
+///
+/// What the agent has said in its own words is its reply, and changes the context with it. Where the context
+/// would be too large, that is the reply instead, for whoever reads the answer would take it as changed.
+pub(crate) async fn answered(tx: &mut Tx, session: SessionId, task: &TaskRow, said: Option<Said>) -> Done<()> {
+    let reply = match said {
+        Some(Said { mut reply, context }) => {
+            if !context.is_empty()
+                && let Err(error) = sessions::told(tx, &task.tenant, session, context).await?
+            {
+                reply = Reply { release: reply.release, ..Reply::failed(TaskFailure::from(&error)) };
+            }
+            Some(reply)
+        }
+        None => None,
+    };
+    let row = query(
+        "update messages set state = 'answered', answered_at = $3, reply = $4
          where tenant = $1 and task = $2 and state = 'running' returning number",
     )
     .bind(task.tenant.as_str())
     .bind(task.id.to_string())
     .bind(tx.now.as_millis())
+    .bind(reply.as_ref().map(json).transpose()?)
     .fetch_optional(&mut tx.connection)
     .await?;
     let Some(row) = row else { return Ok(()) };
-    let kind = if task.status == TaskStatus::Completed { ReplyKind::Result } else { ReplyKind::Failed };
+    let by_status = if task.status == TaskStatus::Completed { ReplyKind::Result } else { ReplyKind::Failed };
+    let kind = reply.map_or(by_status, |reply| reply.kind);
     tell_answered(tx, &task.tenant, session, row.number("number")?, &json!(kind)).await
 }
 
 /// Replies to what waits in a session that ends.
 pub(crate) async fn given_up(tx: &mut Tx, session: &SessionRow, why: &Error) -> Done<()> {
     let reply = Reply::failed(TaskFailure::from(why));
-    let rows = sqlx::query(
+    let rows = query(
         "update messages set state = 'answered', reply = $3, answered_at = $4
          where tenant = $1 and session = $2 and state = 'waiting' returning number",
     )
@@ -362,39 +406,6 @@ pub(crate) async fn given_up(tx: &mut Tx, session: &SessionRow, why: &Error) -> 
     for row in rows {
         tell_answered(tx, &session.tenant, session.id, row.number("number")?, &json!(reply.kind)).await?;
     }
-    Ok(())
-}
-
-/// Forgets what was sent to have a task made, and what was proposed before.
-pub(crate) async fn redacted(tx: &mut Tx, session: SessionId, task: &TaskRow) -> Done<()> {
-    let row = sqlx::query(
-        "update messages set document = json_object('text', $3), request = $3, reading = null
-         where tenant = $1 and task = $2 returning number",
-    )
-    .bind(task.tenant.as_str())
-    .bind(task.id.to_string())
-    .bind(REDACTED)
-    .fetch_optional(&mut tx.connection)
-    .await?;
-    let Some(row) = row else { return Ok(()) };
-    // What was asked for, given and proposed on the way to it holds parts of the same input: all
-    // that was said to the same agent since it was last answered by a task.
-    sqlx::query(
-        "update messages as said set document = json_object('text', $4), request = $4, reading = null,
-            reply = case when reply is null then null else json_set(json_remove(reply, '$.input'), '$.text', $4) end
-         where said.tenant = $1 and said.session = $2 and said.number < $3 and said.task is null
-            and exists (select 1 from messages as this where this.tenant = $1 and this.session = $2
-                and this.number = $3 and this.agent = said.agent and this.instance = said.instance)
-            and not exists (select 1 from messages as other where other.tenant = $1 and other.session = $2
-                and other.agent = said.agent and other.instance = said.instance
-                and other.number > said.number and other.number < $3 and other.task is not null)",
-    )
-    .bind(task.tenant.as_str())
-    .bind(session.to_string())
-    .bind(row.get_as::<i64>("number")?)
-    .bind(REDACTED)
-    .execute(&mut tx.connection)
-    .await?;
     Ok(())
 }
 

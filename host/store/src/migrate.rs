@@ -1,44 +1,97 @@
 //! Bringing a database to this host's schema, and refusing one that is ahead of it.
+//!
+//! Each change of the schema is a file of the same number and name for either database.
 
-use sqlx::SqliteConnection;
 use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::{PgConnection, SqliteConnection};
 use troupe_core::{Code, Error, Result};
 
 use crate::fault::Failed;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
-/// Runs the migrations that the database lacks.
+/// The newest schema that a database was brought to.
+const FOUND: &str = "select max(version) from _sqlx_migrations";
+
+/// The newest schema that this host knows.
+pub(crate) fn newest() -> u32 {
+    // Either database has the same steps.
+    let newest = SQLITE.iter().map(|migration| migration.version).max();
+    newest.and_then(|newest| u32::try_from(newest).ok()).unwrap_or(0)
+}
+
+/// Brings a new database to a schema that this host knows.
+pub(crate) async fn run_to(connection: &mut SqliteConnection, schema: u32) -> Result<()> {
+    let ran = SQLITE.run_direct(Some(schema.into()), connection, false).await;
+    ran.map_err(|error| Error::internal(error).context("making the database"))
+}
+
+/// Brings an empty database of PostgreSQL to a schema that this host knows.
+pub(crate) async fn run_to_on_postgres(connection: &mut PgConnection, schema: u32) -> Result<()> {
+    let ran = POSTGRES.run_direct(Some(schema.into()), connection, false).await;
+    ran.map_err(|error| Error::internal(error).context("making the database"))
+}
+
+/// Runs the migrations that a database of SQLite lacks.
 ///
 /// # Errors
 /// [`Code::UnavailableStore`] naming both schemas when another build wrote the database.
-pub(crate) async fn run(connection: &mut SqliteConnection) -> Result<()> {
-    let Err(error) = MIGRATIONS.run_direct(None, &mut *connection, false).await else {
-        return Ok(());
+pub(crate) async fn sqlite(connection: &mut SqliteConnection) -> Result<()> {
+    let Err(error) = SQLITE.run_direct(None, &mut *connection, false).await else { return Ok(()) };
+    let found = sqlx::query_scalar(FOUND).fetch_one(connection).await;
+    Err(refusal(&SQLITE, "another data directory", error, found))
+}
+
+/// Runs the migrations that a database of PostgreSQL lacks.
+///
+/// # Errors
+/// [`Code::UnavailableStore`] naming both schemas when another build wrote the database; what
+/// `refused` makes of a statement that the server refuses.
+pub(crate) async fn postgres(connection: &mut PgConnection, refused: impl Fn(&sqlx::Error) -> Error) -> Result<()> {
+    let error = match POSTGRES.run_direct(None, &mut *connection, false).await {
+        Ok(()) => return Ok(()),
+        Err(MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _)) => return Err(refused(&cause)),
+        Err(error) => error,
     };
-    let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+    let found = sqlx::query_scalar(FOUND).fetch_one(connection).await;
+    Err(refusal(&POSTGRES, "another database", error, found))
+}
+
+fn refusal(known: &Migrator, other: &str, error: MigrateError, found: Result<i64, sqlx::Error>) -> Error {
+    let known = known.iter().map(|migration| migration.version).max().unwrap_or(0);
     let message = match &error {
-        MigrateError::VersionMissing(_) => {
-            let found: i64 = sqlx::query_scalar("select max(version) from _sqlx_migrations")
-                .fetch_one(connection)
-                .await
-                .map_err(Failed::from)?;
-            format!(
+        MigrateError::VersionMissing(_) => match found {
+            Ok(found) => format!(
                 "the database has schema {found} and this host knows schemas up to {known}; \
-                 start the newer host that wrote it, or use another data directory"
-            )
-        }
+                 start the newer host that wrote it, or use {other}"
+            ),
+            Err(error) => return Failed::from(error).into(),
+        },
         MigrateError::VersionMismatch(version) => format!(
             "the database's schema {version} is not this host's schema {version}; \
-             start the build that wrote it, or use another data directory"
+             start the build that wrote it, or use {other}"
         ),
         MigrateError::Execute(_) | MigrateError::ExecuteMigration(..) => {
             let (MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _)) = error else {
-                return Err(Error::internal(error));
+                return Error::internal(error);
             };
-            return Err(Error::from(Failed::Database(cause)).context("bringing the database to this host's schema"));
+            return Error::from(Failed::Database(cause)).context("bringing the database to this host's schema");
         }
         _ => format!("the database cannot be brought to schema {known}; the host's log has the cause"),
     };
-    Err(Error::new(Code::UnavailableStore, message).with_cause(error))
+    Error::new(Code::UnavailableStore, message).with_cause(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn either_database_has_the_same_steps() {
+        let names = |migrator: &Migrator| -> Vec<(i64, String)> {
+            migrator.iter().map(|step| (step.version, step.description.to_string())).collect()
+        };
+        assert_eq!(names(&SQLITE), names(&POSTGRES));
+    }
 }

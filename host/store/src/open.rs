@@ -4,15 +4,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use sqlx::pool::PoolConnection;
+use sqlx::postgres::PgPool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, Sqlite};
+use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 use troupe_core::{Clock, Code, Error, Result, TenantId, Timestamp, limits};
 
-use crate::fault::{Done, Failed};
+use crate::fault::{Done, Failed, Fault};
 use crate::migrate;
-use crate::writer::{Listeners, Tx, Work, Writer};
+use crate::postgres::{PostgresAddress, Server};
+use crate::sql::{Own, Reader};
+use crate::writer::{LinkState, Listeners, Tx, Work, Writer};
 
 /// The first release whose write-ahead log cannot lose a commit when a checkpoint meets a
 /// writer that resets the log.
@@ -33,9 +36,30 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     clock: Arc<dyn Clock>,
     writer: Writer,
-    readers: SqlitePool,
+    readers: Readers,
     /// Whether the write-ahead log may hold what was redacted.
     unfolded: AtomicBool,
+    /// Listens to what other hosts say.
+    listening: Option<Listening>,
+}
+
+/// A task that listens to other hosts, and ends with the store.
+#[derive(Debug)]
+struct Listening {
+    task: AbortHandle,
+    sessions: PgPool,
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+#[derive(Debug)]
+enum Readers {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
 }
 
 impl Store {
@@ -48,27 +72,8 @@ impl Store {
     /// and cannot be written.
     pub async fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self> {
         check_version().await?;
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .foreign_keys(true)
-            .busy_timeout(limits::STORE_BUSY_TIME_MAX)
-            .statement_cache_capacity(STATEMENTS_KEPT)
-            .thread_name(|number| format!("sqlite-{number}"));
-        let mut connection = options
-            .clone()
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            // A sync that really reaches the disk, where the system has two kinds.
-            .pragma("fullfsync", "1")
-            .pragma("checkpoint_fullfsync", "1")
-            // What is deleted is overwritten, so that what was redacted is gone.
-            .pragma("secure_delete", "1")
-            .pragma("journal_size_limit", limits::STORE_LOG_BYTES_KEPT.to_string())
-            .connect()
-            .await
-            .map_err(Failed::from)?;
-        migrate::run(&mut connection).await?;
+        let mut connection = writing(path).await?;
+        migrate::sqlite(&mut connection).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(limits::STORE_READERS)
             .acquire_timeout(limits::STORE_READ_WAIT_MAX)
@@ -76,13 +81,33 @@ impl Store {
             .max_lifetime(None)
             // The connections are threads of this process: there is nothing to ping.
             .test_before_acquire(false)
-            .connect_with(options.read_only(true))
+            .connect_with(options(path).read_only(true))
             .await
             .map_err(Failed::from)?;
-        let writer = Writer::start(connection, Arc::clone(&clock));
+        let writer = Writer::start(Own::Sqlite(connection), None, Arc::clone(&clock));
         // A host may have died between a redaction and emptying the log.
         let unfolded = AtomicBool::new(true);
-        Ok(Self(Arc::new(Inner { clock, writer, readers, unfolded })))
+        let (readers, listening) = (Readers::Sqlite(readers), None);
+        Ok(Self(Arc::new(Inner { clock, writer, readers, unfolded, listening })))
+    }
+
+    /// Connects to a database of PostgreSQL, and brings it to this host's schema. Time is the
+    /// host's here as well.
+    ///
+    /// # Errors
+    /// [`Code::UnavailableStore`], which names the database and what to do, when it is not reached
+    /// or lets nobody in, is of a newer schema, or of a server that is too old.
+    pub async fn connect(address: &PostgresAddress, clock: Arc<dyn Clock>) -> Result<Self> {
+        let server = Server::new(address.clone());
+        let connection = server.open().await?;
+        let readers = server.readers(STATEMENTS_KEPT).await?;
+        let writer = Writer::start(Own::Postgres(connection), Some(server.clone()), Arc::clone(&clock));
+        let sessions = server.listening();
+        let task = tokio::spawn(server.listen(sessions.clone(), writer.listeners().clone(), writer.state()));
+        let listening = Listening { task: task.abort_handle(), sessions };
+        let unfolded = AtomicBool::new(false);
+        let (readers, listening) = (Readers::Postgres(readers), Some(listening));
+        Ok(Self(Arc::new(Inner { clock, writer, readers, unfolded, listening })))
     }
 
     /// Whether the store takes writes.
@@ -93,19 +118,50 @@ impl Store {
         self.0.writer.check()
     }
 
+    /// Whether the database is there just now.
+    ///
+    /// # Errors
+    /// Those of [`Store::check`]; [`Code::UnavailableStore`] while its connection is lost.
+    pub fn reached(&self) -> Result<()> {
+        self.check()?;
+        if self.0.writer.state().is_cut() { Err(Fault::Cut.error()) } else { Ok(()) }
+    }
+
+    /// Whether other hosts may work on the same database.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.0.readers, Readers::Postgres(_))
+    }
+
+    /// How the writer stands to the database.
+    pub(crate) fn link(&self) -> Arc<LinkState> {
+        self.0.writer.state()
+    }
+
     /// Ends the store: writes that were handed over are committed, later ones are refused
     /// with [`Code::UnavailableHost`], and the write-ahead log is folded into the database.
     pub async fn close(&self) {
-        self.0.readers.close().await;
+        if let Some(listening) = &self.0.listening {
+            listening.task.abort();
+            let closed = listening.sessions.close();
+            // Whoever is not there to be taken leave of is left.
+            let _ = tokio::time::timeout(limits::STORE_CONNECT_TIME_MAX, closed).await;
+        }
+        match &self.0.readers {
+            Readers::Sqlite(readers) => readers.close().await,
+            Readers::Postgres(readers) => readers.close().await,
+        }
         self.0.writer.close().await;
     }
 
     /// Empties the write-ahead log, so that what was overwritten is nowhere in the database's
-    /// files.
+    /// files. What PostgreSQL keeps of its own log and of old rows is its operator's.
     ///
     /// # Errors
     /// When the disk does not take it.
     pub(crate) async fn fold(&self) -> Result<()> {
+        if matches!(self.0.readers, Readers::Postgres(_)) {
+            return Ok(());
+        }
         // Whoever fails after this says so after this.
         self.0.unfolded.store(false, Ordering::Release);
         let folded = self.0.writer.fold().await;
@@ -113,6 +169,13 @@ impl Store {
             self.0.unfolded.store(true, Ordering::Release);
         }
         folded.map(drop)
+    }
+
+    /// The same behind a redaction, which is done already: what the log still holds is tried again.
+    pub(crate) async fn fold_or_warn(&self) {
+        if let Err(error) = self.fold().await {
+            tracing::warn!("the write-ahead log still holds what was redacted: {error}");
+        }
     }
 
     /// Empties the write-ahead log if it may still hold what was redacted.
@@ -149,9 +212,39 @@ impl Store {
     }
 
     /// A connection that can only read, and sees every acknowledged write.
-    pub(crate) async fn reader(&self) -> Done<PoolConnection<Sqlite>> {
-        Ok(self.0.readers.acquire().await?)
+    pub(crate) async fn reader(&self) -> Done<Reader> {
+        Ok(match &self.0.readers {
+            Readers::Sqlite(readers) => Reader::Sqlite(readers.acquire().await?),
+            Readers::Postgres(readers) => Reader::Postgres(readers.acquire().await?),
+        })
     }
+}
+
+/// How every connection to the file at `path` is.
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .foreign_keys(true)
+        .busy_timeout(limits::STORE_BUSY_TIME_MAX)
+        .statement_cache_capacity(STATEMENTS_KEPT)
+        .thread_name(|number| format!("sqlite-{number}"))
+}
+
+/// A connection that writes to the file at `path`, which is made if it is absent.
+pub(crate) async fn writing(path: &Path) -> Result<SqliteConnection> {
+    let connection = options(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        // A sync that really reaches the disk, where the system has two kinds.
+        .pragma("fullfsync", "1")
+        .pragma("checkpoint_fullfsync", "1")
+        // What is deleted is overwritten, so that what was redacted is gone.
+        .pragma("secure_delete", "1")
+        .pragma("journal_size_limit", limits::STORE_LOG_BYTES_KEPT.to_string())
+        .connect()
+        .await;
+    Ok(connection.map_err(Failed::from)?)
 }
 
 /// Asks SQLite for its version before it touches the file.

@@ -7,8 +7,6 @@ mod standing;
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 use troupe_core::audit::{AuditEntry, AuditKind};
 use troupe_core::view::Notice;
 use troupe_core::{AgentName, Code, Digest, Error, ReleaseRef, Result, TenantId, Timestamp};
@@ -16,6 +14,7 @@ use troupe_core::{AgentName, Code, Digest, Error, ReleaseRef, Result, TenantId, 
 use crate::channels::{self, ChannelMove};
 use crate::fault::Done;
 use crate::rows::Columns as _;
+use crate::sql::{Connection, Row, query};
 use crate::writer::Tx;
 use crate::{NewSignatureRow, Store, trust};
 pub use delete::Holder;
@@ -173,7 +172,7 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn release(&self, tenant: &TenantId, release: &ReleaseRef) -> Result<Option<ReleaseRow>> {
-        Ok(find(&mut *self.reader().await?, tenant, release).await?)
+        Ok(find(&mut self.reader().await?, tenant, release).await?)
     }
 
     /// Reads every release of an agent without its documents, highest version first.
@@ -181,7 +180,7 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn releases(&self, tenant: &TenantId, agent: &AgentName) -> Result<Vec<ReleaseDigest>> {
-        Ok(of_agent(&mut *self.reader().await?, tenant, agent).await?)
+        Ok(of_agent(&mut self.reader().await?, tenant, agent).await?)
     }
 
     /// Reads the name of every agent of the tenant that has a release, or had one.
@@ -189,7 +188,7 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn agent_names(&self, tenant: &TenantId) -> Result<Vec<AgentName>> {
-        Ok(names(&mut *self.reader().await?, tenant).await?)
+        Ok(names(&mut self.reader().await?, tenant).await?)
     }
 
     /// Reads the highest version of each of the tenant's agents, by name.
@@ -197,7 +196,7 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn newest_releases(&self, tenant: &TenantId) -> Result<Vec<ReleaseRow>> {
-        Ok(newest(&mut *self.reader().await?, tenant).await?)
+        Ok(newest(&mut self.reader().await?, tenant).await?)
     }
 
     /// Reads every tenant's releases without their documents: what the blobs on disk are
@@ -206,7 +205,7 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn all_releases(&self) -> Result<Vec<ReleaseDigest>> {
-        Ok(all(&mut *self.reader().await?).await?)
+        Ok(all(&mut self.reader().await?).await?)
     }
 }
 
@@ -232,7 +231,7 @@ async fn publish(tx: &mut Tx, tenant: TenantId, new: NewRelease, by: Option<Stri
             .with("digest", row.digest.to_string())
             .into());
     }
-    sqlx::query(
+    query(
         "insert into releases (tenant, agent, version, digest, component, manifest, profile, published_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
@@ -265,7 +264,7 @@ async fn told(
         "agent": release.agent.as_str(), "version": release.version.to_string(),
         "digest": digest.to_string(), "component": component.to_string(), "by": by,
     });
-    tx.announce(tenant, "release.published", &format!("release/{release}"), &data).await?;
+    tx.announce(tenant, "release.published", &format!("release/{release}"), &data);
     let entry = AuditEntry::new(AuditKind::Published).by(by.as_deref());
     let mut entry = entry.of(&release.agent).on(&release.version, *digest).with("component", component.to_string());
     if !keys.is_empty() {
@@ -286,7 +285,7 @@ pub fn not_found(release: &ReleaseRef) -> Error {
 
 /// Reads one release, in or outside a transaction.
 pub(crate) async fn find(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn Connection,
     tenant: &TenantId,
     release: &ReleaseRef,
 ) -> Done<Option<ReleaseRow>> {
@@ -296,11 +295,11 @@ pub(crate) async fn find(
 
 /// The same, and whether it was deleted.
 async fn find_any(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn Connection,
     tenant: &TenantId,
     release: &ReleaseRef,
 ) -> Done<Option<(ReleaseRow, bool)>> {
-    let row = sqlx::query("select * from releases where tenant = $1 and agent = $2 and version = $3")
+    let row = query("select * from releases where tenant = $1 and agent = $2 and version = $3")
         .bind(tenant.as_str())
         .bind(release.agent.as_str())
         .bind(release.version.to_string())
@@ -310,8 +309,8 @@ async fn find_any(
     Ok(Some((read(&row)?, row.at_option("deleted_at")?.is_some())))
 }
 
-async fn of_agent(connection: &mut SqliteConnection, tenant: &TenantId, agent: &AgentName) -> Done<Vec<ReleaseDigest>> {
-    let rows = sqlx::query(digests!("tenant = $1 and agent = $2"))
+async fn of_agent(connection: &mut dyn Connection, tenant: &TenantId, agent: &AgentName) -> Done<Vec<ReleaseDigest>> {
+    let rows = query(digests!("tenant = $1 and agent = $2"))
         .bind(tenant.as_str())
         .bind(agent.as_str())
         .fetch_all(connection)
@@ -321,8 +320,8 @@ async fn of_agent(connection: &mut SqliteConnection, tenant: &TenantId, agent: &
     Ok(releases)
 }
 
-async fn names(connection: &mut SqliteConnection, tenant: &TenantId) -> Done<Vec<AgentName>> {
-    let rows = sqlx::query("select distinct agent from releases where tenant = $1 order by agent")
+async fn names(connection: &mut dyn Connection, tenant: &TenantId) -> Done<Vec<AgentName>> {
+    let rows = query("select distinct agent from releases where tenant = $1 order by agent")
         .bind(tenant.as_str())
         .fetch_all(connection)
         .await?;
@@ -331,8 +330,8 @@ async fn names(connection: &mut SqliteConnection, tenant: &TenantId) -> Done<Vec
 
 /// The order of versions is not that of their text, so the highest is found here; only
 /// then are the documents read.
-async fn newest(connection: &mut SqliteConnection, tenant: &TenantId) -> Done<Vec<ReleaseRow>> {
-    let rows = sqlx::query("select agent, version from releases where tenant = $1 and deleted_at is null")
+async fn newest(connection: &mut dyn Connection, tenant: &TenantId) -> Done<Vec<ReleaseRow>> {
+    let rows = query("select agent, version from releases where tenant = $1 and deleted_at is null")
         .bind(tenant.as_str())
         .fetch_all(&mut *connection)
         .await?;
@@ -351,12 +350,12 @@ async fn newest(connection: &mut SqliteConnection, tenant: &TenantId) -> Done<Ve
     Ok(releases)
 }
 
-async fn all(connection: &mut SqliteConnection) -> Done<Vec<ReleaseDigest>> {
-    let rows = sqlx::query(digests!("true order by tenant, agent, published_at")).fetch_all(connection).await?;
+async fn all(connection: &mut dyn Connection) -> Done<Vec<ReleaseDigest>> {
+    let rows = query(digests!("true order by tenant, agent, published_at")).fetch_all(connection).await?;
     rows.iter().map(read_digest).collect()
 }
 
-fn read_digest(row: &SqliteRow) -> Done<ReleaseDigest> {
+fn read_digest(row: &Row) -> Done<ReleaseDigest> {
     Ok(ReleaseDigest {
         tenant: row.parsed("tenant")?,
         release: release_ref(row)?,
@@ -367,7 +366,7 @@ fn read_digest(row: &SqliteRow) -> Done<ReleaseDigest> {
     })
 }
 
-fn read_standing(row: &SqliteRow) -> Done<Standing> {
+fn read_standing(row: &Row) -> Done<Standing> {
     let notice = |at: &str, message: &str| -> Done<Option<Notice>> {
         let Some(at) = row.at_option(at)? else { return Ok(None) };
         Ok(Some(Notice { message: row.get_as(message)?, at }))
@@ -375,11 +374,11 @@ fn read_standing(row: &SqliteRow) -> Done<Standing> {
     Ok(Standing { deprecated: notice("deprecated_at", "deprecation")?, yanked: notice("yanked_at", "yank_reason")? })
 }
 
-fn release_ref(row: &SqliteRow) -> Done<ReleaseRef> {
+fn release_ref(row: &Row) -> Done<ReleaseRef> {
     Ok(ReleaseRef { agent: row.parsed("agent")?, version: row.parsed("version")? })
 }
 
-fn read(row: &SqliteRow) -> Done<ReleaseRow> {
+fn read(row: &Row) -> Done<ReleaseRow> {
     Ok(ReleaseRow {
         tenant: row.parsed("tenant")?,
         release: release_ref(row)?,

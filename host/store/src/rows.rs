@@ -7,11 +7,11 @@ use std::error::Error as StdError;
 use std::str::FromStr;
 
 use serde_json::Value;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row as _, Sqlite};
-use troupe_core::{Digest, Error, Timestamp};
+use troupe_core::view::Redaction;
+use troupe_core::{Code, Digest, Error, Timestamp};
 
 use crate::fault::{Done, Failed};
+use crate::sql::{At, Field, Row};
 
 /// A text above every id: those are hexadecimal digits and hyphens.
 pub(crate) const ABOVE_ALL_IDS: &str = "g";
@@ -22,6 +22,18 @@ pub(crate) const ABOVE_ALL_IDS: &str = "g";
 /// A fault of the host, when it is above the largest signed 64-bit number.
 pub(crate) fn number(value: u64) -> Done<i64> {
     i64::try_from(value).map_err(|_| broken("number", format!("{value} is too large to be kept")))
+}
+
+/// Checks that a tenant that has `there` of something may have one more.
+///
+/// # Errors
+/// `code`, which says how many there are and what to do.
+pub(crate) fn room_for(what: &str, there: i64, most: u64, code: Code) -> Done<()> {
+    if u64::try_from(there).unwrap_or(u64::MAX) < most {
+        return Ok(());
+    }
+    let message = format!("the tenant has {there} {what}, as many as it may have; remove one first");
+    Err(Error::new(code, message).into())
 }
 
 /// The JSON text of a document that is known to have one.
@@ -51,16 +63,23 @@ macro_rules! to_json {
 }
 
 to_json!(
+    troupe_core::approval::ApprovalPolicy,
+    troupe_core::view::TaskApproval,
     troupe_core::view::GroupProgress,
     troupe_core::view::Member,
     troupe_core::view::NewGroup,
     serde_json::Map<String, serde_json::Value>,
     troupe_core::view::NewMessage,
     troupe_core::view::NewSchedule,
+    troupe_core::view::NewSubscription,
+    troupe_core::view::WebhookTry,
+    troupe_core::HookRecord,
+    troupe_core::WebhookRecord,
     troupe_core::view::Reading,
     troupe_core::view::Reply,
     troupe_core::view::Retry,
     troupe_core::view::TaskFailure,
+    troupe_core::view::Template,
     troupe_core::view::SwapState,
     troupe_core::view::SwapPolicy
 );
@@ -73,9 +92,7 @@ pub(crate) fn broken(column: &str, cause: impl Into<Box<dyn StdError + Send + Sy
 /// Reads columns of a row by name.
 pub(crate) trait Columns {
     /// The column as the driver reads it.
-    fn get_as<'r, T>(&'r self, column: &str) -> Done<T>
-    where
-        T: sqlx::Decode<'r, Sqlite> + sqlx::Type<Sqlite>;
+    fn get_as<'r, T: Field<'r>>(&'r self, column: &str) -> Done<T>;
 
     /// A text column, parsed.
     fn parsed<T: FromStr<Err: StdError + Send + Sync + 'static>>(&self, column: &str) -> Done<T> {
@@ -103,18 +120,21 @@ pub(crate) trait Columns {
         Ok(self.get_as::<Option<i64>>(column)?.map(Timestamp::from_millis))
     }
 
+    /// That contents of the row were forgotten, if they were.
+    fn redaction(&self) -> Done<Option<Redaction>> {
+        let Some(at) = self.at_option("redacted_at")? else { return Ok(None) };
+        Ok(Some(Redaction { at, by: self.get_as("redacted_by")? }))
+    }
+
     /// 0 or 1.
     fn truth(&self, column: &str) -> Done<bool> {
         Ok(self.get_as::<i64>(column)? != 0)
     }
 }
 
-impl Columns for SqliteRow {
-    fn get_as<'r, T>(&'r self, column: &str) -> Done<T>
-    where
-        T: sqlx::Decode<'r, Sqlite> + sqlx::Type<Sqlite>,
-    {
-        Ok(self.try_get(column)?)
+impl Columns for Row {
+    fn get_as<'r, T: Field<'r>>(&'r self, column: &str) -> Done<T> {
+        Ok(T::read(self, At::Name(column))?)
     }
 }
 
@@ -125,7 +145,7 @@ pub(crate) async fn plan(statement: &str) -> Vec<String> {
     let path = dir.path().join("test.db");
     let store = crate::Store::open(&path, std::sync::Arc::new(troupe_core::SystemClock)).await.unwrap();
     let mut reader = store.reader().await.unwrap();
-    let explain = sqlx::AssertSqlSafe(format!("explain query plan {statement}"));
-    let steps = sqlx::query(explain).fetch_all(&mut *reader).await.unwrap();
+    let mut explain = crate::sql::Builder::new(&format!("explain query plan {statement}"));
+    let steps = explain.build().fetch_all(&mut reader).await.unwrap();
     steps.iter().map(|step| step.get_as("detail").unwrap()).collect()
 }

@@ -5,15 +5,14 @@
 //! nothing unless the schedule is as it was when that time was looked at.
 
 use serde_json::json;
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 use troupe_core::audit::{AuditEntry, AuditKind};
 use troupe_core::view::{NewSchedule, TaskFailure};
 use troupe_core::{AgentName, Code, Error, Result, ScheduleName, TaskId, TenantId, Timestamp, limits};
 
 use crate::Store;
 use crate::fault::{Done, Failed};
-use crate::rows::{Columns as _, broken, json, number};
+use crate::rows::{Columns as _, broken, json, number, room_for};
+use crate::sql::{Connection, Row, query, query_scalar};
 use crate::tasks::{self, Creation, TaskRow};
 use crate::writer::Tx;
 
@@ -98,7 +97,7 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn schedule(&self, tenant: &TenantId, name: &ScheduleName) -> Result<Option<ScheduleRow>> {
-        Ok(find(&mut *self.reader().await?, tenant, name).await?)
+        Ok(find(&mut self.reader().await?, tenant, name).await?)
     }
 
     /// Reads at most `limit` of the tenant's schedules, by name, those after `after`.
@@ -106,11 +105,11 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn schedules(&self, tenant: &TenantId, after: &str, limit: u32) -> Result<Vec<ScheduleRow>> {
-        let rows = sqlx::query("select * from schedules where tenant = $1 and name > $2 order by name limit $3")
+        let rows = query("select * from schedules where tenant = $1 and name > $2 order by name limit $3")
             .bind(tenant.as_str())
             .bind(after)
             .bind(i64::from(limit))
-            .fetch_all(&mut *self.reader().await?)
+            .fetch_all(&mut self.reader().await?)
             .await
             .map_err(Failed::from)?;
         Ok(rows.iter().map(read).collect::<Done<_>>()?)
@@ -128,13 +127,13 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<ScheduleRow>> {
         let before_all = Timestamp::from_millis(i64::MIN);
-        let rows = sqlx::query(DUE)
+        let rows = query(DUE)
             .bind(now.as_millis())
             .bind(after.and_then(|row| row.next_at).unwrap_or(before_all).as_millis())
             .bind(after.map_or("", |row| row.tenant.as_str()))
             .bind(after.map_or("", |row| row.name.as_str()))
             .bind(i64::from(limit))
-            .fetch_all(&mut *self.reader().await?)
+            .fetch_all(&mut self.reader().await?)
             .await
             .map_err(Failed::from)?;
         Ok(rows.iter().map(read).collect::<Done<_>>()?)
@@ -145,7 +144,7 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn next_schedule(&self) -> Result<Option<Timestamp>> {
-        let row = sqlx::query(NEXT).fetch_one(&mut *self.reader().await?).await.map_err(Failed::from)?;
+        let row = query(NEXT).fetch_one(&mut self.reader().await?).await.map_err(Failed::from)?;
         Ok(row.at_option("next")?)
     }
 
@@ -172,8 +171,8 @@ pub fn not_found(name: &str) -> Error {
     Error::new(Code::ScheduleNotFound, message)
 }
 
-async fn find(connection: &mut SqliteConnection, tenant: &TenantId, name: &ScheduleName) -> Done<Option<ScheduleRow>> {
-    let row = sqlx::query("select * from schedules where tenant = $1 and name = $2")
+async fn find(connection: &mut dyn Connection, tenant: &TenantId, name: &ScheduleName) -> Done<Option<ScheduleRow>> {
+    let row = query("select * from schedules where tenant = $1 and name = $2")
         .bind(tenant.as_str())
         .bind(name.as_str())
         .fetch_optional(connection)
@@ -184,17 +183,14 @@ async fn find(connection: &mut SqliteConnection, tenant: &TenantId, name: &Sched
 async fn set(tx: &mut Tx, tenant: TenantId, new: NewScheduleRow, by: String) -> Done<ScheduleRow> {
     let NewScheduleRow { name, agent, schedule, next_at } = new;
     if find(&mut tx.connection, &tenant, &name).await?.is_none() {
-        let there: i64 = sqlx::query_scalar("select count(*) from schedules where tenant = $1")
+        let there: i64 = query_scalar("select count(*) from schedules where tenant = $1")
             .bind(tenant.as_str())
             .fetch_one(&mut tx.connection)
             .await?;
-        if u64::try_from(there).unwrap_or(u64::MAX) >= limits::SCHEDULES_MAX {
-            let message = format!("the tenant has {there} schedules, as many as it may have; remove one first");
-            return Err(Error::new(Code::LimitSchedules, message).into());
-        }
+        room_for("schedules", there, limits::SCHEDULES_MAX, Code::LimitSchedules)?;
     }
     let document = json(&schedule)?;
-    let row = sqlx::query(
+    let row = query(
         "insert into schedules (tenant, name, agent, document, principal, changed_at, revision, next_at)
          values ($1, $2, $3, $4, $5, $6, 1, $7)
          on conflict (tenant, name) do update set
@@ -223,7 +219,7 @@ async fn remove(tx: &mut Tx, tenant: TenantId, name: ScheduleName, by: String) -
     let Some(row) = find(&mut tx.connection, &tenant, &name).await? else {
         return Err(not_found(name.as_str()).into());
     };
-    sqlx::query("delete from schedules where tenant = $1 and name = $2")
+    query("delete from schedules where tenant = $1 and name = $2")
         .bind(tenant.as_str())
         .bind(name.as_str())
         .execute(&mut tx.connection)
@@ -245,7 +241,7 @@ async fn fire(
         (made, _) => made.map_err(Some),
     };
     let failure = made.as_ref().err().and_then(Option::as_ref).map(json).transpose()?;
-    let passed = sqlx::query(
+    let passed = query(
         "update schedules set next_at = $5, last_at = $4, last_task = coalesce($6, last_task), last_failure = $7
          where tenant = $1 and name = $2 and revision = $3 and next_at = $4",
     )
@@ -271,10 +267,11 @@ async fn tell(tx: &mut Tx, row: &ScheduleRow, kind: &str, mut facts: serde_json:
     if let Some(facts) = facts.as_object_mut() {
         facts.insert("agent".to_owned(), row.agent.as_str().into());
     }
-    tx.announce(&row.tenant, kind, &format!("schedule/{}", row.name), &facts).await
+    tx.announce(&row.tenant, kind, &format!("schedule/{}", row.name), &facts);
+    Ok(())
 }
 
-fn read(row: &SqliteRow) -> Done<ScheduleRow> {
+fn read(row: &Row) -> Done<ScheduleRow> {
     let document: &str = row.get_as("document")?;
     let failure: Option<&str> = row.get_as("last_failure")?;
     Ok(ScheduleRow {

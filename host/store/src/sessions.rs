@@ -4,15 +4,14 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use troupe_core::audit::{AuditEntry, AuditKind};
 use troupe_core::json::merge_patch;
 use troupe_core::view::SessionStatus;
 use troupe_core::{Code, Error, Result, SessionId, TenantId, Timestamp, limits};
 
-use crate::fault::Done;
+use crate::fault::{Done, Failed};
 use crate::rows::{Columns as _, broken, json, number};
+use crate::sql::{Builder, Connection, Row, query, query_scalar};
 use crate::writer::Tx;
 use crate::{Store, instances, messages};
 
@@ -137,7 +136,7 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn session(&self, tenant: &TenantId, id: SessionId) -> Result<Option<SessionRow>> {
-        Ok(find(&mut *self.reader().await?, tenant, id).await?)
+        Ok(find(&mut self.reader().await?, tenant, id).await?)
     }
 
     /// Reads at most `limit` of the tenant's sessions, newest first, that are older than `after`; which
@@ -153,7 +152,7 @@ impl Store {
         limit: u32,
         now: Timestamp,
     ) -> Result<Vec<SessionRow>> {
-        Ok(list(&mut *self.reader().await?, tenant, filter, (after, limit), now).await?)
+        Ok(list(&mut self.reader().await?, tenant, filter, (after, limit), now).await?)
     }
 
     /// Changes the context of a session by a merge patch, if it has the revision that is expected.
@@ -189,7 +188,7 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn session_is_over(&self, tenant: &TenantId, id: SessionId) -> Result<bool> {
-        Ok(is_over(&mut *self.reader().await?, tenant, id).await?)
+        Ok(is_over(&mut self.reader().await?, tenant, id).await?)
     }
 
     /// Reads at most `limit` sessions, over all tenants, whose time is over and that have not been
@@ -198,19 +197,19 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn sessions_over(&self, now: Timestamp, limit: u32) -> Result<Vec<(TenantId, SessionId)>> {
-        Ok(over(&mut *self.reader().await?, now, limit).await?)
+        Ok(over(&mut self.reader().await?, now, limit).await?)
     }
 }
 
 async fn start(tx: &mut Tx, tenant: TenantId, new: NewSessionRow) -> Done<SessionRow> {
-    let open: i64 = sqlx::query_scalar(COUNT_OPEN).bind(tenant.as_str()).fetch_one(&mut tx.connection).await?;
+    let open: i64 = query_scalar(COUNT_OPEN).bind(tenant.as_str()).fetch_one(&mut tx.connection).await?;
     if u64::try_from(open).unwrap_or(u64::MAX) >= limits::SESSIONS_MAX {
         let message = format!("the tenant has {open} sessions, as many as it may have; end those that nobody uses");
         return Err(Error::new(Code::LimitSessions, message).into());
     }
     let lives_until = tx.now.plus(new.lifetime);
-    let row = sqlx::query(
-        "insert into sessions (tenant, id, principal, user, context, context_revision, messages, idle_ms, created_at,
+    let row = query(
+        "insert into sessions (tenant, id, principal, \"user\", context, context_revision, messages, idle_ms, created_at,
             used_at, expires_at, lives_until)
          values ($1, $2, $3, $4, $5, 1, 0, $6, $7, $7, $8, $9) returning *",
     )
@@ -226,7 +225,7 @@ async fn start(tx: &mut Tx, tenant: TenantId, new: NewSessionRow) -> Done<Sessio
     .fetch_one(&mut tx.connection)
     .await?;
     let row = read(&row)?;
-    tx.announce(&tenant, "session.started", &row.subject(), &json!({ "principal": row.principal })).await?;
+    tx.announce(&tenant, "session.started", &row.subject(), &json!({ "principal": row.principal }));
     Ok(row)
 }
 
@@ -247,14 +246,13 @@ pub(crate) async fn open(tx: &mut Tx, tenant: &TenantId, id: SessionId) -> Done<
 pub(crate) async fn used(tx: &mut Tx, tenant: &TenantId, id: SessionId) -> Done<SessionRow> {
     let row = open(tx, tenant, id).await?;
     let expires_at = tx.now.plus(Duration::from_millis(row.idle_ms)).min(row.lives_until);
-    let row =
-        sqlx::query("update sessions set used_at = $3, expires_at = $4 where tenant = $1 and id = $2 returning *")
-            .bind(tenant.as_str())
-            .bind(id.to_string())
-            .bind(tx.now.as_millis())
-            .bind(expires_at.as_millis())
-            .fetch_one(&mut tx.connection)
-            .await?;
+    let row = query("update sessions set used_at = $3, expires_at = $4 where tenant = $1 and id = $2 returning *")
+        .bind(tenant.as_str())
+        .bind(id.to_string())
+        .bind(tx.now.as_millis())
+        .bind(expires_at.as_millis())
+        .fetch_one(&mut tx.connection)
+        .await?;
     read(&row)
 }
 
@@ -273,21 +271,39 @@ async fn change_context(
         );
         return Err(Error::new(Code::SessionContext, message).with("revision", row.context_revision).into());
     }
+    patched(tx, row, patch).await
+}
+
+/// Changes the context of a session as one of its agents says, if it takes messages still; the inner error is
+/// that it would be too large.
+pub(crate) async fn told(tx: &mut Tx, tenant: &TenantId, id: SessionId, patch: Map<String, Value>) -> Done<Result<()>> {
+    let row = find(&mut tx.connection, tenant, id).await?.ok_or_else(|| not_found(id))?;
+    if row.require_open(tx.now).is_err() {
+        return Ok(Ok(()));
+    }
+    match patched(tx, row, patch).await {
+        Ok(_) => Ok(Ok(())),
+        Err(Failed::Refused(error)) if error.code == Code::LimitRequest => Ok(Err(error)),
+        Err(error) => Err(error),
+    }
+}
+
+async fn patched(tx: &mut Tx, row: SessionRow, patch: Map<String, Value>) -> Done<SessionRow> {
     let mut context = row.context;
     merge_patch(&mut context, patch);
     let context = json(&context)?;
     check_size("the context", context.len(), limits::SESSION_CONTEXT_BYTES_MAX)?;
-    let row = sqlx::query(
+    let row = query(
         "update sessions set context = $3, context_revision = context_revision + 1
          where tenant = $1 and id = $2 returning *",
     )
-    .bind(tenant.as_str())
-    .bind(id.to_string())
+    .bind(row.tenant.as_str())
+    .bind(row.id.to_string())
     .bind(context)
     .fetch_one(&mut tx.connection)
     .await?;
     let row = read(&row)?;
-    tx.announce(&tenant, "session.context", &row.subject(), &json!({ "revision": row.context_revision })).await?;
+    tx.announce(&row.tenant, "session.context", &row.subject(), &json!({ "revision": row.context_revision }));
     Ok(row)
 }
 
@@ -311,22 +327,21 @@ async fn end(tx: &mut Tx, tenant: TenantId, id: SessionId, by: Option<String>) -
     }
     let how = if is_over { SessionStatus::Expired } else { SessionStatus::Ended };
     let ended_by = by.as_deref().filter(|_| !is_over);
-    let updated = sqlx::query(
-        "update sessions set ended_at = $3, ended = $4, ended_by = $5 where tenant = $1 and id = $2 returning *",
-    )
-    .bind(tenant.as_str())
-    .bind(id.to_string())
-    .bind(tx.now.as_millis())
-    .bind(how.as_str())
-    .bind(ended_by)
-    .fetch_one(&mut tx.connection)
-    .await?;
+    let updated =
+        query("update sessions set ended_at = $3, ended = $4, ended_by = $5 where tenant = $1 and id = $2 returning *")
+            .bind(tenant.as_str())
+            .bind(id.to_string())
+            .bind(tx.now.as_millis())
+            .bind(how.as_str())
+            .bind(ended_by)
+            .fetch_one(&mut tx.connection)
+            .await?;
     let row = read(&updated)?;
     for instance in instances::of_session(&mut tx.connection, &tenant, id, true).await? {
         instances::stop(tx, tenant.clone(), instance.id, ended_by.map(str::to_owned)).await?;
     }
     messages::given_up(tx, &row, &ended(id, how)).await?;
-    tx.announce(&tenant, "session.ended", &row.subject(), &json!({ "how": how.as_str() })).await?;
+    tx.announce(&tenant, "session.ended", &row.subject(), &json!({ "how": how.as_str() }));
     if let Some(by) = ended_by.filter(|by| *by != row.principal) {
         let entry = AuditEntry::new(AuditKind::SessionEnded).by(Some(by));
         let entry = entry.with("session", id.to_string()).with("of", row.principal.as_str());
@@ -335,8 +350,8 @@ async fn end(tx: &mut Tx, tenant: TenantId, id: SessionId, by: Option<String>) -
     Ok(row)
 }
 
-async fn find(connection: &mut SqliteConnection, tenant: &TenantId, id: SessionId) -> Done<Option<SessionRow>> {
-    let row = sqlx::query("select * from sessions where tenant = $1 and id = $2")
+async fn find(connection: &mut dyn Connection, tenant: &TenantId, id: SessionId) -> Done<Option<SessionRow>> {
+    let row = query("select * from sessions where tenant = $1 and id = $2")
         .bind(tenant.as_str())
         .bind(id.to_string())
         .fetch_optional(connection)
@@ -344,8 +359,8 @@ async fn find(connection: &mut SqliteConnection, tenant: &TenantId, id: SessionI
     row.as_ref().map(read).transpose()
 }
 
-async fn is_over(connection: &mut SqliteConnection, tenant: &TenantId, id: SessionId) -> Done<bool> {
-    let found = sqlx::query(
+async fn is_over(connection: &mut dyn Connection, tenant: &TenantId, id: SessionId) -> Done<bool> {
+    let found = query(
         "select 1 from sessions where tenant = $1 and id = $2 and ended_at is not null
             and not exists (select 1 from messages
                 where messages.tenant = $1 and messages.session = $2 and messages.state <> 'answered')",
@@ -357,19 +372,19 @@ async fn is_over(connection: &mut SqliteConnection, tenant: &TenantId, id: Sessi
     Ok(found.is_some())
 }
 
-async fn over(connection: &mut SqliteConnection, now: Timestamp, limit: u32) -> Done<Vec<(TenantId, SessionId)>> {
-    let rows = sqlx::query(OVER).bind(now.as_millis()).bind(i64::from(limit)).fetch_all(connection).await?;
+async fn over(connection: &mut dyn Connection, now: Timestamp, limit: u32) -> Done<Vec<(TenantId, SessionId)>> {
+    let rows = query(OVER).bind(now.as_millis()).bind(i64::from(limit)).fetch_all(connection).await?;
     rows.iter().map(|row| Ok((row.parsed("tenant")?, row.parsed("id")?))).collect()
 }
 
 async fn list(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn Connection,
     tenant: &TenantId,
     filter: &SessionFilter,
     (after, limit): (Option<SessionId>, u32),
     now: Timestamp,
 ) -> Done<Vec<SessionRow>> {
-    let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("select * from sessions where tenant = ");
+    let mut query: Builder = Builder::new("select * from sessions where tenant = ");
     query.push_bind(tenant.as_str());
     if let Some(principal) = &filter.principal {
         query.push(" and principal = ").push_bind(principal);
@@ -390,7 +405,7 @@ async fn list(
     query.build().fetch_all(connection).await?.iter().map(read).collect()
 }
 
-fn read(row: &SqliteRow) -> Done<SessionRow> {
+fn read(row: &Row) -> Done<SessionRow> {
     let document = |column: &str| {
         let text: &str = row.get_as(column)?;
         serde_json::from_str::<Map<String, Value>>(text).map_err(|error| broken(column, error))
@@ -418,7 +433,7 @@ fn read(row: &SqliteRow) -> Done<SessionRow> {
 /// Counts one more message, and returns its number.
 pub(crate) async fn one_more(tx: &mut Tx, row: &SessionRow) -> Done<u64> {
     let count = row.messages + 1;
-    sqlx::query("update sessions set messages = $3 where tenant = $1 and id = $2")
+    query("update sessions set messages = $3 where tenant = $1 and id = $2")
         .bind(row.tenant.as_str())
         .bind(row.id.to_string())
         .bind(number(count)?)

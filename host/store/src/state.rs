@@ -27,7 +27,7 @@ macro_rules! migrating {
             $table,
             ".tenant and swaps.agent = ",
             $table,
-            ".agent and swaps.in_charge = 1 and json_extract(swaps.state, '$.phase') = 'migrating'",
+            ".agent and swaps.in_charge = 1 and swaps.state like '{\"phase\":\"migrating\"%'",
             $which,
             ")"
         )
@@ -41,12 +41,12 @@ mod space;
 mod sweep;
 mod write;
 
-use sqlx::SqliteConnection;
 use troupe_core::{Result, Timestamp};
 
 use crate::Store;
 use crate::fault::Done;
 use crate::rows::{Columns as _, broken};
+use crate::sql::{Connection, query};
 pub use copy::StateCopy;
 pub(crate) use copy::check_complete;
 pub use space::StateSpace;
@@ -59,7 +59,7 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn state_get(&self, space: StateSpace<'_>, key: &str) -> Result<Option<(Vec<u8>, u64)>> {
-        Ok(get(&mut *self.reader().await?, space, key, self.now()).await?)
+        Ok(get(&mut self.reader().await?, space, key, self.now()).await?)
     }
 
     /// Lists at most `limit` keys that begin with `prefix` and come after `after`, in the
@@ -74,17 +74,17 @@ impl Store {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<String>> {
-        Ok(list(&mut *self.reader().await?, space, (prefix, after), limit, self.now()).await?)
+        Ok(list(&mut self.reader().await?, space, (prefix, after), limit, self.now()).await?)
     }
 }
 
 async fn get(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn Connection,
     space: StateSpace<'_>,
     key: &str,
     now: Timestamp,
 ) -> Done<Option<(Vec<u8>, u64)>> {
-    let statement = sqlx::query(
+    let statement = query(
         "select value, revision from state
          where tenant = $1 and agent = $2 and instance = $3 and generation = $4 and key = $5
            and (expires_at is null or expires_at > $6)",
@@ -94,14 +94,14 @@ async fn get(
 }
 
 async fn list(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn Connection,
     space: StateSpace<'_>,
     (prefix, after): (&str, Option<&str>),
     limit: u32,
     now: Timestamp,
 ) -> Done<Vec<String>> {
     let (from, to) = range(prefix, after);
-    let statement = sqlx::query(
+    let statement = query(
         "select key from state
          where tenant = $1 and agent = $2 and instance = $3 and generation = $4 and key >= $5 and key < $6
            and (expires_at is null or expires_at > $7)

@@ -3,8 +3,6 @@
 mod standing;
 
 use serde_json::json;
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 use troupe_core::audit::AuditEntry;
 use troupe_core::view::{RehearsalSummary, SwapPhase, SwapPolicy, SwapState};
 use troupe_core::{AgentName, Code, Digest, Error, ReleaseRef, Result, SwapId, TenantId, Timestamp};
@@ -14,6 +12,7 @@ use crate::deployments::{self, DeploymentRow, RouteChange};
 use crate::fault::{Done, Failed};
 use crate::releases;
 use crate::rows::{ABOVE_ALL_IDS, Columns as _, broken, json, number};
+use crate::sql::{Connection, Row, query, query_scalar};
 use crate::writer::Tx;
 pub use standing::StandingPolicyRow;
 
@@ -39,6 +38,8 @@ pub struct SwapRow {
     pub epoch: Option<u64>,
     /// Rises with every change of the row; 0 before the first.
     pub number: u64,
+    /// The host that drives it, if one has taken it up.
+    pub driver: Option<String>,
     /// Where it is.
     pub state: SwapState,
     /// How it goes about it.
@@ -96,10 +97,10 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn swap(&self, tenant: &TenantId, id: SwapId) -> Result<Option<SwapRow>> {
-        let row = sqlx::query("select * from swaps where tenant = $1 and id = $2")
+        let row = query("select * from swaps where tenant = $1 and id = $2")
             .bind(tenant.as_str())
             .bind(id.to_string())
-            .fetch_optional(&mut *self.reader().await?)
+            .fetch_optional(&mut self.reader().await?)
             .await
             .map_err(Failed::from)?;
         Ok(row.as_ref().map(read).transpose()?)
@@ -116,15 +117,14 @@ impl Store {
         after: Option<SwapId>,
         limit: u32,
     ) -> Result<Vec<SwapRow>> {
-        let rows =
-            sqlx::query("select * from swaps where tenant = $1 and agent = $2 and id < $3 order by id desc limit $4")
-                .bind(tenant.as_str())
-                .bind(agent.as_str())
-                .bind(after.map_or_else(|| ABOVE_ALL_IDS.to_owned(), |id| id.to_string()))
-                .bind(number(limit.into())?)
-                .fetch_all(&mut *self.reader().await?)
-                .await
-                .map_err(Failed::from)?;
+        let rows = query("select * from swaps where tenant = $1 and agent = $2 and id < $3 order by id desc limit $4")
+            .bind(tenant.as_str())
+            .bind(agent.as_str())
+            .bind(after.map_or_else(|| ABOVE_ALL_IDS.to_owned(), |id| id.to_string()))
+            .bind(number(limit.into())?)
+            .fetch_all(&mut self.reader().await?)
+            .await
+            .map_err(Failed::from)?;
         Ok(rows.iter().map(read).collect::<Done<_>>()?)
     }
 
@@ -133,11 +133,51 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn going_swaps(&self) -> Result<Vec<SwapRow>> {
-        let rows = sqlx::query("select * from swaps where ended_at is null order by id")
-            .fetch_all(&mut *self.reader().await?)
+        let rows = query("select * from swaps where ended_at is null order by id")
+            .fetch_all(&mut self.reader().await?)
             .await
             .map_err(Failed::from)?;
         Ok(rows.iter().map(read).collect::<Done<_>>()?)
+    }
+
+    /// Has a host drive a swap that is as it was looked at: whoever drove it until then changes it no more.
+    /// Returns it as it then is; nothing if it has moved on.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn drive_swap(&self, seen: &SwapRow, owner: &str) -> Result<Option<SwapRow>> {
+        let (tenant, id, number_seen, owner) = (seen.tenant.clone(), seen.id, seen.number, owner.to_owned());
+        self.write(move |tx| {
+            Box::pin(async move {
+                let row = query(
+                    "update swaps set driver = $4, number = number + 1
+                     where tenant = $1 and id = $2 and number = $3 and ended_at is null returning *",
+                )
+                .bind(tenant.as_str())
+                .bind(id.to_string())
+                .bind(number(number_seen)?)
+                .bind(owner)
+                .fetch_optional(&mut tx.connection)
+                .await?;
+                tx.routes_moved = true;
+                row.as_ref().map(read).transpose()
+            })
+        })
+        .await
+    }
+
+    /// The swap that is in charge of a deployment, if one is.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn swap_in_charge(&self, tenant: &TenantId, agent: &AgentName) -> Result<Option<SwapRow>> {
+        let row = query("select * from swaps where tenant = $1 and agent = $2 and in_charge = 1")
+            .bind(tenant.as_str())
+            .bind(agent.as_str())
+            .fetch_optional(&mut self.reader().await?)
+            .await
+            .map_err(Failed::from)?;
+        Ok(row.as_ref().map(read).transpose()?)
     }
 
     /// Counts the tasks that began on a release and have not ended.
@@ -150,18 +190,18 @@ impl Store {
         agent: &AgentName,
         version: &semver::Version,
     ) -> Result<InUse> {
-        Ok(in_use(&mut *self.reader().await?, tenant, agent, version).await?)
+        Ok(in_use(&mut self.reader().await?, tenant, agent, version).await?)
     }
 }
 
 /// The same, in or outside a transaction.
 pub(crate) async fn in_use(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn Connection,
     tenant: &TenantId,
     agent: &AgentName,
     version: &semver::Version,
 ) -> Done<InUse> {
-    let rows = sqlx::query(
+    let rows = query(
         "select status, count(*) as tasks from tasks
          where tenant = $1 and agent = $2 and status in ('pending', 'running', 'suspended') and version = $3
          group by status",
@@ -223,14 +263,14 @@ async fn write(tx: &mut Tx, swap: &mut SwapRow) -> Done<()> {
         found.ok_or_else(|| releases::not_found(&to))?.check_offered()?;
     }
     swap.number += 1;
-    let written = sqlx::query(
+    let written = query(
         "insert into swaps
             (tenant, id, agent, from_version, from_digest, to_version, to_digest, principal, epoch, number, in_charge,
-             state, policy, started_at, changed_at, ended_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+             state, policy, started_at, changed_at, ended_at, driver)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
          on conflict (tenant, id) do update set
             epoch = excluded.epoch, number = excluded.number, in_charge = excluded.in_charge, state = excluded.state,
-            changed_at = excluded.changed_at, ended_at = excluded.ended_at
+            changed_at = excluded.changed_at, ended_at = excluded.ended_at, driver = excluded.driver
          where swaps.number = excluded.number - 1",
     )
     .bind(swap.tenant.as_str())
@@ -249,6 +289,7 @@ async fn write(tx: &mut Tx, swap: &mut SwapRow) -> Done<()> {
     .bind(swap.started_at.as_millis())
     .bind(swap.changed_at.as_millis())
     .bind(swap.ended_at.map(Timestamp::as_millis))
+    .bind(&swap.driver)
     .execute(&mut tx.connection)
     .await?;
     match written.rows_affected() {
@@ -285,10 +326,11 @@ async fn tell(tx: &mut Tx, swap: &SwapRow) -> Done<()> {
         "rehearsal": state.rehearsal.as_ref().map(RehearsalSummary::facts),
     });
     let kind = format!("swap.{}", state.phase.as_str());
-    tx.announce(&swap.tenant, &kind, &format!("swap/{}", swap.id), &data).await
+    tx.announce(&swap.tenant, &kind, &format!("swap/{}", swap.id), &data);
+    Ok(())
 }
 
-fn read(row: &SqliteRow) -> Done<SwapRow> {
+fn read(row: &Row) -> Done<SwapRow> {
     let document = |column: &str| -> Done<&str> { row.get_as(column) };
     let from: Option<semver::Version> = row.parsed_option("from_version")?;
     let from_digest: Option<Digest> = row.parsed_option("from_digest")?;
@@ -304,6 +346,7 @@ fn read(row: &SqliteRow) -> Done<SwapRow> {
             .map(|epoch| u64::try_from(epoch).map_err(|error| broken("epoch", error)))
             .transpose()?,
         number: row.number("number")?,
+        driver: row.get_as("driver")?,
         state: serde_json::from_str(document("state")?).map_err(|error| broken("state", error))?,
         policy: serde_json::from_str(document("policy")?).map_err(|error| broken("policy", error))?,
         started_at: row.at("started_at")?,
@@ -313,8 +356,8 @@ fn read(row: &SqliteRow) -> Done<SwapRow> {
 }
 
 /// The id of the swap that is in charge of a deployment.
-async fn in_charge(connection: &mut SqliteConnection, tenant: &TenantId, agent: &AgentName) -> Done<Option<String>> {
-    Ok(sqlx::query_scalar("select id from swaps where tenant = $1 and agent = $2 and in_charge = 1")
+async fn in_charge(connection: &mut dyn Connection, tenant: &TenantId, agent: &AgentName) -> Done<Option<String>> {
+    Ok(query_scalar("select id from swaps where tenant = $1 and agent = $2 and in_charge = 1")
         .bind(tenant.as_str())
         .bind(agent.as_str())
         .fetch_optional(connection)

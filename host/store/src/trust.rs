@@ -2,13 +2,12 @@
 //! and whether a signature is good, the runtime says.
 
 use serde_json::json;
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 use troupe_core::audit::{AuditEntry, AuditKind};
 use troupe_core::{Code, Digest, Error, ReleaseRef, Result, TenantId, Timestamp, limits};
 
 use crate::fault::{Done, Failed};
 use crate::rows::{Columns as _, number};
+use crate::sql::{Connection, Row, query, query_scalar};
 use crate::writer::Tx;
 use crate::{Store, releases};
 
@@ -58,7 +57,7 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn trust(&self, tenant: &TenantId) -> Result<Option<TrustRow>> {
-        Ok(policy(&mut *self.reader().await?, tenant).await?)
+        Ok(policy(&mut self.reader().await?, tenant).await?)
     }
 
     /// Reads every policy that a tenant has set, newest first.
@@ -66,9 +65,9 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn trust_documents(&self, tenant: &TenantId) -> Result<Vec<String>> {
-        let documents = sqlx::query_scalar("select document from trust where tenant = $1 order by revision desc")
+        let documents = query_scalar("select document from trust where tenant = $1 order by revision desc")
             .bind(tenant.as_str())
-            .fetch_all(&mut *self.reader().await?)
+            .fetch_all(&mut self.reader().await?)
             .await
             .map_err(Failed::from)?;
         Ok(documents)
@@ -95,7 +94,7 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn signatures(&self, tenant: &TenantId, release: &ReleaseRef) -> Result<Vec<SignatureRow>> {
-        Ok(of_release(&mut *self.reader().await?, tenant, release).await?)
+        Ok(of_release(&mut self.reader().await?, tenant, release).await?)
     }
 
     /// Adds signatures to a published release, as `by` asked; those of keys that have signed it
@@ -124,19 +123,19 @@ async fn set(tx: &mut Tx, tenant: TenantId, before: u64, document: String, decid
         return Err(Error::new(Code::TrustConflict, message).with("revision", found).into());
     }
     let revision = found + 1;
-    sqlx::query("insert into trust (tenant, revision, document, changed_at) values ($1, $2, $3, $4)")
+    query("insert into trust (tenant, revision, document, changed_at) values ($1, $2, $3, $4)")
         .bind(tenant.as_str())
         .bind(number(revision)?)
         .bind(&document)
         .bind(tx.now.as_millis())
         .execute(&mut tx.connection)
         .await?;
-    sqlx::query("delete from trust where tenant = $1 and revision <= $2")
+    query("delete from trust where tenant = $1 and revision <= $2")
         .bind(tenant.as_str())
         .bind(number(revision.saturating_sub(limits::TRUST_REVISIONS_MAX))?)
         .execute(&mut tx.connection)
         .await?;
-    tx.announce(&tenant, "trust.changed", "trust", &json!({ "revision": revision })).await?;
+    tx.announce(&tenant, "trust.changed", "trust", &json!({ "revision": revision }));
     for entry in decided {
         tx.audit(&tenant, entry.with("revision", revision)).await?;
     }
@@ -172,7 +171,7 @@ pub(crate) async fn add(
             "agent": release.agent.as_str(), "version": release.version.to_string(),
             "digest": digest.to_string(), "key": key.to_string(),
         });
-        tx.announce(tenant, "release.signed", &format!("release/{release}"), &data).await?;
+        tx.announce(tenant, "release.signed", &format!("release/{release}"), &data);
         let entry = AuditEntry::new(AuditKind::Signed).by(by).of(&release.agent);
         tx.audit(tenant, entry.on(&release.version, digest).with("key", key.to_string())).await?;
     }
@@ -189,7 +188,7 @@ pub(crate) async fn keep(
 ) -> Done<Vec<Digest>> {
     let mut new = Vec::new();
     for NewSignatureRow { key, payload, signature } in signatures {
-        let kept = sqlx::query(
+        let kept = query(
             "insert into signatures (tenant, agent, version, key, payload, signature, added_at)
              values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
         )
@@ -204,13 +203,12 @@ pub(crate) async fn keep(
         .await?;
         new.extend((kept.rows_affected() > 0).then_some(key));
     }
-    let count: i64 =
-        sqlx::query_scalar("select count(*) from signatures where tenant = $1 and agent = $2 and version = $3")
-            .bind(tenant.as_str())
-            .bind(release.agent.as_str())
-            .bind(release.version.to_string())
-            .fetch_one(&mut tx.connection)
-            .await?;
+    let count: i64 = query_scalar("select count(*) from signatures where tenant = $1 and agent = $2 and version = $3")
+        .bind(tenant.as_str())
+        .bind(release.agent.as_str())
+        .bind(release.version.to_string())
+        .fetch_one(&mut tx.connection)
+        .await?;
     let most = limits::SIGNATURES_MAX;
     if !new.is_empty() && usize::try_from(count).unwrap_or(usize::MAX) > most {
         let message = format!("release {release} would have {count} signatures, and may have {most}: one of each key");
@@ -219,9 +217,9 @@ pub(crate) async fn keep(
     Ok(new)
 }
 
-async fn policy(connection: &mut SqliteConnection, tenant: &TenantId) -> Done<Option<TrustRow>> {
-    let row = sqlx::query(NOW).bind(tenant.as_str()).fetch_optional(connection).await?;
-    let read = |row: &SqliteRow| {
+async fn policy(connection: &mut dyn Connection, tenant: &TenantId) -> Done<Option<TrustRow>> {
+    let row = query(NOW).bind(tenant.as_str()).fetch_optional(connection).await?;
+    let read = |row: &Row| {
         Ok(TrustRow {
             revision: row.number("revision")?,
             document: row.get_as("document")?,
@@ -232,17 +230,17 @@ async fn policy(connection: &mut SqliteConnection, tenant: &TenantId) -> Done<Op
 }
 
 async fn of_release(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn Connection,
     tenant: &TenantId,
     release: &ReleaseRef,
 ) -> Done<Vec<SignatureRow>> {
-    let rows = sqlx::query(OF_RELEASE)
+    let rows = query(OF_RELEASE)
         .bind(tenant.as_str())
         .bind(release.agent.as_str())
         .bind(release.version.to_string())
         .fetch_all(connection)
         .await?;
-    let read = |row: &SqliteRow| {
+    let read = |row: &Row| {
         Ok(SignatureRow {
             key: row.parsed("key")?,
             payload: row.get_as("payload")?,

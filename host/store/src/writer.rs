@@ -11,26 +11,35 @@
 //! answered with its fault: nothing of it is known to be kept. A job alone in its batch
 //! needs no savepoint.
 //!
+//! What a batch is to either database, and how a connection to PostgreSQL comes back that was
+//! lost, is in `writer/link.rs`.
+//!
 //! After a failed sync the kernel may have dropped the pages it could not write, and a
 //! second sync would succeed without them. So the first one is the last: the writer then
 //! refuses all work until the host is restarted and SQLite has recovered its log. What
-//! that batch wrote may turn up then or not.
+//! that batch wrote may turn up then or not. PostgreSQL sees to that itself.
 
+mod link;
 mod listeners;
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
-use troupe_core::{Clock, Result, TenantId, Timestamp, limits};
+use troupe_core::{Clock, Result, Timestamp, limits};
 
 use crate::fault::{Done, Failed, Fault};
+use crate::feed::Announced;
+use crate::postgres::Server;
+use crate::sql::{Builder, Own, query_scalar};
+use crate::words::Words;
+use link::Link;
+pub(crate) use link::LinkState;
 pub(crate) use listeners::Listeners;
 
 /// The future of a job's work.
@@ -40,18 +49,33 @@ pub(crate) type Work<'c, T> = Pin<Box<dyn Future<Output = Done<T>> + Send + 'c>>
 #[derive(Debug)]
 pub(crate) struct Tx {
     /// The connection.
-    pub(crate) connection: SqliteConnection,
+    pub(crate) connection: Own,
     /// The time of the commit.
     pub(crate) now: Timestamp,
-    /// The tenants of the events that the jobs so far have added to feeds.
-    pub(crate) events: Vec<TenantId>,
+    /// What the jobs so far have announced.
+    pub(crate) events: Vec<Announced>,
     /// Whether a job has ended somebody's wait for a lock, or begun one.
     pub(crate) locks_moved: bool,
+    /// Whether a job has had an event become due, or a delivery ready.
+    pub(crate) bus_moved: bool,
+    /// Whether a job has changed a route, a swap or a tenant.
+    pub(crate) routes_moved: bool,
+    /// Whether a job has changed a key.
+    pub(crate) keys_moved: bool,
 }
 
 impl Tx {
-    async fn execute(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
-        sqlx::query(sql).execute(&mut self.connection).await.map(drop)
+    /// A transaction that has moved nothing yet.
+    const fn new(connection: Own, now: Timestamp) -> Self {
+        let events = Vec::new();
+        let (locks_moved, bus_moved, routes_moved, keys_moved) = (false, false, false, false);
+        Self { connection, now, events, locks_moved, bus_moved, routes_moved, keys_moved }
+    }
+
+    fn begins(&mut self, now: Timestamp) {
+        self.now = now;
+        self.events.clear();
+        (self.locks_moved, self.bus_moved, self.routes_moved, self.keys_moved) = (false, false, false, false);
     }
 }
 
@@ -117,8 +141,9 @@ pub(crate) struct Writer {
     queue: mpsc::Sender<Message>,
     listeners: Listeners,
     closing: AtomicBool,
-    /// Set once a sync has failed.
-    failed: Arc<AtomicBool>,
+    /// Why no work is taken any more, once that is so.
+    ended: Arc<OnceLock<Fault>>,
+    state: Arc<LinkState>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -130,15 +155,21 @@ impl fmt::Debug for Writer {
 
 impl Writer {
     /// Gives the connection to a task of its own. The task ends when every handle is
-    /// dropped and what they handed over is done.
-    pub(crate) fn start(connection: SqliteConnection, clock: Arc<dyn Clock>) -> Self {
+    /// dropped and what they handed over is done. `server` is where a lost connection is made anew.
+    pub(crate) fn start(connection: Own, server: Option<Server>, clock: Arc<dyn Clock>) -> Self {
         let (queue, waiting) = mpsc::channel(limits::STORE_QUEUE_MAX);
         let listeners = Listeners::default();
-        let tx = Tx { connection, now: clock.now(), events: Vec::new(), locks_moved: false };
-        let failed = Arc::new(AtomicBool::new(false));
-        let task =
-            tokio::spawn(Loop { tx, clock, listeners: listeners.clone(), failed: Arc::clone(&failed) }.run(waiting));
-        Self { queue, listeners, closing: AtomicBool::new(false), failed, task: Mutex::new(Some(task)) }
+        let tx = Tx::new(connection, clock.now());
+        let (ended, state) = (Arc::new(OnceLock::new()), Arc::new(LinkState::default()));
+        let link = Link::new(server, Arc::clone(&state));
+        let side = Loop { tx, link, clock, listeners: listeners.clone(), ended: Arc::clone(&ended) };
+        let task = tokio::spawn(side.run(waiting));
+        Self { queue, listeners, closing: AtomicBool::new(false), ended, state, task: Mutex::new(Some(task)) }
+    }
+
+    /// How the writer stands to its database.
+    pub(crate) fn state(&self) -> Arc<LinkState> {
+        Arc::clone(&self.state)
     }
 
     pub(crate) const fn listeners(&self) -> &Listeners {
@@ -174,8 +205,8 @@ impl Writer {
     /// # Errors
     /// The fault for which every further write is refused.
     pub(crate) fn check(&self) -> Result<()> {
-        if self.failed.load(Ordering::Acquire) {
-            return Err(Fault::Sync.error());
+        if let Some(fault) = self.ended.get() {
+            return Err(fault.error());
         }
         if self.queue.is_closed() { Err(self.gone()) } else { Ok(()) }
     }
@@ -200,10 +231,11 @@ impl Writer {
 /// The writer's own side.
 struct Loop {
     tx: Tx,
+    link: Link,
     clock: Arc<dyn Clock>,
     listeners: Listeners,
-    /// Whether no work is taken any more, since a sync has failed.
-    failed: Arc<AtomicBool>,
+    /// Why no work is taken any more: a sync has failed, or another host has taken over from this one.
+    ended: Arc<OnceLock<Fault>>,
 }
 
 impl Loop {
@@ -211,7 +243,7 @@ impl Loop {
         let mut messages = Vec::with_capacity(limits::STORE_BATCH_MAX);
         let mut jobs = Vec::with_capacity(limits::STORE_BATCH_MAX);
         let mut folds = Vec::new();
-        while waiting.recv_many(&mut messages, limits::STORE_BATCH_MAX).await > 0 {
+        while self.receive(&mut waiting, &mut messages).await > 0 {
             for message in messages.drain(..) {
                 match message {
                     Message::Job(job) => jobs.push(job),
@@ -221,11 +253,10 @@ impl Loop {
                 }
             }
             let lost = self.settle(&mut jobs).await.err();
-            if lost.is_none() {
-                self.listeners.tell(&self.tx.events);
-                if self.tx.locks_moved {
-                    self.listeners.tell_of_locks();
-                }
+            if lost.is_none()
+                && let Some(words) = Words::of(&self.tx, self.link.owner())
+            {
+                self.listeners.tell(words);
             }
             for job in jobs.drain(..) {
                 job.answer(lost);
@@ -243,100 +274,130 @@ impl Loop {
         }
     }
 
+    /// Waits for work, and meanwhile for the database to be there again, if it is not.
+    async fn receive(&mut self, waiting: &mut mpsc::Receiver<Message>, messages: &mut Vec<Message>) -> usize {
+        while self.link.is_cut() && self.ended.get().is_none() {
+            let received = waiting.recv_many(messages, limits::STORE_BATCH_MAX);
+            match tokio::time::timeout(limits::STORE_REGAIN_PAUSE_MAX, received).await {
+                Ok(count) => return count,
+                Err(_) => {
+                    if let Err(fault) = self.link.again(&mut self.tx.connection).await {
+                        self.end_for(fault);
+                    }
+                }
+            }
+        }
+        waiting.recv_many(messages, limits::STORE_BATCH_MAX).await
+    }
+
+    /// Takes no work any more, if that is what a fault means.
+    fn end_for(&self, fault: Fault) {
+        if matches!(fault, Fault::Sync | Fault::Taken) {
+            // The first one stays.
+            self.ended.get_or_init(|| fault);
+        }
+    }
+
     /// Empties the write-ahead log, between two batches. Whoever reads is waited for a shorter
     /// time than otherwise, since every write waits as well.
     async fn fold(&mut self) -> Result<bool, Fault> {
-        if self.failed.load(Ordering::Acquire) {
-            return Err(Fault::Sync);
+        if let Some(fault) = self.ended.get() {
+            return Err(*fault);
         }
         let folded = match self.wait_for_locks(limits::STORE_FOLD_TIME_MAX).await {
-            Ok(()) => sqlx::query_scalar::<_, i64>("pragma wal_checkpoint(truncate)")
+            Ok(()) => query_scalar("pragma wal_checkpoint(truncate)")
                 .fetch_one(&mut self.tx.connection)
                 .await
-                .map(|busy| busy == 0),
+                .map(|busy: i64| busy == 0),
             Err(error) => Err(error),
         };
         let patient = self.wait_for_locks(limits::STORE_BUSY_TIME_MAX).await;
         folded.and_then(|folded| patient.map(|()| folded)).map_err(|error| {
             let fault = Fault::of(&error);
             tracing::error!(%error, "the write-ahead log was not folded into the database");
-            if fault == Fault::Sync {
-                self.failed.store(true, Ordering::Release);
-            }
+            self.end_for(fault);
             fault
         })
     }
 
     /// How long a statement waits for a lock from now on.
     async fn wait_for_locks(&mut self, time: Duration) -> Result<(), sqlx::Error> {
-        let statement = sqlx::AssertSqlSafe(format!("pragma busy_timeout = {}", time.as_millis()));
-        sqlx::query(statement).execute(&mut self.tx.connection).await.map(drop)
+        Builder::new(&format!("pragma busy_timeout = {}", time.as_millis()))
+            .build()
+            .execute(&mut self.tx.connection)
+            .await
+            .map(drop)
     }
 
     /// Runs a batch to its commit. An error means that nothing of it is known to be kept.
     async fn settle(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), Fault> {
-        if self.failed.load(Ordering::Acquire) {
-            return Err(Fault::Sync);
+        if let Some(fault) = self.ended.get() {
+            return Err(*fault);
         }
-        self.tx.now = self.clock.now();
-        self.tx.events.clear();
-        self.tx.locks_moved = false;
+        self.tx.begins(self.clock.now());
         let count = jobs.len();
-        let settled = match jobs {
-            [] => Ok(()),
-            [only] => self.alone(only.as_mut()).await,
-            many => self.together(many).await,
+        let settled = match (jobs, self.link.time()) {
+            ([], _) => Ok(()),
+            (jobs, None) => self.batch(jobs).await,
+            (jobs, Some(time)) => tokio::time::timeout(time, self.batch(jobs)).await.unwrap_or(Err(Fault::Cut)),
+        };
+        let settled = match settled {
+            Err(Fault::Cut) => self.link.outcome(&mut self.tx.connection).await,
+            settled => settled,
         };
         if let Err(fault) = settled {
             tracing::error!(?fault, jobs = count, "a batch of writes was lost");
-            // Many faults end the transaction by themselves; then there is nothing to end.
-            drop(self.tx.execute("rollback").await);
-            if fault == Fault::Sync {
-                self.failed.store(true, Ordering::Release);
-            }
+            self.link.abandon(&mut self.tx.connection).await;
+            self.end_for(fault);
         }
         settled
     }
 
+    async fn batch(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), Fault> {
+        self.link.begin(&mut self.tx.connection, jobs.len() > 1).await?;
+        match jobs {
+            [only] => self.alone(only.as_mut()).await,
+            many => self.together(many).await,
+        }
+    }
+
     async fn alone(&mut self, job: &mut dyn Job) -> Result<(), Fault> {
-        self.step("begin immediate").await?;
         match job.run(&mut self.tx).await {
-            Ran::Kept => self.step("commit").await,
-            Ran::Undone(Some(Fault::Sync)) => Err(Fault::Sync),
+            Ran::Kept => self.commit().await,
+            Ran::Undone(Some(fault @ (Fault::Sync | Fault::Cut))) => Err(fault),
             Ran::Undone(_) => {
                 self.tx.events.clear();
-                drop(self.tx.execute("rollback").await);
+                self.link.abandon(&mut self.tx.connection).await;
                 Ok(())
             }
         }
     }
 
     async fn together(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), Fault> {
-        self.step("begin immediate; savepoint job").await?;
         let mut first = true;
         for job in jobs {
             if !std::mem::take(&mut first) {
-                self.step("release job; savepoint job").await?;
+                self.link.next(&mut self.tx.connection).await?;
             }
             let events = self.tx.events.len();
             if let Ran::Undone(fault) = job.run(&mut self.tx).await {
-                if fault == Some(Fault::Sync) {
-                    return Err(Fault::Sync);
+                if let Some(fault @ (Fault::Sync | Fault::Cut)) = fault {
+                    return Err(fault);
                 }
                 self.tx.events.truncate(events);
                 // A grave fault has ended the whole transaction; then the savepoint is gone.
-                self.tx.execute("rollback to job").await.map_err(|error| fault.unwrap_or(Fault::of(&error)))?;
+                self.link.undo(&mut self.tx.connection).await.map_err(|own| fault.unwrap_or(own))?;
             }
         }
-        self.step("commit").await
+        self.commit().await
     }
 
-    /// A statement of the batch itself.
-    async fn step(&mut self, sql: &'static str) -> Result<(), Fault> {
-        self.tx.execute(sql).await.map_err(|error| {
-            tracing::error!(%error, sql, "the store's writer failed");
-            Fault::of(&error)
-        })
+    async fn commit(&mut self) -> Result<(), Fault> {
+        if let Err(error) = self.tx.write_feeds().await {
+            tracing::error!(%error, "the feeds were not written");
+            return Err(Fault::of(&error));
+        }
+        self.link.commit(&mut self.tx).await
     }
 }
 

@@ -27,7 +27,7 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 use troupe_core::view::ReleaseDelta;
-use troupe_core::{Digest, limits};
+use troupe_core::{Digest, SkillName, limits};
 
 use crate::{Manifest, Profile, json as canonical};
 
@@ -69,7 +69,8 @@ pub fn delta(base: Option<Compared<'_>>, candidate: Compared<'_>) -> Digest {
 /// All of a release that could need approval.
 fn judged(release: Compared<'_>) -> Value {
     let skills = &release.profile.skills;
-    let effects: Vec<Value> = skills.iter().map(|skill| json!([skill.name.as_str(), skill.effect])).collect();
+    let mut effects: Vec<Value> = skills.iter().map(|skill| json!([skill.name.as_str(), skill.effect])).collect();
+    effects.extend(release.profile.conversation.map(|own| json!([SkillName::CONVERSE, own.effect])));
     json!({
         "text": readable::document(release),
         "effects": effects,

@@ -7,7 +7,7 @@
 //! `Read`, `Write` and closures.
 //! *Start at:* [`manifest`] for what an author writes, [`release`] for what is published,
 //! [`image`] for its layers, [`signature`] for who vouches for it, [`channel`] for
-//! which one is meant, [`compare`](mod@compare) for two of them.
+//! which one is meant, [`compare`](mod@compare) for two of them, [`template`] for agents over a shared component.
 //! *Tested by:* the unit tests beside each module, `tests/round_trip.rs`, `tests/signatures.rs`
 //! and `tests/channels.rs`.
 
@@ -20,6 +20,7 @@ pub mod manifest;
 pub mod profile;
 pub mod release;
 pub mod signature;
+pub mod template;
 mod text;
 pub mod trigger;
 mod units;
@@ -29,7 +30,8 @@ pub use channel::{ChannelDocument, SignedChannel};
 pub use compare::{Compared, compare, delta};
 pub use image::{Blob, Image, Part, Parts};
 pub use manifest::{
-    AgentLimits, Capabilities, FilesRequest, LockRequest, Manifest, StateRequest, StateVersion, VersionRange,
+    AgentLimits, Capabilities, FilesRequest, HealthCheck, LockRequest, Manifest, StateRequest, StateVersion,
+    VersionRange,
 };
 pub use profile::{Profile, Skill};
 pub use release::Release;

@@ -5,16 +5,24 @@
 //! version = "1.2.0"
 //! summary = "Looks after AWS accounts"
 //! goals = ["Answer what runs where"]        # at most 20
+//! skills = ["list_*"]                        # of the component's, those it offers
 //!
 //! [configuration]                            # defaults; an operator may override them
 //! region = "eu-central-1"
 //!
 //! [[triggers]]
 //! event = "com.example.instance.*"
+//! skill = "inspect"                          # which handles them
 //!
 //! [state]                                    # the layout of what the agent keeps
 //! version = 2
 //! reads = "1..=2"
+//!
+//! [health]                                   # of each instance; without it none is checked
+//! skill = "healthy"                          # reads, and takes an empty input
+//! every = "30s"
+//! timeout = "5s"                             # for one check
+//! failures = 3                               # in a row bring the instance into error
 //!
 //! [limits]                                   # less than the host's maximum, never more
 //! memory = "64 MiB"
@@ -47,6 +55,14 @@
 //! name = "orders/*"
 //! lease = "60s"                              # at most, at a time
 //! preempt = true                             # also from holders of a lower priority
+//!
+//! [[capabilities.agents]]                    # skills of other agents that it asks for
+//! ask = "billing/*"
+//!
+//! [capabilities.approvals]                   # asking people before it does something
+//! open = 10                                  # at most, undecided at once
+//! [[capabilities.events]]                    # topics under which it publishes
+//! publish = "billing.>"
 //! ```
 //!
 //! `name`, `version` and `summary` must be there, the rest may be left out. A field
@@ -55,16 +71,19 @@
 
 mod capabilities;
 mod configuration;
+mod health;
 mod limits;
 mod read;
 mod state;
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::{Map, Value};
-use troupe_core::limits::{MANIFEST_BYTES_MAX, MANIFEST_DOCUMENT_BYTES_MAX};
-use troupe_core::{AgentName, Code, Error, ReleaseRef, Result};
+use troupe_core::approval::SkillPattern;
+use troupe_core::limits::{MANIFEST_BYTES_MAX, MANIFEST_DOCUMENT_BYTES_MAX, SKILLS_MAX};
+use troupe_core::{AgentName, Code, Error, ReleaseRef, Result, SkillName};
 
 pub use capabilities::{Capabilities, FilesRequest, LockRequest, StateRequest};
+pub use health::HealthCheck;
 pub use limits::AgentLimits;
 pub use state::{StateVersion, VersionRange};
 
@@ -89,12 +108,18 @@ pub struct Manifest {
     /// What the agent is for, at most 20 lines of 1 to 200 characters.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "text::goals")]
     pub goals: Vec<String>,
+    /// Which skills of the component it offers; all where none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "skills")]
+    pub skills: Vec<SkillPattern>,
     /// The events the agent answers to.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "trigger::strict")]
     pub triggers: Vec<Trigger>,
     /// The default configuration.
     #[serde(default, skip_serializing_if = "Map::is_empty", deserialize_with = "configuration::read")]
     pub configuration: Map<String, Value>,
+    /// How the health of its instances is checked; not at all where it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<HealthCheck>,
     /// The layout of the agent's state.
     #[serde(default)]
     pub state: StateVersion,
@@ -140,10 +165,19 @@ impl Manifest {
         json::canonical(self)
     }
 
+    /// Whether the agent offers a skill that its component has.
+    pub fn offers(&self, skill: &SkillName) -> bool {
+        self.skills.is_empty() || self.skills.iter().any(|pattern| pattern.takes(skill))
+    }
+
     /// Names the release this manifest belongs to.
     pub fn release(&self) -> ReleaseRef {
         ReleaseRef { agent: self.name.clone(), version: self.version.clone() }
     }
+}
+
+fn skills<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SkillPattern>, D::Error> {
+    troupe_core::list::read(deserializer, SKILLS_MAX, |_: &SkillPattern| Ok(()))
 }
 
 fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<semver::Version, D::Error> {

@@ -12,20 +12,22 @@
 //!     "input": { "type": "object" },
 //!     "output": { "type": "array" }
 //!   }],
-//!   "triggers": [{ "event": "com.example.instance.*" }],
+//!   "triggers": [{ "event": "com.example.instance.*", "skill": "list_instances" }],
+//!   "conversation": { "effect": "read" },
 //!   "configuration": { "type": "object" }
 //! }
 //! ```
 //!
 //! The field `profile` is the version of the document. Unknown fields are ignored, so
 //! that an agent compiled against a later contract still loads; they are not part of
-//! the release. A skill without `effect` is taken to write.
+//! the release. A skill without `effect` is taken to write. `conversation` stands where the component
+//! exports one, and there alone; one without `effect` is taken to read.
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Value;
 use troupe_core::{Code, Effect, Error, Result, SkillName, limits};
 
-use crate::{json, text, trigger, trigger::Trigger};
+use crate::{Manifest, json, text, trigger, trigger::Trigger};
 use troupe_core::list::{self, Keyed};
 
 /// The version of profiles that this host reads.
@@ -49,6 +51,9 @@ pub struct Profile {
     /// The events the agent answers to.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "trigger::lenient")]
     pub triggers: Vec<Trigger>,
+    /// Its own conversation, if it exports one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<Conversation>,
     /// The JSON Schema of the configuration; absent = anything.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "schema_option")]
     pub configuration: Option<Value>,
@@ -73,6 +78,18 @@ pub struct Skill {
     pub output: Value,
 }
 
+/// What an agent says of its own conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conversation {
+    /// How much it may change: the ceiling of its calls.
+    #[serde(default = "least")]
+    pub effect: Effect,
+}
+
+const fn least() -> Effect {
+    Effect::Read
+}
+
 impl Keyed for Skill {
     fn key(&self) -> &str {
         self.name.as_str()
@@ -91,6 +108,33 @@ impl Profile {
         // Defaults that are written out make it a little longer.
         check_length(profile.to_json().len())?;
         Ok(profile)
+    }
+
+    /// What an agent offers of it: the skills that its manifest names, and the triggers of those.
+    #[must_use]
+    pub fn offered(mut self, manifest: &Manifest) -> Self {
+        self.skills.retain(|skill| manifest.offers(&skill.name));
+        self.triggers.retain(|trigger| trigger.skill.as_ref().is_none_or(|skill| manifest.offers(skill)));
+        self
+    }
+
+    /// Checks that it tells of a conversation if and only if the component exports one.
+    ///
+    /// # Errors
+    /// [`Code::ProfileInvalid`], saying what is missing.
+    pub fn check_conversation(&self, is_exported: bool) -> Result<()> {
+        let message = match (self.conversation.is_some(), is_exported) {
+            (true, false) => {
+                "the profile has the field `conversation`, and the component does not export \
+                 `troupe:agent/conversation`; export it, or leave out the field"
+            }
+            (false, true) => {
+                "the component exports `troupe:agent/conversation`, and its profile has no field `conversation`; have \
+                 `describe` say `\"conversation\": {\"effect\": \"read\"}`"
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::new(Code::ProfileInvalid, message))
     }
 
     /// Finds a skill by its name.
@@ -123,7 +167,10 @@ fn profile_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D:
 }
 
 fn skills<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Skill>, D::Error> {
-    let skills = list::read(deserializer, limits::SKILLS_MAX, |_: &Skill| Ok(()))?;
+    let skills = list::read(deserializer, limits::SKILLS_MAX, |skill: &Skill| {
+        let reserved = format!("`{}` is the host's own name; name the skill otherwise", skill.name);
+        if skill.name.is_conversation() { Err(reserved) } else { Ok(()) }
+    })?;
     if skills.is_empty() {
         return Err(D::Error::custom("an agent has at least one skill"));
     }
@@ -185,8 +232,30 @@ mod tests {
         let profile = parse(&written).unwrap();
         assert_eq!(profile.skill("run").unwrap().effect, Effect::Write);
         assert!(profile.skill("walk").is_none());
-        assert_eq!(profile.triggers, [Trigger { event: "a.*".to_owned() }]);
+        assert_eq!(
+            profile.triggers,
+            [Trigger { event: "a.*".parse().unwrap(), skill: None, input: troupe_core::EventInput::Event }]
+        );
         assert_eq!(Profile::parse(std::str::from_utf8(&profile.to_json()).unwrap()).unwrap(), profile);
+    }
+
+    #[test]
+    fn a_conversation_reads_unless_it_says_more_and_is_told_of_if_and_only_if_it_is_exported() {
+        let mut written = minimal();
+        assert!(parse(&written).unwrap().check_conversation(false).is_ok());
+        let silent = parse(&written).unwrap().check_conversation(true).unwrap_err();
+        assert_eq!(silent.code, Code::ProfileInvalid);
+        assert!(silent.message.contains("its profile has no field `conversation`"), "{silent}");
+        written["conversation"] = json!({});
+        let profile = parse(&written).unwrap();
+        assert_eq!(profile.conversation, Some(Conversation { effect: Effect::Read }));
+        assert!(profile.check_conversation(true).is_ok());
+        let absent = profile.check_conversation(false).unwrap_err();
+        assert!(absent.message.contains("the component does not export"), "{absent}");
+        written["conversation"] = json!({ "effect": "write", "later": 1 });
+        assert_eq!(parse(&written).unwrap().conversation.unwrap().effect, Effect::Write);
+        let own = refusal(|p| p["skills"][0]["name"] = json!("@converse"));
+        assert!(own.contains("`@converse` is the host's own name"), "{own}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A release: one immutable version of an agent.
 
-use troupe_core::{Digest, Result};
+use troupe_core::{Code, Digest, Effect, Error, Result};
 
 use crate::image::{self, Image, Part, Parts};
 use crate::{Manifest, Profile};
@@ -25,6 +25,46 @@ impl Release {
     /// [`Code::ProfileInvalid`] where a hand-made part could not be read back.
     pub fn image(&self) -> Result<Image> {
         image::build(self)
+    }
+
+    /// Checks that each pattern of skills has one, that each trigger names a skill that is offered, and that
+    /// the one that says whether an instance is healthy only reads.
+    ///
+    /// # Errors
+    /// [`Code::ManifestInvalid`] or [`Code::ProfileInvalid`], naming the pattern, the trigger or the skill.
+    pub fn check_offer(&self) -> Result<()> {
+        for pattern in &self.manifest.skills {
+            if !self.profile.skills.iter().any(|skill| pattern.takes(&skill.name)) {
+                let message = format!("`skills` names `{pattern}`, and the component has no such skill");
+                return Err(Error::new(Code::ManifestInvalid, message));
+            }
+        }
+        let offered = self.profile.clone().offered(&self.manifest);
+        let said = [(Code::ManifestInvalid, &self.manifest.triggers), (Code::ProfileInvalid, &offered.triggers)];
+        for (code, triggers) in said {
+            let unknown = |skill: &&troupe_core::SkillName| offered.skill(skill.as_str()).is_none();
+            for trigger in triggers {
+                if let Some(skill) = trigger.skill.as_ref().filter(unknown) {
+                    let message = format!(
+                        "the trigger `{}` names the skill `{skill}`, which the agent does not have",
+                        trigger.event
+                    );
+                    return Err(Error::new(code, message));
+                }
+            }
+        }
+        let Some(health) = &self.manifest.health else { return Ok(()) };
+        let refused = |why: &str| {
+            let message = format!("`health` names the skill `{}`, which {why}", health.skill);
+            Err(Error::new(Code::ManifestInvalid, message))
+        };
+        match offered.skill(health.skill.as_str()) {
+            None => refused("the agent does not have"),
+            Some(skill) if skill.effect != Effect::Read => {
+                refused("may change something; a check is a skill of effect class `read`")
+            }
+            Some(_) => Ok(()),
+        }
     }
 
     /// Reads a release from the bytes of its image manifest and the blobs it names.

@@ -9,21 +9,10 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize as _, Deserializer, de::Error as _};
 use serde_path_to_error::{Path, Segment};
-use troupe_core::limits;
+use troupe_core::{is_hidden, limits};
 
 /// The longest message made of foreign text, in characters.
 const VISIBLE_CHARS_MAX: usize = 500;
-
-/// Whether `c` is a control, a direction mark, a joiner, a filler, a variation selector
-/// or a tag: all that has no shape of its own.
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
-            | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
-}
 
 /// Checks one line of 1 to `max` characters.
 pub(crate) fn line(text: &str, max: usize) -> Result<(), String> {

@@ -37,6 +37,15 @@ pub struct Layout {
     sweeping: RwLock<()>,
 }
 
+/// What of the releases that are published a layout has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holds {
+    /// Each of them: one that is not there is lost.
+    All,
+    /// Some: several hosts work on one database, and others may have those that are not there.
+    Some,
+}
+
 /// A published release, as the index names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexEntry {
@@ -46,6 +55,13 @@ pub struct IndexEntry {
     pub release: ReleaseRef,
     /// The release's digest.
     pub digest: Digest,
+}
+
+impl Holds {
+    /// Whether a release that cannot be read may be elsewhere.
+    fn lets(self, error: &Error) -> bool {
+        self == Self::Some && error.code == Code::ReleaseNotFound
+    }
 }
 
 impl Layout {
@@ -119,13 +135,49 @@ impl Layout {
         self.blob(&Parts::read(&self.image_manifest(digest)?)?.component)
     }
 
+    /// The blobs that are there, in order.
+    ///
+    /// # Errors
+    /// [`Code::UnavailableStorage`] if the disk refuses.
+    pub fn blobs(&self) -> Result<Vec<Digest>> {
+        let mut digests = Vec::new();
+        for entry in fs::read_dir(&self.blobs).map_err(files::unavailable)? {
+            let name = entry.map_err(files::unavailable)?.file_name();
+            // What a crash left of a blob has another name.
+            digests.extend(name.to_str().and_then(|name| format!("sha256:{name}").parse::<Digest>().ok()));
+        }
+        digests.sort();
+        Ok(digests)
+    }
+
+    /// Reads a blob, held against its digest.
+    ///
+    /// # Errors
+    /// [`Code::ArtifactDigest`] if it is damaged or gone, [`Code::UnavailableStorage`] if the disk
+    /// refuses.
+    pub fn read_blob(&self, digest: &Digest) -> Result<Vec<u8>> {
+        let size = fs::metadata(self.path(digest)).map_or(0, |about| about.len());
+        self.blob(&Part { digest: *digest, size: size.min(limits::COMPONENT_BYTES_MAX) })
+    }
+
+    /// Writes a blob, whose digest is that of `bytes`.
+    ///
+    /// # Errors
+    /// [`Code::ArtifactDigest`] if it is not; [`Code::UnavailableStorage`] if the disk is full or
+    /// refuses writes.
+    pub fn put_blob(&self, digest: &Digest, bytes: &[u8]) -> Result<()> {
+        Part { digest: *digest, size: bytes.len() as u64 }.verify(bytes)?;
+        let _shared = self.sweeping.read().unwrap_or_else(PoisonError::into_inner);
+        files::write(&self.blobs, &digest.hex(), bytes).map_err(files::unavailable)
+    }
+
     /// Replaces `index.json`, which tools that read OCI layouts begin with. The tag of a
     /// release is `TENANT/NAME:VERSION`. A release whose image manifest is damaged or gone
-    /// is left out; those are returned.
+    /// is left out; those are returned, unless they may be elsewhere.
     ///
     /// # Errors
     /// [`Code::UnavailableStorage`] if the disk is full or refuses.
-    pub fn write_index(&self, entries: &[IndexEntry]) -> Result<Vec<ReleaseRef>> {
+    pub fn write_index(&self, entries: &[IndexEntry], holds: Holds) -> Result<Vec<ReleaseRef>> {
         let (mut named, mut left_out) = (Vec::with_capacity(entries.len()), Vec::new());
         for entry in entries {
             match self.image_manifest(&entry.digest) {
@@ -134,6 +186,7 @@ impl Layout {
                     named.push((tag, entry.digest, manifest.len() as u64));
                 }
                 Err(error) if error.code == Code::UnavailableStorage => return Err(error),
+                Err(error) if holds.lets(&error) => {}
                 Err(_) => left_out.push(entry.release.clone()),
             }
         }
@@ -153,26 +206,35 @@ impl Layout {
     /// removed.
     ///
     /// # Errors
-    /// [`Code::ReleaseNotFound`] and [`Code::ArtifactDigest`] for a release in `keep`,
-    /// [`Code::UnavailableStorage`] if the disk refuses.
-    pub fn sweep(&self, keep: &HashSet<Digest>) -> Result<Rubbish> {
+    /// [`Code::ArtifactDigest`] for a release in `keep`, and [`Code::ReleaseNotFound`] unless it may be
+    /// elsewhere; [`Code::UnavailableStorage`] if the disk refuses.
+    pub fn sweep(&self, keep: &HashSet<Digest>, holds: Holds) -> Result<Rubbish> {
         let _alone = self.sweeping.write().unwrap_or_else(PoisonError::into_inner);
-        self.rubbish_and(keep, files::remove)
+        self.rubbish_and(keep, holds, files::remove)
     }
 
     /// Tells what [`Layout::sweep`] would remove.
     ///
     /// # Errors
     /// Those of [`Layout::sweep`].
-    pub fn rubbish(&self, keep: &HashSet<Digest>) -> Result<Rubbish> {
+    pub fn rubbish(&self, keep: &HashSet<Digest>, holds: Holds) -> Result<Rubbish> {
         let _alone = self.sweeping.write().unwrap_or_else(PoisonError::into_inner);
-        self.rubbish_and(keep, |_| Ok(()))
+        self.rubbish_and(keep, holds, |_| Ok(()))
     }
 
-    fn rubbish_and(&self, keep: &HashSet<Digest>, each: impl Fn(&Path) -> io::Result<()>) -> Result<Rubbish> {
+    fn rubbish_and(
+        &self,
+        keep: &HashSet<Digest>,
+        holds: Holds,
+        each: impl Fn(&Path) -> io::Result<()>,
+    ) -> Result<Rubbish> {
         let mut needed: HashSet<String> = keep.iter().map(Digest::hex).collect();
         for digest in keep {
-            needed.extend(Parts::read(&self.image_manifest(digest)?)?.all().map(|part| part.digest.hex()));
+            match self.image_manifest(digest) {
+                Ok(manifest) => needed.extend(Parts::read(&manifest)?.all().map(|part| part.digest.hex())),
+                Err(error) if holds.lets(&error) => {}
+                Err(error) => return Err(error),
+            }
         }
         let mut rubbish = Rubbish::default();
         let unneeded = |name: &str| name.starts_with(files::TEMPORARY) || !needed.contains(name);

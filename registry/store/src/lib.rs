@@ -11,5 +11,5 @@ mod files;
 mod layout;
 mod remote;
 
-pub use layout::{IndexEntry, Layout};
-pub use remote::{ImageName, pull, pull_channel, push, push_channel};
+pub use layout::{Holds, IndexEntry, Layout};
+pub use remote::{ImageName, handed_over, pull, pull_channel, push, push_channel};

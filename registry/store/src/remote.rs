@@ -24,6 +24,7 @@ mod channel;
 mod credentials;
 mod fault;
 mod name;
+mod peer;
 mod pull;
 mod push;
 mod tries;
@@ -32,6 +33,7 @@ mod wire;
 
 pub use channel::{pull_channel, push_channel};
 pub use name::ImageName;
+pub use peer::handed_over;
 pub use pull::pull;
 pub use push::push;
 

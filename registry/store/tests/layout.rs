@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use troupe_core::{Code, Digest, Rubbish};
 use troupe_package::{Manifest, Parts, Profile, Release};
-use troupe_registry::{IndexEntry, Layout};
+use troupe_registry::{Holds, IndexEntry, Layout};
 
 fn release(name: &str, component: &[u8]) -> Release {
     let manifest = json!({ "name": name, "version": "1.2.0+b.1", "summary": "Does it" });
@@ -113,7 +113,7 @@ fn a_left_over_file_is_never_visible_and_swept() {
     fs::write(blobs(&dir).join(".tmp-abc"), b"half of a bl").unwrap();
     fs::write(dir.path().join("releases/.tmp-def"), b"half of an in").unwrap();
     assert_eq!(layout.get(&digest).unwrap(), release("aws", b"one"));
-    assert_eq!(layout.sweep(&HashSet::from([digest])).unwrap().files, 2);
+    assert_eq!(layout.sweep(&HashSet::from([digest]), Holds::All).unwrap().files, 2);
     assert!(names(&blobs(&dir)).iter().all(|name| !name.starts_with(".tmp-")));
     assert_eq!(names(&dir.path().join("releases")).len(), 3);
 }
@@ -127,15 +127,15 @@ fn a_sweep_leaves_what_kept_releases_need_and_nothing_else() {
     let alone = layout.put(&release("tutorial", b"other")).unwrap();
     // Of each: image manifest and configuration; and one component.
     let keep = HashSet::from([kept]);
-    let rubbish = layout.rubbish(&keep).unwrap();
+    let rubbish = layout.rubbish(&keep, Holds::All).unwrap();
     assert_eq!((rubbish.files, names(&blobs(&dir)).len()), (5, before.len() + 5), "nothing is removed to tell it");
-    assert_eq!(layout.sweep(&keep).unwrap(), rubbish);
+    assert_eq!(layout.sweep(&keep, Holds::All).unwrap(), rubbish);
     assert_eq!(names(&blobs(&dir)), before);
     assert_eq!(layout.get(&kept).unwrap(), release("aws", b"same"));
     for gone in [shares, alone] {
         assert_eq!(layout.get(&gone).unwrap_err().code, Code::ReleaseNotFound);
     }
-    assert_eq!(layout.sweep(&keep).unwrap(), Rubbish::default());
+    assert_eq!(layout.sweep(&keep, Holds::All).unwrap(), Rubbish::default());
 }
 
 #[test]
@@ -144,8 +144,22 @@ fn a_sweep_that_cannot_tell_what_is_needed_removes_nothing() {
     let digest = layout.put(&release("aws", b"one")).unwrap();
     let before = names(&blobs(&dir));
     let unknown = Digest::of(b"x");
-    assert_eq!(layout.sweep(&HashSet::from([digest, unknown])).unwrap_err().code, Code::ReleaseNotFound);
+    assert_eq!(layout.sweep(&HashSet::from([digest, unknown]), Holds::All).unwrap_err().code, Code::ReleaseNotFound);
     assert_eq!(names(&blobs(&dir)), before);
+}
+
+#[test]
+fn what_another_host_may_have_keeps_no_sweep_and_what_is_damaged_does() {
+    let (dir, layout) = layout();
+    let kept = layout.put(&release("aws", b"one")).unwrap();
+    let before = names(&blobs(&dir));
+    layout.put(&release("gcp", b"two")).unwrap();
+    let keep = HashSet::from([kept, Digest::of(b"elsewhere")]);
+    let rubbish = layout.rubbish(&keep, Holds::Some).unwrap();
+    assert_eq!(layout.sweep(&keep, Holds::Some).unwrap(), rubbish);
+    assert_eq!(names(&blobs(&dir)), before);
+    fs::write(blobs(&dir).join(kept.hex()), b"{}").unwrap();
+    assert_eq!(layout.sweep(&keep, Holds::Some).unwrap_err().code, Code::ArtifactDigest);
 }
 
 #[test]
@@ -160,7 +174,7 @@ fn the_index_names_releases_by_tenant_and_tag() {
         release: release("aws", b"one").manifest.release(),
         digest,
     };
-    layout.write_index(&[entry("default"), entry("acme")]).unwrap();
+    layout.write_index(&[entry("default"), entry("acme")], Holds::All).unwrap();
     let size = fs::metadata(blobs(&dir).join(digest.hex())).unwrap().len();
     let manifest = |tag: &str| {
         json!({
@@ -169,7 +183,7 @@ fn the_index_names_releases_by_tenant_and_tag() {
         })
     };
     assert_eq!(read()["manifests"], json!([manifest("acme/aws:1.2.0_b.1"), manifest("default/aws:1.2.0_b.1")]));
-    layout.write_index(&[]).unwrap();
+    layout.write_index(&[], Holds::All).unwrap();
     assert_eq!(read()["manifests"], json!([]));
     assert_eq!(
         fs::read_to_string(dir.path().join("releases/oci-layout")).unwrap(),

@@ -6,6 +6,8 @@
 //!                                 export_agent!(Echo)                on wasm alone
 //!                                 impl troupe_sdk::Migrate for Echo  with #[migrate]: migrate()
 //!                                 export_migrating!(Echo)            with it, on wasm alone
+//!                                 impl troupe_sdk::Conversation …    with #[converse]: converse(), suggest()
+//!                                 export_conversing!(Echo)           with it, on wasm alone
 //! ```
 //!
 //! The `impl` block is handed out even if something in it is wrong, so that the author
@@ -16,8 +18,9 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::parse::Parser;
 use syn::spanned::Spanned;
-use syn::{Error, ImplItem, ItemImpl, Result, Type};
+use syn::{Error, ImplItem, ImplItemFn, ItemImpl, Result, Type};
 
+use crate::converse::{self, Talk};
 use crate::manifest::{self, Manifest};
 use crate::migrate::{self, Migration};
 use crate::skill::{self, Skill};
@@ -37,17 +40,21 @@ pub fn expand(
         }
     };
     let (skills, mut errors) = take_skills(&mut block);
-    let migration = keep(take_migration(&mut block), &mut errors).flatten();
+    let migration = keep(take_one(&mut block, "migrate", migrate::take), &mut errors).flatten();
+    let converse = keep(take_one(&mut block, "converse", converse::take_converse), &mut errors).flatten();
+    let suggest = keep(take_one(&mut block, "suggest", converse::take_suggest), &mut errors).flatten();
+    keep(check_suggest(converse.as_ref(), suggest.as_ref()), &mut errors);
     let configuration = keep(configuration(arguments), &mut errors).flatten();
     keep(check_block(&block), &mut errors);
     keep(check_skills(&skills, errors.is_none(), &block), &mut errors);
     let manifest = keep(manifest().map_err(|message| Error::new(Span::call_site(), message)), &mut errors);
     match (manifest, errors) {
         (Some(manifest), None) => {
-            let agent = implementation(&block.self_ty, &skills, &manifest, configuration.as_ref());
+            let agent = implementation(&block.self_ty, &skills, &manifest, configuration.as_ref(), converse.as_ref());
             let export = export(&block.self_ty);
             let migrate = migration.map(|migration| migrate(&block.self_ty, &migration));
-            quote!(#block #agent #export #migrate)
+            let converse = converse.map(|converse| conversation(&block.self_ty, &converse, suggest.as_ref()));
+            quote!(#block #agent #export #migrate #converse)
         }
         (_, errors) => {
             let errors = errors.map(Error::into_compile_error);
@@ -83,20 +90,35 @@ fn take_skills(block: &mut ItemImpl) -> (Vec<Skill>, Option<Error>) {
     (skills, errors)
 }
 
-fn take_migration(block: &mut ItemImpl) -> Result<Option<Migration>> {
+/// Takes the one method that has a mark.
+fn take_one<T>(
+    block: &mut ItemImpl,
+    mark: &str,
+    take: impl Fn(&mut ImplItemFn) -> Option<Result<T>>,
+) -> Result<Option<T>> {
     let mut found = None;
     for item in &mut block.items {
         if let ImplItem::Fn(method) = item
-            && let Some(migration) = migrate::take(method)
+            && let Some(taken) = take(method)
         {
-            let migration = migration?;
             if found.is_some() {
-                return Err(Error::new(migration.method.span(), "an agent has one method marked `#[migrate]`"));
+                let message = format!("an agent has one method marked `#[{mark}]`");
+                return Err(Error::new(method.sig.ident.span(), message));
             }
-            found = Some(migration);
+            found = Some(taken?);
         }
     }
     Ok(found)
+}
+
+fn check_suggest(converse: Option<&Talk>, suggest: Option<&Talk>) -> Result<()> {
+    match (converse, suggest) {
+        (None, Some(suggest)) => {
+            let message = "a method marked `#[suggest]` stands beside one marked `#[converse]`";
+            Err(Error::new(suggest.method.span(), message))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn configuration(arguments: TokenStream) -> Result<Option<Type>> {
@@ -141,7 +163,13 @@ fn check_skills(skills: &[Skill], all_read: bool, block: &ItemImpl) -> Result<()
     Ok(())
 }
 
-fn implementation(this: &Type, skills: &[Skill], manifest: &Manifest, configuration: Option<&Type>) -> TokenStream {
+fn implementation(
+    this: &Type,
+    skills: &[Skill],
+    manifest: &Manifest,
+    configuration: Option<&Type>,
+    converse: Option<&Talk>,
+) -> TokenStream {
     let Manifest { summary, goals, triggers } = manifest;
     let triggers = triggers.iter().map(manifest::object);
     let configuration = match configuration {
@@ -153,6 +181,9 @@ fn implementation(this: &Type, skills: &[Skill], manifest: &Manifest, configurat
     };
     let descriptions = skills.iter().map(describe);
     let arms = skills.iter().map(call);
+    let converses = converse.map(|Talk { effect, conditions, .. }| {
+        quote!(#(#conditions)* let profile = ::troupe_sdk::__macro::conversing(profile, #effect);)
+    });
     let implementation = quote_spanned! {this.span()=>
         #[automatically_derived]
         impl ::troupe_sdk::Agent for #this
@@ -163,14 +194,16 @@ fn implementation(this: &Type, skills: &[Skill], manifest: &Manifest, configurat
                 // Read here so that cargo builds the agent again when its manifest changes.
                 const _: &[::core::primitive::u8] =
                     ::core::include_bytes!(::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), "/agent.toml"));
-                ::troupe_sdk::__macro::profile(
+                let profile = ::troupe_sdk::__macro::profile(
                     #summary,
                     &[#(#goals),*],
                     ::std::vec![#(#triggers),*],
                     // Not `vec!`, which would lose the conditions.
                     ::std::vec::Vec::from([#(#descriptions),*]),
                     #configuration,
-                )
+                );
+                #converses
+                profile
             }
 
             fn perform(
@@ -243,6 +276,47 @@ fn migrate(this: &Type, migration: &Migration) -> TokenStream {
         #[cfg(not(target_family = "wasm"))]
         const _: fn(&#this, ::core::primitive::u32) -> ::core::result::Result<(), ::troupe_sdk::Failure> =
             <#this as ::troupe_sdk::Migrate>::migrate;
+    }
+}
+
+fn conversation(this: &Type, converse: &Talk, suggest: Option<&Talk>) -> TokenStream {
+    let Talk { method, conditions, .. } = converse;
+    let suggest = suggest.map(|Talk { method, conditions, .. }| {
+        quote! {
+            #(#conditions)*
+            fn suggest(
+                &self,
+                about: ::troupe_sdk::conversation::About,
+            ) -> ::core::result::Result<::std::vec::Vec<::troupe_sdk::conversation::Suggestion>, ::troupe_sdk::Failure> {
+                Self::#method(self, about).map_err(::core::convert::Into::into)
+            }
+        }
+    });
+    let implementation = quote_spanned! {method.span()=>
+        #[automatically_derived]
+        impl ::troupe_sdk::Conversation for #this
+    };
+    quote! {
+        #(#conditions)*
+        #implementation {
+            fn converse(
+                &self,
+                message: ::troupe_sdk::conversation::Message,
+            ) -> ::core::result::Result<::troupe_sdk::conversation::Answer, ::troupe_sdk::Failure> {
+                Self::#method(self, message).map_err(::core::convert::Into::into)
+            }
+            #suggest
+        }
+        #(#conditions)*
+        #[cfg(target_family = "wasm")]
+        ::troupe_sdk::bindings::conversing::export_conversing!(#this with_types_in ::troupe_sdk::bindings::conversing);
+        #(#conditions)*
+        #[cfg(not(target_family = "wasm"))]
+        const _: fn(
+            &#this,
+            ::troupe_sdk::conversation::Message,
+        ) -> ::core::result::Result<::troupe_sdk::conversation::Answer, ::troupe_sdk::Failure> =
+            <#this as ::troupe_sdk::Conversation>::converse;
     }
 }
 

@@ -276,3 +276,44 @@ fn a_migration_of_another_signature_or_a_second_one_is_told() {
     ",
     );
 }
+
+#[test]
+fn a_conversation_is_one_plain_method_and_what_it_suggests_stands_beside_it() {
+    let skill = quote!(
+        #[skill]
+        #[doc = "Does it."]
+        fn a(&self) -> Result<String, Failure> {}
+    );
+    let converse = quote!(
+        fn talk(&self, message: Message) -> Result<Answer, Failure> {}
+    );
+    let told = [
+        told_of(quote!(#skill #[converse(effect = "write")] #converse)),
+        told_of(quote!(#skill #[converse(effects = "write")] #converse)),
+        told_of(quote!(#skill #[converse(effect = "all")] #converse)),
+        told_of(quote!(#skill #[converse] fn talk(&self) -> Result<Answer, Failure> {})),
+        told_of(
+            quote!(#skill #[converse] #converse #[troupe_sdk::converse] fn more(&self, message: Message) -> Result<Answer, Failure> {}),
+        ),
+        told_of(quote!(#skill #[suggest] fn hints(&self, about: About) -> Result<Vec<Suggestion>, Failure> {})),
+        told_of(
+            quote!(#skill #[converse] #converse #[suggest(effect = "write")] fn hints(&self, about: About) -> Result<Vec<Suggestion>, Failure> {}),
+        ),
+        told_of(
+            quote!(#skill #[converse] #converse #[suggest] async fn hints(&self, about: About) -> Result<Vec<Suggestion>, Failure> {}),
+        ),
+    ];
+    assert_told(
+        &told.join("\n"),
+        r#"
+
+    `#[converse]` knows `effect`
+    an effect is "read", "write" or "destructive"
+    the method marked `#[converse]` is a plain `fn converse(&self, message: Message) -> Result<Answer, Failure>`
+    an agent has one method marked `#[converse]`
+    a method marked `#[suggest]` stands beside one marked `#[converse]`
+    `#[suggest]` takes nothing: what it calls may read, and no more
+    the method marked `#[suggest]` is a plain `fn suggest(&self, about: About) -> Result<Vec<Suggestion>, Failure>`
+    "#,
+    );
+}

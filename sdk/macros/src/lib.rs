@@ -1,12 +1,13 @@
 //! The attribute that turns a type with methods into an agent.
 //!
-//! *Holds:* `#[agent]`, `#[skill]` and `#[migrate]`: reading an `impl` block and the crate's
+//! *Holds:* `#[agent]`, `#[skill]`, `#[migrate]`, `#[converse]` and `#[suggest]`: reading an `impl` block and the crate's
 //! `agent.toml`, and writing the `troupe_sdk::Agent` implementation and the exports.
 //! *Never holds:* what happens when an agent runs; that is `troupe_sdk`.
 //! *Start at:* [`agent`], then `expand` for the code that is written.
 //! *Tested by:* the unit tests in `expand` for what authors are told, and `sdk/rust/tests`
 //! for the code that is written.
 
+mod converse;
 mod expand;
 mod manifest;
 mod migrate;
@@ -53,6 +54,30 @@ pub fn skill(_arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn migrate(_arguments: TokenStream, item: TokenStream) -> TokenStream {
     let message = "`#[migrate]` marks a method of an `impl` block that is marked `#[troupe_sdk::agent]`";
+    let item = proc_macro2::TokenStream::from(item);
+    quote!(::core::compile_error!(#message); #item).into()
+}
+
+/// Marks the method of an `#[agent]` block by which the agent answers in its own words what is said to it in
+/// a session.
+///
+/// It takes `&self` and a `conversation::Message`, and returns `Result<Answer, Failure>` of a
+/// `conversation::Answer`. `effect = "read" | "write" | "destructive"` says how far it reaches itself, `read` if it
+/// is not said: a capability call that reaches further is denied. What it proposes reaches as far as the skill.
+#[proc_macro_attribute]
+pub fn converse(_arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let message = "`#[converse]` marks a method of an `impl` block that is marked `#[troupe_sdk::agent]`";
+    let item = proc_macro2::TokenStream::from(item);
+    quote!(::core::compile_error!(#message); #item).into()
+}
+
+/// Marks the method of an `#[agent]` block that says what could be said next.
+///
+/// It takes `&self` and a `conversation::About`, and returns `Result<Vec<Suggestion>, Failure>` of
+/// `conversation::Suggestion`s, within three seconds. It stands beside a method marked `#[converse]`.
+#[proc_macro_attribute]
+pub fn suggest(_arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let message = "`#[suggest]` marks a method of an `impl` block that is marked `#[troupe_sdk::agent]`";
     let item = proc_macro2::TokenStream::from(item);
     quote!(::core::compile_error!(#message); #item).into()
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::Failure;
+use crate::conversation::{About, Answer, Message, Suggestion};
 
 /// An agent: what it can do, and doing it. `#[troupe_sdk::agent]` implements it.
 ///
@@ -34,4 +35,26 @@ pub trait Migrate: Agent {
     /// Whatever keeps it from doing so: then nothing has changed, and the release before goes
     /// on.
     fn migrate(&self, from: u32) -> Result<(), Failure>;
+}
+
+/// An agent that answers in its own words. `#[troupe_sdk::agent]` implements it if a method is marked
+/// `#[converse]`.
+pub trait Conversation: Agent {
+    /// Answers what is said to the agent in a session.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps it from answering: that is the reply then.
+    fn converse(&self, message: Message) -> Result<Answer, Failure>;
+
+    /// Says what could be said next. It has nothing to say unless a method is marked `#[suggest]`, and then the
+    /// host suggests what it finds.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps it from saying so: the host suggests then, and tells why.
+    fn suggest(&self, about: About) -> Result<Vec<Suggestion>, Failure> {
+        let _ = about;
+        Ok(Vec::new())
+    }
 }

@@ -20,3 +20,15 @@ pub mod migrating {
         default_bindings_module: "troupe_sdk::bindings::migrating",
     });
 }
+
+/// What an agent exports besides, if it answers in its own words.
+pub mod conversing {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "conversing",
+        with: { "troupe:agent/types@0.1.0": crate::bindings::troupe::agent::types },
+        export_macro_name: "export_conversing",
+        pub_export_macro: true,
+        default_bindings_module: "troupe_sdk::bindings::conversing",
+    });
+}

@@ -21,6 +21,8 @@ pub struct Limit {
 pub enum CapabilityError {
     /// The grants of this deployment do not allow the call.
     Denied(Problem),
+    /// The task was cancelled: only what gives something back is still done.
+    Cancelled(Problem),
     /// The call would pass a limit.
     Limit(Limit),
     /// The call's argument is not acceptable.
@@ -34,7 +36,7 @@ pub enum CapabilityError {
 impl fmt::Display for CapabilityError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Denied(problem) | Self::Invalid(problem) => f.write_str(&problem.message),
+            Self::Denied(problem) | Self::Cancelled(problem) | Self::Invalid(problem) => f.write_str(&problem.message),
             Self::Limit(limit) => f.write_str(&limit.message),
             Self::Conflict(Some(revision)) => write!(f, "another write came first: the key is at revision {revision}"),
             Self::Conflict(None) => f.write_str("another write came first: the key is absent"),

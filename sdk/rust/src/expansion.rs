@@ -32,6 +32,14 @@ pub fn profile(
     profile
 }
 
+/// Adds to a profile that the agent has a conversation of its own.
+pub fn conversing(mut profile: Value, effect: &str) -> Value {
+    if let Value::Object(fields) = &mut profile {
+        fields.insert("conversation".to_owned(), json!({ "effect": effect }));
+    }
+    profile
+}
+
 /// Makes the description of one skill.
 pub fn skill(name: &str, description: &str, effect: &str, input: Value, output: Value) -> Value {
     json!({ "name": name, "description": description, "effect": effect, "input": input, "output": output })

@@ -1,12 +1,13 @@
-//! Every [`Agent`] is what `wit/` asks a component to export, and one that can [`Migrate`] what
-//! it may export besides.
+//! Every [`Agent`] is what `wit/` asks a component to export; one that can [`Migrate`], and one that has a
+//! [`Conversation`], is what it may export besides.
 
 use std::time::Duration;
 
+use crate::bindings::conversing::exports::troupe::agent::conversation as own_words;
 use crate::bindings::exports::troupe::agent::skills::{self, Guest};
 use crate::bindings::migrating::exports::troupe::agent::lifecycle;
 use crate::bindings::troupe::agent::types;
-use crate::{Agent, Failure, Migrate, Problem, Unavailable};
+use crate::{Agent, Conversation, Failure, Migrate, Problem, Unavailable, conversation};
 
 impl<A: Agent> Guest for A {
     fn describe() -> String {
@@ -22,6 +23,26 @@ impl<A: Migrate> lifecycle::Guest for A {
     fn migrate(from_version: u32) -> Result<(), lifecycle::Failure> {
         Ok(Migrate::migrate(&A::default(), from_version)?)
     }
+}
+
+impl<A: Conversation> own_words::Guest for A {
+    fn converse(message: String) -> Result<String, own_words::Failure> {
+        Ok(converse::<A>(&message)?)
+    }
+
+    fn suggest(context: String) -> Result<String, own_words::Failure> {
+        Ok(suggest::<A>(&context)?)
+    }
+}
+
+fn converse<A: Conversation>(message: &str) -> Result<String, Failure> {
+    let answer = A::default().converse(conversation::read(message)?)?;
+    Ok(serde_json::to_string(&answer)?)
+}
+
+fn suggest<A: Conversation>(about: &str) -> Result<String, Failure> {
+    let suggestions = A::default().suggest(conversation::read(about)?)?;
+    Ok(serde_json::json!({ "suggestions": suggestions }).to_string())
 }
 
 impl From<Failure> for types::Failure {

@@ -99,6 +99,11 @@ impl Problem {
         Self { message: message.to_string(), details: None }
     }
 
+    /// Returns the code in the details, if there is one.
+    pub fn code(&self) -> Option<&str> {
+        self.details.as_ref()?.get("code")?.as_str()
+    }
+
     /// Adds a field to the details, which become an object if they were none.
     fn add(&mut self, name: &str, value: Value) {
         let details = self.details.get_or_insert_default();
@@ -120,7 +125,7 @@ impl From<CapabilityError> for Failure {
             CapabilityError::Limit(limit) => {
                 Self::failed(limit.message).with("code", limit.code).with("maximum", limit.maximum)
             }
-            CapabilityError::Invalid(problem) => Self::Failed(problem),
+            CapabilityError::Invalid(problem) | CapabilityError::Cancelled(problem) => Self::Failed(problem),
             CapabilityError::Conflict(_) => Self::unavailable(error),
             CapabilityError::Unavailable(unavailable) => Self::Unavailable(unavailable),
         }

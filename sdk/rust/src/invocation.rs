@@ -44,6 +44,13 @@ pub fn deadline() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_millis(backend::deadline())
 }
 
+/// Returns whether the task was cancelled. Waits end then, and calls of capabilities fail with
+/// [`CapabilityError::Cancelled`](crate::CapabilityError::Cancelled), but for those that give something back. A few
+/// seconds after the task was cancelled it is cut off; what it answers before that is kept with the cancelled task.
+pub fn cancelled() -> bool {
+    backend::cancelled()
+}
+
 /// Reads the deployment's configuration: the release's default with the operator's values
 /// over it. Name the same type in `#[agent(configuration = Type)]`, and the host refuses
 /// configurations that do not fit it.

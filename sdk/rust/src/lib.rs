@@ -1,8 +1,8 @@
 //! What the author of an agent imports.
 //!
-//! *Holds:* the [`Agent`] and [`Migrate`] traits and the attribute that implements them, typed capabilities
-//! ([`http`], [`secrets`], [`state`], [`files`], [`locks`], [`log`], [`progress`], [`invocation`],
-//! [`time`]), [`wait`]ing for several things at once, errors, and a host for unit tests.
+//! *Holds:* the [`Agent`], [`Migrate`] and [`Conversation`] traits and the attribute that implements them, typed capabilities
+//! ([`http`], [`secrets`], [`state`], [`files`], [`locks`], [`agents`], [`approvals`], [`events`], [`log`], [`progress`],
+//! [`invocation`], [`time`]), [`wait`]ing for several things at once, errors, and a host for unit tests.
 //! *Never holds:* anything of the host: the two meet in `wit/` alone.
 //! *Start at:* `README.md` for authors; `backend` for how one source serves wasm and tests.
 //! *Tested by:* `sdk/rust/tests` natively, and the guests in `tests/guests` on the host.
@@ -10,11 +10,15 @@
 //! Everything an agent needs stands in the [`prelude`]; `sdk/rust/README.md` is the guide.
 
 mod agent;
+pub mod agents;
+pub mod approvals;
 mod backend;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 pub mod bindings;
 mod capability;
+pub mod conversation;
+pub mod events;
 #[cfg(target_family = "wasm")]
 mod export;
 mod failure;
@@ -35,10 +39,10 @@ pub mod wait;
 #[path = "expansion.rs"]
 pub mod __macro;
 
-pub use agent::{Agent, Migrate};
+pub use agent::{Agent, Conversation, Migrate};
 pub use capability::{CapabilityError, Limit};
 pub use failure::{Failure, Problem, Unavailable};
-pub use troupe_sdk_macros::{agent, migrate, skill};
+pub use troupe_sdk_macros::{agent, converse, migrate, skill, suggest};
 
 /// Everything an agent needs, for `use troupe_sdk::prelude::*`.
 pub mod prelude {
@@ -47,8 +51,8 @@ pub mod prelude {
 
     pub use crate::wait::{self, Wait};
     pub use crate::{
-        Agent, CapabilityError, Failure, files, http, invocation, locks, log, migrate, progress, secrets, skill, state,
-        time,
+        Agent, CapabilityError, Failure, agents, approvals, converse, events, files, http, invocation, locks, log,
+        migrate, progress, secrets, skill, state, suggest, time,
     };
 }
 

@@ -37,7 +37,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::state::{Fenced, Space};
-use crate::{CapabilityError, Failure, Problem, backend};
+use crate::{CapabilityError, Failure, Problem, backend, time};
 
 /// How much whoever asks for a lock is in a hurry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
@@ -98,13 +98,13 @@ impl Ask {
     /// Says for how long it is wanted, a second to an hour; a minute otherwise, or as long as the grant
     /// allows.
     pub fn lease(mut self, lease: Duration) -> Self {
-        self.options.lease_ms = Some(milliseconds(lease));
+        self.options.lease_ms = Some(time::milliseconds(lease));
         self
     }
 
     /// Says how long it is waited for; as long as the task lasts otherwise.
     pub fn at_most(mut self, wait: Duration) -> Self {
-        self.options.wait_ms = Some(milliseconds(wait));
+        self.options.wait_ms = Some(time::milliseconds(wait));
         self
     }
 
@@ -157,7 +157,7 @@ impl Lock {
     ///
     /// [`LockError::Lost`] if somebody else may have it by now; [`LockError::Refused`].
     pub fn renew(&self, lease: Option<Duration>) -> Result<SystemTime, LockError> {
-        self.0.renew(lease.map(milliseconds))?;
+        self.0.renew(lease.map(time::milliseconds))?;
         Ok(self.until())
     }
 
@@ -239,9 +239,4 @@ impl From<LockError> for Failure {
             other => Self::unavailable(other),
         }
     }
-}
-
-/// The whole milliseconds that do not fall short of a time.
-fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }

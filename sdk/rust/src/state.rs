@@ -27,7 +27,7 @@ use serde::de::DeserializeOwned;
 
 use crate::http::{Again, Retry};
 use crate::wait::Wait;
-use crate::{__macro, CapabilityError, Failure, backend};
+use crate::{__macro, CapabilityError, Failure, backend, time};
 
 pub use fenced::{Fenced, FencedError, fenced};
 pub(crate) use fenced::{Write, Written};
@@ -165,11 +165,6 @@ pub fn expire(key: &str, ttl: Option<Duration>) -> Result<bool, CapabilityError>
     Space::Deployment.expire(key, ttl)
 }
 
-/// The whole milliseconds that do not fall short of a time.
-fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
-}
-
 /// Deletes a key and says whether it was there.
 ///
 /// # Errors
@@ -248,7 +243,7 @@ impl Space {
 
     /// As [`set_with_ttl`].
     pub fn set_with_ttl(self, key: &str, value: impl AsRef<[u8]>, ttl: Duration) -> Result<u64, CapabilityError> {
-        backend::state_set_with_ttl(self, key, value.as_ref(), milliseconds(ttl))
+        backend::state_set_with_ttl(self, key, value.as_ref(), time::milliseconds(ttl))
     }
 
     /// As [`compare_and_set_with_ttl`].
@@ -259,7 +254,7 @@ impl Space {
         value: impl AsRef<[u8]>,
         ttl: Duration,
     ) -> Result<u64, CapabilityError> {
-        backend::state_compare_and_set_with_ttl(self, key, expected, value.as_ref(), milliseconds(ttl))
+        backend::state_compare_and_set_with_ttl(self, key, expected, value.as_ref(), time::milliseconds(ttl))
     }
 
     /// As [`increment`].
@@ -269,7 +264,7 @@ impl Space {
 
     /// As [`expire`].
     pub fn expire(self, key: &str, ttl: Option<Duration>) -> Result<bool, CapabilityError> {
-        backend::state_expire(self, key, ttl.map(milliseconds))
+        backend::state_expire(self, key, ttl.map(time::milliseconds))
     }
 
     /// As [`delete`].

@@ -34,6 +34,9 @@
 //! It keeps the promises of `wit/`, but knows no grants and no limits; [`Host::state_fails`]
 //! shows how an agent takes a refusal.
 
+pub(crate) mod agents;
+pub(crate) mod approvals;
+mod events;
 mod files;
 mod host;
 pub(crate) mod http;
@@ -45,11 +48,13 @@ pub(crate) mod world;
 
 use serde_json::Value;
 
+pub use events::Published;
 pub use host::Host;
 pub use http::{Address, Answer, Sent};
 pub use world::{Record, Report};
 
-use crate::{Agent, Failure, Migrate};
+use crate::conversation::{self, About, Message, Suggestion};
+use crate::{Agent, Conversation, Failure, Migrate};
 
 /// Calls a skill as the host would: through JSON text, on an agent made for the call.
 ///
@@ -69,6 +74,25 @@ pub fn perform<A: Agent>(skill: &str, input: Value) -> Result<Value, Failure> {
 /// What keeps it from doing so.
 pub fn migrate<A: Migrate>(from: u32) -> Result<(), Failure> {
     A::default().migrate(from)
+}
+
+/// Says something to an agent as the host would: through JSON text, on an agent made for the call.
+///
+/// # Errors
+///
+/// What the agent answers in place of an answer.
+pub fn converse<A: Conversation>(message: &Message) -> Result<conversation::Answer, Failure> {
+    let answer = A::default().converse(conversation::read(&serde_json::to_string(message)?)?)?;
+    conversation::read(&serde_json::to_string(&answer)?)
+}
+
+/// Asks an agent what could be said next, in the same way.
+///
+/// # Errors
+///
+/// What the agent answers in place of that.
+pub fn suggest<A: Conversation>(about: &About) -> Result<Vec<Suggestion>, Failure> {
+    A::default().suggest(conversation::read(&serde_json::to_string(about)?)?)
 }
 
 /// Returns an agent's profile, as `troupe build` gets it.

@@ -8,6 +8,11 @@ use std::time::{Duration, SystemTime};
 
 use crate::backend;
 
+/// The whole milliseconds that do not fall short of a time.
+pub(crate) fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+}
+
 /// Returns the time.
 pub fn now() -> SystemTime {
     backend::now()

@@ -3,6 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
+use troupe_sdk::agents::AskError;
+use troupe_sdk::approvals::ApprovalError;
 use troupe_sdk::files::Kind;
 use troupe_sdk::locks::LockError;
 use troupe_sdk::log::Level;
@@ -10,7 +12,8 @@ use troupe_sdk::state::FencedError;
 use troupe_sdk::test::{Host, Report};
 use troupe_sdk::wait::Wait;
 use troupe_sdk::{
-    CapabilityError, Failure, Limit, Problem, Unavailable, files, invocation, locks, log, progress, state, time,
+    CapabilityError, Failure, Limit, Problem, Unavailable, agents, approvals, events, files, invocation, locks, log,
+    progress, state, time,
 };
 
 #[test]
@@ -269,4 +272,77 @@ fn who_lost_a_lock_is_told_and_writes_nothing_under_it() {
     let denied = CapabilityError::Denied(Problem::new("no"));
     let _host = Host::start().locks_fail(denied.clone());
     assert_eq!(locks::on("a").acquire().wait().unwrap_err(), LockError::Refused(denied));
+}
+
+#[test]
+fn another_agent_is_asked_answers_and_fails_as_the_test_says() {
+    let host = Host::start()
+        .agent("billing", "invoice", |input| Ok(json!({ "of": input })))
+        .agent("billing", "busy", |_| Err(Failure::unavailable("later")))
+        .agent("billing", "refund", |_| Err(Failure::failed("no money")));
+    let invoice: serde_json::Value = agents::ask("billing", "invoice").input(["i-17"]).answer().wait().unwrap();
+    assert_eq!(invoice, json!({ "of": ["i-17"] }));
+    let child = agents::ask("billing", "invoice").outlives().start().unwrap();
+    assert_eq!(agents::find(&child.id()).unwrap().try_answer(), Ok(Some(json!({ "of": {} }))));
+    assert_eq!(child.cancel(), Ok(()));
+    assert!(matches!(child.answer::<u32>().wait(), Err(AskError::Unfit(_))));
+    let refund = agents::ask("billing", "refund").answer::<()>().wait().unwrap_err();
+    assert_eq!((refund.code(), refund.is_retryable()), (Some("guest.failed"), false));
+    assert!(matches!(Failure::from(refund), Failure::Failed(_)));
+    let busy = agents::ask("billing", "busy").answer::<()>().wait().unwrap_err();
+    assert!(matches!(Failure::from(busy), Failure::Unavailable(_)));
+    let denied = agents::ask("payroll", "raise").answer::<()>().wait().unwrap_err();
+    assert!(matches!(&denied, AskError::Refused(CapabilityError::Denied(_))), "{denied}");
+    assert_eq!(host.asked().len(), 4);
+    assert_eq!(agents::children().unwrap()[0].status, "failed");
+    assert!(!invocation::cancelled());
+    let _host = host.cancelled();
+    assert!(invocation::cancelled());
+}
+
+#[test]
+fn what_an_agent_publishes_is_seen_and_what_comes_again_under_its_id_is_there_once() {
+    let host = Host::start();
+    assert_eq!(events::publish("a.b").data([1]).subject("s").send(), Ok(1));
+    let urgent = || events::publish("a.c").priority(events::Priority::High).id("1");
+    assert_eq!((urgent().send(), urgent().send()), (Ok(2), Ok(2)));
+    let published = host.published();
+    assert_eq!((published[0].topic.as_str(), &published[0].data), ("a.b", &json!([1])));
+    assert_eq!(published[0].options["attributes"], json!({ "subject": "s" }));
+    assert_eq!((&published[1].data, &published[1].options["priority"]), (&json!(null), &json!("high")));
+    let denied = CapabilityError::Denied(Problem::new("no"));
+    let _host = Host::start().events_fail(denied.clone());
+    assert_eq!(events::publish("a.b").send(), Err(denied));
+}
+
+#[test]
+fn an_event_is_read_with_its_data_as_a_type_and_further_attributes_are_passed_over() {
+    let event = json!({
+        "specversion": "1.0", "id": "1", "source": "/agents/a", "type": "a.b", "time": "2026-01-01T00:00:00Z",
+        "sender": "agent/a", "position": 7, "hops": 1, "priority": "high", "extra": "x", "data": { "n": 3 },
+    });
+    let taken: events::Taken<std::collections::BTreeMap<String, u32>> = serde_json::from_value(event).unwrap();
+    assert_eq!((taken.topic.as_str(), taken.data["n"], taken.hops), ("a.b", 3, 1));
+    assert_eq!((taken.sender.as_str(), taken.subject, taken.priority), ("agent/a", None, events::Priority::High));
+}
+
+#[test]
+fn somebody_of_the_test_approves_of_exactly_what_is_shown_or_does_not() {
+    let unasked = Host::start();
+    let refused = approvals::ask("remove a").decision().wait().unwrap_err();
+    assert!(matches!(refused, ApprovalError::Refused(CapabilityError::Denied(_))), "{refused:?}");
+    assert!(unasked.asked_to_approve().is_empty());
+
+    let host = Host::start().approves(|summary, action| match action["volume"].as_str() {
+        Some("vol-1") => Ok("key/1".to_owned()),
+        _ => Err(format!("not {summary}")),
+    });
+    let asked = approvals::ask("delete a volume").action(json!({ "volume": "vol-1" })).start().unwrap();
+    let approved = asked.decision().wait().unwrap();
+    assert_eq!((approved.by.as_str(), &approved.action), ("key/1", &json!({ "volume": "vol-1" })));
+    assert_eq!((approved.digest, approved.approval), (asked.digest(), asked.id()));
+    let rejected = approvals::ask("delete another").action(json!({ "volume": "vol-2" })).decision().wait().unwrap_err();
+    assert_eq!(rejected.to_string(), "`somebody` rejected what was shown: not delete another");
+    assert!(matches!(Failure::from(rejected), Failure::Failed(_)));
+    assert_eq!(host.asked_to_approve()[1], ("delete another".to_owned(), json!({ "volume": "vol-2" })));
 }

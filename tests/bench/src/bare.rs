@@ -28,7 +28,9 @@ mod bindings {
     });
 }
 
-use bindings::troupe::agent::{files, instance_state, invocation, locks, log, progress, secrets, state, types};
+use bindings::troupe::agent::{
+    agents, approvals, events, files, instance_state, invocation, locks, log, progress, secrets, state, types,
+};
 
 type Map = Arc<HashMap<String, Vec<u8>>>;
 
@@ -73,6 +75,9 @@ impl invocation::Host for Data {
     }
     fn deadline(&mut self) -> wasmtime::Result<u64> {
         Ok(0)
+    }
+    fn cancelled(&mut self) -> wasmtime::Result<bool> {
+        Ok(false)
     }
     fn configuration(&mut self) -> wasmtime::Result<String> {
         Ok("{}".to_owned())
@@ -179,6 +184,81 @@ impl files::Host for Data {
     }
 }
 
+type Asked<T> = wasmtime::Result<Result<T, agents::AskError>>;
+
+/// No component that is measured asks another agent.
+fn no_agents() -> wasmtime::Error {
+    wasmtime::Error::msg("there are no other agents here")
+}
+
+impl agents::Host for Data {
+    fn ask(&mut self, _: String, _: String, _: String, _: String) -> Asked<Resource<agents::Child>> {
+        Err(no_agents())
+    }
+    fn find(&mut self, _: String) -> Asked<Resource<agents::Child>> {
+        Err(no_agents())
+    }
+    fn children(&mut self) -> Asked<String> {
+        Err(no_agents())
+    }
+}
+
+impl agents::HostChild for Data {
+    fn id(&mut self, _: Resource<agents::Child>) -> wasmtime::Result<String> {
+        Err(no_agents())
+    }
+    fn subscribe(&mut self, _: Resource<agents::Child>) -> wasmtime::Result<Resource<DynPollable>> {
+        Err(no_agents())
+    }
+    fn get(&mut self, _: Resource<agents::Child>) -> Asked<Option<String>> {
+        Err(no_agents())
+    }
+    fn cancel(&mut self, _: Resource<agents::Child>) -> Asked<()> {
+        Err(no_agents())
+    }
+    fn drop(&mut self, _: Resource<agents::Child>) -> wasmtime::Result<()> {
+        Err(no_agents())
+    }
+}
+
+type Approving<T> = wasmtime::Result<Result<T, approvals::ApprovalError>>;
+
+/// There is nobody to ask.
+fn nobody() -> wasmtime::Error {
+    wasmtime::Error::msg("there is nobody to ask here")
+}
+
+impl approvals::Host for Data {
+    fn ask(&mut self, _: String, _: String, _: String) -> Approving<Resource<approvals::Approval>> {
+        Err(nobody())
+    }
+}
+
+impl approvals::HostApproval for Data {
+    fn id(&mut self, _: Resource<approvals::Approval>) -> wasmtime::Result<String> {
+        Err(nobody())
+    }
+    fn digest(&mut self, _: Resource<approvals::Approval>) -> wasmtime::Result<String> {
+        Err(nobody())
+    }
+    fn subscribe(&mut self, _: Resource<approvals::Approval>) -> wasmtime::Result<Resource<DynPollable>> {
+        Err(nobody())
+    }
+    fn get(&mut self, _: Resource<approvals::Approval>) -> Approving<Option<String>> {
+        Err(nobody())
+    }
+    fn drop(&mut self, _: Resource<approvals::Approval>) -> wasmtime::Result<()> {
+        Err(nobody())
+    }
+}
+
+impl events::Host for Data {
+    /// No component that is measured publishes.
+    fn publish(&mut self, _: String, _: String, _: String) -> Answered<u64> {
+        Err(wasmtime::Error::msg("nobody listens here"))
+    }
+}
+
 type Locked<T> = wasmtime::Result<Result<T, locks::LockError>>;
 
 /// No component that is measured asks for a lock.
@@ -249,6 +329,9 @@ impl Bare {
         instance_state::add_to_linker::<_, HasSelf<Data>>(&mut linker, |data| data)?;
         files::add_to_linker::<_, HasSelf<Data>>(&mut linker, |data| data)?;
         locks::add_to_linker::<_, HasSelf<Data>>(&mut linker, |data| data)?;
+        agents::add_to_linker::<_, HasSelf<Data>>(&mut linker, |data| data)?;
+        approvals::add_to_linker::<_, HasSelf<Data>>(&mut linker, |data| data)?;
+        events::add_to_linker::<_, HasSelf<Data>>(&mut linker, |data| data)?;
         let pre = bindings::AgentPre::new(linker.instantiate_pre(&component)?)?;
         Ok(Self { engine: engine.clone(), pre, map: Arc::new(map), through: Through::default() })
     }

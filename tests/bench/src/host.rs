@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use troupe_core::view::{Durability, NewTask, PublishQuery};
+use troupe_core::view::{Durability, NewTask, PublishQuery, SwapRequest};
 use troupe_core::{Caller, SystemClock, SystemEntropy, limits};
 use troupe_package::{Manifest, Profile, Release, write_archive};
 use troupe_registry::Layout;
 use troupe_runtime::admission::ChildAdmission;
 use troupe_runtime::{
-    Drain, GrantPolicy, JournalLimits, ReleaseLimits, Runtime, RuntimeConfig, SignaturePolicy, StateLimits,
+    Drain, GrantPolicy, HostPlace, JournalLimits, ReleaseLimits, Runtime, RuntimeConfig, SignaturePolicy, StateLimits,
+    WebhookConfig, WebhookKey,
 };
 use troupe_sandbox::{CacheKey, Directories, Egress, Sandbox, SandboxConfig};
 use troupe_store::Store;
@@ -23,8 +24,13 @@ pub type Failure = Box<dyn std::error::Error>;
 
 /// Starts a host in a directory.
 pub async fn start(dir: &Path) -> Result<Runtime, Failure> {
+    start_on(dir, store(dir).await?).await
+}
+
+/// Starts a host in a directory, with a database that may be elsewhere.
+pub async fn start_on(dir: &Path, store: Store) -> Result<Runtime, Failure> {
     let config = RuntimeConfig {
-        store: store(dir).await?,
+        store,
         layout: Layout::open(&dir.join("releases"))?,
         sandbox: sandbox(dir)?.with_egress(Egress::default()),
         directories: Directories::new(dir, Arc::new(SystemClock)),
@@ -37,8 +43,11 @@ pub async fn start(dir: &Path) -> Result<Runtime, Failure> {
         journals: JournalLimits { time: Duration::MAX, tenant_bytes: u64::MAX },
         state: StateLimits { bytes: u64::MAX, keys: u64::MAX },
         signatures: SignaturePolicy::NotAsked,
+        webhooks: WebhookConfig::of(WebhookKey([0; 32])),
         own_key: None,
         releases: ReleaseLimits { dev_kept: u32::MAX },
+        place: HostPlace::default(),
+        bus: None,
     };
     Ok(Runtime::start(config).await?)
 }
@@ -107,6 +116,12 @@ async fn publish_with(
     let mut archive = Vec::new();
     write_archive(&release, &mut archive)?;
     runtime.publish(caller, archive, &PublishQuery::default()).await?;
+    Ok(())
+}
+
+/// Makes a release serve.
+pub async fn swap(runtime: &Runtime, caller: &Caller, agent: &str, version: &str) -> Result<(), Failure> {
+    runtime.begin_swap(caller, agent, SwapRequest { version: version.parse()?, epoch: None, policy: None }).await?;
     Ok(())
 }
 

@@ -5,17 +5,24 @@
 //! fails because of time; the table and `target/bench/summary.json` say what was met.
 
 mod bare;
+mod base;
+mod doors;
 mod guest;
 mod host;
 mod invocation;
+mod load;
 mod p1;
 mod p10;
+mod p2;
 mod p3;
 mod p4;
 mod p7;
+mod p8;
+mod p9;
 mod parts;
 mod report;
 mod s16;
+mod served;
 mod server;
 mod through;
 
@@ -23,7 +30,7 @@ use report::{Row, Target};
 use tokio::runtime::Runtime;
 
 /// What can be measured alone: `bench P7 P10`.
-const FIGURES: [&str; 6] = ["P1", "P3", "P4", "S16", "P7", "P10"];
+const FIGURES: [&str; 9] = ["P1", "P2", "P3", "P4", "S16", "P7", "P8", "P9", "P10"];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Publishing looks inside components in a child process, which is this program.
@@ -45,6 +52,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if is_asked("P1") {
         rows.extend(tokio.block_on(p1::run(&counter))?);
     }
+    if is_asked("P2") {
+        let hello = guest::build("hello", None)?;
+        for kind in base::Kind::all() {
+            rows.extend(tokio.block_on(p2::run(kind, &old, &hello))?);
+        }
+    }
     if is_asked("P3") {
         rows.extend(tokio.block_on(p3::run(&old, &new))?);
     }
@@ -57,6 +70,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let port = server::start()?;
     if is_asked("P7") {
         rows.push(tokio.block_on(p7::run(&fetch, port))?);
+    }
+    if is_asked("P8") {
+        for kind in base::Kind::all() {
+            rows.extend(tokio.block_on(p8::run(kind, &old))?);
+        }
+    }
+    if is_asked("P9") {
+        for kind in base::Kind::all() {
+            rows.push(tokio.block_on(p9::run(kind, &old))?);
+        }
     }
     if is_asked("P10") {
         rows.extend(p10_rows(&tokio, &fetch, port)?);

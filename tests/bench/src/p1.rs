@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use serde_json::json;
 use troupe_core::grant::StateGrant;
-use troupe_core::view::{Durability, SwapRequest};
+use troupe_core::view::Durability;
 use troupe_core::{AgentName, Caller, Grants, KeySpace, Result, SystemClock, TenantId, limits};
 use troupe_sandbox::{
     Entry, JournalRow, Ledger, LiveGrants, NoLedger, Sandbox, SandboxConfig, StateChange, StateOutcome,
@@ -77,9 +77,7 @@ async fn seeded(dir: &Path, component: &[u8]) -> std::result::Result<Stored, Fai
     let caller = Caller::owner(tenant.clone());
     let runtime = host::start(dir).await?;
     host::publish(&runtime, &caller, "counter", "1.0.0", component, None).await?;
-    runtime
-        .begin_swap(&caller, "counter", SwapRequest { version: "1.0.0".parse()?, epoch: None, policy: None })
-        .await?;
+    host::swap(&runtime, &caller, "counter", "1.0.0").await?;
     for key in KEYS {
         let input = json!({ "key": key, "value": "14" });
         host::ask(&runtime, &caller, "counter", "put", input, Durability::Full).await?;

@@ -8,15 +8,15 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use troupe_core::view::{Durability, SwapRequest};
+use troupe_core::view::Durability;
 use troupe_core::{Caller, Grants, SystemClock, TenantId, limits};
 use troupe_sandbox::{Egress, NoLedger, Sandbox, SandboxConfig};
 
 use crate::bare::Bare;
+use crate::base;
 use crate::host::{self, Failure};
 use crate::invocation::{invocation, no_configuration};
 use crate::p1::micros;
-use crate::p3::database;
 use crate::report::{Row, median};
 use crate::server;
 
@@ -87,7 +87,7 @@ pub async fn writes(component: &[u8], port: u16) -> Result<Row, Failure> {
     let runtime = host::start(dir.path()).await?;
     let caller = Caller::owner(TenantId::default());
     host::publish(&runtime, &caller, "fetch", "1.0.0", component, Some(http(port))).await?;
-    runtime.begin_swap(&caller, "fetch", SwapRequest { version: "1.0.0".parse()?, epoch: None, policy: None }).await?;
+    host::swap(&runtime, &caller, "fetch", "1.0.0").await?;
     let ask = async |count: usize| -> Result<Duration, Failure> {
         let start = Instant::now();
         let input = asked(port, "POST", count);
@@ -96,7 +96,7 @@ pub async fn writes(component: &[u8], port: u16) -> Result<Row, Failure> {
         check(&output, count)?;
         Ok(elapsed)
     };
-    let mut database = database(dir.path()).await?;
+    let mut database = base::alone(dir.path(), base::COMMITS).await?;
     let (mut values, mut references) = (Vec::new(), Vec::new());
     for round in 0..WRITE_ROUNDS {
         // The first of them puts the task on disk, which is not its own.

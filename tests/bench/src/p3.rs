@@ -2,16 +2,14 @@
 //! first answer of the new release, beside reading and loading the same code,
 //! instantiating it once, and one commit that reaches the disk.
 
-use std::path::Path;
 use std::time::Instant;
 
 use serde_json::json;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{Connection as _, SqliteConnection};
 use troupe_core::view::{Durability, SwapRequest};
 use troupe_core::{Caller, TenantId};
 use troupe_runtime::Runtime;
 
+use crate::base;
 use crate::host::{self, Failure};
 use crate::p1::micros;
 use crate::report::{Row, Target, median};
@@ -25,7 +23,7 @@ pub async fn run(old: &[u8], new: &[u8]) -> Result<Vec<Row>, Failure> {
     for (version, component) in [("1.0.0", old), ("2.0.0", new)] {
         host::publish(&runtime, &caller, "echo", version, component, None).await?;
     }
-    let mut database = database(dir.path()).await?;
+    let mut database = base::alone(dir.path(), base::COMMITS).await?;
     let sandbox = host::sandbox(dir.path())?;
     let digests = [old, new].map(troupe_core::Digest::of);
     let (mut values, mut references) = (Vec::new(), Vec::new());
@@ -58,16 +56,4 @@ pub async fn run(old: &[u8], new: &[u8]) -> Result<Vec<Row>, Failure> {
 async fn version(runtime: &Runtime, caller: &Caller) -> Result<String, Failure> {
     let output = host::ask(runtime, caller, "echo", "version", json!({}), Durability::None).await?;
     Ok(output.get("version").and_then(|version| version.as_str()).unwrap_or_default().to_owned())
-}
-
-/// A database of the same settings as the store's.
-pub async fn database(dir: &Path) -> Result<SqliteConnection, Failure> {
-    let options = SqliteConnectOptions::new()
-        .filename(dir.join("reference.db"))
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full);
-    let mut database = SqliteConnection::connect_with(&options).await?;
-    sqlx::query("create table commits (n integer)").execute(&mut database).await?;
-    Ok(database)
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
-use troupe_core::view::{Durability, SwapRequest};
+use troupe_core::view::Durability;
 use troupe_core::{Caller, TenantId};
 use troupe_runtime::Runtime;
 
@@ -82,8 +82,7 @@ pub async fn run(old: &[u8], new: &[u8]) -> Result<Vec<Row>, Failure> {
 
 async fn swap(runtime: &Runtime, caller: &Caller, number: usize) -> Result<(), Failure> {
     let version = if number.is_multiple_of(2) { "2.0.0" } else { "1.0.0" };
-    runtime.begin_swap(caller, "echo", SwapRequest { version: version.parse()?, epoch: None, policy: None }).await?;
-    Ok(())
+    host::swap(runtime, caller, "echo", version).await
 }
 
 async fn call(runtime: &Runtime, caller: &Caller) -> bool {

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use troupe_core::view::{NewTenant, SwapRequest};
+use troupe_core::view::NewTenant;
 use troupe_core::{Caller, TenantId};
 use troupe_runtime::Runtime;
 
@@ -31,11 +31,11 @@ pub async fn run(old: &[u8], new: &[u8]) -> Result<Vec<Row>, Failure> {
     let busy = Caller::owner("busy".parse()?);
     runtime.create_tenant(&neighbour, NewTenant { name: "busy".parse()? }).await?;
     host::publish(&runtime, &neighbour, "echo", "1.0.0", old, None).await?;
-    swap(&runtime, &neighbour, "echo", "1.0.0").await?;
+    host::swap(&runtime, &neighbour, "echo", "1.0.0").await?;
     for agent in 0..AGENTS {
         let name = name(agent);
         host::publish_as(&runtime, &busy, "echo", &name, "1.0.0", old).await?;
-        swap(&runtime, &busy, &name, "1.0.0").await?;
+        host::swap(&runtime, &busy, &name, "1.0.0").await?;
     }
     let rest = || async {
         tokio::time::sleep(QUIET).await;
@@ -82,11 +82,6 @@ fn name(agent: u32) -> String {
     format!("echo-{agent}")
 }
 
-async fn swap(runtime: &Runtime, caller: &Caller, agent: &str, version: &str) -> Result<(), Failure> {
-    runtime.begin_swap(caller, agent, SwapRequest { version: version.parse()?, epoch: None, policy: None }).await?;
-    Ok(())
-}
-
 /// Publishes a new release of each agent and swaps to it.
 async fn swaps(runtime: &Runtime, caller: &Caller, component: &[u8], round: u32) -> Result<(), Failure> {
     let version = format!("2.{round}.0");
@@ -95,7 +90,7 @@ async fn swaps(runtime: &Runtime, caller: &Caller, component: &[u8], round: u32)
         host::publish_as(runtime, caller, "echo", &name(agent), &version, &marked).await?;
     }
     for agent in 0..AGENTS {
-        swap(runtime, caller, &name(agent), &version).await?;
+        host::swap(runtime, caller, &name(agent), &version).await?;
     }
     Ok(())
 }

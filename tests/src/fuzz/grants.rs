@@ -60,7 +60,7 @@ pub(super) fn grants(data: &[u8]) -> bool {
         let (by_one, by_two, by_both) = (allows(&one), allows(&two), allows(&both));
         assert!(!by_both || by_one && by_two, "{} is open, and not with each key", question.describe());
         // Directories and the places of secrets may differ, so that both keys open something and not the same.
-        let whole = ["http ", "state", "instance-state", "locks"];
+        let whole = ["http ", "state", "instance-state", "locks", "agents", "approvals", "events"];
         if whole.iter().any(|kind| question.describe().starts_with(kind)) {
             assert_eq!(by_both, by_one && by_two, "{}: {by_one} {by_two}\n{both:#?}", question.describe());
         }
@@ -107,6 +107,13 @@ fn key(choices: &mut Choices<'_>) -> Option<Grants> {
     document.insert("files".to_owned(), files.into());
     let locks: Vec<Value> = (0..choices.below(LINES_MAX)).map(|_| lock(choices)).collect();
     document.insert("locks".to_owned(), locks.into());
+    let agents: Vec<Value> = (0..choices.below(LINES_MAX)).map(|_| agent(choices)).collect();
+    document.insert("agents".to_owned(), agents.into());
+    if choices.flag() {
+        document.insert("approvals".to_owned(), json!({ "open": 1 + choices.below(500) }));
+    }
+    let events: Vec<Value> = (0..choices.below(LINES_MAX)).map(|_| event(choices)).collect();
+    document.insert("events".to_owned(), events.into());
     serde_json::from_value(document.into()).ok()
 }
 
@@ -147,6 +154,14 @@ fn secret(choices: &mut Choices<'_>) -> Value {
     json!({ "name": choices.one_of(&NAMES), "host": host(choices), "path_prefix": path(choices) })
 }
 
+fn agent(choices: &mut Choices<'_>) -> Value {
+    json!({ "ask": choices.one_of(&["*/*", "a/*", "a*/x", "*/x", "a/x", "b/y"]) })
+}
+
+fn event(choices: &mut Choices<'_>) -> Value {
+    json!({ "publish": choices.one_of(&[">", "a.>", "a.*", "*.x", "a.x", "a.*.y", "b"]) })
+}
+
 fn lock(choices: &mut Choices<'_>) -> Value {
     let name = choices.one_of(&["*", "a/*", "a/b*", "a/b", "c"]);
     json!({ "name": name, "lease_ms": 1_000 + u64::from(choices.byte()), "preempt": choices.flag() })
@@ -165,7 +180,7 @@ fn directory(mut grant: Value, choices: &mut Choices<'_>) -> Value {
 /// A call that a guest could make, with its credential named, so that no other is chosen.
 fn question(choices: &mut Choices<'_>) -> Option<Question> {
     let mut request = ExplainRequest::default();
-    match choices.below(7) {
+    match choices.below(9) {
         0 => {
             let verb = choices.one_of(&["get", "set", "delete", "list", "compare-and-set", "increment"]);
             let whose = choices.one_of(&["state", "instance-state"]);
@@ -175,7 +190,14 @@ fn question(choices: &mut Choices<'_>) -> Option<Question> {
             let verb = choices.one_of(&["read", "write", "stat", "list", "delete"]);
             request.question = format!("files {verb} {}/x", choices.one_of(&NAMES));
         }
+        8 => request.question = "approvals ask".to_owned(),
         2 => request.question = format!("secrets reference {}", choices.one_of(&NAMES)),
+        5 => {
+            request.question = format!("events publish {}", choices.one_of(&["a.x", "a.b", "a.b.y", "b", "c"]));
+        }
+        4 => {
+            request.question = format!("agents ask {}", choices.one_of(&["a/x", "ab/x", "b/y", "c/z"]));
+        }
         3 => {
             let verb = choices.one_of(&["acquire", "preempt"]);
             request.question = format!("locks {verb} {}", choices.one_of(&["a/b", "a/bc", "c", "d"]));

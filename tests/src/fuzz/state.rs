@@ -114,6 +114,7 @@ async fn running(store: &Store, at_tenant: usize, at_agent: usize) -> Pin {
         name: None,
         session: None,
         principal: "owner".to_owned(),
+        checked: false,
     };
     store.start_instance(&tenant(at_tenant), new).await.expect("an instance");
     let ran_on = RanOn { version: semver::Version::new(1, 0, 0), digest: Digest::of(b"one"), epoch: 1 };
@@ -131,12 +132,15 @@ async fn running(store: &Store, at_tenant: usize, at_agent: usize) -> Pin {
         idempotency_key: None,
         affinity: None,
         session: None,
-        caused_by: None,
+        cause: None,
+        retry_of: None,
+        approval: None,
         group: None,
         timeout_ms: 60_000,
         lifetime_ms: None,
         retry: None,
         retries: 0,
+        usage: Default::default(),
         release: Some(ran_on.clone()),
         output: None,
         failure: None,

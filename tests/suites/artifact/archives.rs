@@ -80,7 +80,7 @@ async fn a_manifest_with_an_unknown_field_is_refused_and_the_field_is_named() {
     let mut host = host().await;
     let archive = archive::with_manifest(&good(), |manifest| manifest["colour"] = json!("red"));
     let problem = refused(&mut host, archive).await.problem(422, "manifest.invalid");
-    assert_snapshot!(problem["detail"].as_str().unwrap(), @"the manifest is not valid: unknown field `colour`, expected one of `name`, `version`, `summary`, `goals`, `triggers`, `configuration`, `state`, `limits`, `capabilities`");
+    assert_snapshot!(problem["detail"].as_str().unwrap(), @"the manifest is not valid: unknown field `colour`, expected one of `name`, `version`, `summary`, `goals`, `skills`, `triggers`, `configuration`, `health`, `state`, `limits`, `capabilities`");
 }
 
 #[tokio::test]

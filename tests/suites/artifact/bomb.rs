@@ -12,7 +12,10 @@ use troupe_core::{Caller, Code, SystemClock, SystemEntropy, TenantId, limits};
 use troupe_package::sign_archive;
 use troupe_registry::Layout;
 use troupe_runtime::admission::ChildAdmission;
-use troupe_runtime::{Drain, GrantPolicy, JournalLimits, ReleaseLimits, Runtime, RuntimeConfig, SignaturePolicy};
+use troupe_runtime::{
+    Drain, GrantPolicy, HostPlace, JournalLimits, ReleaseLimits, Runtime, RuntimeConfig, SignaturePolicy,
+    WebhookConfig, WebhookKey,
+};
 use troupe_sandbox::{CacheKey, Directories, Sandbox, SandboxConfig};
 use troupe_store::{StateLimits, Store};
 use troupe_tests::odd::Odd;
@@ -94,9 +97,12 @@ async fn started(data_dir: &Path, time: Duration) -> Runtime {
         registry: None,
         journals: JournalLimits { time: Duration::MAX, tenant_bytes: u64::MAX },
         signatures: SignaturePolicy::NotAsked,
+        webhooks: WebhookConfig::of(WebhookKey([0; 32])),
         own_key: None,
         releases: ReleaseLimits::default(),
         state: StateLimits { bytes: u64::MAX, keys: u64::MAX },
+        place: HostPlace::default(),
+        bus: None,
     };
     Runtime::start(config).await.unwrap()
 }

@@ -175,6 +175,7 @@ async fn a_suspension_neither_loses_nor_doubles_what_was_decided() {
     let cancelled = client.submit("fetch", "one_by_one", input).await;
     becomes(&client, &cancelled, "suspended").await;
     client.post(&format!("/api/v1/tasks/{cancelled}/cancel"), &Value::Null).await.of(200);
+    becomes(&client, &cancelled, "cancelled").await;
     assert_eq!(of_task(&client, &cancelled).await, ["denied denied.capability 1", "ended cancelled 1"]);
     becomes(&client, &slept, "suspended").await;
     assert_eq!(of_task(&client, &slept).await, [""; 0]);

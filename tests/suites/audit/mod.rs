@@ -1,6 +1,7 @@
 //! The audit: what was decided, once each, in a chain that shows when it was altered.
 
 mod altered;
+mod beyond;
 mod command;
 mod doors;
 mod invocations;

@@ -9,6 +9,7 @@ mod inventory;
 pub mod moto;
 mod role;
 mod services;
+mod templates;
 
 use std::process::Command;
 use std::time::Duration;
@@ -23,7 +24,7 @@ use moto::Moto;
 const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-2"];
 
 /// A key that moto knows nothing of.
-const STRANGER: (&str, &str) = ("AKIAIOSFODNN7EXAMPLE", "a-secret-that-opens-nothing-at-all");
+pub const STRANGER: (&str, &str) = ("AKIAIOSFODNN7EXAMPLE", "a-secret-that-opens-nothing-at-all");
 
 /// Longest that an inventory of some hundred resources may take, on a machine that is busy.
 const INVENTORY_TIME_MAX: Duration = Duration::from_secs(300);

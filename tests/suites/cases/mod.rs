@@ -3,11 +3,15 @@
 //! [`troupe_tests::oracle`]. The cases of a file share a host, one after the other, unless
 //! they change or end it.
 
+mod asked;
 mod components;
 mod control;
+mod doors;
 mod egress;
+mod events;
 mod files;
 mod folders;
+mod grpc;
 mod locks;
 mod memory;
 mod output;

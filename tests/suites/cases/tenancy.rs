@@ -57,6 +57,11 @@ pub(crate) fn body_for(method: &Method, path: &str) -> Value {
         Some("grants") if *method == Method::PATCH => json!({ "add_all": true }),
         Some("grants") => json!({ "grants": {} }),
         Some("explain") => json!({ "question": "state get" }),
+        Some("approve") if path.contains("{approval}") => json!({ "revision": 1 }),
+        Some("reject") if path.contains("{approval}") => json!({ "revision": 1, "reason": "no" }),
+        Some("links") => json!({ "for": "owner" }),
+        Some("delegate") => json!({ "revision": 1, "level": 1, "to": "owner", "for_ms": 1_000 }),
+        Some("approval-policy") => json!({ "policy": { "rules": [] } }),
         Some("reject") => json!({ "reason": "no" }),
         Some("canary") => json!({ "weight": 50 }),
         Some("context") => json!({ "context": {} }),
@@ -84,6 +89,10 @@ async fn f73_another_tenants_things_are_as_if_they_did_not_exist_through_every_r
     let group = group.of(202)["id"].as_str().unwrap().to_owned();
     let session = owner.start_session(json!({})).await;
     owner.say(&session, json!({ "text": "version", "to": "echo" })).await.of(200);
+    crate::task_approvals::demand(&owner, json!([{ "agents": "echo", "levels": [{}] }])).await;
+    let approval = owner.submit("echo", "version", json!({})).await;
+    let approval = owner.becomes(&approval, "awaiting_approval").await["approval"].as_str().unwrap().to_owned();
+    owner.post("/api/v1/templates", &crate::rest::templates::explorer()).await.of(201);
     let probe = neighbour(&host).await;
 
     let nothing = "0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b";
@@ -99,6 +108,8 @@ async fn f73_another_tenants_things_are_as_if_they_did_not_exist_through_every_r
             path if path.contains("{session}") => vec![("{session}", &session, nothing)],
             path if path.contains("{instance}") => vec![("{instance}", &instance, nothing)],
             path if path.contains("{group}") => vec![("{group}", &group, nothing)],
+            path if path.contains("{approval}") => vec![("{approval}", &approval, nothing)],
+            path if path.contains("{template}") => vec![("{template}", "explorer", "gone")],
             path if path.contains("{key}") => vec![("{key}", key["id"].as_str().unwrap(), nothing)],
             _ => continue,
         };
@@ -240,7 +251,7 @@ async fn g80_a_scope_opens_what_it_names_and_nothing_else() {
     let owner = host.client();
     let task = json!({ "agent": "echo", "skill": "echo", "input": { "text": "x" } });
     let id = "0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b";
-    let asks: [(&str, Method, String, Value); 33] = [
+    let asks: [(&str, Method, String, Value); 38] = [
         ("read", Method::GET, "/api/v1/agents".to_owned(), json!({})),
         ("read", Method::GET, "/api/v1/feed".to_owned(), json!({})),
         ("read", Method::GET, format!("/api/v1/tasks/{id}/journal"), json!({})),
@@ -251,6 +262,11 @@ async fn g80_a_scope_opens_what_it_names_and_nothing_else() {
         ("read", Method::GET, format!("/api/v1/runtime/instances/{id}"), json!({})),
         ("run", Method::POST, "/api/v1/runtime/instances".to_owned(), json!({ "agent": "echo" })),
         ("run", Method::POST, format!("/api/v1/runtime/instances/{id}/stop"), json!({})),
+        ("run", Method::POST, format!("/api/v1/runtime/instances/{id}/pause"), json!({})),
+        ("run", Method::POST, format!("/api/v1/runtime/instances/{id}/resume"), json!({})),
+        ("run", Method::POST, format!("/api/v1/runtime/instances/{id}/restart"), json!({})),
+        ("operate", Method::POST, "/api/v1/runtime/stop".to_owned(), json!({})),
+        ("operate", Method::POST, "/api/v1/runtime/start".to_owned(), json!({})),
         ("operate", Method::POST, "/api/v1/deployments/echo/swap".to_owned(), json!({ "version": "1.0.0" })),
         ("operate", Method::POST, "/api/v1/deployments/echo/canary".to_owned(), json!({ "weight": 5 })),
         ("operate", Method::POST, "/api/v1/deployments/echo/promote".to_owned(), json!({})),

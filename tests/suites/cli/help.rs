@@ -17,42 +17,54 @@ async fn the_help_lists_every_command_with_examples() {
     Usage: troupe [OPTIONS] <COMMAND>
 
     Commands:
-      dev        Build every agent in a directory, deploy them, serve, and swap them as you edit
-      serve      Serve what was published to the data directory
-      build      Build an agent into an archive that can be published
-      publish    Sign an agent's directory or archive and publish it to a host
-      pull       Fetch a release from an OCI registry and publish it
-      push       Send a published release to an OCI registry, or say there which one a channel names
-      keygen     Make a key to sign releases with
-      sign       Sign the release in an archive, one that is published, or the document of a channel
-      trust      See and say whose signatures releases need
-      run        Ask an agent for a skill and wait for the answer
-      agents     List or search agents, or show one with its skills and versions
-      releases   List an agent's releases; deprecate, yank or delete one, or collect what none needs
-      channels   List an agent's channels, move one, or remove one
-      tasks      List tasks; show one, cancel it, or forget what it did
-      groups     Run tasks that need one another as a group; list, show, watch or cancel groups
-      schedules  List schedules, show one, set one, pause it, resume it, or remove it
-      locks      List the locks that tasks hold, show one and who waits for it, or take one away
-      instances  List instances of agents, show one, start one, or stop one
-      sessions   List sessions; start, show, end or export one, change its context, have an agent join
-      ask        Say something to an agent in a session and wait for the reply
-      suggest    Suggest what could be said next in a session
-      replay     Repeat a task from its journal, with no effect, and say whether it does the same
-      rehearse   Try a release on what its agent was asked lately, with no effect, and say what differs
-      swap       Make a published release serve, at once or by steps
-      policy     See, set or remove how an agent is swapped when `troupe swap` is not told how
-      canary     Give the release that is tried a greater share of the calls, by hand
-      promote    Let the release that is tried serve, or end its watch
-      rollback   Go back to the release that served before
-      swaps      List an agent's swaps; show one, follow it, or end it
-      release    See what of a release waits for approval, and approve of it or reject it
-      tenants    List tenants, make one, disable or enable one; for the owner of the host
-      keys       List API keys, make one, or revoke one
-      grant      See, change, compare and explain what an agent may do
-      audit      See what was decided, and verify that nobody has altered it
-      wit        Print the contract, or that of a component, as WIT
-      help       Print this message or the help of the given subcommand(s)
+      dev            Build every agent in a directory, deploy them, serve, and swap them as you edit
+      serve          Serve what was published to the data directory
+      build          Build an agent into an archive that can be published
+      publish        Sign an agent's directory or archive and publish it to a host
+      pull           Fetch a release from an OCI registry and publish it
+      push           Send a published release to an OCI registry, or say there which one a channel names
+      keygen         Make a key to sign releases with
+      sign           Sign the release in an archive, one that is published, or the document of a channel
+      trust          See and say whose signatures releases need
+      run            Ask an agent for a skill and wait for the answer
+      agents         List, search or show agents, make one of a template, or export one
+      templates      List templates of agents, show one, import, export or remove one
+      releases       List an agent's releases; deprecate, yank or delete one, or collect what none needs
+      channels       List an agent's channels, move one, or remove one
+      tasks          List tasks; show one, cancel it, ask for it once more, or forget what it did
+      groups         Run tasks that need one another as a group; list, show, watch or cancel groups
+      schedules      List schedules, show one, set one, pause it, resume it, or remove it
+      events         Publish events, see what became of them, deliver them again
+      subscriptions  List subscriptions to events, show one, set one, pause it, resume it, or remove it
+      locks          List the locks that tasks hold, show one and who waits for it, or take one away
+      approvals      List tasks that wait for approval, show what one would do, approve of it or reject
+                     it
+      instances      List instances of agents, show, start, pause, resume, restart or stop one
+      runtime        Show how a tenant's tasks go: what is open, what failed, what they took and cost;
+                     stop and start them
+      sessions       List sessions; start, show, end or export one, change its context, have an agent
+                     join
+      ask            Say something to an agent in a session and wait for the reply
+      suggest        Suggest what could be said next in a session
+      replay         Repeat a task from its journal, with no effect, and say whether it does the same
+      rehearse       Try a release on what its agent was asked lately, with no effect, and say what
+                     differs
+      swap           Make a published release serve, at once or by steps
+      policy         See, set or remove how an agent is swapped when `troupe swap` is not told how
+      canary         Give the release that is tried a greater share of the calls, by hand
+      promote        Let the release that is tried serve, or end its watch
+      rollback       Go back to the release that served before
+      swaps          List an agent's swaps; show one, follow it, or end it
+      release        See what of a release waits for approval, and approve of it or reject it
+      tenants        List tenants, make one, disable or enable one; for the owner of the host
+      hosts          List the hosts that work on the same database; for the owner of the host
+      keys           List API keys, make one, or revoke one
+      grant          See, change, compare and explain what an agent may do
+      audit          See what was decided, and verify that nobody has altered it
+      backup         Save everything that a host keeps to a file, while it serves
+      restore        Make a data directory of a backup
+      wit            Print the contract, or that of a component, as WIT
+      help           Print this message or the help of the given subcommand(s)
 
     Options:
           --json            Print JSON for programs instead of text for people
@@ -61,6 +73,8 @@ async fn the_help_lists_every_command_with_examples() {
           --host <URL>      The host to talk to [env: TROUPE_HOST=] [default: http://127.0.0.1:7070]
           --token <TOKEN>   The token to show; found in the data directory when absent [env:
                             TROUPE_TOKEN]
+          --ca <FILE>       Whom to trust to sign the host's certificate, a PEM file; whom the system
+                            trusts when absent [env: TROUPE_CA=]
       -h, --help            Print help
       -V, --version         Print version
 
@@ -97,6 +111,8 @@ async fn the_help_of_run_shows_how_to_give_input() {
                                    included; as long as it may run when absent
           --token <TOKEN>          The token to show; found in the data directory when absent [env:
                                    TROUPE_TOKEN]
+          --ca <FILE>              Whom to trust to sign the host's certificate, a PEM file; whom the
+                                   system trusts when absent [env: TROUPE_CA=]
           --delay <TIME>           Begin after so long, such as `90s`, `8h` or `30d`; at once when
                                    absent
           --tries <N>              Try so often in all while it fails and says that another try may
@@ -137,7 +153,9 @@ async fn every_command_has_examples() {
         "channels",
         "tasks",
         "groups",
+        "approvals",
         "instances",
+        "runtime",
         "replay",
         "rehearse",
         "swap",

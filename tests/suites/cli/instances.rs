@@ -42,6 +42,9 @@ async fn an_instance_is_started_asked_shown_and_stopped() {
     INSTANCE                              AGENT    NAME  STATUS  STARTED
     [id]  counter  anna  idle    [time]
     ");
+    let paused = on(&host, &["instances", "pause", id]).await;
+    assert!(seen(paused.good()).contains("status    paused\nstarted   [time]\npaused    [time]\n"), "{}", paused.out);
+    assert!(!on(&host, &["instances", "resume", id]).await.good().contains("paused"));
     let stopped = on(&host, &["instances", "stop", id]).await;
     assert!(
         seen(stopped.good()).contains("status    stopped\nstarted   [time]\nstopped   [time]\n"),

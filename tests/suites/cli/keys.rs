@@ -65,7 +65,12 @@ async fn a_key_is_bound_to_agents_and_the_audit_is_asked_what_it_did() {
     ");
     assert_snapshot!(seen(on(&host, &["--token", token, "swap", "echo@1.0.0"]).await.bad()), @"error: `key/[id]` is bound to the agents `aws*`, `gcp`, and `echo` is none of them; use a token that may act for it [auth.scope]");
     assert_snapshot!(seen(on(&host, &["--token", token, "keys"]).await.bad()), @"error: `key/[id]` is bound to the agents `aws*`, `gcp`, and this is about more than those; use a token that is bound to none [auth.scope]");
-    assert_snapshot!(on(&host, &["audit", "--by", &format!("key/{id}")]).await.good(), @"nothing was decided");
+    // Nothing was decided, and that it was tried is on record.
+    let said = on(&host, &["audit", "--by", &format!("key/{id}")]).await;
+    let tried: Vec<&str> =
+        said.good().lines().skip(1).filter_map(|line| line.split_once("access_refused")).map(|it| it.1).collect();
+    let [swap, keys] = tried.as_slice() else { panic!("{tried:?}") };
+    assert!(swap.ends_with("route=POST /api/v1/deployments/{agent}/swap") && keys.ends_with("route=GET /api/v1/keys"));
     assert_eq!(on(&host, &["audit", "--by", "owner"]).await.good().lines().count(), 2);
     let wrong = on(&host, &["keys", "create", "--name", "ci", "--scopes", "read", "--for", "a*b"]).await;
     assert_snapshot!(wrong.bad(), @"error: names of agents are written `aws`, or `aws*` for all that begin so, or `*` [name.invalid]");

@@ -14,6 +14,7 @@ mod output;
 mod schedules;
 mod sessions;
 mod swap;
+mod templates;
 mod trouble;
 mod wit;
 

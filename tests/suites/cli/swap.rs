@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use serde_json::{Value, json};
+use troupe_tests::Host;
 use troupe_tests::command::{COLUMNS, command_on, command_on_terminal, ended, interrupt, run_on};
 
 use crate::{PROGRAM, host};
@@ -139,4 +140,42 @@ async fn on_a_terminal_of_eighty_columns_the_line_says_the_same_in_fewer_words()
     let words: Vec<&str> = figures.split([' ', ',']).filter(|word| word.starts_with(char::is_alphabetic)).collect();
     assert_eq!(words, ["calls", "failed", "ms"], "{line}");
     assert_eq!(figures.matches('/').count(), 4, "{line}");
+}
+
+/// Has a release get a part of the calls, and stay there.
+async fn held(host: &Host) {
+    run_on(PROGRAM, host, &HELD).await.good();
+    while host.client().get("/api/v1/deployments/echo").await.of(200)["canary"] == Value::Null {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_rollback_is_followed_until_the_other_release_has_drained() {
+    let host = host().await;
+    let client = host.client();
+    client.swap("echo", "2.0.0").await.of(200);
+    let task = client.submit("echo", "sleep", json!({ "ms": 2_000 })).await;
+    client.runs(&task).await;
+    let back = run_on(PROGRAM, &host, &["rollback", "echo", "--follow"]).await;
+    assert_eq!(back.good().trim_end(), "echo@1.0.0 serves");
+    assert!(back.err.contains("draining") && back.err.contains("the swap is over"), "{back:#?}");
+    assert_eq!(client.get(&format!("/api/v1/tasks/{task}")).await.of(200)["status"], "completed", "it came to its end");
+
+    // Through the other door: where the swap is followed, and what came of one that was tried.
+    held(&host).await;
+    let rolled = client.post("/api/v1/deployments/echo/rollback?wait=30", &Value::Null).await;
+    let swap = rolled.of(200);
+    assert_eq!(swap["state"]["outcome"], "rolled_back", "{swap:#}");
+    let path = format!("/api/v1/deployments/echo/swaps/{}", swap["id"].as_str().unwrap());
+    assert_eq!(rolled.header("location"), Some(path.as_str()));
+    client.swap("echo", "2.0.0").await.of(200);
+    run_on(PROGRAM, &host, &["rollback", "echo"]).await.good();
+    held(&host).await;
+    let back = run_on(PROGRAM, &host, &["rollback", "echo", "--follow"]).await;
+    assert_eq!(
+        back.good().trim_end(),
+        "echo@1.0.0 serves",
+        "what was tried is dropped, and that is what was asked for"
+    );
 }

@@ -60,7 +60,7 @@ async fn a_manifest_with_an_unknown_field_is_told_by_line_and_field() {
     let manifest = "name = \"x\"\nversion = \"1.0.0\"\nsummary = \"X.\"\ncolour = \"red\"\n";
     std::fs::write(dir.path().join("agent.toml"), manifest).unwrap();
     let said = run(PROGRAM, dir.path(), &["build", "."]).await;
-    assert_snapshot!(seen(said.bad()), @"error: .: agent.toml line 4: unknown field `colour`, expected one of `name`, `version`, `summary`, `goals`, `triggers`, `configuration`, `state`, `limits`, `capabilities` [manifest.invalid]");
+    assert_snapshot!(seen(said.bad()), @"error: .: agent.toml line 4: unknown field `colour`, expected one of `name`, `version`, `summary`, `goals`, `skills`, `triggers`, `configuration`, `health`, `state`, `limits`, `capabilities` [manifest.invalid]");
 }
 
 #[tokio::test]

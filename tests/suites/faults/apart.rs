@@ -36,12 +36,16 @@ pub fn pending(skill: &str, input: &Value) -> TaskRow {
         idempotency_key: None,
         affinity: None,
         session: None,
-        caused_by: None,
+        cause: None,
+        retry_of: None,
+        approval: None,
         group: None,
-        timeout_ms: 10_000,
+        // Longer than any machine takes to find it.
+        timeout_ms: 120_000,
         lifetime_ms: None,
         retry: None,
         retries: 0,
+        usage: Default::default(),
         release: None,
         output: None,
         failure: None,
@@ -96,7 +100,7 @@ async fn a_running_task_that_runs_nowhere_goes_on_when_its_lease_is_over() {
         release: release.clone(),
         configuration_revision: 0,
         grants_revision: 0,
-        deadline: now.plus(Duration::from_secs(10)),
+        deadline: now.plus(Duration::from_secs(120)),
         seed: [0; 32],
         started_at: now,
     };
@@ -118,7 +122,8 @@ async fn a_cancel_that_only_the_store_knows_of_reaches_the_task() {
     client.runs(&task).await;
     let task: TaskId = task.parse().unwrap();
     store(&host).await.cancel(&TenantId::default(), task, "key/1", NOTHING_READ).await.unwrap();
-    let ended = ended(&host, task, limits::LEASE_RENEWAL + Duration::from_secs(2)).await;
+    let most = limits::LEASE_RENEWAL + limits::CANCEL_TIME_MAX + Duration::from_secs(2);
+    let ended = ended(&host, task, most).await;
     assert_eq!(ended["status"], "cancelled");
     let records = client.get(&format!("/api/v1/audit?task={task}")).await.of(200);
     assert_eq!(records["items"][0]["principal"], "key/1", "{records:#}");

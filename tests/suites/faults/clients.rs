@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
+use troupe_core::limits;
 use troupe_tests::{Client, Host, seed};
 
 use super::instant;
@@ -106,13 +107,17 @@ async fn a_deployment_whose_operators_go_away_says_what_runs() {
 async fn a_cancel_right_after_the_request_is_never_lost() {
     let host = host().await;
     let mut random = seed::seeded("cancels");
-    for _ in 0..CLIENTS / 3 {
-        let client = host.client();
-        let task = client.submit("echo", "sleep", json!({ "ms": 9_000 })).await;
-        tokio::time::sleep(instant(&mut random, Duration::from_millis(8))).await;
-        client.post(&format!("/api/v1/tasks/{task}/cancel"), &Value::Null).await.of(200);
-        let ended =
-            tokio::time::timeout(Duration::from_secs(3), client.ended(&task)).await.expect("a cancel that works");
-        assert_eq!(ended["status"], "cancelled");
-    }
+    // All at once: an agent that does not heed it has its time to clean up first.
+    let cancelled = (0..CLIENTS / 3).map(|_| {
+        let (client, pause) = (host.client(), instant(&mut random, Duration::from_millis(8)));
+        async move {
+            let task = client.submit("echo", "sleep", json!({ "ms": 9_000 })).await;
+            tokio::time::sleep(pause).await;
+            client.post(&format!("/api/v1/tasks/{task}/cancel"), &Value::Null).await.of(200);
+            let time = limits::CANCEL_TIME_MAX + Duration::from_secs(10);
+            let ended = tokio::time::timeout(time, client.ended(&task)).await.expect("a cancel that works");
+            assert_eq!(ended["status"], "cancelled");
+        }
+    });
+    futures::future::join_all(cancelled).await;
 }

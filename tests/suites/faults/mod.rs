@@ -30,13 +30,13 @@ pub(crate) fn instant(random: &mut StdRng, most: Duration) -> Duration {
 }
 
 /// Kills the host after a while, and starts it again.
-async fn kill_after(host: &mut Host, after: Duration) {
+pub(crate) async fn kill_after(host: &mut Host, after: Duration) {
     tokio::time::sleep(after).await;
     host.dies().await;
 }
 
 /// The requests that came, by path: how often, and with which tokens.
-fn came(server: &Server) -> BTreeMap<String, Vec<String>> {
+pub(crate) fn came(server: &Server) -> BTreeMap<String, Vec<String>> {
     let mut came: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for request in server.requests() {
         let path = request.split(' ').nth(1).unwrap().to_owned();

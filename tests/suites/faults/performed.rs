@@ -13,8 +13,8 @@ use troupe_tests::{Client, seed};
 use super::came;
 use crate::host_that_sends;
 
-/// Kills for each of `TROUPE_KILLS`: these take no longer than a restart, and with the 35 of a
-/// change that lands they are more than two hundred.
+/// Kills for each of `TROUPE_KILLS`: these take no longer than a restart, and with the 30 of a
+/// change that lands they are a hundred and eighty.
 const KILLS_EACH: usize = 6;
 
 /// Tasks under way when the host dies; every second one sends tokens.

@@ -76,7 +76,7 @@ async fn stands(client: &Client, name: &str, is: impl Fn(&Value) -> bool) -> Val
 }
 
 /// Waits until a task holds a lock.
-async fn held_by(client: &Client, name: &str, task: &str) -> Value {
+pub async fn held_by(client: &Client, name: &str, task: &str) -> Value {
     stands(client, name, |lock| lock["task"] == task).await
 }
 

@@ -154,7 +154,14 @@ async fn insert(store: &Store, golden: &Value, ran_on: RanOn, number: u64) -> St
     let agent: AgentName = golden["agent"].as_str().unwrap().parse().unwrap();
     let instance: Option<InstanceId> = golden["instance"].as_str().map(|id| id.parse().unwrap());
     if let Some(id) = instance {
-        let new = NewInstanceRow { id, agent: agent.clone(), name: None, session: None, principal: "owner".to_owned() };
+        let new = NewInstanceRow {
+            id,
+            agent: agent.clone(),
+            name: None,
+            session: None,
+            principal: "owner".to_owned(),
+            checked: false,
+        };
         store.start_instance(&TenantId::default(), new).await.unwrap();
     }
     let task = TaskRow {
@@ -171,12 +178,15 @@ async fn insert(store: &Store, golden: &Value, ran_on: RanOn, number: u64) -> St
         idempotency_key: None,
         affinity: None,
         session: None,
-        caused_by: None,
+        cause: None,
+        retry_of: None,
+        approval: None,
         group: None,
         timeout_ms: 60_000,
         lifetime_ms: None,
         retry: None,
         retries: 0,
+        usage: Default::default(),
         release: Some(ran_on),
         output: Some(golden["output"].to_string()),
         failure: None,

@@ -31,7 +31,7 @@ async fn stopped(host: &mut Host, stream: Raw) -> Vec<Event> {
 }
 
 /// Reads a stream to its `end`; the connection stays for the next request.
-async fn until_end(mut stream: Raw) -> Vec<Event> {
+pub(crate) async fn until_end(mut stream: Raw) -> Vec<Event> {
     stream.until(|events| events.last().is_some_and(|last| last.name == "end")).await
 }
 

@@ -47,14 +47,14 @@ async fn host_with_trials(releases: &[(&str, Value)]) -> Host {
 }
 
 /// A canary with one step for each weight.
-fn canary(weights: &[u8], min_calls: u64) -> Value {
+pub(crate) fn canary(weights: &[u8], min_calls: u64) -> Value {
     let steps: Vec<Value> =
         weights.iter().map(|weight| json!({ "weight": weight, "min_calls": min_calls, "min_seconds": 0 })).collect();
     json!({ "steps": steps, "max_seconds": 120 })
 }
 
 /// Begins a swap by steps; returns its id.
-async fn begin(client: &Client, agent: &str, version: &str, policy: &Value) -> String {
+pub(crate) async fn begin(client: &Client, agent: &str, version: &str, policy: &Value) -> String {
     let request = json!({ "version": version, "policy": policy });
     let answer = client.post(&format!("/api/v1/deployments/{agent}/swap"), &request).await;
     let swap = answer.of(202);

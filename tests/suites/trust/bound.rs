@@ -9,6 +9,7 @@ use troupe_tests::{Client, guests, redacted};
 
 use crate::cases::tenancy::{body_for, key_that_expired};
 use crate::rest::groups::{create, step};
+use crate::rest::templates::explorer;
 use crate::{empty_host, host};
 
 /// All that a key can hold.
@@ -32,7 +33,15 @@ fn body_of_echo(method: &Method, route: &str) -> Value {
         "keys" => json!({ "name": "more", "scopes": ["read"] }),
         "tenants" => json!({ "name": "more" }),
         "schedules/{schedule}" => schedule_of_echo(),
+        "events" => json!({ "type": "a.b" }),
+        "events/alerts" => json!({ "severity": "low", "title": "x" }),
+        "events/redeliver" => json!({ "from": 1 }),
+        "events/subscriptions/{subscription}" => subscription_of_echo(),
+        "events/webhooks/{webhook}" => webhook(),
+        "events/hooks/{hook}" => hook(),
         "task-groups" => group_of_echo(),
+        "templates" => explorer(),
+        "agents" => json!({ "name": "echo", "template": "explorer" }),
         _ if route.ends_with("/document") => json!({ "document": "", "signatures": [] }),
         _ => body_for(method, route),
     }
@@ -40,6 +49,20 @@ fn body_of_echo(method: &Method, route: &str) -> Value {
 
 fn schedule_of_echo() -> Value {
     json!({ "cron": "0 3 1 1 *", "task": { "agent": "echo", "skill": "version" } })
+}
+
+fn subscription_of_echo() -> Value {
+    json!({ "topic": "a.b", "agent": "echo", "skill": "version" })
+}
+
+/// One that sends nothing, since nothing is published under its topic.
+fn webhook() -> Value {
+    json!({ "topic": "nothing.is", "url": "https://example.com/" })
+}
+
+/// One under a topic that nobody takes.
+fn hook() -> Value {
+    json!({ "topic": "nothing.is", "kind": "standard" })
 }
 
 fn group_of_echo() -> Value {
@@ -54,7 +77,13 @@ async fn h111_a_bound_key_changes_nothing_of_another_agent_and_of_the_tenant_thr
     let task = owner.submit("echo", "sleep", json!({ "ms": 9_000 })).await;
     let instance = owner.start_instance("echo").await;
     owner.put("/api/v1/schedules/yearly", &schedule_of_echo()).await.of(200);
+    owner.put("/api/v1/events/subscriptions/mine", &subscription_of_echo()).await.of(200);
+    owner.put("/api/v1/events/webhooks/mine", &webhook()).await.of(200);
+    owner.put("/api/v1/events/hooks/mine", &hook()).await.of(200);
     let group = create(&owner, &group_of_echo()).await.of(202)["id"].as_str().unwrap().to_owned();
+    crate::task_approvals::demand(&owner, json!([{ "agents": "echo", "levels": [{}] }])).await;
+    let approval = owner.submit("echo", "version", json!({})).await;
+    let approval = owner.becomes(&approval, "awaiting_approval").await["approval"].as_str().unwrap().to_owned();
     let (bound, key) = owner.with_bound_key(&ALL, &["counter*"]).await;
     let session = bound.start_session(json!({})).await;
     let key = key["id"].as_str().unwrap();
@@ -74,7 +103,15 @@ async fn h111_a_bound_key_changes_nothing_of_another_agent_and_of_the_tenant_thr
             ("{key}", key),
             ("{schedule}", "yearly"),
             ("{lock}", "res%2Fa"),
+            ("{event}", "1"),
+            ("{delivery}", "1"),
+            ("{subscription}", "mine"),
+            ("{template}", "explorer"),
+            ("{webhook}", "mine"),
+            ("{hook}", "mine"),
+            ("{id}", "0"),
             ("{group}", &group),
+            ("{approval}", &approval),
             ("{session}", &session),
             ("{message}", "1"),
             ("{tenant}", "default"),
@@ -98,10 +135,22 @@ async fn h111_a_bound_key_changes_nothing_of_another_agent_and_of_the_tenant_thr
             refused += 1;
         }
     }
-    answered.retain(|route| !OWN.contains(&route.as_str()));
+    // What is signed needs no token, and no token opens it.
+    answered.retain(|route| !OWN.contains(&route.as_str()) && route != "POST /hooks/{id}");
     assert_eq!(answered, ONLY_SHOW);
-    assert!(refused >= 47, "{refused}");
-    assert_eq!(head().await, before, "something was decided");
+    assert!(refused >= 78, "{refused}");
+    // Nothing was decided; that it was tried is on record, and no more of that than tells what goes on.
+    let after = before.as_u64().unwrap();
+    let page = owner.get(&format!("/api/v1/audit?after={after}&limit=500")).await.of(200);
+    let records = page["items"].as_array().unwrap();
+    for record in records {
+        assert_eq!((&record["kind"], &record["code"]), (&json!("access_refused"), &json!("auth.scope")), "{record:#}");
+        assert_eq!(record["principal"], format!("key/{key}"));
+    }
+    assert!((17..=60).contains(&records.len()), "{}", records.len());
+    let told = records.iter().filter(|record| record["times"] == 1).map(|record| &record["details"]["route"]);
+    let told: Vec<&str> = told.map(|route| route.as_str().unwrap()).collect();
+    assert!(told.contains(&"others") && told.iter().any(|route| route.contains("{agent}")), "{told:?}");
     assert_eq!(owner.get(&format!("/api/v1/tasks/{task}")).await.of(200)["status"], "running");
 
     // What it may see it sees of all, and of its own agents it changes whatever its scopes say.
@@ -156,8 +205,13 @@ async fn h111_a_leaked_publisher_token_reaches_its_names_until_it_is_revoked_or_
     // All that it did, by its name alone; and what was done with it, by its id.
     let page = owner.get(&format!("/api/v1/audit?principal=key/{id}")).await.of(200);
     let line = |record: &Value| format!("{} {}", record["kind"].as_str().unwrap(), record["agent"].as_str().unwrap());
-    let did: Vec<String> = page["items"].as_array().unwrap().iter().map(line).collect();
+    let is_deed = |record: &&Value| record["kind"] != "access_refused";
+    let did: Vec<String> = page["items"].as_array().unwrap().iter().filter(is_deed).map(line).collect();
     assert_eq!(did, ["published echo", "swap echo"]);
+    // And what it tried, a host that stopped meanwhile included.
+    let page = owner.get("/api/v1/audit?kind=access_refused").await.of(200);
+    let tried: Vec<_> = page["items"].as_array().unwrap().iter().map(|one| one["details"]["route"].clone()).collect();
+    assert_eq!(tried, ["POST /api/v1/agents/publish", "POST /api/v1/deployments/{agent}/swap", "POST /api/v1/keys"]);
     let page = owner.get("/api/v1/audit?kind=key_created").await.of(200);
     assert_eq!(page["items"][0]["details"]["agents"], json!(["echo*"]));
     let feed = owner.get("/api/v1/feed?limit=500").await.of(200);

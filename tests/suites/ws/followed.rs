@@ -45,6 +45,35 @@ async fn the_same_idempotency_key_follows_the_same_task() {
 }
 
 #[tokio::test]
+async fn a_task_is_asked_for_once_more_and_followed_by_the_rights_and_refusals_of_the_other_door() {
+    let host = host().await;
+    let client = host.client();
+    let failed = client.submit("echo", "fail", json!({ "kind": "failed" })).await;
+    assert_eq!(client.ended(&failed).await["status"], "failed");
+    let mut socket = Socket::open(&client).await;
+    let mut ids = Vec::new();
+    for id in ["a", "b"] {
+        socket.say(&json!({ "type": "retry", "id": id, "task": failed, "idempotency_key": "once" })).await;
+        let said = socket.until_end(id).await;
+        let last = named(&said, id, "task").last().unwrap().to_owned().clone();
+        assert_eq!((&last["retry_of"], &last["status"]), (&json!(failed), &json!("failed")), "{last:#}");
+        ids.push(last["id"].clone());
+    }
+    assert!(ids[0] == ids[1] && ids[0] != json!(failed), "{ids:?}");
+    let refused = async |socket: &mut Socket, task: &str| {
+        socket.say(&json!({ "type": "retry", "id": "x", "task": task })).await;
+        socket.next().await["problem"]["code"].clone()
+    };
+    let done = client.run("echo", "version", json!({})).await.of(200)["id"].as_str().unwrap().to_owned();
+    assert_eq!(refused(&mut socket, &done).await, "task.not_retryable");
+    assert_eq!(refused(&mut socket, "0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b").await, "task.not_found");
+    let going = client.submit("echo", "sleep", json!({ "ms": 5_000 })).await;
+    assert_eq!(refused(&mut socket, &going).await, "task.not_ended");
+    let reader = client.with_key("default", &["read"]).await;
+    assert_eq!(refused(&mut Socket::open(&reader).await, &failed).await, "auth.scope");
+}
+
+#[tokio::test]
 async fn of_the_feed_one_is_told_what_the_filter_asks_for_through_either_door() {
     let host = host().await;
     let client = host.client();

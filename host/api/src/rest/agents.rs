@@ -25,7 +25,11 @@ const fn kib(bytes: u64) -> u32 {
 /// Takes the room that an archive needs, before any of it is read. One that does not say
 /// how long it is needs what the largest does.
 fn room(archive: &Body) -> Result<SemaphorePermit<'static>> {
-    let bytes = archive.size_hint().upper().unwrap_or(u64::MAX).min(limits::ARCHIVE_BYTES_MAX);
+    room_for(archive.size_hint().upper().unwrap_or(u64::MAX).min(limits::ARCHIVE_BYTES_MAX))
+}
+
+/// Takes the room that an archive of so many bytes needs.
+pub(crate) fn room_for(bytes: u64) -> Result<SemaphorePermit<'static>> {
     ROOM.try_acquire_many(kib(bytes)).map_err(|_| {
         let message = "as many releases are being published as the host has room for; try again in a moment";
         Error::new(Code::LimitConcurrency, message)
@@ -39,25 +43,27 @@ pub(crate) struct Which {
     /// Those in whose name, summary, goals or skills each of these words occurs, best first: at
     /// most 8 words.
     search: Option<String>,
+    /// Those that handle events of this topic.
+    event: Option<String>,
     /// How many of those that are searched for; 50 when absent, at most 500.
     limit: Option<u32>,
 }
 
 /// Lists the tenant's agents by name, or searches them.
-#[utoipa::path(get, path = "/api/v1/agents", tag = "agents", params(Which),
+#[utoipa::path(get, path = "/api/v1/agents", tag = "agents", operation_id = "agents", params(Which),
     responses((status = 200, body = Page<AgentSummary>), (status = "default", body = Problem)))]
 pub(crate) async fn list(
     State(doors): State<Doors>,
     Authenticated(caller): Authenticated,
     Query(which): Query<Which>,
 ) -> Answer<axum::Json<Page<AgentSummary>>> {
-    let Which { search, limit } = which;
-    let items = doors.runtime.agents(&caller, AgentQuery { search, limit }).await?;
+    let Which { search, event, limit } = which;
+    let items = doors.runtime.agents(&caller, AgentQuery { search, event, limit }).await?;
     Ok(axum::Json(Page { items, next: None }))
 }
 
 /// Returns one agent with its skills.
-#[utoipa::path(get, path = "/api/v1/agents/{agent}", tag = "agents",
+#[utoipa::path(get, path = "/api/v1/agents/{agent}", tag = "agents", operation_id = "agent",
     params(("agent" = String, Path, description = "The agent's name")),
     responses((status = 200, body = AgentDetail), (status = "default", body = Problem)))]
 pub(crate) async fn get(
@@ -70,7 +76,7 @@ pub(crate) async fn get(
 
 /// Publishes the release in an archive of an OCI image layout, as `troupe build` writes. A channel
 /// that is named moves to it in the same moment, or nothing is published.
-#[utoipa::path(post, path = "/api/v1/agents/publish", tag = "agents", params(PublishQuery),
+#[utoipa::path(post, path = "/api/v1/agents/publish", tag = "agents", operation_id = "publish_release", params(PublishQuery),
     request_body(content = Vec<u8>, content_type = "application/vnd.oci.image.layout.v1+tar"),
     responses(
         (status = 201, description = "Published", body = PublishedView),

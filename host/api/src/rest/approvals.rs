@@ -38,7 +38,7 @@ pub(crate) struct After {
 /// Tells how a release differs from the one that serves, as far as somebody has to approve of
 /// it: what it breaks, what it widens, what a model reads otherwise, and hints at texts. Of the latter
 /// two, 200 each on a page.
-#[utoipa::path(get, path = "/api/v1/agents/{agent}/releases/{version}/diff", tag = "agents",
+#[utoipa::path(get, path = "/api/v1/agents/{agent}/releases/{version}/diff", tag = "agents", operation_id = "diff_release",
     params(
         ("agent" = String, Path, description = "The agent's name"),
         ("version" = String, Path, description = "The version of the release"), After),
@@ -55,7 +55,7 @@ pub(crate) async fn diff(
 
 /// Approves of a release over exactly the difference from what serves that was looked at, which
 /// `delta` names. A swap that waits for that goes on.
-#[utoipa::path(post, path = "/api/v1/agents/{agent}/releases/{version}/approve", tag = "agents",
+#[utoipa::path(post, path = "/api/v1/agents/{agent}/releases/{version}/approve", tag = "agents", operation_id = "approve_release",
     params(
         ("agent" = String, Path, description = "The agent's name"),
         ("version" = String, Path, description = "The version of the release")),
@@ -73,7 +73,7 @@ pub(crate) async fn approve(
 
 /// Rejects a release: it is refused until somebody approves of it. A swap that waits for
 /// approval of it ends.
-#[utoipa::path(post, path = "/api/v1/agents/{agent}/releases/{version}/reject", tag = "agents",
+#[utoipa::path(post, path = "/api/v1/agents/{agent}/releases/{version}/reject", tag = "agents", operation_id = "reject_release",
     params(
         ("agent" = String, Path, description = "The agent's name"),
         ("version" = String, Path, description = "The version of the release")),
@@ -90,7 +90,7 @@ pub(crate) async fn reject(
 }
 
 /// Lists approvals, newest first.
-#[utoipa::path(get, path = "/api/v1/approvals", tag = "agents", params(Which),
+#[utoipa::path(get, path = "/api/v1/approvals", tag = "agents", operation_id = "approvals", params(Which),
     responses((status = 200, body = Page<ApprovalView>), (status = "default", body = Problem)))]
 pub(crate) async fn list(
     State(doors): State<Doors>,

@@ -47,7 +47,7 @@ pub(crate) struct WhichJournal {
 }
 
 /// Lists records of the audit, oldest first.
-#[utoipa::path(get, path = "/api/v1/audit", tag = "audit", params(Which),
+#[utoipa::path(get, path = "/api/v1/audit", tag = "audit", operation_id = "audit", params(Which),
     responses((status = 200, body = Page<AuditRecord>), (status = "default", body = Problem)))]
 pub(crate) async fn list(
     State(doors): State<Doors>,
@@ -60,7 +60,7 @@ pub(crate) async fn list(
 }
 
 /// Returns the number and the hash of the newest record.
-#[utoipa::path(get, path = "/api/v1/audit/head", tag = "audit", params(Whose),
+#[utoipa::path(get, path = "/api/v1/audit/head", tag = "audit", operation_id = "audit_head", params(Whose),
     responses((status = 200, body = AuditHead), (status = "default", body = Problem)))]
 pub(crate) async fn head(
     State(doors): State<Doors>,
@@ -71,7 +71,7 @@ pub(crate) async fn head(
 }
 
 /// Returns the digest of a task's journal as it is now, to be held against what the audit says.
-#[utoipa::path(get, path = "/api/v1/audit/journals/{task}", tag = "audit",
+#[utoipa::path(get, path = "/api/v1/audit/journals/{task}", tag = "audit", operation_id = "audit_journal",
     params(("task" = String, Path, description = "The task's id"), WhichJournal),
     responses((status = 200, body = AuditJournal), (status = "default", body = Problem)))]
 pub(crate) async fn journal(

@@ -9,7 +9,7 @@ use crate::body::{Json, Path};
 use crate::problem::Answer;
 
 /// Lists an agent's channels by name.
-#[utoipa::path(get, path = "/api/v1/agents/{agent}/channels", tag = "agents",
+#[utoipa::path(get, path = "/api/v1/agents/{agent}/channels", tag = "agents", operation_id = "channels",
     params(("agent" = String, Path, description = "The agent's name")),
     responses((status = 200, body = Page<ChannelView>), (status = "default", body = Problem)))]
 pub(crate) async fn list(
@@ -23,7 +23,7 @@ pub(crate) async fn list(
 
 /// Moves a channel to a version, making it if it is not there. Nothing that serves changes. A
 /// lower version than the one it names is refused unless the request says so.
-#[utoipa::path(put, path = "/api/v1/agents/{agent}/channels/{channel}", tag = "agents",
+#[utoipa::path(put, path = "/api/v1/agents/{agent}/channels/{channel}", tag = "agents", operation_id = "set_channel",
     params(
         ("agent" = String, Path, description = "The agent's name"),
         ("channel" = String, Path, description = "The channel's name, such as `stable`")),
@@ -40,7 +40,7 @@ pub(crate) async fn set(
 
 /// Removes a channel; answers with it as it was. What it named is remembered, so that it does
 /// not fall when it is made again.
-#[utoipa::path(delete, path = "/api/v1/agents/{agent}/channels/{channel}", tag = "agents",
+#[utoipa::path(delete, path = "/api/v1/agents/{agent}/channels/{channel}", tag = "agents", operation_id = "remove_channel",
     params(
         ("agent" = String, Path, description = "The agent's name"),
         ("channel" = String, Path, description = "The channel's name")),

@@ -9,7 +9,7 @@ use crate::body::{Json, Path};
 use crate::problem::Answer;
 
 /// Lists the tenant's deployments by agent.
-#[utoipa::path(get, path = "/api/v1/deployments", tag = "deployments",
+#[utoipa::path(get, path = "/api/v1/deployments", tag = "deployments", operation_id = "deployments",
     responses((status = 200, body = Page<DeploymentView>), (status = "default", body = Problem)))]
 pub(crate) async fn list(
     State(doors): State<Doors>,
@@ -20,7 +20,7 @@ pub(crate) async fn list(
 }
 
 /// Returns one deployment.
-#[utoipa::path(get, path = "/api/v1/deployments/{agent}", tag = "deployments",
+#[utoipa::path(get, path = "/api/v1/deployments/{agent}", tag = "deployments", operation_id = "deployment",
     params(("agent" = String, Path, description = "The agent's name")),
     responses((status = 200, body = DeploymentView), (status = "default", body = Problem)))]
 pub(crate) async fn get(
@@ -32,7 +32,7 @@ pub(crate) async fn get(
 }
 
 /// Replaces a deployment's configuration.
-#[utoipa::path(put, path = "/api/v1/deployments/{agent}/configuration", tag = "deployments",
+#[utoipa::path(put, path = "/api/v1/deployments/{agent}/configuration", tag = "deployments", operation_id = "configure",
     params(("agent" = String, Path, description = "The agent's name")),
     request_body = ConfigureRequest,
     responses((status = 200, body = DeploymentView), (status = "default", body = Problem)))]
@@ -46,7 +46,7 @@ pub(crate) async fn configure(
 }
 
 /// Ends the quarantine of a deployment's release, if there is one.
-#[utoipa::path(post, path = "/api/v1/deployments/{agent}/quarantine/lift", tag = "deployments",
+#[utoipa::path(post, path = "/api/v1/deployments/{agent}/quarantine/lift", tag = "deployments", operation_id = "lift_quarantine",
     params(("agent" = String, Path, description = "The agent's name")),
     responses((status = 200, body = DeploymentView), (status = "default", body = Problem)))]
 pub(crate) async fn lift_quarantine(

@@ -10,7 +10,7 @@ use crate::body::{Json, Maybe, Path};
 use crate::problem::Answer;
 
 /// Returns the document of a channel in the host's registry, and whether this host goes by it.
-#[utoipa::path(get, path = "/api/v1/agents/{agent}/channels/{channel}/document", tag = "agents",
+#[utoipa::path(get, path = "/api/v1/agents/{agent}/channels/{channel}/document", tag = "agents", operation_id = "channel_document",
     params(
         ("agent" = String, Path, description = "The agent's name"),
         ("channel" = String, Path, description = "The channel's name")),
@@ -24,7 +24,7 @@ pub(crate) async fn get(
 }
 
 /// Returns the next document of a channel as it stands here, to be signed. Nothing is kept of it.
-#[utoipa::path(post, path = "/api/v1/agents/{agent}/channels/{channel}/document/draft", tag = "agents",
+#[utoipa::path(post, path = "/api/v1/agents/{agent}/channels/{channel}/document/draft", tag = "agents", operation_id = "draft_channel_document",
     params(
         ("agent" = String, Path, description = "The agent's name"),
         ("channel" = String, Path, description = "The channel's name")),
@@ -41,7 +41,7 @@ pub(crate) async fn draft(
 
 /// Sends a signed document of a channel to the host's registry, after the release that it names;
 /// of the one that is there, signatures are added.
-#[utoipa::path(put, path = "/api/v1/agents/{agent}/channels/{channel}/document", tag = "agents",
+#[utoipa::path(put, path = "/api/v1/agents/{agent}/channels/{channel}/document", tag = "agents", operation_id = "put_channel_document",
     params(
         ("agent" = String, Path, description = "The agent's name"),
         ("channel" = String, Path, description = "The channel's name")),

@@ -40,7 +40,7 @@ pub(crate) struct Which {
 /// whoever comes back with `Last-Event-ID`, or with `after`. The last event is `end`, with its
 /// `reason`: `host_stopping`; `refused` if the caller's key is revoked or has expired, or its
 /// tenant is disabled; `unavailable`.
-#[utoipa::path(get, path = "/api/v1/feed", tag = "feed",
+#[utoipa::path(get, path = "/api/v1/feed", tag = "feed", operation_id = "feed",
     params(Which,
         ("Last-Event-ID" = Option<String>, Header, description = "Of a stream: the `id` of the last event that was read; `after` is passed over")),
     responses(

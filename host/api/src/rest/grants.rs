@@ -12,7 +12,7 @@ use crate::body::{Json, Path};
 use crate::problem::Answer;
 
 /// Returns what the manifest asks for, what the operator grants, and what is in force.
-#[utoipa::path(get, path = "/api/v1/deployments/{agent}/grants", tag = "deployments",
+#[utoipa::path(get, path = "/api/v1/deployments/{agent}/grants", tag = "deployments", operation_id = "grants",
     params(("agent" = String, Path, description = "The agent's name")),
     responses((status = 200, body = GrantsView), (status = "default", body = Problem)))]
 pub(crate) async fn grants(
@@ -24,7 +24,7 @@ pub(crate) async fn grants(
 }
 
 /// Replaces what the operator grants a deployment.
-#[utoipa::path(put, path = "/api/v1/deployments/{agent}/grants", tag = "deployments",
+#[utoipa::path(put, path = "/api/v1/deployments/{agent}/grants", tag = "deployments", operation_id = "grant",
     params(("agent" = String, Path, description = "The agent's name")),
     request_body = GrantRequest,
     responses((status = 200, body = DeploymentView), (status = "default", body = Problem)))]
@@ -38,7 +38,7 @@ pub(crate) async fn grant(
 }
 
 /// Grants and takes away lines, and leaves the others as they are.
-#[utoipa::path(patch, path = "/api/v1/deployments/{agent}/grants", tag = "deployments",
+#[utoipa::path(patch, path = "/api/v1/deployments/{agent}/grants", tag = "deployments", operation_id = "change_grants",
     params(("agent" = String, Path, description = "The agent's name")),
     request_body = GrantChange,
     responses((status = 200, body = GrantsView), (status = "default", body = Problem)))]
@@ -52,7 +52,7 @@ pub(crate) async fn change_grants(
 }
 
 /// Compares what is in force with a release's wishes, or with what might be granted.
-#[utoipa::path(post, path = "/api/v1/deployments/{agent}/grants/diff", tag = "deployments",
+#[utoipa::path(post, path = "/api/v1/deployments/{agent}/grants/diff", tag = "deployments", operation_id = "diff_grants",
     params(("agent" = String, Path, description = "The agent's name")),
     request_body = DiffRequest,
     responses((status = 200, body = GrantsDiff), (status = "default", body = Problem)))]
@@ -66,7 +66,7 @@ pub(crate) async fn diff_grants(
 }
 
 /// Tells everything that the agent may do, and which lines of which key say so.
-#[utoipa::path(get, path = "/api/v1/deployments/{agent}/grants/explain", tag = "deployments",
+#[utoipa::path(get, path = "/api/v1/deployments/{agent}/grants/explain", tag = "deployments", operation_id = "authority",
     params(("agent" = String, Path, description = "The agent's name")),
     responses((status = 200, body = Authority), (status = "default", body = Problem)))]
 pub(crate) async fn authority(
@@ -78,7 +78,7 @@ pub(crate) async fn authority(
 }
 
 /// Says what the gate would say to a call, and which lines of which key say so.
-#[utoipa::path(post, path = "/api/v1/deployments/{agent}/grants/explain", tag = "deployments",
+#[utoipa::path(post, path = "/api/v1/deployments/{agent}/grants/explain", tag = "deployments", operation_id = "explain_grants",
     params(("agent" = String, Path, description = "The agent's name")),
     request_body = ExplainRequest,
     responses((status = 200, body = Explanation), (status = "default", body = Problem)))]

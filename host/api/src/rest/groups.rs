@@ -112,6 +112,19 @@ pub(crate) async fn cancel(
     Ok(axum::Json(doors.runtime.cancel_group(&caller, group.parse()?).await?))
 }
 
+/// Forgets what the tasks of a group that has ended were asked and answered, and their journals. What is left says
+/// which tasks were made, when, and how they ended.
+#[utoipa::path(post, path = "/api/v1/task-groups/{group}/redact", tag = "task-groups", operation_id = "redact_group",
+    params(("group" = String, Path, description = "The group's id")),
+    responses((status = 200, body = GroupView), (status = "default", body = Problem)))]
+pub(crate) async fn redact(
+    State(doors): State<Doors>,
+    Authenticated(caller): Authenticated,
+    Path(group): Path<String>,
+) -> Answer<axum::Json<GroupView>> {
+    Ok(axum::Json(doors.runtime.redact_group(&caller, group.parse()?).await?))
+}
+
 /// Streams a group: `group` with its state now and whenever it changes, whole but for outputs and the
 /// tasks of a step that makes them of an array; `progress` with how far a task of it is, of 64 that run
 /// at most. The last event is `end`, with its `reason`: `done`; `host_stopping`; `unavailable`;

@@ -1,4 +1,4 @@
-//! `/api/v1/runtime/instances`: list, start, get, stop.
+//! `/api/v1/runtime/instances`: list, start, get, pause, resume, restart, stop.
 
 use axum::extract::State;
 use http::StatusCode;
@@ -29,7 +29,7 @@ pub(crate) struct Which {
 }
 
 /// Lists instances, newest first; those that are stopped too.
-#[utoipa::path(get, path = "/api/v1/runtime/instances", tag = "instances", params(Which),
+#[utoipa::path(get, path = "/api/v1/runtime/instances", tag = "instances", operation_id = "instances", params(Which),
     responses((status = 200, body = Page<InstanceView>), (status = "default", body = Problem)))]
 pub(crate) async fn list(
     State(doors): State<Doors>,
@@ -46,7 +46,7 @@ pub(crate) async fn list(
 
 /// Starts an instance of an agent. With a name it may be asked again: the same name gives the
 /// same instance until that is stopped.
-#[utoipa::path(post, path = "/api/v1/runtime/instances", tag = "instances", request_body = NewInstance,
+#[utoipa::path(post, path = "/api/v1/runtime/instances", tag = "instances", operation_id = "start_instance", request_body = NewInstance,
     responses(
         (status = 200, description = "The agent has one of this name", body = InstanceView),
         (status = 201, description = "Started", body = InstanceView),
@@ -62,7 +62,7 @@ pub(crate) async fn start(
 }
 
 /// Returns one instance.
-#[utoipa::path(get, path = "/api/v1/runtime/instances/{instance}", tag = "instances",
+#[utoipa::path(get, path = "/api/v1/runtime/instances/{instance}", tag = "instances", operation_id = "instance",
     params(("instance" = String, Path, description = "The instance's id")),
     responses((status = 200, body = InstanceView), (status = "default", body = Problem)))]
 pub(crate) async fn get(
@@ -75,7 +75,7 @@ pub(crate) async fn get(
 
 /// Stops an instance for good: it takes no more tasks. Those it has accepted come to their end,
 /// and then its keys are removed.
-#[utoipa::path(post, path = "/api/v1/runtime/instances/{instance}/stop", tag = "instances",
+#[utoipa::path(post, path = "/api/v1/runtime/instances/{instance}/stop", tag = "instances", operation_id = "stop_instance",
     params(("instance" = String, Path, description = "The instance's id")),
     responses((status = 200, body = InstanceView), (status = "default", body = Problem)))]
 pub(crate) async fn stop(
@@ -84,4 +84,43 @@ pub(crate) async fn stop(
     Path(instance): Path<String>,
 ) -> Answer<axum::Json<InstanceView>> {
     Ok(axum::Json(doors.runtime.stop_instance(&caller, instance.parse()?).await?))
+}
+
+/// Pauses an instance: it takes tasks and begins none, so that they stay pending until it is resumed.
+/// What runs of it goes on to its end.
+#[utoipa::path(post, path = "/api/v1/runtime/instances/{instance}/pause", tag = "instances", operation_id = "pause_instance",
+    params(("instance" = String, Path, description = "The instance's id")),
+    responses((status = 200, body = InstanceView), (status = "default", body = Problem)))]
+pub(crate) async fn pause(
+    State(doors): State<Doors>,
+    Authenticated(caller): Authenticated,
+    Path(instance): Path<String>,
+) -> Answer<axum::Json<InstanceView>> {
+    Ok(axum::Json(doors.runtime.pause_instance(&caller, instance.parse()?).await?))
+}
+
+/// Resumes a paused instance: what waits begins, in its order.
+#[utoipa::path(post, path = "/api/v1/runtime/instances/{instance}/resume", tag = "instances", operation_id = "resume_instance",
+    params(("instance" = String, Path, description = "The instance's id")),
+    responses((status = 200, body = InstanceView), (status = "default", body = Problem)))]
+pub(crate) async fn resume(
+    State(doors): State<Doors>,
+    Authenticated(caller): Authenticated,
+    Path(instance): Path<String>,
+) -> Answer<axum::Json<InstanceView>> {
+    Ok(axum::Json(doors.runtime.resume_instance(&caller, instance.parse()?).await?))
+}
+
+/// Restarts an instance: it is neither paused nor in error any more, and what is counted of it is counted anew.
+/// Where its health is checked it begins nothing before it was found healthy. What runs of it goes on, and its
+/// keys stay.
+#[utoipa::path(post, path = "/api/v1/runtime/instances/{instance}/restart", tag = "instances", operation_id = "restart_instance",
+    params(("instance" = String, Path, description = "The instance's id")),
+    responses((status = 200, body = InstanceView), (status = "default", body = Problem)))]
+pub(crate) async fn restart(
+    State(doors): State<Doors>,
+    Authenticated(caller): Authenticated,
+    Path(instance): Path<String>,
+) -> Answer<axum::Json<InstanceView>> {
+    Ok(axum::Json(doors.runtime.restart_instance(&caller, instance.parse()?).await?))
 }

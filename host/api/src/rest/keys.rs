@@ -26,7 +26,7 @@ pub(crate) struct Which {
 }
 
 /// Lists keys, newest first, without their secrets.
-#[utoipa::path(get, path = "/api/v1/keys", tag = "keys", params(Which),
+#[utoipa::path(get, path = "/api/v1/keys", tag = "keys", operation_id = "keys", params(Which),
     responses((status = 200, body = Page<KeyView>), (status = "default", body = Problem)))]
 pub(crate) async fn list(
     State(doors): State<Doors>,
@@ -40,7 +40,7 @@ pub(crate) async fn list(
 }
 
 /// Makes a key. Its secret is in this answer and nowhere else.
-#[utoipa::path(post, path = "/api/v1/keys", tag = "keys", params(Whose), request_body = NewKey,
+#[utoipa::path(post, path = "/api/v1/keys", tag = "keys", operation_id = "create_key", params(Whose), request_body = NewKey,
     responses((status = 201, body = CreatedKey), (status = "default", body = Problem)))]
 pub(crate) async fn create(
     State(doors): State<Doors>,
@@ -53,7 +53,7 @@ pub(crate) async fn create(
 }
 
 /// Returns one key, without its secret.
-#[utoipa::path(get, path = "/api/v1/keys/{key}", tag = "keys",
+#[utoipa::path(get, path = "/api/v1/keys/{key}", tag = "keys", operation_id = "key",
     params(("key" = String, Path, description = "The key's id"), Whose),
     responses((status = 200, body = KeyView), (status = "default", body = Problem)))]
 pub(crate) async fn get(
@@ -66,7 +66,7 @@ pub(crate) async fn get(
 }
 
 /// Revokes a key for good; it opens nothing from this answer on.
-#[utoipa::path(post, path = "/api/v1/keys/{key}/revoke", tag = "keys",
+#[utoipa::path(post, path = "/api/v1/keys/{key}/revoke", tag = "keys", operation_id = "revoke_key",
     params(("key" = String, Path, description = "The key's id"), Whose),
     responses((status = 200, body = KeyView), (status = "default", body = Problem)))]
 pub(crate) async fn revoke(
@@ -79,7 +79,7 @@ pub(crate) async fn revoke(
 }
 
 /// Says who the caller is: its tenant, its name there, its scopes.
-#[utoipa::path(get, path = "/api/v1/whoami", tag = "keys",
+#[utoipa::path(get, path = "/api/v1/whoami", tag = "keys", operation_id = "whoami",
     responses((status = 200, body = WhoView), (status = "default", body = Problem)))]
 pub(crate) async fn whoami(Authenticated(caller): Authenticated) -> axum::Json<WhoView> {
     axum::Json(caller.into())

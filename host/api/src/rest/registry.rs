@@ -12,7 +12,7 @@ use crate::problem::Answer;
 
 /// Fetches a release from a registry and publishes it; of a channel, the one that its document
 /// there names, and the channel names it here, too.
-#[utoipa::path(post, path = "/api/v1/registry/pull", tag = "agents", request_body = PullRequest,
+#[utoipa::path(post, path = "/api/v1/registry/pull", tag = "agents", operation_id = "pull", request_body = PullRequest,
     responses(
         (status = 201, description = "Published", body = PublishedView),
         (status = 200, description = "Published before, with the same bytes", body = PublishedView),
@@ -29,7 +29,7 @@ pub(crate) async fn pull(
 }
 
 /// Sends a published release to a registry.
-#[utoipa::path(post, path = "/api/v1/registry/push", tag = "agents", request_body = PushRequest,
+#[utoipa::path(post, path = "/api/v1/registry/push", tag = "agents", operation_id = "push", request_body = PushRequest,
     responses((status = 200, body = PushedView), (status = "default", body = Problem)))]
 pub(crate) async fn push(
     State(doors): State<Doors>,

@@ -33,7 +33,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// is told as events: `progress` while it goes on, then `report`, or `problem` if it fails, and
 /// `end` with its `reason`: `done`; `host_stopping`; `refused` if the caller is let in no more.
 /// It ends when the client goes away, and nothing of it is kept.
-#[utoipa::path(post, path = "/api/v1/deployments/{agent}/rehearse", tag = "deployments",
+#[utoipa::path(post, path = "/api/v1/deployments/{agent}/rehearse", tag = "deployments", operation_id = "rehearse",
     params(("agent" = String, Path, description = "The agent's name")),
     request_body = RehearseRequest,
     responses((status = 200, body = RehearsalReport), (status = "default", body = Problem)))]

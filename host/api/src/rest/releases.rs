@@ -22,7 +22,7 @@ pub(crate) struct Which {
 
 /// Lists an agent's releases, highest version first, with the channels that name them and what
 /// is said of them.
-#[utoipa::path(get, path = "/api/v1/agents/{agent}/versions", tag = "agents",
+#[utoipa::path(get, path = "/api/v1/agents/{agent}/versions", tag = "agents", operation_id = "versions",
     params(("agent" = String, Path, description = "The agent's name"), Which),
     responses((status = 200, body = Page<ReleaseView>), (status = "default", body = Problem)))]
 pub(crate) async fn list(
@@ -35,7 +35,7 @@ pub(crate) async fn list(
 }
 
 /// Returns one release.
-#[utoipa::path(get, path = "/api/v1/agents/{agent}/versions/{version}", tag = "agents",
+#[utoipa::path(get, path = "/api/v1/agents/{agent}/versions/{version}", tag = "agents", operation_id = "version",
     params(
         ("agent" = String, Path, description = "The agent's name"),
         ("version" = String, Path, description = "The version")),
@@ -50,7 +50,7 @@ pub(crate) async fn get(
 
 /// Deletes a release that nothing needs; answers with it as it was. Its version is never
 /// published with other bytes, and its blobs go with the next collection.
-#[utoipa::path(delete, path = "/api/v1/agents/{agent}/versions/{version}", tag = "agents",
+#[utoipa::path(delete, path = "/api/v1/agents/{agent}/versions/{version}", tag = "agents", operation_id = "delete_version",
     params(
         ("agent" = String, Path, description = "The agent's name"),
         ("version" = String, Path, description = "The version")),
@@ -64,7 +64,7 @@ pub(crate) async fn delete(
 }
 
 /// Says that a release should not be used any more. It can be.
-#[utoipa::path(post, path = "/api/v1/agents/{agent}/versions/{version}/deprecate", tag = "agents",
+#[utoipa::path(post, path = "/api/v1/agents/{agent}/versions/{version}/deprecate", tag = "agents", operation_id = "deprecate_version",
     params(
         ("agent" = String, Path, description = "The agent's name"),
         ("version" = String, Path, description = "The version")),
@@ -80,7 +80,7 @@ pub(crate) async fn deprecate(
 }
 
 /// Takes a deprecation back.
-#[utoipa::path(post, path = "/api/v1/agents/{agent}/versions/{version}/undeprecate", tag = "agents",
+#[utoipa::path(post, path = "/api/v1/agents/{agent}/versions/{version}/undeprecate", tag = "agents", operation_id = "undeprecate_version",
     params(
         ("agent" = String, Path, description = "The agent's name"),
         ("version" = String, Path, description = "The version")),
@@ -94,7 +94,7 @@ pub(crate) async fn undeprecate(
 }
 
 /// Keeps everything from beginning to use a release. What serves goes on.
-#[utoipa::path(post, path = "/api/v1/agents/{agent}/versions/{version}/yank", tag = "agents",
+#[utoipa::path(post, path = "/api/v1/agents/{agent}/versions/{version}/yank", tag = "agents", operation_id = "yank_version",
     params(
         ("agent" = String, Path, description = "The agent's name"),
         ("version" = String, Path, description = "The version")),
@@ -111,7 +111,7 @@ pub(crate) async fn yank(
 }
 
 /// Takes a yank back.
-#[utoipa::path(post, path = "/api/v1/agents/{agent}/versions/{version}/unyank", tag = "agents",
+#[utoipa::path(post, path = "/api/v1/agents/{agent}/versions/{version}/unyank", tag = "agents", operation_id = "unyank_version",
     params(
         ("agent" = String, Path, description = "The agent's name"),
         ("version" = String, Path, description = "The version")),
@@ -127,7 +127,7 @@ pub(crate) async fn unyank(
 /// Deletes builds of `troupe dev` that are not kept any longer and removes what no release of any
 /// tenant needs, or tells what that would be; for the owner of the host, who need not ask: it
 /// happens every few minutes.
-#[utoipa::path(post, path = "/api/v1/releases/gc", tag = "host",
+#[utoipa::path(post, path = "/api/v1/releases/gc", tag = "host", operation_id = "collect_releases",
     request_body = Option<CollectRequest>,
     responses((status = 200, body = Collected), (status = "default", body = Problem)))]
 pub(crate) async fn collect(

@@ -41,7 +41,7 @@ pub(crate) struct Which {
 /// Makes a release serve, deploying the agent if it is not yet. By a policy with a canary or a
 /// watch, the agent's standing one where the request has none, it goes about it by steps, and answers with the swap; so it does if state is brought to
 /// another form for the release.
-#[utoipa::path(post, path = "/api/v1/deployments/{agent}/swap", tag = "deployments",
+#[utoipa::path(post, path = "/api/v1/deployments/{agent}/swap", tag = "deployments", operation_id = "begin_swap",
     params(("agent" = String, Path, description = "The agent's name"), Wait),
     request_body = SwapTo,
     responses(
@@ -62,14 +62,19 @@ pub(crate) async fn swap(
     if let Some(seconds) = wait.wait {
         view = doors.runtime.wait_for_swap(&caller, &agent, view.id, Duration::from_secs(seconds)).await?;
     }
+    Ok(begun(view))
+}
+
+/// The answer of a swap that was begun: where it is followed, and whether it is known what came of it.
+fn begun(view: SwapView) -> Response {
     let status = if view.state.outcome.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED };
     let location = HeaderValue::from_str(&format!("/api/v1/deployments/{}/swaps/{}", view.agent, view.id));
     let headers: http::HeaderMap = location.into_iter().map(|location| (LOCATION, location)).collect();
-    Ok((status, headers, axum::Json(view)).into_response())
+    (status, headers, axum::Json(view)).into_response()
 }
 
 /// Lists the swaps of an agent, newest first.
-#[utoipa::path(get, path = "/api/v1/deployments/{agent}/swaps", tag = "deployments",
+#[utoipa::path(get, path = "/api/v1/deployments/{agent}/swaps", tag = "deployments", operation_id = "swaps",
     params(("agent" = String, Path, description = "The agent's name"), Which),
     responses((status = 200, body = Page<SwapView>), (status = "default", body = Problem)))]
 pub(crate) async fn list(
@@ -85,7 +90,7 @@ pub(crate) async fn list(
 }
 
 /// Returns one swap; with `wait`, once it is known what came of it or the time is over.
-#[utoipa::path(get, path = "/api/v1/deployments/{agent}/swaps/{swap}", tag = "deployments",
+#[utoipa::path(get, path = "/api/v1/deployments/{agent}/swaps/{swap}", tag = "deployments", operation_id = "swap",
     params(
         ("agent" = String, Path, description = "The agent's name"),
         ("swap" = String, Path, description = "The swap's id"), Wait),
@@ -107,7 +112,7 @@ pub(crate) async fn get(
 /// releases, until its end; each is the whole swap. The last event is `end`, with its `reason`:
 /// `done`; `host_stopping`; `refused` if the caller's key is revoked or has expired, or its tenant
 /// is disabled. With `Last-Event-ID` what was told by that event is not told again.
-#[utoipa::path(get, path = "/api/v1/deployments/{agent}/swaps/{swap}/events", tag = "deployments",
+#[utoipa::path(get, path = "/api/v1/deployments/{agent}/swaps/{swap}/events", tag = "deployments", operation_id = "swap_events",
     params(
         ("agent" = String, Path, description = "The agent's name"),
         ("swap" = String, Path, description = "The swap's id"),
@@ -128,7 +133,7 @@ pub(crate) async fn events(
 
 /// Gives the candidate a greater weight, by hand: from then on an operator decides what is
 /// next.
-#[utoipa::path(post, path = "/api/v1/deployments/{agent}/canary", tag = "deployments",
+#[utoipa::path(post, path = "/api/v1/deployments/{agent}/canary", tag = "deployments", operation_id = "canary",
     params(("agent" = String, Path, description = "The agent's name")),
     request_body = CanaryRequest,
     responses((status = 200, body = SwapView), (status = "default", body = Problem)))]
@@ -142,7 +147,7 @@ pub(crate) async fn canary(
 }
 
 /// Lets the candidate serve, or ends the watch of one that does.
-#[utoipa::path(post, path = "/api/v1/deployments/{agent}/promote", tag = "deployments",
+#[utoipa::path(post, path = "/api/v1/deployments/{agent}/promote", tag = "deployments", operation_id = "promote",
     params(("agent" = String, Path, description = "The agent's name")),
     responses((status = 200, body = SwapView), (status = "default", body = Problem)))]
 pub(crate) async fn promote(
@@ -154,23 +159,34 @@ pub(crate) async fn promote(
 }
 
 /// Takes back what the swap that is under way has done, or makes the release serve that served
-/// before the last swap; answers with the swap that did it.
-#[utoipa::path(post, path = "/api/v1/deployments/{agent}/rollback", tag = "deployments",
-    params(("agent" = String, Path, description = "The agent's name")),
-    responses((status = 200, body = SwapView), (status = "default", body = Problem)))]
+/// before the last swap; answers with the swap that did it. The events of the swap at `Location` tell how calls on
+/// the release that no longer serves come to their ends.
+#[utoipa::path(post, path = "/api/v1/deployments/{agent}/rollback", tag = "deployments", operation_id = "rollback",
+    params(("agent" = String, Path, description = "The agent's name"), Wait),
+    responses(
+        (status = 200, body = SwapView),
+        (status = 202, description = "It goes on; see `Location`", body = SwapView),
+        (status = "default", body = Problem)))]
 pub(crate) async fn rollback(
     State(doors): State<Doors>,
     Authenticated(caller): Authenticated,
     Path(agent): Path<String>,
-) -> Answer<axum::Json<SwapView>> {
-    Ok(axum::Json(match doors.runtime.rollback(&caller, &agent).await? {
+    Query(wait): Query<Wait>,
+) -> Answer<Response> {
+    let mut view = match doors.runtime.rollback(&caller, &agent).await? {
         Begun::Going(view) => *view,
         Begun::Done(swapped) => doors.runtime.begun(&caller, swapped.swap).await?,
-    }))
+    };
+    if let Some(seconds) = wait.wait
+        && view.state.outcome.is_none()
+    {
+        view = doors.runtime.wait_for_swap(&caller, &agent, view.id, Duration::from_secs(seconds)).await?;
+    }
+    Ok(begun(view))
 }
 
 /// Ends a swap: the release that served before serves.
-#[utoipa::path(post, path = "/api/v1/deployments/{agent}/swaps/{swap}/abort", tag = "deployments",
+#[utoipa::path(post, path = "/api/v1/deployments/{agent}/swaps/{swap}/abort", tag = "deployments", operation_id = "abort_swap",
     params(
         ("agent" = String, Path, description = "The agent's name"),
         ("swap" = String, Path, description = "The swap's id")),

@@ -17,7 +17,7 @@ use crate::told;
 /// it is only the newest is told, twenty times a second at most, with how many were `skipped`. The last event is
 /// `end`, with its `reason`: `done`; `host_stopping`; `refused` if the caller's key is revoked or
 /// has expired, or its tenant is disabled. With `Last-Event-ID` it goes on after that event.
-#[utoipa::path(get, path = "/api/v1/tasks/{task}/events", tag = "tasks",
+#[utoipa::path(get, path = "/api/v1/tasks/{task}/events", tag = "tasks", operation_id = "task_events",
     params(
         ("task" = String, Path, description = "The task's id"),
         ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that was read, or `resume` of the `end`")),

@@ -24,7 +24,7 @@ pub(crate) struct Which {
 }
 
 /// Returns calls of an attempt of a task, in the order in which the agent made them.
-#[utoipa::path(get, path = "/api/v1/tasks/{task}/journal", tag = "tasks",
+#[utoipa::path(get, path = "/api/v1/tasks/{task}/journal", tag = "tasks", operation_id = "task_journal",
     params(("task" = String, Path, description = "The task's id"), Which),
     responses((status = 200, body = JournalView), (status = "default", body = Problem)))]
 pub(crate) async fn journal(
@@ -38,7 +38,7 @@ pub(crate) async fn journal(
 
 /// Forgets what the calls and answers of a task that has ended hold. What is left says which
 /// calls were made and when; the task cannot be replayed any more.
-#[utoipa::path(post, path = "/api/v1/tasks/{task}/journal/redact", tag = "tasks",
+#[utoipa::path(post, path = "/api/v1/tasks/{task}/journal/redact", tag = "tasks", operation_id = "redact_task_journal",
     params(("task" = String, Path, description = "The task's id")),
     request_body = RedactRequest,
     responses((status = 200, body = TaskView), (status = "default", body = Problem)))]
@@ -54,7 +54,7 @@ pub(crate) async fn redact(
 /// Repeats a task that has ended, answered from its journal, with no effect anywhere, and
 /// says whether it did the same. With `release`, another release of its agent is tried: its
 /// calls are answered by what they mean, and what differs is told call by call.
-#[utoipa::path(post, path = "/api/v1/tasks/{task}/replay", tag = "tasks",
+#[utoipa::path(post, path = "/api/v1/tasks/{task}/replay", tag = "tasks", operation_id = "replay_task",
     params(("task" = String, Path, description = "The task's id")),
     request_body = Option<ReplayRequest>,
     responses((status = 200, body = ReplayView), (status = "default", body = Problem)))]

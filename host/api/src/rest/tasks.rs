@@ -1,4 +1,4 @@
-//! `/api/v1/tasks`: create with `wait`, get, list, cancel.
+//! `/api/v1/tasks`: create with `wait`, get, list, cancel, retry.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use axum::response::{IntoResponse as _, Response};
 use http::header::LOCATION;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Deserialize;
-use troupe_core::view::{NewTask, Page, Problem, TaskStatus, TaskView};
-use troupe_core::{Code, Error, InstanceId, TaskId, limits};
-use troupe_runtime::TaskQuery;
+use troupe_core::view::{NewTask, Page, Problem, RetryTask, TaskStatus, TaskView};
+use troupe_core::{Code, Error, InstanceId, SessionId, TaskId, limits};
+use troupe_runtime::{Submitted, TaskQuery};
 use utoipa::IntoParams;
 
 use crate::Doors;
 use crate::auth::Authenticated;
-use crate::body::{Json, Path, Query};
+use crate::body::{Json, Maybe, Path, Query};
 use crate::problem::Answer;
 use crate::rest::release_header;
 
@@ -43,6 +43,12 @@ pub(crate) struct Which {
     status: Option<TaskStatus>,
     /// Those for one instance, by its id.
     instance: Option<String>,
+    /// Those that messages of one session made, and those of the instances in it, by its id.
+    session: Option<String>,
+    /// Those that the agent of one task asked for, by its id.
+    caused_by: Option<String>,
+    /// Those below one task at the top, which no agent asked for, by its id.
+    root: Option<String>,
     /// Those older than this one: `next` of the page before.
     after: Option<String>,
     /// How many on a page; 50 when absent, at most 500.
@@ -54,7 +60,7 @@ const AFFINITY: &str = "troupe-affinity";
 
 /// Asks an agent for a skill. With `wait`, the answer is the finished task if it ends in
 /// time, and the task as it then stands otherwise.
-#[utoipa::path(post, path = "/api/v1/tasks", tag = "tasks",
+#[utoipa::path(post, path = "/api/v1/tasks", tag = "tasks", operation_id = "create_task",
     params(Wait, ("troupe-affinity" = Option<String>, Header, description = "The affinity, where the body names none")),
     request_body = NewTask,
     responses(
@@ -75,17 +81,22 @@ pub(crate) async fn create(
         request.affinity = Some(text.to_owned());
     }
     let submitted = doors.runtime.submit(&caller, request, wait.duration()).await?;
+    Ok(made(submitted))
+}
+
+/// The answer to whoever asked for a task.
+fn made(submitted: Submitted) -> Response {
     let task = submitted.task;
     let location = HeaderValue::from_str(&format!("/api/v1/tasks/{}", task.id));
     let mut headers = release(&task);
     headers.extend(location.into_iter().map(|location| (LOCATION, location)));
     let done = task.status.is_final() || !submitted.is_new;
     let status = if done { StatusCode::OK } else { StatusCode::ACCEPTED };
-    Ok((status, headers, axum::Json(task)).into_response())
+    (status, headers, axum::Json(task)).into_response()
 }
 
 /// Lists tasks, newest first.
-#[utoipa::path(get, path = "/api/v1/tasks", tag = "tasks", params(Which),
+#[utoipa::path(get, path = "/api/v1/tasks", tag = "tasks", operation_id = "tasks", params(Which),
     responses((status = 200, body = Page<TaskView>), (status = "default", body = Problem)))]
 pub(crate) async fn list(
     State(doors): State<Doors>,
@@ -96,12 +107,16 @@ pub(crate) async fn list(
         Error::new(Code::RequestInvalid, "`after` is not the id of a task; take it from `next` of the page before")
     })?;
     let instance = which.instance.map(|instance| instance.parse::<InstanceId>()).transpose()?;
-    let query = TaskQuery { agent: which.agent, status: which.status, instance, after, limit: which.limit };
+    let session = which.session.map(|session| session.parse::<SessionId>()).transpose()?;
+    let task = |id: Option<String>| id.map(|id| id.parse::<TaskId>()).transpose();
+    let (caused_by, root) = (task(which.caused_by)?, task(which.root)?);
+    let (agent, status, limit) = (which.agent, which.status, which.limit);
+    let query = TaskQuery { agent, status, instance, session, caused_by, root, after, limit };
     Ok(axum::Json(doors.runtime.tasks(&caller, query).await?))
 }
 
 /// Returns one task; with `wait`, when it has ended or the time is over.
-#[utoipa::path(get, path = "/api/v1/tasks/{task}", tag = "tasks",
+#[utoipa::path(get, path = "/api/v1/tasks/{task}", tag = "tasks", operation_id = "task",
     params(("task" = String, Path, description = "The task's id"), Wait),
     responses((status = 200, body = TaskView), (status = "default", body = Problem)))]
 pub(crate) async fn get(
@@ -118,8 +133,10 @@ pub(crate) async fn get(
     Ok((release(&task), axum::Json(task)))
 }
 
-/// Cancels a task. A running one ends within a tenth of a second.
-#[utoipa::path(post, path = "/api/v1/tasks/{task}/cancel", tag = "tasks",
+/// Cancels a task. The agent of one that runs or is suspended is told, and has a few seconds to clean up; what it still
+/// answers is kept as the output of the cancelled task. Any other ends at once. What its agent has asked other agents for is
+/// cancelled with it.
+#[utoipa::path(post, path = "/api/v1/tasks/{task}/cancel", tag = "tasks", operation_id = "cancel_task",
     params(("task" = String, Path, description = "The task's id")),
     responses((status = 200, body = TaskView), (status = "default", body = Problem)))]
 pub(crate) async fn cancel(
@@ -128,6 +145,26 @@ pub(crate) async fn cancel(
     Path(task): Path<String>,
 ) -> Answer<axum::Json<TaskView>> {
     Ok(axum::Json(doors.runtime.cancel(&caller, task.parse()?).await?))
+}
+
+/// Asks for what a task asked for that failed, was cancelled or is in doubt once more: as a new task, on the release that
+/// serves now, which names this one as `retry_of`.
+#[utoipa::path(post, path = "/api/v1/tasks/{task}/retry", tag = "tasks", operation_id = "retry_task",
+    params(("task" = String, Path, description = "The task's id"), Wait),
+    request_body = Option<RetryTask>,
+    responses(
+        (status = 200, description = "The new task has ended, or an earlier request made it", body = TaskView),
+        (status = 202, description = "Accepted; see `Location`", body = TaskView),
+        (status = "default", body = Problem)))]
+pub(crate) async fn retry(
+    State(doors): State<Doors>,
+    Authenticated(caller): Authenticated,
+    Path(task): Path<String>,
+    Query(wait): Query<Wait>,
+    Maybe(request): Maybe<RetryTask>,
+) -> Answer<Response> {
+    let request = request.unwrap_or_default();
+    Ok(made(doors.runtime.retry_task(&caller, task.parse()?, request, wait.duration()).await?))
 }
 
 fn release(task: &TaskView) -> HeaderMap {

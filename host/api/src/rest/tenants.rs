@@ -22,7 +22,7 @@ pub(crate) struct Which {
 }
 
 /// Lists tenants by name.
-#[utoipa::path(get, path = "/api/v1/tenants", tag = "tenants", params(Which),
+#[utoipa::path(get, path = "/api/v1/tenants", tag = "tenants", operation_id = "tenants", params(Which),
     responses((status = 200, body = Page<TenantView>), (status = "default", body = Problem)))]
 pub(crate) async fn list(
     State(doors): State<Doors>,
@@ -33,7 +33,7 @@ pub(crate) async fn list(
 }
 
 /// Makes a tenant.
-#[utoipa::path(post, path = "/api/v1/tenants", tag = "tenants", request_body = NewTenant,
+#[utoipa::path(post, path = "/api/v1/tenants", tag = "tenants", operation_id = "create_tenant", request_body = NewTenant,
     responses((status = 201, body = TenantView), (status = "default", body = Problem)))]
 pub(crate) async fn create(
     State(doors): State<Doors>,
@@ -44,7 +44,7 @@ pub(crate) async fn create(
 }
 
 /// Returns one tenant.
-#[utoipa::path(get, path = "/api/v1/tenants/{tenant}", tag = "tenants",
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}", tag = "tenants", operation_id = "tenant",
     params(("tenant" = String, Path, description = "The tenant's name")),
     responses((status = 200, body = TenantView), (status = "default", body = Problem)))]
 pub(crate) async fn get(
@@ -57,7 +57,7 @@ pub(crate) async fn get(
 
 /// Disables a tenant: none of its keys opens a door, what runs of it is cancelled, what
 /// waits stays where it is.
-#[utoipa::path(post, path = "/api/v1/tenants/{tenant}/disable", tag = "tenants",
+#[utoipa::path(post, path = "/api/v1/tenants/{tenant}/disable", tag = "tenants", operation_id = "disable_tenant",
     params(("tenant" = String, Path, description = "The tenant's name")),
     responses((status = 200, body = TenantView), (status = "default", body = Problem)))]
 pub(crate) async fn disable(
@@ -69,7 +69,7 @@ pub(crate) async fn disable(
 }
 
 /// Enables a disabled tenant again.
-#[utoipa::path(post, path = "/api/v1/tenants/{tenant}/enable", tag = "tenants",
+#[utoipa::path(post, path = "/api/v1/tenants/{tenant}/enable", tag = "tenants", operation_id = "enable_tenant",
     params(("tenant" = String, Path, description = "The tenant's name")),
     responses((status = 200, body = TenantView), (status = "default", body = Problem)))]
 pub(crate) async fn enable(

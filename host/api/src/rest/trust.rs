@@ -10,7 +10,7 @@ use crate::problem::Answer;
 use crate::rest::Whose;
 
 /// Returns the keys that a tenant knows, and which names need whose signatures.
-#[utoipa::path(get, path = "/api/v1/trust", tag = "trust", params(Whose),
+#[utoipa::path(get, path = "/api/v1/trust", tag = "trust", operation_id = "trust", params(Whose),
     responses((status = 200, body = TrustView), (status = "default", body = Problem)))]
 pub(crate) async fn trust(
     State(doors): State<Doors>,
@@ -22,7 +22,7 @@ pub(crate) async fn trust(
 
 /// Adds, revokes and removes keys, and sets and removes rules: all of it or nothing. What serves
 /// goes on; what is made to serve from now on needs the signatures that are then wanted.
-#[utoipa::path(patch, path = "/api/v1/trust", tag = "trust", params(Whose), request_body = TrustChange,
+#[utoipa::path(patch, path = "/api/v1/trust", tag = "trust", operation_id = "change_trust", params(Whose), request_body = TrustChange,
     responses((status = 200, body = TrustView), (status = "default", body = Problem)))]
 pub(crate) async fn change_trust(
     State(doors): State<Doors>,
@@ -34,7 +34,7 @@ pub(crate) async fn change_trust(
 }
 
 /// Returns who has signed a release, and whether that is enough.
-#[utoipa::path(get, path = "/api/v1/agents/{agent}/versions/{version}/signatures", tag = "trust",
+#[utoipa::path(get, path = "/api/v1/agents/{agent}/versions/{version}/signatures", tag = "trust", operation_id = "version_signatures",
     params(
         ("agent" = String, Path, description = "The agent's name"),
         ("version" = String, Path, description = "The version")),
@@ -48,7 +48,7 @@ pub(crate) async fn signatures(
 }
 
 /// Adds a signature to a published release. Of a key that has signed it the first one stays.
-#[utoipa::path(post, path = "/api/v1/agents/{agent}/versions/{version}/signatures", tag = "trust",
+#[utoipa::path(post, path = "/api/v1/agents/{agent}/versions/{version}/signatures", tag = "trust", operation_id = "sign_version",
     params(
         ("agent" = String, Path, description = "The agent's name"),
         ("version" = String, Path, description = "The version")),

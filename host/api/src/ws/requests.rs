@@ -1,16 +1,10 @@
 //! What a client asks for on a socket, done by the entries that other doors use.
 
-use std::pin::Pin;
+use troupe_core::view::{NewTask, RetryTask, SocketRequest, SocketTopic};
+use troupe_core::{Caller, Result, TaskId};
 
-use futures::Stream;
-use troupe_core::view::{NewTask, SocketRequest, SocketTopic};
-use troupe_core::{Caller, Result};
-
-use crate::told::{self, Told};
+use crate::told::{self, Telling};
 use crate::{Doors, body};
-
-/// What a subscription tells.
-pub(super) type Telling = Pin<Box<dyn Stream<Item = Told> + Send>>;
 
 /// Reads a message.
 ///
@@ -26,6 +20,8 @@ pub(super) enum Asked {
     Follow(SocketTopic, Option<String>),
     /// To make a task and follow it.
     Run(Box<NewTask>),
+    /// To make a task of what one that has ended was asked for, and follow it.
+    Retry(TaskId, RetryTask),
 }
 
 impl Asked {
@@ -38,6 +34,10 @@ impl Asked {
             Self::Follow(to, resume) => follow(doors, caller, to, resume.as_deref()).await,
             Self::Run(task) => {
                 let made = doors.runtime.submit(caller, *task, None).await?;
+                follow(doors, caller, SocketTopic::Task(made.task.id), None).await
+            }
+            Self::Retry(task, request) => {
+                let made = doors.runtime.retry_task(caller, task, request, None).await?;
                 follow(doors, caller, SocketTopic::Task(made.task.id), None).await
             }
         }

@@ -23,8 +23,8 @@ A group of two, the second of which is asked what the first answers:
     { \"name\": \"report\", \"task\": { \"agent\": \"reporting\", \"skill\": \"summary\" },
       \"wires\": [ { \"from\": \"list\", \"at\": \"/resources\", \"to\": \"/rows\" } ] } ] }
 
-A step may also have `needs`, `for_each`, `may_fail` and `compensate`; `on_failure` of the group is
-`stop`, `cancel` or `finish`.
+A step may also have `needs`, `for_each`, `may_fail` and `compensate`, or be a `group` with `steps` of
+its own in place of a task; `on_failure` of a group is `stop`, `cancel` or `finish`.
 
 Exit status: 0 completed, 1 failed or cancelled, 130 interrupted (the group is cancelled).")]
     Run(RunGroup),
@@ -43,6 +43,11 @@ Exit status: 0 completed, 1 failed or cancelled, 130 interrupted (the group is c
     },
     /// Cancel a group: what runs is cancelled, and what it did is undone.
     Cancel {
+        /// Its id.
+        group: String,
+    },
+    /// Forget what the tasks of a group that has ended were asked and answered; which there were stays on record.
+    Redact {
         /// Its id.
         group: String,
     },

@@ -32,6 +32,25 @@ pub(crate) enum InstancesVerb {
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
     },
+    /// Pause an instance: it takes tasks and begins none until it is resumed; what runs goes on.
+    Pause {
+        /// Its id.
+        instance: String,
+    },
+    /// Resume a paused instance: what waits begins.
+    Resume {
+        /// Its id.
+        instance: String,
+    },
+    /// Restart an instance: it is neither paused nor in error any more, and what is counted of it is
+    /// counted anew. Its keys stay, and what runs goes on.
+    #[command(after_help = "Examples:
+  troupe instances list --status error
+  troupe instances restart 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b")]
+    Restart {
+        /// Its id.
+        instance: String,
+    },
     /// Stop an instance for good: it takes no more tasks, and when those it has accepted have
     /// ended its keys are removed.
     Stop {
@@ -46,7 +65,7 @@ pub(crate) struct Listed {
     #[arg(long, value_name = "AGENT")]
     pub(crate) agent: Option<String>,
 
-    /// Only those in this status: idle, running or stopped.
+    /// Only those in this status: starting, idle, running, paused, error or stopped.
     #[arg(long, value_name = "STATUS")]
     pub(crate) status: Option<String>,
 

@@ -117,9 +117,13 @@ pub(crate) struct Promote {
 }
 
 #[derive(Debug, ClapArgs)]
-pub(crate) struct Decide {
+pub(crate) struct Rollback {
     /// The agent.
     pub(crate) agent: String,
+
+    /// Follow the swap to its end, when the release that no longer serves has drained.
+    #[arg(long)]
+    pub(crate) follow: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -1,4 +1,4 @@
-//! `troupe agents`: what agents there are, and what one can do.
+//! `troupe agents`: what agents there are, and what one can do. Making one is in `templates.rs`.
 
 use std::process::ExitCode;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use troupe_core::Result;
 use troupe_core::view::{AgentDetail, AgentSummary, DeploymentView, Page, ReleaseView};
 
-use crate::args::{Agents, Args};
+use crate::args::{Agents, AgentsVerb, Args};
 use crate::client::{Client, segment};
 use crate::human::table;
 use crate::output;
@@ -18,13 +18,20 @@ use super::releases::table_of;
 const SKILLS_WIDTH: usize = 40;
 
 pub(crate) async fn run(args: &Args, command: &Agents) -> Result<ExitCode> {
+    match &command.verb {
+        Some(AgentsVerb::Create(create)) => return super::templates::create(args, create).await,
+        Some(AgentsVerb::Export { agent }) => return super::templates::export_agent(args, agent).await,
+        None => {}
+    }
     let client = Client::new(args)?;
     match &command.agent {
         None => {
-            let query: Vec<_> = command.search.iter().map(|words| ("search", words.clone())).collect();
+            let asked = [("search", &command.search), ("event", &command.event)];
+            let query: Vec<_> = asked.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect();
             let page: Page<AgentSummary> = client.query("/api/v1/agents", &query).await?;
-            output::answer(args.json, &page.items, |agents| match &command.search {
-                Some(_) if agents.is_empty() => "no agent has all of these words".to_owned(),
+            output::answer(args.json, &page.items, |agents| match (&command.search, &command.event) {
+                (_, Some(_)) if agents.is_empty() => "no such agent handles these events".to_owned(),
+                (Some(_), None) if agents.is_empty() => "no agent has all of these words".to_owned(),
                 _ => list(agents),
             })?;
         }

@@ -36,6 +36,9 @@ pub(crate) async fn run(args: &Args, command: &args::Dev) -> Result<ExitCode> {
         drain: Drain::Expire,
         signatures: SignaturePolicy::NotAsked,
         registry: None,
+        database: None,
+        bus: None,
+        peer_address: None,
     };
     let host = Host::start(&args.data_dir, &command.listen, &command.acts_with, &command.kept, manner).await?;
     let dev =
@@ -52,7 +55,7 @@ pub(crate) async fn run(args: &Args, command: &args::Dev) -> Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
     };
-    let open = host.open();
+    let open = host.open()?;
     let all = agents.len();
     tell(
         args.json,

@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
-use troupe_core::view::{GroupStatus, GroupSummary, GroupView, NewGroup, Page, StepStatus, StepView};
+use troupe_core::view::{GroupStatus, GroupSummary, GroupView, NewGroup, Page, Redaction, StepStatus, StepView};
 use troupe_core::{Code, Error, Result};
 
 use super::interrupt::interrupted;
@@ -35,6 +35,7 @@ pub(crate) async fn run(args: &Args, command: &Groups) -> Result<ExitCode> {
         }
         Some(GroupsVerb::Get { group }) => client.get(&of(group)).await?,
         Some(GroupsVerb::Cancel { group }) => client.post(&format!("{}/cancel", of(group)), &()).await?,
+        Some(GroupsVerb::Redact { group }) => client.post(&format!("{}/redact", of(group)), &()).await?,
     };
     output::answer(args.json, &group, show)?;
     Ok(ExitCode::SUCCESS)
@@ -108,7 +109,10 @@ fn show(group: &GroupView) -> String {
     if let Some(failure) = &summary.failure {
         out.push_str(&format!("failure  {} [{}]\n", failure.message, failure.code));
     }
-    let rows: Vec<_> = group.steps.iter().map(row).collect();
+    if let Some(Redaction { at, by }) = &summary.redacted {
+        out.push_str(&format!("redacted {at}, by {by}\n"));
+    }
+    let rows: Vec<_> = group.all_steps().into_iter().map(row).collect();
     out.push_str(&format!("\n{}", table(&["step", "asks", "needs", "status", "task", "undone", "failure"], &rows)));
     for step in &group.steps {
         let is_last = !group.steps.iter().any(|other| other.needs.contains(&step.name));
@@ -125,10 +129,11 @@ fn row(step: &StepView) -> Vec<String> {
         (None, Some(task)) => task.task.to_string(),
         (None, None) => "-".to_owned(),
     };
-    let needs: Vec<&str> = step.needs.iter().map(|need| need.as_str()).collect();
+    let needs: Vec<&str> = step.needs.iter().map(|need| need.own()).collect();
+    let asks = if step.steps.is_empty() { format!("{} {}", step.agent, step.skill) } else { "a group".to_owned() };
     vec![
         step.name.to_string(),
-        format!("{} {}", step.agent, step.skill),
+        asks,
         needs.join(" "),
         step.status.as_str().to_owned(),
         task,

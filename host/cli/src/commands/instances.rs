@@ -22,6 +22,15 @@ pub(crate) async fn run(args: &Args, command: &Instances) -> Result<ExitCode> {
             let name = name.as_deref().map(str::parse).transpose()?;
             client.post(PATH, &NewInstance { agent: agent.clone(), name }).await?
         }
+        Some(InstancesVerb::Pause { instance }) => {
+            client.post(&format!("{PATH}/{}/pause", segment(instance)), &()).await?
+        }
+        Some(InstancesVerb::Resume { instance }) => {
+            client.post(&format!("{PATH}/{}/resume", segment(instance)), &()).await?
+        }
+        Some(InstancesVerb::Restart { instance }) => {
+            client.post(&format!("{PATH}/{}/restart", segment(instance)), &()).await?
+        }
         Some(InstancesVerb::Stop { instance }) => {
             client.post(&format!("{PATH}/{}/stop", segment(instance)), &()).await?
         }
@@ -61,6 +70,24 @@ pub(super) fn show(instance: &InstanceView) -> String {
         out.push_str(&format!("name      {name}\n"));
     }
     out.push_str(&format!("status    {}\nstarted   {}\n", instance.status.as_str(), instance.created_at));
+    if let Some(error) = &instance.error {
+        out.push_str(&format!("error     {} since {}: {}\n", error.code, error.since, error.message));
+        out.push_str(&match error.restart_at {
+            Some(at) => format!("restart   at {at}, by the host\n"),
+            None => {
+                format!("restart   `troupe instances restart {}`: the host has tried as often as it may\n", instance.id)
+            }
+        });
+    }
+    if instance.restarts > 0 {
+        out.push_str(&format!("restarted {} times within an hour, by the host\n", instance.restarts));
+    }
+    if let Some(checked_at) = instance.checked_at {
+        out.push_str(&format!("checked   {checked_at}\n"));
+    }
+    if let Some(paused_at) = instance.paused_at {
+        out.push_str(&format!("paused    {paused_at}\n"));
+    }
     if let Some(stopped_at) = instance.stopped_at {
         out.push_str(&format!("stopped   {stopped_at}\n"));
     }

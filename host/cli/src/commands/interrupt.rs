@@ -8,14 +8,17 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::signal::unix::Signal;
 use troupe_core::view::{GroupView, TaskView};
-use troupe_core::{Code, Error, Result};
+use troupe_core::{Code, Error, Result, limits};
 
 use crate::args::Args;
 use crate::client::Client;
 use crate::output;
 
-/// How long a host may take to cancel something after Ctrl-C.
-const CANCEL_TIME_MAX: Duration = Duration::from_secs(5);
+/// How long a host may take to cancel something after Ctrl-C: as long as an agent has to clean up, and a while.
+const CANCEL_TIME_MAX: Duration = Duration::from_secs(limits::CANCEL_TIME_MAX.as_secs() + 5);
+
+/// How many seconds of them its end is waited for.
+const END_WAIT_SECONDS: u64 = limits::CANCEL_TIME_MAX.as_secs() + 2;
 
 /// Something that a host goes on with until it ends or is cancelled.
 pub(super) trait UnderWay: Serialize + DeserializeOwned {
@@ -76,7 +79,7 @@ pub(super) async fn interrupted<T: UnderWay>(
             Err(error) if !matches!(error.code, Code::TaskEnded | Code::GroupEnded) => return Err(error),
             _ => {}
         }
-        client.get::<T>(&format!("{path}?wait=1")).await
+        client.get::<T>(&format!("{path}?wait={END_WAIT_SECONDS}")).await
     };
     let late =
         || Error::new(Code::UnavailableHost, format!("the host did not answer in {} s", CANCEL_TIME_MAX.as_secs()));

@@ -82,7 +82,7 @@ async fn follow(client: &Client, task: &TaskView) -> Result<TaskView> {
     let path = format!("/api/v1/tasks/{}", task.id);
     let events_path = format!("{path}/events");
     let mut events = pin!(client.follow(&events_path, |line| bar.suspend(|| output::note(line))));
-    let mut wakes = None;
+    let (mut wakes, mut approval) = (None, None);
     while let Some(event) = events.next().await {
         let event = event?;
         match event.name.as_str() {
@@ -92,6 +92,13 @@ async fn follow(client: &Client, task: &TaskView) -> Result<TaskView> {
                 if task.status.is_final() {
                     bar.finish_and_clear();
                     return Ok(task);
+                }
+                if let Some(id) = task.approval.filter(|_| task.status == TaskStatus::AwaitingApproval)
+                    && approval.replace(id) != Some(id)
+                {
+                    let note =
+                        format!("the task waits for approval; `troupe approvals show {id}` shows what it would do");
+                    bar.suspend(|| output::note(&note));
                 }
                 if let Some(wake_at) = task.wake_at
                     && wakes.replace(wake_at) != Some(wake_at)

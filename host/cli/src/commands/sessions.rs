@@ -75,6 +75,9 @@ pub(crate) async fn ask(args: &Args, command: &Ask) -> Result<ExitCode> {
 pub(crate) async fn suggest(args: &Args, command: &Suggest) -> Result<ExitCode> {
     let client = Client::new(args)?;
     let suggestions: Suggestions = client.get(&of(&command.session, "/suggestions")).await?;
+    for note in suggestions.notes.iter().filter(|_| !args.json) {
+        output::note(&format!("{} suggests nothing itself; {} ({})", note.to, note.message, note.code));
+    }
     output::answer(args.json, &suggestions, |suggestions| {
         if suggestions.items.is_empty() {
             return "nothing to suggest; `troupe sessions spawn SESSION AGENT` has an agent join".to_owned();
@@ -195,6 +198,14 @@ fn text_of(message: &MessageView, reply: &Reply) -> String {
             (None, Some(bytes), Some(task)) => format!("an answer of {bytes} bytes; `troupe tasks {task}` shows it"),
             (output, ..) => output.as_ref().map(document).unwrap_or_default(),
         },
+        ReplyKind::Answer => {
+            let mut out = format!("{}\n", reply.text);
+            for suggestion in &reply.suggestions {
+                let why = suggestion.why.as_ref().map(|why| format!("  {why}")).unwrap_or_default();
+                out.push_str(&format!("  try: {}{why}\n", suggestion.text));
+            }
+            out
+        }
         ReplyKind::Asks => {
             let mut out = format!("{}:\n", reply.text);
             for missing in &reply.missing {

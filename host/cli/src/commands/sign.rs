@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
-use troupe_core::view::{NewSignature, Page, ReleaseView, SignaturesView};
+use troupe_core::view::{Page, ReleaseView, SignaturesView};
 use troupe_core::{Code, Entropy as _, Error, ReleaseRef, Result, SystemEntropy};
 use troupe_package::signature::payload;
 use troupe_package::{Archived, Signature, SigningKey, read_archive, write_signed_archive};
@@ -86,10 +86,9 @@ async fn published(args: &Args, command: &Sign, reference: &ReleaseRef) -> Resul
         return Err(Error::new(Code::ReleaseNotFound, message));
     };
     let made = made(args, command, &payload(reference, &digest), |key| key.sign(reference, &digest))?;
-    let Some(Signature { payload, bytes, .. }) = made else { return Ok(ExitCode::SUCCESS) };
+    let Some(signature) = made else { return Ok(ExitCode::SUCCESS) };
     let path = format!("{agent}/versions/{}/signatures", segment(&reference.version.to_string()));
-    let signature = NewSignature { payload: STANDARD.encode(payload), signature: STANDARD.encode(bytes) };
-    let view: SignaturesView = client.post(&path, &signature).await?;
+    let view: SignaturesView = client.post(&path, &signing::sent(&signature)).await?;
     output::answer(args.json, &view, |view| {
         let enough = view.why.as_ref().map_or_else(|| "it has the signatures that are wanted".to_owned(), Clone::clone);
         format!("signed {reference}\n{}\n{enough}", view.digest)

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use troupe_core::view::{CanaryRequest, Page, SwapOutcome, SwapPhase, SwapPolicy, SwapTo, SwapView, Swapped};
 use troupe_core::{AgentName, Clock as _, ReleaseRef, Result, SystemClock};
 
-use crate::args::{Args, Canary, Decide, Promote, Swap, Swaps};
+use crate::args::{Args, Canary, Promote, Rollback, Swap, Swaps};
 use crate::client::{Client, segment};
 use crate::human::table;
 use crate::output;
@@ -92,17 +92,24 @@ pub(crate) async fn promote(args: &Args, command: &Promote) -> Result<ExitCode> 
     Ok(ExitCode::SUCCESS)
 }
 
-pub(crate) async fn rollback(args: &Args, command: &Decide) -> Result<ExitCode> {
+pub(crate) async fn rollback(args: &Args, command: &Rollback) -> Result<ExitCode> {
     let path = format!("/api/v1/deployments/{}/rollback", segment(&command.agent));
-    let swap: SwapView = Client::new(args)?.post(&path, &()).await?;
-    output::answer(args.json, &swap, |swap| {
-        let serves = match swap.state.outcome {
-            Some(SwapOutcome::Promoted) => Some(&swap.to),
-            _ => swap.from.as_ref(),
-        };
-        serves.map_or_else(|| show(swap), |version| format!("{}@{version} serves", swap.agent))
-    })?;
+    let client = Client::new(args)?;
+    let swap: SwapView = client.post(&path, &()).await?;
+    if command.follow {
+        return follow::run(args, &client, swap, Until::Back).await;
+    }
+    output::answer(args.json, &swap, serves)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Which release serves after a swap that went back.
+fn serves(swap: &SwapView) -> String {
+    let serves = match swap.state.outcome {
+        Some(SwapOutcome::Promoted) => Some(&swap.to),
+        _ => swap.from.as_ref(),
+    };
+    serves.map_or_else(|| show(swap), |version| format!("{}@{version} serves", swap.agent))
 }
 
 pub(crate) async fn swaps(args: &Args, command: &Swaps) -> Result<ExitCode> {

@@ -1,9 +1,11 @@
-//! `troupe tasks`: what was asked, what came of it, and forgetting it.
+//! `troupe tasks`: what was asked, what came of it, asking for it again, and forgetting it.
+
+mod tree;
 
 use std::process::ExitCode;
 
 use troupe_core::Result;
-use troupe_core::view::{Member, Page, RedactRequest, TaskStatus, TaskView};
+use troupe_core::view::{Member, Page, RedactRequest, RetryTask, TaskStatus, TaskView};
 
 use crate::args::{Args, Tasks};
 use crate::client::{Client, segment};
@@ -17,6 +19,8 @@ pub(crate) async fn run(args: &Args, command: &Tasks) -> Result<ExitCode> {
         query.extend(command.agent.clone().map(|agent| ("agent", agent)));
         query.extend(command.status.clone().map(|status| ("status", status)));
         query.extend(command.instance.clone().map(|instance| ("instance", instance)));
+        query.extend(command.session.clone().map(|session| ("session", session)));
+        query.extend(command.caused_by.clone().map(|task| ("caused_by", task)));
         let page: Page<TaskView> = client.query("/api/v1/tasks", &query).await?;
         output::answer(args.json, &page, |page| list(&page.items))?;
         return Ok(ExitCode::SUCCESS);
@@ -26,6 +30,16 @@ pub(crate) async fn run(args: &Args, command: &Tasks) -> Result<ExitCode> {
         let request = RedactRequest { documents: command.all };
         let task: TaskView = client.post(&format!("{path}/journal/redact"), &request).await?;
         output::answer(args.json, &task, |task| format!("redacted: task {}", task.id))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if command.tree {
+        let tree = tree::read(&client, &path).await?;
+        output::answer(args.json, &tree, |tree| tree::show(tree.as_slice()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if command.retry {
+        let task: TaskView = client.post(&format!("{path}/retry"), &RetryTask::default()).await?;
+        output::answer(args.json, &task, show)?;
         return Ok(ExitCode::SUCCESS);
     }
     let task: TaskView =
@@ -69,6 +83,15 @@ pub(super) fn show(task: &TaskView) -> String {
     if let Some(Member { group, step, compensates, .. }) = &task.group {
         let what = if *compensates { ", which it undoes" } else { "" };
         out.push_str(&format!("group    {group}, step {step}{what}\n"));
+    }
+    if let Some(parent) = &task.caused_by {
+        out.push_str(&format!("asked by {parent}\n"));
+    }
+    if let Some(event) = &task.event {
+        out.push_str(&format!("handles  event {event}\n"));
+    }
+    if let Some(before) = &task.retry_of {
+        out.push_str(&format!("retry of {before}\n"));
     }
     if let Some(release) = &task.release {
         out.push_str(&format!("release  {}, epoch {}\n", release.version, release.epoch));

@@ -12,7 +12,7 @@ use crate::args::{Args, Wit};
 use crate::output;
 
 /// The contract this host was built with.
-const CONTRACT: [(&str, &str); 13] = [
+const CONTRACT: [(&str, &str); 17] = [
     ("agent.wit", include_str!("../../../../wit/agent.wit")),
     ("types.wit", include_str!("../../../../wit/types.wit")),
     ("skills.wit", include_str!("../../../../wit/skills.wit")),
@@ -24,7 +24,11 @@ const CONTRACT: [(&str, &str); 13] = [
     ("instance-state.wit", include_str!("../../../../wit/instance-state.wit")),
     ("files.wit", include_str!("../../../../wit/files.wit")),
     ("locks.wit", include_str!("../../../../wit/locks.wit")),
+    ("agents.wit", include_str!("../../../../wit/agents.wit")),
+    ("approvals.wit", include_str!("../../../../wit/approvals.wit")),
+    ("events.wit", include_str!("../../../../wit/events.wit")),
     ("poll.wit", include_str!("../../../../wit/poll.wit")),
+    ("conversation.wit", include_str!("../../../../wit/conversation.wit")),
     ("lifecycle.wit", include_str!("../../../../wit/lifecycle.wit")),
 ];
 

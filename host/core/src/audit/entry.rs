@@ -45,8 +45,16 @@ kinds! {
     Ended = "ended";
     /// What an operator grants was changed.
     Grants = "grants";
+    /// Everything that the host keeps was handed to its owner.
+    BackedUp = "backed_up";
     /// A schedule was set, paused, or removed.
     Schedule = "schedule";
+    /// A template of agents was imported or removed.
+    Template = "template";
+    /// A subscription to events was set, paused, or removed.
+    Subscription = "subscription";
+    /// Somebody had events delivered again, gave up a dead letter, or called an event off.
+    Redelivered = "redelivered";
     /// An operator took a lock from the task that held it.
     LockReleased = "lock_released";
     /// How an agent is swapped unless somebody says otherwise was set, or taken away.
@@ -114,6 +122,10 @@ kinds! {
     ReleaseApproved = "release_approved";
     /// Somebody rejected a release.
     ReleaseRejected = "release_rejected";
+    /// Which tasks wait for approval was changed.
+    ApprovalPolicy = "approval_policy";
+    /// A task waits for approval, or something was decided about that: by somebody or by time.
+    TaskApproval = "task_approval";
     /// A tenant was made.
     TenantCreated = "tenant_created";
     /// A tenant was disabled.
@@ -122,12 +134,26 @@ kinds! {
     TenantEnabled = "tenant_enabled";
     /// Somebody stopped an instance, and so had what it keeps removed.
     InstanceStopped = "instance_stopped";
+    /// Somebody paused an instance.
+    InstancePaused = "instance_paused";
+    /// Somebody let a paused instance go on.
+    InstanceResumed = "instance_resumed";
+    /// An instance came into error: its health was bad, or its tasks trapped, too often in a row.
+    InstanceError = "instance_error";
+    /// An instance was restarted, by somebody or by the host.
+    InstanceRestarted = "instance_restarted";
+    /// Somebody had a tenant's runtime begin no tasks.
+    RuntimeStopped = "runtime_stopped";
+    /// Somebody had a tenant's runtime begin tasks again.
+    RuntimeStarted = "runtime_started";
     /// An operator ended somebody else's session.
     SessionEnded = "session_ended";
     /// A key was made.
     KeyCreated = "key_created";
     /// A key was revoked.
     KeyRevoked = "key_revoked";
+    /// A key that is bound to agents asked for what is beyond it, so and so often within a minute.
+    AccessRefused = "access_refused";
     /// The host quarantined a release.
     Quarantined = "quarantined";
     /// The host trusts a release again that was quarantined.

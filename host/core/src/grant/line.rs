@@ -8,6 +8,9 @@
 //! | `files/NAME` | the directory of that name |
 //! | `secrets/NAME` | the places where that secret may be placed |
 //! | `locks/PATTERN` | the locks of those names |
+//! | `agents/AGENT/SKILL` | the skills of other agents that the pattern names |
+//! | `approvals` | asking people to approve |
+//! | `events/PATTERN` | the topics that the pattern names |
 
 use std::fmt;
 use std::str::FromStr;
@@ -31,6 +34,12 @@ pub enum GrantKey {
     Secrets(String),
     /// The locks of a pattern.
     Locks(String),
+    /// The skills of a pattern.
+    Agents(String),
+    /// Asking people to approve.
+    Approvals,
+    /// The topics of a pattern.
+    Events(String),
 }
 
 impl fmt::Display for GrantKey {
@@ -41,6 +50,9 @@ impl fmt::Display for GrantKey {
             Self::Files(name) => write!(f, "files/{name}"),
             Self::Secrets(name) => write!(f, "secrets/{name}"),
             Self::Locks(pattern) => write!(f, "locks/{pattern}"),
+            Self::Agents(pattern) => write!(f, "agents/{pattern}"),
+            Self::Approvals => f.write_str("approvals"),
+            Self::Events(pattern) => write!(f, "events/{pattern}"),
         }
     }
 }
@@ -53,10 +65,13 @@ impl FromStr for GrantKey {
     fn from_str(text: &str) -> Result<Self> {
         match text.split_once('/') {
             None if text == "state" => Ok(Self::State),
+            None if text == "approvals" => Ok(Self::Approvals),
             Some(("http", id)) if !id.is_empty() => Ok(Self::Http(id.to_owned())),
             Some(("files", name)) if !name.is_empty() => Ok(Self::Files(name.to_owned())),
             Some(("secrets", name)) if !name.is_empty() => Ok(Self::Secrets(name.to_owned())),
             Some(("locks", pattern)) if !pattern.is_empty() => Ok(Self::Locks(pattern.to_owned())),
+            Some(("agents", pattern)) if !pattern.is_empty() => Ok(Self::Agents(pattern.to_owned())),
+            Some(("events", pattern)) if !pattern.is_empty() => Ok(Self::Events(pattern.to_owned())),
             _ => {
                 let message = format!("`{}` is not the address of a grant, such as `state` or `http/ID`", shown(text));
                 Err(Error::new(Code::RequestInvalid, message))
@@ -85,6 +100,9 @@ impl Grants {
         keys.extend(self.files.iter().map(|grant| GrantKey::Files(grant.name.clone())));
         keys.extend(self.secrets.iter().map(|grant| GrantKey::Secrets(grant.name.clone())));
         keys.extend(self.locks.iter().map(|grant| GrantKey::Locks(grant.name.to_string())));
+        keys.extend(self.agents.iter().map(|grant| GrantKey::Agents(grant.ask.to_string())));
+        keys.extend(self.approvals.iter().map(|_| GrantKey::Approvals));
+        keys.extend(self.events.iter().map(|grant| GrantKey::Events(grant.publish.to_string())));
         let mut seen = std::collections::HashSet::new();
         keys.retain(|key| seen.insert(key.clone()));
         keys
@@ -109,10 +127,13 @@ impl Grants {
         let replaced = other.keys();
         let mut all = self.filtered(|key| !replaced.contains(key));
         all.state = other.state.or(all.state);
+        all.approvals = other.approvals.or(all.approvals);
         all.http.extend(other.http.iter().cloned());
         all.files.extend(other.files.iter().cloned());
         all.secrets.extend(other.secrets.iter().cloned());
         all.locks.extend(other.locks.iter().cloned());
+        all.agents.extend(other.agents.iter().cloned());
+        all.events.extend(other.events.iter().cloned());
         all
     }
 
@@ -126,12 +147,17 @@ impl Grants {
         let files = |grant: &&super::FilesGrant| keep(&GrantKey::Files(grant.name.clone()));
         let secret = |grant: &&super::SecretGrant| keep(&GrantKey::Secrets(grant.name.clone()));
         let locks = |grant: &&super::LockGrant| keep(&GrantKey::Locks(grant.name.to_string()));
+        let agents = |grant: &&super::AgentGrant| keep(&GrantKey::Agents(grant.ask.to_string()));
+        let events = |grant: &&super::EventGrant| keep(&GrantKey::Events(grant.publish.to_string()));
         Self {
             state: self.state.filter(|_| keep(&GrantKey::State)),
             http: self.http.iter().filter(http).cloned().collect(),
             files: self.files.iter().filter(files).cloned().collect(),
             secrets: self.secrets.iter().filter(secret).cloned().collect(),
             locks: self.locks.iter().filter(locks).cloned().collect(),
+            agents: self.agents.iter().filter(agents).cloned().collect(),
+            approvals: self.approvals.filter(|_| keep(&GrantKey::Approvals)),
+            events: self.events.iter().filter(events).cloned().collect(),
         }
     }
 }

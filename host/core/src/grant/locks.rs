@@ -14,6 +14,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use utoipa::ToSchema;
 
+use super::lines::{self, Line};
 use crate::{LockName, LockPattern, limits};
 
 /// Locks that may be taken.
@@ -36,10 +37,10 @@ impl LockGrant {
     pub fn admits(&self, name: &LockName) -> bool {
         self.name.admits(name)
     }
+}
 
-    /// Returns what both allow; none if that is nothing.
-    #[must_use]
-    pub fn intersect(&self, other: &Self) -> Option<Self> {
+impl Line for LockGrant {
+    fn intersect(&self, other: &Self) -> Option<Self> {
         let name = if self.name.covers(&other.name) {
             &other.name
         } else if other.name.covers(&self.name) {
@@ -51,8 +52,7 @@ impl LockGrant {
         Some(Self { name: name.clone(), lease_ms, preempt })
     }
 
-    /// Whether `self` allows all that `other` does.
-    pub fn covers(&self, other: &Self) -> bool {
+    fn covers(&self, other: &Self) -> bool {
         self.name.covers(&other.name) && self.lease_ms >= other.lease_ms && (self.preempt || !other.preempt)
     }
 }
@@ -65,30 +65,12 @@ impl fmt::Display for LockGrant {
     }
 }
 
-/// What both lists allow, without what another of the list allows already.
-pub(super) fn intersect(one: &[LockGrant], two: &[LockGrant]) -> Vec<LockGrant> {
-    let mut all: Vec<LockGrant> = one.iter().flat_map(|one| two.iter().filter_map(|two| one.intersect(two))).collect();
-    all.sort();
-    all.dedup();
-    let is_spare = |grant: &LockGrant| all.iter().any(|other| other != grant && other.covers(grant));
-    all.iter().filter(|grant| !is_spare(grant)).cloned().collect()
-}
-
-/// Whether everything that `narrow` allows is allowed by one of `wide`.
-pub(super) fn covers(wide: &[LockGrant], narrow: &[LockGrant]) -> bool {
-    narrow.iter().all(|narrow| wide.iter().any(|wide| wide.covers(narrow)))
-}
-
 /// Reads a bounded list of locks. A pattern may stand in it more than once.
 ///
 /// # Errors
 /// Those of the deserialiser, naming the item.
 pub fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<LockGrant>, D::Error> {
-    let list = Vec::<LockGrant>::deserialize(deserializer)?;
-    if list.len() > limits::LOCK_GRANTS_MAX {
-        return Err(D::Error::custom(format_args!("the list is longer than the limit of {}", limits::LOCK_GRANTS_MAX)));
-    }
-    Ok(list)
+    lines::read(deserializer, limits::LOCK_GRANTS_MAX)
 }
 
 fn lease<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {

@@ -101,17 +101,32 @@ fn some_locks() -> impl Strategy<Value = Vec<LockGrant>> {
     proptest::collection::vec(one, 0..4)
 }
 
+fn some_agents() -> impl Strategy<Value = Vec<AgentGrant>> {
+    let patterns = proptest::sample::select(&["*/*", "a/*", "*/x", "a/x", "a*/x*", "b/y"][..]);
+    proptest::collection::vec(patterns.prop_map(|ask| AgentGrant { ask: ask.parse().unwrap() }), 0..4)
+}
+
+fn some_events() -> impl Strategy<Value = Vec<EventGrant>> {
+    let patterns = proptest::sample::select(&[">", "a.>", "*.b", "a.*", "a.b", "a.*.c", "*"][..]);
+    proptest::collection::vec(patterns.prop_map(|publish| EventGrant { publish: publish.parse().unwrap() }), 0..4)
+}
+
 fn grants() -> impl Strategy<Value = Grants> {
     let state = proptest::option::of((0..4u64, 0..4u64, any::<bool>()))
         .prop_map(|state| state.map(|(bytes, keys, instances)| StateGrant { bytes, keys, instances }));
     let http = proptest::collection::vec(an_http_grant(), 0..4);
     let secrets = proptest::collection::vec(a_secret_grant(), 0..4);
-    (state, http, secrets, directories(), some_locks()).prop_map(|(state, http, secrets, files, locks)| Grants {
+    let approvals = proptest::option::of((1..4u32).prop_map(|open| ApprovalsGrant { open }));
+    let all = (state, http, secrets, directories(), some_locks(), some_agents(), some_events(), approvals);
+    all.prop_map(|(state, http, secrets, files, locks, agents, events, approvals)| Grants {
         state,
         http,
         secrets,
         files,
         locks,
+        agents,
+        approvals,
+        events,
     })
 }
 
@@ -153,6 +168,25 @@ proptest! {
                 };
                 prop_assert_eq!(allows(&both), allows(&a) && allows(&b));
             }
+        }
+    }
+
+    #[test]
+    fn a_skill_is_asked_for_where_both_keys_name_it(a in grants(), b in grants()) {
+        let both = a.intersect(&b);
+        for (agent, skill) in [("a", "x"), ("a", "y"), ("ab", "xy"), ("b", "y"), ("b", "x")] {
+            let allows = |grants: &Grants| grants.agents.iter().any(|grant| grant.admits(agent, skill));
+            prop_assert_eq!(allows(&both), allows(&a) && allows(&b));
+        }
+    }
+
+    #[test]
+    fn an_event_is_published_where_both_keys_name_its_topic(a in grants(), b in grants()) {
+        let both = a.intersect(&b);
+        for topic in ["a", "a.b", "a.c", "b.b", "a.b.c", "a.b.d"] {
+            let topic = topic.parse().unwrap();
+            let allows = |grants: &Grants| grants.events.iter().any(|grant| grant.admits(&topic));
+            prop_assert_eq!(allows(&both), allows(&a) && allows(&b));
         }
     }
 
@@ -385,6 +419,9 @@ fn an_operator_reads_one_line_for_each_grant() {
             { "name": "tables/a", "lease_ms": 5_000, "preempt": true },
         ]))
         .unwrap(),
+        agents: serde_json::from_value(serde_json::json!([{ "ask": "billing/*" }])).unwrap(),
+        approvals: Some(ApprovalsGrant { open: 3 }),
+        events: serde_json::from_value(serde_json::json!([{ "publish": "billing.>" }])).unwrap(),
     };
     insta::assert_snapshot!(grants.lines().join("\n"), @r"
     state: up to 1 KiB and 2 keys, and as much for each instance
@@ -395,6 +432,9 @@ fn an_operator_reads_one_line_for_each_grant() {
     files out: read and write, up to 1 MiB and 10 files
     locks orders/*: for up to 3600000 ms at a time
     locks tables/a: for up to 5000 ms at a time, also from holders of a lower priority
+    agents billing/*: may be asked
+    events billing.>: may be published
+    approvals: may be asked for, up to 3 undecided at once
     ");
 }
 

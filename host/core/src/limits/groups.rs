@@ -7,6 +7,12 @@ pub const GROUPS_MAX: u64 = 1_000;
 /// Steps of a group: more than a person draws on one sheet.
 pub const GROUP_STEPS_MAX: usize = 64;
 
+/// How deep groups stand in groups, the outermost counted: a chart of charts of charts.
+pub const GROUP_DEPTH_MAX: usize = 4;
+
+/// Steps of a group and of all groups within it.
+pub const GROUP_STEPS_IN_ALL_MAX: usize = 256;
+
 /// Tasks that one step makes of an array. The first of them are made in one commit, and all of them
 /// are looked at whenever one ends.
 pub const GROUP_ITEMS_MAX: usize = 256;

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use super::HTTP_REQUESTS_MAX;
-
 /// Longest that a name may take to resolve. A healthy resolver answers in
 /// milliseconds; getaddrinfo's own timeout is 5 s per server.
 pub const DNS_TIME_MAX: Duration = Duration::from_secs(5);
@@ -121,3 +119,8 @@ pub const HTTP_UNDELIVERED_BYTES_MAX: usize = 2 * HTTP_UNREAD_BYTES_MAX;
 pub const HTTP_METHOD_BYTES_MAX: usize = 64;
 /// Longest host with its port: a name has at most 253 characters.
 pub const HTTP_AUTHORITY_BYTES_MAX: usize = 300;
+
+/// HTTP capabilities one manifest may ask for: an operator has to read each of them.
+pub const HTTP_REQUESTS_MAX: usize = 64;
+/// Actions or methods that one HTTP capability may list.
+pub const HTTP_LIST_MAX: usize = 256;

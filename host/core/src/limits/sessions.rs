@@ -32,6 +32,16 @@ pub const MESSAGE_TEXT_BYTES_MAX: usize = 16 * 1024;
 pub const MESSAGE_INPUT_BYTES_MAX: usize = 64 * 1024;
 /// Largest output that is shown among the messages of a session, in bytes of JSON text.
 pub const MESSAGE_OUTPUT_BYTES_MAX: u64 = 64 * 1024;
+/// Messages before one that an agent's own conversation is told of: what is still in mind.
+pub const HISTORY_MESSAGES_MAX: u32 = 20;
+/// Most that it is told of them, in bytes of JSON text, the newest first.
+pub const HISTORY_BYTES_MAX: usize = 64 * 1024;
+/// Longest text of an agent's answer in its own words, in bytes: some pages. What is longer is an output.
+pub const ANSWER_TEXT_BYTES_MAX: usize = 16 * 1024;
+/// Questions, and suggestions, in one answer.
+pub const ANSWER_ITEMS_MAX: usize = 10;
+/// How long an agent may take to say what could be said next: somebody waits for the page.
+pub const SUGGEST_TIME_MAX: Duration = Duration::from_secs(3);
 /// Different words of a message that are held against what an agent can do: a long paragraph.
 pub const MESSAGE_WORDS_MAX: usize = 200;
 /// Skills that an answer names where none is clearly meant.

@@ -1,4 +1,4 @@
-//! What bounds streams of events, and sockets.
+//! What bounds streams of events, sockets, and connections of HTTP/2.
 
 use std::time::Duration;
 
@@ -44,3 +44,30 @@ pub const SOCKET_ID_CHARS_MAX: usize = 64;
 pub const SOCKET_SEND_TIME_MAX: Duration = Duration::from_secs(30);
 /// How long the client's own close is waited for.
 pub const SOCKET_CLOSE_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// Calls at once on one connection of HTTP/2: as many streams as the protocol would have at least
+/// (RFC 9113, section 6.5.2).
+pub const HTTP2_CALLS_MAX: u32 = 100;
+/// Calls of a connection that its client resets before they are looked at. Who resets more has its
+/// connection ended (CVE-2023-44487).
+pub const HTTP2_RESETS_MAX: usize = 20;
+/// How long nothing may be under way on a connection that has asked something: longer than programs pause
+/// between calls, and no longer than a place is kept for nobody.
+pub const HTTP2_IDLE_TIME_MAX: Duration = Duration::from_secs(120);
+/// How long a client may take to say that it is alive, before its connection is given up.
+pub const HTTP2_ALIVE_TIME_MAX: Duration = Duration::from_secs(10);
+/// What a client may send of one call before it is read.
+pub const HTTP2_CALL_WINDOW_BYTES: u32 = 128 * 1024;
+/// What a client may send of all calls of a connection before it is read: with
+/// [`super::CONNECTIONS_MAX`] connections 128 MiB.
+pub const HTTP2_WINDOW_BYTES: u32 = 256 * 1024;
+/// What is held of an answer that its client does not read.
+pub const HTTP2_SEND_BYTES_MAX: usize = 64 * 1024;
+/// A page of a list in one message of gRPC: clients take 4 MiB unless they are told otherwise.
+pub const GRPC_PAGE_BYTES_MAX: usize = 3 * 1024 * 1024;
+/// Who may watch the health of the host at once, all of them unknown to it: some balancers of load.
+pub const HEALTH_WATCHES_MAX: usize = 32;
+/// How often it is looked whether the host still takes work, for those who watch.
+pub const HEALTH_LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often the files of the host's certificate are looked at: within a few seconds a renewed one serves.
+pub const TLS_LOOK_EVERY: Duration = Duration::from_secs(5);

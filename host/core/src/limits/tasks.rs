@@ -1,6 +1,24 @@
-//! What bounds when a task begins, and how often it is tried.
+//! What bounds how long a task runs, when it begins, and how often it is tried.
 
 use std::time::Duration;
+
+/// Longest an invocation may run, and how long it gets when nobody says.
+pub const INVOCATION_TIME_MAX: Duration = Duration::from_secs(3600);
+/// The default deadline of an invocation.
+pub const INVOCATION_TIME_DEFAULT: Duration = Duration::from_secs(60);
+
+/// How long a guest waits before its invocation is suspended, if it waits for timers alone.
+/// A suspension costs two commits and a replay, which a shorter wait is not worth.
+pub const SUSPEND_AFTER: Duration = Duration::from_secs(5);
+/// How far ahead the end of a wait must lie for the invocation to be suspended: nearer, it
+/// would be resumed as soon as it is given up.
+pub const SUSPEND_AHEAD_MIN: Duration = Duration::from_secs(1);
+/// Longest journal of an invocation that is suspended: its resumption reads all of it into
+/// memory, as that of each other one that is resumed at the same time does. With a longer
+/// one it waits in its place.
+pub const SUSPENDED_JOURNAL_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Longest lifetime of a task, suspended or not: a month's wait for a person or a date.
+pub const TASK_LIFETIME_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Longest that a task may be put off: a year and a day, so that what is done once a year can be
 /// asked for.
@@ -34,3 +52,20 @@ pub const SCHEDULES_MAX: u64 = 1_000;
 pub const CRON_BYTES_MAX: usize = 200;
 /// Schedules that are read at once when they are due.
 pub const SCHEDULES_AT_ONCE: u32 = 64;
+
+/// Tasks that figures are made of: the newest. They take some tens of milliseconds to read.
+pub const FIGURES_TASKS_MAX: u32 = 10_000;
+
+/// How often a task may be interrupted by the end of its host and taken up again. Some of it
+/// is restarts; a task that ends the host itself must not end every start.
+pub const TASK_INTERRUPTIONS_MAX: u64 = 5;
+
+/// How long a host tries to keep the end of a task while its disk is full or its store
+/// busy. It is what a person needs to free some space; the outcome waits in memory.
+pub const TASK_END_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// Lease of a running task, and how often it is renewed. A task whose lease has run out is
+/// settled at the next renewal.
+pub const LEASE_TIME: Duration = Duration::from_secs(15);
+/// See [`LEASE_TIME`].
+pub const LEASE_RENEWAL: Duration = Duration::from_secs(5);

@@ -5,12 +5,16 @@ use std::collections::BTreeSet;
 use crate::Code;
 
 /// The text of each part, by its module; that of the lists first.
-const PARTS: [(&str, &str); 16] = [
+const PARTS: [(&str, &str); 22] = [
     ("", include_str!("../limits.rs")),
     ("admission", include_str!("admission.rs")),
     ("approval", include_str!("approval.rs")),
+    ("asks", include_str!("asks.rs")),
+    ("events", include_str!("events.rs")),
     ("groups", include_str!("groups.rs")),
+    ("hooks", include_str!("hooks.rs")),
     ("http", include_str!("http.rs")),
+    ("instances", include_str!("instances.rs")),
     ("locks", include_str!("locks.rs")),
     ("migration", include_str!("migration.rs")),
     ("registry", include_str!("registry.rs")),
@@ -21,7 +25,9 @@ const PARTS: [(&str, &str); 16] = [
     ("stream", include_str!("stream.rs")),
     ("swap", include_str!("swap.rs")),
     ("tasks", include_str!("tasks.rs")),
+    ("templates", include_str!("templates.rs")),
     ("trust", include_str!("trust.rs")),
+    ("webhooks", include_str!("webhooks.rs")),
 ];
 
 /// What calls of the contract answer their agent that have no code.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{NewTask, Progress, TaskFailure, TaskStatus};
+use super::{NewTask, Progress, Redaction, TaskFailure, TaskStatus};
 use crate::{GroupId, StepName, TaskId, Timestamp};
 
 /// A request for a task group: steps that may need one another, each of them a task or, for each item
@@ -42,8 +42,14 @@ pub struct NewStep {
     /// Its name in the group: lower-case letters, digits and single hyphens.
     pub name: String,
     /// The task: without `idempotency_key` and `delay_ms`, and kept. Its input is what is known
-    /// beforehand.
-    pub task: NewTask,
+    /// beforehand. A step is this or a `group`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<NewTask>,
+    /// A group that the step is. Its output is a document with that of each of its steps under the step's
+    /// name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(no_recursion)]
+    pub group: Option<Box<InnerGroup>>,
     /// Steps that come to their end before it begins, beside those that it is wired to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<String>,
@@ -61,11 +67,29 @@ pub struct NewStep {
     pub compensate: Option<NewCompensation>,
 }
 
+/// A group that is a step of another. It begins, fails, is cancelled and undone with that; while it is under
+/// way, what fails in it is its own matter.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InnerGroup {
+    /// What is known beforehand of its input, of which its steps are wired by wires without `from`.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub input: Value,
+    /// What becomes of the rest of it once a step of it has failed that may not.
+    #[serde(default)]
+    pub on_failure: OnStepFailure,
+    /// Its steps, at most 64; of all groups within one another 256, and four deep.
+    #[schema(no_recursion)]
+    pub steps: Vec<NewStep>,
+}
+
 /// What of an earlier step's output goes into the input of a step.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Wire {
-    /// The earlier step.
+    /// The earlier step, of the same group; when absent, the input of the group that this is a step of, where that is
+    /// within another.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub from: String,
     /// The place in its output, a JSON Pointer (RFC 6901); all of it when absent.
     #[serde(default)]
@@ -78,7 +102,8 @@ pub struct Wire {
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ForEach {
-    /// The earlier step.
+    /// The earlier step; when absent, the input of the group around it, as of a wire.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub from: String,
     /// The place of the array in its output, a JSON Pointer; all of it when absent. The array has
     /// at most 256 items.
@@ -160,6 +185,23 @@ pub enum GroupStatus {
     Cancelled,
 }
 
+impl NewGroup {
+    /// Every step that asks for a task, in whichever group within it.
+    pub fn tasks(&self) -> Vec<&NewStep> {
+        fn add<'a>(steps: &'a [NewStep], all: &mut Vec<&'a NewStep>) {
+            for step in steps {
+                match &step.group {
+                    Some(group) => add(&group.steps, all),
+                    None => all.push(step),
+                }
+            }
+        }
+        let mut all = Vec::new();
+        add(&self.steps, &mut all);
+        all
+    }
+}
+
 impl GroupStatus {
     /// Every status.
     pub const ALL: [Self; 6] =
@@ -194,8 +236,12 @@ impl GroupStatus {
 pub enum StepStatus {
     /// It waits for the steps that it needs.
     Waiting,
-    /// Its tasks are made and run.
+    /// Its tasks are made, and one of them runs or waits in the queue.
     Running,
+    /// None of its tasks runs before somebody has approved it.
+    AwaitingApproval,
+    /// What is under way of it is suspended: it waits for time, a lock, another task or an answer.
+    Suspended,
     /// Its tasks have completed; those of a step that may fail, of an array, have ended.
     Completed,
     /// It has failed.
@@ -212,6 +258,8 @@ impl StepStatus {
         match self {
             Self::Waiting => "waiting",
             Self::Running => "running",
+            Self::AwaitingApproval => "awaiting_approval",
+            Self::Suspended => "suspended",
             Self::Completed => "completed",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
@@ -221,7 +269,12 @@ impl StepStatus {
 
     /// Whether nothing will change any more.
     pub const fn is_final(self) -> bool {
-        !matches!(self, Self::Waiting | Self::Running)
+        matches!(self, Self::Completed | Self::Failed | Self::Cancelled | Self::Skipped)
+    }
+
+    /// Whether tasks of it are made that have not ended.
+    pub const fn is_under_way(self) -> bool {
+        matches!(self, Self::Running | Self::AwaitingApproval | Self::Suspended)
     }
 }
 
@@ -230,7 +283,7 @@ impl StepStatus {
 pub struct GroupProgress {
     /// How many steps have ended.
     pub ended: u32,
-    /// Of how many.
+    /// Of how many, those of groups within it included.
     pub steps: u32,
     /// From 0 to 1; what a step has done of an array counts in part.
     pub fraction: f64,
@@ -259,6 +312,9 @@ pub struct GroupSummary {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub ended_at: Option<Timestamp>,
+    /// Since when what its tasks were asked and answered is forgotten, and for whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redacted: Option<Redaction>,
 }
 
 /// A group as it stands.
@@ -276,12 +332,14 @@ pub struct GroupView {
 /// A step as it stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct StepView {
-    /// Its name.
+    /// Its name; of a step of a group within it behind that of the group, as `deploy/check`.
     #[schema(value_type = String)]
     pub name: StepName,
-    /// The agent that it asks.
+    /// The agent that it asks; none of one that is a group.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub agent: String,
     /// The skill.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub skill: String,
     /// The steps that come to their end before it begins.
     #[schema(value_type = Vec<String>)]
@@ -305,6 +363,25 @@ pub struct StepView {
     /// What undoes it, once that has begun, in the order in which it does.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub compensations: Vec<CompensationView>,
+    /// The steps of one that is a group.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(no_recursion)]
+    pub steps: Vec<StepView>,
+}
+
+impl GroupView {
+    /// Every step, each before those within it.
+    pub fn all_steps(&self) -> Vec<&StepView> {
+        fn add<'a>(steps: &'a [StepView], all: &mut Vec<&'a StepView>) {
+            for step in steps {
+                all.push(step);
+                add(&step.steps, all);
+            }
+        }
+        let mut all = Vec::new();
+        add(&self.steps, &mut all);
+        all
+    }
 }
 
 /// How many tasks a step makes of an array, and what came of them.

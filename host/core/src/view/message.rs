@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::{RanOn, TaskFailure};
+use super::{OwnSuggestion, RanOn, TaskFailure};
 use crate::{Effect, InstanceId, ProposalId, SessionId, TaskId, Timestamp};
 
 /// A message as it is sent.
@@ -153,10 +153,12 @@ pub struct Reading {
 pub enum ReplyKind {
     /// A skill ran; `output` is what it answered.
     Result,
+    /// The agent has answered in its own words.
+    Answer,
     /// Inputs are missing, those in `missing`; the next message may give them.
     Asks,
-    /// A skill that changes something would be run with `input`; the next message confirms that
-    /// with the id in `proposal`.
+    /// A skill that changes something, or that the agent itself proposes, would be run with `input`; the
+    /// next message confirms that with the id in `proposal`.
     Proposal,
     /// Several skills may be meant, those in `candidates`.
     Candidates,
@@ -208,7 +210,10 @@ pub struct Reply {
     /// The skills to choose from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<SkillCandidate>,
-    /// What the skill answered. One of more than 64 KiB is with its task alone.
+    /// What the agent says could be said next.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suggestions: Vec<OwnSuggestion>,
+    /// What the skill answered, or the agent for programs. One of more than 64 KiB is with its task alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<Value>,
     /// How long an output is that is left out, in bytes.
@@ -234,6 +239,7 @@ impl Reply {
             proposal: None,
             effect: None,
             candidates: Vec::new(),
+            suggestions: Vec::new(),
             output: None,
             output_bytes: None,
             failure: None,

@@ -143,4 +143,20 @@ pub struct Suggestion {
 pub struct Suggestions {
     /// At most 10.
     pub items: Vec<Suggestion>,
+    /// For which agents the host has suggested in place of the agent itself, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<SuggestionNote>,
+}
+
+/// Why an agent has not suggested itself what could be said to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SuggestionNote {
+    /// The agent.
+    pub agent: String,
+    /// The instance, or the agent where none of it is in the session.
+    pub to: String,
+    /// The code of what went wrong.
+    pub code: String,
+    /// The reason, in one sentence.
+    pub message: String,
 }

@@ -29,6 +29,18 @@ pub enum SocketRequest {
         /// The task.
         task: Box<NewTask>,
     },
+    /// Makes a task of what one that failed, was cancelled or is in doubt was asked for, and follows it. The new
+    /// task names the one before as `retry_of`.
+    Retry {
+        /// The subscription.
+        id: String,
+        /// The task that has ended.
+        #[schema(value_type = String)]
+        task: TaskId,
+        /// The same key gives the same task.
+        #[serde(default)]
+        idempotency_key: Option<String>,
+    },
     /// Ends a subscription.
     Unsubscribe {
         /// The subscription.

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::Member;
-use crate::{Code, Digest, Error, InstanceId, Result, SessionId, TaskId, Timestamp, backoff, limits};
+use super::{Member, TaskUsage};
+use crate::{ApprovalId, Code, Digest, Error, InstanceId, Result, SessionId, TaskId, Timestamp, backoff, limits};
 
 /// Where a task is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -206,6 +206,15 @@ impl NewTask {
     }
 }
 
+/// A request to ask for what a task asked for once more, as a new task.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RetryTask {
+    /// The same key for the same task gives the same new task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+}
+
 /// The release that a task ran on. It is fixed before guest code runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RanOn {
@@ -231,6 +240,15 @@ pub struct TaskFailure {
     /// Facts for a program.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub details: Map<String, Value>,
+}
+
+impl TaskFailure {
+    /// What is left of it once its words are forgotten: the code.
+    #[must_use]
+    pub fn redacted(&self) -> Self {
+        let Self { code, retryable, .. } = self;
+        Self { code: code.clone(), message: "redacted".to_owned(), retryable: *retryable, details: Map::new() }
+    }
 }
 
 impl From<&Error> for TaskFailure {
@@ -292,11 +310,32 @@ pub struct TaskView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub session: Option<SessionId>,
+    /// The task whose agent asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub caused_by: Option<TaskId>,
+    /// The event that it handles, by its position.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<u64>,
+    /// The task at the top of those whose agents asked or published the event, which no agent asked for; absent of
+    /// one that is at the top itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub root: Option<TaskId>,
+    /// The task that it asks for once more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub retry_of: Option<TaskId>,
     /// Where it is in its life.
     pub status: TaskStatus,
+    /// The approval that it waits or waited for before it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub approval: Option<ApprovalId>,
     /// The input; null for whoever may not read tasks, and once it is redacted.
     pub input: Value,
-    /// The output, once completed.
+    /// The output, once completed; of a cancelled task, what its agent still answered within the time it has to
+    /// clean up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<Value>,
     /// Why it failed, once failed, cancelled or in doubt; while it waits for its next try, why
@@ -324,6 +363,9 @@ pub struct TaskView {
     /// How many of its tries failed and were followed by another.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub retries: u32,
+    /// What it has used, as far as its runs have ended.
+    #[serde(default, skip_serializing_if = "TaskUsage::is_nothing")]
+    pub usage: TaskUsage,
     /// When it was accepted.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,

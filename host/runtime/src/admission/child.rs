@@ -10,6 +10,7 @@ use std::sync::Arc;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 use troupe_core::{Code, Error, Result, SystemClock, limits};
+use troupe_package::Profile;
 use troupe_sandbox::{Sandbox, SandboxConfig};
 
 use super::Admitted;
@@ -79,13 +80,17 @@ fn confine() -> std::io::Result<()> {
 ///
 /// # Errors
 /// The codes `artifact.*`; [`Code::ArtifactInit`] also if it describes itself in two
-/// ways.
+/// ways; [`Code::ProfileInvalid`] if it says something else of its conversation than it exports.
 pub async fn check(component: &[u8]) -> Result<Admitted> {
     let sandbox = Sandbox::new(SandboxConfig { clock: Arc::new(SystemClock), places: 0, cache: None })?;
     let (agent, code) = sandbox.compile(component)?;
     let profile = sandbox.describe(&agent).await?;
     if sandbox.describe(&agent).await? != profile {
         return Err(Error::new(Code::ArtifactInit, "the agent describes itself differently each time it is asked"));
+    }
+    // What is wrong with a profile itself is told when it is read.
+    if let Ok(said) = Profile::parse(&profile) {
+        said.check_conversation(agent.converses())?;
     }
     Ok(Admitted { profile, code })
 }

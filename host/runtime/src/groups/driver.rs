@@ -49,10 +49,15 @@ impl Groups {
     }
 
     /// A group, or a task of it, stands otherwise than before.
-    fn changed(&self, group: GroupId) {
+    pub(crate) fn changed(&self, group: GroupId) {
         if let Some(sender) = self.lock().get(&group) {
             sender.send_replace(());
         }
+    }
+
+    /// Whether anybody watches a group.
+    pub(crate) fn any_watched(&self) -> bool {
+        self.lock().values().any(|sender| sender.receiver_count() > 0)
     }
 
     /// Watches a group from now on.
@@ -247,8 +252,9 @@ fn failure(drawing: &Drawing, state: &State) -> Option<TaskFailure> {
     let cause = match state.cause()? {
         Cause::Cancelled => TaskFailure::from(&Error::new(Code::Cancelled, "the task group was cancelled")),
         Cause::Failed(place) => {
-            let failure = state.steps.get(place).and_then(|step| step.failure.clone())?;
-            TaskFailure::from(&of_step(name(place), failure.into()))
+            let by = state.failed_by(place);
+            let failure = state.steps.get(by).and_then(|step| step.failure.clone())?;
+            TaskFailure::from(&of_step(name(by), failure.into()))
         }
     };
     let left: BTreeSet<&str> = state.unmade().map(|undo| name(undo.call.step)).collect();

@@ -24,14 +24,21 @@
 //! and is told what is still to be done; what was done is an [`Event`], and one that does not fit
 //! changes nothing. *The default:* a step that does not say that it may fail stops the group.
 //!
+//! A step may be a *group* itself, whose steps are in the same plan. They begin once it has, by what they need of one
+//! another, and it has ended when they have. A failure in it is a failure of its own course: it halts its own steps, undoes what
+//! they did, and fails then as any other step does. What halts a group halts all within it. What a group did that
+//! completed is undone with the group around it.
+//!
 //! The unit is a *call*: the task of a step, or that of one item of its array. What a call did is
 //! undone by itself, also where another call of its step failed.
 
 use serde::{Deserialize, Serialize};
 use troupe_core::view::{GroupStatus, OnStepFailure, StepStatus, TaskFailure};
 
+use super::course::{Course, Halt};
+
 /// What of a group's document decides how it goes on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Plan {
     pub(super) on_failure: OnStepFailure,
     pub(super) steps: Vec<PlanStep>,
@@ -48,6 +55,27 @@ pub(super) struct PlanStep {
     pub(super) may_fail: bool,
     /// Whether there is something that undoes it.
     pub(super) is_undone: bool,
+    /// The step that is the group which this is a step of; nothing for those of the outermost.
+    pub(super) within: Option<usize>,
+    /// Of a step that is a group: what becomes of the rest of it once a step of it has failed.
+    pub(super) inner: Option<OnStepFailure>,
+}
+
+impl Plan {
+    /// What becomes of the rest of a group, the outermost or a step, once a step of it has failed.
+    fn on_failure(&self, group: Option<usize>) -> OnStepFailure {
+        let inner = group.and_then(|group| self.steps.get(group)).and_then(|step| step.inner);
+        inner.unwrap_or(self.on_failure)
+    }
+
+    pub(super) fn within(&self, step: usize) -> Option<usize> {
+        self.steps.get(step).and_then(|step| step.within)
+    }
+
+    /// Whether a step is in a group, at whichever depth.
+    pub(super) fn is_in(&self, step: usize, group: usize) -> bool {
+        self.within(step).is_some_and(|around| around == group || self.is_in(around, group))
+    }
 }
 
 /// A call of a step: its place in the document, and the item's in the array.
@@ -106,18 +134,12 @@ pub(super) enum Came {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct State {
     pub(super) steps: Vec<StepState>,
-    /// What came first of what keeps the group from completing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    cause: Option<Cause>,
-    /// Why nothing begins any more, while that is so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    halt: Option<Halt>,
-    /// Calls that are undone should it come to that, in the order in which they completed.
+    /// That of the outermost group.
+    #[serde(flatten)]
+    pub(super) course: Course,
+    /// Those of steps that are groups, from when there is something to say of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    done: Vec<Call>,
-    /// What undoes them, in the order in which it does, once it has come to that.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) undo: Option<Vec<Undo>>,
+    pub(super) inner: Vec<(usize, Course)>,
     #[serde(default)]
     has_ended: bool,
     /// The last end of a task that is known here.
@@ -150,29 +172,12 @@ pub(super) enum CallStatus {
     Skipped,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Undo {
-    pub(super) call: Call,
-    pub(super) status: StepStatus,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) failure: Option<TaskFailure>,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Cause {
     /// The step at this place failed.
     Failed(usize),
     Cancelled,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Halt {
-    /// What runs comes to its end.
-    LetEnd,
-    /// What runs is cancelled.
-    Cancel,
 }
 
 impl CallStatus {
@@ -187,10 +192,8 @@ impl State {
         let step = StepState { status: StepStatus::Waiting, calls: Vec::new(), failure: None };
         let mut state = Self {
             steps: vec![step; plan.steps.len()],
-            cause: None,
-            halt: None,
-            done: Vec::new(),
-            undo: None,
+            course: Course::default(),
+            inner: Vec::new(),
             has_ended: false,
             seen: 0,
         };
@@ -199,25 +202,33 @@ impl State {
     }
 
     pub(super) fn status(&self) -> GroupStatus {
-        match (self.has_ended, self.cause) {
+        match (self.has_ended, self.course.cause) {
             (true, None) => GroupStatus::Completed,
             (true, Some(_)) if self.unmade().next().is_some() => GroupStatus::Failed,
             (true, Some(Cause::Failed(_))) => GroupStatus::Failed,
             (true, Some(Cause::Cancelled)) => GroupStatus::Cancelled,
-            (false, _) if self.undo.is_some() => GroupStatus::Compensating,
-            (false, _) if self.halt.is_some() => GroupStatus::Stopping,
+            (false, _) if self.course.undo.is_some() => GroupStatus::Compensating,
+            (false, _) if self.course.halt.is_some() => GroupStatus::Stopping,
             (false, _) => GroupStatus::Running,
         }
     }
 
     /// What came first of what keeps the group from completing.
     pub(super) const fn cause(&self) -> Option<Cause> {
-        self.cause
+        self.course.cause
     }
 
-    /// What could not be undone.
-    pub(super) fn unmade(&self) -> impl Iterator<Item = &Undo> {
-        self.undo.iter().flatten().filter(|undo| undo.status == StepStatus::Failed)
+    fn status_of(&self, step: usize) -> Option<StepStatus> {
+        self.steps.get(step).map(|step| step.status)
+    }
+
+    /// Forgets the words of failures.
+    pub(super) fn forget_words(&mut self) {
+        let courses = std::iter::once(&mut self.course).chain(self.inner.iter_mut().map(|(_, course)| course));
+        let of_undo = courses.flat_map(|course| course.undo.iter_mut().flatten()).map(|undo| &mut undo.failure);
+        for failure in self.steps.iter_mut().map(|step| &mut step.failure).chain(of_undo) {
+            *failure = failure.as_ref().map(TaskFailure::redacted);
+        }
     }
 
     /// What is to be done now.
@@ -225,21 +236,23 @@ impl State {
         if self.has_ended {
             return Vec::new();
         }
-        if let Some(undo) = &self.undo {
-            let next = undo.iter().find(|undo| !undo.status.is_final());
-            let next = next.filter(|undo| undo.status == StepStatus::Waiting);
-            return next.map(|undo| Action::Undo(undo.call)).into_iter().collect();
+        if self.course.undo.is_some() {
+            return self.course.next_undo().into_iter().collect();
         }
         let mut wants = Vec::new();
         for (step, (drawn, now)) in plan.steps.iter().zip(&self.steps).enumerate() {
             let calls = || now.calls.iter().enumerate();
             let those = |status: CallStatus| calls().filter(move |(_, call)| **call == status);
             let running = those(CallStatus::Running).map(|(item, _)| Call { step, item });
-            match (self.halt, now.status) {
+            let is_group = drawn.inner.is_some();
+            if drawn.within.is_some_and(|group| self.status_of(group) != Some(StepStatus::Running)) {
+                continue;
+            }
+            match (self.halt_of(plan, step), now.status) {
                 (Some(Halt::Cancel), StepStatus::Running) => wants.extend(running.map(Action::Cancel)),
                 (Some(_), _) => {}
                 (None, StepStatus::Waiting) if self.has_what_it_needs(plan, drawn) => wants.push(Action::Open(step)),
-                (None, StepStatus::Running) => {
+                (None, StepStatus::Running) if !is_group => {
                     let room = drawn.at_once.saturating_sub(running.count());
                     let next = those(CallStatus::Waiting).map(|(item, _)| Call { step, item });
                     wants.extend(next.take(room).map(Action::Run));
@@ -247,15 +260,16 @@ impl State {
                 (None, _) => {}
             }
         }
+        wants.extend(self.inner.iter().filter_map(|(_, course)| course.next_undo()));
         wants
     }
 
     /// Takes note of what has happened.
     pub(super) fn apply(&mut self, plan: &Plan, event: Event) {
         match event {
-            Event::Opened(step, calls) => self.open(step, vec![CallStatus::Waiting; calls], None),
+            Event::Opened(step, calls) => self.open(plan, step, vec![CallStatus::Waiting; calls], None),
             Event::Unopened(step, failure) => {
-                self.open(step, Vec::new(), Some(failure));
+                self.open(plan, step, Vec::new(), Some(failure));
                 self.note_failure(plan, step);
             }
             Event::Made(call, Does::Work) => {
@@ -278,9 +292,9 @@ impl State {
                 }
             },
             Event::Cancelled => {
-                if !self.has_ended && self.undo.is_none() {
-                    self.cause.get_or_insert(Cause::Cancelled);
-                    self.halt = Some(Halt::Cancel);
+                if !self.has_ended && self.course.undo.is_none() {
+                    self.course.cause.get_or_insert(Cause::Cancelled);
+                    self.course.halt = Some(Halt::Cancel);
                 }
             }
         }
@@ -306,8 +320,8 @@ impl State {
         step.needs.iter().any(is_lost)
     }
 
-    fn open(&mut self, step: usize, calls: Vec<CallStatus>, failure: Option<TaskFailure>) {
-        let may_begin = self.halt.is_none() && !self.has_ended;
+    fn open(&mut self, plan: &Plan, step: usize, calls: Vec<CallStatus>, failure: Option<TaskFailure>) {
+        let may_begin = self.halt_of(plan, step).is_none() && !self.has_ended;
         if let Some(step) = self.steps.get_mut(step)
             && step.status == StepStatus::Waiting
             && may_begin
@@ -328,14 +342,15 @@ impl State {
     }
 
     fn turn_undo(&mut self, call: Call, from: StepStatus, to: StepStatus, failure: Option<TaskFailure>) {
-        let mut all = self.undo.iter_mut().flatten();
+        let courses = std::iter::once(&mut self.course).chain(self.inner.iter_mut().map(|(_, course)| course));
+        let mut all = courses.flat_map(|course| course.undo.iter_mut().flatten());
         if let Some(undo) = all.find(|undo| undo.call == call && undo.status == from) {
             (undo.status, undo.failure) = (to, failure);
         }
     }
 
     fn end(&mut self, plan: &Plan, call: Call, came: Came) {
-        let is_cancelling = self.halt == Some(Halt::Cancel);
+        let is_cancelling = self.halt_of(plan, call.step) == Some(Halt::Cancel);
         let (to, failure) = match came {
             Came::Completed => (CallStatus::Completed, None),
             Came::Cancelled(_) if is_cancelling => (CallStatus::Cancelled, None),
@@ -346,7 +361,7 @@ impl State {
         }
         let is_undone = plan.steps.get(call.step).is_some_and(|step| step.is_undone);
         match to {
-            CallStatus::Completed if is_undone => self.done.push(call),
+            CallStatus::Completed if is_undone => self.course_mut(plan.within(call.step)).done.push(call),
             CallStatus::Failed => self.note_failure(plan, call.step),
             _ => {}
         }
@@ -357,13 +372,13 @@ impl State {
         if plan.steps.get(step).is_none_or(|step| step.may_fail) {
             return;
         }
-        self.cause.get_or_insert(Cause::Failed(step));
-        let halt = match plan.on_failure {
-            OnStepFailure::Stop => Some(Halt::LetEnd),
-            OnStepFailure::Cancel => Some(Halt::Cancel),
-            OnStepFailure::Finish => None,
-        };
-        self.halt = self.halt.max(halt);
+        self.fail(plan, step);
+    }
+
+    /// Notes that the group of a step fails by it.
+    fn fail(&mut self, plan: &Plan, step: usize) {
+        let group = plan.within(step);
+        self.course_mut(group).fail(step, plan.on_failure(group));
     }
 
     /// Draws what follows from all that is known.
@@ -371,11 +386,13 @@ impl State {
         loop {
             let before = self.clone();
             for (at, drawn) in plan.steps.iter().enumerate() {
-                let is_lost = self.halt.is_some() || self.lacks(plan, drawn);
-                let is_halted = self.halt.is_some();
+                let is_halted = self.halt_of(plan, at).is_some();
+                let is_over = drawn.within.and_then(|group| self.status_of(group)).is_some_and(StepStatus::is_final);
+                let is_lost = is_halted || is_over || self.lacks(plan, drawn);
                 let Some(step) = self.steps.get_mut(at) else { continue };
                 match step.status {
                     StepStatus::Waiting if is_lost => step.status = StepStatus::Skipped,
+                    StepStatus::Running if drawn.inner.is_some() => self.settle_group(plan, at),
                     StepStatus::Running => step.settle(drawn, is_halted),
                     _ => {}
                 }
@@ -387,11 +404,49 @@ impl State {
         if self.has_ended || !self.steps.iter().all(|step| step.status.is_final()) {
             return;
         }
-        if self.cause.is_some() && self.undo.is_none() {
-            let undo = |call: &Call| Undo { call: *call, status: StepStatus::Waiting, failure: None };
-            self.undo = Some(self.done.iter().rev().map(undo).collect());
+        self.has_ended = self.course.cause.is_none() || self.course.is_undone();
+    }
+
+    /// Whether the steps of a group have ended, and what came of it by that.
+    fn settle_group(&mut self, plan: &Plan, at: usize) {
+        if self.steps.get(at).is_none_or(|step| step.failure.is_some()) {
+            // It could not begin, and none of its steps does.
+            return self.close(at, StepStatus::Failed, None);
         }
-        self.has_ended = self.undo.iter().flatten().all(|undo| undo.status.is_final());
+        let of_group = plan.steps.iter().zip(&self.steps).filter(|(drawn, _)| drawn.within == Some(at));
+        let statuses: Vec<StepStatus> = of_group.map(|(_, step)| step.status).collect();
+        if !statuses.iter().all(|status| status.is_final()) {
+            return;
+        }
+        let course = self.course_mut(Some(at));
+        let Some(cause) = course.cause else {
+            // What it did is undone with the group around it, also where it was cut off with that.
+            let done = std::mem::take(&mut course.done);
+            self.course_mut(plan.within(at)).done.extend(done);
+            let is_short = statuses.iter().any(|status| matches!(status, StepStatus::Cancelled | StepStatus::Skipped));
+            return self.close(at, if is_short { StepStatus::Cancelled } else { StepStatus::Completed }, None);
+        };
+        if !course.is_undone() {
+            return;
+        }
+        let is_stuck = self.unmade().any(|undo| plan.is_in(undo.call.step, at));
+        let failure = match cause {
+            Cause::Failed(by) => self.steps.get(by).and_then(|step| step.failure.clone()),
+            Cause::Cancelled => None,
+        };
+        self.close(at, StepStatus::Failed, failure);
+        // What could not be undone is nothing that may be.
+        match is_stuck {
+            true => self.fail(plan, at),
+            false => self.note_failure(plan, at),
+        }
+    }
+
+    fn close(&mut self, at: usize, status: StepStatus, failure: Option<TaskFailure>) {
+        if let Some(step) = self.steps.get_mut(at) {
+            step.status = status;
+            step.failure = step.failure.take().or(failure);
+        }
     }
 }
 

@@ -32,9 +32,48 @@ fn plan() -> impl Strategy<Value = Plan> {
                 needs.into_iter().filter(|_| rank > 0).map(|need| places[need.index(rank)]).collect();
             let needs = needs.into_iter().collect();
             let at_once = if is_many { at_once } else { 1 };
-            drawn[places[rank]] = Some(PlanStep { needs, is_many, at_once, may_fail, is_undone });
+            drawn[places[rank]] =
+                Some(PlanStep { needs, is_many, at_once, may_fail, is_undone, within: None, inner: None });
         }
         Plan { on_failure, steps: drawn.into_iter().map(Option::unwrap).collect() }
+    })
+}
+
+/// A plan of which some steps are in groups that stand behind them, one within the other.
+fn nested() -> impl Strategy<Value = Plan> {
+    let inner = (any::<bool>(), 0u8..3, any::<bool>());
+    let place = prop::collection::vec(0usize..4, 9);
+    (plan(), prop::collection::vec(inner, 1..4), place).prop_map(|(mut plan, inners, place)| {
+        let count = plan.steps.len();
+        let groups = inners.len();
+        for (at, (step, place)) in plan.steps.iter_mut().zip(place).enumerate() {
+            step.within = (place < groups).then_some(count + place);
+            assert!(at < count);
+        }
+        let within: Vec<_> = plan.steps.iter().map(|step| step.within).collect();
+        for (step, own) in plan.steps.iter_mut().zip(&within) {
+            step.needs.retain(|need| within[*need] == *own);
+        }
+        for (at, (may_fail, on_failure, is_deep)) in inners.into_iter().enumerate() {
+            let on_failure =
+                [OnStepFailure::Stop, OnStepFailure::Cancel, OnStepFailure::Finish][usize::from(on_failure)];
+            let around = (is_deep && at > 0).then_some(count + at - 1);
+            let needs = if around.is_none() {
+                (0..count).filter(|step| within[*step].is_none()).take(1).collect()
+            } else {
+                vec![]
+            };
+            plan.steps.push(PlanStep {
+                needs,
+                is_many: false,
+                at_once: 1,
+                may_fail,
+                is_undone: false,
+                within: around,
+                inner: Some(on_failure),
+            });
+        }
+        plan
     })
 }
 
@@ -127,7 +166,8 @@ fn perform(
                 run.failed.insert(step);
                 state.apply(plan, Event::Unopened(step, failure("unopened")));
             } else {
-                let calls = if plan.steps[step].is_many { chance(5) as usize } else { 1 };
+                let drawn = &plan.steps[step];
+                let calls = if drawn.is_many { chance(5) as usize } else { usize::from(drawn.inner.is_none()) };
                 state.apply(plan, Event::Opened(step, calls));
             }
         }
@@ -150,7 +190,8 @@ fn perform(
             to_cancel.insert(call);
         }
         Action::Undo(call) => {
-            assert!(live.is_empty(), "{live:?} still run while {call:?} is undone");
+            let is_beside = |(other, _): &(Call, Does)| plan.steps[other.step].within == plan.steps[call.step].within;
+            assert!(!live.iter().any(is_beside), "{live:?} still run while {call:?} is undone");
             run.undone.push(call);
             if chance(10) == 0 {
                 run.not_undone += 1;
@@ -193,6 +234,44 @@ proptest! {
     }
 
     #[test]
+    fn groups_in_groups_end_and_what_a_group_did_that_failed_is_undone_once_and_in_reverse(
+        plan in nested(),
+        chances in prop::collection::vec(any::<u32>(), 16..64),
+    ) {
+        let (state, run) = run(&plan, &chances, true);
+        let undone: BTreeSet<Call> = run.undone.iter().copied().collect();
+        prop_assert_eq!(undone.len(), run.undone.len(), "nothing is undone twice");
+        let has_failed = |group: usize| state.steps[group].status == StepStatus::Failed;
+        for call in &run.done {
+            let mut groups = (0..plan.steps.len()).filter(|group| plan.is_in(call.step, *group));
+            let is_lost = state.status() != GroupStatus::Completed || groups.any(has_failed);
+            prop_assert_eq!(undone.contains(call), is_lost, "{:?}", call);
+        }
+        for call in &run.undone {
+            prop_assert!(run.done.contains(call), "{:?} was undone and never done", call);
+            let later = |other: &&Call| plan.steps[other.step].needs.contains(&call.step);
+            for other in run.undone.iter().filter(later) {
+                let place = |call: &Call| run.undone.iter().position(|undone| undone == call);
+                prop_assert!(place(other) < place(call), "{:?} is built on {:?}", other, call);
+            }
+        }
+        if run.not_undone > 0 {
+            prop_assert_eq!(state.status(), GroupStatus::Failed);
+        }
+        for (at, step) in plan.steps.iter().enumerate() {
+            let around = step.within.map(|group| state.steps[group].status);
+            let began = !matches!(state.steps[at].status, StepStatus::Skipped);
+            prop_assert!(!(began && around == Some(StepStatus::Skipped)), "step {} of a group that never began", at);
+            if step.inner.is_some() && state.steps[at].status == StepStatus::Completed {
+                let lost = |(member, drawn): (usize, &PlanStep)| {
+                    drawn.within == Some(at) && !drawn.may_fail && state.steps[member].status != StepStatus::Completed
+                };
+                prop_assert!(!plan.steps.iter().enumerate().any(lost), "group {} completed without a step", at);
+            }
+        }
+    }
+
+    #[test]
     fn with_finish_everything_runs_that_does_not_depend_on_what_failed(
         plan in plan().prop_map(|plan| Plan { on_failure: OnStepFailure::Finish, ..plan }),
         chances in prop::collection::vec(any::<u32>(), 16..64),
@@ -218,6 +297,8 @@ fn chain(length: usize, on_failure: OnStepFailure) -> Plan {
         at_once: 1,
         may_fail: false,
         is_undone: true,
+        within: None,
+        inner: None,
     };
     Plan { on_failure, steps: (0..length).map(step).collect() }
 }
@@ -267,4 +348,83 @@ fn a_group_that_is_cancelled_cancels_what_runs_and_undoes_what_completed_all_the
     state.apply(&plan, Event::Cancelled);
     state.apply(&plan, Event::Ended(calls[1], Does::Undo, Came::Completed));
     assert_eq!(state.status(), GroupStatus::Cancelled);
+}
+
+/// A group of one step that can be undone, in a group that goes on with another.
+fn inner(may_fail: bool) -> Plan {
+    let one = chain(1, OnStepFailure::Stop).steps.remove(0);
+    let group = PlanStep { is_undone: false, may_fail, inner: Some(OnStepFailure::Stop), ..one.clone() };
+    let after = PlanStep { needs: vec![0], ..one.clone() };
+    let (does, fails) =
+        (PlanStep { within: Some(0), ..one.clone() }, PlanStep { within: Some(0), needs: vec![2], ..one });
+    Plan { on_failure: OnStepFailure::Stop, steps: vec![group, after, does, fails] }
+}
+
+/// Has a call run and come to this.
+fn go(state: &mut State, plan: &Plan, step: usize, came: Came) {
+    let call = Call { step, item: 0 };
+    assert_eq!(state.wants(plan), [Action::Open(step)]);
+    state.apply(plan, Event::Opened(step, 1));
+    assert_eq!(state.wants(plan), [Action::Run(call)]);
+    state.apply(plan, Event::Made(call, Does::Work));
+    state.apply(plan, Event::Ended(call, Does::Work, came));
+}
+
+#[test]
+fn a_group_within_that_fails_undoes_what_it_did_before_the_one_around_it_goes_on_or_fails_by_it() {
+    for may_fail in [true, false] {
+        let plan = inner(may_fail);
+        let mut state = State::new(&plan);
+        let done = Call { step: 2, item: 0 };
+        assert_eq!(state.wants(&plan), [Action::Open(0)], "none of its steps begins before it has");
+        state.apply(&plan, Event::Opened(0, 0));
+        go(&mut state, &plan, 2, Came::Completed);
+        go(&mut state, &plan, 3, Came::Failed(failure("no")));
+        assert_eq!((state.status(), state.wants(&plan)), (GroupStatus::Running, vec![Action::Undo(done)]));
+        state.apply(&plan, Event::Made(done, Does::Undo));
+        assert_eq!(state.wants(&plan), []);
+        state.apply(&plan, Event::Ended(done, Does::Undo, Came::Completed));
+        assert_eq!(state.steps[0].failure, Some(failure("no")));
+        assert_eq!(state.failed_by(0), 3);
+        if may_fail {
+            go(&mut state, &plan, 1, Came::Completed);
+            assert_eq!(state.status(), GroupStatus::Completed);
+        } else {
+            assert_eq!((state.status(), state.steps[1].status), (GroupStatus::Failed, StepStatus::Skipped));
+        }
+    }
+}
+
+#[test]
+fn what_a_group_within_did_that_completed_is_undone_with_the_one_around_it() {
+    let plan = inner(false);
+    let mut state = State::new(&plan);
+    state.apply(&plan, Event::Opened(0, 0));
+    go(&mut state, &plan, 2, Came::Completed);
+    go(&mut state, &plan, 3, Came::Completed);
+    assert_eq!(state.steps[0].status, StepStatus::Completed);
+    go(&mut state, &plan, 1, Came::Failed(failure("no")));
+    for step in [3, 2] {
+        let call = Call { step, item: 0 };
+        assert_eq!((state.status(), state.wants(&plan)), (GroupStatus::Compensating, vec![Action::Undo(call)]));
+        state.apply(&plan, Event::Made(call, Does::Undo));
+        state.apply(&plan, Event::Ended(call, Does::Undo, Came::Completed));
+    }
+    assert_eq!(state.status(), GroupStatus::Failed);
+}
+
+#[test]
+fn a_cancel_reaches_what_runs_in_a_group_within() {
+    let plan = inner(false);
+    let mut state = State::new(&plan);
+    let call = Call { step: 2, item: 0 };
+    state.apply(&plan, Event::Opened(0, 0));
+    state.apply(&plan, Event::Opened(2, 1));
+    state.apply(&plan, Event::Made(call, Does::Work));
+    state.apply(&plan, Event::Cancelled);
+    assert_eq!(state.wants(&plan), [Action::Cancel(call)]);
+    state.apply(&plan, Event::Ended(call, Does::Work, Came::Cancelled(failure("cut off"))));
+    let statuses: Vec<StepStatus> = state.steps.iter().map(|step| step.status).collect();
+    let (cancelled, skipped) = (StepStatus::Cancelled, StepStatus::Skipped);
+    assert_eq!((state.status(), statuses), (GroupStatus::Cancelled, vec![cancelled, skipped, cancelled, skipped]));
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 use troupe_core::view::{
     CompensationView, GroupProgress, GroupStatus, GroupSummary, GroupView, ItemCounts, Page, StepStatus, StepTask,
-    StepView,
+    StepView, TaskStatus,
 };
 use troupe_core::{Caller, Error, GroupId, Result, Scope, StepName, TenantId, limits};
 use troupe_store::{GroupFilter, GroupHead, GroupRow, MemberRow, group_not_found};
@@ -49,7 +49,7 @@ impl Runtime {
 
     /// One group as `caller` may see it who asked for it or cancelled it: what its tasks answered is for
     /// readers.
-    pub(super) async fn group_seen(&self, caller: &Caller, id: GroupId) -> Result<GroupView> {
+    pub(crate) async fn group_seen(&self, caller: &Caller, id: GroupId) -> Result<GroupView> {
         self.group_view(&caller.tenant, id, caller.require(Scope::Read).is_ok()).await
     }
 
@@ -68,13 +68,15 @@ impl Runtime {
             let mut view = step_view(&row, &drawing, &state, place, of_step)?;
             if with_outputs && view.status == StepStatus::Completed {
                 bytes += of_step.iter().filter_map(|member| member.output_bytes).sum::<u64>();
-                if bytes <= limits::STORE_PAGE_BYTES_MAX {
+                let is_task = drawing.plan.steps.get(place).is_some_and(|step| step.inner.is_none());
+                if is_task && bytes <= limits::STORE_PAGE_BYTES_MAX {
                     let count = view.items.map(|items| items.all);
                     view.output = Some(self.step_output(tenant, id, name, count).await?);
                 }
             }
             steps.push(view);
         }
+        let steps = nested(&drawing, steps, with_outputs);
         Ok(GroupView { on_failure: row.group.on_failure, summary: summary(row.head), steps })
     }
 
@@ -91,6 +93,30 @@ impl Runtime {
     }
 }
 
+/// Puts the steps of each group within a group under it, and has it show what they put out.
+fn nested(drawing: &Drawing, steps: Vec<StepView>, with_outputs: bool) -> Vec<StepView> {
+    let mut all: Vec<Option<StepView>> = steps.into_iter().map(Some).collect();
+    let mut outermost = Vec::new();
+    // Those of a group stand behind it, so each is whole when it is put in its place; the order is turned round once more.
+    for place in (0..all.len()).rev() {
+        let Some(mut view) = all.get_mut(place).and_then(Option::take) else { continue };
+        view.steps.reverse();
+        if with_outputs && view.status == StepStatus::Completed && !view.steps.is_empty() {
+            let is_there = |step: &StepView| step.output.is_some() || step.status == StepStatus::Failed;
+            let output = |step: &StepView| (step.name.own().to_owned(), step.output.clone().unwrap_or(Value::Null));
+            let outputs = || Value::Object(view.steps.iter().map(output).collect());
+            view.output = view.steps.iter().all(is_there).then(outputs);
+        }
+        let around = drawing.plan.steps.get(place).and_then(|step| step.within);
+        match around.and_then(|group| all.get_mut(group)).and_then(Option::as_mut) {
+            Some(group) => group.steps.push(view),
+            None => outermost.push(view),
+        }
+    }
+    outermost.reverse();
+    outermost
+}
+
 fn step_view(
     row: &GroupRow,
     drawing: &Drawing,
@@ -98,31 +124,50 @@ fn step_view(
     place: usize,
     members: &[&MemberRow],
 ) -> Result<StepView> {
-    let parts = (row.group.steps.get(place), drawing.plan.steps.get(place), state.steps.get(place));
+    let parts = (drawing.step(&row.group, place), drawing.plan.steps.get(place), state.steps.get(place));
     let ((Some(step), Some(drawn), Some(now)), Some(name)) = (parts, drawing.names.get(place)) else {
         return Err(Error::internal("the state of a group does not fit its document"));
     };
-    let tasks = members.iter().filter(|member| !member.member.compensates);
-    let tasks = tasks.map(|row| StepTask { task: row.task, item: row.member.item, status: row.status }).collect();
-    let undo = state.undo.iter().flatten().filter(|undo| undo.call.step == place);
+    let of_work = || members.iter().filter(|member| !member.member.compensates);
+    let tasks = of_work().map(|row| StepTask { task: row.task, item: row.member.item, status: row.status }).collect();
+    let undo = state.undos().filter(|undo| undo.call.step == place);
     let compensations = undo.map(|undo| {
         let item = u32::try_from(undo.call.item).unwrap_or(u32::MAX);
         let is_its = |row: &&&MemberRow| row.member.compensates && row.member.item == item;
-        let task = members.iter().find(is_its).map(|row| row.task);
-        CompensationView { item, status: undo.status, task, failure: undo.failure.clone() }
+        let task = members.iter().find(is_its);
+        let status = as_its_tasks_stand(undo.status, task.map(|row| row.status));
+        CompensationView { item, status, task: task.map(|row| row.task), failure: undo.failure.clone() }
     });
     Ok(StepView {
         name: name.clone(),
-        agent: step.task.agent.clone(),
-        skill: step.task.skill.clone(),
+        agent: step.task.as_ref().map(|task| task.agent.clone()).unwrap_or_default(),
+        skill: step.task.as_ref().map(|task| task.skill.clone()).unwrap_or_default(),
         needs: drawn.needs.iter().filter_map(|need| drawing.names.get(*need)).cloned().collect(),
-        status: now.status,
+        status: as_its_tasks_stand(now.status, of_work().map(|row| row.status)),
         items: (drawn.is_many && now.has_begun()).then(|| counts(now)),
         tasks,
         output: None,
         failure: now.failure.clone(),
         compensations: compensations.collect(),
+        steps: Vec::new(),
     })
+}
+
+/// What is shown of something that runs: that it waits for an approval, or is suspended, where that is all that its
+/// tasks do.
+fn as_its_tasks_stand(status: StepStatus, tasks: impl IntoIterator<Item = TaskStatus>) -> StepStatus {
+    if status != StepStatus::Running {
+        return status;
+    }
+    let under_way = tasks.into_iter().filter(|task| !task.is_final()).map(|task| match task {
+        TaskStatus::AwaitingApproval => StepStatus::AwaitingApproval,
+        TaskStatus::Suspended => StepStatus::Suspended,
+        _ => StepStatus::Running,
+    });
+    // One that runs goes before those that wait, and an approval is what somebody can do something about.
+    let first =
+        |status: &StepStatus| [StepStatus::Running, StepStatus::AwaitingApproval].iter().position(|s| s == status);
+    under_way.min_by_key(|status| first(status).unwrap_or(usize::MAX)).unwrap_or(StepStatus::Running)
 }
 
 impl StepState {
@@ -144,8 +189,8 @@ fn counts(step: &StepState) -> ItemCounts {
 }
 
 fn summary(head: GroupHead) -> GroupSummary {
-    let GroupHead { id, status, progress, principal, failure, created_at, ended_at, .. } = head;
-    GroupSummary { id, status, progress, principal, failure, created_at, ended_at }
+    let GroupHead { id, status, progress, principal, failure, created_at, ended_at, redacted, .. } = head;
+    GroupSummary { id, status, progress, principal, failure, created_at, ended_at, redacted }
 }
 
 /// How far a group is.

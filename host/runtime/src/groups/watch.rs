@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use troupe_core::view::{GroupReport, GroupView, Member, StepStatus, StepView, StreamEnd, StreamEndReason, TaskStatus};
+use troupe_core::view::{GroupReport, GroupView, Member, StepView, StreamEnd, StreamEndReason, TaskStatus};
 use troupe_core::{Caller, GroupId, Result, Scope, TaskId, TenantId, limits};
 
 use crate::Runtime;
@@ -111,10 +111,10 @@ impl Going {
 /// The tasks of a group that run, and as what.
 fn running(group: &GroupView) -> impl Iterator<Item = (TaskId, Member)> {
     let id = group.summary.id;
-    group.steps.iter().flat_map(move |step| {
+    group.all_steps().into_iter().flat_map(move |step| {
         let member = move |item, compensates| Member { group: id, step: step.name.clone(), item, compensates };
         let tasks = step.tasks.iter().filter(|task| task.status == TaskStatus::Running);
-        let undo = step.compensations.iter().filter(|undo| undo.status == StepStatus::Running);
+        let undo = step.compensations.iter().filter(|undo| undo.status.is_under_way());
         let undo = undo.filter_map(move |undo| Some((undo.task?, member(undo.item, true))));
         tasks.map(move |task| (task.task, member(task.item, false))).chain(undo)
     })
@@ -181,9 +181,12 @@ impl GroupEvents {
 
 /// A group as its stream tells it.
 fn told(group: GroupView) -> GroupView {
-    let without_items =
-        |step: StepView| StepView { tasks: if step.items.is_some() { Vec::new() } else { step.tasks }, ..step };
     GroupView { steps: group.steps.into_iter().map(without_items).collect(), ..group }
+}
+
+fn without_items(step: StepView) -> StepView {
+    let tasks = if step.items.is_some() { Vec::new() } else { step.tasks };
+    StepView { tasks, steps: step.steps.into_iter().map(without_items).collect(), ..step }
 }
 
 impl Runtime {

@@ -1,7 +1,64 @@
 //! Inputs that are made of what earlier steps put out.
+//!
+//! *The danger:* a value is put in as often as there are wires to it, and what a group was given that way is put into
+//! the groups within it, so that a small document makes an input as large as memory. *The rule:* what goes into an
+//! input is summed up before it is copied, and no input, be it of a task or of a group, is made of more than a task may
+//! be asked.
+
+use std::io;
 
 use serde_json::{Map, Value};
-use troupe_core::{Code, Error, Result, pointer, shown};
+use troupe_core::{Code, Error, Result, limits, pointer, shown};
+
+/// How many bytes an input has as JSON that is being made.
+#[derive(Debug, Default)]
+pub(super) struct Sum(u64);
+
+impl Sum {
+    /// An input of which this is known.
+    pub(super) fn of(known: &Value) -> Self {
+        Self(bytes_of(known))
+    }
+
+    /// A copy of a value, for which there is room.
+    ///
+    /// # Errors
+    /// [`Code::LimitGroupSize`].
+    pub(super) fn with(&mut self, value: &Value) -> Result<Value> {
+        self.0 = self.0.saturating_add(bytes_of(value));
+        if self.0 <= limits::INPUT_BYTES_MAX as u64 {
+            return Ok(value.clone());
+        }
+        let most = limits::bytes(limits::INPUT_BYTES_MAX as u64);
+        let message = format!(
+            "what its wires put into its input has more than {most}, which an input may have; wire it to less, with \
+             `at`"
+        );
+        Err(Error::new(Code::LimitGroupSize, message))
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.0
+    }
+}
+
+/// How many bytes a value has as JSON.
+fn bytes_of(value: &Value) -> u64 {
+    struct Counted(u64);
+    impl io::Write for Counted {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len() as u64;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut counted = Counted(0);
+    // What is in memory is written without an error.
+    serde_json::to_writer(&mut counted, value).map_or(u64::MAX, |()| counted.0)
+}
 
 /// What stands at a place of a document; `whose` names the document in a refusal.
 ///
@@ -59,6 +116,10 @@ mod tests {
         assert_eq!(items(&output, "/a/b", "x").unwrap(), [json!(1), json!(2)]);
         assert_eq!(items(&Value::Null, "/a/b", "x").unwrap(), Vec::<Value>::new());
         assert_eq!(items(&output, "/a", "x").unwrap_err().code, Code::GroupWiring);
+        let mut sum = Sum::of(&json!({ "a": "b" }));
+        assert_eq!((sum.with(&output).unwrap(), sum.bytes()), (output, 9 + 17));
+        let long = json!("x".repeat(limits::INPUT_BYTES_MAX - 2));
+        assert!(sum.with(&long).is_err() && Sum::default().with(&long).is_ok());
         let filled = filled(&Value::Null, [("", json!({ "id": 1 })), ("/more/0", json!(2))]);
         assert_eq!(filled.unwrap(), json!({ "id": 1, "more": { "0": 2 } }));
     }

@@ -114,7 +114,7 @@ impl Runtime {
     pub(super) async fn try_on(&self, seat: &ReplaySeat, recorded: &Recorded<'_>, route: &Arc<Route>) -> Result<Trial> {
         let Recorded { row, head, record, input, .. } = recorded;
         let matching = Arc::new(Matching::new(record));
-        let taken = route.skill(row.skill.as_str()).and_then(|skill| skill.check_input(input));
+        let taken = route.performed(row.skill.as_str()).and_then(|skill| skill.check_input(input));
         if let Err(error) = taken {
             let failure = Some(TaskFailure::from(&error));
             let outcome = ReplayOutcome { status: TaskStatus::Failed, output: None, failure };

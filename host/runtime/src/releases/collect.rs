@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use troupe_core::view::{CollectRequest, Collected};
 use troupe_core::{AgentName, Caller, Code, Digest, Error, ReleaseRef, Result, Rubbish, Scope, TenantId, limits};
-use troupe_registry::IndexEntry;
+use troupe_registry::{Holds, IndexEntry};
 use troupe_store::ReleaseDigest;
 
 use crate::Runtime;
@@ -44,8 +44,8 @@ impl Runtime {
     /// of any tenant needs; or tells what that would be.
     ///
     /// # Errors
-    /// [`Code::AuthScope`]; [`Code::ArtifactDigest`] and [`Code::ReleaseNotFound`] if a release is
-    /// damaged, since what it needs is not known then; what keeps the disk from being read.
+    /// [`Code::AuthScope`]; [`Code::ArtifactDigest`] and, on a host that is alone, [`Code::ReleaseNotFound`] if a
+    /// release is damaged, since what it needs is not known then; what keeps the disk from being read.
     pub async fn collect(&self, caller: &Caller, request: CollectRequest) -> Result<Collected> {
         caller.require(Scope::Owner)?;
         self.require_ready()?;
@@ -76,7 +76,8 @@ impl Runtime {
         if dry_run {
             rows.retain(|row| !gone.contains(&(row.tenant.clone(), row.release.clone())));
         }
-        let blobs = self.blobs(&rows, dry_run).await?;
+        // A backup copies blobs whose rows it has read.
+        let blobs = if self.backups.any() { Rubbish::default() } else { self.blobs(&rows, dry_run).await? };
         let compiled = self.compiled(&rows, dry_run).await?;
         drop(alone);
         if !dry_run && !releases.is_empty() {
@@ -148,8 +149,12 @@ impl Runtime {
 
     async fn blobs(&self, rows: &[ReleaseDigest], dry_run: bool) -> Result<Rubbish> {
         let keep: HashSet<Digest> = rows.iter().map(|row| row.digest).collect();
-        let layout = Arc::clone(&self.layout);
-        blocking(move || if dry_run { layout.rubbish(&keep) } else { layout.sweep(&keep) }).await
+        let (layout, holds) = (Arc::clone(&self.layout), self.layout_holds());
+        blocking(move || if dry_run { layout.rubbish(&keep, holds) } else { layout.sweep(&keep, holds) }).await
+    }
+
+    fn layout_holds(&self) -> Holds {
+        if self.is_shared() { Holds::Some } else { Holds::All }
     }
 
     async fn compiled(&self, rows: &[ReleaseDigest], dry_run: bool) -> Result<Rubbish> {
@@ -180,13 +185,13 @@ impl Runtime {
 
     async fn write_index(&self) -> Result<Vec<ReleaseRef>> {
         let rows = self.store.all_releases().await?;
-        let layout = Arc::clone(&self.layout);
+        let (layout, holds) = (Arc::clone(&self.layout), self.layout_holds());
         blocking(move || {
             let entries: Vec<IndexEntry> = rows
                 .into_iter()
                 .map(|row| IndexEntry { tenant: row.tenant, release: row.release, digest: row.digest })
                 .collect();
-            layout.write_index(&entries)
+            layout.write_index(&entries, holds)
         })
         .await
     }

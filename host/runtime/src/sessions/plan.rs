@@ -1,16 +1,17 @@
-//! How a message is to be answered: by running a skill, or by the host itself, which asks, proposes,
-//! or tells what there is.
+//! How a message is to be answered: in the agent's own words, if it exports a conversation; else by running
+//! a skill, or by the host itself, which asks, proposes, or tells what there is.
 //!
 //! *The attack:* words that an agent, a document or a stranger put into somebody's mouth have an agent
 //! change something. *The rule:* from words alone only skills of effect class `read` are run. Everything
 //! else is proposed, with the exact skill and input; the next message to the same agent confirms it by
 //! its id, and exactly that is run, once. What was proposed before a release that says more of the skill's
-//! effect is proposed anew. *The default:* nothing is run.
+//! effect is proposed anew. So it is where the host reads the words; an agent's own conversation reaches as far
+//! as the effect class that its profile says of it (`conversing.rs`). *The default:* nothing is run.
 
 use serde_json::{Map, Value};
 use troupe_core::view::{MessageState, NewTask, Reply, ReplyKind, TaskFailure};
 use troupe_core::{Caller, Code, Effect, Error, ProposalId, Result};
-use troupe_store::{MessageRow, NewMessageRow, Planned, SessionRow, Step};
+use troupe_store::{MessageRow, NewMessageRow, Planned, SessionRow, Step, session_not_found};
 
 use super::talk::not_proposed;
 use super::understand::{Heard, Meant, understand};
@@ -30,9 +31,12 @@ impl Runtime {
             return Ok(None);
         }
         let after = last.as_ref().map_or(0, |last| last.number);
+        // Read after the reply before: what came with it is in force.
+        let session =
+            &self.store.session(&session.tenant, session.id).await?.ok_or_else(|| session_not_found(session.id))?;
         let step = match &new.message.confirm {
             Some(id) => self.confirmed(session, new, last, id.parse()?).await?,
-            None => self.read(session, new, last).await?,
+            None => self.read(session, new, (last, before)).await?,
         };
         Ok(Some(Planned { after, step }))
     }
@@ -57,8 +61,16 @@ impl Runtime {
     }
 
     /// What the words of a message lead to.
-    async fn read(&self, session: &SessionRow, new: &NewMessageRow, last: Option<MessageRow>) -> Result<Step> {
+    async fn read(
+        &self,
+        session: &SessionRow,
+        new: &NewMessageRow,
+        (last, before): (Option<MessageRow>, u64),
+    ) -> Result<Step> {
         let route = self.serving(&session.tenant, new.agent.as_str()).await?;
+        if route.converses() {
+            return Ok(Step::Task(None, Box::new(self.told(session, new, before).await?)));
+        }
         let release = Some(route.ran_on());
         let (message, context) = (new.message.clone(), session.context.clone());
         let asked = last.and_then(|last| last.reply).filter(|reply| reply.kind == ReplyKind::Asks);

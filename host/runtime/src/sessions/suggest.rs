@@ -1,20 +1,28 @@
 //! What could be said next in a session.
 //!
-//! For each agent in it: what it asked or proposed last comes first; then skills whose inputs the context
+//! For each agent in it: what it asked or proposed last comes first. Then comes, of one with a conversation of
+//! its own, what it says itself when it is asked, or said with its last answer. Of others, and where that came
+//! to nothing, the host finds it: skills whose inputs the context
 //! holds; then those that need nothing; then those that what was answered last gives inputs to. A skill
 //! that was asked for already is not suggested, for what has been answered is known.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use troupe_core::view::{Reply, ReplyKind, Suggestion, Suggestions};
-use troupe_core::{AgentName, Caller, Result, SessionId, limits};
-use troupe_store::{MessageRow, SessionRow};
+use tokio::task::JoinSet;
+use troupe_core::view::{
+    Durability, NewMessage, NewTask, OwnSuggestion, OwnSuggestions, Reply, ReplyKind, Suggestion, SuggestionNote,
+    Suggestions,
+};
+use troupe_core::{AgentName, Caller, Code, Error, InstanceId, Result, Scope, SessionId, SkillName, limits};
+use troupe_store::{MessageRow, NewMessageRow, SessionRow};
 
-use super::talk;
 use super::vocabulary::{Meaning, Vocabulary};
+use super::{conversing, talk};
 use crate::Runtime;
 use crate::blocking::blocking;
+use crate::route::Route;
 
 /// An agent in a session, and what was said to it.
 pub(crate) struct Partner<'a> {
@@ -25,12 +33,15 @@ pub(crate) struct Partner<'a> {
     pub(crate) asked: &'a BTreeSet<String>,
     /// The last reply.
     pub(crate) last: Option<&'a Reply>,
+    /// What the agent suggests itself.
+    pub(crate) own: &'a [OwnSuggestion],
 }
 
 /// What comes before what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     Open,
+    Own,
     FromContext,
     NeedsNothing,
     FollowsUp,
@@ -65,6 +76,13 @@ fn of(partner: &Partner<'_>, context: &Map<String, Value>) -> Vec<(Rank, Suggest
             all.push((Rank::Open, Suggestion { confirm: Some(id.to_string()), ..confirm }));
         }
         _ => {}
+    }
+    if !partner.own.is_empty() {
+        all.extend(partner.own.iter().map(|own| {
+            let why = own.why.clone().unwrap_or_else(|| "the agent suggests it".to_owned());
+            (Rank::Own, suggestion(own.text.clone(), None, why))
+        }));
+        return all;
     }
     let open = partner.last.filter(|_| !all.is_empty()).and_then(|reply| reply.skill.as_deref());
     let known = partner.last.and_then(|reply| reply.output.as_ref()).and_then(Value::as_object);
@@ -104,6 +122,26 @@ fn written(value: &Value) -> String {
     }
 }
 
+/// An agent in a session, as it serves now.
+struct Known {
+    agent: AgentName,
+    instance: Option<InstanceId>,
+    to: String,
+    route: Arc<Route>,
+}
+
+impl Known {
+    /// By what its line is found.
+    fn line(&self) -> String {
+        self.instance.map_or_else(|| self.agent.to_string(), |instance| instance.to_string())
+    }
+
+    fn note(&self, error: &Error) -> SuggestionNote {
+        let (agent, to, code) = (self.agent.to_string(), self.to.clone(), error.code.as_str().to_owned());
+        SuggestionNote { agent, to, code, message: format!("the host suggests in its place: {}", error.message) }
+    }
+}
+
 /// What was said to one agent or instance of a session.
 #[derive(Default)]
 struct Line {
@@ -120,40 +158,96 @@ impl Runtime {
     pub async fn suggestions(&self, caller: &Caller, id: SessionId) -> Result<Suggestions> {
         let session = self.seen_session(caller, id).await?;
         let (lines, others) = self.lines(&session).await?;
-        let mut partners = Vec::new();
-        let instances = self.store.session_instances(&caller.tenant, id).await?;
-        for row in instances.into_iter().filter(|row| row.stopped_at.is_none()) {
-            let to = row.name.as_ref().map_or_else(|| row.id.to_string(), ToString::to_string);
-            partners.push((row.agent, to, row.id.to_string()));
-        }
-        for agent in others {
-            partners.push((agent.clone(), agent.to_string(), agent.to_string()));
-        }
         let mut known = Vec::new();
-        for (agent, to, line) in partners {
+        let instances = self.store.session_instances(&caller.tenant, id).await?;
+        let instances = instances.into_iter().filter(|row| row.stopped_at.is_none()).map(|row| {
+            let to = row.name.as_ref().map_or_else(|| row.id.to_string(), ToString::to_string);
+            (row.agent, Some(row.id), to)
+        });
+        for (agent, instance, to) in
+            instances.chain(others.into_iter().map(|agent| (agent.clone(), None, agent.to_string())))
+        {
             if let Ok(route) = self.serving(&caller.tenant, agent.as_str()).await {
-                known.push((agent, to, line, route));
+                known.push(Known { agent, instance, to, route });
             }
         }
+        let (own, notes) = self.own_suggestions(caller, &session, &known).await;
         let items = blocking(move || {
             let none = Line::default();
             let partners: Vec<Partner<'_>> = known
                 .iter()
-                .map(|(agent, to, line, route)| {
-                    let line = lines.get(line).unwrap_or(&none);
+                .zip(&own)
+                .map(|(known, own)| {
+                    let line = lines.get(&known.line()).unwrap_or(&none);
+                    let said = line.last.as_ref().map_or(&[][..], |last| last.suggestions.as_slice());
                     Partner {
-                        agent: agent.as_str(),
-                        to,
-                        vocabulary: route.vocabulary(),
+                        agent: known.agent.as_str(),
+                        to: &known.to,
+                        vocabulary: known.route.vocabulary(),
                         asked: &line.asked,
                         last: line.last.as_ref(),
+                        own: if own.is_empty() { said } else { own.as_slice() },
                     }
                 })
                 .collect();
             Ok(suggest(&partners, &session.context))
         })
         .await?;
-        Ok(Suggestions { items })
+        Ok(Suggestions { items, notes })
+    }
+
+    /// What each of some agents suggests itself, and why those do not that could. All are asked at once.
+    async fn own_suggestions(
+        &self,
+        caller: &Caller,
+        session: &SessionRow,
+        known: &[Known],
+    ) -> (Vec<Vec<OwnSuggestion>>, Vec<SuggestionNote>) {
+        let mut asked = JoinSet::new();
+        for (number, known) in known.iter().enumerate().filter(|(_, known)| known.route.converses()) {
+            let (runtime, caller, session) = (self.clone(), caller.clone(), session.clone());
+            let (agent, instance) = (known.agent.clone(), known.instance);
+            asked.spawn(async move { (number, runtime.own_suggestion(&caller, &session, agent, instance).await) });
+        }
+        let (mut own, mut notes) = (vec![Vec::new(); known.len()], Vec::new());
+        while let Some(answered) = asked.join_next().await {
+            let Ok((number, answer)) = answered else { continue };
+            match (own.get_mut(number), known.get(number), answer) {
+                (Some(place), _, Ok(suggestions)) => *place = suggestions,
+                (_, Some(known), Err(error)) => notes.push(known.note(&error)),
+                _ => {}
+            }
+        }
+        notes.sort_by(|one, other| (&one.agent, &one.to).cmp(&(&other.agent, &other.to)));
+        (own, notes)
+    }
+
+    async fn own_suggestion(
+        &self,
+        caller: &Caller,
+        session: &SessionRow,
+        agent: AgentName,
+        instance: Option<InstanceId>,
+    ) -> Result<Vec<OwnSuggestion>> {
+        if caller.principal != session.principal {
+            return Err(Error::new(Code::AuthScope, "only who speaks in the session has the agent say something"));
+        }
+        caller.require_for(Scope::Run, &agent)?;
+        session.require_open(self.clock.now())?;
+        let (principal, message) = (session.principal.clone(), NewMessage::default());
+        let new = NewMessageRow { session: session.id, agent, instance, principal, message };
+        let about = self.about(session, &new, u64::MAX).await?;
+        let call =
+            NewTask { durability: Durability::None, ..conversing::call(session, &new, SkillName::SUGGEST, &about)? };
+        let task = self.hints(&conversing::speaker(session, &new), call, limits::SUGGEST_TIME_MAX).await?;
+        match (task.output, task.failure) {
+            (Some(output), _) => {
+                let said: OwnSuggestions = serde_json::from_value(output).map_err(Error::internal)?;
+                Ok(said.suggestions)
+            }
+            (None, Some(failure)) => Err(failure.into()),
+            (None, None) => Err(Error::internal("a call ended with neither an answer nor a failure")),
+        }
     }
 
     /// What was said to whom in a session, by the id of the instance or the name of the agent; and the
@@ -212,7 +306,7 @@ mod tests {
 
     fn texts(last: Option<&Reply>, asked: &[&str], context: &Value) -> Vec<String> {
         let (vocabulary, asked) = (vocabulary(), asked.iter().map(|name| (*name).to_owned()).collect());
-        let partner = Partner { agent: "a", to: "a", vocabulary: &vocabulary, asked: &asked, last };
+        let partner = Partner { agent: "a", to: "a", vocabulary: &vocabulary, asked: &asked, last, own: &[] };
         let suggested = suggest(&[partner], context.as_object().unwrap());
         suggested.into_iter().map(|suggestion| suggestion.text).collect()
     }

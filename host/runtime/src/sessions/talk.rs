@@ -6,11 +6,13 @@ use serde_json::Value;
 use tokio::time::Instant;
 use troupe_core::view::{MessageState, MessageView, NewMessage, Page, Reply, ReplyKind, TaskStatus};
 use troupe_core::{
-    AgentName, Caller, Code, Error, InstanceId, ProposalId, Result, Scope, SessionId, TenantId, limits, shown,
+    AgentName, Caller, Code, Error, InstanceId, ProposalId, Result, Scope, SessionId, SkillName, TenantId, limits,
+    shown,
 };
 use troupe_store::{InstanceRow, MessageRow, NewMessageRow, Outcome, SaidMessage, SessionRow};
 
 use super::check_size;
+use crate::tasks::Wait;
 use crate::{Runtime, agents};
 
 /// How often a message is planned anew because something was said to the same agent meanwhile.
@@ -187,8 +189,13 @@ impl Runtime {
     }
 
     /// Waits until it is a message's turn, or the time is over.
-    async fn turn_of(&self, mut row: MessageRow, until: Instant) -> Result<MessageRow> {
+    async fn turn_of(&self, row: MessageRow, until: Instant) -> Result<MessageRow> {
         let counted = self.waits.enter(&row.tenant)?;
+        self.turn_while(row, until, &counted).await
+    }
+
+    /// The same for somebody who is counted already.
+    pub(super) async fn turn_while(&self, mut row: MessageRow, until: Instant, counted: &Wait) -> Result<MessageRow> {
         let mut changes = self.store.watch(&row.tenant);
         loop {
             // Marked as seen before reading, so a commit in between wakes the wait.
@@ -208,13 +215,14 @@ impl Runtime {
         }
     }
 
-    async fn reread(&self, row: MessageRow) -> Result<MessageRow> {
+    pub(super) async fn reread(&self, row: MessageRow) -> Result<MessageRow> {
         let read = self.store.message(&row.tenant, row.session, row.number).await?;
         read.ok_or_else(|| not_found(row.number))
     }
 }
 
-fn not_found(number: u64) -> Error {
+/// The error for a message that is not there.
+pub(super) fn not_found(number: u64) -> Error {
     Error::new(Code::MessageNotFound, format!("the session has no message {number}"))
 }
 
@@ -258,7 +266,7 @@ fn check(message: &NewMessage) -> Result<()> {
 
 /// A message as clients see it.
 pub(super) fn view(row: MessageRow) -> MessageView {
-    let reply = row.outcome.as_ref().and_then(reply_of).or(row.reply);
+    let reply = row.reply.or_else(|| row.outcome.as_ref().and_then(reply_of));
     MessageView {
         session: row.session,
         number: row.number,
@@ -281,15 +289,17 @@ fn reply_of(outcome: &Outcome) -> Option<Reply> {
     if !status.is_final() {
         return None;
     }
+    let named = skill.parse().ok().filter(|name: &SkillName| !name.is_conversation());
+    let skill = named.as_ref().map_or_else(|| "the agent".to_owned(), |skill| format!("`{skill}`"));
     let reply = match (status, failure) {
         (TaskStatus::Completed, _) => {
             let output = output.as_deref().map(|text| serde_json::from_str::<Value>(text).unwrap_or_default());
             let output_bytes = output_bytes.filter(|_| output.is_none());
-            let text = format!("`{skill}` has answered");
+            let text = format!("{skill} has answered");
             Reply { output, output_bytes, ..Reply::new(ReplyKind::Result, text) }
         }
         (_, Some(failure)) => Reply::failed(failure.clone()),
-        (status, None) => Reply::new(ReplyKind::Failed, format!("`{skill}` ended as {}", status.as_str())),
+        (status, None) => Reply::new(ReplyKind::Failed, format!("{skill} ended as {}", status.as_str())),
     };
-    Some(Reply { skill: Some(skill.clone()), release: release.clone(), ..reply })
+    Some(Reply { skill: named.as_ref().map(ToString::to_string), release: release.clone(), ..reply })
 }

@@ -2,7 +2,8 @@
 //! machine, makes the next state durable together with its change of the route, and goes on.
 //!
 //! One task of the runtime for each swap, from its first row to its last, and again after a
-//! restart of the host. It alone changes the row.
+//! restart of the host. It alone changes the row, of however many hosts: the row says which drives it, and a
+//! host that is asked something about a swap takes the reins first.
 
 use std::time::Duration;
 
@@ -65,26 +66,42 @@ struct Driver {
 
 impl Driver {
     async fn run(mut self, mut reins: Reins) {
-        while self.row.state.phase != SwapPhase::Ended && !self.runtime.is_stopping() {
+        let mut is_lost = false;
+        while !is_lost && self.row.state.phase != SwapPhase::Ended && !self.runtime.is_stopping() {
             let (runtime, now) = (self.runtime.clone(), self.row.clone());
             tokio::select! {
                 biased;
                 Some(order) = possible(&runtime, &now, &mut reins.orders) => self.ordered(order, &reins).await,
+                () = reins.lost.notified() => is_lost = self.is_lost().await,
                 event = self.work(&reins.view) => {
                     if let Err(error) = self.advance(event, None, &reins).await {
                         let (tenant, swap, cause) = (&self.row.tenant, self.row.id, error.cause_chain());
                         if !self.runtime.is_stopping() {
                             tracing::warn!(%tenant, %swap, cause, "a swap stays where it is for now: {error}");
                         }
-                        tokio::time::sleep(PAUSE).await;
+                        is_lost = self.is_lost().await;
+                        if !is_lost {
+                            tokio::time::sleep(PAUSE).await;
+                        }
                     }
                 }
             }
+        }
+        if is_lost {
+            tracing::info!(tenant = %self.row.tenant, swap = %self.row.id, "another host drives this swap");
+            self.runtime.swaps.hand_over(self.row.id, reins.view);
+            return;
         }
         if self.row.state.phase == SwapPhase::Ended {
             finished(&self.row);
         }
         self.runtime.swaps.leave(self.row.id);
+    }
+
+    /// Whether another host has taken the reins. It alone changes the row from then on.
+    async fn is_lost(&self) -> bool {
+        let row = self.runtime.store.swap(&self.row.tenant, self.row.id).await;
+        matches!(row, Ok(Some(row)) if row.driver.as_ref() != Some(&self.runtime.owner))
     }
 
     async fn ordered(&mut self, order: Order, reins: &Reins) {
@@ -196,7 +213,7 @@ impl Driver {
     async fn keep(&self, after: SwapRow, asked: Option<(&str, &str)>, retires: bool) -> Result<Option<SwapRow>> {
         let runtime = &self.runtime;
         let _turn = runtime.routes.turn(&after.tenant, &after.agent).lock_owned().await;
-        if retires && work::serves_again(runtime, &self.row) {
+        if retires && (work::serves_again(runtime, &self.row) || work::serves_elsewhere(runtime, &self.row).await?) {
             return Ok(None);
         }
         let decided = told::kept(&self.row, &after.state, asked, retires);

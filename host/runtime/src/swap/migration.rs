@@ -74,7 +74,7 @@ async fn emptied(runtime: &Runtime, swap: &SwapRow) -> Result<()> {
         let busy = runtime.routes.busy(tenant, agent);
         if busy.is_empty() {
             // Asked after memory: one whose end is not kept yet is running on disk until it is.
-            if !runtime.store.agent_runs(tenant, agent).await? {
+            if !runtime.store.agent_runs(tenant, agent).await? && runtime.others_hold_back(tenant, agent).await? {
                 return Ok(());
             }
             tokio::time::sleep(ASK_EVERY).await;

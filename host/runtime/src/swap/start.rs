@@ -1,7 +1,7 @@
 //! Beginning swaps, and deciding about those that go on.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use troupe_core::view::{SwapOutcome, SwapPolicy, SwapRequest, SwapState, SwapView, Swapped};
 use troupe_core::{Caller, Code, Error, ReleaseRef, Result, Scope, SwapId, limits};
@@ -163,7 +163,9 @@ impl Runtime {
         {
             return Err(approvals::pending(&approval));
         }
-        let (row, change) = self.at_once(row, deployment.as_ref(), &prepared, expected)?;
+        // Another host may change the route meanwhile.
+        let epoch = deployment.as_ref().map_or(0, |row| row.epoch);
+        let (row, change) = self.at_once(row, deployment.as_ref(), &prepared, Some(epoch))?;
         let (id, tenant, agent) = (row.id, row.tenant.clone(), row.agent.clone());
         let change = Change { swaps: vec![row], ..change };
         let runtime = self.clone();
@@ -174,7 +176,14 @@ impl Runtime {
             swaps.into_iter().for_each(|swap| driver::start(&runtime, swap));
             Ok::<_, Error>(route)
         });
-        let route = flipped.await.map_err(Error::internal)??;
+        let route = match flipped.await.map_err(Error::internal)? {
+            Err(error)
+                if expected.is_none() && error.code == Code::SwapConflict && error.details.contains_key("epoch") =>
+            {
+                return Ok(None);
+            }
+            route => route?,
+        };
         tracing::info!(tenant = %route.row.tenant, release = route.release(), epoch = route.row.epoch, "in force");
         Ok(Some(Swapped { deployment: route.view(), expired, swap: id }))
     }
@@ -209,6 +218,7 @@ impl Runtime {
             principal: caller.principal.clone(),
             epoch: None,
             number: 0,
+            driver: Some(self.owner.clone()),
             state: machine::begun(now),
             policy,
             started_at: now,
@@ -314,6 +324,7 @@ impl Runtime {
         release.check_offered()?;
         // Before anything is loaded.
         self.check_state(Some(deployment), &agents::manifest(release)?)?;
+        self.may_go_back(&row.tenant, release, (deployment.serving.clone(), deployment.digest)).await?;
         self.may_serve(release).await?;
         let prepared = self.prepare(release).await?;
         let swapped = self.flip(row, release, prepared, Some(deployment.epoch), Onto::Back).await?;
@@ -338,25 +349,60 @@ impl Runtime {
     pub async fn abort_swap(&self, caller: &Caller, agent: &str, id: SwapId) -> Result<SwapView> {
         agents::permitted(caller, Scope::Operate, agent)?;
         self.require_ready()?;
-        self.swap_of(caller, agent, id).await?;
-        self.swaps.order(&caller.tenant, id, Command::Abort, &caller.principal).await
+        let row = self.swap_of(caller, agent, id).await?;
+        self.order_of(&row, Command::Abort, &caller.principal).await
     }
 
     async fn order(&self, caller: &Caller, agent: &str, command: Command) -> Result<SwapView> {
         let name = agents::permitted(caller, Scope::Operate, agent)?;
         self.require_ready()?;
-        let Some(id) = self.swaps.in_charge(&caller.tenant, &name) else {
+        let Some(row) = self.store.swap_in_charge(&caller.tenant, &name).await? else {
             let message = format!("no swap of {name} is under way; `troupe swaps {name}` lists those there were");
             return Err(Error::new(Code::SwapNotFound, message));
         };
-        self.swaps.order(&caller.tenant, id, command, &caller.principal).await
+        self.order_of(&row, command, &caller.principal).await
     }
 
-    /// Takes up again what goes on, when the host starts.
+    /// Asks something of a swap. If another host drives it this one takes the reins, and begins its step anew.
+    async fn order_of(&self, row: &SwapRow, command: Command, by: &str) -> Result<SwapView> {
+        let mut seen = Some(row.clone()).filter(|row| row.ended_at.is_none());
+        let until = Instant::now() + limits::LEASE_RENEWAL;
+        while let Some(row) = seen.filter(|row| !self.swaps.drives(row.id)) {
+            if row.driver.as_ref() == Some(&self.owner) && Instant::now() < until {
+                // It was begun this very moment, or is about to end. If it is neither, nobody drives it.
+                tokio::time::sleep(limits::TICK).await;
+                seen = self.store.swap(&row.tenant, row.id).await?.filter(|row| row.ended_at.is_none());
+                continue;
+            }
+            match self.store.drive_swap(&row, &self.owner).await? {
+                Some(taken) => {
+                    driver::take_up(self, taken);
+                    break;
+                }
+                // It has moved on meanwhile.
+                None => {
+                    let now = self.store.swap(&row.tenant, row.id).await?;
+                    seen = now.filter(|row| row.ended_at.is_none());
+                }
+            }
+        }
+        self.swaps.order(&row.tenant, row.id, command, by).await
+    }
+
+    /// Takes up what goes on and nobody drives: when the host starts, and when another is gone.
     pub(crate) async fn take_up_swaps(&self) -> Result<()> {
-        for row in self.store.going_swaps().await? {
-            tracing::info!(tenant = %row.tenant, swap = %row.id, phase = row.state.phase.as_str(), "a swap goes on");
-            driver::take_up(self, row);
+        let going = self.store.going_swaps().await?;
+        if going.iter().all(|row| row.driver.as_ref() == Some(&self.owner)) {
+            return Ok(());
+        }
+        let (hosts, _) = self.store.hosts().await?;
+        let is_driven = |row: &SwapRow| hosts.iter().any(|host| row.driver.as_ref() == Some(&host.owner));
+        for row in going.iter().filter(|row| !is_driven(row)) {
+            // Another host may be first.
+            if let Some(row) = self.store.drive_swap(row, &self.owner).await? {
+                tracing::info!(tenant = %row.tenant, swap = %row.id, phase = row.state.phase.as_str(), "a swap goes on");
+                driver::take_up(self, row);
+            }
         }
         Ok(())
     }

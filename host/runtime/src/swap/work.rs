@@ -38,8 +38,8 @@ pub(super) async fn verify(runtime: &Runtime, swap: &SwapRow) -> Event {
 async fn judged(runtime: &Runtime, swap: &SwapRow) -> Result<Event> {
     let release = release(runtime, swap).await?;
     runtime.may_serve(&release).await?;
-    let manifest = agents::manifest(&release)?;
-    check_schemas(&agents::profile(&release)?)?;
+    let (manifest, profile) = agents::offer(&release)?;
+    check_schemas(&profile)?;
     if let Leave::Wanting(wanted) = runtime.leave(&swap.tenant, &release, swap.from.clone()).await? {
         return Ok(Event::ApprovalNeeded { approval: wanted.row.id.to_string() });
     }
@@ -123,7 +123,12 @@ pub(super) async fn drain(runtime: &Runtime, swap: &SwapRow) -> Event {
         if of_release.is_empty() {
             // Asked after memory, since what leaves memory is on disk by then.
             match in_use(runtime, swap).await {
-                Ok((0, suspended)) => return Event::Drained { parked: suspended > 0 },
+                // What another host runs and nobody has on disk yet.
+                Ok((0, suspended)) => match others_have_left(runtime, swap, &digest).await {
+                    Ok(true) => return Event::Drained { parked: suspended > 0 },
+                    Ok(false) => {}
+                    Err(error) => tracing::debug!(swap = %swap.id, "what drains elsewhere is not known: {error}"),
+                },
                 Ok(_) => {}
                 Err(error) => tracing::debug!(swap = %swap.id, "what drains is not known: {error}"),
             }
@@ -140,7 +145,7 @@ pub(super) async fn drain(runtime: &Runtime, swap: &SwapRow) -> Event {
 }
 
 /// Ends what still runs on the release that drains, once it has had its time.
-pub(super) fn expire_late(runtime: &Runtime, swap: &SwapRow) {
+pub(crate) fn expire_late(runtime: &Runtime, swap: &SwapRow) {
     let since = swap.state.draining_since.unwrap_or(swap.state.since);
     if runtime.clock.now() < since.plus(drain_time(&swap.policy)) {
         return;
@@ -168,6 +173,10 @@ pub(super) async fn park(runtime: &Runtime, swap: &SwapRow) -> Event {
     }
 }
 
+async fn others_have_left(runtime: &Runtime, swap: &SwapRow, digest: &Digest) -> Result<bool> {
+    runtime.others_have_left(&swap.tenant, &swap.agent, swap.epoch.unwrap_or(0), digest).await
+}
+
 async fn in_use(runtime: &Runtime, swap: &SwapRow) -> Result<(u64, u64)> {
     let Some(version) = (match machine::retires(&swap.state) {
         Some(Retires::From) => swap.from.as_ref().map(|(version, _)| version),
@@ -191,6 +200,16 @@ pub(super) fn retiring(swap: &SwapRow) -> Option<Digest> {
 /// Whether the release that drains is in force again.
 pub(super) fn serves_again(runtime: &Runtime, swap: &SwapRow) -> bool {
     retiring(swap).is_some_and(|digest| is_in_force(runtime, swap, &digest))
+}
+
+/// Whether another host has put the release that drains in force again.
+pub(super) async fn serves_elsewhere(runtime: &Runtime, swap: &SwapRow) -> Result<bool> {
+    if !runtime.is_shared() {
+        return Ok(false);
+    }
+    let Some(digest) = retiring(swap) else { return Ok(false) };
+    let row = runtime.store.deployment(&swap.tenant, &swap.agent).await?;
+    Ok(row.is_some_and(|row| row.digest == digest || row.candidate.is_some_and(|candidate| candidate.digest == digest)))
 }
 
 /// Keeps the release before loaded, so that going back to it needs no disk.

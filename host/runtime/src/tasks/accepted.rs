@@ -13,13 +13,15 @@
 //! dropped in the middle runs it in a task of its own.
 
 use tokio::sync::{Mutex, MutexGuard};
-use troupe_core::{Code, Error, LockOutcome, Result, Timestamp};
+use troupe_core::approval::AskedApproval;
+use troupe_core::{Code, Error, LockOutcome, Result, TaskId, Timestamp};
 use troupe_store::{
-    Commit, CommitAnswer, Decided, FailedTry, JournalHead, JournalRow, LockCommit, Pin, StateChange, Store, TaskEnd,
-    TaskRow,
+    ApprovalCommit, AskAnswer, AskCommit, Commit, CommitAnswer, Decided, FailedTry, JournalHead, JournalRow,
+    LockCommit, Pin, Publication, PublishCommit, Rest, StateChange, Store, TaskEnd, TaskRow,
 };
 
 use super::decided::tells;
+use super::run::latest;
 
 /// One attempt of a task, and how far the store knows of it.
 #[derive(Debug)]
@@ -106,6 +108,56 @@ impl Accepted {
         self.committed(self.store.commit_lock(&self.pin, journal, lock, row), None).await
     }
 
+    /// Commits rows, and a task that another agent is asked for with the row of the call.
+    pub(crate) async fn commit_ask(
+        &self,
+        journal: Vec<JournalRow>,
+        ask: AskCommit,
+        row: JournalRow,
+    ) -> Result<AskAnswer> {
+        self.committed(self.store.commit_ask(&self.pin, journal, ask, row), None).await
+    }
+
+    /// Commits rows, and an approval that people are asked for with the row of the call.
+    pub(crate) async fn commit_approval(
+        &self,
+        journal: Vec<JournalRow>,
+        ask: ApprovalCommit,
+        row: JournalRow,
+    ) -> Result<AskedApproval> {
+        self.committed(self.store.commit_approval(&self.pin, journal, ask, row), None).await
+    }
+
+    /// The task as it runs, and when its time is over.
+    pub(crate) async fn row_and_latest(&self) -> Result<(TaskRow, Timestamp)> {
+        match &*self.state.lock().await {
+            Kept::Yes(row) | Kept::NotYet(row) => Ok((row.clone(), latest(row, &self.head))),
+            Kept::Never(_) => Err(keeps_nothing()),
+            Kept::Over(_) => Err(self.lost()),
+        }
+    }
+
+    /// Commits rows, and an event that is published with the row of the call.
+    pub(crate) async fn commit_publish(
+        &self,
+        journal: Vec<JournalRow>,
+        publish: PublishCommit,
+        row: JournalRow,
+    ) -> Result<Publication> {
+        self.committed(self.store.commit_publish(&self.pin, journal, publish, row), None).await
+    }
+
+    /// Commits rows, and that the end of a task is asked for that this one has asked for, with the row of the call.
+    pub(crate) async fn commit_child_cancel(
+        &self,
+        journal: Vec<JournalRow>,
+        child: TaskId,
+        row: JournalRow,
+        encode: fn(bool) -> Vec<u8>,
+    ) -> Result<bool> {
+        self.committed(self.store.commit_child_cancel(&self.pin, journal, child, row, encode), None).await
+    }
+
     /// Has the store commit, with the task if that is not on disk. Of one that is never kept it is
     /// answered with `if_never`.
     async fn committed<T>(&self, committing: impl Future<Output = Result<T>>, if_never: Option<T>) -> Result<T> {
@@ -131,6 +183,7 @@ impl Accepted {
             status: end.status,
             output: end.output.clone(),
             failure: end.failure.clone(),
+            usage: row.usage.and(end.used),
             ended_at: Some(end.ended_at),
             lease: None,
             ..row.clone()
@@ -162,13 +215,8 @@ impl Accepted {
 
     /// Suspends the task with the rows that no commit has taken yet: this run of the attempt
     /// is over. After an error that may pass, the same may be tried again.
-    pub(crate) async fn suspend(
-        &self,
-        journal: Vec<JournalRow>,
-        until: Timestamp,
-        decided: Decided,
-    ) -> Result<TaskRow> {
-        self.leave(self.store.suspend(&self.pin, journal, until, decided)).await
+    pub(crate) async fn suspend(&self, journal: Vec<JournalRow>, rest: Rest, decided: Decided) -> Result<TaskRow> {
+        self.leave(self.store.suspend(&self.pin, journal, rest, decided)).await
     }
 
     /// Ends the attempt, but not its task, with the rows that no commit has taken yet. After an error

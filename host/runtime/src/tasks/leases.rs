@@ -74,7 +74,7 @@ impl Runtime {
         if self.is_stopping() { Ok(()) } else { self.queue_pending().await }
     }
 
-    /// Settles the tasks of a dead host.
+    /// Settles the tasks of hosts that are gone.
     pub(crate) async fn recover(&self) -> Result<()> {
         let recovered = self.store.recover(&self.owner, READING).await?;
         for (tenant, task) in &recovered.in_doubt {
@@ -86,13 +86,24 @@ impl Runtime {
         if !recovered.resume.is_empty() {
             tracing::info!(tasks = recovered.resume.len(), "interrupted tasks are resumed");
         }
+        for (tenant, task) in recovered.ended() {
+            if let Some(row) = self.store.task(tenant, *task).await? {
+                self.tell(&row);
+            }
+        }
         Ok(())
     }
 
-    /// Queues what is pending and not queued yet.
+    /// Queues what is pending and not queued yet. What is beyond a share stays on disk until there is room.
     pub(crate) async fn queue_pending(&self) -> Result<()> {
-        for pending in self.store.pending().await? {
-            self.queue.push(pending.priority, pending.tenant, pending.agent, pending.task);
+        let pending = self.store.pending().await?;
+        if self.is_shared() {
+            // What is set aside here and was done elsewhere would stay so for ever. One that came to be pending
+            // since the look is queued by the next.
+            self.queue.keep_parked(&pending.iter().map(|pending| pending.task).collect());
+        }
+        for pending in pending {
+            self.queue.push_in_share(pending.priority, pending.tenant, pending.agent, pending.task);
         }
         Ok(())
     }

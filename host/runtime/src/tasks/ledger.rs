@@ -1,21 +1,27 @@
 //! The sandbox's ledger, over the store.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
-use troupe_core::{KeySpace, LockChange, LockOutcome, Result};
-use troupe_sandbox::{Entry, JournalRow, Ledger, StateChange, StateOutcome, StateWrite};
-use troupe_store::{LockCommit, Quota, StateLimits};
+use troupe_core::approval::AskedApproval;
+use troupe_core::{
+    ApprovalId, AskOutcome, Awaited, Child, Code, Error, KeySpace, LockChange, LockOutcome, PublishOutcome, Result,
+    TaskId,
+};
+use troupe_sandbox::{
+    ApprovalAsk, ApprovalStands, Ask, Entry, JournalRow, Ledger, Publish, StateChange, StateOutcome, StateWrite,
+};
+use troupe_store::{LockCommit, Publication, PublishCommit, Quota, StateLimits};
 
 use super::accepted::Accepted;
-use super::timed::Timed;
-use crate::locks;
+use super::children::Asking;
+use crate::{Runtime, events, locks};
 
-/// The durable side of one attempt, how many tasks are suspended beside it, and what all key spaces of
-/// its deployment may hold.
+/// The durable side of one attempt, and the host that it is of.
 #[derive(Debug)]
-pub(crate) struct StoreLedger(pub(crate) Arc<Accepted>, pub(crate) Timed, pub(crate) StateLimits);
+pub(crate) struct StoreLedger(pub(crate) Arc<Accepted>, pub(crate) Runtime);
 
 #[async_trait]
 impl Ledger for StoreLedger {
@@ -30,7 +36,7 @@ impl Ledger for StoreLedger {
 
     async fn write(&mut self, rows: Vec<JournalRow>, row: JournalRow, change: StateChange) -> Result<StateOutcome> {
         let rows = rows.into_iter().map(journalled).collect();
-        let answer = self.0.commit(rows, Some((stored_change(change, self.2), journalled(row)))).await?;
+        let answer = self.0.commit(rows, Some((stored_change(change, self.1.state), journalled(row)))).await?;
         let outcome =
             answer.state.ok_or_else(|| troupe_core::Error::internal("the store did not say what it wrote"))?;
         Ok(stored_outcome(&outcome))
@@ -52,12 +58,89 @@ impl Ledger for StoreLedger {
         self.0.store.lock_settled(&self.0.pin, number).await
     }
 
+    async fn ask(&mut self, rows: Vec<JournalRow>, row: JournalRow, ask: Ask) -> Result<AskOutcome> {
+        let rows: Vec<_> = rows.into_iter().map(journalled).collect();
+        let (agent, skill) = (ask.agent.clone(), ask.skill.clone());
+        let Asking { room, ask } = match self.1.asked_by_agent(&self.0.pin.tenant, ask).await? {
+            Ok(asking) => asking,
+            Err(outcome) => {
+                // Nothing comes of it but the row that says so.
+                let answer = encoded_ask(&outcome, agent.as_str(), skill.as_str());
+                let row = JournalRow { answer, write: false, ..row };
+                self.0.commit(rows.into_iter().chain([journalled(row)]).collect(), None).await?;
+                return Ok(outcome);
+            }
+        };
+        let answer = self.0.commit_ask(rows, ask, journalled(row)).await?;
+        if let Some(child) = &answer.made {
+            self.1.push(child);
+        }
+        drop(room);
+        Ok(answer.outcome)
+    }
+
+    async fn cancel_child(&mut self, rows: Vec<JournalRow>, row: JournalRow, task: TaskId) -> Result<bool> {
+        let rows = rows.into_iter().map(journalled).collect();
+        let encode = |is_child| troupe_sandbox::Answer::of_child_cancel(is_child).encode();
+        self.0.commit_child_cancel(rows, task, journalled(row), encode).await
+    }
+
+    async fn publish(&mut self, rows: Vec<JournalRow>, row: JournalRow, publish: Publish) -> Result<PublishOutcome> {
+        let rows: Vec<_> = rows.into_iter().map(journalled).collect();
+        let Publish { draft, delay_ms } = publish;
+        let commit = PublishCommit { draft, delay: Duration::from_millis(delay_ms), encode: encoded_position };
+        let outcome = match self.0.commit_publish(rows.clone(), commit, journalled(row.clone())).await {
+            Ok(published) => {
+                events::meter(&published);
+                let (Publication::New(event) | Publication::Existing(event)) = published;
+                return Ok(PublishOutcome::Published(event.position));
+            }
+            Err(error) => refused_publish(error)?,
+        };
+        // Nothing comes of it but the row that says so.
+        let row = JournalRow { answer: encoded_publish(&outcome), write: false, ..row };
+        self.0.commit(rows.into_iter().chain([journalled(row)]).collect(), None).await?;
+        Ok(outcome)
+    }
+
+    async fn child(&mut self, task: TaskId) -> Result<Option<Child>> {
+        self.0.store.child(&self.0.pin.tenant, self.0.pin.task, task).await
+    }
+
+    async fn children(&mut self, limit: u32) -> Result<Vec<Child>> {
+        self.0.store.children(&self.0.pin.tenant, self.0.pin.task, limit).await
+    }
+
+    async fn ask_approval(
+        &mut self,
+        rows: Vec<JournalRow>,
+        row: JournalRow,
+        ask: ApprovalAsk,
+    ) -> Result<AskedApproval> {
+        let rows = rows.into_iter().map(journalled).collect();
+        let (task, latest) = self.0.row_and_latest().await?;
+        let ask = self.1.approval_of_action(&task, ask, latest)?;
+        let asked = self.0.commit_approval(rows, ask, journalled(row)).await?;
+        if let AskedApproval::Made { .. } = asked {
+            self.1.approval_was_asked(&self.0.pin.agent);
+        }
+        Ok(asked)
+    }
+
+    async fn approval(&mut self, approval: ApprovalId) -> Result<Option<ApprovalStands>> {
+        self.1.approval_of_agent(&self.0.pin.tenant, self.0.pin.task, approval).await
+    }
+
+    async fn awaited_over(&mut self, awaited: Awaited) -> Result<bool> {
+        self.0.store.has_come_to_pass(&self.0.pin.tenant, awaited).await
+    }
+
     fn locks_moved(&self) -> Option<watch::Receiver<u64>> {
         Some(self.0.store.watch_locks())
     }
 
     fn may_suspend(&self) -> bool {
-        self.0.is_kept() && self.1.has_room(&self.0.pin.tenant)
+        self.0.is_kept() && self.1.timed.has_room(&self.0.pin.tenant)
     }
 }
 
@@ -112,6 +195,32 @@ pub(crate) fn stored_outcome(outcome: &troupe_store::StateOutcome) -> StateOutco
 /// The answer as the journal keeps it.
 fn encoded(space: KeySpace, outcome: &troupe_store::StateOutcome) -> Vec<u8> {
     troupe_sandbox::Answer::of_change(space, &stored_outcome(outcome)).encode()
+}
+
+/// The answer to asking for a skill of an agent, as the journal keeps it.
+pub(super) fn encoded_ask(outcome: &AskOutcome, agent: &str, skill: &str) -> Vec<u8> {
+    troupe_sandbox::Answer::of_ask(outcome, agent, skill).encode()
+}
+
+/// What the agent is told of an event that is not accepted.
+///
+/// # Errors
+/// What ends its invocation.
+fn refused_publish(error: Error) -> Result<PublishOutcome> {
+    match error.code {
+        Code::LimitEvents => Ok(PublishOutcome::Full(error.message)),
+        Code::LimitDescendants => Ok(PublishOutcome::Descendants),
+        Code::ConflictIdempotency | Code::RequestInvalid => Ok(PublishOutcome::Invalid(error.message)),
+        _ => Err(error),
+    }
+}
+
+fn encoded_publish(outcome: &PublishOutcome) -> Vec<u8> {
+    troupe_sandbox::Answer::of_publish(outcome).encode()
+}
+
+fn encoded_position(position: u64) -> Vec<u8> {
+    encoded_publish(&PublishOutcome::Published(position))
 }
 
 fn encoded_lock(outcome: &LockOutcome) -> Vec<u8> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use troupe_core::view::TaskStatus;
+use troupe_core::view::{TaskStatus, TaskUsage};
 use troupe_core::{Code, Timestamp};
 use troupe_sandbox::Usage;
 use troupe_store::{TaskEnd, TaskRow};
@@ -47,6 +47,18 @@ pub(super) fn observed(end: &TaskEnd, usage: &Usage, took: Duration) -> Option<O
         latency_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
         memory_bytes: usage.memory_bytes_peak,
     })
+}
+
+/// What a run used, as its task counts it. Calls that were made before a suspension are among those of whoever
+/// goes on; all else is the run's own.
+pub(super) fn used(usage: &Usage, is_suspended: bool) -> TaskUsage {
+    TaskUsage {
+        memory_bytes: usage.memory_bytes_peak,
+        compute_us: u64::try_from(usage.compute.as_micros()).unwrap_or(u64::MAX),
+        calls: if is_suspended { 0 } else { usage.host_calls },
+        sent_bytes: usage.http_bytes_sent,
+        received_bytes: usage.http_bytes_received,
+    }
 }
 
 /// Tells the metrics of a run.

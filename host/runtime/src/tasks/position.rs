@@ -60,6 +60,14 @@ impl fmt::Display for Position {
     }
 }
 
+/// Checks that a text is where somebody stopped reading a task.
+///
+/// # Errors
+/// [`troupe_core::Code::RequestInvalid`].
+pub(crate) fn check(text: &str) -> Result<()> {
+    text.parse::<Position>().map(drop)
+}
+
 impl FromStr for Position {
     type Err = Error;
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use troupe_core::view::{Page, TaskStatus, TaskView};
-use troupe_core::{AgentName, Caller, InstanceId, Result, Scope, TaskId, limits};
+use troupe_core::{AgentName, Caller, InstanceId, Result, Scope, SessionId, TaskId, limits};
 use troupe_store::{TaskFilter, TaskRow, task_not_found};
 
 use crate::{Runtime, agents};
@@ -16,6 +16,12 @@ pub struct TaskQuery {
     pub status: Option<TaskStatus>,
     /// Those for one instance.
     pub instance: Option<InstanceId>,
+    /// Those of one session.
+    pub session: Option<SessionId>,
+    /// Those that one task's agent asked for.
+    pub caused_by: Option<TaskId>,
+    /// Those below one task, which no agent asked for.
+    pub root: Option<TaskId>,
     /// Those older than this one.
     pub after: Option<TaskId>,
     /// How many; capped.
@@ -32,7 +38,8 @@ impl Runtime {
         let agent =
             query.agent.map(|name| name.parse::<AgentName>().map_err(|_| agents::unknown(&name))).transpose()?;
         let limit = limits::page(query.limit);
-        let filter = TaskFilter { agent, status: query.status, instance: query.instance };
+        let TaskQuery { status, instance, session, caused_by, root, .. } = query;
+        let filter = TaskFilter { agent, status, instance, session, caused_by, root };
         let page = self.store.tasks(&caller.tenant, filter, query.after, limit).await?;
         let next = page.tasks.last().filter(|_| page.more).map(|last| last.id.to_string());
         Ok(Page { items: page.tasks.iter().map(view).collect(), next })
@@ -62,7 +69,11 @@ impl Runtime {
 
 /// A task as `caller` may see it: what it was asked and what it answered is for readers.
 pub(crate) fn view_for(caller: &Caller, row: &TaskRow) -> TaskView {
-    let seen = view(row);
+    seen_by(caller, view(row))
+}
+
+/// The same of one that was read already.
+pub(super) fn seen_by(caller: &Caller, seen: TaskView) -> TaskView {
     if caller.require(Scope::Read).is_ok() { seen } else { TaskView { input: Value::Null, output: None, ..seen } }
 }
 
@@ -76,7 +87,12 @@ pub(crate) fn view(row: &TaskRow) -> TaskView {
         instance: row.instance,
         group: row.group.clone(),
         session: row.session,
+        caused_by: row.cause.as_ref().and_then(|cause| cause.by),
+        event: row.cause.as_ref().and_then(|cause| cause.event),
+        root: row.cause.as_ref().and_then(|cause| cause.root),
+        retry_of: row.retry_of,
         status: row.status,
+        approval: row.approval.as_ref().map(|approval| approval.id),
         input: document(&row.input),
         output: row.output.as_deref().map(document),
         failure: row.failure.clone(),
@@ -88,6 +104,7 @@ pub(crate) fn view(row: &TaskRow) -> TaskView {
         lifetime_ms: row.lifetime_ms,
         retry: row.retry,
         retries: row.retries,
+        usage: row.usage,
         created_at: row.created_at,
         started_at: row.started_at,
         wake_at: row.wake_at,

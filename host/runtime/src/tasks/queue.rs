@@ -10,7 +10,7 @@
 //! beyond a share is refused at once. One task of the runtime hands places out
 //! ([`Queue::next`]); nobody overtakes in line.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -170,6 +170,14 @@ impl Queue {
         }
     }
 
+    /// The same, unless its agent, its tenant or all have as many queued as they may.
+    pub(crate) fn push_in_share(&self, priority: i32, tenant: TenantId, agent: AgentName, task: TaskId) {
+        let key = (tenant, agent);
+        if self.lock().tasks.full(&key).is_none() {
+            self.push(priority, key.0, key.1, task);
+        }
+    }
+
     /// Forgets a task that shall not run any more.
     pub(crate) fn remove(&self, task: TaskId) {
         let mut waiting = self.lock();
@@ -180,6 +188,22 @@ impl Queue {
                 parked.retain(|(_, parked)| *parked != task);
             }
         }
+    }
+
+    /// Forgets what was set aside, but for these.
+    pub(crate) fn keep_parked(&self, tasks: &HashSet<TaskId>) {
+        let mut waiting = self.lock();
+        let Waiting { parked, known, tasks: shares, .. } = &mut *waiting;
+        parked.retain(|key, items| {
+            items.retain(|(_, task)| {
+                let is_kept = tasks.contains(task);
+                if !is_kept && known.remove(task).is_some() {
+                    shares.give(key);
+                }
+                is_kept
+            });
+            !items.is_empty()
+        });
     }
 
     /// Queues what was set aside for an agent.
@@ -202,6 +226,20 @@ impl Queue {
             }
         }
         self.0.changed.notify_one();
+    }
+
+    /// Queues a pending task, also if it was set aside. Whose turn it is begins no second time.
+    pub(crate) fn push_again(&self, priority: i32, tenant: TenantId, agent: AgentName, task: TaskId) {
+        {
+            let mut waiting = self.lock();
+            let key = (tenant.clone(), agent.clone());
+            let aside = waiting.parked.get_mut(&key).map(|items| items.extract_if(.., |(_, of)| *of == task).count());
+            if aside.is_some_and(|aside| aside > 0) {
+                waiting.line.push(&key, Item { priority, task, what: What::Task });
+                self.0.changed.notify_one();
+            }
+        }
+        self.push(priority, tenant, agent, task);
     }
 
     /// The next task to run and its place, once there are both; none once closed. Calls in

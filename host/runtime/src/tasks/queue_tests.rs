@@ -36,6 +36,45 @@ async fn a_task_is_queued_once_until_its_turn_is_over() {
 }
 
 #[tokio::test]
+async fn what_is_parked_is_queued_again_and_what_has_its_turn_is_not() {
+    let (queue, echo) = (Queue::default(), key("default", "echo"));
+    let again = |number| queue.push_again(0, echo.0.clone(), echo.1.clone(), task(number));
+    push(&queue, &echo, 1);
+    push(&queue, &echo, 2);
+    next(&queue).await.unwrap().0.park();
+    let (turn, _slot) = next(&queue).await.unwrap();
+    for number in [1, 2, 1, 2] {
+        again(number);
+    }
+    let (parked, _slot) = next(&queue).await.unwrap();
+    assert_eq!([turn.task, parked.task], [task(2), task(1)]);
+    assert!(next(&queue).await.is_none());
+    drop(turn);
+    again(2);
+    assert_eq!(next(&queue).await.unwrap().0.task, task(2));
+}
+
+#[tokio::test]
+async fn what_is_parked_and_was_done_elsewhere_is_forgotten_with_its_room() {
+    let (queue, echo) = (Queue::default(), key("default", "echo"));
+    for number in 0..limits::PENDING_PER_AGENT_MAX {
+        push(&queue, &echo, number);
+    }
+    for _ in 0..2 {
+        next(&queue).await.unwrap().0.park();
+    }
+    queue.keep_parked(&HashSet::from([task(0)]));
+    drop(queue.room(&echo).unwrap());
+    queue.resume(&echo.0, &echo.1);
+    let (first, _slot) = next(&queue).await.unwrap();
+    let (second, _slot) = next(&queue).await.unwrap();
+    assert_eq!([first.task, second.task], [task(0), task(2)]);
+    // It may come again.
+    push(&queue, &echo, 1);
+    assert!(queue.room(&echo).is_err());
+}
+
+#[tokio::test]
 async fn what_is_parked_and_what_is_being_made_take_room_too() {
     let (queue, echo) = (Queue::default(), key("default", "echo"));
     for number in 1..limits::PENDING_PER_AGENT_MAX {

@@ -28,6 +28,12 @@ impl Reader {
         Self { runtime: runtime.clone(), caller: caller.clone(), forgotten, seen, look_at }
     }
 
+    /// The same reader, for something else that is read.
+    pub(crate) fn again(&self) -> Self {
+        let (runtime, caller) = (self.runtime.clone(), self.caller.clone());
+        Self { runtime, caller, forgotten: self.forgotten.clone(), seen: self.seen, look_at: self.look_at }
+    }
+
     /// Returns once the caller is let in no more.
     pub(crate) async fn refused(&mut self) {
         loop {

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use troupe_core::view::{TaskFailure, TaskStatus};
+use troupe_core::view::{TaskFailure, TaskStatus, TaskUsage};
 use troupe_core::{Code, Error, Result};
 use troupe_sandbox::{Recording, Stop, Then};
 use troupe_store::{DeploymentRow, Forms, JournalHead, Pin, TaskEnd, TaskRow};
@@ -23,8 +23,29 @@ use crate::hold::migrating;
 use crate::route::{Entered, Route, Shut};
 use crate::swap::reads_all;
 
+/// How a task goes on that is resumed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Goes {
+    /// From where it was.
+    On,
+    /// The same, but its guest is told there that the task was cancelled.
+    ToItsEnd,
+}
+
 impl Runtime {
-    pub(super) async fn resume_pending(&self, row: TaskRow, turn: Turn, slot: Slot) -> Result<()> {
+    /// Checks that the release that a task began on may go on. Of one that is not in force no quarantine is known.
+    ///
+    /// # Errors
+    /// [`Code::AgentQuarantined`].
+    pub(super) fn may_resume(&self, row: &TaskRow) -> Result<()> {
+        let (Some(ran_on), Ok(now)) = (&row.release, self.route(&row.tenant, row.agent.as_str())) else {
+            return Ok(());
+        };
+        let route = now.both().find(|route| route.row.digest == ran_on.digest);
+        route.map_or(Ok(()), |route| self.check_quarantine(route))
+    }
+
+    pub(super) async fn resume_pending(&self, row: TaskRow, turn: Turn, slot: Slot, goes: Goes) -> Result<()> {
         let (tenant, task) = (row.tenant.clone(), row.id);
         let loading = self.journals_loading.acquire().await.map_err(Error::internal)?;
         let journal = self.store.journal(&tenant, task, row.attempt).await?;
@@ -39,6 +60,10 @@ impl Runtime {
         let recording = Recording::new(rows.into_iter().map(recorded).collect(), Then::GoOn);
         drop(loading);
         let (place, stop) = self.place(&tenant, task)?;
+        // Before anybody finds it here: a cancel that comes while it is loaded would have its time run already.
+        if goes == Goes::ToItsEnd {
+            stop.before_it_goes_on();
+        }
         let was_suspended = recording.suspended_since().is_some();
         let generation = deployment.state_generation;
         let entered = self.enter_past(&row, &head, deployment, &stop, was_suspended).await;
@@ -72,7 +97,7 @@ impl Runtime {
         let accepted = Arc::new(Accepted::claimed(self.store.clone(), pin, head.clone(), row.clone()));
         match entered {
             Ok(entered) => {
-                let seat = Seat { slot, place, entered, stop };
+                let seat = Seat { slot, place, entered, stop, is_evidence: true };
                 self.run_attempt(accepted, row, head, seat, Some(recording)).await.map(drop)
             }
             Err(error) => {
@@ -147,8 +172,10 @@ impl Runtime {
             status: TaskStatus::InDoubt,
             output: None,
             failure: Some(TaskFailure::from(&error)),
+            said: None,
             ended_at: self.clock.now(),
             decided,
+            used: TaskUsage::default(),
         };
         let row = accepted.end(Vec::new(), end).await?;
         self.tell(&row);

@@ -17,7 +17,7 @@ use crate::Runtime;
 impl Runtime {
     /// What becomes of a task whose attempt came to an end: that end, or another try.
     pub(super) fn ended_or_again(&self, row: &TaskRow, end: TaskEnd) -> Last {
-        self.another_try(row, &end).map_or(Last::End(end), Last::Retry)
+        self.another_try(row, &end).map_or_else(|| Last::End(Box::new(end)), Last::Retry)
     }
 
     /// The end of a try that is followed by another, not before the failure asks for it; none if there
@@ -34,6 +34,6 @@ impl Runtime {
         let asked = failure.details.get("retry_after_ms").and_then(serde_json::Value::as_u64).unwrap_or(0);
         let asked = Duration::from_millis(asked).min(limits::TASK_RETRY_PAUSE_MAX);
         let again_at = end.ended_at.plus(pause.max(asked));
-        Some(FailedTry { failure: failure.clone(), again_at, decided: Decided::default() })
+        Some(FailedTry { failure: failure.clone(), again_at, decided: Decided::default(), used: end.used })
     }
 }

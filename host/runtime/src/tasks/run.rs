@@ -3,24 +3,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
-use troupe_core::view::{TaskFailure, TaskStatus};
+use troupe_core::breaker::Ending;
+use troupe_core::view::{TaskFailure, TaskStatus, TaskUsage};
 use troupe_core::{Code, Digest, Error, Result, TaskId, TenantId, Timestamp, limits};
 use troupe_sandbox::{Facts, Invocation, Outcome, Recording, Stop, StopReason};
-use troupe_store::{Decided, FailedTry, JournalHead, JournalRow, Lease, Pin, TaskEnd, TaskRow};
+use troupe_store::{Decided, FailedTry, JournalHead, JournalRow, Lease, Pin, Rest, TaskEnd, TaskRow};
 
 use super::accepted::Accepted;
 use super::decided::Made;
+use super::ending::{ended_as, kept_of_cancelled};
 use super::ledger::{StoreLedger, journalled};
-use super::meter::{Running, meter, observed};
+use super::meter::{Running, meter, observed, used};
 use super::observe::{AgentObserver, TaskObserver};
 use super::queue::{Slot, Turn};
+use super::resume::Goes;
 use super::shares::Key;
 use super::workers::Place;
-use crate::blocking::checking;
+use crate::Runtime;
 use crate::hold::migrating;
 use crate::route::{Entered, Route, Shut};
-use crate::{Runtime, quarantine};
 
 /// Between two tries to keep the end of a task, at first and at most.
 const END_PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -33,16 +34,29 @@ pub(super) struct Seat {
     pub(super) place: Place,
     pub(super) entered: Entered,
     pub(super) stop: Stop,
+    /// Whether how it ends says something of its release to whoever compares releases.
+    pub(super) is_evidence: bool,
 }
 
 /// The last commit of a run.
 #[derive(Debug, Clone)]
 pub(super) enum Last {
-    End(TaskEnd),
+    End(Box<TaskEnd>),
     /// The attempt is over, and the task is tried again.
     Retry(FailedTry),
-    /// The task is taken up again at this time.
-    Suspension(Timestamp),
+    /// The task is taken up again then.
+    Suspension(Rest),
+}
+
+impl Last {
+    /// What the run used.
+    const fn used(&self) -> TaskUsage {
+        match self {
+            Self::End(end) => end.used,
+            Self::Retry(failed) => failed.used,
+            Self::Suspension(rest) => rest.used,
+        }
+    }
 }
 
 impl Seat {
@@ -100,6 +114,9 @@ impl Runtime {
         if row.status != TaskStatus::Pending {
             return Ok(());
         }
+        if row.release.is_some() && self.store.is_cancel_requested(&row.tenant, row.id).await? {
+            return self.resume_to_tell(row, turn, slot).await;
+        }
         let (tenant, agent) = (row.tenant.clone(), row.agent.clone());
         let is_enabled = || self.disabled.check(&tenant).is_ok();
         if !is_enabled() {
@@ -111,19 +128,17 @@ impl Runtime {
             self.park(turn, || !hold.is_on());
             return Ok(());
         }
+        if row.release.is_none() && self.held_back(&row).await?.is_some() {
+            return self.leave_held(row, turn).await;
+        }
         let route = || self.route(&tenant, agent.as_str());
-        if let Some(ran_on) = &row.release {
-            // Of a release that is not in force no quarantine is known.
-            let may_go_on = || {
-                let now = route().ok();
-                let now = now.as_ref().and_then(|route| route.both().find(|r| r.row.digest == ran_on.digest));
-                now.is_none_or(|route| self.check_quarantine(route).is_ok())
-            };
+        if row.release.is_some() {
+            let may_go_on = || self.may_resume(&row).is_ok();
             if !may_go_on() {
                 self.park(turn, may_go_on);
                 return Ok(());
             }
-            return self.resume_pending(row, turn, slot).await;
+            return self.resume_pending(row, turn, slot, Goes::On).await;
         }
         if let Err(error) = route() {
             tracing::warn!(%tenant, task = %row.id, "a task waits until its agent serves again: {error}");
@@ -140,8 +155,12 @@ impl Runtime {
                 self.park(turn, || !hold.is_on());
                 return Ok(());
             }
+            Err(error) if error.code == Code::RuntimeStopped => return self.leave_held(row, turn).await,
             seat => seat?,
         };
+        if !self.may_begin(&row, seat.route()).await? {
+            return Ok(());
+        }
         let (_, mut pin, head) = self.begin_attempt(row, seat.route())?;
         let row = self.store.claim(&tenant, turn.task, &self.owner, &head.release, &head).await?;
         self.tell(&row);
@@ -151,6 +170,16 @@ impl Runtime {
         seat.place.holds(pin.lease_number);
         let accepted = Arc::new(Accepted::claimed(self.store.clone(), pin, head.clone(), row.clone()));
         self.run_attempt(accepted, row, head, seat, None).await.map(drop)
+    }
+
+    /// Leaves a task on disk that waits for its instance or for the tenant's runtime.
+    async fn leave_held(&self, row: TaskRow, turn: Turn) -> Result<()> {
+        drop(turn);
+        // It is queued again when that goes on, also if that was just now.
+        if self.held_back(&row).await?.is_none() {
+            self.push(&row);
+        }
+        Ok(())
     }
 
     /// Sets a task aside until its agent can serve; `may_begin` says whether that has come to
@@ -178,16 +207,17 @@ impl Runtime {
     /// Seats a task on the route that is in force now.
     ///
     /// # Errors
-    /// [`Code::SwapMigrating`] while new work is held back, and what keeps the agent from taking
-    /// the task.
+    /// [`Code::SwapMigrating`] while new work is held back, [`Code::RuntimeStopped`], and what keeps the agent
+    /// from taking the task.
     pub(super) fn seat(&self, row: &TaskRow, slot: Slot) -> Result<Seat> {
         let (place, stop) = self.place(&row.tenant, row.id)?;
+        self.stopped.check(&row.tenant)?;
         loop {
             // A route that was retired since it was looked up takes no work; there is a newer
             // one by then.
             let route = self.route(&row.tenant, row.agent.as_str())?.for_task(row);
             match route.enter(row.id, stop.clone(), self.pass(&route)?) {
-                Ok(entered) => return Ok(Seat { slot, place, entered, stop }),
+                Ok(entered) => return Ok(Seat { slot, place, entered, stop, is_evidence: true }),
                 Err(Shut::Held) => return Err(migrating(&row.agent)),
                 Err(Shut::Retired) => {}
             }
@@ -240,7 +270,7 @@ impl Runtime {
         seat: Seat,
         recording: Option<Recording>,
     ) -> Result<TaskRow> {
-        let Seat { slot, place, mut entered, stop } = seat;
+        let Seat { slot, place, mut entered, stop, is_evidence } = seat;
         let route = Arc::clone(&entered.route);
         let resumed = recording.is_some();
         let (time, life) = times(&row, &head, recording.as_ref(), self.clock.now());
@@ -249,8 +279,8 @@ impl Runtime {
         let invocation = Invocation {
             facts: facts(&row, &head, &route),
             grants: route.grants.clone(),
-            ceiling: route.skill(row.skill.as_str()).map_or(troupe_core::Effect::Read, |skill| skill.effect),
-            ledger: Box::new(StoreLedger(Arc::clone(&accepted), self.timed.clone(), self.state)),
+            ceiling: route.performed(row.skill.as_str()).map_or(troupe_core::Effect::Read, |skill| skill.effect),
+            ledger: Box::new(StoreLedger(Arc::clone(&accepted), self.clone())),
             directories: Some(self.directories.of(row.tenant.clone(), row.agent.clone())),
             observer: Arc::new(TaskObserver::new(row.id, row.attempt, agent, self.watchers.clone())),
             stop: stop.clone(),
@@ -279,9 +309,10 @@ impl Runtime {
             self.queue_pending().await?;
             return Ok(row);
         }
-        let pass = entered.pass.take().filter(|_| outcome.suspended.is_none());
+        // A check of an instance's health is asked by nobody: what is wrong with one says nothing of the agent.
+        let pass = entered.pass.take().filter(|_| is_evidence && outcome.suspended.is_none());
         if let Some(pass) = pass {
-            self.judge(&route, pass, quarantine::ending(outcome.result.as_ref().err()));
+            self.judge(&route, pass, Ending::of(outcome.result.as_ref().err()));
         }
         if outcome.suspended.is_none()
             && accepted.is_kept()
@@ -293,15 +324,21 @@ impl Runtime {
             self.queue_pending().await?;
             return Ok(row);
         }
+        let used = used(&outcome.usage, outcome.suspended.is_some());
         let last = match outcome.suspended {
-            Some(until) => Last::Suspension(until.min(latest(&row, &head))),
+            Some(until) => {
+                let until = until.min(latest(&row, &head));
+                Last::Suspension(Rest { until, awaits: outcome.awaits.clone(), used })
+            }
             None => {
                 let (status, output, failure) = ended_as(&route, row.skill.as_str(), outcome.result).await;
-                let output = output.map(|(text, _)| text);
+                let said = output.as_ref().and_then(|(_, answer)| self.own_words(&route, &row, status, answer));
+                let output = output.map(|(text, _)| text).or_else(|| kept_of_cancelled(status, outcome.partial));
+                let failure = self.told_why(&row, status, failure).await;
                 let ended_at = self.clock.now();
-                let end = TaskEnd { status, output, failure, ended_at, decided: Decided::default() };
+                let end = TaskEnd { status, output, failure, said, ended_at, decided: Decided::default(), used };
                 // One that was resumed did a part of its work elsewhere, and says nothing of its time.
-                if let Some(call) = observed(&end, &outcome.usage, took).filter(|_| !resumed) {
+                if let Some(call) = observed(&end, &outcome.usage, took).filter(|_| is_evidence && !resumed) {
                     route.tally.note(call);
                 }
                 self.ended_or_again(&row, end)
@@ -356,12 +393,12 @@ impl Runtime {
             let kept = match last.clone() {
                 Last::End(end) => {
                     let decided = decided.clone();
-                    accepted.end(journal.clone(), TaskEnd { decided, ..end }).await
+                    accepted.end(journal.clone(), TaskEnd { decided, ..*end }).await
                 }
                 Last::Retry(failed) => {
                     accepted.retry(journal.clone(), FailedTry { decided: decided.clone(), ..failed }).await
                 }
-                Last::Suspension(until) => accepted.suspend(journal.clone(), until, decided.clone()).await,
+                Last::Suspension(rest) => accepted.suspend(journal.clone(), rest, decided.clone()).await,
             };
             let error = match kept {
                 Ok(row) => return Ok(row),
@@ -372,14 +409,17 @@ impl Runtime {
             if error.code == Code::Cancelled && !matches!(last, Last::End(_)) {
                 // Somebody asked for its end in the moment in which it left off.
                 let failure = Some(TaskFailure::from(&error));
-                let ended_at = self.clock.now();
-                last = Last::End(TaskEnd {
-                    status: TaskStatus::Cancelled,
+                let (ended_at, decided_of, used) = (self.clock.now(), Decided::default(), last.used());
+                let status = TaskStatus::Cancelled;
+                last = Last::End(Box::new(TaskEnd {
+                    status,
                     output: None,
                     failure,
+                    said: None,
                     ended_at,
-                    decided: Decided::default(),
-                });
+                    decided: decided_of,
+                    used,
+                }));
                 decided = self.decided(accepted, &last, &made, &journal).await;
                 continue;
             }
@@ -398,7 +438,7 @@ impl Runtime {
 }
 
 /// The end of a task's time, suspended or not.
-fn latest(row: &TaskRow, head: &JournalHead) -> Timestamp {
+pub(super) fn latest(row: &TaskRow, head: &JournalHead) -> Timestamp {
     head.started_at.plus(Duration::from_millis(row.lifetime_ms.unwrap_or(row.timeout_ms)))
 }
 
@@ -429,33 +469,6 @@ pub(crate) fn facts(row: &TaskRow, head: &JournalHead, route: &Route) -> Facts {
     }
 }
 
-/// How a task ends whose invocation ended with `result`: its status, its output, and why
-/// there is none.
-pub(crate) async fn ended_as(
-    route: &Arc<Route>,
-    skill: &str,
-    result: Result<String>,
-) -> (TaskStatus, Option<(String, Value)>, Option<TaskFailure>) {
-    let result = match result {
-        Ok(output) => checked(route, skill, output).await,
-        Err(error) => Err(error),
-    };
-    match result {
-        Ok(output) => (TaskStatus::Completed, Some(output), None),
-        Err(error) => {
-            let status = match error.code {
-                Code::Cancelled => TaskStatus::Cancelled,
-                Code::InDoubt => TaskStatus::InDoubt,
-                _ => TaskStatus::Failed,
-            };
-            if let Some(cause) = error.cause_chain() {
-                tracing::debug!(code = %error.code, cause, "an invocation failed: {error}");
-            }
-            (status, None, Some(TaskFailure::from(&error)))
-        }
-    }
-}
-
 /// An attempt's trace, sampled (W3C Trace Context, level 1, section 3.2.2). It follows from
 /// the seed, so that a replayed guest is told the same.
 pub(crate) fn traceparent(seed: &[u8; 32]) -> String {
@@ -463,16 +476,4 @@ pub(crate) fn traceparent(seed: &[u8; 32]) -> String {
     let (trace, rest) = hash.split_at(32);
     let (span, _) = rest.split_at(16);
     format!("00-{trace}-{span}-01")
-}
-
-/// Checks an output against the skill's schema.
-async fn checked(route: &Arc<Route>, skill: &str, output: String) -> Result<(String, Value)> {
-    let (route, skill) = (Arc::clone(route), skill.to_owned());
-    checking(output.len(), move || {
-        let value: Value = serde_json::from_str(&output)
-            .map_err(|error| Error::new(Code::OutputInvalid, format!("the agent's output is not JSON: {error}")))?;
-        route.skill(&skill)?.check_output(&value)?;
-        Ok((output, value))
-    })
-    .await
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 use tokio::time::Instant;
-use troupe_core::view::{Durability, NewTask, TaskStatus, TaskView};
+use troupe_core::view::{Durability, NewTask, TaskStatus, TaskUsage, TaskView};
 use troupe_core::{Caller, Code, Effect, Error, InstanceId, Result, Scope, SkillName, TaskId, TenantId, limits};
 use troupe_sandbox::{Stop, StopReason};
 use troupe_store::{Asked, Creation, TaskRow, task_not_found};
@@ -16,7 +16,6 @@ use super::query::{view, view_for};
 use super::waits::Wait;
 use super::watch::TaskEvent;
 use crate::blocking::checking;
-use crate::hold::migrating;
 use crate::route::Route;
 use crate::swap::affinity;
 use crate::{Runtime, agents};
@@ -64,9 +63,20 @@ impl Runtime {
             }
         }
         let row = self.asked_of(caller, &request, (input, text), instance, &[]).await?;
+        let held = self.held_back(&row).await?;
+        if let Some(held) = &held {
+            self.check_held_room(&row, held).await?;
+        }
         match (request.durability, wait, &request.idempotency_key) {
-            (Durability::None, wait, _) => self.run_fleeting(row, wait.unwrap_or_default()).await,
-            (Durability::Full, Some(wait), None) if row.wake_at.is_none() => self.run_held(row, wait).await,
+            (Durability::None, wait, _) => match held {
+                Some(held) => Err(held.refusal()),
+                None => self.run_fleeting(row, wait.unwrap_or_default()).await,
+            },
+            (Durability::Full, Some(wait), None)
+                if row.status == TaskStatus::Pending && row.wake_at.is_none() && held.is_none() =>
+            {
+                self.run_held(row, wait).await
+            }
             (Durability::Full, wait, _) => {
                 // Before it is accepted: who is refused has not been heard.
                 let counted = wait.map(|_| self.waits.enter(&caller.tenant)).transpose()?;
@@ -106,6 +116,22 @@ impl Runtime {
         instance: Option<InstanceId>,
         open: &[String],
     ) -> Result<TaskRow> {
+        // A caller of whom nobody knows would tell the agent who speaks, and of what.
+        if SkillName::CONVERSATION.contains(&request.skill.as_str()) {
+            let message = "an agent's own conversation is asked for by a message in a session, not by a task";
+            return Err(Error::new(Code::SkillNotFound, message));
+        }
+        self.asked_or_told(caller, request, (input, text), instance, open).await
+    }
+
+    pub(super) async fn asked_or_told(
+        &self,
+        caller: &Caller,
+        request: &NewTask,
+        (input, text): (Value, String),
+        instance: Option<InstanceId>,
+        open: &[String],
+    ) -> Result<TaskRow> {
         affinity::check(request.affinity.as_deref())?;
         let route = self.serving(&caller.tenant, &request.agent).await?;
         let session = match instance {
@@ -119,10 +145,19 @@ impl Runtime {
             let message = format!("agent `{}` has no instance {instance}", route.row.agent);
             return Err(Error::new(Code::InstanceNotFound, message));
         }
-        Ok(TaskRow { instance, session, ..self.task_row(caller, &route, request, (input, text), open).await? })
+        let row = TaskRow { instance, session, ..self.task_row(caller, &route, request, (input, text), open).await? };
+        let route = route.for_task(&row);
+        let row = self.demand_approval(row, &route, route.performed(&request.skill)?.effect);
+        if row.approval.is_some() && request.durability == Durability::None {
+            let message = "the tenant's policy has this wait for approval, and with durability `none` nothing is kept \
+                           that could; ask without it";
+            return Err(Error::new(Code::RequestInvalid, message));
+        }
+        Ok(row)
     }
 
-    /// Cancels a task. A running one ends within a tick.
+    /// Cancels a task. One that runs or is suspended is told, and ends within a few seconds; any other ends at
+    /// once.
     ///
     /// # Errors
     /// [`Code::TaskNotFound`]; [`Code::TaskEnded`] if there is nothing left to cancel.
@@ -142,11 +177,20 @@ impl Runtime {
         if row.status.is_final() {
             self.queue.remove(task);
             self.tell(&row);
+        } else if row.status == TaskStatus::Pending {
+            // It was suspended, and is resumed to be told, also where it was set aside. One whose turn it is by now
+            // has no second one, whoever cancels it again.
+            self.queue.push_again(row.priority, row.tenant.clone(), row.agent.clone(), task);
+            self.tell(&row);
         }
         Ok(row)
     }
 
-    async fn task_row(
+    /// The task that a request asks a route for, as it would be accepted now, for no instance.
+    ///
+    /// # Errors
+    /// Those of [`Runtime::submit`].
+    pub(crate) async fn task_row(
         &self,
         caller: &Caller,
         route: &Arc<Route>,
@@ -154,7 +198,7 @@ impl Runtime {
         (input, text): (Value, String),
         open: &[String],
     ) -> Result<TaskRow> {
-        route.skill(&request.skill)?;
+        route.performed(&request.skill)?;
         let now = self.clock.now();
         let mut row = TaskRow {
             id: TaskId::generate(&*self.clock, &*self.entropy),
@@ -170,12 +214,15 @@ impl Runtime {
             idempotency_key: request.idempotency_key.clone(),
             affinity: request.affinity.clone(),
             session: None,
-            caused_by: None,
+            cause: None,
+            retry_of: None,
+            approval: None,
             group: None,
             timeout_ms: 0,
             lifetime_ms: request.lifetime_ms,
             retry: request.retry,
             retries: 0,
+            usage: TaskUsage::default(),
             release: None,
             output: None,
             failure: None,
@@ -188,9 +235,9 @@ impl Runtime {
         // What it is held against is what it would run on now.
         let route = &route.for_task(&row);
         self.check_quarantine(route)?;
-        let effect = route.skill(&request.skill)?.effect;
+        let effect = route.performed(&request.skill)?.effect;
         let (checked_by, skill, open) = (Arc::clone(route), request.skill.clone(), open.to_vec());
-        checking(row.input.len(), move || checked_by.skill(&skill)?.check_known(&input, &open)).await?;
+        checking(row.input.len(), move || checked_by.performed(&skill)?.check_known(&input, &open)).await?;
         if request.durability == Durability::None && effect != Effect::Read {
             let message = format!("durability `none` is for skills of effect class `read`; this one is `{effect}`");
             return Err(Error::new(Code::RequestInvalid, message));
@@ -219,33 +266,6 @@ impl Runtime {
         Ok(row)
     }
 
-    /// An awaited call of which nothing is kept.
-    async fn run_fleeting(&self, row: TaskRow, wait: Duration) -> Result<Submitted> {
-        let until = Instant::now() + wait;
-        let key = (row.tenant.clone(), row.agent.clone());
-        let seat = loop {
-            if !self.let_in(&row.tenant, &row.agent, until).await? {
-                return Err(migrating(&row.agent));
-            }
-            let left = until.saturating_duration_since(Instant::now());
-            match self.seat(&row, self.slot(&key, row.priority, left).await?) {
-                Err(error) if error.code == Code::SwapMigrating => {}
-                seat => break seat?,
-            }
-        };
-        let (row, pin, head) = self.begin_attempt(row, seat.route())?;
-        let accepted = Arc::new(Accepted::fleeting(self.store.clone(), pin, head.clone(), row.clone()));
-        // Dropped with this future: whoever goes away or waits no longer ends the task, and what was
-        // decided in it is told the audit all the same.
-        let _ended = StopOnDrop(seat.stop.clone());
-        let runtime = self.clone();
-        let run = tokio::spawn(async move { runtime.run_attempt(accepted, row, head, seat, None).await });
-        let row = tokio::time::timeout_at(until, run).await.map_err(|_| {
-            Error::new(Code::LimitDeadline, "the task did not end within its wait, and nothing of it is kept")
-        })?;
-        Ok(Submitted { task: view(&row.map_err(Error::internal)??), is_new: true })
-    }
-
     /// An awaited call: it is kept when it writes, when its wait ends, or with its end; one that
     /// is for an instance before it runs, so that the instance shows it and nobody who stops the
     /// instance overlooks it.
@@ -262,6 +282,8 @@ impl Runtime {
             };
             match self.seat(&row, slot) {
                 Err(error) if error.code == Code::SwapMigrating => {}
+                // It waits its turn on disk, until the runtime is started.
+                Err(error) if error.code == Code::RuntimeStopped => return self.queue_task(row, None).await,
                 seat => break seat?,
             }
         };
@@ -299,8 +321,10 @@ impl Runtime {
     }
 
     /// A task that waits its turn on disk.
-    async fn queue_task(&self, row: TaskRow, wait: Option<(Duration, Wait)>) -> Result<Submitted> {
+    pub(super) async fn queue_task(&self, row: TaskRow, wait: Option<(Duration, Wait)>) -> Result<Submitted> {
         let room = match row.wake_at {
+            // The store bounds how many wait for approval.
+            None if row.status == TaskStatus::AwaitingApproval => None,
             None => Some(self.queue.room(&(row.tenant.clone(), row.agent.clone()))?),
             Some(_) => {
                 self.timed.room(&row.tenant)?;
@@ -326,7 +350,7 @@ impl Runtime {
     }
 
     /// What came of a task that has a row, after a wait for its end.
-    async fn queued(&self, row: TaskRow, is_new: bool, wait: Option<(Duration, Wait)>) -> Result<Submitted> {
+    pub(super) async fn queued(&self, row: TaskRow, is_new: bool, wait: Option<(Duration, Wait)>) -> Result<Submitted> {
         self.push(&row);
         let task = match wait {
             Some((wait, counted)) if !row.status.is_final() => {
@@ -339,6 +363,9 @@ impl Runtime {
 
     /// Queues a task whose time has come.
     pub(crate) fn push(&self, row: &TaskRow) {
+        if row.status == TaskStatus::AwaitingApproval {
+            self.task_approvals.happened();
+        }
         if row.status == TaskStatus::Pending && row.wake_at.is_none() {
             self.queue.push(row.priority, row.tenant.clone(), row.agent.clone(), row.id);
         }
@@ -381,15 +408,6 @@ impl Runtime {
     }
 }
 
-/// Ends an invocation when it is dropped, unless it has ended.
-struct StopOnDrop(Stop);
-
-impl Drop for StopOnDrop {
-    fn drop(&mut self) {
-        self.0.now(StopReason::Cancelled);
-    }
-}
-
 /// A client that waits for a call whose id it does not know yet. If it goes away before
 /// anything of the call is on disk, nobody can ask for the outcome: the call is cancelled.
 struct Awaiting {
@@ -407,13 +425,13 @@ impl Awaiting {
 impl Drop for Awaiting {
     fn drop(&mut self) {
         if self.accepted.take().is_some_and(|accepted| accepted.is_unknown()) {
-            self.stop.now(StopReason::Cancelled);
+            self.stop.now(StopReason::Abandoned);
         }
     }
 }
 
 /// Takes a request's input, and writes it as JSON text.
-fn input_of(request: &mut NewTask) -> Result<(Value, String)> {
+pub(super) fn input_of(request: &mut NewTask) -> Result<(Value, String)> {
     let input = match std::mem::take(&mut request.input) {
         Value::Null => Value::Object(Map::new()),
         input => input,

@@ -83,10 +83,13 @@ impl Timed {
 impl Runtime {
     /// Tells whoever it concerns how a task stands: who watches it, and the session and the group that it
     /// is of.
-    pub(super) fn tell(&self, row: &TaskRow) {
+    pub(crate) fn tell(&self, row: &TaskRow) {
         if row.status.is_final() {
             self.watchers.end(row.id, || view(row));
             self.sessions.passed_on(row);
+            if row.instance.is_some() && row.failure.is_some() {
+                self.health.happened();
+            }
         } else {
             if row.wake_at.is_some() {
                 self.timed.grow(&row.tenant);

@@ -133,6 +133,21 @@ impl Runtime {
         self.watch_from(tenant, task, None, counted).await
     }
 
+    /// Watches a task for a reader of something that it belongs to, who is counted already.
+    pub(crate) async fn watch_read(
+        &self,
+        tenant: &TenantId,
+        task: TaskId,
+        after: Option<&str>,
+        reader: &Reader,
+        counted: Wait,
+    ) -> Result<TaskEvents> {
+        let after = after.map(str::parse).transpose()?;
+        let mut watched = self.watch_from(tenant, task, after, Some(counted)).await?;
+        watched.reader = Some(reader.again());
+        Ok(watched)
+    }
+
     async fn watch_from(
         &self,
         tenant: &TenantId,

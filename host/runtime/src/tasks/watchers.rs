@@ -8,24 +8,26 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 use troupe_core::view::{Progress, TaskView};
 use troupe_core::{TaskId, limits};
 
+use super::passing::{Passing, Saying};
 use super::position::Position;
 use super::watch::TaskEvent;
 
 /// Something that a guest said, with its number in the attempt.
-#[derive(Debug, Clone)]
-pub(super) struct Said<T> {
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Said<T> {
     pub(super) attempt: u32,
     pub(super) number: u64,
     pub(super) what: T,
 }
 
-type Part = Said<Arc<RawValue>>;
+pub(super) type Part = Said<Arc<RawValue>>;
 
 /// The newest report of how far a task is.
 #[derive(Debug, Clone)]
@@ -37,7 +39,7 @@ struct Report {
 
 /// Those who watch, by task.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Watchers(Arc<Mutex<HashMap<TaskId, Watched>>>);
+pub(crate) struct Watchers(Arc<Mutex<HashMap<TaskId, Watched>>>, Arc<Passing>);
 
 #[derive(Debug)]
 struct Watched {
@@ -98,28 +100,66 @@ impl Default for Watched {
     }
 }
 
-impl Watchers {
-    fn lock(&self) -> MutexGuard<'_, HashMap<TaskId, Watched>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+impl Watched {
+    /// Whether anybody watches.
+    fn is_watched(&self) -> bool {
+        self.line.receiver_count() > 0
     }
 
-    pub(super) fn progress(&self, task: TaskId, progress: Said<Progress>) {
-        let mut all = self.lock();
-        let watched = all.entry(task).or_default();
-        watched.runs = true;
-        watched.progress.send_modify(|newest| {
+    fn report(&mut self, progress: Said<Progress>) {
+        self.progress.send_modify(|newest| {
             let before = newest.take().filter(|before| before.said.attempt == progress.attempt);
             let first = before.map_or(progress.number, |before| before.first);
             *newest = Some(Report { said: progress, first });
         });
     }
 
-    pub(super) fn part(&self, task: TaskId, part: Part) {
+    fn part(&mut self, part: Part) {
+        self.kept.push(&part);
+        let _ = self.line.send(Line::Part(part));
+    }
+}
+
+impl Watchers {
+    fn lock(&self) -> MutexGuard<'_, HashMap<TaskId, Watched>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn progress(&self, task: TaskId, progress: Said<Progress>) {
+        self.1.pass(task, || Saying::Progress(progress.clone()));
         let mut all = self.lock();
         let watched = all.entry(task).or_default();
         watched.runs = true;
-        watched.kept.push(&part);
-        let _ = watched.line.send(Line::Part(part));
+        watched.report(progress);
+    }
+
+    pub(super) fn part(&self, task: TaskId, part: Part) {
+        self.1.pass(task, || Saying::Part(part.clone()));
+        let mut all = self.lock();
+        let watched = all.entry(task).or_default();
+        watched.runs = true;
+        watched.part(part);
+    }
+
+    /// Takes in what the guest of a task says at another host, if anybody watches it here.
+    pub(crate) fn heard(&self, task: TaskId, saying: Saying) {
+        let mut all = self.lock();
+        let Some(watched) = all.get_mut(&task).filter(|watched| watched.is_watched()) else { return };
+        match saying {
+            Saying::Progress(progress) => watched.report(progress),
+            Saying::Part(part) => watched.part(part),
+        }
+    }
+
+    /// The tasks that somebody watches here.
+    pub(crate) fn watched(&self) -> Vec<TaskId> {
+        let all = self.lock();
+        all.iter().filter(|(_, watched)| watched.is_watched()).map(|(task, _)| *task).collect()
+    }
+
+    /// What other hosts are told of.
+    pub(crate) fn passing(&self) -> &Passing {
+        &self.1
     }
 
     /// Notes that an attempt which has said something runs here no more: what it said is kept for
@@ -134,16 +174,26 @@ impl Watchers {
 
     /// Tells the watchers how a task stands that has not ended.
     pub(crate) fn stands(&self, task: TaskId, view: impl FnOnce() -> TaskView) {
-        if let Some(watched) = self.lock().get(&task).filter(|watched| watched.line.receiver_count() > 0) {
+        if let Some(watched) = self.lock().get(&task).filter(|watched| watched.is_watched()) {
             let _ = watched.line.send(Line::Stands(Box::new(view())));
         }
     }
 
     /// Tells the watchers the end, and forgets them.
     pub(crate) fn end(&self, task: TaskId, view: impl FnOnce() -> TaskView) {
-        if let Some(watched) = self.lock().remove(&task).filter(|watched| watched.line.receiver_count() > 0) {
+        if let Some(watched) = self.lock().remove(&task).filter(|watched| watched.is_watched()) {
             let _ = watched.line.send(Line::End(Box::new(view())));
         }
+    }
+
+    /// Whether anybody watches a task.
+    pub(crate) fn any(&self) -> bool {
+        self.lock().values().any(|watched| watched.is_watched())
+    }
+
+    /// Whether anybody watches this one.
+    pub(crate) fn is_watched(&self, task: TaskId) -> bool {
+        self.lock().get(&task).is_some_and(|watched| watched.is_watched())
     }
 
     /// Forgets all watchers: their events end here.
@@ -197,7 +247,7 @@ impl Watchers {
 }
 
 fn forget_unwatched(all: &mut HashMap<TaskId, Watched>, task: TaskId) {
-    if all.get(&task).is_some_and(|watched| !watched.runs && watched.line.receiver_count() == 0) {
+    if all.get(&task).is_some_and(|watched| !watched.runs && !watched.is_watched()) {
         all.remove(&task);
     }
 }

@@ -59,6 +59,12 @@ impl Workers {
         }
     }
 
+    /// Whether a tenant's task runs here and was stopped.
+    pub(crate) fn is_stopped(&self, tenant: &TenantId, task: TaskId) -> bool {
+        let running = self.lock();
+        running.get(&task).is_some_and(|worker| worker.tenant == *tenant && worker.stop.reason().is_some())
+    }
+
     /// Stops everything of a tenant that runs here.
     pub(crate) fn stop_tenant(&self, tenant: &TenantId, reason: StopReason) {
         for worker in self.lock().values().filter(|worker| worker.tenant == *tenant) {

@@ -86,14 +86,7 @@ impl Runtime {
         agents::permitted(caller, Scope::Operate, agent)?;
         self.require_ready()?;
         let release = self.signed_release(caller, agent, version).await?;
-        let decoded = |field: &str, text: &str| {
-            STANDARD.decode(text).map_err(|_| Error::new(Code::RequestInvalid, format!("`{field}` is not base64")))
-        };
-        let signature = Signature {
-            payload: decoded("payload", &request.payload)?,
-            bytes: decoded("signature", &request.signature)?,
-            hint: None,
-        };
+        let signature = signature(&request)?;
         signature.check_is_of(&release.release, &release.digest)?;
         let policy = self.trust_in_force(&caller.tenant).await?.policy;
         let (known, _) = verified(&policy, vec![signature]);
@@ -163,6 +156,18 @@ impl Runtime {
         let keys = policy.keys.into_iter().map(view).collect();
         TrustView { revision, changed_at, required: self.trust.required, keys, rules: policy.rules }
     }
+}
+
+/// A signature as a client sends it.
+///
+/// # Errors
+/// [`Code::RequestInvalid`] for what is not base64.
+pub(crate) fn signature(sent: &NewSignature) -> Result<Signature> {
+    let decoded = |field: &str, text: &str| {
+        STANDARD.decode(text).map_err(|_| Error::new(Code::RequestInvalid, format!("`{field}` is not base64")))
+    };
+    let (payload, bytes) = (decoded("payload", &sent.payload)?, decoded("signature", &sent.signature)?);
+    Ok(Signature { payload, bytes, hint: None })
 }
 
 /// A policy as it is after a change, and what the audit is told of it.

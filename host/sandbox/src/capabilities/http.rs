@@ -36,7 +36,7 @@ mod tried;
 mod wishes;
 mod writes;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -158,6 +158,8 @@ pub(crate) struct Http {
     futures: HashMap<u32, u64>,
     /// The requests of a release that is tried on a record.
     pub(crate) tried: Tried,
+    /// The calls whose answers the guest waits for no more, since its task was cancelled.
+    cut_short: HashSet<u64>,
     /// Bytes that the guest has had the host hold since that was last looked at.
     held_since: usize,
 }
@@ -175,11 +177,16 @@ impl Http {
         let mut ctx = WasiHttpCtx::new();
         ctx.set_field_size_limit(limits::HTTP_FIELDS_BYTES_MAX);
         let hooks = Hooks { shared, number: 0, tried: None };
-        Self { ctx, hooks, futures: HashMap::new(), tried: Tried::default(), held_since: 0 }
+        Self { ctx, hooks, futures: HashMap::new(), tried: Tried::default(), cut_short: HashSet::new(), held_since: 0 }
     }
 
     pub(crate) const fn shared(&self) -> &Arc<Shared> {
         &self.hooks.shared
+    }
+
+    /// Notes that the guest is told of a call that its task was cancelled.
+    pub(crate) fn cut_short(&mut self, number: u64) {
+        self.cut_short.insert(number);
     }
 }
 

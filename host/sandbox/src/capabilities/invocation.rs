@@ -41,6 +41,11 @@ impl Host for Context {
         Ok(u64::try_from(self.deadline.told().as_millis()).unwrap_or(0))
     }
 
+    fn cancelled(&mut self) -> Result<bool> {
+        let number = self.count()?;
+        self.gate.ask_cancelled(number).map_err(wasmtime::Error::new)
+    }
+
     fn configuration(&mut self) -> Result<String> {
         self.count()?;
         Ok(self.facts.configuration.to_string())

@@ -2,6 +2,7 @@
 //! shares.
 
 use serde_json::json;
+use troupe_core::Code;
 
 use crate::bindings::troupe::agent::types::{CapabilityError, Limit, Problem, Unavailable};
 use crate::gate::Answer;
@@ -11,6 +12,11 @@ pub(super) fn refusal(answer: Answer) -> CapabilityError {
     match answer {
         Answer::Denied { code, message } => {
             CapabilityError::Denied(Problem { message, details: Some(json!({ "code": code }).to_string()) })
+        }
+        Answer::Cancelled => {
+            let message = "the task was cancelled; only what gives something back is still done".to_owned();
+            let details = json!({ "code": Code::Cancelled.as_str() }).to_string();
+            CapabilityError::Denied(Problem { message, details: Some(details) })
         }
         Answer::Limit { code, maximum, message } => CapabilityError::Limit(Limit { code, maximum, message }),
         Answer::Invalid(message) => CapabilityError::Invalid(Problem { message, details: None }),

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use troupe_core::{Code, Error, KeySpace, Result, Timestamp, limits};
 
+use super::agents::{AgentsAnswer, AgentsCall};
+use super::approvals::{ApprovalsAnswer, ApprovalsCall};
+use super::events::{EventsAnswer, EventsCall};
 use super::files::{FilesAnswer, FilesCall};
 use super::http_call::{HttpAnswer, HttpCall, HttpFailure};
 use super::locks::{LocksAnswer, LocksCall};
@@ -25,6 +28,14 @@ pub enum Call {
     Files(FilesCall),
     /// One of `locks`.
     Locks(LocksCall),
+    /// One of `agents`.
+    Agents(AgentsCall),
+    /// One of `approvals`.
+    Approvals(ApprovalsCall),
+    /// One of `events`.
+    Events(EventsCall),
+    /// `cancelled` of `invocation`, where it says yes.
+    Cancelled,
     /// A request through `wasi:http`.
     Http(HttpCall),
     /// A request that was not whole when the invocation ended.
@@ -56,6 +67,10 @@ impl Call {
             Self::Secrets(call) => call.name(),
             Self::Files(call) => call.name(),
             Self::Locks(call) => call.name(),
+            Self::Agents(call) => call.name(),
+            Self::Approvals(call) => call.name(),
+            Self::Events(call) => call.name(),
+            Self::Cancelled => "invocation.cancelled",
             Self::Http(_) | Self::HttpBegun => "http",
             Self::Wait => "wait",
             Self::Refused { name, .. } | Self::Redacted { name } => name,
@@ -87,6 +102,9 @@ impl Call {
             Self::Secrets(call) => call.describe(),
             Self::Files(call) => call.describe(),
             Self::Locks(call) => call.describe(),
+            Self::Agents(call) => call.describe(),
+            Self::Approvals(call) => call.describe(),
+            Self::Events(call) => call.describe(),
             other => other.name().to_owned(),
         }
     }
@@ -142,6 +160,14 @@ pub enum Answer {
     Files(FilesAnswer),
     /// That of `locks`.
     Locks(LocksAnswer),
+    /// That of `agents`.
+    Agents(AgentsAnswer),
+    /// That of `approvals`.
+    Approvals(ApprovalsAnswer),
+    /// That of `events`.
+    Events(EventsAnswer),
+    /// The task was cancelled: the call was not performed, or what was waited for is not waited for any more.
+    Cancelled,
     /// The call is not allowed.
     Denied {
         /// The stable code of what denied it.
@@ -219,6 +245,10 @@ impl Answer {
             Self::Secrets(answer) => answer.describe(),
             Self::Files(answer) => answer.describe(),
             Self::Locks(answer) => answer.describe(),
+            Self::Agents(answer) => answer.describe(),
+            Self::Approvals(answer) => answer.describe(),
+            Self::Events(answer) => answer.describe(),
+            Self::Cancelled => "the task was cancelled".to_owned(),
             Self::Denied { message, .. }
             | Self::Invalid(message)
             | Self::Unavailable(message)

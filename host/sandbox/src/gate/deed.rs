@@ -2,10 +2,10 @@
 
 use std::pin::Pin;
 
-use troupe_core::{LockChange, Result};
+use troupe_core::{LockChange, Result, TaskId};
 
 use super::Answer;
-use crate::port::StateChange;
+use crate::port::{ApprovalAsk, Ask, Publish, StateChange};
 
 /// A permitted call, ready to be performed. Only the permit of a capability makes one.
 pub(super) enum Deed<'a> {
@@ -29,6 +29,14 @@ pub(super) enum Change {
     State(StateChange),
     /// Of a lock.
     Lock(LockChange),
+    /// A task that another agent is asked for.
+    Ask(Box<Ask>),
+    /// The end of such a task is asked for.
+    CancelChild(TaskId),
+    /// An approval that people are asked for.
+    Approval(Box<ApprovalAsk>),
+    /// An event that is published.
+    Publish(Box<Publish>),
 }
 
 /// Performs a call and answers it. An error ends the invocation.

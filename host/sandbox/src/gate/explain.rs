@@ -12,6 +12,9 @@
 //! | `files read DIRECTORY/PATH`, `write`, `stat`, `list`, `delete` | of files; the path may be left out |
 //! | `secrets reference NAME` | of secrets |
 //! | `locks acquire NAME`, `preempt NAME` | of locks |
+//! | `agents ask AGENT/SKILL` | of agents; its class is that of the skill, which the grants do not tell |
+//! | `approvals ask` | of approvals |
+//! | `events publish TOPIC` | of events |
 //! | `http METHOD URL` | a request, with the headers, body and credential that come with it |
 
 use bytes::Bytes;
@@ -21,6 +24,9 @@ use troupe_core::view::ExplainRequest;
 use troupe_core::{Code, Effect, Error, Grants, KeySpace, Result, limits};
 
 use super::Answer;
+use super::agents::{self, AgentsCall};
+use super::approvals::{self, ApprovalsCall};
+use super::events::{self, EventsCall};
 use super::files::{self, Content, FilesCall};
 use super::http::{self as http_gate, HttpAsk};
 use super::locks::{self, LocksCall};
@@ -43,6 +49,9 @@ enum Asked {
     Files(FilesCall),
     Secrets(SecretsCall),
     Locks(LocksCall),
+    Agents(AgentsCall),
+    Approvals(ApprovalsCall),
+    Events(EventsCall),
     Http { method: Method, uri: Uri, headers: HeaderMap, body: Bytes, credential: Option<String> },
 }
 
@@ -75,6 +84,20 @@ impl Question {
                 name: (*name).to_owned(),
                 options: (if *verb == "preempt" { PREEMPT } else { "{}" }).to_owned(),
             })),
+            ["agents", "ask", asked] => asked.split_once('/').map(|(agent, skill)| {
+                let (input, options) = ("{}".to_owned(), "{}".to_owned());
+                Asked::Agents(AgentsCall::Ask { agent: agent.to_owned(), skill: skill.to_owned(), input, options })
+            }),
+            ["approvals", "ask"] => Some(Asked::Approvals(ApprovalsCall::Ask {
+                summary: "an action".to_owned(),
+                action: "{}".to_owned(),
+                options: "{}".to_owned(),
+            })),
+            ["events", "publish", topic] => Some(Asked::Events(EventsCall::Publish {
+                topic: (*topic).to_owned(),
+                data: "null".to_owned(),
+                options: "{}".to_owned(),
+            })),
             ["http", method, url] => Some(http_request(method, url, request)?),
             _ => None,
         };
@@ -102,6 +125,9 @@ impl Question {
             Asked::Files(call) => call.describe(),
             Asked::Secrets(call) => call.describe(),
             Asked::Locks(call) => call.describe(),
+            Asked::Agents(call) => call.describe(),
+            Asked::Approvals(call) => call.describe(),
+            Asked::Events(call) => call.describe(),
             Asked::Http { method, uri, .. } => format!("http {method} {uri}"),
         }
     }
@@ -141,6 +167,23 @@ impl Question {
             Asked::Locks(call) => {
                 locks::authorize(grants, ceiling, call).map_err(|answer| refused(&answer))?;
                 let alone = |key: &GrantKey| locks::authorize(&grants.only(key), ceiling, call).is_ok();
+                let lines = grants.keys().into_iter().filter(alone).collect();
+                Ok(Grounds { lines, effect: Effect::Write, credential: None, action: None })
+            }
+            Asked::Agents(call) => {
+                agents::authorize(grants, ceiling, call).map_err(|answer| refused(&answer))?;
+                let alone = |key: &GrantKey| agents::authorize(&grants.only(key), ceiling, call).is_ok();
+                let lines = grants.keys().into_iter().filter(alone).collect();
+                Ok(Grounds { lines, effect: Effect::Read, credential: None, action: None })
+            }
+            Asked::Approvals(call) => {
+                approvals::authorize(grants, ceiling, call).map_err(|answer| refused(&answer))?;
+                let lines = vec![GrantKey::Approvals];
+                Ok(Grounds { lines, effect: Effect::Read, credential: None, action: None })
+            }
+            Asked::Events(call) => {
+                events::authorize(grants, ceiling, call).map_err(|answer| refused(&answer))?;
+                let alone = |key: &GrantKey| events::authorize(&grants.only(key), ceiling, call).is_ok();
                 let lines = grants.keys().into_iter().filter(alone).collect();
                 Ok(Grounds { lines, effect: Effect::Write, credential: None, action: None })
             }

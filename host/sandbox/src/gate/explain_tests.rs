@@ -37,9 +37,17 @@ fn grants() -> impl Strategy<Value = Grants> {
     let lock = (one_of(&["*", "a/*", "a/b", "c"]), 1_000..1_003_u64, any::<bool>());
     let lock = lock.prop_map(|(name, ms, preempt)| json!({ "name": name, "lease_ms": ms, "preempt": preempt }));
     let locks = proptest::collection::vec(lock, 0..4);
-    (state, proptest::collection::vec(http, 0..5), locks).prop_map(|(state, http, locks)| {
+    let agents = one_of(&["*/*", "a/*", "*/x", "b/x"]).prop_map(|ask| json!({ "ask": ask }));
+    let agents = proptest::collection::vec(agents, 0..3);
+    let events = one_of(&[">", "a.>", "*.b", "a.b"]).prop_map(|publish| json!({ "publish": publish }));
+    let events = proptest::collection::vec(events, 0..3);
+    let approvals = proptest::option::of((1..3u32).prop_map(|open| json!({ "open": open })));
+    let all = (state, proptest::collection::vec(http, 0..5), locks, agents, events, approvals);
+    all.prop_map(|(state, http, locks, agents, events, approvals)| {
         let state = state.map(|instances| json!({ "bytes": 10, "keys": 1, "instances": instances }));
-        serde_json::from_value(json!({ "state": state, "http": http, "locks": locks })).unwrap()
+        let mut grants = json!({ "state": state, "http": http, "locks": locks, "agents": agents, "events": events });
+        grants["approvals"] = json!(approvals);
+        serde_json::from_value(grants).unwrap()
     })
 }
 
@@ -69,7 +77,15 @@ fn questions() -> impl Strategy<Value = Question> {
         "instance-state increment k",
     ]);
     let locks = one_of(&["locks acquire a/b", "locks preempt a/b", "locks acquire c", "locks preempt d"]);
-    prop_oneof![3 => http, 1 => state.prop_map(read), 1 => locks.prop_map(read)]
+    let agents = one_of(&["agents ask a/x", "agents ask a/y", "agents ask b/x", "approvals ask"]);
+    let events = one_of(&["events publish a.b", "events publish a.c", "events publish b"]);
+    prop_oneof![
+        3 => http,
+        1 => state.prop_map(read),
+        1 => locks.prop_map(read),
+        1 => agents.prop_map(read),
+        1 => events.prop_map(read),
+    ]
 }
 
 /// Whether the gate lets the call through.
@@ -79,6 +95,9 @@ fn passes(question: &Question, grants: &Grants, ceiling: Effect) -> bool {
         Asked::Files(call) => files::authorize(grants, ceiling, call).is_ok(),
         Asked::Secrets(call) => secrets::authorize(grants, call).is_ok(),
         Asked::Locks(call) => locks::authorize(grants, ceiling, call).is_ok(),
+        Asked::Agents(call) => agents::authorize(grants, ceiling, call).is_ok(),
+        Asked::Events(call) => events::authorize(grants, ceiling, call).is_ok(),
+        Asked::Approvals(call) => approvals::authorize(grants, ceiling, call).is_ok(),
         Asked::Http { method, uri, headers, body, credential } => {
             let ask = HttpAsk { method, uri, headers, body, credential: credential.as_deref() };
             http_gate::authorize(grants, ceiling, &ask).is_ok()

@@ -17,6 +17,7 @@ use troupe_core::{
 
 use super::deed::{Change, Deed};
 use super::http::shown;
+use super::options::read_options;
 use super::{Answer, above_ceiling};
 
 /// A call of `locks`, as the guest made it.
@@ -214,7 +215,8 @@ pub(super) fn authorize(grants: &Grants, ceiling: Effect, call: &LocksCall) -> R
     let lease = |ms: u64| lease(ms, longest, &what);
     let wanted = match call {
         LocksCall::Acquire { options, .. } => {
-            let LockOptions { priority, lease_ms, wait_ms, policy } = options_of(options)?;
+            let LockOptions { priority, lease_ms, wait_ms, policy } =
+                read_options(options, limits::LOCK_OPTIONS_BYTES_MAX, "a lock")?;
             let asked = lease_ms.unwrap_or_else(|| longest.min(millis(limits::LOCK_LEASE_DEFAULT)));
             let preempt = policy == LockPolicy::Preempt;
             if preempt && !granted().any(|grant| grant.preempt && grant.lease_ms >= asked) {
@@ -252,19 +254,6 @@ fn not_granted(what: &str) -> Answer {
 
 fn name(text: &str) -> Result<LockName, Answer> {
     text.parse().map_err(|error: troupe_core::Error| Answer::Invalid(error.message))
-}
-
-fn options_of(text: &str) -> Result<LockOptions, Answer> {
-    let (most, length) = (limits::LOCK_OPTIONS_BYTES_MAX, text.len());
-    if length > most {
-        return Err(Answer::Invalid(format!("the options of a lock have at most {most} bytes; these have {length}")));
-    }
-    // A list would be read as the fields in their order.
-    if !text.trim_start().starts_with('{') {
-        return Err(Answer::Invalid("the options of a lock cannot be read: they are a JSON object".to_owned()));
-    }
-    serde_json::from_str(text)
-        .map_err(|error| Answer::Invalid(format!("the options of a lock cannot be read: {error}")))
 }
 
 /// A lease of so many milliseconds, if one may be that long.

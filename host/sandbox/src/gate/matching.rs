@@ -18,6 +18,9 @@
 //! | of `increment`, on a key whose number nobody knows | with an error, since its answer would be a read made up |
 //! | of `secrets` | with the reference that the invocation's seed gives it; a request that carries one is judged as ever |
 //! | of `locks` | with an error: who would have held it nobody knows; a write under a lock is that write |
+//! | of `agents` | with an error: what another agent would have answered nobody knows, and none is asked |
+//! | of `approvals` | with an error: nobody is asked, and what somebody would have said nobody knows |
+//! | of `events` | with an error: nothing is published, so it has no place among what was |
 //! | else | with an error that says so: no read is made up, and no write is sent |
 //!
 //! Once the candidate has written a key that the release before did not write so, all it reads

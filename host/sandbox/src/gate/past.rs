@@ -14,6 +14,8 @@ use super::{Answer, Call, Gate, HttpCall, Recording};
 pub(crate) enum PastWait {
     /// A completion was delivered.
     Completed(Completion),
+    /// The guest was told then that its task was cancelled.
+    Cancelled(Timestamp),
     /// It delivered nothing. A guest that only looked goes on; one that waits has parted
     /// from the record, with this error.
     Nothing(Error),
@@ -122,6 +124,7 @@ impl Gate {
                 let suspended = Duration::from_millis(suspended_ms);
                 Ok(PastWait::Completed(Completion { call, at, suspended }))
             }
+            (Past::Answered(Answer::Cancelled, at), _) => Ok(PastWait::Cancelled(at)),
             (Past::Answered(..), _) => Err(Error::internal("a wait is recorded with the answer of another call")),
             (Past::Over, Then::GoOn) => Ok(PastWait::Live),
             (Past::Over, Then::Stop) => Ok(PastWait::Ended(recording::ended(number, Call::Wait.name()))),
@@ -134,6 +137,11 @@ impl Gate {
                 Ok(PastWait::Nothing(recording::diverged(number, "the guest waits for what it did not wait for")))
             }
         }
+    }
+
+    /// Lets the guest's clock move on to when it was told that its task was cancelled.
+    pub(crate) fn deliver_cancelled_past(&self, at: Timestamp) {
+        self.0.guest_clock.deliver(at);
     }
 
     /// Gives the guest the completion of `call` again.

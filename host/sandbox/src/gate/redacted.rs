@@ -8,7 +8,7 @@ use super::{Answer, Call};
 /// the action. Addresses, keys and bodies go. A wait holds nothing, so it stays.
 pub fn redacted_call(call: &[u8]) -> Vec<u8> {
     let name = match Call::decode(call) {
-        Ok(Call::Wait) => return encode(&Call::Wait),
+        Ok(call @ (Call::Wait | Call::Cancelled)) => return encode(&call),
         Ok(Call::Http(call)) => match &call.action {
             Some(action) => format!("http {} ({action})", method(&call.method)),
             None => format!("http {}", method(&call.method)),

@@ -71,6 +71,7 @@ impl Gate {
     /// # Errors
     /// The codes of a refusal; the guest is told and goes on.
     pub(crate) fn authorize_http(&self, ask: &HttpAsk<'_>) -> Result<HttpPermit> {
+        self.check_cancelled()?;
         http::authorize(&self.0.grants.now(), self.0.ceiling, ask)
     }
 

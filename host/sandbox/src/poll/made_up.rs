@@ -29,14 +29,14 @@ impl Context {
                     Came::NotYet | Came::Never => return None,
                 },
                 // What came of it stands in the record, if anything did.
-                Wait::Lock { number, .. } => (now, number),
+                Wait::Lock { number, .. } | Wait::Awaited { number, .. } => (now, number),
                 Wait::Rung => return None,
             };
             Some((at.max(now), number, index, *handle))
         });
         let first: Option<(Timestamp, u64, u32, u32)> = comes.min();
         let (at, call, index, handle) = first?;
-        if let Some(Wait::Timer { .. } | Wait::Lock { .. }) = self.pending(handle) {
+        if let Some(Wait::Timer { .. } | Wait::Lock { .. } | Wait::Awaited { .. }) = self.pending(handle) {
             self.waits.ring(handle);
         }
         self.gate.deliver_past(call, at);

@@ -14,8 +14,6 @@
 //! document that leads to nothing, since its release cannot be had or going down was not said, is
 //! nevertheless the newest, and what came before it is old.
 
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 use troupe_core::{AgentName, ChannelName, Code, Digest, Error, ReleaseRef, Result, TenantId, Timestamp, limits};
 
 use super::{ChannelMove, ChannelRow, place};
@@ -23,6 +21,7 @@ use crate::Store;
 use crate::fault::Done;
 use crate::releases;
 use crate::rows::{Columns as _, number};
+use crate::sql::{Connection, Row, query};
 use crate::writer::Tx;
 
 const ONE: &str = "select * from channel_documents where tenant = $1 and agent = $2 and channel = $3";
@@ -140,7 +139,7 @@ impl Store {
         agent: &AgentName,
         channel: &ChannelName,
     ) -> Result<Option<SeenDocument>> {
-        Ok(find(&mut *self.reader().await?, tenant, agent, channel).await?)
+        Ok(find(&mut self.reader().await?, tenant, agent, channel).await?)
     }
 
     /// The same of every channel of an agent.
@@ -148,7 +147,7 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn documents_seen(&self, tenant: &TenantId, agent: &AgentName) -> Result<Vec<SeenDocument>> {
-        Ok(of_agent(&mut *self.reader().await?, tenant, agent).await?)
+        Ok(of_agent(&mut self.reader().await?, tenant, agent).await?)
     }
 }
 
@@ -170,7 +169,7 @@ async fn see(tx: &mut Tx, tenant: TenantId, row: DocumentRow) -> Done<SeenDocume
             }
         }
     }
-    sqlx::query(
+    query(
         "insert into channel_documents
             (tenant, agent, channel, number, document, version, digest, expires_at, is_followed, seen_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9)
@@ -194,7 +193,7 @@ async fn see(tx: &mut Tx, tenant: TenantId, row: DocumentRow) -> Done<SeenDocume
 }
 
 async fn followed(tx: &mut Tx, tenant: &TenantId, row: &DocumentRow) -> Done<()> {
-    sqlx::query("update channel_documents set is_followed = 1 where tenant = $1 and agent = $2 and channel = $3")
+    query("update channel_documents set is_followed = 1 where tenant = $1 and agent = $2 and channel = $3")
         .bind(tenant.as_str())
         .bind(row.release.agent.as_str())
         .bind(row.channel.as_str())
@@ -232,26 +231,22 @@ fn other(row: &DocumentRow, found: &Digest) -> Error {
 }
 
 async fn find(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn Connection,
     tenant: &TenantId,
     agent: &AgentName,
     channel: &ChannelName,
 ) -> Done<Option<SeenDocument>> {
-    let row = sqlx::query(ONE)
-        .bind(tenant.as_str())
-        .bind(agent.as_str())
-        .bind(channel.as_str())
-        .fetch_optional(connection)
-        .await?;
+    let row =
+        query(ONE).bind(tenant.as_str()).bind(agent.as_str()).bind(channel.as_str()).fetch_optional(connection).await?;
     row.as_ref().map(read).transpose()
 }
 
-async fn of_agent(connection: &mut SqliteConnection, tenant: &TenantId, agent: &AgentName) -> Done<Vec<SeenDocument>> {
-    let rows = sqlx::query(OF_AGENT).bind(tenant.as_str()).bind(agent.as_str()).fetch_all(connection).await?;
+async fn of_agent(connection: &mut dyn Connection, tenant: &TenantId, agent: &AgentName) -> Done<Vec<SeenDocument>> {
+    let rows = query(OF_AGENT).bind(tenant.as_str()).bind(agent.as_str()).fetch_all(connection).await?;
     rows.iter().map(read).collect()
 }
 
-fn read(row: &SqliteRow) -> Done<SeenDocument> {
+fn read(row: &Row) -> Done<SeenDocument> {
     Ok(SeenDocument {
         row: DocumentRow {
             channel: row.parsed("channel")?,

@@ -1,12 +1,12 @@
 //! The tasks of groups.
 
-use sqlx::sqlite::SqliteRow;
 use troupe_core::view::{Member, TaskFailure, TaskStatus};
 use troupe_core::{GroupId, Result, StepName, TaskId, TenantId};
 
 use crate::Store;
 use crate::fault::{Done, Failed};
 use crate::rows::{Columns as _, broken, number};
+use crate::sql::{Row, query};
 use crate::tasks;
 use crate::writer::Tx;
 
@@ -42,17 +42,17 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn group_members(&self, tenant: &TenantId, id: GroupId) -> Result<Vec<MemberRow>> {
-        let rows = sqlx::query(
+        let rows = query(
             "select g.*, t.status, octet_length(t.output) as bytes from group_tasks g
              join tasks t on t.tenant = g.tenant and t.id = g.task
              where g.tenant = $1 and g.group_id = $2 order by g.step, g.item, g.compensates",
         )
         .bind(tenant.as_str())
         .bind(id.to_string())
-        .fetch_all(&mut *self.reader().await?)
+        .fetch_all(&mut self.reader().await?)
         .await
         .map_err(Failed::from)?;
-        let read = |row: &SqliteRow| {
+        let read = |row: &Row| {
             let output_bytes = row.get_as::<Option<i64>>("bytes")?.and_then(|bytes| u64::try_from(bytes).ok());
             Ok(MemberRow { member: member(row)?, task: row.parsed("task")?, status: status(row)?, output_bytes })
         };
@@ -64,7 +64,7 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn group_ends(&self, tenant: &TenantId, id: GroupId, after: u64) -> Result<Vec<MemberEnd>> {
-        let rows = sqlx::query(
+        let rows = query(
             "select g.*, t.status, t.failure from group_tasks g
              join tasks t on t.tenant = g.tenant and t.id = g.task
              where g.tenant = $1 and g.group_id = $2 and g.ended > $3 order by g.ended",
@@ -72,10 +72,10 @@ impl Store {
         .bind(tenant.as_str())
         .bind(id.to_string())
         .bind(number(after)?)
-        .fetch_all(&mut *self.reader().await?)
+        .fetch_all(&mut self.reader().await?)
         .await
         .map_err(Failed::from)?;
-        let read = |row: &SqliteRow| {
+        let read = |row: &Row| {
             let failure: Option<&str> = row.get_as("failure")?;
             let failure = failure.map(serde_json::from_str).transpose().map_err(|error| broken("failure", error))?;
             Ok(MemberEnd { member: member(row)?, number: row.number("ended")?, status: status(row)?, failure })
@@ -88,7 +88,7 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn step_output_bytes(&self, tenant: &TenantId, id: GroupId, step: &StepName) -> Result<u64> {
-        let row = sqlx::query(
+        let row = query(
             "select coalesce(sum(octet_length(t.output)), 0) as bytes from group_tasks g
              join tasks t on t.tenant = g.tenant and t.id = g.task
              where g.tenant = $1 and g.group_id = $2 and g.step = $3 and g.compensates = 0",
@@ -96,7 +96,7 @@ impl Store {
         .bind(tenant.as_str())
         .bind(id.to_string())
         .bind(step.as_str())
-        .fetch_one(&mut *self.reader().await?)
+        .fetch_one(&mut self.reader().await?)
         .await
         .map_err(Failed::from)?;
         Ok(row.number("bytes")?)
@@ -112,7 +112,7 @@ impl Store {
         id: GroupId,
         step: &StepName,
     ) -> Result<Vec<(u32, Option<String>)>> {
-        let rows = sqlx::query(
+        let rows = query(
             "select g.item, t.output from group_tasks g
              join tasks t on t.tenant = g.tenant and t.id = g.task
              where g.tenant = $1 and g.group_id = $2 and g.step = $3 and g.compensates = 0 order by g.item",
@@ -120,7 +120,7 @@ impl Store {
         .bind(tenant.as_str())
         .bind(id.to_string())
         .bind(step.as_str())
-        .fetch_all(&mut *self.reader().await?)
+        .fetch_all(&mut self.reader().await?)
         .await
         .map_err(Failed::from)?;
         Ok(rows.iter().map(|row| Ok((row.number("item")?, row.get_as("output")?))).collect::<Done<_>>()?)
@@ -131,7 +131,7 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn member_task(&self, tenant: &TenantId, member: &Member) -> Result<Option<TaskId>> {
-        let row = sqlx::query(
+        let row = query(
             "select task from group_tasks
              where tenant = $1 and group_id = $2 and step = $3 and item = $4 and compensates = $5",
         )
@@ -140,7 +140,7 @@ impl Store {
         .bind(member.step.as_str())
         .bind(i64::from(member.item))
         .bind(i64::from(member.compensates))
-        .fetch_optional(&mut *self.reader().await?)
+        .fetch_optional(&mut self.reader().await?)
         .await
         .map_err(Failed::from)?;
         Ok(row.map(|row| row.parsed("task")).transpose()?)
@@ -149,23 +149,21 @@ impl Store {
 
 /// Notes the task that a group makes as this. There is one, or this fails.
 pub(crate) async fn joined(tx: &mut Tx, tenant: &TenantId, member: &Member, task: TaskId) -> Done<()> {
-    sqlx::query(
-        "insert into group_tasks (tenant, group_id, step, item, compensates, task) values ($1, $2, $3, $4, $5, $6)",
-    )
-    .bind(tenant.as_str())
-    .bind(member.group.to_string())
-    .bind(member.step.as_str())
-    .bind(i64::from(member.item))
-    .bind(i64::from(member.compensates))
-    .bind(task.to_string())
-    .execute(&mut tx.connection)
-    .await?;
+    query("insert into group_tasks (tenant, group_id, step, item, compensates, task) values ($1, $2, $3, $4, $5, $6)")
+        .bind(tenant.as_str())
+        .bind(member.group.to_string())
+        .bind(member.step.as_str())
+        .bind(i64::from(member.item))
+        .bind(i64::from(member.compensates))
+        .bind(task.to_string())
+        .execute(&mut tx.connection)
+        .await?;
     Ok(())
 }
 
 /// Has a group hear that a task of it has ended.
 pub(crate) async fn ended(tx: &mut Tx, tenant: &TenantId, member: &Member, task: TaskId) -> Done<()> {
-    sqlx::query(
+    query(
         "update group_tasks set ended = 1 + (
             select coalesce(max(ended), 0) from group_tasks where tenant = $1 and group_id = $2)
          where tenant = $1 and group_id = $2 and step = $3 and item = $4 and compensates = $5 and task = $6",
@@ -178,7 +176,7 @@ pub(crate) async fn ended(tx: &mut Tx, tenant: &TenantId, member: &Member, task:
     .bind(task.to_string())
     .execute(&mut tx.connection)
     .await?;
-    sqlx::query("update task_groups set changes = changes + 1 where tenant = $1 and id = $2 and ended_at is null")
+    query("update task_groups set changes = changes + 1 where tenant = $1 and id = $2 and ended_at is null")
         .bind(tenant.as_str())
         .bind(member.group.to_string())
         .execute(&mut tx.connection)
@@ -186,7 +184,7 @@ pub(crate) async fn ended(tx: &mut Tx, tenant: &TenantId, member: &Member, task:
     Ok(())
 }
 
-fn member(row: &SqliteRow) -> Done<Member> {
+fn member(row: &Row) -> Done<Member> {
     Ok(Member {
         group: row.parsed("group_id")?,
         step: row.parsed("step")?,
@@ -195,6 +193,6 @@ fn member(row: &SqliteRow) -> Done<Member> {
     })
 }
 
-fn status(row: &SqliteRow) -> Done<TaskStatus> {
+fn status(row: &Row) -> Done<TaskStatus> {
     tasks::status(row.get_as("status")?)
 }

@@ -7,6 +7,7 @@ use super::{GroupRow, find, not_found, read, tell};
 use crate::Store;
 use crate::fault::Done;
 use crate::rows::{json, number};
+use crate::sql::query;
 use crate::tasks::{self, TaskRow};
 use crate::writer::Tx;
 
@@ -57,9 +58,9 @@ async fn move_to(
     to: GroupMove,
 ) -> Done<bool> {
     let GroupMove { status, state, progress, failure, made, is_whole } = to;
-    let moved = sqlx::query(
+    let moved = query(
         "update task_groups set status = $4, state = $5, progress = $6, failure = $7, revision = revision + 1,
-            looked = case when $10 is not null then changes when $8 then $9 else looked end, ended_at = $10
+            looked = case when $10 is not null then changes when $8 <> 0 then $9 else looked end, ended_at = $10
          where tenant = $1 and id = $2 and revision = $3 and ended_at is null
          returning *",
     )
@@ -96,7 +97,7 @@ async fn cancel(tx: &mut Tx, tenant: TenantId, id: GroupId, by: String) -> Done<
         };
         return Err(Error::new(Code::GroupEnded, message).with("status", status.as_str()).into());
     }
-    let row = sqlx::query(
+    let row = query(
         "update task_groups set cancelled_by = coalesce(cancelled_by, $3), changes = changes + 1
          where tenant = $1 and id = $2 returning *",
     )

@@ -3,12 +3,12 @@
 //! A body is there exactly as long as a row names it. Both change in the same transaction of
 //! the one writer, so none is ever taken away from a row that is about to name it.
 
-use sqlx::SqliteConnection;
 use troupe_core::{Digest, TenantId};
 
 use super::pack::Body;
 use crate::fault::Done;
 use crate::rows::{Columns as _, broken};
+use crate::sql::{Connection, query};
 use crate::writer::Tx;
 
 /// The digest that a column holds.
@@ -18,7 +18,7 @@ pub(super) fn digest(bytes: &[u8]) -> Done<Digest> {
 
 /// Keeps a body, unless the tenant has it; returns how many bytes that takes.
 pub(super) async fn keep(tx: &mut Tx, tenant: &TenantId, body: &Body) -> Done<u64> {
-    let written = sqlx::query(
+    let written = query(
         "insert into journal_bodies (tenant, digest, bytes) values ($1, $2, $3) on conflict (tenant, digest) do nothing",
     )
     .bind(tenant.as_str())
@@ -34,7 +34,7 @@ pub(super) async fn keep(tx: &mut Tx, tenant: &TenantId, body: &Body) -> Done<u6
 pub(super) async fn release(tx: &mut Tx, tenant: &TenantId, digests: &[Vec<u8>]) -> Done<u64> {
     let mut freed = 0;
     for digest in digests {
-        let removed = sqlx::query(
+        let removed = query(
             "delete from journal_bodies where tenant = $1 and digest = $2
                 and not exists (select 1 from journal where tenant = $1 and call_body = $2)
                 and not exists (select 1 from journal where tenant = $1 and answer_body = $2)
@@ -50,8 +50,8 @@ pub(super) async fn release(tx: &mut Tx, tenant: &TenantId, digests: &[Vec<u8>])
 }
 
 /// Reads a body's packed contents.
-pub(super) async fn read(connection: &mut SqliteConnection, tenant: &TenantId, digest: &[u8]) -> Done<Option<Vec<u8>>> {
-    let row = sqlx::query("select bytes from journal_bodies where tenant = $1 and digest = $2")
+pub(super) async fn read(connection: &mut dyn Connection, tenant: &TenantId, digest: &[u8]) -> Done<Option<Vec<u8>>> {
+    let row = query("select bytes from journal_bodies where tenant = $1 and digest = $2")
         .bind(tenant.as_str())
         .bind(digest)
         .fetch_optional(connection)

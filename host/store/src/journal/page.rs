@@ -4,14 +4,13 @@
 //! is bounded by what its rows take in the database, and a row is unpacked, read and let go
 //! of before the next.
 
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Connection as _, QueryBuilder, Sqlite, SqliteConnection};
 use troupe_core::{Result, TaskId, TenantId, limits};
 
 use super::{JournalHead, JournalRow, Withheld, read_head, read_row};
 use crate::Store;
 use crate::fault::Done;
 use crate::rows::{Columns as _, number};
+use crate::sql::{Builder, Connection, Row, Snapshot, query};
 
 /// What a row is read from.
 const ROW: &str = "number, at, call, call_body, calls.bytes as call_bytes,
@@ -53,7 +52,7 @@ impl Store {
         task: TaskId,
         attempt: u32,
     ) -> Result<Option<(JournalHead, Vec<JournalRow>)>> {
-        let found = whole(&mut *self.reader().await?, tenant, task, attempt).await?;
+        let found = whole(&mut self.reader().await?, tenant, task, attempt).await?;
         let Some((head, rows)) = found else { return Ok(None) };
         // Each row is let go of as it is unpacked: no journal is in memory twice.
         Ok(Some((head, rows.into_iter().map(|row| read_row(&row)).collect::<Done<_>>()?)))
@@ -74,7 +73,7 @@ impl Store {
     ) -> Result<Option<JournalPage<T>>> {
         // No number is above this, so nothing comes after it.
         let after = after.map_or(-1, |after| i64::try_from(after).unwrap_or(i64::MAX));
-        let found = page(&mut *self.reader().await?, (tenant, task, attempt), after, limit).await?;
+        let found = page(&mut self.reader().await?, (tenant, task, attempt), after, limit).await?;
         let Some((head, rows, next)) = found else { return Ok(None) };
         let rows = rows.into_iter().map(|row| read_row(&row).map(&read)).collect::<Done<_>>()?;
         Ok(Some(JournalPage { head, rows, next }))
@@ -86,9 +85,9 @@ impl Store {
         let mut after = -1;
         loop {
             let mut reader = self.reader().await?;
-            let mut snapshot = reader.begin().await?;
+            let mut snapshot = Snapshot::of(&mut reader).await?;
             let (rows, next) = fitting(&mut snapshot, of, after, ROWS_PER_PAGE).await?;
-            snapshot.commit().await?;
+            snapshot.end().await?;
             drop(reader);
             for row in rows {
                 take(read_row(&row)?);
@@ -103,23 +102,23 @@ impl Store {
 pub(crate) type Attempt<'a> = (&'a TenantId, TaskId, u32);
 
 async fn whole(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn Connection,
     tenant: &TenantId,
     task: TaskId,
     attempt: u32,
-) -> Done<Option<(JournalHead, Vec<SqliteRow>)>> {
+) -> Done<Option<(JournalHead, Vec<Row>)>> {
     let of = (tenant, task, attempt);
     // One transaction, so that rows cannot appear between the two reads.
-    let mut snapshot = connection.begin().await?;
+    let mut snapshot = Snapshot::of(connection).await?;
     let Some(head) = head(&mut snapshot, of).await? else { return Ok(None) };
-    let rows = select(ROW, of, -1, i64::MAX).build().fetch_all(&mut *snapshot).await?;
-    snapshot.commit().await?;
+    let rows = select(ROW, of, -1, i64::MAX).build().fetch_all(&mut snapshot).await?;
+    snapshot.end().await?;
     Ok(Some((head, rows)))
 }
 
 /// Adds to a statement, as `bytes`, what the rows take together of the attempt that `heads` is
 /// about.
-pub(crate) fn push_bytes(query: &mut QueryBuilder<Sqlite>) {
+pub(crate) fn push_bytes(query: &mut Builder) {
     query.push("(select coalesce(sum(").push(BYTES).push("), 0) from journal").push(BODIES).push(
         " where journal.tenant = heads.tenant and journal.task = heads.task and journal.attempt = heads.attempt)
           as bytes",
@@ -130,10 +129,10 @@ pub(crate) fn push_bytes(query: &mut QueryBuilder<Sqlite>) {
 /// marked before anything of its rows is taken away, so one that is whole when they are read was
 /// whole before.
 pub(crate) async fn whole_rows(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn Connection,
     (tenant, task, attempt): Attempt<'_>,
 ) -> Done<std::result::Result<Vec<JournalRow>, Withheld>> {
-    let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("select heads.withheld as withheld, ");
+    let mut query: Builder = Builder::new("select heads.withheld as withheld, ");
     query
         .push(ROW)
         .push(
@@ -170,26 +169,26 @@ pub(crate) async fn whole_rows(
 
 /// First measures the rows, which does not read them, then reads as many as fit.
 async fn page(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn Connection,
     of: Attempt<'_>,
     after: i64,
     limit: u32,
-) -> Done<Option<(JournalHead, Vec<SqliteRow>, Option<u64>)>> {
-    let mut snapshot = connection.begin().await?;
+) -> Done<Option<(JournalHead, Vec<Row>, Option<u64>)>> {
+    let mut snapshot = Snapshot::of(connection).await?;
     let Some(head) = head(&mut snapshot, of).await? else { return Ok(None) };
     let (rows, next) = fitting(&mut snapshot, of, after, limit).await?;
-    snapshot.commit().await?;
+    snapshot.end().await?;
     Ok(Some((head, rows, next)))
 }
 
 /// Reads as many of at most `limit` rows as fit a page, and says after which of them there are
 /// more.
 async fn fitting(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn Connection,
     of: Attempt<'_>,
     after: i64,
     limit: u32,
-) -> Done<(Vec<SqliteRow>, Option<u64>)> {
+) -> Done<(Vec<Row>, Option<u64>)> {
     let columns = format!("number, {BYTES} as bytes");
     let measured = select(&columns, of, after, i64::from(limit) + 1).build().fetch_all(&mut *connection).await?;
     let (mut bytes, mut count, mut last) = (0, 0, None);
@@ -206,12 +205,12 @@ async fn fitting(
     Ok((rows, next))
 }
 
-async fn head(connection: &mut SqliteConnection, of: Attempt<'_>) -> Done<Option<JournalHead>> {
+async fn head(connection: &mut dyn Connection, of: Attempt<'_>) -> Done<Option<JournalHead>> {
     head_row(connection, of).await?.as_ref().map(|row| read_head(row, "")).transpose()
 }
 
-async fn head_row(connection: &mut SqliteConnection, (tenant, task, attempt): Attempt<'_>) -> Done<Option<SqliteRow>> {
-    let head = sqlx::query("select * from journal_heads where tenant = $1 and task = $2 and attempt = $3")
+async fn head_row(connection: &mut dyn Connection, (tenant, task, attempt): Attempt<'_>) -> Done<Option<Row>> {
+    let head = query("select * from journal_heads where tenant = $1 and task = $2 and attempt = $3")
         .bind(tenant.as_str())
         .bind(task.to_string())
         .bind(i64::from(attempt))
@@ -220,8 +219,8 @@ async fn head_row(connection: &mut SqliteConnection, (tenant, task, attempt): At
     Ok(head)
 }
 
-fn select(columns: &str, (tenant, task, attempt): Attempt<'_>, after: i64, limit: i64) -> QueryBuilder<Sqlite> {
-    let mut query = QueryBuilder::new("select ");
+fn select(columns: &str, (tenant, task, attempt): Attempt<'_>, after: i64, limit: i64) -> Builder {
+    let mut query = Builder::new("select ");
     query
         .push(columns)
         .push(" from journal")

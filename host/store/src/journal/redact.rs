@@ -10,7 +10,6 @@
 //! repeats half a journal, and a redaction that the end of the host cut short is found again.
 //! A long read keeps the log from being emptied: whoever drops journals tries again.
 
-use sqlx::sqlite::SqliteRow;
 use troupe_core::audit::{AuditEntry, AuditKind};
 use troupe_core::view::TaskFailure;
 use troupe_core::{Code, Error, Result, TaskId, TenantId};
@@ -18,9 +17,10 @@ use troupe_core::{Code, Error, Result, TaskId, TenantId};
 use super::{Load, ROWS_PER_COMMIT, account, bodies, bodies_of, call_of, pack};
 use crate::fault::{Done, Failed};
 use crate::rows::{Columns as _, json, number};
+use crate::sql::{Row, query};
 use crate::tasks::{REDACTED, TaskRow, find_task, task_not_found, task_subject};
 use crate::writer::Tx;
-use crate::{Store, messages};
+use crate::{Store, messages, task_approvals};
 
 /// What is left of calls and answers, and whether the task's own documents go, too.
 #[derive(Debug, Clone, Copy)]
@@ -53,10 +53,7 @@ impl Store {
         }
         let of = tenant.clone();
         let row = self.write(move |tx| Box::pin(end(tx, of, task))).await?;
-        // It is redacted already. What the log still holds is tried again.
-        if let Err(error) = self.fold().await {
-            tracing::warn!(%tenant, %task, "the write-ahead log still holds what was redacted: {error}");
-        }
+        self.fold_or_warn().await;
         Ok(row)
     }
 
@@ -65,8 +62,8 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn redacting(&self) -> Result<Vec<(TenantId, TaskId)>> {
-        let rows = sqlx::query("select distinct tenant, task from journal_heads where withheld = 'redacting'")
-            .fetch_all(&mut *self.reader().await?)
+        let rows = query("select distinct tenant, task from journal_heads where withheld = 'redacting'")
+            .fetch_all(&mut self.reader().await?)
             .await
             .map_err(Failed::from)?;
         Ok(rows.iter().map(|row| Ok((row.parsed("tenant")?, row.parsed("task")?))).collect::<Done<_>>()?)
@@ -81,7 +78,7 @@ async fn begin(tx: &mut Tx, tenant: TenantId, task: TaskId, documents: bool, by:
         let message = format!("task {task} is {}; redact it when it has ended", row.status.as_str());
         return Err(Error::new(Code::TaskNotEnded, message).into());
     }
-    sqlx::query(
+    query(
         "update journal_heads set withheld = 'redacting'
          where tenant = $1 and task = $2 and (withheld is null or withheld <> 'dropped')",
     )
@@ -93,12 +90,13 @@ async fn begin(tx: &mut Tx, tenant: TenantId, task: TaskId, documents: bool, by:
         let entry = AuditEntry::new(AuditKind::Redacted).by(by.as_deref()).of(&row.agent).with("documents", documents);
         tx.audit(&tenant, AuditEntry { invocation: Some((task, row.attempt)), ..entry }).await?;
     }
+    task_approvals::forget(tx, &tenant, task).await?;
     if documents { forget_documents(tx, row).await } else { Ok(()) }
 }
 
 /// Redacts the next rows; returns where it has come to, or nothing after the last.
 async fn rows(tx: &mut Tx, tenant: TenantId, task: TaskId, after: Place, redact: Redact) -> Done<Option<Place>> {
-    let rows = sqlx::query(
+    let rows = query(
         "select attempt, number, call_body, octet_length(call) + coalesce(octet_length(answer), 0) as bytes,
             case when answer is null then 0 else 1 end as answered, answer_body
          from journal where tenant = $1 and task = $2 and (attempt, number) > ($3, $4)
@@ -131,25 +129,24 @@ async fn forget(
     tx: &mut Tx,
     (tenant, task): (&TenantId, TaskId),
     place: Place,
-    row: &SqliteRow,
+    row: &Row,
     apart: Vec<Vec<u8>>,
     redact: Redact,
 ) -> Done<i64> {
-    let call = sqlx::query(
-        "select call, call_body from journal where tenant = $1 and task = $2 and attempt = $3 and number = $4",
-    )
-    .bind(tenant.as_str())
-    .bind(task.to_string())
-    .bind(place.0)
-    .bind(place.1)
-    .fetch_one(&mut tx.connection)
-    .await?;
+    let call =
+        query("select call, call_body from journal where tenant = $1 and task = $2 and attempt = $3 and number = $4")
+            .bind(tenant.as_str())
+            .bind(task.to_string())
+            .bind(place.0)
+            .bind(place.1)
+            .fetch_one(&mut tx.connection)
+            .await?;
     // Of bytes that nobody can read nothing is kept either.
     let call = call_of(&mut tx.connection, tenant, &call).await.unwrap_or_default();
     let call = pack((redact.call)(&call)).bytes;
     let answer = row.truth("answered")?.then(redact.answer);
     let taken = call.len() + answer.as_ref().map_or(0, Vec::len);
-    sqlx::query(
+    query(
         "update journal set call = $5, call_body = null, answer = $6, answer_body = null
          where tenant = $1 and task = $2 and attempt = $3 and number = $4",
     )
@@ -166,29 +163,23 @@ async fn forget(
 }
 
 async fn end(tx: &mut Tx, tenant: TenantId, task: TaskId) -> Done<TaskRow> {
-    sqlx::query(
-        "update journal_heads set withheld = 'redacted' where tenant = $1 and task = $2 and withheld = 'redacting'",
-    )
-    .bind(tenant.as_str())
-    .bind(task.to_string())
-    .execute(&mut tx.connection)
-    .await?;
+    query("update journal_heads set withheld = 'redacted' where tenant = $1 and task = $2 and withheld = 'redacting'")
+        .bind(tenant.as_str())
+        .bind(task.to_string())
+        .execute(&mut tx.connection)
+        .await?;
     let Some(row) = find_task(&mut tx.connection, &tenant, task).await? else {
         return Err(task_not_found(task).into());
     };
     let data = serde_json::json!({ "agent": row.agent.as_str(), "skill": row.skill.as_str() });
-    tx.announce(&tenant, "task.redacted", &task_subject(task), &data).await?;
+    tx.announce(&tenant, "task.redacted", &task_subject(task), &data);
     Ok(row)
 }
 
 /// The fingerprint goes with the input it was made of.
 async fn forget_documents(tx: &mut Tx, row: TaskRow) -> Done<()> {
-    let failure = row.failure.clone().map(|failure| TaskFailure {
-        message: "redacted".to_owned(),
-        details: serde_json::Map::new(),
-        ..failure
-    });
-    sqlx::query(
+    let failure = row.failure.as_ref().map(TaskFailure::redacted);
+    query(
         "update tasks set input = 'null', request = $4, failure = $3,
             output = case when output is null then null else 'null' end
          where tenant = $1 and id = $2",

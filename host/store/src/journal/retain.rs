@@ -16,6 +16,7 @@ use super::{Load, ROW_BYTES, ROWS_PER_COMMIT, account, bodies, bodies_of};
 use crate::Store;
 use crate::fault::{Done, Failed};
 use crate::rows::{ABOVE_ALL_IDS, Columns as _, number};
+use crate::sql::query;
 use crate::writer::Tx;
 
 /// Tasks that are looked up at once.
@@ -80,9 +81,9 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn journal_bytes(&self, tenant: &TenantId) -> Result<u64> {
-        let row = sqlx::query("select bytes from journal_usage where tenant = $1")
+        let row = query("select bytes from journal_usage where tenant = $1")
             .bind(tenant.as_str())
-            .fetch_optional(&mut *self.reader().await?)
+            .fetch_optional(&mut self.reader().await?)
             .await
             .map_err(Failed::from)?;
         Ok(row.map_or(Ok(0), |row| row.number("bytes"))?)
@@ -90,9 +91,9 @@ impl Store {
 
     /// The first tenant after `after` that has a journal.
     async fn tenant_with_journals(&self, after: Option<TenantId>) -> Result<Option<TenantId>> {
-        let row = sqlx::query("select min(tenant) as tenant from journal_heads where tenant > $1")
+        let row = query("select min(tenant) as tenant from journal_heads where tenant > $1")
             .bind(after.as_ref().map_or("", TenantId::as_str))
-            .fetch_one(&mut *self.reader().await?)
+            .fetch_one(&mut self.reader().await?)
             .await
             .map_err(Failed::from)?;
         Ok(row.parsed_option("tenant")?)
@@ -102,7 +103,7 @@ impl Store {
     /// those that came first come first, which the order of their ids is.
     async fn journals_due(&self, tenant: &TenantId, until: Option<Timestamp>) -> Result<Vec<TaskId>> {
         let ids_below = until.map_or_else(|| ABOVE_ALL_IDS.to_owned(), first_id);
-        let rows = sqlx::query(
+        let rows = query(
             "select distinct journal_heads.task as task from journal_heads
                 join tasks on tasks.tenant = journal_heads.tenant and tasks.id = journal_heads.task
              where journal_heads.tenant = $1 and journal_heads.task < $2
@@ -113,7 +114,7 @@ impl Store {
         .bind(ids_below)
         .bind(until.map_or(i64::MAX, Timestamp::as_millis))
         .bind(TASKS_PER_LOOK)
-        .fetch_all(&mut *self.reader().await?)
+        .fetch_all(&mut self.reader().await?)
         .await
         .map_err(Failed::from)?;
         Ok(rows.iter().map(|row| row.parsed("task")).collect::<Done<_>>()?)
@@ -147,12 +148,12 @@ fn millis(time: Duration) -> i64 {
 
 async fn step(tx: &mut Tx, tenant: TenantId, task: TaskId) -> Done<Step> {
     let id = task.to_string();
-    sqlx::query("update journal_heads set withheld = 'dropped' where tenant = $1 and task = $2")
+    query("update journal_heads set withheld = 'dropped' where tenant = $1 and task = $2")
         .bind(tenant.as_str())
         .bind(&id)
         .execute(&mut tx.connection)
         .await?;
-    let rows = sqlx::query(
+    let rows = query(
         "select attempt, number, octet_length(call) + coalesce(octet_length(answer), 0) as bytes, call_body, answer_body
          from journal where tenant = $1 and task = $2 order by attempt, number limit $3",
     )
@@ -174,14 +175,14 @@ async fn step(tx: &mut Tx, tenant: TenantId, task: TaskId) -> Done<Step> {
         }
     }
     let Some((attempt, number_of_last)) = last else {
-        sqlx::query("delete from journal_heads where tenant = $1 and task = $2")
+        query("delete from journal_heads where tenant = $1 and task = $2")
             .bind(tenant.as_str())
             .bind(&id)
             .execute(&mut tx.connection)
             .await?;
         return Ok(Step { bytes: 0, over: true });
     };
-    sqlx::query("delete from journal where tenant = $1 and task = $2 and (attempt, number) <= ($3, $4)")
+    query("delete from journal where tenant = $1 and task = $2 and (attempt, number) <= ($3, $4)")
         .bind(tenant.as_str())
         .bind(&id)
         .bind(attempt)

@@ -1,11 +1,10 @@
 //! Which rows of an attempt somebody has read, to tell later whether they are still all.
 
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
-
 use super::JournalRow;
 use super::page::Attempt;
 use crate::fault::Done;
 use crate::rows::{Columns as _, number};
+use crate::sql::{Builder, Connection};
 
 /// How many rows there were, and which of them had no answer. Rows are only ever added, or
 /// answered once, while a task may still run; so those with the same numbers are the same.
@@ -17,7 +16,7 @@ pub(crate) struct RowsSeen {
 
 impl RowsSeen {
     /// Those that there are.
-    pub(crate) async fn now(connection: &mut SqliteConnection, of: Attempt<'_>) -> Done<Self> {
+    pub(crate) async fn now(connection: &mut dyn Connection, of: Attempt<'_>) -> Done<Self> {
         let mut open = of_attempt("select number from journal where answer is null and ", of);
         let open = open.build().fetch_all(&mut *connection).await?;
         let open = open.iter().map(|row| row.number("number")).collect::<Done<_>>()?;
@@ -33,7 +32,7 @@ impl RowsSeen {
     }
 
     /// Whether they are all that there are now, as they are now. It reads none of them.
-    pub(crate) async fn is_all(&self, connection: &mut SqliteConnection, of: Attempt<'_>) -> Done<bool> {
+    pub(crate) async fn is_all(&self, connection: &mut dyn Connection, of: Attempt<'_>) -> Done<bool> {
         if count(connection, of).await? != self.count {
             return Ok(false);
         }
@@ -48,13 +47,13 @@ impl RowsSeen {
     }
 }
 
-async fn count(connection: &mut SqliteConnection, of: Attempt<'_>) -> Done<u64> {
+async fn count(connection: &mut dyn Connection, of: Attempt<'_>) -> Done<u64> {
     let mut query = of_attempt("select count(*) as count from journal where ", of);
     query.build().fetch_one(connection).await?.number("count")
 }
 
-fn of_attempt(query: &str, (tenant, task, attempt): Attempt<'_>) -> QueryBuilder<Sqlite> {
-    let mut query = QueryBuilder::new(query);
+fn of_attempt(query: &str, (tenant, task, attempt): Attempt<'_>) -> Builder {
+    let mut query = Builder::new(query);
     query.push("tenant = ").push_bind(tenant.as_str().to_owned());
     query.push(" and task = ").push_bind(task.to_string());
     query.push(" and attempt = ").push_bind(i64::from(attempt));

@@ -13,6 +13,7 @@ use super::row::{self, LockRow, rank};
 use super::{millis, next, tell};
 use crate::fault::Done;
 use crate::rows::{Columns as _, number};
+use crate::sql::query;
 use crate::tasks::Pin;
 use crate::writer::Tx;
 
@@ -84,7 +85,7 @@ async fn given(tx: &mut Tx, pin: &Pin, asked: &Asked) -> Done<LockOutcome> {
 
 async fn enqueue(tx: &mut Tx, pin: &Pin, asked: &Asked) -> Done<()> {
     let place = next(tx, &pin.tenant).await?;
-    sqlx::query(
+    query(
         "insert into lock_waits (tenant, task, number, name, agent, priority, lease_ms, place, since, until)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
@@ -125,9 +126,9 @@ async fn full(tx: &mut Tx, tenant: &TenantId, has: u64) -> Done<Option<LockOutco
 
 /// How many locks a task holds or waits for.
 async fn of_task(tx: &mut Tx, tenant: &TenantId, task: TaskId) -> Done<u64> {
-    sqlx::query(
+    query(
         "select (select count(*) from locks where tenant = $1 and task = $2)
-            + (select count(*) from lock_waits where tenant = $1 and task = $2 and settled is not 'given') as count",
+            + (select count(*) from lock_waits where tenant = $1 and task = $2 and settled is distinct from 'given') as count",
     )
     .bind(tenant.as_str())
     .bind(task.to_string())
@@ -138,9 +139,9 @@ async fn of_task(tx: &mut Tx, tenant: &TenantId, task: TaskId) -> Done<u64> {
 
 /// How many locks the tasks of a tenant hold or wait for.
 async fn of_tenant(tx: &mut Tx, tenant: &TenantId) -> Done<u64> {
-    sqlx::query(
+    query(
         "select (select count(*) from locks where tenant = $1 and task is not null)
-            + (select count(*) from lock_waits where tenant = $1 and settled is not 'given') as count",
+            + (select count(*) from lock_waits where tenant = $1 and settled is distinct from 'given') as count",
     )
     .bind(tenant.as_str())
     .fetch_one(&mut tx.connection)
@@ -150,7 +151,7 @@ async fn of_tenant(tx: &mut Tx, tenant: &TenantId) -> Done<u64> {
 
 /// How many wait for a lock.
 async fn queue(tx: &mut Tx, tenant: &TenantId, name: &LockName) -> Done<u64> {
-    sqlx::query("select count(*) as count from lock_waits where tenant = $1 and name = $2 and settled is null")
+    query("select count(*) as count from lock_waits where tenant = $1 and name = $2 and settled is null")
         .bind(tenant.as_str())
         .bind(name.as_str())
         .fetch_one(&mut tx.connection)
@@ -160,7 +161,7 @@ async fn queue(tx: &mut Tx, tenant: &TenantId, name: &LockName) -> Done<u64> {
 
 /// Makes room for one more name.
 async fn forget(tx: &mut Tx, tenant: &TenantId) -> Done<()> {
-    let names: u64 = sqlx::query("select count(*) as count from locks where tenant = $1")
+    let names: u64 = query("select count(*) as count from locks where tenant = $1")
         .bind(tenant.as_str())
         .fetch_one(&mut tx.connection)
         .await?
@@ -168,7 +169,7 @@ async fn forget(tx: &mut Tx, tenant: &TenantId) -> Done<()> {
     if names < limits::LOCK_NAMES_MAX {
         return Ok(());
     }
-    sqlx::query(
+    query(
         "delete from locks where (tenant, name) in
             (select tenant, name from locks where tenant = $1 and task is null order by token limit 1)",
     )

@@ -11,12 +11,12 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use sqlx::SqliteConnection;
 use troupe_core::{LockName, LockPriority, TaskId, TenantId};
 
 use super::row;
 use crate::fault::Done;
 use crate::rows::Columns as _;
+use crate::sql::{Connection, query};
 
 /// Above every place that is given.
 const LAST: u64 = u64::MAX;
@@ -38,16 +38,16 @@ struct Waits {
 
 impl Graph {
     /// Reads that of a tenant.
-    pub(super) async fn load(connection: &mut SqliteConnection, tenant: &TenantId) -> Done<Self> {
+    pub(super) async fn load(connection: &mut dyn Connection, tenant: &TenantId) -> Done<Self> {
         let mut graph = Self::default();
-        let held = sqlx::query("select name, task from locks where tenant = $1 and task is not null")
+        let held = query("select name, task from locks where tenant = $1 and task is not null")
             .bind(tenant.as_str())
             .fetch_all(&mut *connection)
             .await?;
         for row in &held {
             graph.holders.insert(row.parsed("name")?, row.parsed("task")?);
         }
-        let waits = sqlx::query("select * from lock_waits where tenant = $1 and settled is null")
+        let waits = query("select * from lock_waits where tenant = $1 and settled is null")
             .bind(tenant.as_str())
             .fetch_all(connection)
             .await?;

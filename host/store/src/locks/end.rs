@@ -13,6 +13,7 @@ use super::{millis, not_found};
 use crate::Store;
 use crate::fault::{Done, Failed};
 use crate::rows::{Columns as _, number};
+use crate::sql::{query, query_scalar};
 use crate::tasks::Pin;
 use crate::writer::Tx;
 
@@ -41,8 +42,8 @@ impl Store {
     pub async fn next_lock_end(&self) -> Result<Option<Timestamp>> {
         let mut reader = self.reader().await?;
         let mut first = None;
-        for query in [NEXT_END, NEXT_STOP] {
-            let found = sqlx::query(query).fetch_one(&mut *reader).await.map_err(Failed::from)?;
+        for statement in [NEXT_END, NEXT_STOP] {
+            let found = query(statement).fetch_one(&mut reader).await.map_err(Failed::from)?;
             first = first.into_iter().chain(found.at_option("next")?).min();
         }
         Ok(first)
@@ -92,7 +93,7 @@ pub(super) async fn leave(tx: &mut Tx, pin: &Pin, call: u64) -> Done<LockOutcome
 }
 
 async fn remove(tx: &mut Tx, pin: &Pin, call: u64) -> Done<()> {
-    sqlx::query("delete from lock_waits where tenant = $1 and task = $2 and number = $3")
+    query("delete from lock_waits where tenant = $1 and task = $2 and number = $3")
         .bind(pin.tenant.as_str())
         .bind(pin.task.to_string())
         .bind(number(call)?)
@@ -108,7 +109,7 @@ pub(super) async fn renew(tx: &mut Tx, pin: &Pin, lock: &Fence, lease: Option<Du
     };
     let lease = lease.unwrap_or(held.lease);
     let until = tx.now.plus(lease);
-    sqlx::query("update locks set until = $3, lease_ms = $4 where tenant = $1 and name = $2")
+    query("update locks set until = $3, lease_ms = $4 where tenant = $1 and name = $2")
         .bind(pin.tenant.as_str())
         .bind(lock.name.as_str())
         .bind(until.as_millis())
@@ -144,12 +145,12 @@ async fn held(tx: &mut Tx, pin: &Pin, lock: &Fence) -> Done<std::result::Result<
 
 /// Takes a task out of all queues, and gives back all that it holds: it is over, or begins anew.
 pub(crate) async fn task_over(tx: &mut Tx, tenant: &TenantId, task: TaskId) -> Done<()> {
-    sqlx::query("delete from lock_waits where tenant = $1 and task = $2")
+    query("delete from lock_waits where tenant = $1 and task = $2")
         .bind(tenant.as_str())
         .bind(task.to_string())
         .execute(&mut tx.connection)
         .await?;
-    let held = sqlx::query("select * from locks where tenant = $1 and task = $2 order by name")
+    let held = query("select * from locks where tenant = $1 and task = $2 order by name")
         .bind(tenant.as_str())
         .bind(task.to_string())
         .fetch_all(&mut tx.connection)
@@ -162,7 +163,7 @@ pub(crate) async fn task_over(tx: &mut Tx, tenant: &TenantId, task: TaskId) -> D
 
 /// Whether a task was given something that it has not taken, or will not be given it.
 pub(crate) async fn any_settled(tx: &mut Tx, tenant: &TenantId, task: TaskId) -> Done<bool> {
-    let found: i64 = sqlx::query_scalar(
+    let found: i64 = query_scalar(
         "select exists (select 1 from lock_waits where tenant = $1 and task = $2
             and (settled is not null or until <= $3))",
     )
@@ -176,7 +177,7 @@ pub(crate) async fn any_settled(tx: &mut Tx, tenant: &TenantId, task: TaskId) ->
 
 async fn end_all(tx: &mut Tx, limit: u32) -> Done<u64> {
     // Waits first: a lock that is handed on is not given to one whose time is over.
-    let stopped = sqlx::query(
+    let stopped = query(
         "select * from lock_waits where until <= $1 and until is not null and settled is null order by until limit $2",
     )
     .bind(tx.now.as_millis())
@@ -188,7 +189,7 @@ async fn end_all(tx: &mut Tx, limit: u32) -> Done<u64> {
         let wait = row::read_wait(wait)?;
         settle(tx, &tenant, (wait.task, wait.number), "timed-out", None).await?;
     }
-    let expired = sqlx::query("select * from locks where until <= $1 order by until limit $2")
+    let expired = query("select * from locks where until <= $1 order by until limit $2")
         .bind(tx.now.as_millis())
         .bind(i64::from(limit))
         .fetch_all(&mut tx.connection)

@@ -9,6 +9,7 @@ use super::row::{LockRow, rank};
 use super::{millis, next, row, tell};
 use crate::fault::Done;
 use crate::rows::number;
+use crate::sql::query;
 use crate::writer::Tx;
 
 const NEXT: &str = "select * from lock_waits where tenant = $1 and name = $2 and settled is null
@@ -27,7 +28,7 @@ pub(super) struct To<'a> {
 pub(super) async fn give(tx: &mut Tx, tenant: &TenantId, name: &LockName, to: &To<'_>) -> Done<(u64, Timestamp)> {
     let token = next(tx, tenant).await?;
     let until = tx.now.plus(to.lease);
-    sqlx::query(
+    query(
         "insert into locks (tenant, name, token, task, agent, priority, lease_ms, since, until)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
          on conflict (tenant, name) do update set token = excluded.token, task = excluded.task,
@@ -51,7 +52,7 @@ pub(super) async fn give(tx: &mut Tx, tenant: &TenantId, name: &LockName, to: &T
 /// Takes a lock from its holder, who is told `why` if it is against its will, and hands it on.
 pub(super) async fn free(tx: &mut Tx, lock: &LockRow, why: Option<LockLoss>) -> Done<()> {
     lose(tx, lock, why).await?;
-    sqlx::query(
+    query(
         "update locks set task = null, agent = null, priority = null, lease_ms = null, since = null, until = null
          where tenant = $1 and name = $2",
     )
@@ -65,7 +66,7 @@ pub(super) async fn free(tx: &mut Tx, lock: &LockRow, why: Option<LockLoss>) -> 
 /// Notes why a holder loses its lock, and tells the feed.
 pub(super) async fn lose(tx: &mut Tx, lock: &LockRow, why: Option<LockLoss>) -> Done<()> {
     let Some(why) = why else { return Ok(()) };
-    sqlx::query("update locks set lost_token = token, lost_reason = $3 where tenant = $1 and name = $2")
+    query("update locks set lost_token = token, lost_reason = $3 where tenant = $1 and name = $2")
         .bind(lock.tenant.as_str())
         .bind(lock.name.as_str())
         .bind(why.as_str())
@@ -78,7 +79,7 @@ pub(super) async fn lose(tx: &mut Tx, lock: &LockRow, why: Option<LockLoss>) -> 
 
 /// Gives a free lock to the first of its queue, if there is one.
 async fn hand_on(tx: &mut Tx, tenant: &TenantId, name: &LockName) -> Done<()> {
-    let first = sqlx::query(NEXT)
+    let first = query(NEXT)
         .bind(tenant.as_str())
         .bind(name.as_str())
         .bind(tx.now.as_millis())
@@ -101,7 +102,7 @@ pub(super) async fn settle(
     how: &str,
     token: Option<u64>,
 ) -> Done<()> {
-    sqlx::query("update lock_waits set settled = $4, token = $5 where tenant = $1 and task = $2 and number = $3")
+    query("update lock_waits set settled = $4, token = $5 where tenant = $1 and task = $2 and number = $3")
         .bind(tenant.as_str())
         .bind(task.to_string())
         .bind(number(call)?)
@@ -110,14 +111,12 @@ pub(super) async fn settle(
         .execute(&mut tx.connection)
         .await?;
     // One that runs is told by the tick.
-    sqlx::query(
-        "update tasks set wake_at = $3 where tenant = $1 and id = $2 and status = 'suspended' and wake_at > $3",
-    )
-    .bind(tenant.as_str())
-    .bind(task.to_string())
-    .bind(tx.now.as_millis())
-    .execute(&mut tx.connection)
-    .await?;
+    query("update tasks set wake_at = $3 where tenant = $1 and id = $2 and status = 'suspended' and wake_at > $3")
+        .bind(tenant.as_str())
+        .bind(task.to_string())
+        .bind(tx.now.as_millis())
+        .execute(&mut tx.connection)
+        .await?;
     tx.locks_moved = true;
     Ok(())
 }

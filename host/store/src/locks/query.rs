@@ -1,12 +1,12 @@
 //! Looking at locks.
 
-use sqlx::SqliteConnection;
 use troupe_core::{LockName, LockPattern, Result, TenantId};
 
 use super::row::{self, LockRow, LockWaitRow};
 use crate::Store;
 use crate::fault::{Done, Failed};
 use crate::rows::Columns as _;
+use crate::sql::{Connection, query};
 
 /// How many locks there are, over all tenants.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct LockCounts {
 
 const PAGE: &str = "select *, (select count(*) from lock_waits
             where lock_waits.tenant = locks.tenant and lock_waits.name = locks.name and settled is null) as waiting
-     from locks where tenant = $1 and name > $2 and name >= $3 and name < $4 and until > $5 order by name limit $6";
+     from locks where tenant = $1 and name > $2 and name >= $3 and name <= $4 and until > $5 order by name limit $6";
 
 impl Store {
     /// Reads at most `limit` of the locks that tasks of a tenant hold, by name: those after `after` whose
@@ -35,16 +35,16 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<(LockRow, u64)>> {
         let (stem, is_open) = pattern.map_or(("", true), LockPattern::stem);
-        // No name has a byte above `z`, and none the byte 0.
-        let end = if is_open { format!("{stem}~") } else { format!("{stem}\0") };
-        let rows = sqlx::query(PAGE)
+        // No name has a byte above `z`.
+        let end = if is_open { format!("{stem}~") } else { stem.to_owned() };
+        let rows = query(PAGE)
             .bind(tenant.as_str())
             .bind(after)
             .bind(stem)
             .bind(end)
             .bind(self.now().as_millis())
             .bind(i64::from(limit))
-            .fetch_all(&mut *self.reader().await?)
+            .fetch_all(&mut self.reader().await?)
             .await
             .map_err(Failed::from)?;
         Ok(rows.iter().map(|row| Ok((row::read(row)?, row.number("waiting")?))).collect::<Done<_>>()?)
@@ -68,19 +68,19 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn lock_counts(&self) -> Result<LockCounts> {
-        let row = sqlx::query(
+        let row = query(
             "select (select count(*) from locks where until is not null) as held,
                 (select count(*) from lock_waits where settled is null) as waiting",
         )
-        .fetch_one(&mut *self.reader().await?)
+        .fetch_one(&mut self.reader().await?)
         .await
         .map_err(Failed::from)?;
         Ok(LockCounts { held: row.number("held")?, waiting: row.number("waiting")? })
     }
 }
 
-async fn queue(connection: &mut SqliteConnection, tenant: &TenantId, name: &LockName) -> Done<Vec<LockWaitRow>> {
-    let rows = sqlx::query(
+async fn queue(connection: &mut dyn Connection, tenant: &TenantId, name: &LockName) -> Done<Vec<LockWaitRow>> {
+    let rows = query(
         "select * from lock_waits where tenant = $1 and name = $2 and settled is null order by priority desc, place",
     )
     .bind(tenant.as_str())

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 use troupe_core::{AgentName, Code, Error, LockLoss, LockName, LockPriority, TaskId, TenantId, Timestamp};
 
 use crate::fault::Done;
 use crate::rows::{Columns as _, broken, number};
+use crate::sql::{Connection, Row, query};
 
 /// A lock that somebody holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,12 +89,8 @@ pub fn not_found(name: &str) -> Error {
 }
 
 /// What is known of a name, if anything is.
-pub(super) async fn known(
-    connection: &mut SqliteConnection,
-    tenant: &TenantId,
-    name: &LockName,
-) -> Done<Option<Known>> {
-    let row = sqlx::query("select * from locks where tenant = $1 and name = $2")
+pub(super) async fn known(connection: &mut dyn Connection, tenant: &TenantId, name: &LockName) -> Done<Option<Known>> {
+    let row = query("select * from locks where tenant = $1 and name = $2")
         .bind(tenant.as_str())
         .bind(name.as_str())
         .fetch_optional(connection)
@@ -113,7 +108,7 @@ pub(super) async fn known(
 }
 
 /// Reads the row of a lock that somebody holds.
-pub(super) fn read(row: &SqliteRow) -> Done<LockRow> {
+pub(super) fn read(row: &Row) -> Done<LockRow> {
     Ok(LockRow {
         tenant: row.parsed("tenant")?,
         name: row.parsed("name")?,
@@ -129,12 +124,12 @@ pub(super) fn read(row: &SqliteRow) -> Done<LockRow> {
 
 /// A call that waits, or has not been told yet what came of it.
 pub(super) async fn wait(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn Connection,
     tenant: &TenantId,
     task: TaskId,
     call: u64,
 ) -> Done<Option<LockWaitRow>> {
-    let row = sqlx::query("select * from lock_waits where tenant = $1 and task = $2 and number = $3")
+    let row = query("select * from lock_waits where tenant = $1 and task = $2 and number = $3")
         .bind(tenant.as_str())
         .bind(task.to_string())
         .bind(number(call)?)
@@ -144,7 +139,7 @@ pub(super) async fn wait(
 }
 
 /// Reads the row of a wait.
-pub(super) fn read_wait(row: &SqliteRow) -> Done<LockWaitRow> {
+pub(super) fn read_wait(row: &Row) -> Done<LockWaitRow> {
     let settled = match row.get_as::<Option<&str>>("settled")? {
         None => None,
         Some("given") => Some(Settled::Given(row.number("token")?)),
@@ -164,7 +159,7 @@ pub(super) fn read_wait(row: &SqliteRow) -> Done<LockWaitRow> {
     })
 }
 
-fn priority(row: &SqliteRow) -> Done<LockPriority> {
+fn priority(row: &Row) -> Done<LockPriority> {
     let rank: usize = row.number("priority")?;
     LockPriority::ALL.get(rank).copied().ok_or_else(|| broken("priority", format!("{rank} is none")))
 }

@@ -1,13 +1,12 @@
 //! Reading messages.
 
-use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use troupe_core::view::{MessageState, NewMessage, RanOn, TaskStatus};
 use troupe_core::{AgentName, Code, Error, InstanceId, ProposalId, SessionId, TenantId, limits};
 
 use super::{MessageRow, Outcome};
 use crate::fault::Done;
 use crate::rows::{self, Columns as _, broken, number};
+use crate::sql::{Builder, Connection, Row, query};
 
 /// A message with its task's outcome; an output that is longer than `$1` is left out.
 const SELECT: &str = "select messages.*, tasks.status as task_status, tasks.failure as task_failure,
@@ -28,15 +27,15 @@ const DUE: &str = "select tenant, session, number from messages
                 and earlier.number < messages.number and earlier.state <> 'answered')
      order by tenant, session, number limit $4";
 
-fn select(tenant: &TenantId, session: SessionId, output_bytes: u64) -> QueryBuilder<Sqlite> {
-    let mut query = QueryBuilder::new(SELECT);
+fn select(tenant: &TenantId, session: SessionId, output_bytes: u64) -> Builder {
+    let mut query = Builder::new(SELECT);
     query.push_bind(i64::try_from(output_bytes).unwrap_or(i64::MAX)).push(FROM).push_bind(tenant.as_str());
     query.push(" and messages.session = ").push_bind(session.to_string());
     query
 }
 
 pub(super) async fn find(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn Connection,
     tenant: &TenantId,
     session: SessionId,
     message: u64,
@@ -47,18 +46,20 @@ pub(super) async fn find(
 }
 
 pub(super) async fn proposed(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn Connection,
     tenant: &TenantId,
     session: SessionId,
     proposal: ProposalId,
 ) -> Done<Option<MessageRow>> {
     let mut query = select(tenant, session, limits::MESSAGE_OUTPUT_BYTES_MAX);
-    query.push(" and messages.reply ->> 'proposal' = ").push_bind(proposal.to_string());
-    query.build().fetch_optional(connection).await?.as_ref().map(read).transpose()
+    // An input that was proposed may hold the like; which one it is only the document tells.
+    query.push(" and messages.reply like ").push_bind(format!(r#"%"proposal":"{proposal}"%"#));
+    let found = query.build().fetch_all(connection).await?.iter().map(read).collect::<Done<Vec<_>>>()?;
+    Ok(found.into_iter().find(|row| row.reply.as_ref().is_some_and(|reply| reply.proposal == Some(proposal))))
 }
 
 pub(super) async fn by_key(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn Connection,
     tenant: &TenantId,
     session: SessionId,
     message: &NewMessage,
@@ -83,13 +84,13 @@ pub(super) fn fingerprint(message: &NewMessage) -> Done<String> {
 
 /// First measures the rows, which does not read them, then reads as many as fit.
 pub(super) async fn page(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn Connection,
     tenant: &TenantId,
     session: SessionId,
     after: u64,
     limit: u32,
 ) -> Done<(Vec<MessageRow>, bool)> {
-    let measured = sqlx::query(
+    let measured = query(
         "select octet_length(document) + coalesce(octet_length(reading), 0) + coalesce(octet_length(reply), 0) as bytes
          from messages where tenant = $1 and session = $2 and number > $3 order by number limit $4",
     )
@@ -99,14 +100,7 @@ pub(super) async fn page(
     .bind(i64::from(limit) + 1)
     .fetch_all(&mut *connection)
     .await?;
-    let (mut bytes, mut count) = (0, 0_u32);
-    for row in measured.iter().take(usize::try_from(limit).unwrap_or(usize::MAX)) {
-        bytes += row.number::<u64>("bytes")? + limits::MESSAGE_OUTPUT_BYTES_MAX;
-        if count > 0 && bytes > limits::STORE_PAGE_BYTES_MAX {
-            break;
-        }
-        count += 1;
-    }
+    let count = fitting(&measured, limit)?;
     let mut query = select(tenant, session, limits::MESSAGE_OUTPUT_BYTES_MAX);
     query.push(" and messages.number > ").push_bind(number(after)?);
     query.push(" order by messages.number limit ").push_bind(i64::from(count));
@@ -115,15 +109,60 @@ pub(super) async fn page(
     Ok((rows, more))
 }
 
+/// How many of these rows fit into a page; at least one.
+fn fitting(measured: &[Row], limit: u32) -> Done<u32> {
+    let (mut bytes, mut count) = (0, 0_u32);
+    for row in measured.iter().take(usize::try_from(limit).unwrap_or(usize::MAX)) {
+        bytes += row.number::<u64>("bytes")? + limits::MESSAGE_OUTPUT_BYTES_MAX;
+        if count > 0 && bytes > limits::STORE_PAGE_BYTES_MAX {
+            break;
+        }
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// Messages in a line before one, newest first, as many as fit into a page.
+pub(super) async fn history(
+    connection: &mut dyn Connection,
+    (tenant, session): (&TenantId, SessionId),
+    (agent, instance): (&AgentName, Option<InstanceId>),
+    before: u64,
+    limit: u32,
+) -> Done<Vec<MessageRow>> {
+    let (to, before) = (column(instance), i64::try_from(before).unwrap_or(i64::MAX));
+    let measured = query(
+        "select octet_length(document) + coalesce(octet_length(reading), 0) + coalesce(octet_length(reply), 0) as bytes
+         from messages
+         where tenant = $1 and session = $2 and agent = $3 and instance = $4 and number < $5
+         order by number desc limit $6",
+    )
+    .bind(tenant.as_str())
+    .bind(session.to_string())
+    .bind(agent.as_str())
+    .bind(&to)
+    .bind(before)
+    .bind(i64::from(limit))
+    .fetch_all(&mut *connection)
+    .await?;
+    let count = fitting(&measured, limit)?;
+    let mut query = select(tenant, session, limits::MESSAGE_OUTPUT_BYTES_MAX);
+    query.push(" and messages.agent = ").push_bind(agent.as_str());
+    query.push(" and messages.instance = ").push_bind(to);
+    query.push(" and messages.number < ").push_bind(before);
+    query.push(" order by messages.number desc limit ").push_bind(i64::from(count));
+    query.build().fetch_all(connection).await?.iter().map(read).collect()
+}
+
 /// The number of the last message in a line before one; 0 for none.
 pub(super) async fn last_number(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn Connection,
     tenant: &TenantId,
     session: SessionId,
     (agent, instance): (&AgentName, Option<InstanceId>),
     before: u64,
 ) -> Done<u64> {
-    let row = sqlx::query(
+    let row = query(
         "select coalesce(max(number), 0) as number from messages
          where tenant = $1 and session = $2 and agent = $3 and instance = $4 and number < $5",
     )
@@ -138,12 +177,12 @@ pub(super) async fn last_number(
 }
 
 pub(super) async fn unanswered(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn Connection,
     tenant: &TenantId,
     session: SessionId,
     (agent, instance): (&AgentName, Option<InstanceId>),
 ) -> Done<bool> {
-    let found = sqlx::query(
+    let found = query(
         "select 1 from messages
          where tenant = $1 and session = $2 and agent = $3 and instance = $4 and state <> 'answered' limit 1",
     )
@@ -156,19 +195,18 @@ pub(super) async fn unanswered(
     Ok(found.is_some())
 }
 
-pub(super) async fn waiting(connection: &mut SqliteConnection, tenant: &TenantId, session: SessionId) -> Done<u64> {
-    let row = sqlx::query(
-        "select count(*) as waiting from messages where tenant = $1 and session = $2 and state = 'waiting'",
-    )
-    .bind(tenant.as_str())
-    .bind(session.to_string())
-    .fetch_one(connection)
-    .await?;
+pub(super) async fn waiting(connection: &mut dyn Connection, tenant: &TenantId, session: SessionId) -> Done<u64> {
+    let row =
+        query("select count(*) as waiting from messages where tenant = $1 and session = $2 and state = 'waiting'")
+            .bind(tenant.as_str())
+            .bind(session.to_string())
+            .fetch_one(connection)
+            .await?;
     row.number("waiting")
 }
 
 pub(super) async fn due(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn Connection,
     after: Option<(TenantId, SessionId, u64)>,
     limit: u32,
 ) -> Done<Vec<(TenantId, SessionId, u64)>> {
@@ -176,13 +214,8 @@ pub(super) async fn due(
         Some((tenant, session, after)) => (tenant.to_string(), session.to_string(), after),
         None => (String::new(), String::new(), 0),
     };
-    let rows = sqlx::query(DUE)
-        .bind(tenant)
-        .bind(session)
-        .bind(number(after)?)
-        .bind(i64::from(limit))
-        .fetch_all(connection)
-        .await?;
+    let rows =
+        query(DUE).bind(tenant).bind(session).bind(number(after)?).bind(i64::from(limit)).fetch_all(connection).await?;
     rows.iter().map(|row| Ok((row.parsed("tenant")?, row.parsed("session")?, row.number("number")?))).collect()
 }
 
@@ -190,7 +223,7 @@ pub(super) fn column(instance: Option<InstanceId>) -> String {
     instance.map(|instance| instance.to_string()).unwrap_or_default()
 }
 
-fn read(row: &SqliteRow) -> Done<MessageRow> {
+fn read(row: &Row) -> Done<MessageRow> {
     let instance: &str = row.get_as("instance")?;
     let state: &str = row.get_as("state")?;
     let mut message: NewMessage =
@@ -216,7 +249,7 @@ fn read(row: &SqliteRow) -> Done<MessageRow> {
     })
 }
 
-fn outcome(row: &SqliteRow) -> Done<Option<Outcome>> {
+fn outcome(row: &Row) -> Done<Option<Outcome>> {
     let Some(status) = row.get_as::<Option<&str>>("task_status")? else { return Ok(None) };
     let failure: Option<&str> = row.get_as("task_failure")?;
     let release = match row.parsed_option("task_version")? {

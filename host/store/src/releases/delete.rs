@@ -4,7 +4,6 @@
 //! release does so before, and is seen, or after, and finds it gone.
 
 use serde_json::{Value, json};
-use sqlx::SqliteConnection;
 use troupe_core::audit::{AuditEntry, AuditKind};
 use troupe_core::view::{SwapOutcome, SwapPolicy, SwapState};
 use troupe_core::{ChannelName, Code, Error, ReleaseRef, Result, SwapId, TenantId, Timestamp, limits};
@@ -14,6 +13,7 @@ use crate::Store;
 use crate::channels;
 use crate::fault::Done;
 use crate::rows::{Columns as _, broken};
+use crate::sql::{Connection, query};
 use crate::swaps::{self, InUse};
 use crate::writer::Tx;
 
@@ -84,7 +84,7 @@ impl Store {
     /// When the store is unavailable.
     pub async fn release_holders(&self, tenant: &TenantId, release: &ReleaseRef) -> Result<Vec<Holder>> {
         let now = self.now();
-        Ok(holders(&mut *self.reader().await?, tenant, release, now).await?)
+        Ok(holders(&mut self.reader().await?, tenant, release, now).await?)
     }
 }
 
@@ -105,7 +105,7 @@ async fn delete(
         "agent": release.agent.as_str(), "version": release.version.to_string(),
         "digest": row.digest.to_string(), "why": why,
     });
-    tx.announce(&tenant, "release.deleted", &format!("release/{release}"), &data).await?;
+    tx.announce(&tenant, "release.deleted", &format!("release/{release}"), &data);
     let entry = AuditEntry::new(AuditKind::ReleaseDeleted).by(by.as_deref());
     let entry = entry.of(&release.agent).on(&release.version, row.digest);
     let entry = why.into_iter().fold(entry, |entry, why| entry.with("why", why));
@@ -130,7 +130,7 @@ pub(super) async fn undo(tx: &mut Tx, tenant: &TenantId, release: &ReleaseRef) -
 }
 
 async fn set_deleted(tx: &mut Tx, tenant: &TenantId, release: &ReleaseRef, at: Option<Timestamp>) -> Done<()> {
-    sqlx::query(
+    query(
         "update releases set deleted_at = $4, published_at = case when $4 is null then $5 else published_at end
          where tenant = $1 and agent = $2 and version = $3",
     )
@@ -145,7 +145,7 @@ async fn set_deleted(tx: &mut Tx, tenant: &TenantId, release: &ReleaseRef, at: O
 }
 
 async fn holders(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn Connection,
     tenant: &TenantId,
     release: &ReleaseRef,
     now: Timestamp,
@@ -160,9 +160,9 @@ async fn holders(
     Ok(holders)
 }
 
-async fn of_route(connection: &mut SqliteConnection, tenant: &TenantId, release: &ReleaseRef) -> Done<Vec<Holder>> {
-    let row = sqlx::query(
-        "select serving = $3 as serves, coalesce(candidate = $3, 0) as tried from deployments
+async fn of_route(connection: &mut dyn Connection, tenant: &TenantId, release: &ReleaseRef) -> Done<Vec<Holder>> {
+    let row = query(
+        "select serving = $3 as serves, candidate is not distinct from $3 as tried from deployments
          where tenant = $1 and agent = $2",
     )
     .bind(tenant.as_str())
@@ -180,13 +180,13 @@ async fn of_route(connection: &mut SqliteConnection, tenant: &TenantId, release:
 /// Swaps that are not over, and the longest time for which one keeps the release before to go
 /// back to.
 async fn of_swaps(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn Connection,
     tenant: &TenantId,
     release: &ReleaseRef,
     now: Timestamp,
 ) -> Done<Vec<Holder>> {
     let lately = now.as_millis().saturating_sub(limits::SWAP_KEEP_TIME_MAX.as_millis().try_into().unwrap_or(i64::MAX));
-    let rows = sqlx::query(
+    let rows = query(
         "select id, from_version, state, policy, changed_at, ended_at from swaps
          where tenant = $1 and agent = $2 and (to_version = $3 or from_version = $3)
             and (ended_at is null or changed_at > $4)

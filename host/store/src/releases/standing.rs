@@ -9,6 +9,7 @@ use troupe_core::{Code, Error, ReleaseRef, Result, TenantId, Timestamp};
 use super::{ReleaseRow, Standing, find, not_found};
 use crate::Store;
 use crate::fault::Done;
+use crate::sql::query;
 use crate::writer::Tx;
 
 /// What somebody says of a release, or takes back.
@@ -107,7 +108,7 @@ async fn say(tx: &mut Tx, tenant: TenantId, release: ReleaseRef, mark: Mark, by:
     }
     let at = |notice: &Option<Notice>| notice.as_ref().map(|notice| notice.at.as_millis());
     let words = |notice: &Option<Notice>| notice.as_ref().and_then(|notice| notice.message.clone());
-    sqlx::query(
+    query(
         "update releases set deprecated_at = $4, deprecation = $5, yanked_at = $6, yank_reason = $7
          where tenant = $1 and agent = $2 and version = $3",
     )
@@ -124,7 +125,7 @@ async fn say(tx: &mut Tx, tenant: TenantId, release: ReleaseRef, mark: Mark, by:
         "agent": release.agent.as_str(), "version": release.version.to_string(),
         "digest": before.digest.to_string(), "message": mark.message(),
     });
-    tx.announce(&tenant, mark.event(), &format!("release/{release}"), &data).await?;
+    tx.announce(&tenant, mark.event(), &format!("release/{release}"), &data);
     let entry = AuditEntry::new(mark.kind()).by(Some(&by)).of(&release.agent).on(&release.version, before.digest);
     let entry = mark.message().into_iter().fold(entry, |entry, message| entry.with("message", message));
     tx.audit(&tenant, entry).await?;

@@ -7,7 +7,6 @@
 
 use std::ops::RangeInclusive;
 
-use sqlx::sqlite::SqliteRow;
 use troupe_core::{AgentName, Result, TenantId, limits};
 
 use super::space::column;
@@ -15,6 +14,7 @@ use crate::Store;
 use crate::fault::Done;
 use crate::instances;
 use crate::rows::{Columns as _, number};
+use crate::sql::{Connection, Row, query};
 use crate::writer::Tx;
 
 /// Those that were stopped first come first. While a copy of their keys is made they stay.
@@ -53,15 +53,15 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn clear_instances(&self) -> Result<bool> {
-        if due(&mut *self.reader().await?, 1).await?.is_empty() {
+        if due(&mut self.reader().await?, 1).await?.is_empty() {
             return Ok(false);
         }
         self.write(|tx| Box::pin(clear(tx))).await
     }
 }
 
-async fn due(connection: &mut sqlx::SqliteConnection, limit: u32) -> Done<Vec<SqliteRow>> {
-    Ok(sqlx::query(DUE).bind(i64::from(limit)).fetch_all(connection).await?)
+async fn due(connection: &mut dyn Connection, limit: u32) -> Done<Vec<Row>> {
+    Ok(query(DUE).bind(i64::from(limit)).fetch_all(connection).await?)
 }
 
 async fn clear(tx: &mut Tx) -> Done<bool> {
@@ -88,7 +88,7 @@ pub(super) async fn remove(
     room: &mut Room,
 ) -> Done<bool> {
     let (first, last) = (number(*generations.start())?, number(*generations.end())?);
-    let rows = sqlx::query(
+    let rows = query(
         "select generation, key, octet_length(key) + octet_length(value) as bytes from state
          where tenant = $1 and agent = $2 and instance = $3 and generation between $4 and $5
          order by generation, key limit $6",
@@ -113,7 +113,7 @@ pub(super) async fn remove(
         removed += 1;
     }
     if let Some((generation, key)) = end {
-        sqlx::query(
+        query(
             "delete from state
              where tenant = $1 and agent = $2 and instance = $3 and generation >= $4 and (generation, key) <= ($5, $6)",
         )
@@ -130,7 +130,7 @@ pub(super) async fn remove(
         return Ok(false);
     }
     // What was counted until here is of no use: nobody writes there any more.
-    sqlx::query(
+    query(
         "delete from state_usage
          where tenant = $1 and agent = $2 and instance = $3 and generation between $4 and $5",
     )

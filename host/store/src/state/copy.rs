@@ -14,8 +14,6 @@
 //!                             └ on any failure: removed
 //! ```
 
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 use troupe_core::{AgentName, Code, Error, InstanceId, Result, SwapId, TenantId, limits};
 
 use super::clear::{self, Room};
@@ -24,6 +22,7 @@ use super::{StateChange, StateOutcome, StateSpace, write};
 use crate::deployments::DeploymentRow;
 use crate::fault::Done;
 use crate::rows::{Columns as _, number};
+use crate::sql::{Connection, Row, query, query_scalar};
 use crate::writer::Tx;
 use crate::{Store, tasks};
 
@@ -66,7 +65,7 @@ impl Store {
         agent: &AgentName,
         generation: u64,
     ) -> Result<Vec<Option<InstanceId>>> {
-        Ok(spaces(&mut *self.reader().await?, tenant, agent, generation).await?)
+        Ok(spaces(&mut self.reader().await?, tenant, agent, generation).await?)
     }
 
     /// Removes some of what an earlier migration has left where the copy shall be, and says
@@ -125,17 +124,17 @@ impl Store {
     /// # Errors
     /// A fault of the host naming what does not agree.
     pub async fn check_state(&self, space: StateSpace<'_>) -> Result<()> {
-        Ok(check_space(&mut *self.reader().await?, space).await?)
+        Ok(check_space(&mut self.reader().await?, space).await?)
     }
 }
 
 async fn spaces(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn Connection,
     tenant: &TenantId,
     agent: &AgentName,
     generation: u64,
 ) -> Done<Vec<Option<InstanceId>>> {
-    let rows = sqlx::query(
+    let rows = query(
         "select nullif(instance, '') as instance from state_usage
          where tenant = $1 and agent = $2 and generation = $3 order by state_usage.instance",
     )
@@ -149,7 +148,7 @@ async fn spaces(
 
 /// Checks that a swap migrates still, and that what it has copied is in use.
 async fn check(tx: &mut Tx, copy: &StateCopy) -> Done<()> {
-    let found: i64 = sqlx::query_scalar(concat!(
+    let found: i64 = query_scalar(concat!(
         "select count(*) from deployments where tenant = $1 and agent = $2 and state_generation = $3 and ",
         migrating!("deployments", " and swaps.id = $4")
     ))
@@ -190,7 +189,7 @@ async fn copy_some(
     let keys_max = limits::MIGRATION_COPIED_KEYS_MAX;
     // No key is empty, so all come after this.
     let after = after.unwrap_or_default();
-    let statement = sqlx::query(
+    let statement = query(
         "select key, octet_length(key) + octet_length(value) as bytes from state
          where tenant = $1 and agent = $2 and instance = $3 and generation = $4 and key > $5 order by key limit $6",
     );
@@ -206,7 +205,7 @@ async fn copy_some(
         last = Some(row.get_as::<&[u8]>("key")?);
     }
     if let Some(last) = last {
-        let statement = sqlx::query(
+        let statement = query(
             "insert into state
                 (tenant, agent, instance, generation, key, value, revision, epoch, updated_at, expires_at)
              select tenant, agent, instance, generation + 1, key, value, revision, epoch, updated_at, expires_at
@@ -216,12 +215,12 @@ async fn copy_some(
         source.bind(statement)?.bind(after.as_slice()).bind(last).execute(&mut tx.connection).await?;
     }
     // The counter of revisions goes on, so that none of them comes a second time.
-    let statement = sqlx::query(
+    let statement = query(
         "insert into state_usage (tenant, agent, instance, generation, keys, bytes, revision)
          select tenant, agent, instance, generation + 1, $5, $6, revision from state_usage
          where tenant = $1 and agent = $2 and instance = $3 and generation = $4
          on conflict (tenant, agent, instance, generation) do update set
-            keys = keys + excluded.keys, bytes = bytes + excluded.bytes",
+            keys = state_usage.keys + excluded.keys, bytes = state_usage.bytes + excluded.bytes",
     );
     source.bind(statement)?.bind(number(keys)?).bind(number(bytes)?).execute(&mut tx.connection).await?;
     let is_all = keys == rows.len() as u64 && keys < u64::from(keys_max);
@@ -240,7 +239,7 @@ async fn change_copy(
 
 /// Checks that a copy holds what its source does. A key that ends may have been swept from one of
 /// them and not from the other yet; how many there are is counted for each.
-async fn check_same(connection: &mut SqliteConnection, copy: &StateCopy, instance: Option<InstanceId>) -> Done<()> {
+async fn check_same(connection: &mut dyn Connection, copy: &StateCopy, instance: Option<InstanceId>) -> Done<()> {
     // From the one to the other: `$5` is +1 or -1 generation.
     let statement = "select count(*) - count(there.key) as missing, count(there.key) as other
          from state here left join state there
@@ -249,10 +248,10 @@ async fn check_same(connection: &mut SqliteConnection, copy: &StateCopy, instanc
          where here.tenant = $1 and here.agent = $2 and here.instance = $3 and here.generation = $4
             and case when there.key is null then here.expires_at is null
                 else here.value <> there.value or here.revision <> there.revision or here.epoch <> there.epoch
-                    or here.updated_at <> there.updated_at or here.expires_at is not there.expires_at end";
+                    or here.updated_at <> there.updated_at or here.expires_at is distinct from there.expires_at end";
     let (space, source) = (copy.space(instance), StateSpace { generation: copy.source(), ..copy.space(instance) });
     for (here, there, what) in [(source, 1_i64, "are missing"), (space, -1, "have no original")] {
-        let query = here.bind(sqlx::query(statement))?.bind(there);
+        let query = here.bind(query(statement))?.bind(there);
         let row = query.fetch_one(&mut *connection).await?;
         let (missing, other): (u64, u64) = (row.number("missing")?, row.number("other")?);
         if missing > 0 {
@@ -264,15 +263,15 @@ async fn check_same(connection: &mut SqliteConnection, copy: &StateCopy, instanc
     }
     let statement = "select count(distinct revision) as revisions from state_usage
          where tenant = $1 and agent = $2 and instance = $3 and generation in ($4, $4 + 1)";
-    let row = source.bind(sqlx::query(statement))?.fetch_one(&mut *connection).await?;
+    let row = source.bind(query(statement))?.fetch_one(&mut *connection).await?;
     if row.number::<u64>("revisions")? > 1 {
         return Err(disagrees(space, "the counter of revisions is not what was copied").into());
     }
     Ok(())
 }
 
-async fn check_space(connection: &mut SqliteConnection, space: StateSpace<'_>) -> Done<()> {
-    let statement = sqlx::query(
+async fn check_space(connection: &mut dyn Connection, space: StateSpace<'_>) -> Done<()> {
+    let statement = query(
         "select count(*) as keys, coalesce(sum(octet_length(key) + octet_length(value)), 0) as bytes,
             coalesce(max(revision), 0) as revision, coalesce(max(octet_length(value)), 0) as longest,
             (select keys from state_usage u where u.tenant = $1 and u.agent = $2 and u.instance = $3
@@ -303,12 +302,12 @@ async fn check_space(connection: &mut SqliteConnection, space: StateSpace<'_>) -
 }
 
 /// Checks that each key is text, which SQL cannot say, with so many of them in memory and no more.
-async fn check_keys(connection: &mut SqliteConnection, space: StateSpace<'_>) -> Done<()> {
+async fn check_keys(connection: &mut dyn Connection, space: StateSpace<'_>) -> Done<()> {
     let keys_max = limits::MIGRATION_COPIED_KEYS_MAX;
     // No key is empty, so all come after this.
     let mut after = Vec::new();
     loop {
-        let statement = sqlx::query(
+        let statement = query(
             "select key from state
              where tenant = $1 and agent = $2 and instance = $3 and generation = $4 and key > $5 order by key limit $6",
         );
@@ -326,7 +325,7 @@ async fn check_keys(connection: &mut SqliteConnection, space: StateSpace<'_>) ->
     }
 }
 
-fn row_key(row: &SqliteRow) -> Done<Vec<u8>> {
+fn row_key(row: &Row) -> Done<Vec<u8>> {
     Ok(row.get_as::<&[u8]>("key")?.to_vec())
 }
 

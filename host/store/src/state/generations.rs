@@ -7,6 +7,7 @@ use super::clear::{self, Room};
 use crate::Store;
 use crate::fault::{Done, Failed};
 use crate::rows::Columns as _;
+use crate::sql::query;
 use crate::writer::Tx;
 
 /// One that is being made is in the hands of its swap.
@@ -25,7 +26,7 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn sweep_generations(&self) -> Result<bool> {
-        let found = sqlx::query(LEFT).bind(1_i64).fetch_optional(&mut *self.reader().await?).await;
+        let found = query(LEFT).bind(1_i64).fetch_optional(&mut self.reader().await?).await;
         if found.map_err(Failed::from)?.is_none() {
             return Ok(false);
         }
@@ -35,7 +36,7 @@ impl Store {
 
 async fn sweep(tx: &mut Tx) -> Done<bool> {
     let most = limits::STATE_SPACES_CLEARED_MAX;
-    let left = sqlx::query(LEFT).bind(i64::from(most)).fetch_all(&mut tx.connection).await?;
+    let left = query(LEFT).bind(i64::from(most)).fetch_all(&mut tx.connection).await?;
     let mut room = Room::of_a_commit();
     for row in &left {
         let (tenant, agent): (TenantId, AgentName) = (row.parsed("tenant")?, row.parsed("agent")?);

@@ -1,12 +1,10 @@
 //! Which key space a statement works on.
 
-use sqlx::Sqlite;
-use sqlx::query::Query;
-use sqlx::sqlite::SqliteArguments;
 use troupe_core::{AgentName, InstanceId, TenantId};
 
 use crate::fault::Done;
 use crate::rows::number;
+use crate::sql::Query;
 
 /// A key space: all that its rows are named by, apart from the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,10 +21,7 @@ pub struct StateSpace<'a> {
 
 impl<'a> StateSpace<'a> {
     /// Binds the space as the first parameters of a statement: `$1` to `$4`.
-    pub(super) fn bind(
-        self,
-        statement: Query<'a, Sqlite, SqliteArguments>,
-    ) -> Done<Query<'a, Sqlite, SqliteArguments>> {
+    pub(super) fn bind(self, statement: Query) -> Done<Query> {
         let statement = statement.bind(self.tenant.as_str()).bind(self.agent.as_str());
         Ok(statement.bind(column(self.instance)).bind(number(self.generation)?))
     }

@@ -9,6 +9,7 @@ use super::StateSpace;
 use crate::Store;
 use crate::fault::Done;
 use crate::rows::{Columns as _, number};
+use crate::sql::{query, query_scalar};
 use crate::writer::Tx;
 
 /// A write that finds its space full makes it, so it reads what has ended and nothing else.
@@ -32,16 +33,16 @@ impl Store {
     }
 
     async fn any_ended(&self) -> Done<bool> {
-        let found: i64 = sqlx::query_scalar("select exists (select 1 from state where expires_at <= $1)")
+        let found: i64 = query_scalar("select exists (select 1 from state where expires_at <= $1)")
             .bind(self.now().as_millis())
-            .fetch_one(&mut *self.reader().await?)
+            .fetch_one(&mut self.reader().await?)
             .await?;
         Ok(found != 0)
     }
 }
 
 async fn everywhere(tx: &mut Tx) -> Done<u64> {
-    let swept = sqlx::query(
+    let swept = query(
         "delete from state where (tenant, agent, instance, generation, key) in
             (select tenant, agent, instance, generation, key from state where expires_at <= $1 limit $2)
          returning tenant, agent, instance, generation, octet_length(key) + octet_length(value) as bytes",
@@ -51,7 +52,7 @@ async fn everywhere(tx: &mut Tx) -> Done<u64> {
     .fetch_all(&mut tx.connection)
     .await?;
     for row in &swept {
-        sqlx::query(
+        query(
             "update state_usage set keys = keys - 1, bytes = bytes - $5
              where tenant = $1 and agent = $2 and instance = $3 and generation = $4",
         )
@@ -69,7 +70,7 @@ async fn everywhere(tx: &mut Tx) -> Done<u64> {
 /// Takes away some of the ended keys of one space, but for `except`, and returns how many.
 pub(super) async fn of_space(tx: &mut Tx, space: StateSpace<'_>, except: &str) -> Done<u64> {
     let swept = space
-        .bind(sqlx::query(OF_SPACE))?
+        .bind(query(OF_SPACE))?
         .bind(except.as_bytes())
         .bind(tx.now.as_millis())
         .bind(i64::from(limits::STATE_SWEEP_MAX))
@@ -77,7 +78,7 @@ pub(super) async fn of_space(tx: &mut Tx, space: StateSpace<'_>, except: &str) -
         .await?;
     let bytes = swept.iter().map(|row| row.number::<u64>("bytes")).sum::<Done<u64>>()?;
     let keys = swept.len() as u64;
-    let statement = sqlx::query(
+    let statement = query(
         "update state_usage set keys = keys - $5, bytes = bytes - $6
          where tenant = $1 and agent = $2 and instance = $3 and generation = $4",
     );

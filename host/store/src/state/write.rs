@@ -7,6 +7,7 @@ use troupe_core::{Code, Error, Fence, KeySpace, Timestamp};
 use super::{StateSpace, sweep};
 use crate::fault::Done;
 use crate::rows::{Columns as _, number};
+use crate::sql::{query, query_scalar};
 use crate::tasks::Pin;
 use crate::writer::Tx;
 
@@ -197,14 +198,13 @@ struct Entry {
 
 /// Checks that the key spaces of an invocation are those in use.
 pub(crate) async fn check_generation(tx: &mut Tx, pin: &Pin) -> Done<()> {
-    let moved: i64 = sqlx::query_scalar(
-        "select count(*) from deployments where tenant = $1 and agent = $2 and state_generation <> $3",
-    )
-    .bind(pin.tenant.as_str())
-    .bind(pin.agent.as_str())
-    .bind(number(pin.generation)?)
-    .fetch_one(&mut tx.connection)
-    .await?;
+    let moved: i64 =
+        query_scalar("select count(*) from deployments where tenant = $1 and agent = $2 and state_generation <> $3")
+            .bind(pin.tenant.as_str())
+            .bind(pin.agent.as_str())
+            .bind(number(pin.generation)?)
+            .fetch_one(&mut tx.connection)
+            .await?;
     if moved == 0 {
         return Ok(());
     }
@@ -294,7 +294,7 @@ async fn put(
             }
         }
     };
-    let statement = sqlx::query(
+    let statement = query(
         "insert into state (tenant, agent, instance, generation, key, value, revision, epoch, updated_at, expires_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
          on conflict (tenant, agent, instance, generation, key) do update set
@@ -357,8 +357,7 @@ async fn room(
 /// What all key spaces hold of the copy that one is of. Nobody adds it up: what changes one of them
 /// changes the sum (`0023_state_totals.sql`).
 async fn in_all(tx: &mut Tx, space: StateSpace<'_>) -> Done<StateLimits> {
-    let statement =
-        sqlx::query("select keys, bytes from state_totals where tenant = $1 and agent = $2 and generation = $3");
+    let statement = query("select keys, bytes from state_totals where tenant = $1 and agent = $2 and generation = $3");
     let statement = statement.bind(space.tenant.as_str()).bind(space.agent.as_str()).bind(number(space.generation)?);
     let row = statement.fetch_optional(&mut tx.connection).await?;
     row.map_or(Ok(StateLimits { bytes: 0, keys: 0 }), |row| {
@@ -367,7 +366,7 @@ async fn in_all(tx: &mut Tx, space: StateSpace<'_>) -> Done<StateLimits> {
 }
 
 async fn expire(tx: &mut Tx, Place { space, epoch }: Place<'_>, key: &str, end: Option<Timestamp>) -> Done<()> {
-    let statement = sqlx::query(
+    let statement = query(
         "update state set expires_at = $6, epoch = $7
          where tenant = $1 and agent = $2 and instance = $3 and generation = $4 and key = $5",
     );
@@ -382,9 +381,8 @@ async fn expire(tx: &mut Tx, Place { space, epoch }: Place<'_>, key: &str, end: 
 }
 
 async fn delete(tx: &mut Tx, space: StateSpace<'_>, key: &str, row: &Entry) -> Done<()> {
-    let statement = sqlx::query(
-        "delete from state where tenant = $1 and agent = $2 and instance = $3 and generation = $4 and key = $5",
-    );
+    let statement =
+        query("delete from state where tenant = $1 and agent = $2 and instance = $3 and generation = $4 and key = $5");
     space.bind(statement)?.bind(key.as_bytes()).execute(&mut tx.connection).await?;
     let mut usage = usage(tx, space).await?;
     usage.keys = usage.keys.saturating_sub(1);
@@ -393,7 +391,7 @@ async fn delete(tx: &mut Tx, space: StateSpace<'_>, key: &str, row: &Entry) -> D
 }
 
 async fn entry(tx: &mut Tx, space: StateSpace<'_>, key: &str) -> Done<Option<Entry>> {
-    let statement = sqlx::query(
+    let statement = query(
         "select octet_length(value) as bytes, revision, expires_at,
                 case when octet_length(value) <= $6 then value end as short
          from state where tenant = $1 and agent = $2 and instance = $3 and generation = $4 and key = $5",
@@ -412,7 +410,7 @@ async fn entry(tx: &mut Tx, space: StateSpace<'_>, key: &str) -> Done<Option<Ent
 }
 
 async fn usage(tx: &mut Tx, space: StateSpace<'_>) -> Done<Usage> {
-    let statement = sqlx::query(
+    let statement = query(
         "select keys, bytes, revision from state_usage
          where tenant = $1 and agent = $2 and instance = $3 and generation = $4",
     );
@@ -423,7 +421,7 @@ async fn usage(tx: &mut Tx, space: StateSpace<'_>) -> Done<Usage> {
 }
 
 async fn set_usage(tx: &mut Tx, space: StateSpace<'_>, usage: Usage) -> Done<()> {
-    let statement = sqlx::query(
+    let statement = query(
         "insert into state_usage (tenant, agent, instance, generation, keys, bytes, revision)
          values ($1, $2, $3, $4, $5, $6, $7)
          on conflict (tenant, agent, instance, generation) do update set

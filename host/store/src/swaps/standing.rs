@@ -1,13 +1,13 @@
 //! Standing policies: how an agent is swapped when whoever asks for it does not say how.
 
 use serde_json::json;
-use sqlx::sqlite::SqliteRow;
 use troupe_core::audit::{AuditEntry, AuditKind};
 use troupe_core::view::SwapPolicy;
 use troupe_core::{AgentName, Result, TenantId, Timestamp};
 
 use crate::fault::{Done, Failed};
 use crate::rows::{Columns as _, broken, json};
+use crate::sql::{Row, query};
 use crate::{Store, writer::Tx};
 
 /// The standing policy of an agent.
@@ -27,13 +27,12 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn standing_policy(&self, tenant: &TenantId, agent: &AgentName) -> Result<Option<StandingPolicyRow>> {
-        let row =
-            sqlx::query("select policy, principal, changed_at from swap_policies where tenant = $1 and agent = $2")
-                .bind(tenant.as_str())
-                .bind(agent.as_str())
-                .fetch_optional(&mut *self.reader().await?)
-                .await
-                .map_err(Failed::from)?;
+        let row = query("select policy, principal, changed_at from swap_policies where tenant = $1 and agent = $2")
+            .bind(tenant.as_str())
+            .bind(agent.as_str())
+            .fetch_optional(&mut self.reader().await?)
+            .await
+            .map_err(Failed::from)?;
         Ok(row.as_ref().map(read).transpose()?)
     }
 
@@ -70,19 +69,19 @@ async fn set(
         }
         None => "delete from swap_policies where tenant = $1 and agent = $2",
     };
-    let mut query = sqlx::query(statement).bind(tenant.as_str()).bind(agent.as_str());
+    let mut query = query(statement).bind(tenant.as_str()).bind(agent.as_str());
     if let Some(text) = &text {
         query = query.bind(text).bind(&by).bind(tx.now.as_millis());
     }
     query.execute(&mut tx.connection).await?;
     let data = json!({ "agent": agent.as_str(), "policy": policy });
-    tx.announce(&tenant, "deployment.policy", &format!("deployment/{agent}"), &data).await?;
+    tx.announce(&tenant, "deployment.policy", &format!("deployment/{agent}"), &data);
     let entry = AuditEntry::new(AuditKind::SwapPolicy).by(Some(&by)).of(&agent);
     tx.audit(&tenant, text.into_iter().fold(entry, |entry, text| entry.with("policy", text))).await?;
     Ok(policy.map(|policy| StandingPolicyRow { policy, principal: by, changed_at: tx.now }))
 }
 
-fn read(row: &SqliteRow) -> Done<StandingPolicyRow> {
+fn read(row: &Row) -> Done<StandingPolicyRow> {
     let text: String = row.get_as("policy")?;
     Ok(StandingPolicyRow {
         policy: serde_json::from_str(&text).map_err(|error| broken("policy", error))?,

@@ -3,7 +3,6 @@
 //! A lease says who may write for a task. Its number rises with every claim, so whoever
 //! held the task before can be told from whoever holds it now, even under the same owner.
 
-use sqlx::sqlite::SqliteRow;
 use troupe_core::view::{RanOn, TaskStatus};
 use troupe_core::{AgentName, Code, Error, Result, TaskId, TenantId, limits};
 
@@ -12,7 +11,19 @@ use crate::Store;
 use crate::fault::{Done, Failed};
 use crate::journal::{self, JournalHead};
 use crate::rows::{Columns as _, number};
+use crate::sql::{Row, query};
 use crate::writer::Tx;
+
+/// Whether a task that has not begun waits: for its instance, which is paused, in error or starting, or for
+/// its tenant's runtime, which is stopped. Whatever queues it, the statement that claims it looks here.
+macro_rules! held_back {
+    () => {
+        "(exists (select 1 from instances
+              where instances.tenant = tasks.tenant and instances.id = tasks.instance
+                  and (paused_at is not null or error_at is not null or starting = 1))
+          or exists (select 1 from tenants where tenants.name = tasks.tenant and tenants.stopped_at is not null))"
+    };
+}
 
 /// A task that waits to be claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,16 +81,19 @@ impl Store {
     }
 
     /// Lists the pending tasks of every tenant whose time has come, in the order in which they shall
-    /// run: higher priority first, then older first.
+    /// run: higher priority first, then older first. Those that have not begun and wait for their instance
+    /// or for their tenant's runtime are left out.
     ///
     /// # Errors
     /// When the store is unavailable.
     pub async fn pending(&self) -> Result<Vec<Pending>> {
-        let rows = sqlx::query(
+        let rows = query(concat!(
             "select tenant, agent, id, priority from tasks where status = 'pending' and wake_at is null
-             order by priority desc, created_at, id",
-        )
-        .fetch_all(&mut *self.reader().await?)
+                    and (version is not null or not ",
+            held_back!(),
+            ") order by priority desc, created_at, id"
+        ))
+        .fetch_all(&mut self.reader().await?)
         .await
         .map_err(Failed::from)?;
         Ok(rows.iter().map(read_pending).collect::<Done<_>>()?)
@@ -91,7 +105,7 @@ pub(super) fn pending(task: &TaskRow) -> Pending {
     Pending { tenant: task.tenant.clone(), agent: task.agent.clone(), task: task.id, priority: task.priority }
 }
 
-pub(super) fn read_pending(row: &SqliteRow) -> Done<Pending> {
+pub(super) fn read_pending(row: &Row) -> Done<Pending> {
     Ok(Pending {
         tenant: row.parsed("tenant")?,
         agent: row.parsed("agent")?,
@@ -108,12 +122,14 @@ async fn claim(
     ran_on: RanOn,
     head: JournalHead,
 ) -> Done<TaskRow> {
-    let claimed = sqlx::query(
+    let claimed = query(concat!(
         "update tasks set status = 'running', attempt = attempt + 1, version = $3, digest = $4, epoch = $5,
             lease_owner = $6, lease_number = lease_number + 1, lease_until = $7, started_at = $8, failure = null
          where tenant = $1 and id = $2 and status = 'pending' and wake_at is null
-         returning *",
-    )
+            and not ",
+        held_back!(),
+        " returning *",
+    ))
     .bind(tenant.as_str())
     .bind(task.to_string())
     .bind(ran_on.version.to_string())
@@ -134,7 +150,7 @@ async fn claim(
 }
 
 async fn resume(tx: &mut Tx, tenant: TenantId, task: TaskId, owner: String) -> Done<TaskRow> {
-    let claimed = sqlx::query(
+    let claimed = query(
         "update tasks set status = 'running', lease_owner = $3, lease_number = lease_number + 1, lease_until = $4
          where tenant = $1 and id = $2 and status = 'pending' and version is not null
          returning *",
@@ -175,7 +191,7 @@ async fn renew(tx: &mut Tx, owner: String, leases: Vec<(TenantId, TaskId, u64)>)
     let until = tx.now.plus(limits::LEASE_TIME).as_millis();
     let mut lost = Vec::new();
     for (tenant, task, lease) in leases {
-        let renewed = sqlx::query(
+        let renewed = query(
             "update tasks set lease_until = $5
              where tenant = $1 and id = $2 and status = 'running' and lease_owner = $3 and lease_number = $4",
         )

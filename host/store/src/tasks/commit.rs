@@ -15,6 +15,7 @@ use crate::fault::Done;
 use crate::journal::{self, JournalRow, Kept, pack};
 use crate::locks::{self, LockCommit};
 use crate::rows::Columns as _;
+use crate::sql::query;
 use crate::state::{self, StateChange, StateOutcome, StateSpace};
 use crate::writer::Tx;
 
@@ -158,8 +159,8 @@ async fn run(
 }
 
 /// Checks that the invocation still holds its task.
-pub(super) async fn check(tx: &mut Tx, pin: &Pin) -> Done<()> {
-    let found = sqlx::query(
+pub(crate) async fn check(tx: &mut Tx, pin: &Pin) -> Done<()> {
+    let found = query(
         "select status, agent, instance, attempt, epoch, lease_owner, lease_number from tasks
          where tenant = $1 and id = $2",
     )

@@ -6,7 +6,6 @@
 //! honoured in the same commit.
 
 use serde_json::{Map, Value};
-use sqlx::SqliteConnection;
 use troupe_core::view::TaskStatus;
 use troupe_core::{Code, Error, Result, TaskId, TenantId, limits};
 
@@ -15,8 +14,9 @@ use crate::audit::{self, Decided};
 use crate::fault::Done;
 use crate::journal::{self, JournalHead, JournalRow, Kept};
 use crate::rows::Columns as _;
+use crate::sql::{Connection, query};
 use crate::writer::Tx;
-use crate::{Store, groups, instances};
+use crate::{NeededApproval, Store, groups, instances, task_approvals};
 
 /// What came of accepting a task.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,14 +29,19 @@ pub enum Creation {
 }
 
 impl Store {
-    /// Accepts a task whose status is pending. Tells the feed `task.created`.
+    /// Accepts a task that waits to be claimed, or for the approval that it comes with. Tells the feed
+    /// `task.created`, and `approval.requested`.
     ///
     /// # Errors
     /// [`Code::ConflictIdempotency`] when the idempotency key came with another request;
     /// [`Code::InstanceNotFound`] and [`Code::InstanceStopped`] when it is for an instance that takes
-    /// no tasks.
+    /// no tasks; [`Code::LimitConcurrency`] when too many wait for approval.
     pub async fn create_task(&self, task: TaskRow) -> Result<Creation> {
-        expect(&task, task.status == TaskStatus::Pending)?;
+        let asks = task.approval.as_ref().is_some_and(|approval| approval.asked.is_some());
+        expect(
+            &task,
+            if asks { task.status == TaskStatus::AwaitingApproval } else { task.status == TaskStatus::Pending },
+        )?;
         self.write(move |tx| Box::pin(create(tx, task))).await
     }
 
@@ -47,7 +52,7 @@ impl Store {
     /// [`Code::ConflictIdempotency`] when the key came with another request.
     pub async fn task_by_key(&self, tenant: &TenantId, key: &str, asked: Asked<'_>) -> Result<Option<TaskRow>> {
         let request = fingerprint::of(asked)?;
-        Ok(by_key(&mut *self.reader().await?, tenant, key, &request).await?)
+        Ok(by_key(&mut self.reader().await?, tenant, key, &request).await?)
     }
 
     /// Accepts an awaited call that is running, with its journal's head: what precedes its
@@ -91,7 +96,7 @@ fn expect(task: &TaskRow, holds: bool) -> Result<()> {
     Err(Error::internal(format!("task {}: status {status} does not fit how it is accepted", task.id)))
 }
 
-/// Accepts a pending task, also as a part of something else.
+/// Accepts a task that does not run yet, also as a part of something else.
 pub(crate) async fn create(tx: &mut Tx, task: TaskRow) -> Done<Creation> {
     let request = fingerprint::of(task.asked())?;
     if let Some(key) = &task.idempotency_key
@@ -100,7 +105,9 @@ pub(crate) async fn create(tx: &mut Tx, task: TaskRow) -> Done<Creation> {
         return Ok(Creation::Existing(existing));
     }
     accept(tx, &task, &request).await?;
-    Ok(Creation::New(task))
+    // What is asked is kept now.
+    let approval = task.approval.map(|approval| NeededApproval { asked: None, ..approval });
+    Ok(Creation::New(TaskRow { approval, ..task }))
 }
 
 /// Whether a task has not ended.
@@ -136,17 +143,13 @@ async fn accept(tx: &mut Tx, task: &TaskRow, request: &str) -> Done<()> {
     if let Some(member) = &task.group {
         groups::joined(tx, &task.tenant, member, task.id).await?;
     }
-    tx.announce(&task.tenant, "task.created", &task.subject(), &facts(task)).await
+    tx.announce(&task.tenant, "task.created", &task.subject(), &facts(task));
+    task_approvals::ask(tx, task).await
 }
 
 /// The task that an idempotency key stands for, if the request is the same.
-async fn by_key(
-    connection: &mut SqliteConnection,
-    tenant: &TenantId,
-    key: &str,
-    request: &str,
-) -> Done<Option<TaskRow>> {
-    let found = sqlx::query("select * from tasks where tenant = $1 and idempotency_key = $2")
+async fn by_key(connection: &mut dyn Connection, tenant: &TenantId, key: &str, request: &str) -> Done<Option<TaskRow>> {
+    let found = query("select * from tasks where tenant = $1 and idempotency_key = $2")
         .bind(tenant.as_str())
         .bind(key)
         .fetch_optional(connection)
@@ -169,7 +172,8 @@ async fn by_key(
 /// Tells the feed of the status that the task has now.
 pub(super) async fn tell(tx: &mut Tx, task: &TaskRow) -> Done<()> {
     let kind = format!("task.{}", task.status.as_str());
-    tx.announce(&task.tenant, &kind, &task.subject(), &facts(task)).await
+    tx.announce(&task.tenant, &kind, &task.subject(), &facts(task));
+    Ok(())
 }
 
 /// What an event of the feed says of a task.
@@ -182,6 +186,15 @@ fn facts(task: &TaskRow) -> Value {
     }
     if let Some(session) = task.session {
         facts.insert("session".to_owned(), session.to_string().into());
+    }
+    if let Some(cause) = &task.cause {
+        for (name, task) in [("caused_by", cause.by), ("root", cause.root)] {
+            facts.extend(task.map(|task| (name.to_owned(), task.to_string().into())));
+        }
+        facts.extend(cause.event.map(|position| ("event".to_owned(), position.into())));
+    }
+    if let Some(before) = task.retry_of {
+        facts.insert("retry_of".to_owned(), before.to_string().into());
     }
     if let Some(release) = &task.release {
         facts.insert("version".to_owned(), release.version.to_string().into());

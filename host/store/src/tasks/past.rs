@@ -1,7 +1,5 @@
 //! Tasks of the past, for whoever repeats them on another release.
 
-use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Sqlite};
 use troupe_core::view::{TaskFailure, TaskStatus};
 use troupe_core::{AgentName, Result, SkillName, TaskId, TenantId};
 
@@ -10,6 +8,7 @@ use crate::Store;
 use crate::fault::{Done, Failed};
 use crate::journal::{self, JournalHead, JournalRow, Withheld};
 use crate::rows::{Columns as _, broken};
+use crate::sql::{Builder, Row};
 
 /// A task without its documents.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +62,7 @@ impl Store {
         filter: &PastFilter,
         limit: u32,
     ) -> Result<Vec<PastTask>> {
-        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+        let mut query: Builder = Builder::new(
             "select tasks.id as id, tasks.skill as skill, tasks.status as status, tasks.attempt as attempt,
                 case when tasks.status = 'failed' then tasks.failure end as failure,
                 case when heads.task is null then 'dropped' else heads.withheld end as withheld
@@ -83,7 +82,7 @@ impl Store {
             query.push(" and tasks.id < ").push_bind(before.to_string());
         }
         query.push(" order by tasks.id desc limit ").push_bind(i64::from(limit));
-        let rows = query.build().fetch_all(&mut *self.reader().await?).await.map_err(Failed::from)?;
+        let rows = query.build().fetch_all(&mut self.reader().await?).await.map_err(Failed::from)?;
         Ok(rows.iter().map(read).collect::<Done<_>>()?)
     }
 
@@ -94,7 +93,7 @@ impl Store {
     /// When the store is unavailable.
     pub async fn recorded_task(&self, tenant: &TenantId, task: TaskId, bytes_max: u64) -> Result<Option<RecordedTask>> {
         let mut connection = self.reader().await?;
-        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+        let mut query: Builder = Builder::new(
             "select tasks.*,
                 heads.version as head_version, heads.digest as head_digest, heads.epoch as head_epoch,
                 heads.configuration_revision as head_configuration_revision,
@@ -113,7 +112,7 @@ impl Store {
             .push_bind(tenant.as_str())
             .push(" and tasks.id = ")
             .push_bind(task.to_string());
-        let found = query.build().fetch_optional(&mut *connection).await.map_err(Failed::from)?;
+        let found = query.build().fetch_optional(&mut connection).await.map_err(Failed::from)?;
         let Some(found) = found else { return Ok(None) };
         let bytes: u64 = found.number("bytes")?;
         if let Some(why) = found.get_as::<Option<&str>>("head_withheld")?.map(Withheld::parse) {
@@ -130,7 +129,7 @@ impl Store {
     }
 }
 
-fn read(row: &SqliteRow) -> Done<PastTask> {
+fn read(row: &Row) -> Done<PastTask> {
     let failure: Option<&str> = row.get_as("failure")?;
     let failure: Option<TaskFailure> =
         failure.map(serde_json::from_str).transpose().map_err(|error| broken("failure", error))?;

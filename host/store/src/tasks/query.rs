@@ -1,13 +1,13 @@
 //! Reading tasks.
 
-use sqlx::{Connection as _, QueryBuilder, Sqlite, SqliteConnection};
 use troupe_core::view::TaskStatus;
-use troupe_core::{AgentName, InstanceId, Result, TaskId, TenantId, limits};
+use troupe_core::{AgentName, InstanceId, Result, SessionId, TaskId, TenantId, limits};
 
 use super::{TaskRow, row};
 use crate::Store;
 use crate::fault::Done;
 use crate::rows::Columns as _;
+use crate::sql::{Builder, Connection, Snapshot};
 
 /// Which tasks a list shall show; what is absent does not matter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,6 +18,12 @@ pub struct TaskFilter {
     pub status: Option<TaskStatus>,
     /// For this instance.
     pub instance: Option<InstanceId>,
+    /// Of this session.
+    pub session: Option<SessionId>,
+    /// That this task's agent asked for.
+    pub caused_by: Option<TaskId>,
+    /// Below this task, which no agent asked for.
+    pub root: Option<TaskId>,
 }
 
 /// One page of tasks.
@@ -37,7 +43,7 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn task(&self, tenant: &TenantId, task: TaskId) -> Result<Option<TaskRow>> {
-        Ok(row::find(&mut *self.reader().await?, tenant, task).await?)
+        Ok(row::find(&mut self.reader().await?, tenant, task).await?)
     }
 
     /// Reads at most `limit` of the tenant's tasks, newest first, that are older than
@@ -52,19 +58,19 @@ impl Store {
         after: Option<TaskId>,
         limit: u32,
     ) -> Result<TaskPage> {
-        Ok(page(&mut *self.reader().await?, tenant, &filter, after, limit).await?)
+        Ok(page(&mut self.reader().await?, tenant, &filter, after, limit).await?)
     }
 }
 
 /// First measures the rows, which does not read them, then reads as many as fit.
 async fn page(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn Connection,
     tenant: &TenantId,
     filter: &TaskFilter,
     after: Option<TaskId>,
     limit: u32,
 ) -> Done<TaskPage> {
-    let mut snapshot = connection.begin().await?;
+    let mut snapshot = Snapshot::of(connection).await?;
     let measured = select(
         "octet_length(input) + coalesce(octet_length(output), 0) as bytes",
         tenant,
@@ -73,7 +79,7 @@ async fn page(
         i64::from(limit) + 1,
     )
     .build()
-    .fetch_all(&mut *snapshot)
+    .fetch_all(&mut snapshot)
     .await?;
     let mut bytes = 0;
     let mut count = 0;
@@ -84,20 +90,14 @@ async fn page(
         }
         count += 1;
     }
-    let rows = select("*", tenant, filter, after, count).build().fetch_all(&mut *snapshot).await?;
-    snapshot.commit().await?;
+    let rows = select("*", tenant, filter, after, count).build().fetch_all(&mut snapshot).await?;
+    snapshot.end().await?;
     let tasks = rows.iter().map(row::read).collect::<Done<Vec<_>>>()?;
     Ok(TaskPage { more: measured.len() > tasks.len(), tasks })
 }
 
-fn select(
-    columns: &'static str,
-    tenant: &TenantId,
-    filter: &TaskFilter,
-    after: Option<TaskId>,
-    limit: i64,
-) -> QueryBuilder<Sqlite> {
-    let mut query = QueryBuilder::new("select ");
+fn select(columns: &'static str, tenant: &TenantId, filter: &TaskFilter, after: Option<TaskId>, limit: i64) -> Builder {
+    let mut query = Builder::new("select ");
     query.push(columns).push(" from tasks where tenant = ").push_bind(tenant.as_str());
     if let Some(agent) = &filter.agent {
         query.push(" and agent = ").push_bind(agent.as_str());
@@ -107,6 +107,15 @@ fn select(
     }
     if let Some(instance) = filter.instance {
         query.push(" and instance = ").push_bind(instance.to_string());
+    }
+    if let Some(session) = filter.session {
+        query.push(" and session = ").push_bind(session.to_string());
+    }
+    if let Some(parent) = filter.caused_by {
+        query.push(" and caused_by = ").push_bind(parent.to_string());
+    }
+    if let Some(root) = filter.root {
+        query.push(" and root = ").push_bind(root.to_string());
     }
     if let Some(after) = after {
         query.push(" and id < ").push_bind(after.to_string());

@@ -18,7 +18,6 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use sqlx::SqliteConnection;
 use troupe_core::audit::{AuditEntry, JournalDigest};
 use troupe_core::{Code, Error, Result, TaskId, TenantId};
 
@@ -26,6 +25,7 @@ use crate::Store;
 use crate::audit::Decided;
 use crate::fault::{Done, Failed};
 use crate::journal::{self, JournalRow, RowsSeen};
+use crate::sql::Connection;
 use crate::writer::{Tx, Work};
 
 /// How often rows are gathered for one transaction. A task whose rows are others each time is
@@ -73,7 +73,7 @@ impl fmt::Debug for Told {
 
 impl Told {
     /// What the audit is told of an attempt; nothing if its rows are not those that were gathered.
-    pub(super) async fn of(&self, connection: &mut SqliteConnection, attempt: &AttemptId) -> Done<Option<Decided>> {
+    pub(super) async fn of(&self, connection: &mut dyn Connection, attempt: &AttemptId) -> Done<Option<Decided>> {
         let (tenant, task, number) = attempt;
         if *number == 0 {
             return Ok(Some(Decided::default()));
@@ -127,7 +127,7 @@ impl Store {
             Err(Failed::Refused(error)) => {
                 let cause = error.cause_chain();
                 tracing::error!(%tenant, %task, cause, "the audit is not told what was decided in a task: {error}");
-                let seen = RowsSeen::now(&mut *self.reader().await?, (tenant, *task, *number)).await?;
+                let seen = RowsSeen::now(&mut self.reader().await?, (tenant, *task, *number)).await?;
                 Ok((seen, Decided::default()))
             }
             Err(error) => Err(error.into()),

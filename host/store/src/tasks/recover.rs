@@ -1,5 +1,5 @@
-//! What becomes of running tasks that nobody runs any more: at start those of a dead host,
-//! later those whose end could not be kept.
+//! What becomes of running tasks that nobody runs any more: those of a host that has died or was
+//! taken over from, and those whose end could not be kept.
 //!
 //! The attack on correctness is repeating a write, or losing one. The rule: an interrupted
 //! task is resumed, as the same attempt on the same release, answered from its journal; so
@@ -8,11 +8,10 @@
 //! interrupted again and again may be what ends the host, so the times have a limit; they
 //! are counted anew once it was suspended, for it got somewhere.
 
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 use troupe_core::view::{TaskFailure, TaskStatus};
 use troupe_core::{Code, Error, Result, TaskId, TenantId, Timestamp, limits};
 
+use super::children::{self, Over};
 use super::reading::{Ending, Told};
 use super::{Pin, Reading, TaskEnd, TaskRow, cancel, commit, create, end, row};
 use crate::Store;
@@ -21,6 +20,8 @@ use crate::fault::{Done, Failed};
 use crate::journal;
 use crate::locks;
 use crate::rows::Columns as _;
+use crate::sql::{Connection, Row, query};
+use crate::task_approvals;
 use crate::writer::Tx;
 
 /// What became of tasks that nobody ran any more.
@@ -44,8 +45,8 @@ impl Recovered {
 }
 
 impl Store {
-    /// Settles every running task of another owner than `owner`, in one commit. The caller
-    /// knows that the other owners are dead.
+    /// Settles every running task of an owner that is neither `owner` nor a host of the database, in one
+    /// commit: what ran there writes nothing any more.
     ///
     /// # Errors
     /// When the store is unavailable; then nothing has changed.
@@ -55,9 +56,9 @@ impl Store {
     }
 
     /// Gives up an attempt that cannot be resumed: the task is pending, as if it had not been
-    /// begun, or cancelled if that was asked for, and the audit is told what was decided in it.
-    /// Returns it as it then is. One that has written anything by now is not given up; then nothing
-    /// changes, and nothing is returned.
+    /// begun, and the audit is told what was decided in it. Returns it as it then is. One that has written
+    /// anything by now is not given up; then nothing changes, and nothing is returned. One whose end was
+    /// asked for is cancelled instead, unless nobody knows what came of a write.
     ///
     /// # Errors
     /// Those of [`Store::commit`].
@@ -71,14 +72,13 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn expired(&self, owner: &str, now: Timestamp) -> Result<Vec<(TenantId, TaskId)>> {
-        let rows = sqlx::query(
-            "select tenant, id from tasks where status = 'running' and lease_owner = $1 and lease_until < $2",
-        )
-        .bind(owner)
-        .bind(now.as_millis())
-        .fetch_all(&mut *self.reader().await?)
-        .await
-        .map_err(Failed::from)?;
+        let rows =
+            query("select tenant, id from tasks where status = 'running' and lease_owner = $1 and lease_until < $2")
+                .bind(owner)
+                .bind(now.as_millis())
+                .fetch_all(&mut self.reader().await?)
+                .await
+                .map_err(Failed::from)?;
         Ok(rows.iter().map(|row| Ok((row.parsed("tenant")?, row.parsed("id")?))).collect::<Done<_>>()?)
     }
 
@@ -94,9 +94,10 @@ impl Store {
 }
 
 async fn recover(tx: &mut Tx, owner: String, reading: Reading, told: Told) -> Done<Ending<Recovered>> {
-    let orphans = sqlx::query(
+    let orphans = query(
         "select tenant, id, attempt, lease_number - suspended_lease as times, cancel_requested from tasks
-         where status = 'running' and (lease_owner is null or lease_owner <> $1)
+         where status = 'running'
+            and (lease_owner is null or lease_owner <> $1 and lease_owner not in (select owner from hosts))
          order by tenant, id",
     )
     .bind(owner)
@@ -114,7 +115,7 @@ async fn settle(
 ) -> Done<Ending<Recovered>> {
     let mut orphans = Vec::with_capacity(tasks.len());
     for (tenant, task) in tasks {
-        let orphan = sqlx::query(
+        let orphan = query(
             "select tenant, id, attempt, lease_number - suspended_lease as times, cancel_requested from tasks
              where tenant = $1 and id = $2 and status = 'running' and lease_owner = $3 and lease_until < $4",
         )
@@ -141,7 +142,7 @@ struct Orphan {
 }
 
 impl Orphan {
-    fn read(row: &SqliteRow) -> Done<Self> {
+    fn read(row: &Row) -> Done<Self> {
         Ok(Self {
             tenant: row.parsed("tenant")?,
             task: row.parsed("id")?,
@@ -156,7 +157,7 @@ impl Orphan {
     }
 }
 
-async fn settle_rows(tx: &mut Tx, orphans: &[SqliteRow], reading: Reading, told: &Told) -> Done<Ending<Recovered>> {
+async fn settle_rows(tx: &mut Tx, orphans: &[Row], reading: Reading, told: &Told) -> Done<Ending<Recovered>> {
     let orphans = orphans.iter().map(Orphan::read).collect::<Done<Vec<_>>>()?;
     let (mut ends, mut untold) = (Vec::new(), Vec::new());
     for orphan in orphans.iter().filter(|orphan| !orphan.is_resumed()) {
@@ -228,12 +229,12 @@ pub(super) struct Write {
 
 /// The write that says most: one that was under way, else the last.
 pub(super) async fn last_write(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn Connection,
     tenant: &TenantId,
     task: TaskId,
     attempt: u32,
 ) -> Done<Option<Write>> {
-    let row = sqlx::query(
+    let row = query(
         "select call, call_body, number, case when answer is null then 0 else 1 end as answered from journal
          where tenant = $1 and task = $2 and attempt = $3 and writes = 1
          order by answered, number desc limit 1",
@@ -264,13 +265,7 @@ async fn doubt(
     };
     let error = Error::new(Code::InDoubt, message).with("call", call).with("number", write.number);
     let ended_at = tx.now;
-    let end = TaskEnd {
-        status: TaskStatus::InDoubt,
-        output: None,
-        failure: Some(TaskFailure::from(&error)),
-        ended_at,
-        decided,
-    };
+    let end = TaskEnd::unrun(TaskStatus::InDoubt, TaskFailure::from(&error), ended_at, decided);
     end::end(tx, tenant, task, end).await
 }
 
@@ -280,7 +275,7 @@ async fn give_up(tx: &mut Tx, tenant: &TenantId, task: TaskId, times: u64, decid
          if it may be what stops the host, look into its agent, else ask for it once more"
     );
     let failure = TaskFailure::from(&Error::new(Code::LimitAttempts, message).with("times", times));
-    let end = TaskEnd { status: TaskStatus::Failed, output: None, failure: Some(failure), ended_at: tx.now, decided };
+    let end = TaskEnd::unrun(TaskStatus::Failed, failure, tx.now, decided);
     end::end(tx, tenant, task, end).await
 }
 
@@ -300,18 +295,16 @@ async fn resume(tx: &mut Tx, tenant: &TenantId, task: TaskId) -> Done<()> {
 /// The next claim makes a new attempt on the release that serves then.
 async fn start_over(tx: &mut Tx, pin: Pin, decided: Decided) -> Done<Option<TaskRow>> {
     commit::check(tx, &pin).await?;
-    if last_write(&mut tx.connection, &pin.tenant, pin.task, pin.attempt).await?.is_some() {
+    let write = last_write(&mut tx.connection, &pin.tenant, pin.task, pin.attempt).await?;
+    if write.as_ref().is_none_or(|write| write.answered)
+        && cancel::is_requested(&mut tx.connection, &pin.tenant, pin.task).await?
+    {
+        return cancel::cancelled(tx, &pin.tenant, pin.task, decided).await.map(Some);
+    }
+    if write.is_some() {
         return Ok(None);
     }
     let Some(task) = row::find(&mut tx.connection, &pin.tenant, pin.task).await? else { return Ok(None) };
-    let asked = sqlx::query("select cancel_requested from tasks where tenant = $1 and id = $2")
-        .bind(pin.tenant.as_str())
-        .bind(pin.task.to_string())
-        .fetch_one(&mut tx.connection)
-        .await?;
-    if asked.truth("cancel_requested")? {
-        return cancel::cancelled(tx, &pin.tenant, pin.task, decided).await.map(Some);
-    }
     audit::attempt(tx, &task, decided).await?;
     anew(tx, &pin.tenant, pin.task).await?;
     row::find(&mut tx.connection, &pin.tenant, pin.task).await
@@ -320,6 +313,8 @@ async fn start_over(tx: &mut Tx, pin: Pin, decided: Decided) -> Done<Option<Task
 /// Gives up what a task has begun, so that it is as if it had not been begun.
 pub(super) async fn anew(tx: &mut Tx, tenant: &TenantId, task: TaskId) -> Done<()> {
     locks::task_over(tx, tenant, task).await?;
+    children::over(tx, tenant, task, Over::Attempt).await?;
+    task_approvals::over(tx, tenant, task).await?;
     pend(
         tx,
         tenant,
@@ -333,7 +328,6 @@ pub(super) async fn anew(tx: &mut Tx, tenant: &TenantId, task: TaskId) -> Done<(
 }
 
 async fn pend(tx: &mut Tx, tenant: &TenantId, task: TaskId, statement: &'static str) -> Done<()> {
-    let pending =
-        sqlx::query(statement).bind(tenant.as_str()).bind(task.to_string()).fetch_one(&mut tx.connection).await?;
+    let pending = query(statement).bind(tenant.as_str()).bind(task.to_string()).fetch_one(&mut tx.connection).await?;
     create::tell(tx, &row::read(&pending)?).await
 }

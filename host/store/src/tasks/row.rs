@@ -1,13 +1,13 @@
 //! A task as a row.
 
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
-use troupe_core::view::{Member, RanOn, Retry, TaskFailure, TaskStatus};
-use troupe_core::{AgentName, Code, Error, InstanceId, SessionId, SkillName, TaskId, TenantId, Timestamp};
+use troupe_core::view::{Member, RanOn, Retry, TaskFailure, TaskStatus, TaskUsage};
+use troupe_core::{AgentName, Cause, Code, Error, InstanceId, SessionId, SkillName, TaskId, TenantId, Timestamp};
 
-use super::Asked;
+use super::{Asked, usage};
+use crate::NeededApproval;
 use crate::fault::Done;
 use crate::rows::{Columns as _, broken, json, number};
+use crate::sql::{Connection, Row, query};
 use crate::writer::Tx;
 
 /// A task as it stands.
@@ -39,8 +39,12 @@ pub struct TaskRow {
     pub idempotency_key: Option<String>,
     /// What the request named to be kept together with others in a canary.
     pub affinity: Option<String>,
-    /// The task whose agent asked for this one.
-    pub caused_by: Option<TaskId>,
+    /// What made it, of one that an agent asked for or that handles an event.
+    pub cause: Option<Cause>,
+    /// The task that this one asks for once more.
+    pub retry_of: Option<TaskId>,
+    /// The approval that it waits or waited for before it runs.
+    pub approval: Option<NeededApproval>,
     /// The task group that made it, and as what.
     pub group: Option<Member>,
     /// How long one attempt may run, in milliseconds; what it is suspended does not count.
@@ -52,6 +56,8 @@ pub struct TaskRow {
     pub retry: Option<Retry>,
     /// How many of its tries failed and were followed by another.
     pub retries: u32,
+    /// What it has used, in all runs of its attempts that have ended.
+    pub usage: TaskUsage,
     /// What the attempt runs or ran on.
     pub release: Option<RanOn>,
     /// The output, as JSON, once completed.
@@ -105,8 +111,8 @@ pub fn not_found(id: TaskId) -> Error {
 }
 
 /// Reads one task, in or outside a transaction.
-pub(crate) async fn find(connection: &mut SqliteConnection, tenant: &TenantId, id: TaskId) -> Done<Option<TaskRow>> {
-    let row = sqlx::query("select * from tasks where tenant = $1 and id = $2")
+pub(crate) async fn find(connection: &mut dyn Connection, tenant: &TenantId, id: TaskId) -> Done<Option<TaskRow>> {
+    let row = query("select * from tasks where tenant = $1 and id = $2")
         .bind(tenant.as_str())
         .bind(id.to_string())
         .fetch_optional(connection)
@@ -116,13 +122,16 @@ pub(crate) async fn find(connection: &mut SqliteConnection, tenant: &TenantId, i
 
 /// Writes a new task.
 pub(crate) async fn insert(tx: &mut Tx, task: &TaskRow, request: &str) -> Done<()> {
-    sqlx::query(
+    let insert = query(
         "insert into tasks
             (tenant, id, agent, skill, input, request, status, priority, attempt, principal, idempotency_key,
              caused_by, timeout_ms, version, digest, epoch, output, failure, lease_owner, lease_number, lease_until,
-             created_at, started_at, ended_at, lifetime_ms, affinity, instance, wake_at, retry, retries, member, session)
+             created_at, started_at, ended_at, lifetime_ms, affinity, instance, wake_at, retry, retries, member, session,
+             root, hops, outlives, ask_key, retry_of, approval, event, memory_bytes,
+             compute_us, host_calls, sent_bytes, received_bytes)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-             $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)",
+             $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42,
+             $43, $44)",
     )
     .bind(task.tenant.as_str())
     .bind(task.id.to_string())
@@ -135,7 +144,7 @@ pub(crate) async fn insert(tx: &mut Tx, task: &TaskRow, request: &str) -> Done<(
     .bind(i64::from(task.attempt))
     .bind(&task.principal)
     .bind(&task.idempotency_key)
-    .bind(task.caused_by.map(|id| id.to_string()))
+    .bind(task.cause.as_ref().and_then(|cause| cause.by).map(|by| by.to_string()))
     .bind(number(task.timeout_ms)?)
     .bind(task.release.as_ref().map(|release| release.version.to_string()))
     .bind(task.release.as_ref().map(|release| release.digest.to_string()))
@@ -156,13 +165,19 @@ pub(crate) async fn insert(tx: &mut Tx, task: &TaskRow, request: &str) -> Done<(
     .bind(i64::from(task.retries))
     .bind(task.group.as_ref().map(json).transpose()?)
     .bind(task.session.map(|id| id.to_string()))
-    .execute(&mut tx.connection)
-    .await?;
+    .bind(task.cause.as_ref().and_then(|cause| cause.root).map(|root| root.to_string()))
+    .bind(task.cause.as_ref().map_or(0, |cause| i64::from(cause.hops)))
+    .bind(i64::from(task.cause.as_ref().is_some_and(|cause| cause.outlives)))
+    .bind(task.cause.as_ref().and_then(|cause| cause.key.as_deref()))
+    .bind(task.retry_of.map(|id| id.to_string()))
+    .bind(task.approval.as_ref().map(|approval| approval.id.to_string()))
+    .bind(task.cause.as_ref().and_then(|cause| cause.event).map(number).transpose()?);
+    usage::bind(insert, &task.usage)?.execute(&mut tx.connection).await?;
     Ok(())
 }
 
 /// Reads a row of all columns.
-pub(crate) fn read(row: &SqliteRow) -> Done<TaskRow> {
+pub(crate) fn read(row: &Row) -> Done<TaskRow> {
     Ok(TaskRow {
         id: row.parsed("id")?,
         tenant: row.parsed("tenant")?,
@@ -177,12 +192,15 @@ pub(crate) fn read(row: &SqliteRow) -> Done<TaskRow> {
         principal: row.get_as("principal")?,
         idempotency_key: row.get_as("idempotency_key")?,
         affinity: row.get_as("affinity")?,
-        caused_by: row.parsed_option("caused_by")?,
+        cause: cause(row)?,
+        retry_of: row.parsed_option("retry_of")?,
+        approval: row.parsed_option("approval")?.map(|id| NeededApproval { id, asked: None }),
         group: text(row, "member")?.map(serde_json::from_str).transpose().map_err(|error| broken("member", error))?,
         timeout_ms: row.number("timeout_ms")?,
         lifetime_ms: row.get_as::<Option<i64>>("lifetime_ms")?.map(|ms| unsigned("lifetime_ms", ms)).transpose()?,
         retry: text(row, "retry")?.map(serde_json::from_str).transpose().map_err(|error| broken("retry", error))?,
         retries: row.number("retries")?,
+        usage: usage::read(row)?,
         release: release(row)?,
         output: row.get_as("output")?,
         failure: text(row, "failure")?
@@ -197,11 +215,21 @@ pub(crate) fn read(row: &SqliteRow) -> Done<TaskRow> {
     })
 }
 
-fn text<'r>(row: &'r SqliteRow, column: &str) -> Done<Option<&'r str>> {
+fn cause(row: &Row) -> Done<Option<Cause>> {
+    let (by, root) = (row.parsed_option("caused_by")?, row.parsed_option("root")?);
+    let event = row.get_as::<Option<i64>>("event")?.map(|position| unsigned("event", position)).transpose()?;
+    if by.is_none() && event.is_none() {
+        return Ok(None);
+    }
+    let (hops, outlives, key) = (row.number("hops")?, row.truth("outlives")?, row.get_as("ask_key")?);
+    Ok(Some(Cause { by, event, root, hops, outlives, key }))
+}
+
+fn text<'r>(row: &'r Row, column: &str) -> Done<Option<&'r str>> {
     row.get_as(column)
 }
 
-pub(crate) fn priority(row: &SqliteRow) -> Done<i32> {
+pub(crate) fn priority(row: &Row) -> Done<i32> {
     i32::try_from(row.get_as::<i64>("priority")?).map_err(|error| broken("priority", error))
 }
 
@@ -213,12 +241,12 @@ pub(crate) fn status(text: &str) -> Done<TaskStatus> {
     TaskStatus::parse(text).ok_or_else(|| broken("status", text))
 }
 
-fn release(row: &SqliteRow) -> Done<Option<RanOn>> {
+fn release(row: &Row) -> Done<Option<RanOn>> {
     let Some(version) = row.parsed_option("version")? else { return Ok(None) };
     Ok(Some(RanOn { version, digest: row.parsed("digest")?, epoch: row.number("epoch")? }))
 }
 
-fn lease(row: &SqliteRow) -> Done<Option<Lease>> {
+fn lease(row: &Row) -> Done<Option<Lease>> {
     let Some(owner) = row.get_as("lease_owner")? else { return Ok(None) };
     Ok(Some(Lease { owner, number: row.number("lease_number")?, until: row.at("lease_until")? }))
 }

@@ -4,9 +4,8 @@
 //! The attack on correctness is repeating a write. The rule: an attempt that has written nothing
 //! is given up, and the task begins anew on the release that serves; one that has ends
 //! `in_doubt`, naming the call. None of them runs: they are suspended, or wait to be taken up
-//! again, and are found by the epoch they began under.
+//! again, and are found by the epoch they began under. Those whose end was asked for end as cancelled ones do.
 
-use sqlx::SqliteConnection;
 use troupe_core::view::{TaskFailure, TaskStatus};
 use troupe_core::{AgentName, Code, Error, Result, TenantId};
 
@@ -16,13 +15,14 @@ use super::{Pending, Reading, TaskEnd, TaskRow, claim, end, row};
 use crate::Store;
 use crate::audit::{self, Decided};
 use crate::fault::Done;
+use crate::sql::{Connection, query, query_scalar};
 use crate::writer::Tx;
 
-/// A cross join is one whose order stays: deployments first, most of which have never migrated.
+/// To SQLite a cross join is one whose order stays: deployments first, most of which have never migrated.
 const STRANDED: &str = "select tasks.* from deployments
-     cross join tasks on tasks.tenant = deployments.tenant and tasks.agent = deployments.agent
-     where deployments.state_since > 1 and tasks.status in ('pending', 'suspended')
-        and tasks.version is not null and tasks.epoch < deployments.state_since limit $1";
+     cross join tasks
+     where tasks.tenant = deployments.tenant and tasks.agent = deployments.agent and deployments.state_since > 1 and tasks.status in ('pending', 'suspended')
+        and tasks.cancel_requested = 0 and tasks.version is not null and tasks.epoch < deployments.state_since limit $1";
 
 /// What became of stranded tasks.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -47,7 +47,7 @@ impl Store {
     /// # Errors
     /// When the store is unavailable; then nothing has changed.
     pub async fn settle_stranded(&self, limit: u32, reading: Reading) -> Result<Stranded> {
-        if stranded(&mut *self.reader().await?, 1).await?.is_empty() {
+        if stranded(&mut self.reader().await?, 1).await?.is_empty() {
             return Ok(Stranded::default());
         }
         self.ending(reading, move |tx, told| Box::pin(settle(tx, limit, reading, told))).await
@@ -58,24 +58,23 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn agent_runs(&self, tenant: &TenantId, agent: &AgentName) -> Result<bool> {
-        Ok(any_running(&mut *self.reader().await?, tenant, agent).await?)
+        Ok(any_running(&mut self.reader().await?, tenant, agent).await?)
     }
 }
 
 /// Whether anything of an agent runs.
-pub(crate) async fn any_running(connection: &mut SqliteConnection, tenant: &TenantId, agent: &AgentName) -> Done<bool> {
-    let found: i64 = sqlx::query_scalar(
-        "select exists (select 1 from tasks where tenant = $1 and agent = $2 and status = 'running')",
-    )
-    .bind(tenant.as_str())
-    .bind(agent.as_str())
-    .fetch_one(connection)
-    .await?;
+pub(crate) async fn any_running(connection: &mut dyn Connection, tenant: &TenantId, agent: &AgentName) -> Done<bool> {
+    let found: i64 =
+        query_scalar("select exists (select 1 from tasks where tenant = $1 and agent = $2 and status = 'running')")
+            .bind(tenant.as_str())
+            .bind(agent.as_str())
+            .fetch_one(connection)
+            .await?;
     Ok(found != 0)
 }
 
-async fn stranded(connection: &mut SqliteConnection, limit: u32) -> Done<Vec<TaskRow>> {
-    let rows = sqlx::query(STRANDED).bind(i64::from(limit)).fetch_all(connection).await?;
+async fn stranded(connection: &mut dyn Connection, limit: u32) -> Done<Vec<TaskRow>> {
+    let rows = query(STRANDED).bind(i64::from(limit)).fetch_all(connection).await?;
     rows.iter().map(row::read).collect()
 }
 
@@ -114,8 +113,7 @@ async fn doubt(tx: &mut Tx, task: &TaskRow, write: &Write, reading: Reading, dec
          left to do before it is asked for again"
     );
     let error = Error::new(Code::InDoubt, message).with("call", call).with("number", write.number);
-    let failure = Some(TaskFailure::from(&error));
-    let end = TaskEnd { status: TaskStatus::InDoubt, output: None, failure, ended_at: tx.now, decided };
+    let end = TaskEnd::unrun(TaskStatus::InDoubt, TaskFailure::from(&error), tx.now, decided);
     end::end(tx, &task.tenant, task.id, end).await
 }
 

@@ -5,13 +5,13 @@
 
 use std::collections::HashMap;
 
-use sqlx::SqliteConnection;
 use troupe_core::{Result, TaskId, TenantId, Timestamp};
 
 use super::{Pending, claim, create, row};
 use crate::Store;
 use crate::fault::{Done, Failed};
 use crate::rows::Columns as _;
+use crate::sql::{Connection, query};
 use crate::writer::Tx;
 
 /// What waits for a time, over all tenants.
@@ -52,7 +52,7 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn timed(&self) -> Result<Timed> {
-        Ok(timed(&mut *self.reader().await?).await?)
+        Ok(timed(&mut self.reader().await?).await?)
     }
 
     /// Counts those of each tenant that has some.
@@ -60,14 +60,13 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn timed_by_tenant(&self) -> Result<HashMap<TenantId, u64>> {
-        let rows =
-            sqlx::query(BY_TENANT).bind(i64::MAX).fetch_all(&mut *self.reader().await?).await.map_err(Failed::from)?;
+        let rows = query(BY_TENANT).bind(i64::MAX).fetch_all(&mut self.reader().await?).await.map_err(Failed::from)?;
         Ok(rows.iter().map(|row| Ok((row.parsed("tenant")?, row.number("count")?))).collect::<Done<_>>()?)
     }
 }
 
 async fn wake(tx: &mut Tx, limit: u32) -> Done<Vec<Pending>> {
-    let due: Vec<(TenantId, TaskId)> = sqlx::query(DUE)
+    let due: Vec<(TenantId, TaskId)> = query(DUE)
         .bind(tx.now.as_millis())
         .bind(i64::from(limit))
         .fetch_all(&mut tx.connection)
@@ -77,21 +76,20 @@ async fn wake(tx: &mut Tx, limit: u32) -> Done<Vec<Pending>> {
         .collect::<Done<_>>()?;
     let mut woken = Vec::with_capacity(due.len());
     for (tenant, task) in due {
-        let pending = sqlx::query(
-            "update tasks set status = 'pending', wake_at = null where tenant = $1 and id = $2 returning *",
-        )
-        .bind(tenant.as_str())
-        .bind(task.to_string())
-        .fetch_one(&mut tx.connection)
-        .await?;
+        let pending =
+            query("update tasks set status = 'pending', wake_at = null where tenant = $1 and id = $2 returning *")
+                .bind(tenant.as_str())
+                .bind(task.to_string())
+                .fetch_one(&mut tx.connection)
+                .await?;
         create::tell(tx, &row::read(&pending)?).await?;
         woken.push(claim::read_pending(&pending)?);
     }
     Ok(woken)
 }
 
-async fn timed(connection: &mut SqliteConnection) -> Done<Timed> {
-    let found = sqlx::query(TIMED).fetch_one(connection).await?;
+async fn timed(connection: &mut dyn Connection) -> Done<Timed> {
+    let found = query(TIMED).fetch_one(connection).await?;
     let (count, suspended) = (found.number("count")?, found.number("suspended")?);
     Ok(Timed { count, suspended, next: found.at_option("next")? })
 }

@@ -1,24 +1,44 @@
-//! Who waits for events of a tenant's feed, and for locks.
+//! Who waits for events of a tenant's feed, for locks, and for the bus; and who passes on what was moved.
 //!
 //! A commit wakes those who wait for a tenant of which it holds an event, and nobody else: a
-//! busy neighbour costs them nothing.
+//! busy neighbour costs them nothing. A commit of another host does as one of this.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
-use troupe_core::TenantId;
+use tokio::sync::{broadcast, watch};
+use troupe_core::{TenantId, limits};
+
+use crate::words::Words;
 
 /// Those who listen, by tenant. Clones are the same.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Listeners(Arc<Mutex<All>>);
+#[derive(Debug, Clone)]
+pub(crate) struct Listeners(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    all: Mutex<All>,
+    heard: broadcast::Sender<Words>,
+    said: broadcast::Sender<Words>,
+    passed: broadcast::Sender<String>,
+}
 
 #[derive(Debug, Default)]
 struct All {
     tenants: HashMap<TenantId, watch::Sender<u64>>,
     /// Of all tenants: those who wait for locks.
     locks: Option<watch::Sender<u64>>,
+    /// Of all tenants: who hands out events of the bus.
+    bus: Option<watch::Sender<u64>>,
     is_closed: bool,
+}
+
+impl Default for Listeners {
+    fn default() -> Self {
+        let channel = || broadcast::Sender::new(limits::WORDS_WAITING_MAX);
+        let passed = broadcast::Sender::new(limits::WORDS_WAITING_MAX);
+        Self(Arc::new(Shared { all: Mutex::default(), heard: channel(), said: channel(), passed }))
+    }
 }
 
 impl Listeners {
@@ -37,18 +57,60 @@ impl Listeners {
         if all.is_closed { sender.subscribe() } else { all.locks.get_or_insert(sender).subscribe() }
     }
 
-    /// Tells of such a commit.
-    pub(super) fn tell_of_locks(&self) {
-        if let Some(sender) = &self.lock().locks {
-            sender.send_modify(|count| *count += 1);
-        }
+    /// Listens for commits by which an event of the bus has become due, or a delivery ready.
+    pub(crate) fn bus(&self) -> watch::Receiver<u64> {
+        let mut all = self.lock();
+        let sender = watch::Sender::new(0);
+        if all.is_closed { sender.subscribe() } else { all.bus.get_or_insert(sender).subscribe() }
     }
 
-    /// Tells of committed events, each by its tenant.
-    pub(super) fn tell(&self, events: &[TenantId]) {
+    /// What other hosts say.
+    pub(crate) fn heard(&self) -> broadcast::Receiver<Words> {
+        self.0.heard.subscribe()
+    }
+
+    /// What this host's commits have to say.
+    pub(crate) fn said(&self) -> broadcast::Receiver<Words> {
+        self.0.said.subscribe()
+    }
+
+    /// What hosts say that goes with no commit.
+    pub(crate) fn passed(&self) -> broadcast::Receiver<String> {
+        self.0.passed.subscribe()
+    }
+
+    /// Tells of it.
+    pub(crate) fn pass_on(&self, text: String) {
+        let _ = self.0.passed.send(text);
+    }
+
+    /// Tells of a commit of this host.
+    pub(super) fn tell(&self, words: Words) {
+        self.wake(&words);
+        // Nobody may pass them on.
+        let _ = self.0.said.send(words);
+    }
+
+    /// Tells of commits of another host.
+    pub(crate) fn hear(&self, words: Words) {
+        self.wake(&words);
+        let _ = self.0.heard.send(words);
+    }
+
+    /// Wakes whoever waits for what has moved.
+    pub(crate) fn wake(&self, words: &Words) {
         let all = self.lock();
-        for sender in events.iter().filter_map(|tenant| all.tenants.get(tenant)) {
-            sender.send_modify(|count| *count += 1);
+        let tick = |sender: &watch::Sender<u64>| sender.send_modify(|count| *count += 1);
+        if words.all_feeds {
+            all.tenants.values().for_each(tick);
+        } else {
+            words.feeds.iter().filter_map(|tenant| all.tenants.get(tenant)).for_each(tick);
+        }
+        if words.locks {
+            all.locks.iter().for_each(tick);
+        }
+        if words.bus {
+            all.bus.iter().for_each(tick);
         }
     }
 
@@ -58,6 +120,6 @@ impl Listeners {
     }
 
     fn lock(&self) -> MutexGuard<'_, All> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

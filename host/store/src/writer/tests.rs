@@ -9,6 +9,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 use troupe_core::{Code, SystemClock};
 
 use super::*;
+use crate::sql::query;
 
 /// What the driver reports when the disk fails a sync.
 #[derive(Debug)]
@@ -62,14 +63,14 @@ async fn writer(dir: &tempfile::TempDir, pages: u32) -> Writer {
         .execute(&mut connection)
         .await
         .unwrap();
-    Writer::start(connection, Arc::new(SystemClock))
+    Writer::start(Own::Sqlite(connection), None, Arc::new(SystemClock))
 }
 
 async fn add(writer: &Writer, id: i64, size: usize) -> Result<()> {
     writer
         .write(move |tx| {
             Box::pin(async move {
-                sqlx::query("insert into things (id, bytes) values ($1, $2)")
+                query("insert into things (id, bytes) values ($1, $2)")
                     .bind(id)
                     .bind(vec![1_u8; size])
                     .execute(&mut tx.connection)
@@ -86,9 +87,7 @@ async fn fail_sync(writer: &Writer) -> Result<()> {
 
 async fn kept(writer: &Writer) -> Vec<i64> {
     let read = writer.write(|tx| {
-        Box::pin(async {
-            Ok(sqlx::query_scalar("select id from things order by id").fetch_all(&mut tx.connection).await?)
-        })
+        Box::pin(async { Ok(query_scalar("select id from things order by id").fetch_all(&mut tx.connection).await?) })
     });
     read.await.unwrap()
 }
@@ -169,7 +168,7 @@ async fn when_the_commit_itself_fails_every_job_of_the_batch_is_told_and_the_nex
     let run = |sql: &'static str| {
         writer.write(move |tx| {
             Box::pin(async move {
-                sqlx::query(sql).execute(&mut tx.connection).await?;
+                query(sql).execute(&mut tx.connection).await?;
                 Ok(())
             })
         })

@@ -35,8 +35,7 @@ async fn kinds(home: &Home) -> Vec<String> {
 }
 
 async fn alter(home: &Home, statements: &'static str) {
-    let mut connection = SqliteConnection::connect(&format!("sqlite://{}", home.path().display())).await.unwrap();
-    sqlx::raw_sql(statements).execute(&mut connection).await.unwrap();
+    home.raw().await.execute(statements).await;
 }
 
 fn told(entries: Vec<AuditEntry>) -> Decided {
@@ -163,6 +162,7 @@ async fn of_a_task_that_ends_without_running_again_the_rows_tell_what_was_decide
     home.store.suspend(&one, vec![denied_row(1), wait], until, Decided::default()).await.unwrap();
     assert_eq!(kinds(&home).await, [""; 0], "whoever goes on gathers it again");
     home.store.cancel(&tenant(), id(1), "owner", READING).await.unwrap();
+    home.store.cancel_untold(&tenant(), id(1), READING).await.unwrap();
     // In doubt after a crash.
     let two = home.running(2).await;
     home.store.commit(rows_only(&two, vec![denied_row(1), denied_row(2), intent(3)])).await.unwrap();
@@ -219,6 +219,7 @@ async fn who_asked_for_the_end_of_a_task_is_recorded_with_it_whoever_runs_it_by_
     let two = home.running(2).await;
     home.store.suspend(&two, vec![row(1, false)], home.clock.now(), Decided::default()).await.unwrap();
     cancel(2, "key/2").await;
+    home.store.cancel_untold(&tenant(), id(2), READING).await.unwrap();
     // One whose host died before it could end.
     home.running(3).await;
     cancel(3, "key/3").await;
@@ -313,7 +314,7 @@ async fn the_chain_goes_on_after_a_start_and_what_was_broken_stays_broken() {
     home.store.record(ended(1), &home.head(), Vec::new(), told(vec![denied(1)])).await.unwrap();
     home.store.record(ended(2), &home.head(), Vec::new(), told(vec![denied(1)])).await.unwrap();
     home.store.close().await;
-    let store = Store::open(&home.path(), home.clock.clone()).await.unwrap();
+    let store = home.reopened().await;
     store.record(ended(3), &home.head(), Vec::new(), told(vec![denied(1)])).await.unwrap();
     assert_eq!(verified(&store, &tenant()).await, Ok(3));
     alter(&home, "update audit_heads set hash = x'0123'").await;
@@ -370,7 +371,7 @@ async fn the_digest_of_a_journal_is_the_same_before_and_after_its_last_commit() 
 
 #[tokio::test]
 async fn a_record_of_an_invocation_takes_less_than_a_kilobyte() {
-    let home = Home::open().await;
+    let home = Home::on_file().await;
     let bytes = async || {
         let mut connection = SqliteConnection::connect(&format!("sqlite://{}", home.path().display())).await.unwrap();
         let statement = "select sum(pgsize) from dbstat where name = 'audit' or name like 'audit\\_%' escape '\\'";

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use sqlx::Connection as _;
 use troupe_core::view::{SwapOutcome, SwapPhase, SwapPolicy, SwapState, TaskStatus};
 use troupe_core::{Clock as _, Code, Digest, InstanceId, KeySpace, Result, SwapId, limits};
 use troupe_store::{
@@ -38,8 +37,14 @@ impl Migrating {
         let home = Home::open().await;
         home.deploy().await;
         home.store.publish(&tenant(), release("aws@2.0.0", "two"), None).await.unwrap();
-        let new =
-            NewInstanceRow { id: instance(), agent: agent(), name: None, session: None, principal: "owner".to_owned() };
+        let new = NewInstanceRow {
+            id: instance(),
+            agent: agent(),
+            name: None,
+            session: None,
+            principal: "owner".to_owned(),
+            checked: false,
+        };
         home.store.start_instance(&tenant(), new).await.unwrap();
         let state = SwapState {
             phase: SwapPhase::Migrating,
@@ -66,6 +71,7 @@ impl Migrating {
             principal: "owner".to_owned(),
             epoch: None,
             number: 0,
+            driver: None,
             state,
             policy: SwapPolicy::default(),
             started_at: home.clock.now(),
@@ -176,11 +182,8 @@ async fn damaged(change: &str, of: &str) -> String {
     let swap = Migrating::new().await;
     swap.filled(3).await;
     swap.copied().await;
-    let path = format!("sqlite://{}", swap.home.path().display());
-    let mut connection = sqlx::SqliteConnection::connect(&path).await.unwrap();
-    let statement = format!("{change} where instance <> '' and {of}");
-    let changed = sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
-    assert_eq!(changed.rows_affected(), 1, "{change}");
+    let changed = swap.home.raw().await.execute(&format!("{change} where instance <> '' and {of}")).await;
+    assert_eq!(changed, 1, "{change}");
     let error = swap.home.store.check_copied(&copy(), Some(instance())).await.unwrap_err();
     assert_eq!(error.code, Code::Internal);
     let cause = error.cause_chain().unwrap();
@@ -231,8 +234,7 @@ async fn a_migrated_copy_whose_counters_do_not_fit_is_refused() {
     let change = StateChange { space: KeySpace::Instance, ..wide(set("k00001", b"new")) };
     store.change_copy(&copy(), whose, change).await.unwrap();
     store.check_state(copy().space(whose)).await.unwrap();
-    let path = format!("sqlite://{}", swap.home.path().display());
-    let mut connection = sqlx::SqliteConnection::connect(&path).await.unwrap();
+    let mut raw = swap.home.raw().await;
     for (statement, back) in [
         (
             "update state_usage set revision = 1 where generation = 2",
@@ -244,9 +246,9 @@ async fn a_migrated_copy_whose_counters_do_not_fit_is_refused() {
         ),
         ("update state set key = x'ff' where generation = 2 and key = x'6b3030303032'", ""),
     ] {
-        sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
+        raw.execute(statement).await;
         assert_eq!(store.check_state(copy().space(whose)).await.unwrap_err().code, Code::Internal, "{statement}");
-        sqlx::raw_sql(back).execute(&mut connection).await.unwrap();
+        raw.execute(back).await;
     }
 }
 

@@ -2,10 +2,9 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Waker};
 
-use sqlx::{ConnectOptions as _, sqlite::SqliteConnectOptions};
 use troupe_core::Code;
-use troupe_store::Store;
 
+use crate::support::place::{Place, Raw};
 use crate::support::{Home, agent, id, pending, set, space, tenant};
 
 #[test]
@@ -27,11 +26,11 @@ fn acknowledged_writes_survive_a_store_that_is_dropped_without_being_closed() {
         home
     });
     first.shutdown_background();
-    let Home { store, clock, dir } = home;
+    let Home { store, clock, place } = home;
     drop(store);
 
     runtime().block_on(async {
-        let store = Store::open(&dir.path().join("troupe.db"), clock).await.unwrap();
+        let store = place.open(clock).await;
         assert_eq!(store.state_get(space(&tenant(), &agent(), 1), "k").await.unwrap(), Some((b"v".to_vec(), 1)));
         for number in 1..100 {
             assert!(store.task(&tenant(), id(number)).await.unwrap().is_some(), "task {number}");
@@ -39,8 +38,7 @@ fn acknowledged_writes_survive_a_store_that_is_dropped_without_being_closed() {
         let feed = store.feed(&tenant(), 0, 1_000).await.unwrap();
         assert!(feed.iter().map(|event| event.seq).eq(1..=feed.len() as u64));
         store.close().await;
-        let options = SqliteConnectOptions::new().filename(dir.path().join("troupe.db"));
-        let mut connection = options.connect().await.unwrap();
+        let Raw::Sqlite(mut connection) = place.raw().await else { return };
         let check: String = sqlx::query_scalar("pragma integrity_check").fetch_one(&mut connection).await.unwrap();
         assert_eq!(check, "ok");
         let broken = sqlx::query("pragma foreign_key_check").fetch_all(&mut connection).await.unwrap();
@@ -76,9 +74,11 @@ async fn closing_commits_what_was_handed_over_and_refuses_the_rest() {
     assert_eq!(home.store.task(&tenant(), id(1)).await.unwrap_err().code, Code::UnavailableHost);
     home.store.close().await;
 
-    let log = home.path().with_extension("db-wal");
-    assert!(!log.exists(), "the write-ahead log is folded in");
-    let store = Store::open(&home.path(), home.clock.clone()).await.unwrap();
+    if let Place::File(_) = home.place {
+        let log = home.path().with_extension("db-wal");
+        assert!(!log.exists(), "the write-ahead log is folded in");
+    }
+    let store = home.reopened().await;
     for (number, result) in results {
         let kept = store.task(&tenant(), id(number)).await.unwrap().is_some();
         assert_eq!(kept, result.is_ok(), "task {number}");

@@ -136,11 +136,11 @@ async fn the_same_request_under_its_key_gives_the_same_group() {
     let home = Home::open().await;
     home.store.create_group(new(1, document(Some("key")))).await.unwrap();
     let mut again = document(Some("key"));
-    again.steps[0].task.input = json!({ "y": 2, "x": 1 });
+    again.steps[0].task.as_mut().unwrap().input = json!({ "y": 2, "x": 1 });
     let existing = home.store.create_group(new(2, again.clone())).await.unwrap();
     assert!(matches!(existing, GroupCreation::Existing(row) if row.head.id == group_id(1)));
     assert_eq!(home.store.group_by_key(&tenant(), &again).await.unwrap().unwrap().head.id, group_id(1));
-    again.steps[0].task.input = json!(1);
+    again.steps[0].task.as_mut().unwrap().input = json!(1);
     let error = home.store.create_group(new(2, again)).await.unwrap_err();
     assert_eq!(error.code, Code::ConflictIdempotency);
     assert_eq!(home.kinds().await, ["group.created"]);

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _};
 use troupe_core::view::InstanceStatus;
 use troupe_core::{Code, InstanceId, KeySpace, limits};
 use troupe_store::{
@@ -22,7 +20,14 @@ fn instance_id(number: u64) -> InstanceId {
 
 fn new(number: u64, name: Option<&str>) -> NewInstanceRow {
     let name = name.map(|name| name.parse().unwrap());
-    NewInstanceRow { id: instance_id(number), agent: agent(), name, session: None, principal: "owner".to_owned() }
+    NewInstanceRow {
+        id: instance_id(number),
+        agent: agent(),
+        name,
+        session: None,
+        principal: "owner".to_owned(),
+        checked: false,
+    }
 }
 
 fn row_of(started: Started) -> InstanceRow {
@@ -97,6 +102,32 @@ async fn the_same_name_is_the_same_instance_until_that_is_stopped() {
     let other = "other".parse().unwrap();
     assert_eq!(home.store.instance(&other, instance_id(1)).await.unwrap(), None);
     assert_eq!(home.store.stop_instance(&other, instance_id(3), None).await.unwrap_err().code, Code::InstanceNotFound);
+}
+
+#[tokio::test]
+async fn nothing_of_a_paused_instance_is_listed_as_pending_or_claimed_until_it_goes_on() {
+    let home = Home::open().await;
+    home.start(1, None).await;
+    home.start(2, None).await;
+    let pause = async |pause| home.store.pause_instance(&tenant(), instance_id(1), pause, "owner").await.unwrap();
+    let paused = pause(true).await;
+    assert_eq!((paused.status(), pause(true).await), (InstanceStatus::Paused, paused.clone()));
+    home.store.create_task(of(pending(1), 1)).await.unwrap();
+    home.runs(2, 2).await;
+    home.store.create_task(pending(3)).await.unwrap();
+    let listed = async || home.store.pending().await.unwrap().iter().map(|found| found.task).collect::<Vec<_>>();
+    assert_eq!(listed().await, [id(3)]);
+    let claim = async || home.store.claim(&tenant(), id(1), OWNER, &ran_on(), &home.head()).await;
+    assert_eq!(claim().await.unwrap_err().code, Code::StaleEpoch);
+    assert_eq!(home.store.pending_of_instance(&tenant(), instance_id(1)).await.unwrap(), 1);
+    assert_eq!(pause(false).await.status(), InstanceStatus::Idle);
+    assert_eq!(listed().await, [id(1), id(3)]);
+    claim().await.unwrap();
+    home.stop(1).await;
+    let refused = home.store.pause_instance(&tenant(), instance_id(1), true, "owner").await;
+    assert_eq!(refused.unwrap_err().code, Code::InstanceStopped);
+    let absent = home.store.pause_instance(&tenant(), instance_id(9), true, "owner").await;
+    assert_eq!(absent.unwrap_err().code, Code::InstanceNotFound);
 }
 
 #[tokio::test]
@@ -255,10 +286,8 @@ async fn one_commit_removes_so_many_keys_and_bytes_and_no_more() {
     assert_eq!(steps, [(501, 3), (1, 3), (0, 2), (0, 1), (0, 0)]);
     assert!(home.instance(1).await.cleared_at.is_some() && home.instance(2).await.cleared_at.is_some());
     home.store.close().await;
-    let mut connection = SqliteConnectOptions::new().filename(home.path()).connect().await.unwrap();
-    let counted: i64 = sqlx::query_scalar("select count(*) from state_usage").fetch_one(&mut connection).await.unwrap();
-    assert_eq!(counted, 0, "nothing is counted of what is gone");
-    connection.close().await.unwrap();
+    let counted = home.raw().await.numbers("select count(*) from state_usage").await;
+    assert_eq!(counted, [[0]], "nothing is counted of what is gone");
 }
 
 #[tokio::test]
@@ -291,18 +320,17 @@ async fn instances_are_listed_by_agent_and_by_what_they_do() {
 async fn a_tenant_has_so_many_instances_that_are_not_stopped() {
     let home = Home::open().await;
     home.store.close().await;
-    let mut connection = SqliteConnectOptions::new().filename(home.path()).connect().await.unwrap();
-    sqlx::query(
-        "with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < $1)
-         insert into instances (tenant, id, agent, principal, created_at)
-         select 'acme', printf('0199a2f0-6c1e-7d3a-9b52-%012x', n), 'aws', 'owner', 0 from numbers",
-    )
-    .bind(i64::try_from(limits::INSTANCES_MAX).unwrap())
-    .execute(&mut connection)
-    .await
-    .unwrap();
-    connection.close().await.unwrap();
-    let store = troupe_store::Store::open(&home.path(), home.clock.clone()).await.unwrap();
+    let numbered = |name: &str| {
+        format!(
+            "with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < {})
+             insert into instances (tenant, id, agent, principal, created_at)
+             select 'acme', '0199a2f0-6c1e-7d3a-9b52-' || {name}, 'aws', 'owner', 0 from numbers",
+            limits::INSTANCES_MAX
+        )
+    };
+    let (sqlite, postgres) = (numbered("printf('%012x', n)"), numbered("lpad(to_hex(n), 12, '0')"));
+    home.raw().await.execute_either(&sqlite, &postgres).await;
+    let store = home.reopened().await;
     let start = async |number| store.start_instance(&tenant(), new(number, None)).await;
     let error = start(1 << 20).await.unwrap_err();
     assert_eq!((error.code, error.retryable), (Code::LimitInstances, false));

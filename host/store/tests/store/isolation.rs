@@ -2,9 +2,10 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use proptest::prelude::*;
-use troupe_core::{AgentName, Code, TenantId};
+use troupe_core::{AgentName, Code, TenantId, limits};
 use troupe_store::{StateOutcome, TaskFilter, TaskRow};
 
+use crate::support::place::TEMPLATE;
 use crate::support::{
     Home, OWNER, READING, agent, each_write, id, pending, pin, ran_on, rows_only, set, space, tenant,
 };
@@ -108,7 +109,8 @@ fn escaping_key() -> impl Strategy<Value = String> {
     ];
     prop_oneof![
         8 => prop::collection::vec(piece, 1..6).prop_map(|pieces| pieces.concat()),
-        1 => Just("../".repeat(350_000)),
+        // PostgreSQL has an index over them, and the gate lets no longer ones through.
+        1 => Just("../".repeat(if std::env::var_os(TEMPLATE).is_some() { limits::STATE_KEY_BYTES_MAX / 3 } else { 350_000 })),
     ]
 }
 

@@ -32,8 +32,8 @@ fn text(seed: u32) -> Vec<u8> {
 }
 
 async fn count(home: &Home, statement: &'static str) -> i64 {
-    let mut connection = SqliteConnection::connect(&format!("sqlite://{}", home.path().display())).await.unwrap();
-    sqlx::query_scalar(statement).fetch_one(&mut connection).await.unwrap()
+    let [[number]] = home.raw().await.numbers(statement).await.try_into().unwrap();
+    number
 }
 
 async fn bodies(home: &Home) -> i64 {
@@ -109,8 +109,7 @@ async fn a_long_write_and_its_answer_read_back_with_their_bodies() {
 async fn what_lies_in_the_database_is_held_against_its_digest() {
     let home = Home::open().await;
     home.store.record(ended(1), &home.head(), vec![answered(1, "x", &text(1))], Decided::default()).await.unwrap();
-    let mut connection = SqliteConnection::connect(&format!("sqlite://{}", home.path().display())).await.unwrap();
-    sqlx::query("update journal_bodies set bytes = cast('another' as blob)").execute(&mut connection).await.unwrap();
+    home.raw().await.execute("update journal_bodies set bytes = cast('another' as blob)").await;
     assert_eq!(home.store.journal(&tenant(), id(1), 1).await.unwrap_err().code, Code::Internal);
 }
 
@@ -214,7 +213,7 @@ async fn a_redaction_of_more_bytes_than_one_commit_takes_reaches_every_row() {
 
 #[tokio::test]
 async fn what_was_redacted_is_not_in_the_file_any_more() {
-    let home = Home::open().await;
+    let home = Home::on_file().await;
     let rows = (1..=50).map(|number| answered(number, "canary", &[b'y'; 300])).chain([answered(51, "x", &text(1))]);
     let mut task = ended(1);
     task.input = r#"{"who":"canary"}"#.to_owned();
@@ -223,7 +222,7 @@ async fn what_was_redacted_is_not_in_the_file_any_more() {
     let task = home.store.redact(&tenant(), id(1), Redact { documents: true, ..REDACT }, Some("owner")).await.unwrap();
     assert_eq!((task.input.as_str(), task.output.as_deref()), ("null", Some("null")));
     home.store.close().await;
-    for entry in std::fs::read_dir(home.dir.path()).unwrap() {
+    for entry in std::fs::read_dir(home.dir()).unwrap() {
         let path = entry.unwrap().path();
         let bytes = std::fs::read(&path).unwrap();
         assert!(!bytes.windows(6).any(|window| window == b"canary"), "{} holds it", path.display());
@@ -232,7 +231,7 @@ async fn what_was_redacted_is_not_in_the_file_any_more() {
 
 #[tokio::test]
 async fn a_log_that_somebody_reads_is_emptied_of_what_was_redacted_later() {
-    let home = Home::open().await;
+    let home = Home::on_file().await;
     home.store.record(ended(1), &home.head(), vec![answered(1, "canary", &text(1))], Decided::default()).await.unwrap();
     let holds = || {
         let log = std::fs::read(home.path().with_extension("db-wal")).unwrap();
@@ -261,12 +260,8 @@ async fn only_what_has_ended_is_redacted_and_what_was_begun_is_found_again() {
         Code::TaskNotFound
     );
     home.store.record(ended(2), &home.head(), vec![row(1, false)], Decided::default()).await.unwrap();
-    let mut connection = SqliteConnection::connect(&format!("sqlite://{}", home.path().display())).await.unwrap();
-    sqlx::query("update journal_heads set withheld = 'redacting' where task = $1")
-        .bind(id(2).to_string())
-        .execute(&mut connection)
-        .await
-        .unwrap();
+    let begun = format!("update journal_heads set withheld = 'redacting' where task = '{}'", id(2));
+    home.raw().await.execute(&begun).await;
     assert_eq!(home.store.redacting().await.unwrap(), [(tenant(), id(2))]);
     assert_eq!(home.store.journal_withheld(&tenant(), id(2), 1).await.unwrap(), Some(Withheld::Redacted));
 }

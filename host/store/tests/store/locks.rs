@@ -153,14 +153,21 @@ async fn whatever_ends_a_task_gives_its_locks_to_the_next_in_the_same_commit() {
             "failed" => end(&home, &holds, over(TaskStatus::Failed)).await,
             "in doubt" => end(&home, &holds, over(TaskStatus::InDoubt)).await,
             "cancelled" => {
-                // One that is suspended is cancelled at once.
+                // One that is suspended and that nobody tells.
                 let until = home.clock.now().plus(MINUTE * 60);
                 home.store.suspend(&holds, Vec::new(), until, NEVER).await.unwrap();
                 assert_eq!(stands(&home, "a").await, Some((id(1), vec![id(2)])), "what is suspended holds on");
                 home.store.cancel(&tenant(), id(1), "owner", READING).await.unwrap();
+                assert_eq!(stands(&home, "a").await, Some((id(1), vec![id(2)])), "nor does one that is yet to be told");
+                home.store.cancel_untold(&tenant(), id(1), READING).await.unwrap();
             }
             _ => {
-                let failed = FailedTry { failure: failure.clone(), again_at: home.clock.now(), decided: NEVER };
+                let failed = FailedTry {
+                    failure: failure.clone(),
+                    again_at: home.clock.now(),
+                    decided: NEVER,
+                    used: Default::default(),
+                };
                 home.store.retry(&holds, Vec::new(), failed).await.unwrap();
             }
         }
@@ -180,6 +187,7 @@ async fn a_task_that_waits_and_is_cancelled_leaves_the_queue() {
     acquire(&home, &last, 1, "a").await;
     home.store.suspend(&waits, Vec::new(), home.clock.now().plus(MINUTE), NEVER).await.unwrap();
     home.store.cancel(&tenant(), id(2), "owner", READING).await.unwrap();
+    home.store.cancel_untold(&tenant(), id(2), READING).await.unwrap();
     assert_eq!(stands(&home, "a").await, Some((id(1), vec![id(3)])));
     release(&home, &holds, 2, "a", held).await;
     assert_eq!(stands(&home, "a").await, Some((id(3), vec![])));
@@ -370,6 +378,8 @@ async fn a_task_holds_and_waits_for_as_many_as_it_may() {
     let held = home.store.locks(&tenant(), Some(&"a/*".parse().unwrap()), "", 500).await.unwrap();
     assert_eq!(held.len() as u64, limits::LOCKS_PER_TASK_MAX - 1);
     let first = held[0].0.clone();
+    let alone = home.store.locks(&tenant(), Some(&first.name.as_str().parse().unwrap()), "", 500).await.unwrap();
+    assert_eq!(alone.iter().map(|(row, _)| &row.name).collect::<Vec<_>>(), [&first.name]);
     assert_eq!(release(&home, &greedy, 101, first.name.as_str(), first.token).await, LockOutcome::Released);
     token(&acquire(&home, &greedy, 102, "b").await);
     assert_eq!(change(&home, &greedy, 103, LockChange::Leave { number: 1 }).await, LockOutcome::Released);
@@ -419,7 +429,7 @@ async fn locks_outlive_the_host_with_those_who_wait() {
     let held = token(&acquire(&home, &holds, 1, "a").await);
     acquire(&home, &waits, 1, "a").await;
     home.store.close().await;
-    let store = Store::open(&home.path(), home.clock.clone()).await.unwrap();
+    let store = home.reopened().await;
     store.recover("owner-2", READING).await.unwrap();
     let resumed = pin(&store.resume(&tenant(), id(1), "owner-2").await.unwrap());
     let lock = Fence { name: name("a"), token: held };

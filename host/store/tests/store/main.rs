@@ -1,12 +1,16 @@
-//! The store on real files, through its public face.
+//! The store on real files, and on a real server of PostgreSQL where there is one, through its public face.
 
 // `cfg(test)` tells the lints that helpers may fail loudly too.
 #[cfg(test)]
 mod approvals;
 #[cfg(test)]
+mod asked_approvals;
+#[cfg(test)]
 mod audit;
 #[cfg(test)]
 mod channels;
+#[cfg(test)]
+mod children;
 #[cfg(test)]
 mod copies;
 #[cfg(test)]
@@ -15,6 +19,8 @@ mod deployments;
 mod documents;
 #[cfg(test)]
 mod durability;
+#[cfg(test)]
+mod events;
 #[cfg(test)]
 mod expiry;
 #[cfg(test)]
@@ -32,7 +38,11 @@ mod isolation;
 #[cfg(test)]
 mod journals;
 #[cfg(test)]
+mod life;
+#[cfg(test)]
 mod locks;
+#[cfg(test)]
+mod on_postgres;
 #[cfg(test)]
 mod opening;
 #[cfg(test)]
@@ -46,6 +56,8 @@ mod retry;
 #[cfg(test)]
 mod schedules;
 #[cfg(test)]
+mod server;
+#[cfg(test)]
 mod sessions;
 #[cfg(test)]
 mod state;
@@ -56,7 +68,11 @@ mod suspend;
 #[cfg(test)]
 mod swaps;
 #[cfg(test)]
+mod task_approvals;
+#[cfg(test)]
 mod tasks;
+#[cfg(test)]
+mod templates;
 #[cfg(test)]
 mod totals;
 #[cfg(test)]

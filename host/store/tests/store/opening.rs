@@ -18,7 +18,7 @@ async fn raw(home: &Home) -> SqliteConnection {
 
 #[tokio::test]
 async fn a_database_of_a_newer_host_is_refused_by_an_older_one() {
-    let home = Home::open().await;
+    let home = Home::on_file().await;
     home.store.close().await;
     let mut connection = raw(&home).await;
     sqlx::query(
@@ -37,7 +37,7 @@ async fn a_database_of_a_newer_host_is_refused_by_an_older_one() {
 
 #[tokio::test]
 async fn a_database_whose_schema_was_edited_is_refused() {
-    let home = Home::open().await;
+    let home = Home::on_file().await;
     home.store.close().await;
     let mut connection = raw(&home).await;
     sqlx::query("update _sqlx_migrations set checksum = x'00'").execute(&mut connection).await.unwrap();
@@ -49,10 +49,10 @@ async fn a_database_whose_schema_was_edited_is_refused() {
 
 /// What a host of an earlier schema left.
 async fn of_schema(schema: u64) -> Home {
-    let home = Home::open().await;
+    let home = Home::on_file().await;
     home.store.close().await;
     std::fs::remove_file(home.path()).unwrap();
-    let (all, earlier) = (concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite"), home.dir.path().join("earlier"));
+    let (all, earlier) = (concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite"), home.dir().join("earlier"));
     std::fs::create_dir(&earlier).unwrap();
     for entry in std::fs::read_dir(all).unwrap() {
         let (path, name) = entry.map(|entry| (entry.path(), entry.file_name())).unwrap();
@@ -160,14 +160,14 @@ async fn a_second_start_finds_everything_where_it_was() {
     let home = Home::open().await;
     home.store.create_task(pending(1)).await.unwrap();
     home.store.close().await;
-    let store = Store::open(&home.path(), home.clock.clone()).await.unwrap();
+    let store = home.reopened().await;
     assert_eq!(store.task(&tenant(), id(1)).await.unwrap(), Some(pending(1)));
     assert_eq!(store.feed(&tenant(), 0, 10).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn a_lock_that_outlasts_the_wait_is_an_error_and_not_a_hang() {
-    let home = Home::open().await;
+    let home = Home::on_file().await;
     let mut other = raw(&home).await;
     sqlx::query("begin immediate").execute(&mut other).await.unwrap();
     let error = home.store.create_task(pending(1)).await.unwrap_err();

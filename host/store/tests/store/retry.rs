@@ -10,7 +10,12 @@ const HOUR: Duration = Duration::from_secs(3_600);
 
 fn failed(again_at: Timestamp) -> FailedTry {
     let failure = TaskFailure::from(&Error::new(Code::UnavailableUpstream, "nobody is there"));
-    FailedTry { failure, again_at, decided: Decided { entries: vec![denied(1)], journal: None } }
+    FailedTry {
+        failure,
+        again_at,
+        decided: Decided { entries: vec![denied(1)], journal: None },
+        used: Default::default(),
+    }
 }
 
 /// A task that is tried three times, put off for an hour after its first try.

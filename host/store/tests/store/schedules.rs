@@ -93,8 +93,10 @@ async fn a_task_that_has_ended_is_followed_by_the_next() {
         status: troupe_core::view::TaskStatus::Completed,
         output: Some("1".to_owned()),
         failure: None,
+        said: None,
         ended_at: home.clock.now(),
         decided: troupe_store::Decided::default(),
+        used: Default::default(),
     };
     let commit = troupe_store::Commit { pin: pin(&claimed), journal: Vec::new(), write: None, end: Some(end) };
     home.store.commit(commit).await.unwrap();

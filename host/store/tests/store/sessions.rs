@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use troupe_core::view::{MessageState, NewMessage, Reply, ReplyKind, SessionStatus};
-use troupe_core::{Clock as _, Code, SessionId, limits};
+use troupe_core::{Clock as _, Code, SessionId, SkillName, limits};
 use troupe_store::{
-    Commit, MessageRow, NewInstanceRow, NewMessageRow, NewSessionRow, Planned, SaidMessage, SessionFilter, SessionRow,
-    Started, Step, TaskRow,
+    Commit, MessageRow, NewInstanceRow, NewMessageRow, NewSessionRow, Planned, Redact, SaidMessage, SessionFilter,
+    SessionRow, Started, Step, TaskRow,
 };
 
 use crate::support::{Home, OWNER, agent, completed, id, pending, pin, ran_on, tenant};
@@ -161,6 +161,7 @@ async fn a_session_lives_on_by_use_up_to_its_life_and_ends_with_all_that_waits_i
         name: None,
         session: Some(session_id(1)),
         principal: "owner".to_owned(),
+        checked: false,
     };
     let Started::New(instance) = home.store.start_instance(&tenant(), instance).await.unwrap() else { panic!("new") };
     home.said("b", None).await.unwrap();
@@ -228,4 +229,52 @@ async fn a_tenant_has_as_many_sessions_as_it_may_and_a_session_as_many_messages(
     assert_eq!(home.said("more", None).await.unwrap_err().code, Code::LimitMessages);
     let (page, more) = home.store.messages(&tenant(), session_id(1), 10, 20).await.unwrap();
     assert_eq!((page.len(), page[0].number, more), (20, 11, true));
+}
+
+/// Forgets a task with its documents.
+async fn forget(home: &Home, number: u64) {
+    let redact = Redact { call: |_| Vec::new(), answer: Vec::new, documents: true };
+    home.store.redact(&tenant(), id(number), redact, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_in_own_words_is_forgotten_alone_and_a_skill_with_what_was_said_since_the_one_before() {
+    let home = Home::open().await;
+    home.session().await;
+    let own = SkillName::CONVERSE;
+    let said = [("a", Some(own)), ("b", Some(own)), ("c", None), ("d", Some(own)), ("e", None)];
+    for (after, (text, skill)) in (0..).zip(said) {
+        let Step::Task(reading, mut asked) = task(after + 1) else { unreachable!() };
+        asked.skill = skill.map_or(asked.skill, |own| own.parse().unwrap());
+        home.said(text, Some((after, Step::Task(reading, asked)))).await.map(kept).unwrap();
+        home.end_task(after + 1).await;
+    }
+    let texts = async || {
+        let (rows, _) = home.store.messages(&tenant(), session_id(1), 0, 10).await.unwrap();
+        rows.iter()
+            .map(|row| if row.message.text.len() == 1 { row.message.text.clone() } else { "-".to_owned() })
+            .collect::<String>()
+    };
+    assert_eq!(texts().await, "abcde");
+    forget(&home, 2).await;
+    assert_eq!(texts().await, "a-cde");
+    forget(&home, 5).await;
+    assert_eq!(texts().await, "a-c--");
+}
+
+#[tokio::test]
+async fn of_what_was_said_before_as_much_is_read_as_a_page_holds_the_newest_first() {
+    let home = Home::open().await;
+    home.session().await;
+    let long = || {
+        let text = "x".repeat(usize::try_from(limits::STORE_PAGE_BYTES_MAX / 3).unwrap());
+        Step::Reply(None, Box::new(Reply::new(ReplyKind::Abilities, text)))
+    };
+    for after in 0..4 {
+        home.said("a", Some((after, long()))).await.unwrap();
+    }
+    let history = home.store.history(&tenant(), session_id(1), (&agent(), None), u64::MAX, 20).await.unwrap();
+    assert_eq!(history.iter().map(|row| row.number).collect::<Vec<_>>(), [4, 3]);
+    let history = home.store.history(&tenant(), session_id(1), (&agent(), None), 4, 1).await.unwrap();
+    assert_eq!(history.iter().map(|row| row.number).collect::<Vec<_>>(), [3]);
 }

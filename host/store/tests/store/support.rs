@@ -1,13 +1,14 @@
-//! A store in a directory of its own, and rows to put into it.
+//! A store with a database of its own, and rows to put into it.
 
-use std::path::PathBuf;
+pub mod place;
+
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tempfile::TempDir;
 use troupe_core::audit::{AuditEntry, AuditKind};
 use troupe_core::clock::ManualClock;
-use troupe_core::view::{RanOn, TaskStatus};
+use troupe_core::view::{RanOn, TaskStatus, TaskUsage};
 use troupe_core::{AgentName, Clock as _, Digest, KeySpace, ReleaseRef, TaskId, TenantId, Timestamp};
 use troupe_store::{
     Commit, Creation, Decided, Gather, JournalHead, JournalRow, Lease, NewRelease, Pin, Quota, Reading, RouteChange,
@@ -16,22 +17,51 @@ use troupe_store::{
 
 pub const OWNER: &str = "owner-1";
 
+use place::{Place, Raw, file_in};
+
 pub struct Home {
     pub store: Store,
     pub clock: Arc<ManualClock>,
-    pub dir: TempDir,
+    pub place: Place,
 }
 
 impl Home {
+    /// On the database of this run.
     pub async fn open() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_763_600_000_000)));
-        let store = Store::open(&dir.path().join("troupe.db"), clock.clone()).await.unwrap();
-        Self { store, clock, dir }
+        Self::at(Place::of_this_run().await).await
     }
 
+    /// On a file, whatever the run is on, for what only a file has.
+    pub async fn on_file() -> Self {
+        Self::at(Place::file()).await
+    }
+
+    async fn at(place: Place) -> Self {
+        let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_763_600_000_000)));
+        let store = place.open(clock.clone()).await;
+        Self { store, clock, place }
+    }
+
+    /// Another store on the same database, after the first.
+    pub async fn reopened(&self) -> Store {
+        self.place.open(self.clock.clone()).await
+    }
+
+    /// The database, past the store.
+    pub async fn raw(&self) -> Raw {
+        self.place.raw().await
+    }
+
+    /// The directory of one that is on a file.
+    pub fn dir(&self) -> &Path {
+        let Place::File(dir) = &self.place else { panic!("it is on no file") };
+        dir.path()
+    }
+
+    /// The file of one that is on a file.
     pub fn path(&self) -> PathBuf {
-        self.dir.path().join("troupe.db")
+        let Place::File(dir) = &self.place else { panic!("it is on no file") };
+        file_in(dir)
     }
 
     /// Publishes and deploys `aws@1.0.0`.
@@ -127,12 +157,15 @@ pub fn pending(number: u64) -> TaskRow {
         idempotency_key: None,
         affinity: None,
         session: None,
-        caused_by: None,
+        cause: None,
+        retry_of: None,
+        approval: None,
         group: None,
         timeout_ms: 60_000,
         lifetime_ms: None,
         retry: None,
         retries: 0,
+        usage: TaskUsage::default(),
         release: None,
         output: None,
         failure: None,
@@ -258,8 +291,10 @@ pub fn completed() -> TaskEnd {
         status: TaskStatus::Completed,
         output: Some(r#"{"ok":true}"#.to_owned()),
         failure: None,
+        said: None,
         ended_at: Timestamp::from_millis(1_763_600_001_000),
         decided: Decided::default(),
+        used: TaskUsage::default(),
     }
 }
 

@@ -81,13 +81,71 @@ async fn what_is_due_is_taken_up_in_order_and_in_bounded_numbers() {
 }
 
 #[tokio::test]
-async fn a_suspended_task_is_cancelled_at_once() {
+async fn a_suspended_task_that_is_cancelled_waits_to_be_told_for_a_while_and_no_longer() {
     let home = Home::open().await;
     suspended(&home, 1).await;
-    let cancelled = home.store.cancel(&tenant(), id(1), "owner", READING).await.unwrap();
-    assert_eq!((cancelled.status, cancelled.wake_at), (TaskStatus::Cancelled, None));
+    let cancel = async || home.store.cancel(&tenant(), id(1), "owner", READING).await.unwrap();
+    let to_cancel = async || home.store.to_cancel(OWNER, home.clock.now()).await.unwrap().len();
+    let told = cancel().await;
+    assert_eq!((told.status, told.wake_at), (TaskStatus::Pending, None));
+    assert_eq!(home.store.pending().await.unwrap(), [woken(1)], "whoever looks takes it up");
+    assert!(home.store.is_cancel_requested(&tenant(), id(1)).await.unwrap());
+    assert_eq!(
+        (cancel().await.status, to_cancel().await),
+        (TaskStatus::Pending, 0),
+        "nor is it ended by who asks twice"
+    );
+    // The end of a host changes nothing about that, and neither does the time it was suspended until.
+    assert_eq!(home.store.recover("owner-2", READING).await.unwrap(), Recovered::default());
+    home.clock.advance(limits::CANCEL_WAIT_MAX);
+    assert_eq!(to_cancel().await, 1);
+    assert_eq!(cancel().await.status, TaskStatus::Cancelled);
+    assert_eq!(to_cancel().await, 0);
     home.clock.advance(HOUR);
     assert!(home.store.wake(10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_suspended_task_that_is_resumed_to_be_told_ends_as_one_that_runs() {
+    let home = Home::open().await;
+    // It has written, and nobody is in doubt about that.
+    for (number, answered) in [(1, true), (2, false)] {
+        let first = home.running(number).await;
+        home.change(&first, 1, set("k", b"v")).await.unwrap();
+        let until = home.clock.now().plus(HOUR);
+        home.store.suspend(&first, vec![open_wait(2)], until, Decided::default()).await.unwrap();
+        home.store.cancel(&tenant(), id(number), "owner", READING).await.unwrap();
+        let running = pin(&home.store.resume(&tenant(), id(number), OWNER).await.unwrap());
+        if !answered {
+            home.store.commit(rows_only(&running, vec![intent(3)])).await.unwrap();
+        }
+        // It cannot be brought back to where it was.
+        let ended = home.store.start_over(&running, Decided::default()).await.unwrap();
+        assert_eq!(ended.map(|row| row.status), answered.then_some(TaskStatus::Cancelled));
+    }
+    // Whoever runs it dies.
+    let recovered = home.store.recover("owner-2", READING).await.unwrap();
+    assert_eq!(recovered.in_doubt, [(tenant(), id(2))]);
+    suspended(&home, 3).await;
+    home.store.cancel(&tenant(), id(3), "owner", READING).await.unwrap();
+    home.store.resume(&tenant(), id(3), OWNER).await.unwrap();
+    assert_eq!(home.store.recover("owner-2", READING).await.unwrap().cancelled, [(tenant(), id(3))]);
+}
+
+#[tokio::test]
+async fn one_that_has_just_come_to_its_time_is_told_as_well() {
+    let home = Home::open().await;
+    suspended(&home, 1).await;
+    home.clock.advance(HOUR);
+    home.store.wake(10).await.unwrap();
+    assert_eq!(home.store.cancel(&tenant(), id(1), "owner", READING).await.unwrap().status, TaskStatus::Pending);
+    // One that was interrupted since is not: it ends as it always did.
+    suspended(&home, 2).await;
+    home.clock.advance(HOUR);
+    home.store.wake(10).await.unwrap();
+    home.store.resume(&tenant(), id(2), OWNER).await.unwrap();
+    home.store.recover("owner-2", READING).await.unwrap();
+    assert_eq!(home.store.cancel(&tenant(), id(2), "owner", READING).await.unwrap().status, TaskStatus::Cancelled);
 }
 
 #[tokio::test]

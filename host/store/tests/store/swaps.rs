@@ -38,6 +38,7 @@ fn swap(home: &Home, number: u64, phase: SwapPhase) -> SwapRow {
         principal: "owner".to_owned(),
         epoch: None,
         number: 0,
+        driver: None,
         state: state(home, phase),
         policy: SwapPolicy::default(),
         started_at: home.clock.now(),

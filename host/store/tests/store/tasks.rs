@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use troupe_core::view::TaskStatus;
-use troupe_core::{Code, limits};
+use troupe_core::{Cause, Code, limits};
 use troupe_store::{Asked, Creation, Decided, TaskFilter, TaskRow};
 
 use crate::support::{
@@ -17,7 +17,9 @@ async fn a_created_task_reads_back_as_it_was() {
     let home = Home::open().await;
     let mut task = pending(1);
     task.priority = -7;
-    task.caused_by = Some(id(9));
+    let (by, root, key) = (Some(id(9)), Some(id(8)), Some("k".to_owned()));
+    task.cause = Some(Cause { by, event: Some(3), root, hops: 2, outlives: true, key });
+    task.retry_of = Some(id(7));
     assert_eq!(home.store.create_task(task.clone()).await.unwrap(), Creation::New(task.clone()));
     assert_eq!(home.store.task(&tenant(), id(1)).await.unwrap(), Some(task));
     assert_eq!(home.store.task(&tenant(), id(2)).await.unwrap(), None);
@@ -133,10 +135,17 @@ async fn a_pending_task_is_cancelled_at_once_and_a_running_one_by_whoever_runs_i
     assert!(row.ended_at.is_some());
 
     let pin = home.running(2).await;
+    let mut moves = home.store.watch_locks();
+    moves.borrow_and_update();
     assert!(home.store.cancel_requested(OWNER).await.unwrap().is_empty());
     assert_eq!(home.store.cancel(&tenant(), id(2), "owner", READING).await.unwrap().status, TaskStatus::Running);
     assert_eq!(home.store.cancel_requested(OWNER).await.unwrap(), [(tenant(), id(2))]);
     assert!(home.store.cancel_requested("owner-2").await.unwrap().is_empty());
+    // Whoever runs it is told once: who looks and asks again wakes nobody, and itself least of all.
+    assert!(moves.has_changed().unwrap());
+    moves.borrow_and_update();
+    home.store.cancel(&tenant(), id(2), "", READING).await.unwrap();
+    assert!(!moves.has_changed().unwrap());
     let mut commit = rows_only(&pin, Vec::new());
     commit.end = Some(completed());
     home.store.commit(commit).await.unwrap();
@@ -172,7 +181,8 @@ async fn pages_walk_from_newest_to_oldest_and_filters_narrow_them() {
     assert_eq!(seen, (1..=7).rev().map(id).collect::<Vec<_>>());
 
     let tenant = tenant();
-    let only = |agent, status| home.store.tasks(&tenant, TaskFilter { agent, status, instance: None }, None, 10);
+    let only =
+        |agent, status| home.store.tasks(&tenant, TaskFilter { agent, status, ..TaskFilter::default() }, None, 10);
     let ids = |page: troupe_store::TaskPage| page.tasks.iter().map(|task| task.id).collect::<Vec<_>>();
     assert_eq!(ids(only(Some(agent()), None).await.unwrap()), [id(7), id(5), id(3), id(1)]);
     assert_eq!(ids(only(None, Some(TaskStatus::Cancelled)).await.unwrap()), [id(3)]);

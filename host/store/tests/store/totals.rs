@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use sqlx::Connection as _;
 use troupe_core::KeySpace;
 use troupe_store::{Commit, Pin, StateChange, StateWrite, TaskRow};
 
@@ -38,24 +37,22 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 /// Of each copy its number, and how many spaces, keys and bytes it has.
-type Sums = Vec<(i64, i64, i64, i64)>;
+type Sums = Vec<[i64; 4]>;
 
 /// Checks that what is counted together is what there is, read from the rows.
 async fn agrees(home: &Home) -> Sums {
-    let mut connection = sqlx::SqliteConnection::connect(&format!("sqlite://{}", home.path().display())).await.unwrap();
-    let counted: Sums = sqlx::query_as("select generation, spaces, keys, bytes from state_totals order by generation")
-        .fetch_all(&mut connection)
-        .await
-        .unwrap();
-    let there: Sums = sqlx::query_as(
-        "select u.generation, count(*), coalesce(sum(s.keys), 0), coalesce(sum(s.bytes), 0) from state_usage u
-         left join (select instance, generation, count(*) as keys, sum(octet_length(key) + octet_length(value)) as bytes
-            from state group by instance, generation) s on s.instance = u.instance and s.generation = u.generation
-         group by u.generation order by u.generation",
-    )
-    .fetch_all(&mut connection)
-    .await
-    .unwrap();
+    let mut raw = home.raw().await;
+    let counted: Sums =
+        raw.numbers("select generation, spaces, keys, bytes from state_totals order by generation").await;
+    let there: Sums = raw
+        .numbers(
+            "select u.generation, count(*), cast(coalesce(sum(s.keys), 0) as bigint),
+                cast(coalesce(sum(s.bytes), 0) as bigint) from state_usage u
+             left join (select instance, generation, count(*) as keys, sum(octet_length(key) + octet_length(value)) as bytes
+                from state group by instance, generation) s on s.instance = u.instance and s.generation = u.generation
+             group by u.generation order by u.generation",
+        )
+        .await;
     assert_eq!(counted, there);
     counted
 }
@@ -105,7 +102,7 @@ async fn go_through(before: Vec<Act>, on_the_copy: Vec<Act>, is_used: bool) {
     assert!(agrees(home).await.len() <= 1, "one copy is left at most");
     home.store.stop_instance(&tenant(), instance(), None).await.unwrap();
     while home.store.clear_instances().await.unwrap() {}
-    assert!(agrees(home).await.iter().all(|(_, spaces, ..)| *spaces == 1), "the deployment's own is left at most");
+    assert!(agrees(home).await.iter().all(|[_, spaces, ..]| *spaces == 1), "the deployment's own is left at most");
 }
 
 #[test]

@@ -1,5 +1,3 @@
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _};
 use troupe_core::{TenantId, limits};
 
 use crate::support::{Home, tenant};
@@ -20,13 +18,7 @@ async fn of_the_policies_that_a_tenant_has_had_the_newest_are_kept_and_revisions
     assert_eq!(home.store.trust(&tenant()).await.unwrap().unwrap().revision, last);
     assert_eq!(home.store.trust(&other).await.unwrap().unwrap().revision, 1);
     home.store.close().await;
-    let mut connection = SqliteConnectOptions::new().filename(home.path()).connect().await.unwrap();
-    let kept: Vec<i64> = sqlx::query_scalar("select revision from trust where tenant = $1 order by revision")
-        .bind(tenant().as_str())
-        .fetch_all(&mut connection)
-        .await
-        .unwrap();
-    connection.close().await.unwrap();
-    let kept: Vec<u64> = kept.into_iter().map(|revision| revision.try_into().unwrap()).collect();
+    let kept = home.raw().await.numbers("select revision from trust where tenant = 'acme' order by revision").await;
+    let kept: Vec<u64> = kept.into_iter().map(|[revision]| revision.try_into().unwrap()).collect();
     assert_eq!(kept, (limits::TRUST_REVISIONS_MAX + 1..=last).collect::<Vec<_>>());
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use troupe_core::grant::{self, GrantKey};
 use troupe_core::view::{CapabilityChange, CapabilityKind};
-use troupe_core::{Grants, limits as host};
+use troupe_core::{Grants, SkillName, limits as host};
 
 use super::Compared;
 use crate::{Manifest, Profile, Trigger};
@@ -59,45 +59,44 @@ fn raised(base: &Manifest, candidate: &Manifest) -> Vec<CapabilityChange> {
 }
 
 fn effects(base: &Profile, candidate: &Profile) -> Vec<CapabilityChange> {
-    let raised = candidate.skills.iter().filter_map(|skill| {
-        let before = base.skill(skill.name.as_str()).map(|before| before.effect);
-        before.is_none_or(|before| skill.effect > before).then(|| CapabilityChange {
-            kind: CapabilityKind::Effect,
-            at: skill.name.to_string(),
-            before: before.map(|effect| effect.to_string()),
-            after: skill.effect.to_string(),
-        })
+    let of_skills = candidate
+        .skills
+        .iter()
+        .map(|skill| (skill.name.as_str(), base.skill(skill.name.as_str()).map(|s| s.effect), skill.effect));
+    let of_conversation = candidate
+        .conversation
+        .map(|after| (SkillName::CONVERSE, base.conversation.map(|before| before.effect), after.effect));
+    let raised =
+        of_skills.chain(of_conversation).filter(|(_, before, after)| before.is_none_or(|before| *after > before));
+    let raised = raised.map(|(name, before, after)| CapabilityChange {
+        kind: CapabilityKind::Effect,
+        at: name.to_owned(),
+        before: before.map(|effect| effect.to_string()),
+        after: after.to_string(),
     });
     raised.collect()
 }
 
 fn triggers(base: Compared<'_>, candidate: Compared<'_>) -> Vec<CapabilityChange> {
     let before: Vec<&Trigger> = of(base).collect();
-    let mut new: Vec<&str> = of(candidate)
-        .filter(|trigger| !before.iter().any(|before| covers(&before.event, &trigger.event)))
-        .map(|trigger| trigger.event.as_str())
+    // What handles no events now and none before starts nothing.
+    let is_known = |before: &Trigger, trigger: &Trigger| {
+        before.event.covers(&trigger.event) && (trigger.skill.is_none() || before.skill == trigger.skill)
+    };
+    let mut new: Vec<String> = of(candidate)
+        .filter(|trigger| !before.iter().any(|before| is_known(before, trigger)))
+        .map(|trigger| match &trigger.skill {
+            Some(skill) => format!("{} → {skill}", trigger.event),
+            None => trigger.event.to_string(),
+        })
         .collect();
     new.sort_unstable();
     new.dedup();
     new.into_iter()
-        .map(|event| CapabilityChange {
-            kind: CapabilityKind::Trigger,
-            at: event.to_owned(),
-            before: None,
-            after: event.to_owned(),
-        })
+        .map(|event| CapabilityChange { kind: CapabilityKind::Trigger, at: event.clone(), before: None, after: event })
         .collect()
 }
 
 fn of(release: Compared<'_>) -> impl Iterator<Item = &Trigger> {
     release.manifest.triggers.iter().chain(&release.profile.triggers)
-}
-
-/// Whether a pattern takes every event that another takes.
-fn covers(wide: &str, narrow: &str) -> bool {
-    match wide.strip_suffix('*') {
-        // What stands before the star ends with a full stop.
-        Some(stem) => narrow.len() > stem.len() && narrow.starts_with(stem),
-        None => wide == narrow,
-    }
 }

@@ -211,3 +211,20 @@ fn much_is_told_by_pages_and_nothing_of_it_is_lost() {
     assert_eq!([first.texts, second.texts].concat(), delta.texts);
     assert_eq!(delta.page(usize::MAX).0.texts, []);
 }
+
+#[test]
+fn a_conversation_that_is_gone_is_a_break_and_one_that_reaches_further_needs_approval() {
+    let with = |effect: &str| release(|_, profile| profile["conversation"] = json!({ "effect": effect }));
+    let (reads, writes, none) = (with("read"), with("write"), release(|_, _| {}));
+    let of = |base: &Parts, candidate: &Parts| compare(Some(base.compared()), candidate.compared());
+    let gone = of(&reads, &none).breaks;
+    let found: Vec<(&str, &str)> = gone.iter().map(|found| (found.skill.as_str(), found.says.as_str())).collect();
+    assert_eq!(found, [("@converse", "its own conversation is gone")]);
+    assert_eq!(of(&writes, &reads), ReleaseDelta::default());
+    for (base, before) in [(&reads, Some("read")), (&none, None)] {
+        let wider = of(base, &writes).capabilities;
+        assert_eq!((wider[0].kind, wider[0].at.as_str()), (CapabilityKind::Effect, "@converse"));
+        assert_eq!((wider[0].before.as_deref(), wider[0].after.as_str()), (before, "write"));
+        assert_ne!(delta(Some(base.compared()), writes.compared()), delta(Some(base.compared()), reads.compared()));
+    }
+}

@@ -2,7 +2,10 @@
 //! for it gets only where an operator grants it.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-use troupe_core::grant::{self, Access, FilesGrant, HttpGrant, LockGrant, Place, SecretGrant, StateGrant};
+use troupe_core::grant::{
+    self, Access, AgentGrant, ApprovalsGrant, EventGrant, FilesGrant, HttpGrant, LockGrant, Place, SecretGrant,
+    StateGrant,
+};
 use troupe_core::list::{self, Keyed};
 use troupe_core::{Grants, LockPattern, Result, limits};
 
@@ -28,6 +31,15 @@ pub struct Capabilities {
     /// Locks, one entry for each pattern.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "read_locks")]
     pub locks: Vec<LockRequest>,
+    /// Skills of other agents, one entry for each pattern.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "grant::read_agent_list")]
+    pub agents: Vec<AgentGrant>,
+    /// Asking people to approve; absent = not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approvals: Option<ApprovalsGrant>,
+    /// Topics under which it publishes, one entry for each pattern.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "grant::read_event_list")]
+    pub events: Vec<EventGrant>,
 }
 
 /// A file that holds nothing but capabilities.
@@ -55,6 +67,9 @@ impl Capabilities {
             secrets: self.secrets.clone(),
             files: self.files.iter().map(FilesRequest::grant).collect(),
             locks: self.locks.iter().map(LockRequest::grant).collect(),
+            agents: self.agents.clone(),
+            approvals: self.approvals,
+            events: self.events.clone(),
         }
     }
 }

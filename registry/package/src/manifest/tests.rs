@@ -19,6 +19,10 @@ tags = ["a", { b = 1 }]
 [[triggers]]
 event = "com.example.instance.*"
 
+[health]
+skill = "ping"
+every = "10s"
+
 [state]
 version = 2
 reads = "1..=2"
@@ -58,6 +62,12 @@ name = "inbox"
 name = "accounts/*"
 lease = "90s"
 preempt = true
+
+[[capabilities.agents]]
+ask = "billing/in*"
+
+[[capabilities.events]]
+publish = "accounts.*.closed"
 "#;
 
 const MINIMAL: &str = "name = \"a\"\nversion = \"0.1.0\"\nsummary = \"Does it\"\n";
@@ -95,6 +105,8 @@ fn a_whole_manifest_reads_field_by_field() {
     files reports: read and write, up to 1 MiB and 1000 files
     files inbox: read
     locks accounts/*: for up to 90000 ms at a time, also from holders of a lower priority
+    agents billing/in*: may be asked
+    events accounts.*.closed: may be published
     ");
 }
 
@@ -120,21 +132,27 @@ fn the_json_form_reads_back_and_is_one_text() {
         assert_eq!(again, manifest);
         assert_eq!(again.to_json(), manifest.to_json());
     }
-    insta::assert_snapshot!(String::from_utf8(Manifest::parse(WHOLE).unwrap().to_json()).unwrap(), @r#"{"capabilities":{"files":[{"access":"read-write","bytes":"1 MiB","files":1000,"name":"reports"},{"access":"read","bytes":"16 MiB","files":1000,"name":"inbox"}],"http":[{"actions":["ec2:Describe*"],"credential":"aws:default","host":"ec2.*.amazonaws.com","id":"ec2","methods":["POST"],"path_prefix":"/","scheme":"https"},{"effect":"read","host":"status.example.com","id":"status","methods":["GET","HEAD"],"path_prefix":"/v1/","port":8080,"scheme":"http"}],"locks":[{"lease":"90s","name":"accounts/*","preempt":true}],"state":{"bytes":"2 MiB","keys":100000}},"configuration":{"day":"2026-01-02","ratio":0.25,"region":"eu-central-1","since":"2026-01-02T03:04:05Z","tags":["a",{"b":1}]},"goals":["Answer what runs where"],"limits":{"memory":"64 MiB","output":"1 MiB","time":"90s"},"name":"aws","state":{"reads":"1..=2","version":2},"summary":"Looks after AWS accounts","triggers":[{"event":"com.example.instance.*"}],"version":"1.2.0"}"#);
+    insta::assert_snapshot!(String::from_utf8(Manifest::parse(WHOLE).unwrap().to_json()).unwrap(), @r#"{"capabilities":{"agents":[{"ask":"billing/in*"}],"events":[{"publish":"accounts.*.closed"}],"files":[{"access":"read-write","bytes":"1 MiB","files":1000,"name":"reports"},{"access":"read","bytes":"16 MiB","files":1000,"name":"inbox"}],"http":[{"actions":["ec2:Describe*"],"credential":"aws:default","host":"ec2.*.amazonaws.com","id":"ec2","methods":["POST"],"path_prefix":"/","scheme":"https"},{"effect":"read","host":"status.example.com","id":"status","methods":["GET","HEAD"],"path_prefix":"/v1/","port":8080,"scheme":"http"}],"locks":[{"lease":"90s","name":"accounts/*","preempt":true}],"state":{"bytes":"2 MiB","keys":100000}},"configuration":{"day":"2026-01-02","ratio":0.25,"region":"eu-central-1","since":"2026-01-02T03:04:05Z","tags":["a",{"b":1}]},"goals":["Answer what runs where"],"health":{"every":"10s","failures":3,"skill":"ping","timeout":"5s"},"limits":{"memory":"64 MiB","output":"1 MiB","time":"90s"},"name":"aws","state":{"reads":"1..=2","version":2},"summary":"Looks after AWS accounts","triggers":[{"event":"com.example.instance.*"}],"version":"1.2.0"}"#);
 }
 
 #[test]
 fn refusals_name_line_and_field() {
-    insta::assert_snapshot!(refusal("sumary = \"x\""), @"agent.toml line 4: unknown field `sumary`, expected one of `name`, `version`, `summary`, `goals`, `triggers`, `configuration`, `state`, `limits`, `capabilities`");
+    insta::assert_snapshot!(refusal("sumary = \"x\""), @"agent.toml line 4: unknown field `sumary`, expected one of `name`, `version`, `summary`, `goals`, `skills`, `triggers`, `configuration`, `health`, `state`, `limits`, `capabilities`");
     insta::assert_snapshot!(refusal("[limits]\nmemry = \"1 MiB\""), @"agent.toml line 5: unknown field `memry` in [limits], expected one of `memory`, `time`, `output`");
     insta::assert_snapshot!(refusal("\n[limits]\nmemory = 64"), @r#"agent.toml line 6: limits.memory: the plain number 64 has no unit, write it as text such as "64 MiB""#);
     insta::assert_snapshot!(refusal("[limits]\nmemory = \"1 GiB\""), @"agent.toml line 5: limits.memory: memory of 1 GiB is more than the host's maximum of 512 MiB");
     insta::assert_snapshot!(refusal("[limits]\n\ntime = \"2h\""), @"agent.toml line 6: limits.time: time of 2h is more than the host's maximum of 1h");
     insta::assert_snapshot!(refusal("[limits]\noutput = \"0 B\""), @"agent.toml line 5: limits.output: output must be more than nothing");
+    insta::assert_snapshot!(refusal("[health]\nevery = \"10s\""), @"agent.toml line 4: health: missing field `skill`");
+    insta::assert_snapshot!(refusal("[health]\nskill = \"a\"\nevery = \"5ms\""), @"agent.toml line 6: health.every: every 5ms is more often than the host checks; the least is 1s");
+    insta::assert_snapshot!(refusal("[health]\nskill = \"a\"\ntimeout = \"2m\""), @"agent.toml line 6: health.timeout: timeout of 2m is more than the host's maximum of 1m");
+    insta::assert_snapshot!(refusal("[health]\nskill = \"a\"\nfailures = 0"), @"agent.toml line 6: health.failures: failures is 1 to 100");
     insta::assert_snapshot!(refusal("[state]\nversion = 3\nreads = \"1..=2\""), @"agent.toml line 4: state: `reads` of 1..=2 does not contain `version` 3; an agent reads what it writes");
     insta::assert_snapshot!(refusal("[state]\nreads = \"2\""), @"agent.toml line 5: state.reads: `2` is not a range of versions such as `1..=2`, both ends in it");
     insta::assert_snapshot!(refusal("[capabilities.state]\nkeys = 0"), @"agent.toml line 5: capabilities.state.keys: 0 keys is not between 1 and the host's maximum of 100000");
-    insta::assert_snapshot!(refusal("[capabilities.disk]"), @"agent.toml line 4: unknown field `disk` in [capabilities], expected one of `state`, `http`, `secrets`, `files`, `locks`");
+    insta::assert_snapshot!(refusal("[capabilities.disk]"), @"agent.toml line 4: unknown field `disk` in [capabilities], expected one of `state`, `http`, `secrets`, `files`, `locks`, `agents`, `approvals`, `events`");
+    insta::assert_snapshot!(refusal("[[capabilities.events]]\npublish = \"a..b\""), @"agent.toml line 5: capabilities.events[0].publish: `a..b` is no pattern of topics; write a topic such as `aws.ec2.started`, with `*` for any one segment and `>` at the end for all that follow");
+    insta::assert_snapshot!(refusal("[[capabilities.agents]]\nask = \"billing\""), @"agent.toml line 5: capabilities.agents[0].ask: `billing` names no skills of agents; write such as `billing/invoice`, or `billing/*`");
     insta::assert_snapshot!(refusal("[[capabilities.files]]\nname = \"a\"\npath = \"/srv\""), @"agent.toml line 6: unknown field `path` in [capabilities.files[0]], expected one of `name`, `access`, `bytes`, `files`");
     insta::assert_snapshot!(refusal("[[capabilities.locks]]\nname = \"a/*/b\""), @"agent.toml line 5: capabilities.locks[0].name: `a/*/b` names no locks; write a name such as `orders/17`, or `orders/*`");
     insta::assert_snapshot!(refusal("[[capabilities.locks]]\nname = \"a\"\nlease = \"2h\""), @"agent.toml line 6: capabilities.locks[0].lease: a lease of 2h is more than the host's maximum of 1h");
@@ -144,10 +162,10 @@ fn refusals_name_line_and_field() {
     insta::assert_snapshot!(refusal("[[capabilities.files]]\nname = \"a\"\nfiles = 0"), @"agent.toml line 6: capabilities.files[0].files: 0 files is not between 1 and the host's maximum of 100000");
     insta::assert_snapshot!(refusal("[[capabilities.files]]\nname = \"a\"\nbytes = \"1024 GiB\""), @"agent.toml line 6: capabilities.files[0].bytes: a directory of 1024 GiB is more than the host's maximum of 16 GiB");
     insta::assert_snapshot!(refusal("goals = [\n  \"one\",\n  \"two\\nlines\",\n]"), @"agent.toml line 6: goals[1]: must be one line");
-    insta::assert_snapshot!(refusal("[[triggers]]\nevent = \"a.b\"\n[[triggers]]\nevent = \"*\""), @"agent.toml line 7: triggers[1].event: `*` is not an event type such as `com.example.instance.started` or `com.example.instance.*`, at most 253 characters long");
+    insta::assert_snapshot!(refusal("[[triggers]]\nevent = \"a.b\"\n[[triggers]]\nevent = \"*\""), @"agent.toml line 7: triggers[1].event: `*` is not an event type such as `com.example.instance.started`, or a pattern of them such as `com.example.instance.*` or `com.example.>`, at most 255 bytes long");
     insta::assert_snapshot!(refusal("[configuration]\na = 1\nb = [1.0, nan]"), @"agent.toml line 6: configuration.b[1]: a number must be finite");
     insta::assert_snapshot!(refusal("[configuration"), @"agent.toml line 4: unclosed table, expected `]`");
-    insta::assert_snapshot!(refusal("\"\\u001B[2J\" = 1"), @r"agent.toml line 4: unknown field `\u{1b}[2J`, expected one of `name`, `version`, `summary`, `goals`, `triggers`, `configuration`, `state`, `limits`, `capabilities`");
+    insta::assert_snapshot!(refusal("\"\\u001B[2J\" = 1"), @r"agent.toml line 4: unknown field `\u{1b}[2J`, expected one of `name`, `version`, `summary`, `goals`, `skills`, `triggers`, `configuration`, `health`, `state`, `limits`, `capabilities`");
     insta::assert_snapshot!(Manifest::parse("name = \"a\"\nversion = \"1.2\"").unwrap_err().message, @"agent.toml line 2: version: `1.2` is not a semantic version such as `1.2.0` or `1.3.0-beta.1`: unexpected end of input while parsing minor version number");
     insta::assert_snapshot!(Manifest::parse("name = \"A\"").unwrap_err().message, @"agent.toml line 1: name: an agent name is 1 to 63 lower-case letters, digits and single hyphens, beginning with a letter");
     insta::assert_snapshot!(Manifest::parse("name = \"a\"\nversion = \"1.2.0\"").unwrap_err().message, @"agent.toml line 1: missing field `summary`");

@@ -4,6 +4,7 @@ use std::fmt;
 
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _};
+use troupe_core::approval::ApprovalLink;
 use troupe_core::trust::KeyKind;
 use troupe_core::{Code, Digest, Error, ReleaseRef, Result};
 
@@ -109,6 +110,14 @@ impl SigningKey {
     /// As [`SigningKey::sign`].
     pub fn sign_channel(&self, document: &ChannelDocument) -> Result<Signature> {
         self.sign_bytes(document.to_json())
+    }
+
+    /// Signs what a link to an approval says.
+    ///
+    /// # Errors
+    /// As [`SigningKey::sign`].
+    pub fn sign_link(&self, link: &ApprovalLink) -> Result<Signature> {
+        self.sign_bytes(link.to_json()?)
     }
 
     /// Signs bytes whose form says what they are, as each document of ours does.

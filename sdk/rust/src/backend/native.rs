@@ -12,9 +12,15 @@ use crate::test::state::State;
 use crate::test::timers::Timer;
 use crate::test::world::{Record, Report, with};
 
+pub(crate) use crate::test::agents::{AskedTask, ask_agent, children, find_child};
+pub(crate) use crate::test::approvals::{AskedApproval, ask_approval};
 pub use crate::test::http::Body;
 pub(crate) use crate::test::locks::{HeldLock, lock_acquire, state_fenced};
 pub use crate::test::timers::deliver;
+
+pub fn publish_event(topic: &str, data: &str, options: &str) -> Result<u64, CapabilityError> {
+    with(|world| world.events.publish(topic, data, options))
+}
 
 pub fn tenant() -> String {
     with(|world| world.tenant.clone())
@@ -38,6 +44,10 @@ pub fn trace() -> String {
 
 pub fn attempt() -> u32 {
     with(|world| world.attempt)
+}
+
+pub fn cancelled() -> bool {
+    with(|world| world.cancelled)
 }
 
 pub fn deadline() -> u64 {

@@ -1,5 +1,9 @@
 //! Calls served by the host, through the imports of `wit/`.
 
+#[path = "wasm/agents.rs"]
+mod agents;
+#[path = "wasm/approvals.rs"]
+mod approvals;
 #[path = "wasm/http.rs"]
 mod http;
 #[path = "wasm/locks.rs"]
@@ -15,10 +19,12 @@ use crate::log::Level;
 use crate::state::{Entry, Space};
 use crate::{CapabilityError, Limit, Problem, Unavailable};
 
+pub(crate) use agents::{AskedTask, ask_agent, children, find_child};
+pub(crate) use approvals::{AskedApproval, ask_approval};
 pub use http::{Body, http_open};
 pub(crate) use locks::{HeldLock, lock_acquire, state_fenced};
 pub use reactor::deliver;
-pub use wit::invocation::{attempt, configuration, deadline, instance, session, tenant, trace, user};
+pub use wit::invocation::{attempt, cancelled, configuration, deadline, instance, session, tenant, trace, user};
 pub use wit::progress::{partial, report};
 
 pub fn write_log(level: Level, message: &str, fields: &[(String, String)]) {
@@ -133,6 +139,13 @@ pub fn files_delete(directory: &str, path: &str) -> Result<bool, CapabilityError
     Ok(wit::files::delete(directory, path)?)
 }
 
+pub fn publish_event(topic: &str, data: &str, options: &str) -> Result<u64, CapabilityError> {
+    Ok(wit::events::publish(topic, data, options)?)
+}
+
+/// The code of a call that was refused since the task was cancelled.
+const CANCELLED: &str = "cancelled";
+
 const fn kind(kind: wit::files::Kind) -> Kind {
     match kind {
         wit::files::Kind::File => Kind::File,
@@ -167,7 +180,10 @@ impl From<wit::types::CapabilityError> for CapabilityError {
     fn from(error: wit::types::CapabilityError) -> Self {
         use wit::types::CapabilityError as Wit;
         match error {
-            Wit::Denied(problem) => Self::Denied(problem.into()),
+            Wit::Denied(problem) => {
+                let problem = Problem::from(problem);
+                if problem.code() == Some(CANCELLED) { Self::Cancelled(problem) } else { Self::Denied(problem) }
+            }
             Wit::Limit(limit) => {
                 Self::Limit(Limit { code: limit.code, maximum: limit.maximum, message: limit.message })
             }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Space, milliseconds};
+use super::Space;
 use crate::locks::Lock;
-use crate::{CapabilityError, Failure, backend};
+use crate::{CapabilityError, Failure, backend, time};
 
 /// Keys to be written under a lock: each write is made only if the lock's token is the newest that was
 /// given for its name, which the host finds out in the same transaction.
@@ -80,7 +80,7 @@ impl Fenced {
     ///
     /// As [`Fenced::set`].
     pub fn set_with_ttl(&self, key: &str, value: impl AsRef<[u8]>, ttl: Duration) -> Result<u64, FencedError> {
-        self.revision(key, Write::Set { value: value.as_ref(), ttl_ms: Some(milliseconds(ttl)) })
+        self.revision(key, Write::Set { value: value.as_ref(), ttl_ms: Some(time::milliseconds(ttl)) })
     }
 
     /// As [`compare_and_set`](super::compare_and_set).

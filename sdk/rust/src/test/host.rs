@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::events::Published;
 use super::http::{Address, Answer, Sent};
 use super::world::{Record, Report, with};
 use crate::CapabilityError;
@@ -122,6 +123,56 @@ impl Host {
     #[must_use]
     pub fn locks_fail(self, error: CapabilityError) -> Self {
         with(|world| world.locks.failure = Some(error));
+        self
+    }
+
+    /// Says what another agent answers when it is asked for a skill; all others may not be asked.
+    #[must_use]
+    pub fn agent(
+        self,
+        agent: &str,
+        skill: &str,
+        answers: impl Fn(Value) -> Result<Value, crate::Failure> + 'static,
+    ) -> Self {
+        let of = (agent.to_owned(), skill.to_owned());
+        with(|world| world.agents.skills.insert(of, std::rc::Rc::new(answers)));
+        self
+    }
+
+    /// Returns what other agents were asked for, in order: the agent, the skill and its input.
+    pub fn asked(&self) -> Vec<(String, String, Value)> {
+        with(|world| world.agents.asked())
+    }
+
+    /// Says what somebody decides about the line and the action that the agent shows: who says yes, or why it is
+    /// a no. Nobody may be asked otherwise.
+    #[must_use]
+    pub fn approves(self, decides: impl Fn(&str, &Value) -> Result<String, String> + 'static) -> Self {
+        with(|world| world.approvals.decides = Some(std::rc::Rc::new(decides)));
+        self
+    }
+
+    /// Returns what approval was asked of, in order: the line and the action.
+    pub fn asked_to_approve(&self) -> Vec<(String, Value)> {
+        with(|world| world.approvals.asked())
+    }
+
+    /// Returns what the agent published, in order; what came under the same id again is there once.
+    pub fn published(&self) -> Vec<Published> {
+        with(|world| world.events.published.clone())
+    }
+
+    /// Makes every call of `events` fail from here on.
+    #[must_use]
+    pub fn events_fail(self, error: CapabilityError) -> Self {
+        with(|world| world.events.failure = Some(error));
+        self
+    }
+
+    /// Has [`invocation::cancelled`](crate::invocation::cancelled) say that the task was cancelled.
+    #[must_use]
+    pub fn cancelled(self) -> Self {
+        with(|world| world.cancelled = true);
         self
     }
 

@@ -4,6 +4,9 @@ use std::cell::RefCell;
 
 use serde_json::{Value, json};
 
+use super::agents::Agents;
+use super::approvals::Approvals;
+use super::events::Events;
 use super::files::Files;
 use super::http::Http;
 use super::locks::Locks;
@@ -54,6 +57,10 @@ pub struct World {
     pub instance_state: State,
     pub files: Files,
     pub locks: Locks,
+    pub agents: Agents,
+    pub approvals: Approvals,
+    pub events: Events,
+    pub cancelled: bool,
     pub records: Vec<Record>,
     pub reports: Vec<Report>,
     pub partials: Vec<Value>,
@@ -79,6 +86,10 @@ impl Default for World {
             instance_state: State::default(),
             files: Files::default(),
             locks: Locks::default(),
+            agents: Agents::default(),
+            approvals: Approvals::default(),
+            events: Events::default(),
+            cancelled: false,
             records: Vec::new(),
             reports: Vec::new(),
             partials: Vec::new(),

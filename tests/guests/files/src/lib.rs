@@ -101,6 +101,7 @@ fn told<T: Serialize>(result: Result<T, CapabilityError>) -> Told {
                 CapabilityError::Limit(limit) => limit.code.clone(),
                 CapabilityError::Invalid(_) => "invalid".to_owned(),
                 CapabilityError::Conflict(_) => "conflict".to_owned(),
+                CapabilityError::Cancelled(_) => "cancelled".to_owned(),
                 CapabilityError::Unavailable(_) => "unavailable".to_owned(),
             };
             Told { value: None, error: Some(error.to_string()), code: Some(code) }

@@ -133,6 +133,7 @@ fn refused(error: &CapabilityError) -> (String, Option<Value>) {
         CapabilityError::Limit(limit) => (limit.code.clone(), Some(json!(limit.maximum))),
         CapabilityError::Invalid(_) => ("invalid".to_owned(), None),
         CapabilityError::Conflict(_) => ("conflict".to_owned(), None),
+        CapabilityError::Cancelled(_) => ("cancelled".to_owned(), None),
         CapabilityError::Unavailable(_) => ("unavailable".to_owned(), None),
     }
 }

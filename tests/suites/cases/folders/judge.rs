@@ -5,27 +5,27 @@
 
 use serde_json::Value;
 use troupe_core::Code;
-use troupe_tests::Answer;
 
 use super::case::Expect;
+use crate::cases::asked::Outcome;
 
 /// A refusal: its code and its message.
 type Refusal = (String, String);
 
-/// The refusals in an answer of the host.
-pub fn refusals(answer: &Answer) -> Vec<Refusal> {
-    let document = answer.json();
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    if answer.status >= 400 {
-        return vec![(text(&document["code"]), text(&document["detail"]))];
-    }
+/// The refusals in what came of a call.
+pub fn refusals(outcome: &Outcome) -> Vec<Refusal> {
     let mut found = Vec::new();
-    if let Some(failure) = document.get("failure").filter(|failure| !failure.is_null()) {
-        // An agent that passes on what it was told says so of a limit.
-        let code = failure["details"].get("code").unwrap_or(&failure["code"]);
-        found.push((text(code), text(&failure["message"])));
+    match outcome {
+        Outcome::Refused { code, message } => found.push((code.clone(), message.clone())),
+        Outcome::Ended { output, failure, .. } => {
+            if let Some(failure) = failure {
+                // An agent that passes on what it was told says so of a limit.
+                let code = failure.details["code"].as_str().unwrap_or(&failure.code);
+                found.push((code.to_owned(), failure.message.clone()));
+            }
+            collect(output, &mut found);
+        }
     }
-    collect(&document["output"], &mut found);
     found
 }
 

@@ -90,10 +90,10 @@ async fn a_case_that_ends_otherwise_than_it_says_fails_by_name() {
     let fails = |at: usize, name: &str, why: &str| {
         assert!(told[at].0 == name && told[at].1.is_err_and(|told| told.starts_with(why)), "{:?}", told[at]);
     };
-    fails(1, "b", "nothing was refused; these requests were sent: [\"GET /v1/a\"], and not: []");
-    fails(2, "c", "refused with `denied.capability` (");
-    fails(3, "d", "refused with the message `");
-    fails(4, "e", "these requests were sent: [], and not: [\"GET /v1/a\"]");
+    fails(1, "b", "Rest: nothing was refused; these requests were sent: [\"GET /v1/a\"], and not: []");
+    fails(2, "c", "Rest: refused with `denied.capability` (");
+    fails(3, "d", "Rest: refused with the message `");
+    fails(4, "e", "Rest: these requests were sent: [], and not: [\"GET /v1/a\"]");
 }
 
 #[tokio::test]

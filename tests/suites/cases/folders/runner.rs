@@ -16,6 +16,7 @@ use troupe_tests::{Client, Guest, Host, guests};
 use super::case::{self, Ask, Case, FILE, Words};
 use super::judge::{judge, refusals};
 use crate::PROGRAM;
+use crate::cases::asked::{Call, DOORS, Door, Outcome};
 use crate::credentials::write_document;
 
 /// What a key of a case's tenant may do.
@@ -23,7 +24,7 @@ const SCOPES: [&str; 5] = ["read", "run", "operate", "machine", "audit"];
 
 /// How a folder ended.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct Told {
     /// Its name.
     pub name: String,
     /// What it is about, or what is otherwise than it says.
@@ -40,7 +41,7 @@ struct Ready {
 
 /// Runs every folder. The host and a bystander are watched over all of them, and each tenant by
 /// itself.
-pub async fn outcomes(folders: &[PathBuf]) -> Vec<Outcome> {
+pub async fn outcomes(folders: &[PathBuf]) -> Vec<Told> {
     let machine = TempDir::new().unwrap();
     let mut host = Host::new(PROGRAM, &["serve", "--listen", "127.0.0.1:0"]);
     let secret = canary();
@@ -70,7 +71,7 @@ pub async fn outcomes(folders: &[PathBuf]) -> Vec<Outcome> {
             Ok((ready, subject)) => run(&ready, subject).await.map(|()| ready.case.about),
             Err(why) => Err(why),
         };
-        outcomes.push(Outcome { name, result });
+        outcomes.push(Told { name, result });
     }
     if let Some(oracle) = oracle {
         oracle.holds().await;
@@ -89,6 +90,7 @@ async fn watch(host: &Host) -> Oracle<'_> {
 /// A call that an agent answers well whatever it is granted.
 fn good(agent: &str) -> Option<Good> {
     match agent {
+        "asker" => Some(Good { agent: "asker", skill: "children", input: json!({ "ask": [] }), output: json!([]) }),
         "counter" => Some(Good { agent: "counter", skill: "instance", input: json!({}), output: Value::Null }),
         "fetch" => Some(Good::fetch()),
         "files" => Some(Good {
@@ -97,6 +99,10 @@ fn good(agent: &str) -> Option<Good> {
             input: json!({ "directory": "none", "files": 0, "bytes": 0 }),
             output: json!({ "written": 0 }),
         }),
+        "janitor" => Some(Good { agent: "janitor", skill: "keep", input: json!({ "things": [] }), output: json!(0) }),
+        "herald" => {
+            Some(Good { agent: "herald", skill: "publish", input: json!({ "publish": [] }), output: json!([]) })
+        }
         "locker" => Some(Good { agent: "locker", skill: "in_turn", input: json!({ "names": [] }), output: json!([]) }),
         _ => None,
     }
@@ -189,8 +195,7 @@ async fn begin(host: &Host, name: &str, ready: &Ready) -> Result<Subject, String
     }
     client.put(&format!("/api/v1/deployments/{agent}/grants"), &json!({ "grants": grants })).await.of(200);
     for before in &case.before {
-        let answer = ask(&client, agent, before).await;
-        let refused = refusals(&answer);
+        let refused = refusals(&ask(&client, Door::Rest, agent, before).await);
         if !refused.is_empty() {
             return Err(format!("`before`: {} was refused: {refused:?}", before.skill));
         }
@@ -204,19 +209,25 @@ async fn begin(host: &Host, name: &str, ready: &Ready) -> Result<Subject, String
     Ok(Subject::begin(client, good).await)
 }
 
-/// Asks for what is denied.
+/// Asks for what is denied, through one door after another.
 async fn run(ready: &Ready, mut subject: Subject) -> Result<(), String> {
     let (case, code) = (&ready.case, &ready.case.expect.code);
-    let answer = ask(subject.client(), &case.agent, &case.ask).await;
-    // What a guest makes of an argument that means nothing is no decision.
-    if code.starts_with("denied.") || code.starts_with("limit.") {
-        subject.decides_often(code, 1);
+    let (mut wrong, mut sent) = (Vec::new(), ready.sent().len());
+    for door in DOORS {
+        let outcome = ask(subject.client(), door, &case.agent, &case.ask).await;
+        // What a guest makes of an argument that means nothing is no decision.
+        if code.starts_with("denied.") || code.starts_with("limit.") {
+            subject.decides_often(code, 1);
+        }
+        let all = ready.sent();
+        let judged = judge(&case.expect, &refusals(&outcome), all.get(sent..).unwrap_or_default());
+        wrong.extend(judged.err().map(|why| format!("{door:?}: {why}")));
+        sent = all.len();
     }
-    let judged = judge(&case.expect, &refusals(&answer), &ready.sent());
-    let wrong: Vec<String> = judged.err().into_iter().chain(subject.wrong().await).collect();
+    wrong.extend(subject.wrong().await);
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
 }
 
-async fn ask(client: &Client, agent: &str, ask: &Ask) -> troupe_tests::Answer {
-    client.run(agent, &ask.skill, ask.input.clone()).await
+async fn ask(client: &Client, door: Door, agent: &str, ask: &Ask) -> Outcome {
+    Call::new(agent, &ask.skill, ask.input.clone()).by(door, client).await
 }

@@ -39,7 +39,7 @@ async fn a_wrong_method_is_a_problem_document() {
       "request": "[id]"
     }
     "#);
-    assert_eq!(answer.header("allow"), Some("GET,HEAD"));
+    assert_eq!(answer.header("allow"), Some("GET,HEAD,POST"));
 }
 
 #[tokio::test]

@@ -2,7 +2,10 @@
 
 mod failing;
 mod making;
+mod nested;
+mod redacted;
 mod refused;
+mod standing;
 
 use serde_json::{Value, json};
 use troupe_tests::{Answer, Client, Host};

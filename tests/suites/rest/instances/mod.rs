@@ -1,5 +1,7 @@
 //! `/api/v1/runtime/instances`.
 
+pub(crate) mod life;
+mod pause;
 mod start;
 mod stop;
 mod tasks;

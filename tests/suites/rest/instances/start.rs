@@ -80,7 +80,7 @@ async fn instances_are_listed_newest_first_in_pages_by_agent_and_status() {
     assert_eq!(list("agent=counter&status=idle").await.0, [ids[2].clone()]);
     assert_eq!(list("status=stopped").await.0, [ids[0].clone()]);
     assert_eq!(list("status=running").await.0, [] as [Value; 0]);
-    client.get(&format!("{PATH}?status=paused")).await.problem(400, "request.invalid");
+    client.get(&format!("{PATH}?status=asleep")).await.problem(400, "request.invalid");
     client.get(&format!("{PATH}?after=x")).await.problem(400, "request.invalid");
     client.get(&format!("{PATH}?agent=No")).await.problem(404, "agent.not_found");
 }
@@ -115,6 +115,7 @@ async fn started_earlier(host: &Host, count: u64) {
         name: None,
         session: None,
         principal: "owner".to_owned(),
+        checked: false,
     };
     let tenant = TenantId::default();
     for started in join_all((0..count).map(new).map(|new| store.start_instance(&tenant, new))).await {

@@ -8,7 +8,7 @@ use super::{cancel, fill};
 use crate::host;
 
 #[tokio::test]
-async fn a_task_that_computes_is_cancelled_within_ticks() {
+async fn a_task_that_computes_and_heeds_nothing_is_cut_off_when_its_time_to_clean_up_is_over() {
     let host = host().await;
     let task = json!({ "agent": "hostile", "skill": "spin", "timeout_ms": 60_000 });
     let task = host.client().post("/api/v1/tasks", &task).await.of(202)["id"].as_str().unwrap().to_owned();
@@ -17,7 +17,7 @@ async fn a_task_that_computes_is_cancelled_within_ticks() {
     cancel(&host.client(), &task).await.of(200);
     let ended = host.client().ended(&task).await;
     assert_eq!((&ended["status"], &ended["failure"]["code"]), (&json!("cancelled"), &json!("cancelled")));
-    assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(9), "{:?}", asked.elapsed());
 }
 
 #[tokio::test]

@@ -32,6 +32,7 @@ async fn an_awaited_task_answers_with_its_output() {
       "priority": 0,
       "principal": "owner",
       "timeout_ms": 10000,
+      "usage": "[usage]",
       "created_at": "[time]",
       "started_at": "[time]",
       "ended_at": "[time]"

@@ -1,9 +1,8 @@
 //! Journals: how long they are kept, and what is left of one that was redacted.
 
 use serde_json::{Value, json};
-use troupe_tests::Host;
 use troupe_tests::command::{command_on, ended};
-use walkdir::WalkDir;
+use troupe_tests::{Host, nowhere_in};
 
 use crate::{PROGRAM, host};
 
@@ -81,13 +80,7 @@ async fn what_a_task_held_is_nowhere_in_the_data_directory_once_all_of_it_is_red
     let shown = client.get(&format!("/api/v1/tasks/{}", id(&task))).await.of(200);
     assert_eq!((&shown["input"], &shown["output"]), (&Value::Null, &Value::Null), "{shown:#}");
     // While the host runs: nothing of it waits in the database's log for a stop.
-    for file in
-        WalkDir::new(host.data_dir()).into_iter().map(Result::unwrap).filter(|entry| entry.file_type().is_file())
-    {
-        let bytes = std::fs::read(file.path()).unwrap();
-        let holds = bytes.windows(CANARY.len()).any(|window| window == CANARY.as_bytes());
-        assert!(!holds, "{} holds it", file.path().display());
-    }
+    nowhere_in(host.data_dir(), CANARY);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! `/api/v1/tasks`.
 
+mod again;
 mod cancel;
 mod create;
 mod delay;

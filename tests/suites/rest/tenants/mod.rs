@@ -100,6 +100,9 @@ async fn what_waits_in_a_disabled_tenant_runs_once_it_is_enabled() {
         )
         .await
         .unwrap();
+        for host in store.hosts().await.unwrap().0 {
+            store.leave(&host.owner).await.unwrap();
+        }
         store.recover("nobody", NOTHING_READ).await.unwrap();
         store.set_disabled(&"acme".parse().unwrap(), true, None).await.unwrap();
         store.close().await;

@@ -36,7 +36,7 @@ pub(super) async fn to_its_end(json: bool, client: &Client, group: GroupView) ->
         match event.name.as_str() {
             "group" => {
                 let group: GroupView = serde_json::from_str(&event.data).map_err(Error::internal)?;
-                group.steps.iter().flat_map(|step| news(step, &mut said)).for_each(|line| say(&line));
+                group.all_steps().into_iter().flat_map(|step| news(step, &mut said)).for_each(|line| say(&line));
                 set(&bar, &group);
                 if group.summary.status.is_final() {
                     break;
@@ -60,8 +60,12 @@ pub(super) async fn to_its_end(json: bool, client: &Client, group: GroupView) ->
 fn set(bar: &ProgressBar, group: &GroupView) {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a fraction is between 0 and 1")]
     bar.set_position((group.summary.progress.fraction.clamp(0.0, 1.0) * 1000.0) as u64);
-    let running: Vec<&str> =
-        group.steps.iter().filter(|step| step.status == StepStatus::Running).map(|step| step.name.as_str()).collect();
+    let running: Vec<&str> = group
+        .all_steps()
+        .into_iter()
+        .filter(|step| step.status.is_under_way())
+        .map(|step| step.name.as_str())
+        .collect();
     bar.set_message(running.join(", "));
 }
 

@@ -29,13 +29,23 @@ pub(super) enum Until {
     Decided,
     /// The release that no longer serves has drained, and nothing needs it.
     Ended,
+    /// The same, of a swap by which the release before serves again.
+    Back,
 }
 
 impl Until {
     fn is_reached(self, state: &SwapState) -> bool {
         match self {
             Self::Decided => state.outcome.is_some(),
-            Self::Ended => state.phase == SwapPhase::Ended,
+            Self::Ended | Self::Back => state.phase == SwapPhase::Ended,
+        }
+    }
+
+    /// Whether what came of a swap is what was asked for.
+    fn is_good(self, state: &SwapState) -> bool {
+        match self {
+            Self::Decided | Self::Ended => state.outcome == Some(SwapOutcome::Promoted),
+            Self::Back => state.outcome.is_some(),
         }
     }
 }
@@ -59,6 +69,7 @@ pub(super) async fn run(args: &Args, client: &Client, swap: SwapView, until: Unt
     output::answer(args.json, &swap, |swap| {
         let release = format!("{agent}@{}", swap.to);
         match swap.state.outcome {
+            Some(_) if until == Until::Back => super::serves(swap),
             Some(SwapOutcome::Promoted) => {
                 let epoch = swap.epoch.map(|epoch| format!("; epoch {epoch}")).unwrap_or_default();
                 format!("{release} serves{epoch}")
@@ -66,8 +77,7 @@ pub(super) async fn run(args: &Args, client: &Client, swap: SwapView, until: Unt
             _ => format!("{release} does not serve: {}", end(&swap.state)),
         }
     })?;
-    let is_promoted = swap.state.outcome == Some(SwapOutcome::Promoted);
-    Ok(if is_promoted { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if until.is_good(&swap.state) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn follow(json: bool, client: &Client, mut swap: SwapView, until: Until) -> Result<SwapView> {

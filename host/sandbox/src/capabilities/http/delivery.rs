@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use troupe_core::Code;
 use wasmtime::component::{Linker, Resource, ResourceType};
 use wasmtime::{Result, StoreContextMut};
 use wasmtime_wasi::p2::{DynOutputStream, DynPollable};
@@ -110,8 +111,17 @@ impl Context {
     fn answer_of(&mut self, future: &Resource<HostFutureIncomingResponse>) -> Result<Got> {
         self.count()?;
         let number = self.http.futures.get(&future.rep()).copied();
-        if number.is_some_and(|number| self.gate.is_open(number)) {
-            return Ok(None);
+        if let Some(number) = number
+            && self.gate.is_open(number)
+        {
+            if !self.http.cut_short.contains(&number) {
+                return Ok(None);
+            }
+            // What was sent goes on to its end, and the task's end knows of it; the guest hears no more of it.
+            self.http.futures.remove(&future.rep());
+            self.gate.leave_http(number);
+            let told = ErrorCode::InternalError(Some(format!("{}: the task was cancelled", Code::Cancelled)));
+            return Ok(Some(Ok(Err(told))));
         }
         let tried = number.map_or(Ok(None), |number| self.answer_tried(number, future))?;
         let got = match tried {

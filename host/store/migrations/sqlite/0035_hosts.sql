@@ -1,0 +1,31 @@
+-- The hosts that work on this database, and how far each has come with what others change.
+
+-- A row for each process. Times are the database's own. Who has no row here any more writes nothing more:
+-- every batch of writes looks for its own.
+create table hosts (
+    owner      text    not null,  -- a random name for each start of a process, as in leases
+    home       text    not null,  -- the data directory that it holds
+    address    text    not null,  -- where other hosts reach it
+    secret     text    not null,  -- what others show it to be given blobs
+    signs_with text    not null,  -- the key that tenants trust which have said nothing
+    version    text    not null,
+    started_at integer not null,
+    until      integer not null,  -- from then on others take over from it
+    primary key (owner)
+);
+
+-- What of a deployment is in force at a host. Whoever retires a release, or brings state to another form,
+-- waits until every host has come as far.
+create table host_routes (
+    owner    text    not null,
+    tenant   text    not null,
+    agent    text    not null,
+    epoch    integer not null,  -- of the route in force there
+    busy     integer not null,  -- whether anything of the agent runs there
+    held     integer not null,  -- whether new work is held back there
+    draining text    not null,  -- digests of the releases of earlier routes on which something runs there
+    primary key (owner, tenant, agent)
+);
+
+-- Which host drives it; null if none has taken it up yet.
+alter table swaps add column driver text;

@@ -1,0 +1,8 @@
+//! The agent as its callers meet it, with agents that answer as the test says.
+
+#[cfg(test)]
+mod checks;
+#[cfg(test)]
+mod plans;
+#[cfg(test)]
+mod support;
