@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
+use troupe_tests::command::signal;
 use troupe_tests::events::Raw;
 use troupe_tests::guests;
 
@@ -52,6 +54,25 @@ async fn s4_a_release_that_one_host_makes_serve_serves_at_each_within_two_second
         }
         assert!(Instant::now() < until, "{swaps:#}");
         tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_host_makes_serve_that_has_just_come_serves_at_one_that_had_not_seen_it_yet() {
+    let Some(mut cluster) = Cluster::of(2).await else { return };
+    for mark in 1..6 {
+        // The first knows it by another address and secret when it hears of what it is to serve.
+        cluster.hosts[1].stop().await;
+        signal(Some(cluster.hosts[0].pid()), Signal::STOP);
+        cluster.hosts[1].start().await;
+        let (name, come) = (format!("echo-{mark}"), cluster.client(1));
+        // A component of its own, so that nobody has its code.
+        come.publish(guests().echo.called(&name).marked(mark).archive("1.0.0")).await.of(201);
+        come.swap(&name, "1.0.0").await.of(200);
+        signal(Some(cluster.hosts[0].pid()), Signal::CONT);
+        cluster.agree(&name).await;
+        let answer = cluster.client(0).run(&name, "version", json!({})).await;
+        assert_eq!(answer.status, 200, "what the first says of `{name}`: {answer:?}");
     }
 }
 

@@ -98,5 +98,7 @@ pub const CLOCKS_APART_MAX: Duration = Duration::from_secs(2);
 pub const HOSTS_MAX: u32 = 100;
 /// How long another host has to hand out a blob.
 pub const PEER_TIME_MAX: Duration = Duration::from_secs(60);
+/// How long it may say nothing meanwhile: one that stands still must not keep another from starting.
+pub const PEER_SILENT_TIME_MAX: Duration = Duration::from_secs(10);
 /// Blobs that are handed out to other hosts at the same time; each is in memory whole.
 pub const PEER_BLOBS_AT_ONCE: usize = 4;

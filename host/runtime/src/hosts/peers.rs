@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use troupe_core::{Code, Digest, Error, ReleaseRef, Result};
+use troupe_store::HostRow;
 
 use crate::Runtime;
 use crate::blocking::blocking;
@@ -36,9 +37,22 @@ impl Runtime {
     /// Has the blobs of a release handed over by the first host that has them all.
     ///
     /// # Errors
-    /// When this host's disk does not take them.
+    /// When this host's disk does not take them, or the store is unavailable.
     pub(crate) async fn handed_over_by_hosts(&self, release: &ReleaseRef, digest: &Digest) -> Result<bool> {
-        for host in self.hosts.others.load().iter() {
+        let known = self.hosts.others.load_full();
+        if self.handed_over_by_one_of(&known, release, digest).await? {
+            return Ok(true);
+        }
+        if !self.store.is_shared() {
+            return Ok(false);
+        }
+        // Whoever published it may have come since the last look, or have been started anew with another secret.
+        let come = self.other_hosts().await?.into_iter().filter(|host| known.iter().all(|old| old.owner != host.owner));
+        self.handed_over_by_one_of(&come.collect::<Vec<_>>(), release, digest).await
+    }
+
+    async fn handed_over_by_one_of(&self, hosts: &[HostRow], release: &ReleaseRef, digest: &Digest) -> Result<bool> {
+        for host in hosts {
             match troupe_registry::handed_over(&host.address, &host.secret, digest).await {
                 Ok(whole) => {
                     let layout = Arc::clone(&self.layout);
@@ -53,6 +67,12 @@ impl Runtime {
             }
         }
         Ok(false)
+    }
+
+    /// The other hosts of the database that are not late, as it has them now.
+    async fn other_hosts(&self) -> Result<Vec<HostRow>> {
+        let (hosts, now) = self.store.hosts().await?;
+        Ok(hosts.into_iter().filter(|host| host.owner != self.owner && host.until > now).collect())
     }
 
     /// Has the blobs of all releases handed over that are published at other hosts and not here yet.

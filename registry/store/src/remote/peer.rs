@@ -24,6 +24,7 @@ pub async fn handed_over(address: &str, secret: &str, digest: &Digest) -> Result
     let client = Client::builder()
         .connect_timeout(CONNECT_TIME_MAX)
         .timeout(limits::PEER_TIME_MAX)
+        .read_timeout(limits::PEER_SILENT_TIME_MAX)
         .redirect(Policy::none())
         .user_agent(concat!("troupe/", env!("CARGO_PKG_VERSION")))
         .build()
