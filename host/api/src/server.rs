@@ -38,7 +38,8 @@ pub struct Stopper(watch::Sender<bool>);
 impl Stopper {
     /// Takes no further connection and lets open requests end.
     pub fn stop(&self) {
-        let _ = self.0.send(true);
+        // Whether or not anybody serves yet.
+        self.0.send_replace(true);
     }
 }
 
@@ -138,3 +139,6 @@ impl Server {
         Some((stream, slot))
     }
 }
+
+#[cfg(test)]
+mod tests;

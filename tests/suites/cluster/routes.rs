@@ -72,7 +72,7 @@ async fn what_a_host_makes_serve_that_has_just_come_serves_at_one_that_had_not_s
         signal(Some(cluster.hosts[0].pid()), Signal::CONT);
         cluster.agree(&name).await;
         let answer = cluster.client(0).run(&name, "version", json!({})).await;
-        assert_eq!(answer.status, 200, "what the first says of `{name}`: {answer:?}");
+        answer.output();
     }
 }
 
