@@ -177,7 +177,8 @@ impl Runtime {
         until: troupe_core::Timestamp,
     ) -> Result<()> {
         let checked = match (&health, self.route(&seen.tenant, seen.agent.as_str())) {
-            (None, Ok(_)) => Checked::Unchecked,
+            // This host may be the last to hear of a release that says how.
+            (None, Ok(route)) => Checked::Unchecked { epoch: route.row.epoch },
             (Some(health), Ok(route)) => self.checked(&seen, health, &route).await,
             (_, Err(_)) => Checked::Unknown,
         };
@@ -185,7 +186,7 @@ impl Runtime {
             Checked::Good => "good",
             Checked::Bad(..) => "bad",
             Checked::Unknown => "unknown",
-            Checked::Unchecked => "unchecked",
+            Checked::Unchecked { .. } => "unchecked",
         };
         metrics::counter!("troupe_instance_checks_total", "agent" => seen.agent.to_string(), "outcome" => outcome)
             .increment(1);

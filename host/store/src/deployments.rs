@@ -375,7 +375,11 @@ macro_rules! select {
     };
 }
 
-async fn find(connection: &mut dyn Connection, tenant: &TenantId, agent: &AgentName) -> Done<Option<DeploymentRow>> {
+pub(crate) async fn find(
+    connection: &mut dyn Connection,
+    tenant: &TenantId,
+    agent: &AgentName,
+) -> Done<Option<DeploymentRow>> {
     let row = query(select!("where d.tenant = $1 and d.agent = $2"))
         .bind(tenant.as_str())
         .bind(agent.as_str())

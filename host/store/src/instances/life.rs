@@ -28,6 +28,7 @@ use troupe_core::{AgentName, Digest, Error, InstanceId, InstanceName, Result, Te
 
 use super::{InstanceRow, find, not_found, read, stopped_for_good};
 use crate::Store;
+use crate::deployments;
 use crate::fault::{Done, Failed};
 use crate::rows::{Columns as _, broken, number};
 use crate::sql::{Row, query};
@@ -91,8 +92,11 @@ pub enum Checked {
     Bad(TaskFailure, u32),
     /// Nothing: it was not to be had, for reasons of others.
     Unknown,
-    /// Its release has nothing to check any more.
-    Unchecked,
+    /// What serves by the route of this epoch has nothing to check. Where another serves by now, it says nothing.
+    Unchecked {
+        /// The epoch.
+        epoch: u64,
+    },
 }
 
 impl Life {
@@ -371,11 +375,15 @@ async fn note(
     if row.stopped_at.is_some() || row.life.error.is_some() || row.life.check_at != Some(until) {
         return Ok(None);
     }
-    row.life.check_at = Some(next_at).filter(|_| checked != Checked::Unchecked);
+    let checked = match checked {
+        Checked::Unchecked { epoch } if epoch_of(tx, &row).await? != epoch => Checked::Unknown,
+        checked => checked,
+    };
+    row.life.check_at = Some(next_at).filter(|_| !matches!(checked, Checked::Unchecked { .. }));
     let was_starting = row.life.starting;
     match checked {
         Checked::Unknown => {}
-        Checked::Good | Checked::Unchecked => {
+        Checked::Good | Checked::Unchecked { .. } => {
             row.life.checked_at = Some(tx.now);
             row.life.failures = 0;
             row.life.starting = false;
@@ -395,6 +403,12 @@ async fn note(
         row.tell(tx, "instance.ready").await?;
     }
     Ok(Some(row))
+}
+
+/// The epoch of the route of an instance's agent; 0 if there is none.
+async fn epoch_of(tx: &mut Tx, row: &InstanceRow) -> Done<u64> {
+    let deployment = deployments::find(&mut tx.connection, &row.tenant, &row.agent).await?;
+    Ok(deployment.map_or(0, |deployment| deployment.epoch))
 }
 
 async fn check_all(tx: &mut Tx, tenant: TenantId, agent: AgentName) -> Done<u64> {

@@ -240,7 +240,11 @@ async fn instances_are_checked_once_a_release_serves_that_says_how_and_no_more_o
     let row = home.check(1, Checked::Good).await;
     assert_eq!((row.status(), row.life.checked_at), (InstanceStatus::Idle, Some(home.clock.now())));
     home.clock.advance(Duration::from_secs(10));
-    let unchecked = home.check(1, Checked::Unchecked).await;
+    // A host that has not heard yet what serves.
+    let unknown = home.check(1, Checked::Unchecked { epoch: 1 }).await;
+    assert_eq!((unknown.life.check_at.is_some(), unknown.life.checked_at), (true, row.life.checked_at));
+    home.clock.advance(Duration::from_secs(10));
+    let unchecked = home.check(1, Checked::Unchecked { epoch: 0 }).await;
     assert_eq!(unchecked.life.check_at, None);
     assert_eq!(home.store.next_of_instances().await.unwrap(), None);
 }
