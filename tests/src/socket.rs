@@ -143,3 +143,25 @@ impl Socket {
         }
     }
 }
+
+/// The id of a task that is asked for by a socket of its own; none if the host does not say that it has it.
+pub async fn run(client: &Client, task: &Value) -> Option<String> {
+    let address = client.url.strip_prefix("http://")?;
+    let mut request = format!("ws://{address}/api/v1/ws").into_client_request().ok()?;
+    let token = format!("Bearer {}", client.token.as_deref()?).parse().ok()?;
+    request.headers_mut().insert("authorization", token);
+    let stream = TcpStream::connect(address).await.ok()?;
+    let (mut socket, _) = tokio_tungstenite::client_async(request, stream).await.ok()?;
+    let asks = json!({ "type": "run", "id": "task", "task": task }).to_string();
+    socket.send(Message::Text(asks.into())).await.ok()?;
+    while let Some(Ok(Message::Text(text))) = socket.next().await {
+        let said: Value = serde_json::from_str(&text).ok()?;
+        if said["type"] == "error" {
+            return None;
+        }
+        if let Some(id) = said["data"]["id"].as_str() {
+            return Some(id.to_owned());
+        }
+    }
+    None
+}

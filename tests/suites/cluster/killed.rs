@@ -1,5 +1,6 @@
-//! `kill -9` of one host of three, again and again, while all are asked: a few times, so that others take over and
-//! not, or with `TROUPE_KILL_PROOF` every five seconds for so many.
+//! `kill -9` of one host of three, again and again, while all are asked at every door, and while their bus and their
+//! sessions with the database come and go: a few times, so that others take over and not, or with
+//! `TROUPE_KILL_PROOF` every five seconds for so many.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,8 +10,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::sync::RwLock;
 use troupe_tests::server::Server;
-use troupe_tests::{Client, guests, seed};
+use troupe_tests::{Client, grpc, guests, seed, socket};
 
+use super::bus::Nats;
 use super::{Cluster, feed, state};
 use crate::may_send_plainly;
 
@@ -23,33 +25,59 @@ const BETWEEN: Duration = Duration::from_secs(3);
 /// How far apart deaths are in a proof.
 const EVERY: Duration = Duration::from_secs(5);
 
+/// How long a host is away whose work the others take over.
+const AWAY: Duration = Duration::from_secs(20);
+
 /// Clients of the hosts that are there.
 type Clients = Arc<RwLock<Vec<Client>>>;
 
+/// By which door a task is asked for.
+#[derive(Debug, Clone, Copy)]
+enum Door {
+    Rest,
+    Grpc,
+    Socket,
+}
+
+impl Door {
+    /// The id of a task that was accepted. A host that is gone has accepted it or not; who is not answered does
+    /// not know.
+    async fn asks(self, client: &Client, input: &Value) -> Option<String> {
+        let task = json!({ "agent": "fetch", "skill": "one_by_one", "input": input });
+        match self {
+            Self::Rest => {
+                let request = client.request(reqwest::Method::POST, "/api/v1/tasks").json(&task);
+                let answer = client.try_send(request).await.ok().filter(|answer| answer.status == 202)?;
+                Some(answer.json()["id"].as_str().unwrap().to_owned())
+            }
+            Self::Grpc => {
+                let asked = grpc::untimed(client).run_task(grpc::run("fetch", "one_by_one", input)).await;
+                asked.ok().map(|task| task.into_inner().id)
+            }
+            Self::Socket => socket::run(client, &task).await,
+        }
+    }
+}
+
 /// Asks for tasks at whichever hosts there are until it is stopped; those that were accepted, each with its label.
-async fn flood(clients: Clients, port: u16, number: usize, stop: Arc<AtomicBool>) -> Vec<(String, String)> {
+async fn flood(clients: Clients, port: u16, door: Door, stop: Arc<AtomicBool>) -> Vec<(String, String)> {
     let mut accepted = Vec::new();
     for count in 0.. {
         if stop.load(Ordering::Relaxed) {
             break;
         }
-        let label = format!("{number}-{count}");
+        let label = format!("{door:?}-{count}");
         let request = |step: usize| {
             json!({ "method": "POST", "scheme": "http", "authority": format!("127.0.0.1:{port}"),
                 "path": format!("/{label}/{step}"), "headers": [] })
         };
         let input = json!({ "requests": (0..STEPS).map(request).collect::<Vec<_>>() });
-        let task = json!({ "agent": "fetch", "skill": "one_by_one", "input": input });
         let client = {
             let all = clients.read().await;
             all[count % all.len()].clone()
         };
-        let sent = client.try_send(client.request(reqwest::Method::POST, "/api/v1/tasks").json(&task)).await;
-        // A host that is gone has accepted it or not; who is not answered does not know.
-        if let Ok(answer) = sent
-            && answer.status == 202
-        {
-            accepted.push((answer.json()["id"].as_str().unwrap().to_owned(), label));
+        if let Some(id) = door.asks(&client, &input).await {
+            accepted.push((id, label));
         }
         tokio::time::sleep(Duration::from_millis(120)).await;
     }
@@ -80,9 +108,77 @@ async fn events(clients: Clients, stop: Arc<AtomicBool>) -> usize {
     count
 }
 
+/// What befalls the hosts.
+struct Trouble {
+    cluster: Cluster,
+    /// None where there is no server of it to test with.
+    nats: Option<Nats>,
+    clients: Clients,
+    kills: usize,
+    /// Hosts that are gone, and since when.
+    gone: BTreeMap<usize, Instant>,
+}
+
+impl Trouble {
+    /// Has those asked that are there.
+    async fn seen(&self) {
+        let is_there = |number: &usize| !self.gone.contains_key(number);
+        *self.clients.write().await = (0..3).filter(is_there).map(|number| self.cluster.client(number)).collect();
+    }
+
+    /// Kills the next host that is there. It comes back before the others have noticed, or long after; two are
+    /// never away for long.
+    async fn kill(&mut self, is_long: bool) {
+        let is_long = is_long && self.gone.is_empty();
+        let number = (self.kills..).map(|number| number % 3).find(|number| !self.gone.contains_key(number)).unwrap();
+        self.cluster.hosts[number].kill().await;
+        self.kills += 1;
+        self.gone.insert(number, Instant::now());
+        self.seen().await;
+        self.strike();
+        if !is_long {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            self.comes_back(number).await;
+        }
+    }
+
+    /// The bus goes and comes back, and now and then every session with the database is cut.
+    fn strike(&mut self) {
+        if let Some(nats) = &mut self.nats {
+            match self.kills % 6 {
+                2 => nats.stop(),
+                4 => nats.start(),
+                _ => {}
+            }
+        }
+        if self.kills % 3 == 0 {
+            self.cluster.base.cut();
+        }
+    }
+
+    /// Has those come back that have been away for `time`.
+    async fn come_back(&mut self, time: Duration) {
+        let due = self.gone.iter().filter(|(_, since)| since.elapsed() >= time).map(|(number, _)| *number);
+        for number in due.collect::<Vec<_>>() {
+            self.comes_back(number).await;
+        }
+    }
+
+    async fn comes_back(&mut self, number: usize) {
+        self.cluster.hosts[number].start().await;
+        self.gone.remove(&number);
+        self.seen().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_three_hosts_one_after_another_dies_and_each_accepted_task_ends_once_with_each_effect_once() {
-    let Some(mut cluster) = Cluster::of(3).await else { return };
+    let nats = Nats::new();
+    let cluster = match &nats {
+        Some(nats) => Cluster::by_bus(3, &nats.url()).await,
+        None => Cluster::of(3).await,
+    };
+    let Some(cluster) = cluster else { return };
     let server = Server::start().await;
     let leave = may_send_plainly(&server);
     cluster.deploys(0, &guests().fetch.asking(leave.clone()), "fetch", &leave).await;
@@ -91,29 +187,29 @@ async fn of_three_hosts_one_after_another_dies_and_each_accepted_task_ends_once_
     cluster.client(0).put("/api/v1/events/subscriptions/count", &subscription).await.of(200);
     let clients: Clients = Arc::new(RwLock::new((0..3).map(|number| cluster.client(number)).collect()));
     let stop = Arc::new(AtomicBool::new(false));
-    let floods: Vec<_> = (0..3)
-        .map(|number| tokio::spawn(flood(Arc::clone(&clients), server.port(), number, Arc::clone(&stop))))
-        .collect();
+    let floods = [Door::Rest, Door::Grpc, Door::Socket]
+        .map(|door| tokio::spawn(flood(Arc::clone(&clients), server.port(), door, Arc::clone(&stop))));
     let published = tokio::spawn(events(Arc::clone(&clients), Arc::clone(&stop)));
-    let (proof, begun, mut kills) = (seed::kill_proof(), Instant::now(), 0);
+    let (proof, begun) = (seed::kill_proof(), Instant::now());
+    let mut trouble = Trouble { cluster, nats, clients, kills: 0, gone: BTreeMap::new() };
     // Each takes as long as ten of those of one host.
-    while proof.map_or(kills < seed::kills().div_ceil(5), |time| begun.elapsed() < time) {
-        tokio::time::sleep(match proof {
-            Some(_) => (EVERY * u32::try_from(kills + 1).unwrap()).saturating_sub(begun.elapsed()),
+    while proof.map_or(trouble.kills < seed::kills().div_ceil(5), |time| begun.elapsed() < time) {
+        let pause = match proof {
+            Some(_) => (EVERY * u32::try_from(trouble.kills + 1).unwrap()).saturating_sub(begun.elapsed()),
             None => BETWEEN,
-        })
-        .await;
-        let number = kills % 3;
-        cluster.hosts[number].kill().await;
-        let left: Vec<Client> = (0..3).filter(|other| *other != number).map(|other| cluster.client(other)).collect();
-        *clients.write().await = left;
-        // Some come back before the others have noticed, some after.
-        let is_long = proof.is_none() && kills % 2 == 0;
-        tokio::time::sleep(if is_long { Duration::from_secs(20) } else { Duration::from_millis(500) }).await;
-        cluster.hosts[number].start().await;
-        *clients.write().await = (0..3).map(|number| cluster.client(number)).collect();
-        kills += 1;
+        };
+        tokio::time::sleep(pause).await;
+        trouble.come_back(AWAY).await;
+        trouble.kill(trouble.kills % if proof.is_some() { 8 } else { 2 } == 0).await;
+        if proof.is_none() && !trouble.gone.is_empty() {
+            tokio::time::sleep(AWAY).await;
+        }
     }
+    trouble.come_back(Duration::ZERO).await;
+    if let Some(nats) = &mut trouble.nats {
+        nats.start();
+    }
+    let (cluster, kills) = (&trouble.cluster, trouble.kills);
     tokio::time::sleep(BETWEEN).await;
     stop.store(true, Ordering::Relaxed);
     let mut accepted = Vec::new();
