@@ -92,10 +92,10 @@ fn head(out: &mut impl Write, report: Report<'_>) -> io::Result<()> {
     let (agent, version, at) = (text(about.agent), text(about.version), about.at.strftime("%Y-%m-%dT%H:%M:%SZ"));
     writeln!(
         out,
-        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>\n{STYLE}</style></head>\n\
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/>\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\"/>\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\
+         <meta name=\"color-scheme\" content=\"light dark\"/>\n<title>{title}</title>\n<style>\n{STYLE}</style></head>\n\
          <body><header><h1>{title}</h1><p>{PRODUCT} {agent} {version}, <time datetime=\"{at}\">{at}</time></p></header>\n<main>"
     )
 }
@@ -170,13 +170,13 @@ fn row(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
     let name = resource.name.as_deref().filter(|name| *name != resource.id);
     let saving = finding.saving.as_ref().map(|saving| {
         let (amount, source) = (format!("{} {}", saving.monthly, saving.currency), &saving.source);
-        format!("{}<br><small>{}, {}</small>", text(&amount), text(source), text(&saving.as_of))
+        format!("{}<br/><small>{}, {}</small>", text(&amount), text(source), text(&saving.as_of))
     });
     let severity = finding.severity.name();
     writeln!(
         out,
         "<tr><td><span class=\"tag {severity}\">{severity}</span></td>\
-         <th scope=\"row\">{}<br><small>{}</small></th><td><code>{}</code>{}<br><small>{} · {} · {}</small></td>\
+         <th scope=\"row\">{}<br/><small>{}</small></th><td><code>{}</code>{}<br/><small>{} · {} · {}</small></td>\
          <td>{}</td><td>{}</td><td>{}</td></tr>",
         text(&finding.title),
         text(&finding.rule),

@@ -2,7 +2,7 @@
 //!
 //! | in a finding | in SARIF |
 //! |---|---|
-//! | `rule`, `title`, `fix`, `frameworks` | a rule of the driver, with `help` and `properties.tags` |
+//! | `rule`, `title`, `fix`, `frameworks` | a rule of the driver, with `help` and `properties.tags`: `security`, or `cost` if it is about money alone |
 //! | `severity` | `level`: critical and high are `error`, medium `warning`, the others `note`; `properties.security-severity` of the rule |
 //! | `status` | `kind`: `fail`, `pass`, `open` (not checked); `level` is `none` but for `fail` |
 //! | `fingerprint` | `partialFingerprints`, `troupe/v1` |
@@ -141,13 +141,20 @@ impl Rules {
         if let Some(place) = self.places.get(&finding.rule) {
             return *place;
         }
+        // Code scanning shows what has the tag `security` by its number, and money is none of it.
+        let is_cost = finding.saving.is_some() && finding.frameworks.is_empty();
         let tags = finding.frameworks.iter().map(|one| format!("{} {}", one.framework, one.control));
-        let tags: Vec<String> = std::iter::once("security".to_owned()).chain(tags).collect();
+        let tags: Vec<String> =
+            std::iter::once(if is_cost { "cost" } else { "security" }.to_owned()).chain(tags).collect();
+        let mut properties = json!({ "tags": tags });
+        if let (false, Some(properties)) = (is_cost, properties.as_object_mut()) {
+            properties.insert("security-severity".to_owned(), json!(score(finding.severity)));
+        }
         let mut rule = json!({
             "id": finding.rule,
             "shortDescription": { "text": finding.title },
             "defaultConfiguration": { "level": level(finding.severity) },
-            "properties": { "tags": tags, "security-severity": score(finding.severity) },
+            "properties": properties,
         });
         if let (false, Some(rule)) = (finding.fix.is_empty(), rule.as_object_mut()) {
             rule.insert("help".to_owned(), json!({ "text": finding.fix }));
