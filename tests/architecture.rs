@@ -11,7 +11,7 @@ use troupe_tests::root;
 const LINES_MAX: usize = 500;
 
 /// The crates, and what each may name among the others.
-const MAY_NAME: [(&str, &[&str]); 15] = [
+const MAY_NAME: [(&str, &[&str]); 16] = [
     ("troupe-core", &[]),
     ("troupe-package", &["troupe-core"]),
     ("troupe-egress", &["troupe-core"]),
@@ -47,8 +47,10 @@ const MAY_NAME: [(&str, &[&str]); 15] = [
     ),
     ("troupe-sdk-macros", &[]),
     ("troupe-sdk", &["troupe-sdk-macros"]),
+    // What several plugins say to each other and to people; it does not know that they run on a host.
+    (ESTATE, &[]),
     // Plugins are programs of their own; this is what each of them may name.
-    (PLUGIN, &["troupe-sdk"]),
+    (PLUGIN, &[ESTATE, "troupe-sdk"]),
     (
         "troupe-tests",
         &[
@@ -80,6 +82,9 @@ const MAY_NAME: [(&str, &[&str]); 15] = [
 
 const PLUGIN: &str = "plugins/*";
 
+/// The one folder among the plugins that is no agent: a library of theirs.
+const ESTATE: &str = "troupe-estate";
+
 /// Measures what the house does beside what the engine and the database do alone, so it
 /// knows those too.
 const BENCH: &str = "troupe-bench";
@@ -100,7 +105,7 @@ fn metadata() -> Metadata {
 }
 
 fn is_plugin(package: &Package) -> bool {
-    package.manifest_path.as_str().contains("/plugins/")
+    package.manifest_path.as_str().contains("/plugins/") && package.name != ESTATE
 }
 
 /// What a package is built from; what its tests need does not count.

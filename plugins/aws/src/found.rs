@@ -1,7 +1,10 @@
 //! What was found and what went wrong, side by side.
 
+use troupe_estate::Provider;
+
 use crate::client::Fault;
 use crate::model::{Problem, Resource};
+use crate::services::Identity;
 
 /// What one question, or many, came to.
 #[derive(Debug, Default)]
@@ -32,14 +35,19 @@ impl Found {
         fault: Fault,
     ) {
         self.problems.push(Problem {
-            service,
+            provider: Provider::Aws,
+            account: None,
+            service: service.into(),
             region: region.to_owned(),
-            operation,
+            operation: operation.into(),
             code: fault.code,
             message: fault.message,
             kind: fault.kind,
             count: 1,
             resource: resource.map(str::to_owned),
+            others: Vec::new(),
+            every: false,
+            hides: Vec::new(),
         });
     }
 
@@ -56,30 +64,24 @@ impl Found {
         match answer {
             Ok(value) => put(resource, value),
             Err(fault) => {
-                resource.unread.extend(names);
+                resource.unread(names);
                 self.note(operation, &resource.region, Some(&resource.id), fault);
             }
         }
     }
 
-    /// Puts problems of the same kind into one, counted, and everything into an order
-    /// that is the same each time.
-    pub fn settle(&mut self) {
-        self.resources.sort_by(|a, b| (a.kind, &a.region, &a.id).cmp(&(b.kind, &b.region, &b.id)));
-        let mut settled: Vec<Problem> = Vec::new();
-        for problem in self.problems.drain(..) {
-            let same = settled.iter_mut().find(|other| {
-                (other.service, other.operation, &other.region, &other.code)
-                    == (problem.service, problem.operation, &problem.region, &problem.code)
-            });
-            match same {
-                Some(other) => other.count += problem.count,
-                None => settled.push(problem),
-            }
+    /// Says whose everything is, puts problems of the same kind into one, counted, and everything into an
+    /// order that is the same each time.
+    pub fn settle(&mut self, identity: &Identity) {
+        for resource in &mut self.resources {
+            // While the account is not known, what is another's may be among them, and says so.
+            let owner = || resource.attributes.get("owner").and_then(|owner| owner.as_str()).map(str::to_owned);
+            resource.account = identity.account.clone().or_else(owner);
         }
-        settled.sort_by(|a, b| {
-            (a.service, &a.region, a.operation, &a.code).cmp(&(b.service, &b.region, b.operation, &b.code))
-        });
-        self.problems = settled;
+        self.resources.sort_by(|a, b| (&a.kind, &a.region, &a.id).cmp(&(&b.kind, &b.region, &b.id)));
+        for problem in &mut self.problems {
+            problem.account.clone_from(&identity.account);
+        }
+        self.problems = troupe_estate::settle(std::mem::take(&mut self.problems));
     }
 }

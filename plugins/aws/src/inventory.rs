@@ -52,10 +52,10 @@ pub async fn take(plan: &Plan) -> Inventory {
         }
     }
     found = Found::all(std::iter::once(found).chain(wait::all(jobs).await));
-    found.settle();
+    found.settle(&identity);
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
     for resource in &found.resources {
-        *counts.entry(resource.kind.to_owned()).or_default() += 1;
+        *counts.entry(resource.kind.to_string()).or_default() += 1;
     }
     Inventory {
         account: identity.account.clone(),

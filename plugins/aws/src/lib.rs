@@ -1,7 +1,7 @@
 //! An agent that answers what there is in an AWS account.
 //!
-//! *Holds:* the skill `inventory`, a small client for AWS's four protocols, and the form
-//! in which resources of every service are told.
+//! *Holds:* the skill `inventory`, a small client for AWS's four protocols, and what of each
+//! service is told of a resource, in the form of `troupe-estate`.
 //! *Never holds:* a key or a signature: the host signs, for the actions in `agent.toml`.
 //! *Start at:* [`Aws`], then `inventory` for what is asked, and one file per service
 //! under `services`.
@@ -20,7 +20,7 @@ mod when;
 use troupe_sdk::prelude::*;
 
 pub use input::{InventoryInput, Service, Settings};
-pub use model::{Inventory, Problem, ProblemKind, Relation, Resource};
+pub use model::Inventory;
 
 /// The agent.
 #[derive(Debug, Default)]

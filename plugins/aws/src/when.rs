@@ -3,11 +3,7 @@
 use std::time::SystemTime;
 
 use jiff::{Timestamp, Unit};
-
-/// Brings a time that a service wrote into the one form; none if it is no time.
-pub fn at(text: &str) -> Option<String> {
-    text.parse::<Timestamp>().ok().and_then(whole)
-}
+pub use troupe_estate::time::at;
 
 /// Brings seconds since the Unix epoch into the one form.
 pub fn at_seconds(seconds: f64) -> Option<String> {

@@ -11,7 +11,7 @@ use troupe_sdk::wait;
 use crate::client::{Fault, check_progress};
 use crate::endpoint::{is_region, regional};
 use crate::found::Found;
-use crate::model::{GLOBAL, Resource};
+use crate::model::{GLOBAL, Resource, Word};
 use crate::protocol::rest;
 use crate::protocol::xml::{self, Element};
 use crate::services::Scope;
@@ -116,7 +116,8 @@ async fn describe(scope: Scope<'_>, listed: Listed) -> Found {
         Err(fault) => {
             // Nothing else can be asked where nobody knows whom to ask.
             found.note(LOCATION, GLOBAL, Some(&bucket.id), fault);
-            bucket.unread = QUESTIONS.iter().map(|question| question.attribute).chain(["region", "tags"]).collect();
+            let unread = QUESTIONS.iter().map(|question| question.attribute).chain(["region", "tags"]);
+            bucket.unread = unread.map(Word::Borrowed).collect();
             found.resources.push(bucket);
             return found;
         }

@@ -90,6 +90,7 @@ fn what_could_not_be_read_of_a_bucket_is_named_and_not_taken_for_absent() {
     assert_eq!(
         found["errors"],
         json!([{
+            "provider": "aws", "account": "111122223333",
             "service": "s3", "region": "eu-west-1", "operation": "GetPublicAccessBlock", "code": "AccessDenied",
             "message": "", "kind": "denied", "count": 1, "resource": "old"
         }])

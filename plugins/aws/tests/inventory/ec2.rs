@@ -133,7 +133,10 @@ fn an_instance_is_told_whole() {
         &json!({
             "id": "i-0a1",
             "arn": "arn:aws:ec2:us-east-1:111122223333:instance/i-0a1",
+            "provider": "aws",
             "type": "aws.ec2.instance",
+            "class": "compute.instance",
+            "account": "111122223333",
             "region": "us-east-1",
             "name": "web & co",
             "tags": { "Name": "web & co", "empty": "" },

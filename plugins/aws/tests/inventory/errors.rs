@@ -219,6 +219,8 @@ fn the_same_error_of_many_resources_is_told_once_and_counted() {
     assert_eq!(found["counts"], json!({ "aws.s3.bucket": 40 }));
     let [error] = found["errors"].as_array().unwrap().as_slice() else { panic!("{found:#}") };
     assert_eq!((&error["count"], &error["resource"]), (&json!(40), &json!("b0")));
+    let others = error["others"].as_array().unwrap();
+    assert_eq!((others.len(), &others[38]), (39, &json!("b9")), "those it may hide are named: {others:?}");
 }
 
 #[test]
@@ -257,6 +259,7 @@ fn while_the_account_is_not_known_what_may_be_anothers_is_told_with_its_owner() 
     });
     let found = inventory(json!({ "services": ["ec2"] }));
     assert_eq!(resource(&found, "subnet-shared")["attributes"]["owner"], "999900001111");
+    assert_eq!(resource(&found, "subnet-shared")["account"], "999900001111");
     let errors = found["errors"].as_array().unwrap();
     let [unknown, sts] = errors.as_slice() else { panic!("{errors:#?}") };
     assert_eq!((&unknown["operation"], &unknown["code"]), (&json!("DescribeSubnets"), &json!("unknown_account")));

@@ -40,6 +40,7 @@ fn tables_are_listed_page_by_page_and_described() {
         resource(&found, "b"),
         &json!({
             "id": "b", "arn": "arn:aws:dynamodb:us-east-1:111122223333:table/b", "type": "aws.dynamodb.table",
+            "provider": "aws", "class": "database.document", "account": "111122223333",
             "region": "us-east-1", "name": "b", "tags": { "x": "1", "y": "2" }, "created": "2025-01-01T00:00:00Z",
             "attributes": {
                 "state": "ACTIVE", "items": 3, "size_bytes": 99, "billing_mode": "pay_per_request", "read_capacity": null,
@@ -151,7 +152,7 @@ fn environments_and_queues_are_listed_page_by_page_with_what_they_use() {
         resource(&found, "spot"),
         &json!({
             "id": "spot", "arn": "arn:spot", "type": "aws.batch.compute-environment", "region": "us-east-1",
-            "name": "spot", "tags": { "team": "render" },
+            "provider": "aws", "class": "compute.batch", "account": "111122223333", "name": "spot", "tags": { "team": "render" },
             "attributes": {
                 "type": "managed", "state": "enabled", "status": "valid", "compute": "spot", "vcpus_min": 0,
                 "vcpus_max": 64, "instance_types": ["c7g"]
