@@ -57,7 +57,7 @@ impl utoipa::Modify for Bearer {
 pub(crate) fn routes() -> OpenApiRouter<Doors> {
     OpenApiRouter::with_openapi(Api::openapi())
         .routes(routes!(rest::agents::list, rest::templates::create))
-        .routes(routes!(rest::agents::get))
+        .routes(routes!(rest::agents::get, rest::undeploy::delete_agent))
         .routes(routes!(rest::agents::publish))
         .routes(routes!(rest::templates::export_agent))
         .routes(routes!(rest::templates::list, rest::templates::import))
@@ -82,7 +82,7 @@ pub(crate) fn routes() -> OpenApiRouter<Doors> {
         .routes(routes!(rest::approvals::reject))
         .routes(routes!(rest::approvals::list))
         .routes(routes!(rest::deployments::list))
-        .routes(routes!(rest::deployments::get))
+        .routes(routes!(rest::deployments::get, rest::undeploy::undeploy))
         .routes(routes!(rest::deployments::configure))
         .routes(routes!(rest::deployments::lift_quarantine))
         .routes(routes!(rest::standing_policy::get, rest::standing_policy::put, rest::standing_policy::remove))

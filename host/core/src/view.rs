@@ -35,6 +35,7 @@ mod task_approval;
 mod template;
 mod tenant;
 mod trust;
+mod undeploy;
 mod usage;
 mod webhook;
 
@@ -115,6 +116,7 @@ pub use tenant::{NewTenant, TenantView};
 pub use trust::{
     NewSignature, NewTrustRule, NewTrustedKey, SignatureView, SignaturesView, TrustChange, TrustView, TrustedKeyView,
 };
+pub use undeploy::{AgentDeleted, StateAfter, Undeployed};
 pub use usage::{CostView, MemoryView, TaskUsage};
 pub use webhook::{NewWebhook, RotateWebhook, WebhookSecretView, WebhookSet, WebhookTry, WebhookView};
 

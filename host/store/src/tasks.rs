@@ -36,6 +36,7 @@ mod row;
 mod stranded;
 mod suspend;
 mod timed;
+mod undeployed;
 mod usage;
 
 pub(crate) use approve::{approved, asked_anew, refused};
