@@ -89,7 +89,7 @@
 //! | a comparison of two releases | `RELEASE_CHANGES_MAX`, `RELEASE_PLACE_CHARS_MAX` | counted; a place is cut |
 //! | a comparison of two schemas | `SCHEMA_COMPARE_STEPS_MAX`, `SCHEMA_COMPARE_DEPTH_MAX` | not shown to be compatible |
 //! | what one read, one list or one page has | `FILES_READ_BYTES_MAX`, `FILES_LIST_MAX`, `STATE_LIST_MAX`, `PAGE_DEFAULT`, `PAGE_MAX`, `STORE_PAGE_BYTES_MAX`, `GRPC_PAGE_BYTES_MAX` | in the next one |
-//! | a list of what a task has asked for, what figures are made of | `CHILDREN_LISTED_MAX`, `FIGURES_TASKS_MAX` | the oldest are left out |
+//! | a list of what a task has asked for, what figures are made of | `CHILDREN_LISTED_MAX`, `FIGURES_TASKS_MAX`, `FIGURES_TASKS_PER_AGENT_MAX`, `FIGURES_TASKS_PER_AGENT_MIN` | the oldest are left out |
 //! | a stream of a task group: tasks whose progress it tells | `GROUP_REPORTING_MAX` | not told; a stream of each task tells its own |
 //! | an output among the messages of a session | `MESSAGE_OUTPUT_BYTES_MAX` | left out, with how long it is; its task has it |
 //! | what the words of a message are held against, and what an answer shows of it | `MESSAGE_WORDS_MAX`, `CANDIDATES_MAX`, `SUGGESTIONS_MAX` | passed over |
