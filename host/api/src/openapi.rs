@@ -120,6 +120,7 @@ pub(crate) fn routes() -> OpenApiRouter<Doors> {
         .routes(routes!(rest::groups::get))
         .routes(routes!(rest::groups::cancel))
         .routes(routes!(rest::groups::redact))
+        .routes(routes!(rest::groups::retry))
         .routes(routes!(rest::groups::events))
         .routes(routes!(rest::schedules::list))
         .routes(routes!(rest::schedules::get, rest::schedules::put, rest::schedules::remove))

@@ -222,13 +222,14 @@ Exit status: 0 completed, 1 failed, 130 interrupted (the task is cancelled).")]
   troupe tasks 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b --retry
   troupe tasks 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b --redact")]
     Tasks(Tasks),
-    /// Run tasks that need one another as a group; list, show, watch or cancel groups.
+    /// Run tasks that need one another as a group; list, show, watch, cancel or retry groups.
     #[command(after_help = "Examples:
   troupe groups run release.json
   troupe groups
   troupe groups get 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b
   troupe groups watch 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b
-  troupe groups cancel 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b")]
+  troupe groups cancel 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b
+  troupe groups retry 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b")]
     Groups(Groups),
     /// List schedules, show one, set one, pause it, resume it, or remove it.
     #[command(after_help = "Examples:

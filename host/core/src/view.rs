@@ -65,8 +65,8 @@ pub use grants::{
 };
 pub use group::{
     CompensationView, CompensationWire, ForEach, GroupProgress, GroupReport, GroupStatus, GroupSummary, GroupView,
-    InnerGroup, ItemCounts, Member, NewCompensation, NewGroup, NewStep, OnStepFailure, OwnDocument, StepStatus,
-    StepTask, StepView, Wire,
+    InnerGroup, ItemCounts, Member, NewCompensation, NewGroup, NewStep, OnStepFailure, OwnDocument, RetryGroup,
+    StepStatus, StepTask, StepView, Wire,
 };
 pub use hook::{HmacEncoding, HookHmac, HookKind, HookSet, HookView, NewHook};
 pub use host::{HostView, HostsView};

@@ -32,7 +32,7 @@ async fn the_help_lists_every_command_with_examples() {
       releases       List an agent's releases; deprecate, yank or delete one, or collect what none needs
       channels       List an agent's channels, move one, or remove one
       tasks          List tasks; show one, cancel it, ask for it once more, or forget what it did
-      groups         Run tasks that need one another as a group; list, show, watch or cancel groups
+      groups         Run tasks that need one another as a group; list, show, watch, cancel or retry groups
       schedules      List schedules, show one, set one, pause it, resume it, or remove it
       events         Publish events, see what became of them, deliver them again
       subscriptions  List subscriptions to events, show one, set one, pause it, resume it, or remove it
