@@ -5,6 +5,7 @@ mod agent;
 mod approval;
 mod audit;
 mod backup;
+mod budget;
 mod conversation;
 mod deployment;
 mod event;
@@ -47,6 +48,7 @@ pub use approval::{
 };
 pub use audit::{AuditHead, AuditJournal, AuditRecord, JournalState};
 pub use backup::{BACKUP_FORMAT, BackupEnd, BackupHead, BackupReport, TableSum};
+pub use budget::{BudgetSpent, TaskBudget};
 pub use conversation::{About, OwnProposal, OwnQuestion, OwnSuggestion, OwnSuggestions, OwnWords, Told};
 pub use deployment::{
     ConfigureRequest, DeploymentView, GrantRequest, QuarantineView, StandingPolicy, SwapRequest, SwapTo, Swapped,

@@ -18,6 +18,7 @@
 //! that is about to write.
 
 mod approve;
+mod budget;
 mod cancel;
 mod children;
 mod claim;

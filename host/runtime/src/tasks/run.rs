@@ -140,6 +140,13 @@ impl Runtime {
             }
             return self.resume_pending(row, turn, slot, Goes::On).await;
         }
+        if let Some(root) = row.cause.as_ref().and_then(|cause| cause.root)
+            && let Some(ended) = self.store.end_over_budget(&tenant, row.id, root).await?
+        {
+            drop((turn, slot));
+            self.tell(&ended);
+            return Ok(());
+        }
         if let Err(error) = route() {
             if error.code == Code::DeploymentNotFound {
                 drop(turn);
