@@ -106,17 +106,19 @@ async fn what_all_below_a_task_have_used_is_held_against_its_budget() {
     home.store.create_task(TaskRow { budget: Some(budget), ..pending(1) }).await.unwrap();
     let pin = pinned(&home.store.claim(&tenant(), id(1), OWNER, &ran_on(), &home.head()).await.unwrap());
     for number in 2..5 {
-        ask(&home, &pin, number, asked(number)).await;
+        ask(&home, &pin, number - 1, asked(number)).await;
     }
     assert_eq!(home.store.end_over_budget(&tenant(), id(3), id(1)).await.unwrap(), None, "there is some left");
-    let runs = |number: u64| home.store.claim(&tenant(), id(number), OWNER, &ran_on(), &home.head());
-    let (child, other) = (pinned(&runs(2).await.unwrap()), pinned(&runs(4).await.unwrap()));
+    let runs = async |number: u64| {
+        pinned(&home.store.claim(&tenant(), id(number), OWNER, &ran_on(), &home.head()).await.unwrap())
+    };
+    let (child, other) = (runs(2).await, runs(4).await);
     let used = TaskUsage { compute_us: 5_000, ..TaskUsage::default() };
     let end = troupe_store::TaskEnd { used, ..completed() };
     home.store.commit(Commit { end: Some(end), ..rows_only(&child, Vec::new()) }).await.unwrap();
     // The next is not asked for, what waits does not begin, and what runs shall end.
     let spent = BudgetSpent { part: "compute_ms", most: 5 };
-    assert_eq!(ask(&home, &pin, 9, asked(9)).await.outcome, AskOutcome::Budget(spent));
+    assert_eq!(ask(&home, &pin, 4, asked(9)).await.outcome, AskOutcome::Budget(spent));
     let ended = home.store.end_over_budget(&tenant(), id(3), id(1)).await.unwrap().unwrap();
     let failure = ended.failure.unwrap();
     assert_eq!((ended.status, failure.code.as_str()), (TaskStatus::Failed, "limit.budget"));
