@@ -34,6 +34,7 @@ pub(crate) mod tasks;
 pub(crate) mod templates;
 pub(crate) mod tenants;
 pub(crate) mod trust;
+pub(crate) mod undeploy;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;

@@ -25,6 +25,7 @@ mod tasks;
 mod templates;
 mod tenants;
 mod trust;
+mod undeploy;
 mod webhooks;
 
 use std::path::PathBuf;
@@ -59,6 +60,7 @@ pub(crate) use tasks::Tasks;
 pub(crate) use templates::{Templates, TemplatesVerb};
 pub(crate) use tenants::{Keys, KeysCommand, Tenants, TenantsCommand};
 pub(crate) use trust::{Keygen, Sign, Trust, TrustVerb};
+pub(crate) use undeploy::{DeleteAgent, Undeploy};
 pub(crate) use webhooks::{SetWebhook, Webhooks, WebhooksVerb};
 
 /// A host for agents packaged as WebAssembly components.
@@ -177,14 +179,15 @@ asked for or taken from COSIGN_PASSWORD. Keys that are kept elsewhere sign what 
 
 Exit status: 0 completed, 1 failed, 130 interrupted (the task is cancelled).")]
     Run(Run),
-    /// List, search or show agents, make one of a template, or export one.
+    /// List, search or show agents, make one of a template, export or delete one.
     #[command(after_help = "Examples:
   troupe agents
   troupe agents --search \"s3 buckets\"
   troupe agents aws
   troupe agents aws --lift    ends the quarantine of an agent that trapped again and again
   troupe agents create eu-explorer --template explorer --set region=eu-west-1
-  troupe agents export aws > aws.yaml")]
+  troupe agents export aws > aws.yaml
+  troupe agents delete aws    with all its releases, once it is not deployed")]
     Agents(Agents),
     /// List templates of agents, show one, import, export or remove one.
     #[command(after_help = "Examples:
@@ -219,13 +222,14 @@ Exit status: 0 completed, 1 failed, 130 interrupted (the task is cancelled).")]
   troupe tasks 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b --retry
   troupe tasks 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b --redact")]
     Tasks(Tasks),
-    /// Run tasks that need one another as a group; list, show, watch or cancel groups.
+    /// Run tasks that need one another as a group; list, show, watch, cancel or retry groups.
     #[command(after_help = "Examples:
   troupe groups run release.json
   troupe groups
   troupe groups get 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b
   troupe groups watch 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b
-  troupe groups cancel 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b")]
+  troupe groups cancel 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b
+  troupe groups retry 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b")]
     Groups(Groups),
     /// List schedules, show one, set one, pause it, resume it, or remove it.
     #[command(after_help = "Examples:
@@ -348,6 +352,15 @@ Exit status: 0 the release serves, 1 it does not, 130 interrupted (the swap goes
   troupe rollback aws
   troupe rollback aws --follow")]
     Rollback(Rollback),
+    /// Take an agent out of service: nothing of it begins any more, what runs drains.
+    #[command(after_help = "Examples:
+  troupe undeploy aws
+  troupe undeploy aws --drain 300
+  troupe undeploy aws --state remove    its state goes with it
+
+Its triggers and grants go with it; schedules and subscriptions that ask it are paused, its instances are
+stopped, and what has not begun ends as failed.")]
+    Undeploy(Undeploy),
     /// List an agent's swaps; show one, follow it, or end it.
     #[command(after_help = "Examples:
   troupe swaps aws

@@ -35,6 +35,7 @@ mod tasks;
 mod templates;
 mod tenants;
 mod trust;
+mod undeploy;
 mod webhooks;
 mod wit;
 
@@ -81,6 +82,7 @@ pub(crate) async fn run(args: Args) -> ExitCode {
         Command::Canary(command) => swap::canary(&args, command).await,
         Command::Promote(command) => swap::promote(&args, command).await,
         Command::Rollback(command) => swap::rollback(&args, command).await,
+        Command::Undeploy(command) => undeploy::run(&args, command).await,
         Command::Policy(command) => swap::policy::run(&args, command).await,
         Command::Swaps(command) => swap::swaps(&args, command).await,
         Command::Release(command) => release::run(&args, command).await,

@@ -15,7 +15,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::view::{TaskFailure, TaskStatus};
+use crate::view::{BudgetSpent, TaskFailure, TaskStatus};
 use crate::{AgentName, Code, Effect, Error, Result, SkillName, TaskId, limits};
 
 /// Skills of agents: a pattern of each name, with a `/` between them.
@@ -176,6 +176,8 @@ pub enum AskOutcome {
     Hops,
     /// The task at the top has as many descendants as it may.
     Descendants,
+    /// The budget of the task at the top is used up.
+    Budget(BudgetSpent),
 }
 
 /// How a child stands.

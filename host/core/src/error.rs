@@ -185,6 +185,8 @@ codes! {
     GroupWiring = "group.wiring", Guest;
     /// What a step of a task group did could not be undone.
     GroupCompensation = "group.compensation", Guest;
+    /// The task group completed or was redacted, so it is not asked for once more.
+    GroupNotRetryable = "group.not_retryable", Conflict;
     /// The task group has ended, or is on its way to its end.
     GroupEnded = "group.ended", Conflict;
     /// The task group has not ended, and what is asked for is about what it left.

@@ -89,7 +89,7 @@
 //! | a comparison of two releases | `RELEASE_CHANGES_MAX`, `RELEASE_PLACE_CHARS_MAX` | counted; a place is cut |
 //! | a comparison of two schemas | `SCHEMA_COMPARE_STEPS_MAX`, `SCHEMA_COMPARE_DEPTH_MAX` | not shown to be compatible |
 //! | what one read, one list or one page has | `FILES_READ_BYTES_MAX`, `FILES_LIST_MAX`, `STATE_LIST_MAX`, `PAGE_DEFAULT`, `PAGE_MAX`, `STORE_PAGE_BYTES_MAX`, `GRPC_PAGE_BYTES_MAX` | in the next one |
-//! | a list of what a task has asked for, what figures are made of | `CHILDREN_LISTED_MAX`, `FIGURES_TASKS_MAX` | the oldest are left out |
+//! | a list of what a task has asked for, what figures are made of | `CHILDREN_LISTED_MAX`, `FIGURES_TASKS_MAX`, `FIGURES_TASKS_PER_AGENT_MAX`, `FIGURES_TASKS_PER_AGENT_MIN` | the oldest are left out |
 //! | a stream of a task group: tasks whose progress it tells | `GROUP_REPORTING_MAX` | not told; a stream of each task tells its own |
 //! | an output among the messages of a session | `MESSAGE_OUTPUT_BYTES_MAX` | left out, with how long it is; its task has it |
 //! | what the words of a message are held against, and what an answer shows of it | `MESSAGE_WORDS_MAX`, `CANDIDATES_MAX`, `SUGGESTIONS_MAX` | passed over |
@@ -359,19 +359,19 @@ pub const SLICE: Duration = Duration::from_millis(10);
 
 /// Invocations that run at once in one host. Each holds a pooled instance and a fibre.
 pub const INVOCATIONS_MAX: usize = 256;
-/// Invocations that run at once for one tenant: three quarters, so that whatever one does
-/// there are places for the others.
-pub const INVOCATIONS_PER_TENANT_MAX: usize = 192;
-/// Invocations that run at once of one agent of a tenant: half of the host, so that one that
-/// is slow leaves its tenant's other agents a third of what the tenant has.
-pub const INVOCATIONS_PER_AGENT_MAX: usize = 128;
+/// Invocations of busy agents that run at once for one tenant which has the host for itself; with
+/// others beside it it has less (`host/runtime/src/tasks/places.rs`).
+pub const INVOCATIONS_PER_TENANT_MAX: usize = 208;
+/// Invocations that run at once of one agent which has the host for itself: three quarters, so
+/// that whoever comes finds places while it has its own for an hour.
+pub const INVOCATIONS_PER_AGENT_MAX: usize = 192;
 
 /// Awaited calls that wait for a place. Each holds its client's connection: with those that
 /// run, three quarters of [`CONNECTIONS_MAX`].
 pub const CALLS_WAITING_MAX: usize = 128;
 /// Awaited calls that wait for a place for one tenant.
 pub const CALLS_WAITING_PER_TENANT_MAX: usize = 64;
-/// Awaited calls that wait for a place of one agent: a quarter of what runs of it, which
+/// Awaited calls that wait for a place of one agent: a sixth of what runs of it at most, which
 /// smooths a burst; more would only learn later that there is none.
 pub const CALLS_WAITING_PER_AGENT_MAX: usize = 32;
 

@@ -5,6 +5,7 @@ mod agent;
 mod approval;
 mod audit;
 mod backup;
+mod budget;
 mod conversation;
 mod deployment;
 mod event;
@@ -35,6 +36,7 @@ mod task_approval;
 mod template;
 mod tenant;
 mod trust;
+mod undeploy;
 mod usage;
 mod webhook;
 
@@ -46,6 +48,7 @@ pub use approval::{
 };
 pub use audit::{AuditHead, AuditJournal, AuditRecord, JournalState};
 pub use backup::{BACKUP_FORMAT, BackupEnd, BackupHead, BackupReport, TableSum};
+pub use budget::{BudgetSpent, TaskBudget};
 pub use conversation::{About, OwnProposal, OwnQuestion, OwnSuggestion, OwnSuggestions, OwnWords, Told};
 pub use deployment::{
     ConfigureRequest, DeploymentView, GrantRequest, QuarantineView, StandingPolicy, SwapRequest, SwapTo, Swapped,
@@ -64,8 +67,8 @@ pub use grants::{
 };
 pub use group::{
     CompensationView, CompensationWire, ForEach, GroupProgress, GroupReport, GroupStatus, GroupSummary, GroupView,
-    InnerGroup, ItemCounts, Member, NewCompensation, NewGroup, NewStep, OnStepFailure, OwnDocument, StepStatus,
-    StepTask, StepView, Wire,
+    InnerGroup, ItemCounts, Member, NewCompensation, NewGroup, NewStep, OnStepFailure, OwnDocument, RetryGroup,
+    StepStatus, StepTask, StepView, Wire,
 };
 pub use hook::{HmacEncoding, HookHmac, HookKind, HookSet, HookView, NewHook};
 pub use host::{HostView, HostsView};
@@ -115,6 +118,7 @@ pub use tenant::{NewTenant, TenantView};
 pub use trust::{
     NewSignature, NewTrustRule, NewTrustedKey, SignatureView, SignaturesView, TrustChange, TrustView, TrustedKeyView,
 };
+pub use undeploy::{AgentDeleted, StateAfter, Undeployed};
 pub use usage::{CostView, MemoryView, TaskUsage};
 pub use webhook::{NewWebhook, RotateWebhook, WebhookSecretView, WebhookSet, WebhookTry, WebhookView};
 

@@ -41,18 +41,48 @@ impl Runtime {
         if broken.is_empty() {
             return Ok(());
         }
+        let does = format!("{release} takes away or narrows");
+        let Some(error) = self.depended_on(tenant, release, broken.iter().map(|broken| broken.skill.as_str()), &does)
+        else {
+            return Ok(());
+        };
+        let told: Vec<_> = broken.iter().map(|broken| json!(broken)).collect();
+        Err(error.with("breaks", told))
+    }
+
+    /// Checks that no other agent depends on any of these skills of a release, since they all go.
+    ///
+    /// # Errors
+    /// [`Code::SwapIncompatible`] naming the dependents.
+    pub(crate) fn check_unneeded<'a>(
+        &self,
+        tenant: &TenantId,
+        release: &ReleaseRef,
+        skills: impl Iterator<Item = &'a str> + Clone,
+    ) -> Result<()> {
+        let does = format!("undeploying {} takes away", release.agent);
+        self.depended_on(tenant, release, skills, &does).map_or(Ok(()), Err)
+    }
+
+    /// What is wrong with something that `does` what others depend on to skills of an agent, if any other does.
+    fn depended_on<'a>(
+        &self,
+        tenant: &TenantId,
+        release: &ReleaseRef,
+        skills: impl Iterator<Item = &'a str> + Clone,
+        does: &str,
+    ) -> Option<Error> {
         let agent = release.agent.as_str();
         let mut dependents = BTreeSet::new();
         for route in self.routes.of_tenant(tenant).into_iter().filter(|route| route.row.agent != release.agent) {
             for grant in &route.grants.begun().agents {
-                let named = broken.iter().filter(|broken| grant.admits(agent, &broken.skill));
-                dependents.extend(
-                    named.map(|broken| (route.row.agent.to_string(), broken.skill.clone(), grant.ask.to_string())),
-                );
+                let named = skills.clone().filter(|skill| grant.admits(agent, skill));
+                dependents
+                    .extend(named.map(|skill| (route.row.agent.to_string(), skill.to_owned(), grant.ask.to_string())));
             }
         }
         if dependents.is_empty() {
-            return Ok(());
+            return None;
         }
         let names: BTreeSet<&str> = dependents.iter().map(|(dependent, ..)| dependent.as_str()).collect();
         let named: Vec<String> = names.iter().take(DEPENDENTS_NAMED).map(|name| format!("`{name}`")).collect();
@@ -63,16 +93,14 @@ impl Runtime {
         let skills: BTreeSet<&str> = dependents.iter().map(|(_, skill, _)| skill.as_str()).collect();
         let skills: Vec<String> = skills.into_iter().map(|skill| format!("`{skill}`")).collect();
         let message = format!(
-            "{release} takes away or narrows {} of `{agent}`, which {}{more} may ask for; swap in releases of these that \
-             do without it, or take their grants of `agents` away first",
+            "{does} {} of `{agent}`, which {}{more} may ask for; swap in releases of these that do without it, or take \
+             their grants of `agents` away first",
             skills.join(", "),
             named.join(", "),
         );
         let told = dependents.iter().map(|(dependent, skill, grant)| {
             json!({ "agent": dependent, "skill": skill, "grant": format!("agents/{grant}") })
         });
-        let error = Error::new(Code::SwapIncompatible, message).with("dependents", told.collect::<Vec<_>>());
-        let told: Vec<_> = broken.iter().map(|broken| json!(broken)).collect();
-        Err(error.with("breaks", told))
+        Some(Error::new(Code::SwapIncompatible, message).with("dependents", told.collect::<Vec<_>>()))
     }
 }

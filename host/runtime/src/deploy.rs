@@ -261,6 +261,7 @@ impl Runtime {
     /// Loads every deployment at start, as many at a time as are compiled at once. One that
     /// cannot serve answers with its reason.
     pub(crate) async fn load_deployments(&self) -> Result<()> {
+        self.load_removed().await?;
         let mut rows = self.store.all_deployments().await?.into_iter();
         let mut loading = JoinSet::new();
         loop {
@@ -330,6 +331,7 @@ impl Runtime {
             Some(Entry::Broken(broken)) => {
                 Err(Error::from(broken.reason.clone()).context(format!("agent `{name}` cannot serve")))
             }
+            Some(Entry::Removed(_)) => Err(not_deployed(&name)),
             None => Err(agents::unknown(agent)),
         }
     }
@@ -342,7 +344,7 @@ impl Runtime {
     pub(crate) async fn serving(&self, tenant: &TenantId, agent: &str) -> Result<Arc<Route>> {
         let route = self.route(tenant, agent);
         if let Err(error) = &route
-            && error.code == Code::AgentNotFound
+            && matches!(error.code, Code::AgentNotFound | Code::DeploymentNotFound)
             && let Ok(name) = agent.parse()
         {
             // Another host may have deployed it a moment ago.
@@ -352,9 +354,10 @@ impl Runtime {
                 ready.await.map_err(Error::internal)??;
                 return self.route(tenant, agent);
             }
-            if !self.store.releases(tenant, &name).await?.is_empty() {
-                return Err(not_deployed(&name));
-            }
+            return Err(match self.store.releases(tenant, &name).await?.is_empty() {
+                true => agents::unknown(agent),
+                false => not_deployed(&name),
+            });
         }
         route
     }
@@ -375,7 +378,7 @@ impl Runtime {
             Some(Entry::Serving(route)) => return route.view(),
             Some(Entry::Broken(broken)) => Some(broken.reason.clone()),
             // Its first row is on disk, and its route is put in force in this very moment.
-            None => None,
+            Some(Entry::Removed(_)) | None => None,
         };
         DeploymentView {
             agent: row.agent.to_string(),

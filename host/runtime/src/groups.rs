@@ -27,6 +27,7 @@
 //! A task that cannot be made for good is a failure of its step; what may pass, a full queue, a
 //! disabled tenant, an agent in quarantine, leaves the group due.
 
+mod again;
 mod course;
 mod drawing;
 mod driver;
@@ -87,8 +88,19 @@ impl Runtime {
         };
         let (row, is_new) = match kept {
             Some(row) => (row, false),
-            None => self.accept_group(caller, group).await?,
+            None => self.accept_group(caller, group, None).await?,
         };
+        self.created(caller, &row, is_new, wait).await
+    }
+
+    /// What is answered of a group that was asked for.
+    async fn created(
+        &self,
+        caller: &Caller,
+        row: &GroupRow,
+        is_new: bool,
+        wait: Option<Duration>,
+    ) -> Result<CreatedGroup> {
         let id = row.head.id;
         let group = match wait {
             Some(wait) if !row.head.status.is_final() => self.group_after(caller, id, wait).await?,
@@ -112,7 +124,13 @@ impl Runtime {
         self.group_seen(caller, id).await
     }
 
-    async fn accept_group(&self, caller: &Caller, group: NewGroup) -> Result<(GroupRow, bool)> {
+    /// Accepts a group that nobody has asked for under its key; `retry_of` is the one that it asks for once more.
+    async fn accept_group(
+        &self,
+        caller: &Caller,
+        group: NewGroup,
+        retry_of: Option<GroupId>,
+    ) -> Result<(GroupRow, bool)> {
         let drawing = Drawing::of(&group)?;
         let bytes = serde_json::to_vec(&group).map_err(Error::internal)?.len();
         if bytes > limits::GROUP_BYTES_MAX {
@@ -136,6 +154,7 @@ impl Runtime {
             id: GroupId::generate(&*self.clock, &*self.entropy),
             group,
             principal: caller.principal.clone(),
+            retry_of,
             progress: progress(&state),
             state: serde_json::to_string(&state).map_err(Error::internal)?,
         };

@@ -57,6 +57,7 @@ mod tasks;
 mod templates;
 mod tenants;
 mod trust;
+mod undeploy;
 mod webhooks;
 
 pub use agents::AgentQuery;

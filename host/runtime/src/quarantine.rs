@@ -164,7 +164,7 @@ impl Runtime {
     pub(crate) fn quarantine(&self, tenant: &TenantId, agent: &AgentName) -> Option<QuarantineView> {
         match self.routes.get(tenant, agent)? {
             Entry::Serving(route) => route.quarantine.view(),
-            Entry::Broken(_) => None,
+            Entry::Broken(_) | Entry::Removed(_) => None,
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
 use troupe_core::view::TaskFailure;
-use troupe_core::{AgentName, Grants, TenantId};
+use troupe_core::{AgentName, Grants, TenantId, Timestamp};
 use troupe_package::StateVersion;
 use troupe_store::HostRouteRow;
 
@@ -19,6 +19,7 @@ impl Entry {
         match self {
             Self::Serving(route) => route.row.epoch,
             Self::Broken(broken) => broken.epoch,
+            Self::Removed(removed) => removed.epoch,
         }
     }
 }
@@ -30,6 +31,17 @@ pub(crate) enum Entry {
     Serving(Arc<Route>),
     /// Its release could not be loaded when the host started.
     Broken(Arc<Broken>),
+    /// It was removed, and the agent is not deployed any more.
+    Removed(Removed),
+}
+
+/// A deployment that was removed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Removed {
+    /// The epoch by which it was.
+    pub(crate) epoch: u64,
+    /// Until when what runs of it may go on.
+    pub(crate) drain_until: Timestamp,
 }
 
 /// A deployment that cannot serve.
@@ -68,7 +80,7 @@ impl Routes {
         let of_tenant = current.iter().filter(|((of, _), _)| of == tenant);
         let serving = of_tenant.filter_map(|(_, entry)| match entry {
             Entry::Serving(route) => Some(route),
-            Entry::Broken(_) => None,
+            Entry::Broken(_) | Entry::Removed(_) => None,
         });
         serving.flat_map(Route::both).cloned().collect()
     }
@@ -77,7 +89,7 @@ impl Routes {
     pub(crate) fn serving(&self) -> Vec<Arc<Route>> {
         let serving = |entry: &Entry| match entry {
             Entry::Serving(route) => Some(Arc::clone(route)),
-            Entry::Broken(_) => None,
+            Entry::Broken(_) | Entry::Removed(_) => None,
         };
         self.current.load().values().filter_map(serving).collect()
     }
@@ -102,6 +114,7 @@ impl Routes {
         match self.get(tenant, agent)? {
             Entry::Serving(route) => Some(route.state),
             Entry::Broken(broken) => broken.state,
+            Entry::Removed(_) => None,
         }
     }
 
@@ -116,6 +129,7 @@ impl Routes {
         match self.get(tenant, agent) {
             Some(Entry::Serving(route)) => route.row.epoch < epoch,
             Some(Entry::Broken(broken)) => broken.epoch <= epoch,
+            Some(Entry::Removed(removed)) => removed.epoch < epoch,
             None => epoch > 0,
         }
     }
@@ -156,6 +170,7 @@ impl Routes {
         if before.as_ref().is_some_and(|before| match before {
             Entry::Serving(before) => before.row.epoch >= route.row.epoch,
             Entry::Broken(before) => before.epoch > route.row.epoch,
+            Entry::Removed(before) => before.epoch >= route.row.epoch,
         }) {
             return;
         }
@@ -163,18 +178,46 @@ impl Routes {
         // A broken one has none before it, and yet something may go on on routes of the past.
         let mut earlier = self.earlier();
         let all = earlier.entry(key.clone()).or_default();
-        all.retain(|old| old.strong_count() > 0);
-        if let Some(Entry::Serving(before)) = before {
-            for before in before.both() {
-                // From here on nothing enters it, so what runs on it is all that ever will.
-                before.retire();
-                all.push(Arc::downgrade(before));
-                self.drain(key.clone(), Arc::clone(before));
-            }
-        }
+        self.retire(&key, before, all);
         if cut {
             all.iter().filter_map(Weak::upgrade).for_each(|old| old.grants.cut_to(&route.operator));
         }
+    }
+
+    /// Notes that a deployment was removed: nothing begins any more, and what runs drains, with what it was granted.
+    /// One that is newer stays.
+    pub(crate) fn put_removed(&self, tenant: &TenantId, agent: &AgentName, removed: Removed) {
+        let key = (tenant.clone(), agent.clone());
+        let before = self.get(tenant, agent);
+        if before.as_ref().is_some_and(|before| before.epoch() > removed.epoch) {
+            return;
+        }
+        self.set(key.clone(), Entry::Removed(removed));
+        let mut earlier = self.earlier();
+        let all = earlier.entry(key.clone()).or_default();
+        self.retire(&key, before, all);
+    }
+
+    /// Has nothing begin on what was in force until now, which drains.
+    fn retire(&self, key: &Key, before: Option<Entry>, earlier: &mut Vec<Weak<Route>>) {
+        earlier.retain(|old| old.strong_count() > 0);
+        let Some(Entry::Serving(before)) = before else { return };
+        for before in before.both() {
+            // From here on nothing enters it, so what runs on it is all that ever will.
+            before.retire();
+            earlier.push(Arc::downgrade(before));
+            self.drain(key.clone(), Arc::clone(before));
+        }
+    }
+
+    /// What still runs, of deployments that were removed, and should not at this time any more.
+    pub(crate) fn removed_by(&self, now: Timestamp) -> Vec<Arc<Route>> {
+        let current = self.current.load();
+        let late = current.iter().filter(|(_, entry)| match entry {
+            Entry::Removed(removed) => removed.drain_until <= now,
+            Entry::Serving(_) | Entry::Broken(_) => false,
+        });
+        late.flat_map(|((tenant, agent), _)| self.draining(tenant, agent)).collect()
     }
 
     /// Notes a route on which something may still run, and forgets those on which nothing does.
@@ -201,7 +244,7 @@ impl Routes {
         match self.get(&key.0, &key.1) {
             Some(Entry::Serving(now)) => route.grants.cut_to(&now.operator),
             Some(Entry::Broken(now)) => route.grants.cut_to(&now.operator),
-            None => {}
+            Some(Entry::Removed(_)) | None => {}
         }
         let all = earlier.entry(key).or_default();
         all.retain(|old| old.strong_count() > 0);

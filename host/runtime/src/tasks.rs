@@ -26,6 +26,7 @@ mod line;
 mod meter;
 mod observe;
 mod passing;
+mod places;
 mod position;
 mod query;
 mod queue;

@@ -175,7 +175,14 @@ pub(crate) async fn place(
     Ok(row)
 }
 
-async fn remove(tx: &mut Tx, tenant: TenantId, agent: AgentName, channel: ChannelName, by: String) -> Done<ChannelRow> {
+/// Removes a channel, also as a part of something else.
+pub(crate) async fn remove(
+    tx: &mut Tx,
+    tenant: TenantId,
+    agent: AgentName,
+    channel: ChannelName,
+    by: String,
+) -> Done<ChannelRow> {
     let before = find(&mut tx.connection, &tenant, &agent, &channel).await?;
     let before = before.filter(|row| row.removed_at.is_none()).ok_or_else(|| not_found(&agent, &channel))?;
     let (number, now) = (before.number + 1, tx.now);

@@ -2,6 +2,7 @@
 
 mod changes;
 mod forms;
+mod remove;
 
 use serde_json::json;
 use troupe_core::audit::AuditKind;
@@ -13,6 +14,8 @@ use crate::sql::{Connection, Row, query};
 use crate::writer::Tx;
 use crate::{Store, events, releases, state};
 pub use forms::Forms;
+pub use remove::{Removal, RemovedRow};
+pub(crate) use remove::{find as removed, forget};
 
 /// The configuration where an operator has set none.
 const NO_CONFIGURATION: &str = "{}";
@@ -104,7 +107,7 @@ impl Store {
         self.write(move |tx| Box::pin(change_route(tx, tenant, agent, expected, change, by, None))).await
     }
 
-    /// Reads one deployment.
+    /// Reads one deployment that was not removed.
     ///
     /// # Errors
     /// When the store is unavailable.
@@ -167,22 +170,25 @@ pub(crate) async fn change_route(
     tenant: TenantId,
     agent: AgentName,
     expected: Option<u64>,
-    change: RouteChange,
+    mut change: RouteChange,
     by: Option<String>,
     swap: Option<SwapId>,
 ) -> Done<DeploymentRow> {
     let current = find(&mut tx.connection, &tenant, &agent).await?;
     let now = tx.now;
-    let mut row = match (&current, &change.serving) {
-        (Some(row), _) => row.clone(),
-        (None, Some((version, digest))) => first(&tenant, &agent, version, *digest, now),
+    check_epoch(&agent, current.as_ref().map_or(0, |row| row.epoch), expected)?;
+    let (mut row, again) = match (&current, change.serving.clone()) {
+        (Some(row), _) => (row.clone(), None),
+        (None, Some((version, digest))) => match remove::find(&mut tx.connection, &tenant, &agent).await? {
+            Some(removed) => removed.again(&version, digest, &mut change)?,
+            None => (first(&tenant, &agent, &version, digest, now), None),
+        },
         (None, None) => {
             let message = format!("agent {agent} is not deployed; deploy it first");
             return Err(Error::new(Code::DeploymentNotFound, message).into());
         }
     };
     let epoch = row.epoch;
-    check_epoch(&agent, epoch, expected)?;
     let serves = match &change.serving {
         Some((version, digest)) => Some(check_published(tx, &tenant, &agent, version, digest).await?),
         None => None,
@@ -199,14 +205,14 @@ pub(crate) async fn change_route(
     }
     let event = event(current.is_some(), &change);
     let previous = current.as_ref().map(|row| row.serving.to_string());
-    let decided = changes::decided(current.as_ref(), &change);
+    let decided = changes::decided(current.as_ref(), &row, &change);
     row.epoch = epoch + 1;
     row.changed_at = now;
     if let Some((version, digest)) = change.serving {
         row.serving = version;
         row.digest = digest;
         // On a copy of its own it is what the release has made of all there is.
-        let is_alone = current.is_none() || change.generation.is_some();
+        let is_alone = change.generation.is_some() || current.is_none() && again != Some(remove::State::Kept);
         row.state_forms = change.form.and_then(|form| match row.state_forms {
             _ if is_alone => Some(Forms::one(form)),
             there => Some(there?.with(form)),
@@ -331,7 +337,8 @@ async fn write(tx: &mut Tx, row: &DeploymentRow) -> Done<()> {
             grants_revision = excluded.grants_revision, configuration_revision = excluded.configuration_revision,
             state_generation = excluded.state_generation, changed_at = excluded.changed_at,
             candidate = excluded.candidate, weight = excluded.weight, swap = excluded.swap,
-            state_since = excluded.state_since, state_forms = excluded.state_forms
+            state_since = excluded.state_since, state_forms = excluded.state_forms, removed_at = null,
+            drain_until = null
          where deployments.epoch = excluded.epoch - 1",
     )
     .bind(row.tenant.as_str())
@@ -380,7 +387,7 @@ pub(crate) async fn find(
     tenant: &TenantId,
     agent: &AgentName,
 ) -> Done<Option<DeploymentRow>> {
-    let row = query(select!("where d.tenant = $1 and d.agent = $2"))
+    let row = query(select!("where d.tenant = $1 and d.agent = $2 and d.removed_at is null"))
         .bind(tenant.as_str())
         .bind(agent.as_str())
         .fetch_optional(connection)
@@ -388,14 +395,34 @@ pub(crate) async fn find(
     row.as_ref().map(read).transpose()
 }
 
+/// The same, of one that was removed, with when that was.
+async fn find_removed(connection: &mut dyn Connection, tenant: &TenantId, agent: &AgentName) -> Done<Option<Row>> {
+    Ok(query(select!("where d.tenant = $1 and d.agent = $2 and d.removed_at is not null"))
+        .bind(tenant.as_str())
+        .bind(agent.as_str())
+        .fetch_optional(connection)
+        .await?)
+}
+
+/// The version of an agent that serves.
+pub(crate) async fn serving(
+    connection: &mut dyn Connection,
+    tenant: &TenantId,
+    agent: &AgentName,
+) -> Done<Option<semver::Version>> {
+    Ok(find(connection, tenant, agent).await?.map(|row| row.serving))
+}
+
 async fn of_tenant(connection: &mut dyn Connection, tenant: &TenantId) -> Done<Vec<DeploymentRow>> {
-    let rows =
-        query(select!("where d.tenant = $1 order by d.agent")).bind(tenant.as_str()).fetch_all(connection).await?;
+    let rows = query(select!("where d.tenant = $1 and d.removed_at is null order by d.agent"))
+        .bind(tenant.as_str())
+        .fetch_all(connection)
+        .await?;
     rows.iter().map(read).collect()
 }
 
 async fn all(connection: &mut dyn Connection) -> Done<Vec<DeploymentRow>> {
-    let rows = query(select!("order by d.tenant, d.agent")).fetch_all(connection).await?;
+    let rows = query(select!("where d.removed_at is null order by d.tenant, d.agent")).fetch_all(connection).await?;
     rows.iter().map(read).collect()
 }
 

@@ -49,7 +49,7 @@ pub use row::{DeliveryRow, EventHead, EventRow, TopicRow, dead_letter_not_found,
 pub use send::{Sending, Sent};
 pub use subscriptions::{NewSubscriptionRow, SubscriptionRow, not_found as subscription_not_found};
 pub use taker::Taker;
-pub(crate) use triggers::follow;
+pub(crate) use triggers::{follow, leave, remove_of};
 pub use webhooks::{WebhookRow, not_found as webhook_not_found};
 
 impl Store {

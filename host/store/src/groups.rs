@@ -46,6 +46,8 @@ pub struct GroupHead {
     pub progress: GroupProgress,
     /// Who asked, and asks for its tasks.
     pub principal: String,
+    /// The group that it asks for once more.
+    pub retry_of: Option<GroupId>,
     /// What came first of what keeps it from completing.
     pub failure: Option<TaskFailure>,
     /// When it was accepted.
@@ -84,6 +86,8 @@ pub struct NewGroupRow {
     pub group: NewGroup,
     /// Who asks.
     pub principal: String,
+    /// The group that it asks for once more.
+    pub retry_of: Option<GroupId>,
     /// Where each step is: nowhere yet.
     pub state: String,
     /// How far it is.
@@ -143,7 +147,7 @@ impl Store {
     /// When the store is unavailable.
     pub async fn groups(&self, tenant: &TenantId, filter: GroupFilter, limit: u32) -> Result<Vec<GroupHead>> {
         let mut query = Builder::new(
-            "select tenant, id, status, progress, principal, failure, created_at, ended_at,
+            "select tenant, id, status, progress, principal, retry_of, failure, created_at, ended_at,
                 redacted_at, redacted_by from task_groups
              where tenant = ",
         );
@@ -196,8 +200,8 @@ async fn create(tx: &mut Tx, new: NewGroupRow) -> Done<GroupCreation> {
     let row = query(
         "insert into task_groups
             (tenant, id, document, request, idempotency_key, principal, status, state, progress, revision, changes,
-             looked, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, 1, 0, $10)
+             looked, created_at, retry_of)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, 1, 0, $10, $11)
          returning *",
     )
     .bind(new.tenant.as_str())
@@ -210,6 +214,7 @@ async fn create(tx: &mut Tx, new: NewGroupRow) -> Done<GroupCreation> {
     .bind(&new.state)
     .bind(json(&new.progress)?)
     .bind(tx.now.as_millis())
+    .bind(new.retry_of.map(|group| group.to_string()))
     .fetch_one(&mut tx.connection)
     .await?;
     let row = read(&row)?;
@@ -282,6 +287,7 @@ fn read_head(row: &Row) -> Done<GroupHead> {
         status: GroupStatus::parse(status).ok_or_else(|| broken("status", status))?,
         progress: serde_json::from_str(row.get_as("progress")?).map_err(|error| broken("progress", error))?,
         principal: row.get_as("principal")?,
+        retry_of: row.parsed_option("retry_of")?,
         failure: failure.map(serde_json::from_str).transpose().map_err(|error| broken("failure", error))?,
         created_at: row.at("created_at")?,
         ended_at: row.at_option("ended_at")?,

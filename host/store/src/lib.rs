@@ -47,7 +47,7 @@ mod writer;
 pub use approvals::{ApprovalFilter, ApprovalRow, Decision, ToApprove};
 pub use audit::{AuditFilter, Decided};
 pub use channels::{ChannelMove, ChannelRow, DocumentRow, SeenDocument, not_found as channel_not_found};
-pub use deployments::{CandidateRow, DeploymentRow, Forms, RouteChange, check_epoch};
+pub use deployments::{CandidateRow, DeploymentRow, Forms, Removal, RemovedRow, RouteChange, check_epoch};
 pub use dump::{DumpPart, Loading, TableSums};
 pub use events::{
     Again, DeliveryRow, Dispatched, EventFilter, EventHead, EventRow, HookRow, NewEventRow, NewSubscriptionRow,
@@ -69,7 +69,8 @@ pub use messages::{MessageRow, NewMessageRow, Outcome, Planned, Said, SaidMessag
 pub use open::Store;
 pub use postgres::PostgresAddress;
 pub use releases::{
-    Holder, Mark, NewRelease, Published, ReleaseDigest, ReleaseRow, Standing, not_found as release_not_found,
+    DeletedAgent, Holder, Mark, NewRelease, Published, ReleaseDigest, ReleaseRow, Standing,
+    not_found as release_not_found,
 };
 pub use schedules::{Fired, NewScheduleRow, ScheduleRow, not_found as schedule_not_found};
 pub use sessions::{NewSessionRow, SessionFilter, SessionRow, not_found as session_not_found};

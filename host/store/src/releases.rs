@@ -2,6 +2,7 @@
 //! when it is deleted the row stays, so that its version means the same bytes for ever.
 
 mod delete;
+mod delete_agent;
 mod standing;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use crate::sql::{Connection, Row, query};
 use crate::writer::Tx;
 use crate::{NewSignatureRow, Store, trust};
 pub use delete::Holder;
+pub use delete_agent::DeletedAgent;
 pub use standing::Mark;
 
 /// A release to publish.

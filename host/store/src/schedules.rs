@@ -230,6 +230,34 @@ async fn remove(tx: &mut Tx, tenant: TenantId, name: ScheduleName, by: String) -
     Ok(row)
 }
 
+/// Has the schedules that ask an agent stand still, as part of the transaction that removes its deployment.
+pub(crate) async fn pause_of(tx: &mut Tx, tenant: &TenantId, agent: &AgentName, by: &str) -> Done<()> {
+    for ScheduleRow { name, agent, schedule, .. } in of_agent(tx, tenant, agent).await? {
+        if !schedule.paused {
+            let schedule = NewSchedule { paused: true, ..schedule };
+            set(tx, tenant.clone(), NewScheduleRow { name, agent, schedule, next_at: None }, by.to_owned()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes the schedules that ask an agent, as part of the transaction that deletes it.
+pub(crate) async fn remove_of(tx: &mut Tx, tenant: &TenantId, agent: &AgentName, by: &str) -> Done<()> {
+    for row in of_agent(tx, tenant, agent).await? {
+        remove(tx, tenant.clone(), row.name, by.to_owned()).await?;
+    }
+    Ok(())
+}
+
+async fn of_agent(tx: &mut Tx, tenant: &TenantId, agent: &AgentName) -> Done<Vec<ScheduleRow>> {
+    let rows = query("select * from schedules where tenant = $1 and agent = $2 order by name")
+        .bind(tenant.as_str())
+        .bind(agent.as_str())
+        .fetch_all(&mut tx.connection)
+        .await?;
+    rows.iter().map(read).collect()
+}
+
 async fn fire(
     tx: &mut Tx,
     seen: ScheduleRow,

@@ -15,6 +15,7 @@ use crate::rows::{ABOVE_ALL_IDS, Columns as _, broken, json, number};
 use crate::sql::{Connection, Row, query, query_scalar};
 use crate::writer::Tx;
 pub use standing::StandingPolicyRow;
+pub(crate) use standing::forget as forget_policy;
 
 /// A version of an agent and the digest of its release.
 pub type Version = (semver::Version, Digest);
@@ -356,7 +357,11 @@ fn read(row: &Row) -> Done<SwapRow> {
 }
 
 /// The id of the swap that is in charge of a deployment.
-async fn in_charge(connection: &mut dyn Connection, tenant: &TenantId, agent: &AgentName) -> Done<Option<String>> {
+pub(crate) async fn in_charge(
+    connection: &mut dyn Connection,
+    tenant: &TenantId,
+    agent: &AgentName,
+) -> Done<Option<String>> {
     Ok(query_scalar("select id from swaps where tenant = $1 and agent = $2 and in_charge = 1")
         .bind(tenant.as_str())
         .bind(agent.as_str())

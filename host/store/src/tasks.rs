@@ -18,6 +18,7 @@
 //! that is about to write.
 
 mod approve;
+mod budget;
 mod cancel;
 mod children;
 mod claim;
@@ -36,6 +37,7 @@ mod row;
 mod stranded;
 mod suspend;
 mod timed;
+mod undeployed;
 mod usage;
 
 pub(crate) use approve::{approved, asked_anew, refused};

@@ -139,6 +139,7 @@ async fn running(store: &Store, at_tenant: usize, at_agent: usize) -> Pin {
         timeout_ms: 60_000,
         lifetime_ms: None,
         retry: None,
+        budget: None,
         retries: 0,
         usage: Default::default(),
         release: Some(ran_on.clone()),

@@ -101,6 +101,38 @@ async fn descendants_are_bounded_for_each_task_at_the_top() {
 }
 
 #[tokio::test]
+async fn a_budget_of_the_task_at_the_top_bounds_all_below_it() {
+    let host = host().await;
+    let client = host.client();
+    let asked = async |budget: Value, skill: &str, input: Value| {
+        let task = json!({ "agent": "asker", "skill": skill, "input": input, "budget": budget });
+        client.post("/api/v1/tasks", &task).await.of(202)["id"].as_str().unwrap().to_owned()
+    };
+    let task = asked(json!({ "tasks": 4 }), "many", json!({ "count": 10 })).await;
+    let ended = ends(&client, &task).await;
+    assert_eq!(ended["budget"], json!({ "tasks": 4 }));
+    assert_eq!((&ended["output"]["below"], &ended["output"]["why"]["code"]), (&json!(4), &json!("limit.budget")));
+    // It is inherited: whoever is asked asks no more than is left either.
+    let task = asked(json!({ "tasks": 3 }), "chain", json!({})).await;
+    let chain = output(&client, &task).await;
+    assert_eq!(chain["below"], 3, "{chain:#}");
+    assert!(chain.to_string().contains("limit.budget"), "{chain:#}");
+    let nobody = asked(json!({ "tasks": 0 }), "many", json!({ "count": 1 })).await;
+    assert_eq!(ends(&client, &nobody).await["output"]["below"], 0);
+    // A bound on what others use asks nothing of one that has some of it left.
+    let rich = json!({ "compute_ms": 600_000, "sent_bytes": 1_000_000, "received_bytes": 1_000_000 });
+    let task = asked(rich, "many", json!({ "count": 3 })).await;
+    assert_eq!(ends(&client, &task).await["output"]["below"], 3);
+    for none in [json!({}), json!({ "compute_ms": 0 }), json!({ "money": 1 })] {
+        let task = json!({ "agent": "asker", "skill": "nap", "budget": none });
+        client.post("/api/v1/tasks", &task).await.problem(400, "request.invalid");
+    }
+    let arguments = ["run", "asker", "many", "--input", r#"{"count":9}"#, "--budget", "tasks=2,compute_ms=60000"];
+    let said = troupe_tests::command::run_on(crate::PROGRAM, &host, &arguments).await;
+    assert!(said.good().contains("limit.budget"), "{said:#?}");
+}
+
+#[tokio::test]
 async fn a_task_that_somebody_else_asked_for_is_no_child() {
     let host = host().await;
     let client = host.client();

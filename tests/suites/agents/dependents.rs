@@ -68,6 +68,18 @@ async fn deploy_again(client: &Client) {
 }
 
 #[tokio::test]
+async fn j142_nor_is_the_agent_undeployed() {
+    let host = deployed("billing/n*").await;
+    let client = host.client();
+    let refused = client.delete("/api/v1/deployments/billing").await.problem(409, "swap.incompatible");
+    let dependent = json!({ "agent": "asker", "skill": "nap", "grant": "agents/billing/n*" });
+    assert_eq!(refused["details"]["dependents"], json!([dependent]), "{refused:#}");
+    client.put("/api/v1/deployments/asker/grants", &json!({ "grants": {} })).await.of(200);
+    client.delete("/api/v1/deployments/billing").await.of(200);
+    client.swap("billing", "1.0.0").await.of(200);
+}
+
+#[tokio::test]
 async fn an_agent_that_nobody_may_ask_has_no_dependents() {
     let host = deployed("other/*").await;
     host.client().swap("billing", "2.0.0").await.of(200);

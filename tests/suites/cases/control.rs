@@ -109,7 +109,7 @@ async fn a_neighbour_that_computes_goes_on_beside_all_the_loops_that_another_ten
     }
     let beside = computes(&neighbour, bytes, 5).await;
     // One loop would have it take twice as long, and what else the machine does some times that. A
-    // line that knows no tenants has it wait for all of them after each slice, 128 times as long.
+    // line that knows no tenants has it wait for all of them after each slice, as many times as long.
     assert!(beside < 48 * quiet, "{beside:?} beside the loops, {quiet:?} without");
 }
 

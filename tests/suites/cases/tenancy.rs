@@ -251,7 +251,7 @@ async fn g80_a_scope_opens_what_it_names_and_nothing_else() {
     let owner = host.client();
     let task = json!({ "agent": "echo", "skill": "echo", "input": { "text": "x" } });
     let id = "0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b";
-    let asks: [(&str, Method, String, Value); 38] = [
+    let asks: [(&str, Method, String, Value); 40] = [
         ("read", Method::GET, "/api/v1/agents".to_owned(), json!({})),
         ("read", Method::GET, "/api/v1/feed".to_owned(), json!({})),
         ("read", Method::GET, format!("/api/v1/tasks/{id}/journal"), json!({})),
@@ -274,6 +274,8 @@ async fn g80_a_scope_opens_what_it_names_and_nothing_else() {
         ("operate", Method::PUT, "/api/v1/deployments/echo/grants".to_owned(), json!({ "grants": {} })),
         ("operate", Method::POST, "/api/v1/agents/publish".to_owned(), json!({})),
         ("operate", Method::POST, "/api/v1/deployments/echo/quarantine/lift".to_owned(), json!({})),
+        ("operate", Method::DELETE, "/api/v1/deployments/nobody".to_owned(), json!({})),
+        ("operate", Method::DELETE, "/api/v1/agents/nobody".to_owned(), json!({})),
         ("operate", Method::POST, format!("/api/v1/tasks/{id}/journal/redact"), json!({})),
         ("read", Method::GET, "/api/v1/approvals".to_owned(), json!({})),
         ("read", Method::GET, "/api/v1/agents/echo/releases/2.0.0/diff".to_owned(), json!({})),

@@ -104,6 +104,19 @@ async fn a_group_that_fails_says_so_by_its_exit_status_and_what_was_undone() {
 }
 
 #[tokio::test]
+async fn a_group_is_asked_for_once_more() {
+    let host = host_that_counts().await;
+    let group = json!({ "steps": [failing("fails", &[])] });
+    let said = on(&host, &["--json", "run", written(&host, &group)]).await;
+    let failed: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    let id = failed["id"].as_str().unwrap();
+    let again = on(&host, &["retry", id, "--idempotency-key", "k"]).await;
+    assert!(again.good().contains(&format!("retry of {id}\n")), "{again:#?}");
+    let same = on(&host, &["retry", id, "--idempotency-key", "k"]).await;
+    assert_eq!(again.good().lines().next(), same.good().lines().next());
+}
+
+#[tokio::test]
 async fn ctrl_c_cancels_the_group() {
     let host = host_that_counts().await;
     let group =

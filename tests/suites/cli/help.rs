@@ -27,12 +27,12 @@ async fn the_help_lists_every_command_with_examples() {
       sign           Sign the release in an archive, one that is published, or the document of a channel
       trust          See and say whose signatures releases need
       run            Ask an agent for a skill and wait for the answer
-      agents         List, search or show agents, make one of a template, or export one
+      agents         List, search or show agents, make one of a template, export or delete one
       templates      List templates of agents, show one, import, export or remove one
       releases       List an agent's releases; deprecate, yank or delete one, or collect what none needs
       channels       List an agent's channels, move one, or remove one
       tasks          List tasks; show one, cancel it, ask for it once more, or forget what it did
-      groups         Run tasks that need one another as a group; list, show, watch or cancel groups
+      groups         Run tasks that need one another as a group; list, show, watch, cancel or retry groups
       schedules      List schedules, show one, set one, pause it, resume it, or remove it
       events         Publish events, see what became of them, deliver them again
       subscriptions  List subscriptions to events, show one, set one, pause it, resume it, or remove it
@@ -54,6 +54,7 @@ async fn the_help_lists_every_command_with_examples() {
       canary         Give the release that is tried a greater share of the calls, by hand
       promote        Let the release that is tried serve, or end its watch
       rollback       Go back to the release that served before
+      undeploy       Take an agent out of service: nothing of it begins any more, what runs drains
       swaps          List an agent's swaps; show one, follow it, or end it
       release        See what of a release waits for approval, and approve of it or reject it
       tenants        List tenants, make one, disable or enable one; for the owner of the host

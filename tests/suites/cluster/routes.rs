@@ -58,6 +58,35 @@ async fn s4_a_release_that_one_host_makes_serve_serves_at_each_within_two_second
 }
 
 #[tokio::test]
+async fn an_agent_that_one_host_undeploys_is_refused_at_each_within_two_seconds_and_comes_back() {
+    let Some(cluster) = Cluster::of(2).await else { return };
+    let (one, other) = (cluster.client(0), cluster.client(1));
+    cluster.deploys(0, &guests().counter, "counter", &state()).await;
+    let count = async |client: &troupe_tests::Client| {
+        client.run("counter", "increment", json!({ "key": "n" })).await.output()["count"].clone()
+    };
+    assert_eq!(count(&other).await, 1);
+    for round in 2..5 {
+        one.delete("/api/v1/deployments/counter").await.of(200);
+        let asked = Instant::now();
+        loop {
+            let answer = other.run("counter", "increment", json!({ "key": "other" })).await;
+            if answer.status == 404 {
+                answer.problem(404, "deployment.not_found");
+                break;
+            }
+            assert!(asked.elapsed() < CONVERGED, "{answer:?}");
+        }
+        println!("refused at the other host after {:?}", asked.elapsed());
+        // What is not deployed may be by whichever host, and the others go by it.
+        other.swap("counter", "1.0.0").await.of(200);
+        other.put("/api/v1/deployments/counter/grants", &json!({ "grants": state() })).await.of(200);
+        cluster.agree("counter").await;
+        assert_eq!(count(&one).await, round, "its state was kept");
+    }
+}
+
+#[tokio::test]
 async fn what_a_host_makes_serve_that_has_just_come_serves_at_one_that_had_not_seen_it_yet() {
     let Some(mut cluster) = Cluster::of(2).await else { return };
     for mark in 1..6 {

@@ -44,6 +44,7 @@ pub fn pending(skill: &str, input: &Value) -> TaskRow {
         timeout_ms: 120_000,
         lifetime_ms: None,
         retry: None,
+        budget: None,
         retries: 0,
         usage: Default::default(),
         release: None,

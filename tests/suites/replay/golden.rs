@@ -185,6 +185,7 @@ async fn insert(store: &Store, golden: &Value, ran_on: RanOn, number: u64) -> St
         timeout_ms: 60_000,
         lifetime_ms: None,
         retry: None,
+        budget: None,
         retries: 0,
         usage: Default::default(),
         release: Some(ran_on),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use troupe_core::view::{NewInstance, NewMessage, NewSession, NewTask, Retry};
+use troupe_core::view::{NewInstance, NewMessage, NewSession, NewTask, Retry, TaskBudget};
 use troupe_core::{Code, Error, InstanceId, Result, SessionId, TaskId, limits};
 use troupe_runtime::TaskQuery;
 
@@ -37,6 +37,12 @@ pub(super) fn task(request: proto::RunTaskRequest) -> Result<NewTask> {
         let pause_ms = retry.pause_ms.unwrap_or_else(|| Retry::of(retry.tries).pause_ms);
         Retry { tries: retry.tries, pause_ms, pause_max_ms: retry.pause_max_ms }
     });
+    let budget = request.budget.map(|proto::Budget { tasks, compute_ms, sent_bytes, received_bytes }| TaskBudget {
+        tasks,
+        compute_ms,
+        sent_bytes,
+        received_bytes,
+    });
     Ok(NewTask {
         agent: request.agent,
         skill: request.skill,
@@ -49,6 +55,7 @@ pub(super) fn task(request: proto::RunTaskRequest) -> Result<NewTask> {
         priority: request.priority,
         delay_ms: request.delay_ms,
         retry,
+        budget,
         durability: documents::durability(durability),
     })
 }

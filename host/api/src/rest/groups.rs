@@ -7,14 +7,14 @@ use axum::response::{IntoResponse as _, Response};
 use http::header::LOCATION;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Deserialize;
-use troupe_core::view::{GroupStatus, GroupSummary, GroupView, NewGroup, Page, Problem};
+use troupe_core::view::{GroupStatus, GroupSummary, GroupView, NewGroup, Page, Problem, RetryGroup};
 use troupe_core::{Code, Error, GroupId, limits};
-use troupe_runtime::GroupQuery;
+use troupe_runtime::{CreatedGroup, GroupQuery};
 use utoipa::IntoParams;
 
 use crate::Doors;
 use crate::auth::Authenticated;
-use crate::body::{Json, Path, Query};
+use crate::body::{Json, Maybe, Path, Query};
 use crate::problem::Answer;
 use crate::rest::streams::{self, LastEventId};
 use crate::told;
@@ -60,12 +60,36 @@ pub(crate) async fn create(
     Query(wait): Query<Wait>,
     Json(request): Json<NewGroup>,
 ) -> Answer<Response> {
-    let created = doors.runtime.create_group(&caller, request, wait.duration()).await?;
+    Ok(made(doors.runtime.create_group(&caller, request, wait.duration()).await?))
+}
+
+/// Asks for what a group asked for that failed or was cancelled once more: as a new group of the same document, on the
+/// releases that serve now, which names this one as `retry_of`. All its steps begin anew.
+#[utoipa::path(post, path = "/api/v1/task-groups/{group}/retry", tag = "task-groups", operation_id = "retry_group",
+    params(("group" = String, Path, description = "The group's id"), Wait),
+    request_body = Option<RetryGroup>,
+    responses(
+        (status = 200, description = "The new group has ended, or an earlier request made it", body = GroupView),
+        (status = 202, description = "Accepted; see `Location`", body = GroupView),
+        (status = "default", body = Problem)))]
+pub(crate) async fn retry(
+    State(doors): State<Doors>,
+    Authenticated(caller): Authenticated,
+    Path(group): Path<String>,
+    Query(wait): Query<Wait>,
+    Maybe(request): Maybe<RetryGroup>,
+) -> Answer<Response> {
+    let request = request.unwrap_or_default();
+    Ok(made(doors.runtime.retry_group(&caller, group.parse()?, request, wait.duration()).await?))
+}
+
+/// The answer to whoever asked for a group.
+fn made(created: CreatedGroup) -> Response {
     let location = HeaderValue::from_str(&format!("/api/v1/task-groups/{}", created.group.summary.id));
     let headers: HeaderMap = location.into_iter().map(|location| (LOCATION, location)).collect();
     let done = created.group.summary.status.is_final() || !created.is_new;
     let status = if done { StatusCode::OK } else { StatusCode::ACCEPTED };
-    Ok((status, headers, axum::Json(created.group)).into_response())
+    (status, headers, axum::Json(created.group)).into_response()
 }
 
 /// Lists groups, newest first.

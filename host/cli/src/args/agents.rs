@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
 
+use super::DeleteAgent;
+
 #[derive(Debug, ClapArgs)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Agents {
@@ -34,6 +36,11 @@ pub(crate) enum AgentsVerb {
   troupe agents create eu-explorer --template explorer@1.0.0 --version 1.0.1 --set region=eu-central-1
   troupe agents create eu-explorer --file explorer.yaml --dry-run")]
     Create(Box<CreateAgent>),
+    /// Delete an agent that is not deployed, with its releases, channels, schedules and subscriptions.
+    #[command(after_help = "Examples:
+  troupe agents delete aws
+  troupe agents delete aws --state remove --yes")]
+    Delete(DeleteAgent),
     /// Print the template, without parameters, that an agent is again made of.
     #[command(after_help = "Examples:
   troupe agents export aws > aws.yaml

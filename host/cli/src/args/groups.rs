@@ -46,6 +46,15 @@ Exit status: 0 completed, 1 failed or cancelled, 130 interrupted (the group is c
         /// Its id.
         group: String,
     },
+    /// Ask for what a group asked for that failed or was cancelled once more, as a new group.
+    Retry {
+        /// Its id.
+        group: String,
+
+        /// The same key for the same group gives the same new group.
+        #[arg(long, value_name = "KEY")]
+        idempotency_key: Option<String>,
+    },
     /// Forget what the tasks of a group that has ended were asked and answered; which there were stays on record.
     Redact {
         /// Its id.

@@ -1,6 +1,7 @@
 //! The grammar of `troupe run`.
 
 use clap::Args as ClapArgs;
+use troupe_core::view::TaskBudget;
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Run {
@@ -27,6 +28,11 @@ pub(crate) struct Run {
     #[arg(long, value_name = "SECONDS")]
     pub(crate) lifetime: Option<u64>,
 
+    /// The most that it may cost together with all that agents ask for below it: any of `tasks`, `compute_ms`,
+    /// `sent_bytes` and `received_bytes`, such as `tasks=20,compute_ms=60000`.
+    #[arg(long, value_name = "PART=N,…", value_parser = budget)]
+    pub(crate) budget: Option<TaskBudget>,
+
     /// Begin after so long, such as `90s`, `8h` or `30d`; at once when absent.
     #[arg(long, value_name = "TIME")]
     pub(crate) delay: Option<String>,
@@ -51,4 +57,22 @@ pub(crate) struct Run {
     /// Print the accepted task and return without waiting for it.
     #[arg(long)]
     pub(crate) detach: bool,
+}
+
+/// Reads a budget.
+fn budget(text: &str) -> Result<TaskBudget, String> {
+    let mut budget = TaskBudget::default();
+    for part in text.split(',') {
+        let (name, number) = part.split_once('=').ok_or("write PART=N, with commas between several")?;
+        let number = number.parse().map_err(|_| format!("`{number}` is not a number"))?;
+        let place = match name {
+            "tasks" => &mut budget.tasks,
+            "compute_ms" => &mut budget.compute_ms,
+            "sent_bytes" => &mut budget.sent_bytes,
+            "received_bytes" => &mut budget.received_bytes,
+            other => return Err(format!("`{other}` is none of tasks, compute_ms, sent_bytes and received_bytes")),
+        };
+        *place = Some(number);
+    }
+    Ok(budget)
 }

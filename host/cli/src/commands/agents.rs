@@ -21,6 +21,7 @@ pub(crate) async fn run(args: &Args, command: &Agents) -> Result<ExitCode> {
     match &command.verb {
         Some(AgentsVerb::Create(create)) => return super::templates::create(args, create).await,
         Some(AgentsVerb::Export { agent }) => return super::templates::export_agent(args, agent).await,
+        Some(AgentsVerb::Delete(delete)) => return super::undeploy::delete(args, delete).await,
         None => {}
     }
     let client = Client::new(args)?;

@@ -7,7 +7,9 @@ use std::pin::pin;
 use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
-use troupe_core::view::{GroupStatus, GroupSummary, GroupView, NewGroup, Page, Redaction, StepStatus, StepView};
+use troupe_core::view::{
+    GroupStatus, GroupSummary, GroupView, NewGroup, Page, Redaction, RetryGroup, StepStatus, StepView,
+};
 use troupe_core::{Code, Error, Result};
 
 use super::interrupt::interrupted;
@@ -35,6 +37,10 @@ pub(crate) async fn run(args: &Args, command: &Groups) -> Result<ExitCode> {
         }
         Some(GroupsVerb::Get { group }) => client.get(&of(group)).await?,
         Some(GroupsVerb::Cancel { group }) => client.post(&format!("{}/cancel", of(group)), &()).await?,
+        Some(GroupsVerb::Retry { group, idempotency_key }) => {
+            let request = RetryGroup { idempotency_key: idempotency_key.clone() };
+            client.post(&format!("{}/retry", of(group)), &request).await?
+        }
         Some(GroupsVerb::Redact { group }) => client.post(&format!("{}/redact", of(group)), &()).await?,
     };
     output::answer(args.json, &group, show)?;
@@ -106,6 +112,9 @@ fn show(group: &GroupView) -> String {
         summary.progress.ended,
         summary.progress.steps
     );
+    if let Some(before) = &summary.retry_of {
+        out.push_str(&format!("retry of {before}\n"));
+    }
     if let Some(failure) = &summary.failure {
         out.push_str(&format!("failure  {} [{}]\n", failure.message, failure.code));
     }

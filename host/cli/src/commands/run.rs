@@ -37,6 +37,7 @@ pub(crate) async fn run(args: &Args, command: &Run) -> Result<ExitCode> {
         lifetime_ms: command.lifetime.map(|seconds| seconds.saturating_mul(1000)),
         delay_ms: milliseconds("--delay", &command.delay)?,
         retry,
+        budget: command.budget,
         ..NewTask::new(&command.agent, &command.skill, input(&command.input)?)
     };
     let client = Client::new(args)?;

@@ -116,6 +116,10 @@ kinds! {
     Unyanked = "unyanked";
     /// A release was deleted, by somebody or since no more of its kind are kept.
     ReleaseDeleted = "release_deleted";
+    /// A deployment was removed, or the state that one had left.
+    Undeployed = "undeployed";
+    /// An agent was deleted, with all of its releases.
+    AgentDeleted = "agent_deleted";
     /// A release was found to widen something or to say something else, and waits for approval.
     ApprovalNeeded = "approval_needed";
     /// Somebody approved of a release, over what serves.

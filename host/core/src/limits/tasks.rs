@@ -55,6 +55,11 @@ pub const SCHEDULES_AT_ONCE: u32 = 64;
 
 /// Tasks that figures are made of: the newest. They take some tens of milliseconds to read.
 pub const FIGURES_TASKS_MAX: u32 = 10_000;
+/// Tasks of each agent that figures of all of them are made of: of which one in a hundred is ten.
+pub const FIGURES_TASKS_PER_AGENT_MAX: u32 = 1_000;
+/// The same where there are so many agents that it is less, since all of them together are twice
+/// [`FIGURES_TASKS_MAX`].
+pub const FIGURES_TASKS_PER_AGENT_MIN: u32 = 50;
 
 /// How often a task may be interrupted by the end of its host and taken up again. Some of it
 /// is restarts; a task that ends the host itself must not end every start.

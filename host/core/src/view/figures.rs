@@ -83,7 +83,7 @@ pub struct AgentFigures {
     pub cancelled: u64,
     /// How many are in doubt.
     pub in_doubt: u64,
-    /// How long those took that ended, from when their last attempt began; what they were suspended counts.
+    /// How long those took that ended, from when their first attempt began; pauses between tries and what they were suspended count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub took: Option<TookView>,
     /// How much memory those held that have run.

@@ -301,6 +301,10 @@ pub struct GroupSummary {
     pub progress: GroupProgress,
     /// Who asked, and asks for its tasks.
     pub principal: String,
+    /// The group that failed, was cancelled or could not be undone, of which it is asked for once more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub retry_of: Option<GroupId>,
     /// Why it failed or was cancelled, from when that is known: what came first; of a group that
     /// could not be undone, which steps could not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -315,6 +319,15 @@ pub struct GroupSummary {
     /// Since when what its tasks were asked and answered is forgotten, and for whom.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redacted: Option<Redaction>,
+}
+
+/// A request to ask for what a group asked for once more, as a new group.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RetryGroup {
+    /// The same key for the same group gives the same new group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
 }
 
 /// A group as it stands.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::{Member, TaskUsage};
+use super::{Member, TaskBudget, TaskUsage};
 use crate::{ApprovalId, Code, Digest, Error, InstanceId, Result, SessionId, TaskId, Timestamp, backoff, limits};
 
 /// Where a task is in its life.
@@ -181,6 +181,10 @@ pub struct NewTask {
     /// How it is tried again; not at all when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
+    /// The most that it may cost together with all that agents ask for below it; what asks, begins or goes on beyond that
+    /// meets `limit.budget`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<TaskBudget>,
     /// How much of the task outlives the host.
     #[serde(default)]
     pub durability: Durability,
@@ -201,6 +205,7 @@ impl NewTask {
             priority: 0,
             delay_ms: None,
             retry: None,
+            budget: None,
             durability: Durability::Full,
         }
     }
@@ -360,6 +365,9 @@ pub struct TaskView {
     /// How it is tried again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
+    /// The most that it may cost together with all below it, if whoever asked said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<TaskBudget>,
     /// How many of its tries failed and were followed by another.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub retries: u32,

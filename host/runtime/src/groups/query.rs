@@ -189,8 +189,8 @@ fn counts(step: &StepState) -> ItemCounts {
 }
 
 fn summary(head: GroupHead) -> GroupSummary {
-    let GroupHead { id, status, progress, principal, failure, created_at, ended_at, redacted, .. } = head;
-    GroupSummary { id, status, progress, principal, failure, created_at, ended_at, redacted }
+    let GroupHead { id, status, progress, principal, retry_of, failure, created_at, ended_at, redacted, .. } = head;
+    GroupSummary { id, status, progress, principal, retry_of, failure, created_at, ended_at, redacted }
 }
 
 /// How far a group is.

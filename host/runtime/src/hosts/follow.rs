@@ -125,7 +125,7 @@ impl Runtime {
             let row = self.store.deployment(tenant, agent).await?;
             match row.filter(|row| self.routes.is_behind(tenant, agent, row.epoch)) {
                 Some(row) => self.put_changed(row).await,
-                None => Ok(()),
+                None => self.follow_removed(tenant, agent).await,
             }
         };
         let mut ready = std::pin::pin!(ready);

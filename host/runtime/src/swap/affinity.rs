@@ -90,6 +90,7 @@ mod tests {
             timeout_ms: 1,
             lifetime_ms: None,
             retry: None,
+            budget: None,
             retries: 0,
             usage: Default::default(),
             release: None,

@@ -158,6 +158,9 @@ impl Runtime {
         };
         // Compiling and waiting for room take a while, in which a key may have been revoked, or the release rejected.
         self.may_serve(release).await?;
+        if deployment.is_none() {
+            self.check_kept_state(&row.tenant, &row.agent, &prepared.manifest).await?;
+        }
         if let Onto::Base(base) = &onto
             && let Leave::Wanting(approval) = self.leave(&row.tenant, release, base.clone()).await?
         {

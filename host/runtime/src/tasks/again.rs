@@ -97,6 +97,7 @@ fn again(row: &TaskRow, idempotency_key: Option<String>) -> Result<NewTask> {
         lifetime_ms: row.lifetime_ms.filter(|_| is_own),
         priority: row.priority,
         retry: row.retry,
+        budget: row.budget,
         ..NewTask::new(row.agent.as_str(), row.skill.as_str(), input)
     })
 }

@@ -8,6 +8,7 @@
 //! running, here, cancel asked for ──▶ its switch is thrown
 //! running, not here, lease over   ──▶ settled as after a crash
 //! pending, not queued             ──▶ queued
+//! pending, its agent undeployed   ──▶ ended
 //! ```
 
 use troupe_core::{Result, TaskId, TenantId, limits};
@@ -28,6 +29,7 @@ impl Runtime {
                 if let Err(error) = runtime.renew_leases().await {
                     tracing::warn!(cause = error.cause_chain(), "leases were not renewed: {error}");
                 }
+                runtime.expire_undeployed();
                 if let Err(error) = runtime.reconcile().await {
                     tracing::warn!(cause = error.cause_chain(), "tasks could not be looked through: {error}");
                 }
@@ -71,7 +73,11 @@ impl Runtime {
                 }
             }
         }
-        if self.is_stopping() { Ok(()) } else { self.queue_pending().await }
+        if self.is_stopping() {
+            return Ok(());
+        }
+        self.settle_undeployed().await?;
+        self.queue_pending().await
     }
 
     /// Settles the tasks of hosts that are gone.

@@ -91,6 +91,7 @@ pub(crate) fn view(row: &TaskRow) -> TaskView {
         event: row.cause.as_ref().and_then(|cause| cause.event),
         root: row.cause.as_ref().and_then(|cause| cause.root),
         retry_of: row.retry_of,
+        budget: row.budget,
         status: row.status,
         approval: row.approval.as_ref().map(|approval| approval.id),
         input: document(&row.input),

@@ -6,8 +6,8 @@
 //! a task on disk ───▶ in line until its turn, or aside while its agent cannot serve┴─▶ a place
 //! ```
 //!
-//! Places, tasks that wait and calls that wait are each shared out (`shares.rs`): what is
-//! beyond a share is refused at once. One task of the runtime hands places out
+//! Places are shared out by what is free of them (`places.rs`), tasks that wait and calls that wait
+//! by fixed shares (`shares.rs`): what is beyond one is refused at once. One task of the runtime hands places out
 //! ([`Queue::next`]); nobody overtakes in line.
 
 use std::collections::{HashMap, HashSet};
@@ -18,14 +18,9 @@ use tokio::sync::{Notify, oneshot};
 use troupe_core::{AgentName, Result, TaskId, TenantId, limits};
 
 use super::line::{Item, Line};
+use super::places::Places;
 use super::shares::{Key, Most, Shares};
 
-/// Places to run in.
-const PLACES: Most = Most {
-    all: limits::INVOCATIONS_MAX,
-    tenant: limits::INVOCATIONS_PER_TENANT_MAX,
-    agent: limits::INVOCATIONS_PER_AGENT_MAX,
-};
 /// Tasks that wait.
 const TASKS: Most =
     Most { all: limits::PENDING_MAX, tenant: limits::PENDING_PER_TENANT_MAX, agent: limits::PENDING_PER_AGENT_MAX };
@@ -53,7 +48,7 @@ struct Waiting {
     parked: HashMap<Key, Vec<(i32, TaskId)>>,
     /// Every task that is queued, parked, or about to begin: none is queued twice.
     known: HashMap<TaskId, Key>,
-    places: Shares,
+    places: Places,
     /// Known tasks and those that are being made.
     tasks: Shares,
     calls: Shares,
@@ -66,7 +61,7 @@ impl Default for Waiting {
             line: Line::default(),
             parked: HashMap::new(),
             known: HashMap::new(),
-            places: Shares::new(PLACES),
+            places: Places::default(),
             tasks: Shares::new(TASKS),
             calls: Shares::new(CALLS),
             closed: false,
@@ -127,7 +122,7 @@ impl Queue {
             if *closed {
                 return Ok(None);
             }
-            if places.full(key).is_none() && !line.any(|other| places.full(other).is_none()) {
+            if places.is_free(key) && !line.any(|other| places.is_free(other)) {
                 places.take(key);
                 return Ok(Some(Slot { queue: self.clone(), key: key.clone() }));
             }
@@ -254,7 +249,7 @@ impl Queue {
                     if *closed {
                         return None;
                     }
-                    let Some((key, item)) = line.pop(|key| places.full(key).is_none()) else { break };
+                    let Some((key, item)) = line.pop(|key| places.is_free(key)) else { break };
                     places.take(&key);
                     (key, item)
                 };

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use troupe_core::view::{TaskFailure, TaskStatus, TaskUsage};
-use troupe_core::{Code, Error, Result};
+use troupe_core::{AgentName, Code, Error, Result, TenantId};
 use troupe_sandbox::{Recording, Stop, Then};
 use troupe_store::{DeploymentRow, Forms, JournalHead, Pin, TaskEnd, TaskRow};
 
@@ -50,7 +50,7 @@ impl Runtime {
         let loading = self.journals_loading.acquire().await.map_err(Error::internal)?;
         let journal = self.store.journal(&tenant, task, row.attempt).await?;
         let (head, rows) = journal.ok_or_else(|| Error::internal("a task that began has no journal"))?;
-        let deployment = self.store.deployment(&tenant, &row.agent).await?;
+        let deployment = self.deployed_or_removed(&tenant, &row.agent).await?;
         let deployment = deployment.ok_or_else(|| Error::internal("a task that began has no deployment"))?;
         if head.release.epoch < deployment.state_since {
             drop((loading, turn));
@@ -69,7 +69,7 @@ impl Runtime {
         let entered = self.enter_past(&row, &head, deployment, &stop, was_suspended).await;
         // From here on it is in the way of whoever would change the form of state, so it is known
         // what it finds.
-        let now = self.store.deployment(&tenant, &row.agent).await?;
+        let now = self.deployed_or_removed(&tenant, &row.agent).await?;
         if now.is_some_and(|now| head.release.epoch < now.state_since) {
             drop((entered, place, turn));
             return self.settle_stranded().await;
@@ -105,6 +105,14 @@ impl Runtime {
                 drop(place);
                 self.queue_pending().await
             }
+        }
+    }
+
+    /// The deployment that an attempt goes on under, also if it was removed since.
+    async fn deployed_or_removed(&self, tenant: &TenantId, agent: &AgentName) -> Result<Option<DeploymentRow>> {
+        match self.store.deployment(tenant, agent).await? {
+            None => Ok(self.store.removed_deployment(tenant, agent).await?.map(|removed| removed.row)),
+            there => Ok(there),
         }
     }
 

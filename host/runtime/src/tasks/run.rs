@@ -140,7 +140,18 @@ impl Runtime {
             }
             return self.resume_pending(row, turn, slot, Goes::On).await;
         }
+        if let Some(root) = row.cause.as_ref().and_then(|cause| cause.root)
+            && let Some(ended) = self.store.end_over_budget(&tenant, row.id, root).await?
+        {
+            drop((turn, slot));
+            self.tell(&ended);
+            return Ok(());
+        }
         if let Err(error) = route() {
+            if error.code == Code::DeploymentNotFound {
+                drop(turn);
+                return self.settle_undeployed().await;
+            }
             tracing::warn!(%tenant, task = %row.id, "a task waits until its agent serves again: {error}");
             self.park(turn, || route().is_ok());
             return Ok(());
@@ -156,6 +167,10 @@ impl Runtime {
                 return Ok(());
             }
             Err(error) if error.code == Code::RuntimeStopped => return self.leave_held(row, turn).await,
+            Err(error) if error.code == Code::DeploymentNotFound => {
+                drop(turn);
+                return self.settle_undeployed().await;
+            }
             seat => seat?,
         };
         if !self.may_begin(&row, seat.route()).await? {

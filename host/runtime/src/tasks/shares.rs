@@ -1,4 +1,5 @@
-//! How much of what everybody needs one tenant and one agent may have.
+//! How much of what everybody needs one tenant and one agent may have. Places to run in are shared in another way
+//! (`places.rs`): they come free by themselves.
 //!
 //! The attack: one agent is slow, or is asked for without end, and takes every place of the
 //! host, so that nobody else is served. The rule: beside what the host has in all, a tenant
@@ -49,6 +50,12 @@ impl Shares {
     pub(super) fn full(&self, key: &Key) -> Option<Full> {
         let of_agent = self.agents.get(key).copied().unwrap_or(0);
         self.full_for(&key.0).or_else(|| (of_agent >= self.most.agent).then_some(Full::Agent(self.most.agent)))
+    }
+
+    /// How many there are in all, of the tenant of `key`, and of `key`.
+    pub(super) fn counts(&self, key: &Key) -> (usize, usize, usize) {
+        let tenant = self.tenants.get(&key.0).copied().unwrap_or(0);
+        (self.all, tenant, self.agents.get(key).copied().unwrap_or(0))
     }
 
     pub(super) fn take(&mut self, key: &Key) {

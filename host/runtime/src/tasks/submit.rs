@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 use tokio::time::Instant;
-use troupe_core::view::{Durability, NewTask, TaskStatus, TaskUsage, TaskView};
+use troupe_core::view::{Durability, NewTask, TaskBudget, TaskStatus, TaskUsage, TaskView};
 use troupe_core::{Caller, Code, Effect, Error, InstanceId, Result, Scope, SkillName, TaskId, TenantId, limits};
 use troupe_sandbox::{Stop, StopReason};
 use troupe_store::{Asked, Creation, TaskRow, task_not_found};
@@ -221,6 +221,7 @@ impl Runtime {
             timeout_ms: 0,
             lifetime_ms: request.lifetime_ms,
             retry: request.retry,
+            budget: request.budget,
             retries: 0,
             usage: TaskUsage::default(),
             release: None,
@@ -257,6 +258,7 @@ impl Runtime {
         if let Some(retry) = &request.retry {
             retry.check()?;
         }
+        request.budget.as_ref().map_or(Ok(()), TaskBudget::check)?;
         let delay = Duration::from_millis(request.delay_ms.unwrap_or(0));
         if delay > limits::TASK_DELAY_MAX {
             let most = limits::TASK_DELAY_MAX.as_millis();

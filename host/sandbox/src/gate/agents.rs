@@ -9,6 +9,7 @@
 //! answered in the same words as what is not there. The default: without a grant, nothing.
 
 use serde::{Deserialize, Serialize};
+use troupe_core::view::BudgetSpent;
 use troupe_core::{AgentName, AskOptions, AskOutcome, Child, Code, Effect, Grants, SkillName, TaskId, limits};
 
 use super::deed::{Change, Deed};
@@ -136,6 +137,13 @@ impl Answer {
                     "{what} was refused: agents have asked for {most} tasks below the one at the top, which is as many as there may be"
                 );
                 Self::limit(Code::LimitDescendants, most, message)
+            }
+            AskOutcome::Budget(spent) => {
+                let BudgetSpent { part, most } = *spent;
+                let message = format!(
+                    "{what} was refused: the budget of the task at the top is used up, which has {most} as `{part}`"
+                );
+                Self::limit(Code::LimitBudget, most, message)
             }
         }
     }

@@ -7,9 +7,9 @@ use troupe_core::{Digest, Grants, limits};
 
 use super::{DeploymentRow, RouteChange};
 
-/// What a change decides, each by itself. Of a configuration the digest tells which it was; of
+/// What a change decides, each by itself; `base` has the revisions that it goes on from. Of a configuration the digest tells which it was; of
 /// grants, which lines are wider or narrower than before, by what they mean.
-pub(super) fn decided(current: Option<&DeploymentRow>, change: &RouteChange) -> Vec<AuditEntry> {
+pub(super) fn decided(current: Option<&DeploymentRow>, base: &DeploymentRow, change: &RouteChange) -> Vec<AuditEntry> {
     let mut decided = Vec::new();
     if change.serving.is_some() {
         let entry = AuditEntry::new(AuditKind::Swap);
@@ -34,13 +34,13 @@ pub(super) fn decided(current: Option<&DeploymentRow>, change: &RouteChange) -> 
         _ => {}
     }
     if let Some(document) = &change.configuration {
-        let revision = current.map_or(0, |row| row.configuration_revision) + 1;
+        let revision = base.configuration_revision + 1;
         let digest = Digest::of(document.as_bytes()).to_string();
         decided.push(AuditEntry::new(AuditKind::Configured).with("revision", revision).with("document", digest));
     }
     if let Some(document) = &change.grants {
         let before = current.and_then(|row| row.grants.as_deref()).map(read).unwrap_or_default();
-        let revision = current.map_or(0, |row| row.grants_revision) + 1;
+        let revision = base.grants_revision + 1;
         let entry = AuditEntry::new(AuditKind::Grants).with("revision", revision);
         let changes = compare(&before, &read(document));
         let entry = named(entry, "wider", &changes, Change::widens);

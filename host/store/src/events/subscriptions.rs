@@ -267,7 +267,13 @@ async fn there(tx: &mut Tx, tenant: &TenantId, name: &str) -> Done<SubscriptionR
     }
 }
 
-async fn pause(tx: &mut Tx, tenant: TenantId, name: String, paused: bool, by: String) -> Done<SubscriptionRow> {
+pub(super) async fn pause(
+    tx: &mut Tx,
+    tenant: TenantId,
+    name: String,
+    paused: bool,
+    by: String,
+) -> Done<SubscriptionRow> {
     let row = there(tx, &tenant, &name).await?;
     let subscription = NewSubscription { paused, ..row.subscription };
     let row = write(tx, &tenant, &name, row.origin, &subscription, &row.principal).await?;

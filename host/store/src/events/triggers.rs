@@ -8,7 +8,8 @@ use serde_json::Value;
 use troupe_core::view::{NewSubscription, SubscriptionOrigin};
 use troupe_core::{AgentName, EventInput, TenantId};
 
-use super::subscriptions::{read, tell, write};
+use super::SubscriptionRow;
+use super::subscriptions::{drop_open, pause, read, tell, write};
 use crate::fault::Done;
 use crate::releases::ReleaseRow;
 use crate::sql::query;
@@ -52,6 +53,44 @@ pub(crate) async fn follow(tx: &mut Tx, tenant: &TenantId, release: &ReleaseRow,
         tell(tx, &row, "subscription.set", None).await?;
     }
     Ok(())
+}
+
+/// Has an agent take no events any more, since its deployment is removed: its triggers go, with what was routed by
+/// them, and what somebody subscribed to for it waits.
+pub(crate) async fn leave(tx: &mut Tx, tenant: &TenantId, agent: &AgentName, by: &str) -> Done<()> {
+    for row in of_agent(tx, tenant, agent).await? {
+        match row.origin {
+            SubscriptionOrigin::Trigger => {
+                drop_open(tx, tenant, &row.name).await?;
+                tell(tx, &row, "subscription.removed", None).await?;
+            }
+            SubscriptionOrigin::Set if row.subscription.paused => {}
+            SubscriptionOrigin::Set => drop(pause(tx, tenant.clone(), row.name, true, by.to_owned()).await?),
+        }
+    }
+    Ok(())
+}
+
+/// Removes whatever an agent is subscribed to, as part of the transaction that deletes it.
+pub(crate) async fn remove_of(tx: &mut Tx, tenant: &TenantId, agent: &AgentName, by: &str) -> Done<()> {
+    for row in of_agent(tx, tenant, agent).await? {
+        drop_open(tx, tenant, &row.name).await?;
+        tell(tx, &row, "subscription.removed", Some(by)).await?;
+    }
+    Ok(())
+}
+
+/// What an agent is subscribed to, by name.
+async fn of_agent(tx: &mut Tx, tenant: &TenantId, agent: &AgentName) -> Done<Vec<SubscriptionRow>> {
+    let rows = query(
+        "select * from subscriptions
+         where tenant = $1 and agent = $2 and origin <> 'webhook' and removed_at is null order by name",
+    )
+    .bind(tenant.as_str())
+    .bind(agent.as_str())
+    .fetch_all(&mut tx.connection)
+    .await?;
+    rows.iter().map(read).collect()
 }
 
 /// The triggers that name a skill, the manifest's first; of one pattern the first counts.

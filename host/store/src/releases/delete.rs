@@ -88,7 +88,7 @@ impl Store {
     }
 }
 
-async fn delete(
+pub(super) async fn delete(
     tx: &mut Tx,
     tenant: TenantId,
     release: ReleaseRef,
@@ -113,7 +113,7 @@ async fn delete(
     Ok(row)
 }
 
-fn in_use(release: &ReleaseRef, holders: &[Holder]) -> Error {
+pub(super) fn in_use(release: &ReleaseRef, holders: &[Holder]) -> Error {
     let sentences: Vec<String> = holders.iter().map(Holder::sentence).collect();
     let message = format!(
         "{release} is needed: {}; delete it when nothing needs it, or keep others from it with `troupe releases yank \
@@ -144,14 +144,18 @@ async fn set_deleted(tx: &mut Tx, tenant: &TenantId, release: &ReleaseRef, at: O
     Ok(())
 }
 
-async fn holders(
+pub(super) async fn holders(
     connection: &mut dyn Connection,
     tenant: &TenantId,
     release: &ReleaseRef,
     now: Timestamp,
 ) -> Done<Vec<Holder>> {
-    let mut holders = of_route(&mut *connection, tenant, release).await?;
+    let of_route = of_route(&mut *connection, tenant, release).await?;
+    let is_deployed = of_route.is_some();
+    let mut holders = of_route.unwrap_or_default();
     holders.extend(of_swaps(&mut *connection, tenant, release, now).await?);
+    // Where nothing serves nothing goes back.
+    holders.retain(|holder| is_deployed || !matches!(holder, Holder::Rollback(_)));
     let InUse { going, suspended } = swaps::in_use(&mut *connection, tenant, &release.agent, &release.version).await?;
     holders.extend(Some(going + suspended).filter(|tasks| *tasks > 0).map(Holder::Tasks));
     let channels = channels::of_agent(connection, tenant, &release.agent).await?;
@@ -160,21 +164,26 @@ async fn holders(
     Ok(holders)
 }
 
-async fn of_route(connection: &mut dyn Connection, tenant: &TenantId, release: &ReleaseRef) -> Done<Vec<Holder>> {
+/// What holds a release in its agent's deployment, if there is one.
+async fn of_route(
+    connection: &mut dyn Connection,
+    tenant: &TenantId,
+    release: &ReleaseRef,
+) -> Done<Option<Vec<Holder>>> {
     let row = query(
         "select serving = $3 as serves, candidate is not distinct from $3 as tried from deployments
-         where tenant = $1 and agent = $2",
+         where tenant = $1 and agent = $2 and removed_at is null",
     )
     .bind(tenant.as_str())
     .bind(release.agent.as_str())
     .bind(release.version.to_string())
     .fetch_optional(connection)
     .await?;
-    let Some(row) = row else { return Ok(Vec::new()) };
+    let Some(row) = row else { return Ok(None) };
     let mut holders = Vec::new();
     holders.extend(row.truth("serves")?.then_some(Holder::Serves));
     holders.extend(row.truth("tried")?.then_some(Holder::Tried));
-    Ok(holders)
+    Ok(Some(holders))
 }
 
 /// Swaps that are not over, and the longest time for which one keeps the release before to go

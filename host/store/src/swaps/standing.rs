@@ -53,6 +53,19 @@ impl Store {
     }
 }
 
+/// Takes the standing policy of an agent away, if it has one.
+pub(crate) async fn forget(tx: &mut Tx, tenant: &TenantId, agent: &AgentName, by: &str) -> Done<()> {
+    let found = query("select 1 from swap_policies where tenant = $1 and agent = $2")
+        .bind(tenant.as_str())
+        .bind(agent.as_str())
+        .fetch_optional(&mut tx.connection)
+        .await?;
+    if found.is_some() {
+        set(tx, tenant.clone(), agent.clone(), None, by.to_owned()).await?;
+    }
+    Ok(())
+}
+
 async fn set(
     tx: &mut Tx,
     tenant: TenantId,

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use troupe_core::{AskOutcome, Awaited, Cause, Child, Error, Result, TaskId, TenantId, Timestamp, limits};
 
-use super::{Pin, TaskRow, commit, create, fingerprint, row};
+use super::{Pin, TaskRow, budget, commit, create, fingerprint, row};
 use crate::Store;
 use crate::fault::{Done, Failed};
 use crate::journal::{self, JournalRow, Kept, pack};
@@ -184,6 +184,11 @@ impl Store {
     }
 }
 
+/// What is put down as who asked for the end of a task, where that follows from another.
+pub(super) fn by_task(task: TaskId) -> String {
+    format!("{BY_TASK}{task}")
+}
+
 /// The task that asked for the end of another by its own.
 pub(super) fn task_of(by: &str) -> Option<TaskId> {
     by.strip_prefix(BY_TASK)?.parse().ok()
@@ -225,6 +230,9 @@ async fn make(tx: &mut Tx, parent: &TaskRow, ask: AskCommit) -> Done<AskAnswer> 
     }
     if descendants(&mut tx.connection, &parent.tenant, root).await? >= limits::TASK_DESCENDANTS_MAX {
         return not_made(AskOutcome::Descendants);
+    }
+    if let Some(spent) = budget::spent(&mut tx.connection, &parent.tenant, root, 1).await? {
+        return not_made(AskOutcome::Budget(spent));
     }
     let left = left_of(parent, tx.now);
     let timeout_ms = child.timeout_ms.min(left);
@@ -283,7 +291,7 @@ async fn run_cancel(
     let found = row::find(&mut tx.connection, &pin.tenant, child).await?;
     let found = found.filter(|found| is_child(found, pin.task));
     if found.as_ref().is_some_and(|found| !found.status.is_final()) {
-        super::cancel::note(tx, &pin.tenant, child, &format!("{BY_TASK}{}", pin.task)).await?;
+        super::cancel::note(tx, &pin.tenant, child, &by_task(pin.task)).await?;
     }
     row.answer = Some(pack(encode(found.is_some())));
     row.write = false;
@@ -322,7 +330,7 @@ pub(super) async fn over(tx: &mut Tx, tenant: &TenantId, parent: TaskId, what: O
     let asked = query(statement)
         .bind(tenant.as_str())
         .bind(parent.to_string())
-        .bind(format!("{BY_TASK}{parent}"))
+        .bind(by_task(parent))
         .execute(&mut tx.connection)
         .await?;
     // Whoever runs them, or ends those that nobody runs, looks at this tick.

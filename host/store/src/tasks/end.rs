@@ -4,7 +4,7 @@ use troupe_core::view::{TaskFailure, TaskStatus, TaskUsage};
 use troupe_core::{Error, TaskId, TenantId, Timestamp};
 
 use super::children::{self, Over};
-use super::{TaskRow, create, row, usage};
+use super::{TaskRow, budget, create, row, usage};
 use crate::audit::{self, Decided};
 use crate::fault::Done;
 use crate::messages::{self, Said};
@@ -70,6 +70,7 @@ pub(super) async fn end(tx: &mut Tx, tenant: &TenantId, task: TaskId, end: TaskE
     let over = if task.status == TaskStatus::Cancelled { Over::Cancelled } else { Over::Task };
     children::over(tx, &task.tenant, task.id, over).await?;
     children::ended(tx, &task).await?;
+    budget::ended(tx, &task).await?;
     if task.approval.is_some() || ended.number::<u64>("approvals_asked")? > 0 {
         task_approvals::over(tx, &task.tenant, task.id).await?;
     }

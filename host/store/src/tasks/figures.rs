@@ -1,7 +1,8 @@
 //! What figures of tasks are made of: the newest, without what they were asked and answered.
 //!
-//! The danger: a tenant of a million tasks has a host read all of them for a page that somebody looks at. The
-//! rule: figures are of a bounded number of the newest, which an index gives in their order.
+//! The danger: a tenant of a million tasks has a host read all of them for a page that somebody looks at; or one busy
+//! agent's tasks are all that is seen. The rule: figures are of a bounded number of the newest of each agent, which
+//! an index gives in their order, so a page costs the same whatever there has been.
 
 use troupe_core::view::{OpenTasks, TaskFailure, TaskStatus, TaskUsage};
 use troupe_core::{AgentName, InstanceId, Result, TaskId, TenantId, Timestamp};
@@ -11,7 +12,7 @@ use super::usage;
 use crate::Store;
 use crate::fault::{Done, Failed};
 use crate::rows::Columns as _;
-use crate::sql::{Builder, Row};
+use crate::sql::{Builder, Row, query};
 
 /// Which tasks figures shall be of; what is absent does not matter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub struct TaskFigure {
     pub code: Option<String>,
     /// When it was accepted.
     pub created_at: Timestamp,
-    /// When its last attempt began.
+    /// When its first attempt began.
     pub started_at: Option<Timestamp>,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
@@ -56,14 +57,27 @@ impl FigureFilter {
 }
 
 impl Store {
+    /// Reads the names of a tenant's agents, also of those that were deleted.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn agents_ever(&self, tenant: &TenantId) -> Result<Vec<AgentName>> {
+        let rows = query("select distinct agent from releases where tenant = $1 order by agent")
+            .bind(tenant.as_str())
+            .fetch_all(&mut self.reader().await?)
+            .await
+            .map_err(Failed::from)?;
+        Ok(rows.iter().map(|row| row.parsed("agent")).collect::<Done<_>>()?)
+    }
+
     /// Reads at most `limit` of a tenant's tasks, newest first.
     ///
     /// # Errors
     /// When the store is unavailable.
     pub async fn task_figures(&self, tenant: &TenantId, filter: &FigureFilter, limit: u32) -> Result<Vec<TaskFigure>> {
         let mut select = Builder::new(
-            "select id, agent, status, failure, created_at, started_at, ended_at, memory_bytes, compute_us, host_calls,
-                sent_bytes, received_bytes",
+            "select id, agent, status, failure, created_at, coalesce(first_started_at, started_at) as started_at, ended_at,
+                memory_bytes, compute_us, host_calls, sent_bytes, received_bytes",
         );
         filter.push(&mut select, tenant);
         select.push(" order by id desc limit ").push_bind(i64::from(limit));

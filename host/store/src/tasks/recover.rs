@@ -320,7 +320,8 @@ pub(super) async fn anew(tx: &mut Tx, tenant: &TenantId, task: TaskId) -> Done<(
         tenant,
         task,
         "update tasks set status = 'pending', version = null, digest = null, epoch = null,
-            lease_owner = null, lease_until = null, started_at = null, wake_at = null
+            lease_owner = null, lease_until = null, first_started_at = coalesce(first_started_at, started_at),
+            started_at = null, wake_at = null
          where tenant = $1 and id = $2
          returning *",
     )

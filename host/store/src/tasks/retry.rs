@@ -58,7 +58,8 @@ async fn retry(tx: &mut Tx, pin: Pin, journal: Vec<Kept>, failed: FailedTry) -> 
         usage::adds_usage!(),
         ", status = 'pending', failure = $8, wake_at = $9, retries = retries + 1,
             suspended_lease = lease_number, version = null, digest = null, epoch = null,
-            lease_owner = null, lease_until = null, started_at = null
+            lease_owner = null, lease_until = null, first_started_at = coalesce(first_started_at, started_at),
+            started_at = null
          where tenant = $1 and id = $2 and cancel_requested = 0
          returning *",
     ))

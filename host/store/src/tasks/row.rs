@@ -1,6 +1,6 @@
 //! A task as a row.
 
-use troupe_core::view::{Member, RanOn, Retry, TaskFailure, TaskStatus, TaskUsage};
+use troupe_core::view::{Member, RanOn, Retry, TaskBudget, TaskFailure, TaskStatus, TaskUsage};
 use troupe_core::{AgentName, Cause, Code, Error, InstanceId, SessionId, SkillName, TaskId, TenantId, Timestamp};
 
 use super::{Asked, usage};
@@ -54,6 +54,8 @@ pub struct TaskRow {
     pub lifetime_ms: Option<u64>,
     /// How it is tried again.
     pub retry: Option<Retry>,
+    /// The most that it may cost together with all below it.
+    pub budget: Option<TaskBudget>,
     /// How many of its tries failed and were followed by another.
     pub retries: u32,
     /// What it has used, in all runs of its attempts that have ended.
@@ -128,10 +130,10 @@ pub(crate) async fn insert(tx: &mut Tx, task: &TaskRow, request: &str) -> Done<(
              caused_by, timeout_ms, version, digest, epoch, output, failure, lease_owner, lease_number, lease_until,
              created_at, started_at, ended_at, lifetime_ms, affinity, instance, wake_at, retry, retries, member, session,
              root, hops, outlives, ask_key, retry_of, approval, event, memory_bytes,
-             compute_us, host_calls, sent_bytes, received_bytes)
+             compute_us, host_calls, sent_bytes, received_bytes, budget)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
              $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42,
-             $43, $44)",
+             $43, $44, $45)",
     )
     .bind(task.tenant.as_str())
     .bind(task.id.to_string())
@@ -172,7 +174,8 @@ pub(crate) async fn insert(tx: &mut Tx, task: &TaskRow, request: &str) -> Done<(
     .bind(task.retry_of.map(|id| id.to_string()))
     .bind(task.approval.as_ref().map(|approval| approval.id.to_string()))
     .bind(task.cause.as_ref().and_then(|cause| cause.event).map(number).transpose()?);
-    usage::bind(insert, &task.usage)?.execute(&mut tx.connection).await?;
+    let budget = task.budget.as_ref().map(json).transpose()?;
+    usage::bind(insert, &task.usage)?.bind(budget).execute(&mut tx.connection).await?;
     Ok(())
 }
 
@@ -199,6 +202,7 @@ pub(crate) fn read(row: &Row) -> Done<TaskRow> {
         timeout_ms: row.number("timeout_ms")?,
         lifetime_ms: row.get_as::<Option<i64>>("lifetime_ms")?.map(|ms| unsigned("lifetime_ms", ms)).transpose()?,
         retry: text(row, "retry")?.map(serde_json::from_str).transpose().map_err(|error| broken("retry", error))?,
+        budget: text(row, "budget")?.map(serde_json::from_str).transpose().map_err(|error| broken("budget", error))?,
         retries: row.number("retries")?,
         usage: usage::read(row)?,
         release: release(row)?,

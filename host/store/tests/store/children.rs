@@ -1,6 +1,6 @@
 //! Tasks that agents ask for: made with the row of the call, bounded, and ended with whoever asked.
 
-use troupe_core::view::TaskStatus;
+use troupe_core::view::{BudgetSpent, TaskBudget, TaskStatus, TaskUsage};
 use troupe_core::{AskOutcome, Awaited, Cause, Clock as _, Code, TaskId, limits};
 use troupe_store::{AskAnswer, AskCommit, Commit, Decided, Pin, Rest, TaskRow};
 
@@ -97,4 +97,31 @@ async fn the_end_of_a_parent_asks_for_that_of_its_children_and_theirs_has_it_go_
     assert_eq!(cancelled.status, TaskStatus::Cancelled);
     assert_eq!(cancelled.failure.unwrap().details["caused_by"], id(5).to_string());
     assert_eq!(to_cancel(&home).await, []);
+}
+
+#[tokio::test]
+async fn what_all_below_a_task_have_used_is_held_against_its_budget() {
+    let home = Home::open().await;
+    let budget = TaskBudget { compute_ms: Some(5), ..TaskBudget::default() };
+    home.store.create_task(TaskRow { budget: Some(budget), ..pending(1) }).await.unwrap();
+    let pin = pinned(&home.store.claim(&tenant(), id(1), OWNER, &ran_on(), &home.head()).await.unwrap());
+    for number in 2..5 {
+        ask(&home, &pin, number - 1, asked(number)).await;
+    }
+    assert_eq!(home.store.end_over_budget(&tenant(), id(3), id(1)).await.unwrap(), None, "there is some left");
+    let runs = async |number: u64| {
+        pinned(&home.store.claim(&tenant(), id(number), OWNER, &ran_on(), &home.head()).await.unwrap())
+    };
+    let (child, other) = (runs(2).await, runs(4).await);
+    let used = TaskUsage { compute_us: 5_000, ..TaskUsage::default() };
+    let end = troupe_store::TaskEnd { used, ..completed() };
+    home.store.commit(Commit { end: Some(end), ..rows_only(&child, Vec::new()) }).await.unwrap();
+    // The next is not asked for, what waits does not begin, and what runs shall end.
+    let spent = BudgetSpent { part: "compute_ms", most: 5 };
+    assert_eq!(ask(&home, &pin, 4, asked(9)).await.outcome, AskOutcome::Budget(spent));
+    let ended = home.store.end_over_budget(&tenant(), id(3), id(1)).await.unwrap().unwrap();
+    let failure = ended.failure.unwrap();
+    assert_eq!((ended.status, failure.code.as_str()), (TaskStatus::Failed, "limit.budget"));
+    assert_eq!(to_cancel(&home).await, [other.task]);
+    assert_eq!(home.store.end_over_budget(&tenant(), id(4), id(1)).await.unwrap(), None, "it has begun");
 }

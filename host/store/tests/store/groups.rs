@@ -22,6 +22,7 @@ fn new(number: u64, group: NewGroup) -> NewGroupRow {
         id: group_id(number),
         group,
         principal: "owner".to_owned(),
+        retry_of: None,
         state: "{}".to_owned(),
         progress: PROGRESS,
     }

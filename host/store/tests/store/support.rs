@@ -164,6 +164,7 @@ pub fn pending(number: u64) -> TaskRow {
         timeout_ms: 60_000,
         lifetime_ms: None,
         retry: None,
+        budget: None,
         retries: 0,
         usage: TaskUsage::default(),
         release: None,

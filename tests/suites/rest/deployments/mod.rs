@@ -5,3 +5,4 @@ mod grant_lines;
 mod grants;
 mod live_grants;
 mod swap;
+mod undeploy;

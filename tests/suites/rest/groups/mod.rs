@@ -1,5 +1,6 @@
 //! `/api/v1/task-groups`: tasks that need one another.
 
+mod again;
 mod failing;
 mod making;
 mod nested;

@@ -10,6 +10,7 @@ mod failures;
 mod idempotency;
 mod journal;
 mod list;
+mod places;
 mod replay;
 mod replay_release;
 mod retry;
