@@ -10,6 +10,7 @@ mod failures;
 mod idempotency;
 mod journal;
 mod list;
+mod priority;
 mod replay;
 mod replay_release;
 mod retry;
