@@ -109,8 +109,8 @@ pub use swap::{
 };
 pub use task::{Durability, NewTask, Progress, RanOn, Retry, RetryTask, TaskFailure, TaskStatus, TaskView};
 pub use task_approval::{
-    ApprovalOutcome, ApprovalPolicyRequest, ApprovalPolicyView, ApprovalVote, ApprovedAction, DecideRequest,
-    LendRequest, LevelStatus, LevelView, LinkRequest, LinkView, LinkedApproval, ShownView, TaskApproval,
+    ApprovalOutcome, ApprovalPolicyRequest, ApprovalPolicyView, ApprovalVote, ApprovedAction, ApprovedConfiguration,
+    DecideRequest, LendRequest, LevelStatus, LevelView, LinkRequest, LinkView, LinkedApproval, ShownView, TaskApproval,
     TaskApprovalStatus, TaskApprovalView,
 };
 pub use template::{NewAgent, NewAgentView, Template, TemplateSummary, TemplateView};

@@ -4,15 +4,20 @@
 //! host read, hash and write for nothing; or learns from the time of an answer how near a guess was. *The rule:* what
 //! comes is counted against the hook before anything of it is looked at (`rate.rs`); its body is read to a bound; its
 //! signature is over all of it, compared in one time; one that says when it was sent is taken within five minutes of
-//! that, and each id is one event, as long as the event is kept. The topic and the tenant are the hook's; what is
+//! that, and each id is one event, as long as the event is kept. What is not signed makes no other message of one:
+//! where the id is not, the digest of what is signed stands for it. The topic and the tenant are the hook's; what is
 //! signed says neither. *The default:* there is none, and its path is a word that cannot be guessed.
 //!
 //! | kind | signed | id | when |
 //! |---|---|---|---|
 //! | `standard` | id, time and body | `webhook-id` | `webhook-timestamp` |
-//! | `github` | the body | `X-GitHub-Delivery` | is not said: what was taken is known by its id |
+//! | `github` | the body | the digest of that; `X-GitHub-Delivery` is told as `delivery` | is not said |
 //! | `hmac`, with a timestamp | time and body | the digest of that | the header that the hook names |
-//! | `hmac`, without | the body | the digest of that, within the window | is not said: whoever has seen a message can send it again once the window is over |
+//! | `hmac`, without | the body | the digest of that | is not said |
+//!
+//! Where no time is said, a message that was seen can be sent again once its event is kept no longer, and two messages
+//! of one body are one event: of GitHub's, which say in the body what happened and when, no two are alike but for a
+//! `ping`.
 
 mod check;
 mod rate;
@@ -150,7 +155,7 @@ impl OpenHook {
         HookHeaders::of(&self.row.hook, text)
     }
 
-    /// Takes a message: an event under the hook's topic, once for each id.
+    /// Takes a message: an event under the hook's topic, once for each id that is signed, or for what is signed.
     ///
     /// # Errors
     /// [`Code::AuthInvalid`] for one that is not signed by the hook's secret; [`Code::AuthReplay`] for one that was not
@@ -182,20 +187,32 @@ impl Runtime {
             }
         };
         let (sender, source) = (format!("{SENDER}{}", row.name), format!("/hooks/{}", row.name));
-        if let Some((id, since)) = &message.before
-            && let Some(event) = self.store.event_of_sender(&row.tenant, &sender, &source, id).await?
-            && event.published_at > *since
-        {
+        let (id, is_whole) = (message.id.clone(), message.is_whole);
+        let before = async || match is_whole {
+            true => self.store.event_of_sender(&row.tenant, &sender, &source, &id).await,
+            false => Ok(None),
+        };
+        if let Some(event) = before().await? {
             return Ok(Publication::Existing(Box::new(event)));
         }
         let mut attributes = vec![("type".to_owned(), row.hook.topic.to_string())];
         attributes.extend(message.about.map(|about| ("subject".to_owned(), about)));
+        attributes.extend(message.delivery.map(|delivery| ("delivery".to_owned(), delivery)));
         let mut draft = event_of_parts(attributes, headers.content_type.as_deref(), body)?;
         draft.id = Some(message.id);
         draft.priority = row.hook.priority;
+        let (sender, source) = (sender.clone(), source.clone());
         let event = NewEventRow { draft, sender, source, id: String::new(), due_at: None, caused_by: None };
-        let published = self.store.publish_events(&row.tenant, vec![event]).await?;
-        published.into_iter().next().ok_or_else(|| Error::internal("one event was published and none is there"))
+        match self.store.publish_events(&row.tenant, vec![event]).await {
+            Err(error) if error.code == Code::ConflictIdempotency => {
+                // It came twice at once, with something else beside what is signed.
+                before().await?.map(|event| Publication::Existing(Box::new(event))).ok_or(error)
+            }
+            published => published?
+                .into_iter()
+                .next()
+                .ok_or_else(|| Error::internal("one event was published and none is there")),
+        }
     }
 
     /// The keys by which a message may be signed.

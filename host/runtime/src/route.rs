@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use tokio::sync::Notify;
-use troupe_core::view::{AffinityBy, CanaryView, DeploymentView, RanOn};
+use troupe_core::view::{AffinityBy, ApprovedConfiguration, CanaryView, DeploymentView, RanOn};
 use troupe_core::{Code, Error, Grants, Result, SkillName, SwapId, TaskId, limits, shown};
 use troupe_package::{HealthCheck, Manifest, Profile, StateVersion};
 use troupe_sandbox::{Agent, Budgets, LiveGrants, Stop, StopReason};
@@ -43,6 +43,8 @@ pub(crate) struct Route {
     /// What is in force for what runs here.
     pub(crate) grants: LiveGrants,
     pub(crate) configuration: Arc<RawValue>,
+    /// The same, as something that is approved of.
+    pub(crate) approvable: ApprovedConfiguration,
     pub(crate) memory_bytes: usize,
     pub(crate) output_bytes: usize,
     pub(crate) time: Duration,
@@ -133,9 +135,7 @@ impl Prepared {
     /// The configuration in force: the release's defaults with the operator's values
     /// over them, objects merged, checked against the profile's schema.
     pub(crate) fn configuration(&self, operator: &str) -> Result<Value> {
-        let operator: Value = serde_json::from_str(operator).map_err(Error::internal)?;
-        let mut merged = Value::Object(self.manifest.configuration.clone());
-        merge(&mut merged, operator);
+        let merged = in_force(&self.manifest, operator)?;
         if let Some(schema) = &self.profile.configuration {
             check(&configuration_schema(schema)?, &merged, Code::ConfigurationInvalid, "the configuration")?;
         }
@@ -144,8 +144,8 @@ impl Prepared {
 
     /// Makes the route of `row`.
     pub(crate) fn route(self, row: DeploymentRow) -> Result<Route> {
-        let configuration = self.configuration(&row.configuration)?;
-        let configuration = serde_json::value::to_raw_value(&configuration).map_err(Error::internal)?;
+        let merged = self.configuration(&row.configuration)?;
+        let configuration = serde_json::value::to_raw_value(&merged).map_err(Error::internal)?;
         let operator: Grants = match &row.grants {
             Some(text) => serde_json::from_str(text).map_err(Error::internal)?,
             None => Grants::default(),
@@ -160,6 +160,7 @@ impl Prepared {
             output_bytes: bytes(asked.output_bytes, limits::OUTPUT_BYTES_MAX).min(limits::OUTPUT_BYTES_MAX),
             time: asked.time_ms.map_or(limits::INVOCATION_TIME_DEFAULT, Duration::from_millis),
             configuration: Arc::from(configuration),
+            approvable: ApprovedConfiguration::of(row.configuration_revision, merged),
             agent: self.agent,
             quarantine: Quarantine::default(),
             tally: Tally::default(),
@@ -176,6 +177,14 @@ impl Prepared {
             drained: Notify::new(),
         })
     }
+}
+
+/// A release's defaults with the operator's values over them, objects merged.
+pub(crate) fn in_force(manifest: &Manifest, operator: &str) -> Result<Value> {
+    let operator: Value = serde_json::from_str(operator).map_err(Error::internal)?;
+    let mut merged = Value::Object(manifest.configuration.clone());
+    merge(&mut merged, operator);
+    Ok(merged)
 }
 
 /// JSON Merge Patch (RFC 7396) without its deletion by null: a null is a value here.

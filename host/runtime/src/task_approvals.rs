@@ -5,16 +5,17 @@
 //!            the policy demands it          granted            its turn comes
 //!  request ──────────────────────▶ waits ───────────▶ pending ───────────────▶ runs
 //!                                   ▲  │ rejected, expired       │ another release serves
-//!                                   │  ▼                         │ than the one that was shown
-//!                                   │ fails                      │
+//!                                   │  ▼                         │ than the one that was shown, or
+//!                                   │ fails                      │ another configuration is in force
 //!                                   └────────────────────────────┘ asked for anew
 //! ```
 //!
-//! *The attack:* what somebody looked at is not what runs: the release was swapped in between, or the
-//! decision of one moment is taken for another. *The rule:* an approval names the release by its digest
-//! and the skill, and stands for the task's input, which never changes; whoever decides names the revision
-//! that was looked at; and a task whose release is another one, when it is approved of or when its turn
-//! comes, is asked for anew. *The default:* a tenant without a policy, and nothing waits.
+//! *The attack:* what somebody looked at is not what runs: the release was swapped in between or its configuration
+//! was changed, or the decision of one moment is taken for another. *The rule:* an approval names the release and
+//! the configuration by their digests and the skill (`shown.rs`), and stands for the task's input, which never
+//! changes; whoever decides names the revision that was looked at; and a task whose release or configuration is
+//! another one, when it is approved of or when its turn comes, is asked for anew. *The default:* a tenant without a
+//! policy, and nothing waits.
 //!
 //! A task that waits is rows alone: it holds no place, no lease and no route, and its deadline begins with
 //! its attempt. Releases have approvals of their own (`approvals.rs`): those are about what may serve,
@@ -24,21 +25,20 @@ mod action;
 mod decide;
 mod links;
 mod policy;
+mod shown;
 mod timed;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use serde_json::Value;
 use tokio::sync::Notify;
-use troupe_core::approval::{ApprovalKind, ApprovalStep, ShownAction};
+use troupe_core::approval::{ApprovalKind, ApprovalStep};
 use troupe_core::view::{
-    ApprovalOutcome, ApprovedAction, Page, ShownView, TaskApproval, TaskApprovalStatus, TaskApprovalView, TaskFailure,
-    TaskStatus,
+    ApprovalOutcome, Page, TaskApproval, TaskApprovalStatus, TaskApprovalView, TaskFailure, TaskStatus,
 };
 use troupe_core::{
-    AgentName, ApprovalId, Caller, Code, Digest, Effect, Error, LinkId, Result, Scope, TaskId, TenantId, limits,
+    AgentName, ApprovalId, Caller, Code, Effect, Error, LinkId, Result, Scope, TaskId, TenantId, limits,
 };
 use troupe_store::{
     ApprovalEffect, ApprovalMove, ApprovalPolicyRow, NeededApproval, TaskApprovalFilter, TaskApprovalRow, TaskRow,
@@ -96,11 +96,11 @@ impl Runtime {
         let agent = agent.map(|name| name.parse::<AgentName>().map_err(|_| agents::unknown(&name))).transpose()?;
         let (filter, limit) = (TaskApprovalFilter { status, kind, agent, task }, limits::page(limit));
         let rows = self.store.task_approvals(&caller.tenant, &filter, after, limit + 1).await?;
-        Ok(Page::of(rows, limit, |row| row.id.to_string(), |row| view(row, false, None)))
+        Ok(Page::of(rows, limit, |row| row.id.to_string(), shown::listed))
     }
 
-    /// One approval, with the exact action: the release, the skill and the whole input, and what the agent
-    /// shows.
+    /// One approval, with the exact action: the release, the configuration, the skill and the whole input, and what
+    /// the agent shows.
     ///
     /// # Errors
     /// [`Code::AuthScope`]; [`Code::ApprovalNotFound`].
@@ -119,7 +119,8 @@ impl Runtime {
 
     async fn approval_shown(&self, row: TaskApprovalRow) -> Result<TaskApprovalView> {
         let task = self.store.task(&row.tenant, row.task).await?;
-        Ok(view(row, true, task.map(|task| task.input)))
+        let configuration = self.configuration_shown(&row).await?;
+        Ok(shown::whole(row, configuration, task.map(|task| task.input)))
     }
 
     /// Has a task that is about to be made wait for approval, if the tenant's policy demands it.
@@ -129,7 +130,7 @@ impl Runtime {
             return row;
         };
         let demand = (place, rule, in_force.revision);
-        let mut asked = TaskApproval::asked(action(&row, route, effect), &row.principal, demand, row.created_at);
+        let mut asked = TaskApproval::asked(shown::action(&row, route, effect), &row.principal, demand, row.created_at);
         // Until it is approved of no time wakes it.
         asked.begins_at = row.wake_at.take();
         row.status = TaskStatus::AwaitingApproval;
@@ -137,8 +138,8 @@ impl Runtime {
         row
     }
 
-    /// Whether a task that begins an attempt on `route` may: nobody demanded approval, or it was given for
-    /// that release. Else it is asked for anew.
+    /// Whether a task that begins an attempt on `route` may: nobody demanded approval, or it was given for that
+    /// release and its configuration. Else it is asked for anew.
     ///
     /// # Errors
     /// When the store is unavailable.
@@ -151,36 +152,40 @@ impl Runtime {
         if row.status != TaskApprovalStatus::Granted {
             return Ok(false);
         }
-        if row.approval.action.digest == route.row.digest {
-            return Ok(true);
+        match shown::differs(&row.approval.action, route) {
+            None => Ok(true),
+            Some(why) => self.ask_anew(&row, task, route, why).await.map(|_| false),
         }
-        self.ask_anew(&row, task, route).await?;
-        Ok(false)
     }
 
-    /// Voids an approval, since `route` serves and not the release that was shown, and asks for another; if
-    /// that one has no such skill, the task fails.
-    async fn ask_anew(&self, row: &TaskApprovalRow, task: &TaskRow, route: &Route) -> Result<Option<ApprovalId>> {
+    /// Voids an approval, since what `route` would run is not what was shown, and asks for another; if the release
+    /// there has no such skill, the task fails.
+    async fn ask_anew(
+        &self,
+        row: &TaskApprovalRow,
+        task: &TaskRow,
+        route: &Route,
+        why: String,
+    ) -> Result<Option<ApprovalId>> {
         let now = self.clock.now();
-        let serving = format!("{}@{}", task.agent, route.row.serving);
         let (id, effect) = match route.performed(task.skill.as_str()) {
             Ok(skill) => {
                 let before = &row.approval;
                 let demand = (before.rule_number, &before.rule, before.policy_revision);
-                let mut asked = TaskApproval::asked(action(task, route, skill.effect), &before.asked_by, demand, now);
+                let action = shown::action(task, route, skill.effect);
+                let mut asked = TaskApproval::asked(action, &task.principal, demand, now);
                 (asked.begins_at, asked.replaces) = (before.begins_at, Some(row.id));
                 let id = self.approval_id();
                 (Some(id), ApprovalEffect::AskedAnew(id, Box::new(asked)))
             }
             Err(error) => (None, ApprovalEffect::Fails(TaskFailure::from(&error))),
         };
-        let reason = Some(format!("{serving} serves by now, which was not what was shown"));
-        let approval =
-            TaskApproval { outcome: Some(ApprovalOutcome { by: None, at: now, reason }), ..row.approval.clone() };
+        let outcome = ApprovalOutcome { by: None, at: now, reason: Some(why.clone()) };
+        let approval = TaskApproval { outcome: Some(outcome), ..row.approval.clone() };
         let status = TaskApprovalStatus::Void;
         let to = ApprovalMove { approval, status, step: "void", by: None, level: None, link: None, task: effect };
         let (tenant, task) = (&row.tenant, row.task);
-        tracing::info!(%tenant, %task, %serving, "an approval is void: another release serves than was shown");
+        tracing::info!(%tenant, %task, why, "an approval is void: what would run is not what was shown");
         self.keep_approval(row, to).await?;
         Ok(id)
     }
@@ -234,18 +239,6 @@ impl Runtime {
     }
 }
 
-/// What exactly a task would do on a route.
-fn action(task: &TaskRow, route: &Route, effect: Effect) -> ApprovedAction {
-    ApprovedAction {
-        agent: task.agent.to_string(),
-        version: route.row.serving.clone(),
-        digest: route.row.digest,
-        skill: task.skill.to_string(),
-        effect,
-        instance: task.instance,
-    }
-}
-
 fn conflict(row: &TaskApprovalRow) -> Error {
     let message = format!("something has happened to approval {} since it was looked at; look at it again", row.id);
     Error::new(Code::ApprovalConflict, message)
@@ -265,25 +258,4 @@ fn expired(row: &TaskApprovalRow, approval: &TaskApproval) -> Error {
     let at = approval.expires_at.map(|at| at.to_string()).unwrap_or_default();
     let message = format!("nobody decided until {at} about what the task would do; ask for it once more");
     Error::new(Code::ApprovalExpired, message).with("approval", row.id.to_string())
-}
-
-/// An approval as clients see it, whole or as a list has it, with the task's input if that is to be shown.
-fn view(row: TaskApprovalRow, whole: bool, input: Option<String>) -> TaskApprovalView {
-    let TaskApprovalRow { id, task, status, revision, approval, shown: action, .. } = row;
-    let action = action.and_then(|text| serde_json::from_str::<ShownAction>(&text).ok());
-    let action = action.map(|ShownAction { summary, action }| ShownView { summary, action: whole.then_some(action) });
-    let shown = input.and_then(|text| Some((serde_json::from_str::<Value>(&text).ok()?, text)));
-    // What was redacted is null.
-    let shown = shown.filter(|(value, _)| !value.is_null());
-    let input_digest = shown.as_ref().map(|(_, text)| Digest::of(text.as_bytes()));
-    TaskApprovalView {
-        id,
-        task,
-        status,
-        revision,
-        approval,
-        shown: action,
-        input: shown.map(|(value, _)| value),
-        input_digest,
-    }
 }

@@ -68,6 +68,14 @@ pub struct NeededApproval {
     pub asked: Option<Box<TaskApproval>>,
 }
 
+impl NeededApproval {
+    /// The same, asked for by somebody.
+    pub(crate) fn asked_by(self, principal: &str) -> Self {
+        let asked = self.asked.map(|asked| Box::new(TaskApproval { asked_by: principal.to_owned(), ..*asked }));
+        Self { asked, ..self }
+    }
+}
+
 /// What becomes of an approval.
 #[derive(Debug, Clone)]
 pub struct ApprovalMove {
@@ -213,13 +221,22 @@ pub fn not_found(id: ApprovalId) -> Error {
     Error::new(Code::ApprovalNotFound, message)
 }
 
+/// Why the approval that a new task needs cannot be kept, since too many wait; nothing if it can, or if the task
+/// needs none.
+pub(crate) async fn no_room(tx: &mut Tx, task: &TaskRow) -> Done<Option<String>> {
+    if task.approval.as_ref().is_none_or(|approval| approval.asked.is_none()) {
+        return Ok(None);
+    }
+    let waiting = waiting(tx, &task.tenant).await?;
+    let message =
+        || format!("{waiting} approvals of the tenant wait, as many as may; have some decided, or ask again later");
+    Ok((waiting >= limits::TASK_APPROVALS_MAX).then(message))
+}
+
 /// Keeps the approval that a new task needs.
 pub(crate) async fn ask(tx: &mut Tx, task: &TaskRow) -> Done<()> {
     let Some(NeededApproval { id, asked: Some(asked) }) = &task.approval else { return Ok(()) };
-    let waiting = waiting(tx, &task.tenant).await?;
-    if waiting >= limits::TASK_APPROVALS_MAX {
-        let message =
-            format!("{waiting} approvals of the tenant wait, as many as may; have some decided, or ask again later");
+    if let Some(message) = no_room(tx, task).await? {
         return Err(Error::new(Code::LimitConcurrency, message).into());
     }
     let subject = Subject { tenant: &task.tenant, id: *id, task: task.id, agent: &task.agent };
@@ -361,7 +378,10 @@ fn entry(row: &TaskApprovalRow, step: &str) -> AuditEntry {
     let action = &row.approval.action;
     let entry = AuditEntry::new(AuditKind::TaskApproval).of(&row.agent).on(&action.version, action.digest);
     let entry = entry.with("approval", row.id.to_string()).with("step", step).with("task", row.task.to_string());
-    let entry = entry.with("skill", action.skill.as_str()).with("effect", action.effect.to_string());
+    let mut entry = entry.with("skill", action.skill.as_str()).with("effect", action.effect.to_string());
+    if let Some(configuration) = action.configuration {
+        entry = entry.with("configuration", configuration.digest.to_string());
+    }
     match row.approval.shown {
         Some(shown) => entry.with("kind", row.approval.kind.as_str()).with("shown", shown.to_string()),
         None => entry,
@@ -378,6 +398,9 @@ async fn tell(tx: &mut Tx, row: &TaskApprovalRow, step: &str, level: Option<usiz
     say("effect", json!(action.effect));
     say("version", json!(action.version));
     say("digest", json!(action.digest));
+    if let Some(configuration) = action.configuration {
+        say("configuration", json!(configuration.digest));
+    }
     say("revision", json!(row.revision));
     if let Some(shown) = row.approval.shown {
         say("kind", json!(row.approval.kind));

@@ -1,6 +1,8 @@
 //! Order within a line, and which line goes first.
 
+use futures::StreamExt as _;
 use serde_json::{Value, json};
+use troupe_core::limits;
 
 use super::{event, host, publish, settled, state, subscribe, task, told, urgent};
 
@@ -55,6 +57,44 @@ async fn urgent_events_go_first_where_more_wait_than_are_handled() {
     order.sort();
     let order: Vec<&str> = order.into_iter().map(|(_, priority)| priority).collect();
     assert_eq!(order, ["critical", "critical", "high", "normal", "normal", "low", "low"]);
+}
+
+#[tokio::test]
+async fn urgent_events_go_first_at_every_subscription_when_the_tenant_has_no_room() {
+    const SUBSCRIPTIONS: usize = 4;
+    let host = host().await;
+    let client = host.client();
+    let room = limits::EVENTS_PARALLEL_MAX;
+    for number in 0..SUBSCRIPTIONS {
+        let more = json!({ "parallel": room });
+        subscribe(&client, &format!("s{number}"), "load.>", ("echo", "sleep"), more).await;
+    }
+    // Four times as many deliveries as the tenant may have handled at once, each of a line of its own.
+    let publish_low = |number: u32| {
+        let event = urgent(&format!("load.t{number}"), "low", json!({ "ms": 1_500 }));
+        let client = client.clone();
+        async move { publish(&client, &event).await }
+    };
+    let low: Vec<u64> = futures::stream::iter(0..room).map(publish_low).buffer_unordered(16).collect().await;
+    let critical = publish(&client, &urgent("load.now", "critical", json!({ "ms": 1 }))).await;
+    let made = async |position: u64| -> Vec<String> {
+        let event = settled(&client, position).await;
+        let deliveries = event["deliveries"].as_array().unwrap().clone();
+        assert_eq!(deliveries.len(), SUBSCRIPTIONS, "{event:#}");
+        let tasks = deliveries.iter().map(async |delivery| {
+            let task = delivery["task"].as_str().unwrap();
+            client.get(&format!("/api/v1/tasks/{task}")).await.of(200)["created_at"].as_str().unwrap().to_owned()
+        });
+        futures::future::join_all(tasks).await
+    };
+    let last = made(critical).await.into_iter().max().unwrap();
+    let mut before = 0;
+    for position in low {
+        before += made(position).await.iter().filter(|at| **at < last).count();
+    }
+    // Those that were being handled when it came went before, and whoever got a place in the same moment.
+    assert!(before < 2 * room as usize, "{before} that were not urgent went before what is critical");
+    assert!(before >= room as usize / 2, "nothing was in its way: {before}");
 }
 
 #[tokio::test]

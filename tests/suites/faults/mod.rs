@@ -3,7 +3,7 @@
 //! clients go away, its disk refuses: no task is left behind, and no restart is needed.
 //! `TROUPE_KILLS` says how often it dies, `TROUPE_SEED` repeats the instants of a run.
 
-mod apart;
+pub mod apart;
 mod clients;
 mod damage;
 #[cfg(target_os = "linux")]

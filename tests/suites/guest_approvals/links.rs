@@ -64,7 +64,10 @@ async fn a_link_shows_the_exact_action_decides_once_and_the_audit_says_how() {
     for _ in 0..3 {
         let page = open(&host, &link).await;
         assert_eq!(page.status, 200, "{}", page.text);
-        for part in ["remove a", "&quot;remove&quot;: [", "purge of janitor@1.0.0", who.as_str(), "method=\"post\""] {
+        let configuration = "<h2>It runs under this configuration</h2><pre>{}</pre>";
+        for part in
+            ["remove a", "&quot;remove&quot;: [", "purge of janitor@1.0.0", configuration, &who, "method=\"post\""]
+        {
             assert!(page.text.contains(part), "{part}: {}", page.text);
         }
         assert!(!page.text.contains("<script") && !page.text.contains("style="), "{}", page.text);

@@ -1,6 +1,6 @@
 //! Writes under a lock: whoever lost it writes nothing.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{ask, held_by, hold, host, output, replays};
 
@@ -37,4 +37,30 @@ async fn a_token_is_good_until_a_newer_one_is_given_and_no_other_is() {
     assert_eq!(write("res/b", first).await, "stale");
     ask(&client, "hold", json!({ "name": "res/a" })).await;
     assert_eq!(write("res/a", first).await, "stale");
+}
+
+#[tokio::test]
+async fn an_instances_own_keys_are_written_under_the_newest_token_alone() {
+    let host = host().await;
+    let client = host.client();
+    let instance = client.start_instance("locker").await;
+    let of_instance = async |skill: &str, mut input: Value| {
+        input["own"] = json!(true);
+        client.run_for(&instance, "locker", skill, input).await.output()
+    };
+    let write = async |token: u64, text: &str| {
+        let input = json!({ "lock": "res/a", "token": token, "key": "k", "text": text });
+        of_instance("write", input).await
+    };
+    let held = async || ask(&client, "hold", json!({ "name": "res/a" })).await["got"]["value"].as_u64().unwrap();
+    assert_eq!(write(0, "never").await["code"], "stale", "nobody has held it");
+    let first = held().await;
+    assert!(write(first, "first").await["code"].is_null(), "nobody has held it since");
+    let second = held().await;
+    let stale = write(first, "stale").await;
+    assert_eq!((&stale["code"], &stale["details"]), (&json!("stale"), &json!(second)), "{stale:#}");
+    assert_eq!(of_instance("read", json!({ "key": "k" })).await, "first", "nothing was written");
+    assert!(write(second, "second").await["code"].is_null());
+    assert_eq!(of_instance("read", json!({ "key": "k" })).await, "second");
+    assert_eq!(ask(&client, "read", json!({ "key": "k" })).await, Value::Null, "the deployment has keys of its own");
 }

@@ -25,7 +25,7 @@ async fn host() -> Host {
 /// What `locker` asks for.
 pub fn grants() -> Value {
     json!({
-        "state": { "bytes": 1 << 20, "keys": 100 },
+        "state": { "bytes": 1 << 20, "keys": 100, "instances": true },
         "locks": [{ "name": "res/*", "lease_ms": 600_000, "preempt": true }],
     })
 }

@@ -34,6 +34,8 @@ async fn a_policy_is_set_from_a_file_and_what_waits_is_listed_shown_and_decided(
       fails undecided after 24 h
       it counts
     ");
+    let configuration = json!({ "configuration": { "region": "eu" } });
+    client.put("/api/v1/deployments/counter/configuration", &configuration).await.of(200);
     let (task, approval) = asked(&client, "a").await;
     let listed = on(&host, &[]).await;
     for part in [approval.as_str(), "pending", "counter@1.0.0 increment", "write", "owner"] {
@@ -44,7 +46,9 @@ async fn a_policy_is_set_from_a_file_and_what_waits_is_listed_shown_and_decided(
         format!("approval  {approval} (pending), revision 1\n"),
         format!("task      {task}\n"),
         "action    increment of counter@1.0.0\nrelease   sha256:".to_owned(),
-        "effect    write\nasked by  owner\n".to_owned(),
+        "config    sha256:".to_owned(),
+        ", revision 1\neffect    write\nasked by  owner\n".to_owned(),
+        "\nconfig\n  region  eu\n".to_owned(),
         "why       rule 1 of policy revision 1: it counts\n".to_owned(),
         "level 1   open, 0 of 1, at ".to_owned(),
         "level 2   waits, 0 of 2; ".to_owned(),

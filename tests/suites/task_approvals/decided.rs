@@ -1,6 +1,7 @@
 //! Who decides, and what becomes of the task.
 
 use serde_json::{Value, json};
+use troupe_core::Digest;
 
 use super::{approve, asked, becomes, count, demand, get, host_that_counts, recorded, say, somebody, told};
 
@@ -16,10 +17,15 @@ async fn a_task_waits_shows_exactly_what_it_would_do_and_runs_once_it_is_approve
 
     let shown = get(&alice, &approval).await;
     let serving = owner.get("/api/v1/deployments/counter").await.of(200);
+    let configuration = json!({ "revision": 0, "digest": Digest::of(b"{}") });
     assert_eq!(
         shown["action"],
-        json!({ "agent": "counter", "version": "1.0.0", "digest": serving["digest"], "skill": "increment", "effect": "write" })
+        json!({
+            "agent": "counter", "version": "1.0.0", "digest": serving["digest"], "skill": "increment",
+            "effect": "write", "configuration": configuration,
+        })
     );
+    assert_eq!(shown["configuration"], json!({}));
     assert_eq!((&shown["input"], &shown["task"]), (&json!({ "key": "a" }), &json!(task)));
     assert!(shown["input_digest"].as_str().unwrap().starts_with("sha256:"), "{shown:#}");
     assert_eq!((&shown["asked_by"], &shown["rule"]["reason"]), (&json!("owner"), &json!("it counts")));

@@ -100,6 +100,9 @@ fn question(shown: &LinkedApproval, link: &str) -> String {
     };
     say("Skill", &format!("{} of {}@{}", action.skill, action.agent, action.version));
     say("Release", &action.digest.to_string());
+    if let Some(configuration) = action.configuration {
+        say("Configuration", &format!("{}, revision {}", configuration.digest, configuration.revision));
+    }
     say("Reaches", &action.effect.to_string());
     say("Asked for by", &approval.asked_by);
     say("Since", &approval.requested_at.to_string());
@@ -118,6 +121,9 @@ fn question(shown: &LinkedApproval, link: &str) -> String {
     };
     if let Some(action) = view.shown.as_ref().and_then(|shown| shown.action.clone()) {
         document("The agent would do exactly this", &Value::Object(action));
+    }
+    if let Some(configuration) = &view.configuration {
+        document("It runs under this configuration", configuration);
     }
     if let Some(input) = &view.input {
         document("The task was asked for with", input);

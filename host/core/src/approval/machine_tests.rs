@@ -29,6 +29,7 @@ fn with_effect(rule: Value, effect: Effect) -> TaskApproval {
         skill: "stop".to_owned(),
         effect,
         instance: None,
+        configuration: None,
     };
     TaskApproval::asked(action, "owner", (1, &rule, 1), at(0))
 }

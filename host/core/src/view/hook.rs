@@ -12,7 +12,8 @@ use crate::{EventPriority, Timestamp, Topic};
 pub enum HookKind {
     /// As Standard Webhooks has it: `webhook-id`, `webhook-timestamp`, `webhook-signature`.
     Standard,
-    /// As GitHub does: `X-Hub-Signature-256`, `X-GitHub-Delivery`, `X-GitHub-Event`.
+    /// As GitHub does: `X-Hub-Signature-256`, `X-GitHub-Delivery`, `X-GitHub-Event`. The signature is over the body
+    /// alone, so one body is one event, under whichever delivery it comes.
     Github,
     /// By an HMAC of SHA-256 in a header, as `hmac` says.
     Hmac,
@@ -50,8 +51,8 @@ impl HmacEncoding {
     }
 }
 
-/// Where a sender puts its HMAC of SHA-256, and of what it is. Without a timestamp it is of the body alone: then the
-/// same body counts once within the window, and whoever has seen a message can send it again after that.
+/// Where a sender puts its HMAC of SHA-256, and of what it is. Without a timestamp it is of the body alone: then two
+/// messages of one body are one event, and whoever has seen a message can send it again once that is kept no longer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HookHmac {

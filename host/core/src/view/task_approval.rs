@@ -19,7 +19,8 @@ pub enum TaskApprovalStatus {
     Rejected,
     /// Nobody decided in time, so the task has failed, or its agent was told.
     Expired,
-    /// Another release serves than the one that was shown: it was asked for anew, or can no longer be.
+    /// Another release serves than the one that was shown, or another configuration is in force: it was asked for
+    /// anew, or can no longer be.
     Void,
     /// The task ended, was cancelled or began anew before anybody decided.
     Cancelled,
@@ -48,8 +49,8 @@ impl TaskApprovalStatus {
     }
 }
 
-/// What exactly would run, or asks: this release of the agent, this skill, the task's input, and nothing
-/// else.
+/// What exactly would run, or asks: this release of the agent under this configuration, this skill, the task's
+/// input, and nothing else.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ApprovedAction {
     /// The agent's name.
@@ -68,6 +69,29 @@ pub struct ApprovedAction {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub instance: Option<InstanceId>,
+    /// The configuration that it would run under, or runs under; absent of what a host asked about that did not
+    /// show it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configuration: Option<ApprovedConfiguration>,
+}
+
+/// The configuration in force, as something that is approved of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ApprovedConfiguration {
+    /// The revision of what the operator has set; 0 while nothing was.
+    pub revision: u64,
+    /// The SHA-256 of all of it: the release's defaults with that over them, as JSON without spaces and with the
+    /// fields of each object in the order of their names.
+    #[schema(value_type = String)]
+    pub digest: Digest,
+}
+
+impl ApprovedConfiguration {
+    /// A configuration in force, which is of this revision.
+    pub fn of(revision: u64, mut in_force: Value) -> Self {
+        in_force.sort_all_objects();
+        Self { revision, digest: Digest::of(in_force.to_string().as_bytes()) }
+    }
 }
 
 /// Where a level is.
@@ -171,7 +195,8 @@ pub struct TaskApproval {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub begins_at: Option<Timestamp>,
-    /// The approval that this one stands in for, since another release serves than was shown there.
+    /// The approval that this one stands in for, since another release or configuration is in force than was shown
+    /// there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub replaces: Option<ApprovalId>,
@@ -210,6 +235,10 @@ pub struct TaskApprovalView {
     /// What the agent shows of an action; absent once it is redacted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown: Option<ShownView>,
+    /// The configuration whose digest is in `action`, whole; absent in lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub configuration: Option<Value>,
     /// The task's input, whole; absent in lists, and once it is redacted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<Value>,
@@ -316,4 +345,37 @@ pub struct ApprovalPolicyRequest {
     /// absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_configuration_is_told_apart_by_what_it_says_and_not_by_the_order_in_which_it_was_written() {
+        let of = |value: Value| ApprovedConfiguration::of(1, value).digest;
+        let one = json!({ "region": "eu", "keep": { "days": 7, "what": ["a", "b"] } });
+        let other = json!({ "keep": { "what": ["a", "b"], "days": 7 }, "region": "eu" });
+        assert_eq!(of(one.clone()), of(other));
+        for changed in [
+            json!({ "region": "us", "keep": { "days": 7, "what": ["a", "b"] } }),
+            json!({ "region": "eu", "keep": { "days": 7, "what": ["b", "a"] } }),
+            json!({ "region": "eu" }),
+        ] {
+            assert_ne!(of(one.clone()), of(changed));
+        }
+    }
+
+    #[test]
+    fn an_action_of_a_host_that_showed_no_configuration_is_still_read() {
+        let digest = Digest::of(b"release");
+        let before = json!({
+            "agent": "aws", "version": "1.0.0", "digest": digest, "skill": "inventory", "effect": "read",
+        });
+        let action: ApprovedAction = serde_json::from_value(before.clone()).unwrap();
+        assert_eq!(action.configuration, None);
+        assert_eq!(serde_json::to_value(action).unwrap(), before);
+    }
 }

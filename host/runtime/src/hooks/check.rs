@@ -57,14 +57,21 @@ pub(super) struct Message {
     pub(super) id: String,
     /// What it is about, as its sender calls it.
     pub(super) about: Option<String>,
-    /// The id that it had if it came not long ago, and since when that counts, where its sender says neither an id
-    /// nor a time.
-    pub(super) before: Option<(String, Timestamp)>,
+    /// How its sender tells it apart, where that is not signed and so is not its id.
+    pub(super) delivery: Option<String>,
+    /// Whether its id is the digest of all that is signed: then whatever else comes with the same is the same message.
+    pub(super) is_whole: bool,
 }
 
 impl Message {
-    const fn new(id: String, about: Option<String>) -> Self {
-        Self { id, about, before: None }
+    /// One that its sender tells apart by an id, which is signed.
+    const fn named(id: String) -> Self {
+        Self { id, about: None, delivery: None, is_whole: false }
+    }
+
+    /// One that is told apart by all that is signed.
+    fn of(signed: &[&[u8]]) -> Self {
+        Self { id: Digest::of(&signed.concat()).hex(), about: None, delivery: None, is_whole: true }
     }
 }
 
@@ -102,7 +109,7 @@ pub(super) fn standard(headers: &HookHeaders, body: &[u8], keys: &[Vec<u8>], now
         return Err(refused());
     }
     in_time(timestamp, now)?;
-    Ok(Message::new(checked(id)?, None))
+    Ok(Message::named(checked(id)?))
 }
 
 /// Checks that a message was sent not long ago, by the seconds that it says.
@@ -117,7 +124,8 @@ fn in_time(timestamp: &str, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
-/// Checks a message as GitHub signs it.
+/// Checks a message as GitHub signs it. That is the body alone, so its id is the digest of that: under the delivery,
+/// which nobody signs, whoever has one message could send it as another.
 ///
 /// # Errors
 /// [`Code::AuthInvalid`].
@@ -129,11 +137,11 @@ pub(super) fn github(headers: &HookHeaders, body: &[u8], keys: &[Vec<u8>]) -> Re
     if !is_any(&macs, &given) {
         return Err(refused());
     }
-    Ok(Message::new(checked(id)?, headers.event.as_deref().map(checked).transpose()?))
+    let (delivery, about) = (Some(checked(id)?), headers.event.as_deref().map(checked).transpose()?);
+    Ok(Message { delivery, about, ..Message::of(&[body]) })
 }
 
-/// Checks a message by an HMAC in a header. Its id is the digest of what is signed: with a time of its own that is
-/// one event for good; without, one within the window.
+/// Checks a message by an HMAC in a header. Its id is the digest of what is signed, with a time of its own or without.
 ///
 /// # Errors
 /// [`Code::AuthInvalid`]; [`Code::AuthReplay`].
@@ -159,16 +167,10 @@ pub(super) fn generic(
     if !is_any(&macs, given.as_slice()) {
         return Err(refused());
     }
-    let digest = Digest::of(&signed.concat()).hex();
     if let Some(timestamp) = timestamp {
         in_time(timestamp, now)?;
-        return Ok(Message::new(digest, None));
     }
-    // What came at the end of a window is known at the beginning of the next.
-    let window = i64::try_from(limits::HOOK_WINDOW.as_millis()).unwrap_or(i64::MAX);
-    let (slot, since) = (now.as_millis() / window, Timestamp::from_millis(now.as_millis() - window));
-    let before = Some((format!("{digest}.{}", slot - 1), since));
-    Ok(Message { before, ..Message::new(format!("{digest}.{slot}"), None) })
+    Ok(Message::of(&signed))
 }
 
 /// Checks what a hook says of its sender's signature.
@@ -300,6 +302,10 @@ mod tests {
         };
         let message = github(&headers, b"Hello, World!", &keys).unwrap();
         assert_eq!(message.about.as_deref(), Some("push"));
+        let other = HookHeaders { id: Some("another".to_owned()), event: None, ..headers.clone() };
+        let other = github(&other, b"Hello, World!", &keys).unwrap();
+        assert!(other.id == message.id && other.is_whole, "what is not signed makes no other message of it");
+        assert_eq!(other.delivery.as_deref(), Some("another"));
         for wrong in ["", "sha256=", "sha1=757107ea", &signature[7..], &signature.replace('7', "8"), "sha256=é"] {
             let headers = HookHeaders { signature: Some(wrong.to_owned()), ..headers.clone() };
             assert_eq!(github(&headers, b"Hello, World!", &keys).unwrap_err().code, Code::AuthInvalid, "{wrong}");
@@ -317,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_by_a_header_of_the_senders_is_one_event_within_the_window_or_by_its_time_for_good() {
+    fn a_message_by_a_header_of_the_senders_is_told_apart_by_all_that_is_signed() {
         let keys = [b"It's a Secret to Everybody".to_vec()];
         let hex = "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
         let base64 = STANDARD.encode(hex::decode(hex).unwrap());
@@ -326,8 +332,7 @@ mod tests {
         let of = |hmac: &HookHmac, headers: &HookHeaders, millis| generic(hmac, headers, body, &keys, at(millis));
         let first = of(&hmac_of(none.clone()), &sent(hex), NOW).unwrap();
         let later = of(&hmac_of(none.clone()), &sent(hex), NOW + 300_000).unwrap();
-        assert_eq!(later.before, Some((first.id.clone(), at(NOW))), "what came last is known in the next window");
-        assert_ne!(later.id, first.id);
+        assert_eq!(later, first, "the same body is the same message, whenever it comes");
         let prefixed = hmac_of(serde_json::json!({ "encoding": "base64", "prefix": "v0:" }));
         assert_eq!(of(&prefixed, &sent(&format!("v0:{base64}")), NOW).unwrap(), first);
         for (hmac, wrong) in [
@@ -345,7 +350,7 @@ mod tests {
         let mac = hex::encode(hmac(&keys[0], &[seconds.as_bytes(), b".", body]));
         let stamped = HookHeaders { timestamp: Some(seconds), ..sent(&mac) };
         let (one, other) = (of(&timed, &stamped, NOW).unwrap(), of(&timed, &stamped, NOW + 299_000).unwrap());
-        assert!(one == other && one.before.is_none());
+        assert!(one == other && one.id != first.id, "the time is a part of what is signed");
         assert_eq!(of(&timed, &stamped, NOW + 301_000).unwrap_err().code, Code::AuthReplay);
         assert_eq!(of(&timed, &sent(hex), NOW).unwrap_err().code, Code::AuthInvalid, "what says no time");
         let moved = HookHeaders { timestamp: Some((NOW / 1_000 + 1).to_string()), ..stamped };

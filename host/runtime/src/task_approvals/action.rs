@@ -16,21 +16,23 @@
 
 use serde_json::{Map, Value, json};
 use troupe_core::approval::{ApprovalKind, ApprovalRule, ShownAction};
-use troupe_core::view::{ApprovedAction, TaskApproval};
-use troupe_core::{ApprovalId, Error, Result, TaskId, TenantId, Timestamp};
+use troupe_core::view::{ApprovedAction, ApprovedConfiguration, TaskApproval};
+use troupe_core::{ApprovalId, Error, ReleaseRef, Result, TaskId, TenantId, Timestamp};
 use troupe_sandbox::{ApprovalAsk, ApprovalStands};
 use troupe_store::{ApprovalCommit, TaskApprovalRow, TaskRow};
 
 use crate::Runtime;
 
 impl Runtime {
-    /// What an agent asks for on behalf of a running task, until its time is over.
+    /// What an agent asks for on behalf of a task that runs under a configuration of this revision, until its time is
+    /// over.
     ///
     /// # Errors
     /// A fault of the host.
-    pub(crate) fn approval_of_action(
+    pub(crate) async fn approval_of_action(
         &self,
         task: &TaskRow,
+        configuration_revision: u64,
         ask: ApprovalAsk,
         latest: Timestamp,
     ) -> Result<ApprovalCommit> {
@@ -38,6 +40,8 @@ impl Runtime {
         let Some(release) = &task.release else {
             return Err(Error::internal("a task that runs is on no release"));
         };
+        let runs = ReleaseRef { agent: task.agent.clone(), version: release.version.clone() };
+        let configuration = self.configuration_of(&task.tenant, &runs, configuration_revision).await?;
         let action = ApprovedAction {
             agent: task.agent.to_string(),
             version: release.version.clone(),
@@ -45,6 +49,7 @@ impl Runtime {
             skill: task.skill.to_string(),
             effect,
             instance: task.instance,
+            configuration: configuration.map(|found| ApprovedConfiguration::of(configuration_revision, found)),
         };
         let (now, shown) = (self.clock.now(), shown.text()?);
         let latest = expires_after.map_or(latest, |time| now.plus(time).min(latest));

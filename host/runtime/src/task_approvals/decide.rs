@@ -8,6 +8,7 @@ use troupe_core::{Caller, Code, Error, KeyId, LinkId, Result, Scope, TenantId, l
 use troupe_store::{TaskApprovalRow, task_not_found};
 
 use super::conflict;
+use super::shown::differs;
 use crate::Runtime;
 
 impl Runtime {
@@ -17,7 +18,8 @@ impl Runtime {
     /// # Errors
     /// [`Code::AuthScope`]; [`Code::ApprovalNotFound`]; [`Code::ApprovalDenied`] for whoever is not asked,
     /// or has asked for the task; [`Code::ApprovalDecided`]; [`Code::ApprovalConflict`] if something has
-    /// happened since, or another release serves: then it is asked for anew, under the id in the details.
+    /// happened since, or another release or configuration is in force: then it is asked for anew, under the id in
+    /// the details.
     pub async fn approve_task(&self, caller: &Caller, id: &str, request: DecideRequest) -> Result<TaskApprovalView> {
         self.approve_as(caller, id, request, None).await
     }
@@ -107,12 +109,9 @@ impl Runtime {
         }
         let task = self.store.task(&row.tenant, row.task).await?.ok_or_else(|| task_not_found(row.task))?;
         let route = self.route(&row.tenant, row.agent.as_str())?.for_task(&task);
-        if route.row.digest == row.approval.action.digest {
-            return Ok(());
-        }
-        let anew = self.ask_anew(row, &task, &route).await?;
-        let serving = format!("{}@{}", row.agent, route.row.serving);
-        let why = format!("{serving} serves by now, which was not what was shown, so nothing was approved of");
+        let Some(why) = differs(&row.approval.action, &route) else { return Ok(()) };
+        let anew = self.ask_anew(row, &task, &route, why.clone()).await?;
+        let why = format!("{why}, so nothing was approved of");
         Err(match anew {
             Some(anew) => {
                 let message = format!("{why}; look at approval {anew}, which asks for it anew");

@@ -2,8 +2,8 @@
 //! decided expires.
 //!
 //! Each is a time in a row, so it survives the host; what became due while none ran happens in the order of
-//! those times. Nothing is approved by time that could not be by somebody: if another release serves by then,
-//! it is asked for anew.
+//! those times. Nothing is approved by time that could not be by somebody: if another release or configuration is in
+//! force by then, it is asked for anew.
 
 use std::time::Duration;
 

@@ -14,7 +14,7 @@
 
 use tokio::sync::{Mutex, MutexGuard};
 use troupe_core::approval::AskedApproval;
-use troupe_core::{Code, Error, LockOutcome, Result, TaskId, Timestamp};
+use troupe_core::{Caller, Code, Error, LockOutcome, Result, TaskId, Timestamp};
 use troupe_store::{
     ApprovalCommit, AskAnswer, AskCommit, Commit, CommitAnswer, Decided, FailedTry, JournalHead, JournalRow,
     LockCommit, Pin, Publication, PublishCommit, Rest, StateChange, Store, TaskEnd, TaskRow,
@@ -128,10 +128,22 @@ impl Accepted {
         self.committed(self.store.commit_approval(&self.pin, journal, ask, row), None).await
     }
 
-    /// The task as it runs, and when its time is over.
-    pub(crate) async fn row_and_latest(&self) -> Result<(TaskRow, Timestamp)> {
+    /// Whom the task is for, as whoever asks for what its agent asks for, and what its calls go by in a canary.
+    pub(crate) async fn asks_as(&self) -> Result<(Caller, Option<String>)> {
         match &*self.state.lock().await {
-            Kept::Yes(row) | Kept::NotYet(row) => Ok((row.clone(), latest(row, &self.head))),
+            Kept::Yes(row) | Kept::NotYet(row) | Kept::Never(row) => {
+                Ok((Caller::absent(&row.tenant, &row.principal), row.affinity.clone()))
+            }
+            Kept::Over(_) => Err(self.lost()),
+        }
+    }
+
+    /// The task as it runs, when its time is over, and the revision of the configuration that it runs under.
+    pub(crate) async fn under_way(&self) -> Result<(TaskRow, Timestamp, u64)> {
+        match &*self.state.lock().await {
+            Kept::Yes(row) | Kept::NotYet(row) => {
+                Ok((row.clone(), latest(row, &self.head), self.head.configuration_revision))
+            }
             Kept::Never(_) => Err(keeps_nothing()),
             Kept::Over(_) => Err(self.lost()),
         }

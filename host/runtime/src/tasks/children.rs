@@ -1,15 +1,17 @@
 //! Tasks that agents ask for, and ending those that nobody wants any more.
 //!
 //! An agent asks in the middle of its work, so what keeps the other agent from taking the task is an answer that
-//! it can go on with, and no error of its invocation. What the task is to be is checked here, as if anybody
-//! asked; who it is for, how deep below the task at the top, and how long it may take at most the store fills in,
-//! from the row of the task that asks. What an agent may ask stands in `host/sandbox/src/gate/agents.rs`.
+//! it can go on with, and no error of its invocation. What the task is to be is checked here, as if whoever the
+//! asking task is for asked for it: so it waits for the approval of others where that person's own request would,
+//! and is shown on the release that it would run on. Who it is for, how deep below the task at the top, and how long
+//! it may take at most the store fills in, from the row of the task that asks. What an agent may ask stands in
+//! `host/sandbox/src/gate/agents.rs`.
 //!
 //! The store notes whose end follows from that of another; here they are ended: what runs is told, what does not
 //! is over at once.
 
 use troupe_core::view::{NewTask, TaskFailure, TaskStatus};
-use troupe_core::{AskOptions, AskOutcome, Caller, Code, Effect, Error, Result, TenantId, limits};
+use troupe_core::{AskOptions, AskOutcome, Caller, Code, Effect, Error, Result, limits};
 use troupe_sandbox::Ask;
 use troupe_store::{AskCommit, TaskRow, cancelled_with};
 
@@ -25,16 +27,17 @@ pub(super) struct Asking {
 }
 
 impl Runtime {
-    /// The task that an agent asks for, or what the agent is told instead.
+    /// The task that an agent asks for on behalf of somebody and under their affinity, or what the agent is told
+    /// instead.
     ///
     /// # Errors
     /// A store that cannot go on.
     pub(super) async fn asked_by_agent(
         &self,
-        tenant: &TenantId,
+        asks_as: (Caller, Option<String>),
         ask: Ask,
     ) -> Result<std::result::Result<Asking, AskOutcome>> {
-        let asking = self.try_ask(tenant, ask).await;
+        let asking = self.try_ask(asks_as, ask).await;
         match asking {
             Err(error) if matches!(error.code, Code::UnavailableStore | Code::Internal) => Err(error),
             Err(error) => Ok(Err(outcome_of(error))),
@@ -42,18 +45,22 @@ impl Runtime {
         }
     }
 
-    async fn try_ask(&self, tenant: &TenantId, ask: Ask) -> Result<std::result::Result<Asking, AskOutcome>> {
+    async fn try_ask(
+        &self,
+        (caller, affinity): (Caller, Option<String>),
+        ask: Ask,
+    ) -> Result<std::result::Result<Asking, AskOutcome>> {
         self.require_ready()?;
         let Ask { agent, skill, input, options, ceiling } = ask;
         let AskOptions { priority, timeout_ms, lifetime_ms, idempotency_key, outlives } = options;
-        let effect = self.serving(tenant, agent.as_str()).await?.skill(skill.as_str())?.effect;
+        let effect = self.serving(&caller.tenant, agent.as_str()).await?.skill(skill.as_str())?.effect;
         if effect > ceiling {
             return Ok(Err(AskOutcome::Above { effect, ceiling }));
         }
-        let room = self.queue.room(&(tenant.clone(), agent.clone()))?;
-        let request = NewTask { timeout_ms, lifetime_ms, ..NewTask::new(agent.as_str(), skill.as_str(), input) };
-        // Whoever it is for is in the row of the task that asks.
-        let child = self.task_asked(&Caller::absent(tenant, ""), request).await?;
+        let room = self.queue.room(&(caller.tenant.clone(), agent.clone()))?;
+        let request =
+            NewTask { timeout_ms, lifetime_ms, affinity, ..NewTask::new(agent.as_str(), skill.as_str(), input) };
+        let child = self.task_asked(&caller, request).await?;
         let writes = effect > Effect::Read;
         let ask = AskCommit { child, key: idempotency_key, priority, outlives, writes, encode: encoded_ask };
         Ok(Ok(Asking { room, ask }))

@@ -61,7 +61,7 @@ impl Ledger for StoreLedger {
     async fn ask(&mut self, rows: Vec<JournalRow>, row: JournalRow, ask: Ask) -> Result<AskOutcome> {
         let rows: Vec<_> = rows.into_iter().map(journalled).collect();
         let (agent, skill) = (ask.agent.clone(), ask.skill.clone());
-        let Asking { room, ask } = match self.1.asked_by_agent(&self.0.pin.tenant, ask).await? {
+        let Asking { room, ask } = match self.1.asked_by_agent(self.0.asks_as().await?, ask).await? {
             Ok(asking) => asking,
             Err(outcome) => {
                 // Nothing comes of it but the row that says so.
@@ -118,8 +118,8 @@ impl Ledger for StoreLedger {
         ask: ApprovalAsk,
     ) -> Result<AskedApproval> {
         let rows = rows.into_iter().map(journalled).collect();
-        let (task, latest) = self.0.row_and_latest().await?;
-        let ask = self.1.approval_of_action(&task, ask, latest)?;
+        let (task, latest, configuration) = self.0.under_way().await?;
+        let ask = self.1.approval_of_action(&task, configuration, ask, latest).await?;
         let asked = self.0.commit_approval(rows, ask, journalled(row)).await?;
         if let AskedApproval::Made { .. } = asked {
             self.1.approval_was_asked(&self.0.pin.agent);

@@ -11,8 +11,9 @@
 //!                           asks for its own
 //! ```
 //!
-//! Who a child is for is its parent's row to say, and nobody else's: tenant, principal, affinity, the task
-//! at the top, and how far below that it is. A child's time is at most what is left of its parent's.
+//! Who a child is for is its parent's row to say, and nobody else's: tenant, principal, affinity, who has asked
+//! where somebody has to approve of it, the task at the top, and how far below that it is. A child's time is at
+//! most what is left of its parent's.
 //!
 //! To ask for the end of a task that does not run is not to end it, since the audit must first be told
 //! what was decided in it; whoever looks for those whose end is asked for ([`Store::to_cancel`]) does.
@@ -36,8 +37,8 @@ const BY_TASK: &str = "task:";
 /// A task that an agent asks for, as part of its invocation's commit.
 #[derive(Debug, Clone)]
 pub struct AskCommit {
-    /// The task, as it would be accepted if anybody asked for it. Who it is for, what caused it and how long it
-    /// may take at most are filled in.
+    /// The task, as it would be accepted if whoever the asking task is for asked for it. Who that is, what caused it
+    /// and how long it may take at most are filled in.
     pub child: TaskRow,
     /// The key under which it is asked for once, in whichever attempt.
     pub key: Option<String>,
@@ -234,6 +235,9 @@ async fn make(tx: &mut Tx, parent: &TaskRow, ask: AskCommit) -> Done<AskAnswer> 
     if let Some(spent) = budget::spent(&mut tx.connection, &parent.tenant, root, 1).await? {
         return not_made(AskOutcome::Budget(spent));
     }
+    if let Some(message) = task_approvals::no_room(tx, &child).await? {
+        return not_made(AskOutcome::Unavailable(message));
+    }
     let left = left_of(parent, tx.now);
     let timeout_ms = child.timeout_ms.min(left);
     let lifetime_ms = child.lifetime_ms.unwrap_or(left).clamp(timeout_ms, left);
@@ -241,6 +245,7 @@ async fn make(tx: &mut Tx, parent: &TaskRow, ask: AskCommit) -> Done<AskAnswer> 
         tenant: parent.tenant.clone(),
         principal: parent.principal.clone(),
         affinity: parent.affinity.clone(),
+        approval: child.approval.map(|approval| approval.asked_by(&parent.principal)),
         priority: priority.unwrap_or(parent.priority),
         cause: Some(Cause { by: Some(parent.id), event: None, root: Some(root), hops: above + 1, outlives, key }),
         timeout_ms,

@@ -28,6 +28,7 @@ fn commit(home: &Home, number: u64, open_max: u32) -> ApprovalCommit {
         skill: "inventory".to_owned(),
         effect: Effect::Write,
         instance: None,
+        configuration: None,
     };
     let now = home.clock.now();
     let digest = Digest::of(SHOWN.as_bytes());

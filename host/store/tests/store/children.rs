@@ -1,10 +1,11 @@
 //! Tasks that agents ask for: made with the row of the call, bounded, and ended with whoever asked.
 
-use troupe_core::view::{BudgetSpent, TaskBudget, TaskStatus, TaskUsage};
+use troupe_core::view::{BudgetSpent, TaskApproval, TaskBudget, TaskStatus, TaskUsage};
 use troupe_core::{AskOutcome, Awaited, Cause, Clock as _, Code, TaskId, limits};
-use troupe_store::{AskAnswer, AskCommit, Commit, Decided, Pin, Rest, TaskRow};
+use troupe_store::{AskAnswer, AskCommit, Commit, Decided, NeededApproval, Pin, Rest, TaskRow};
 
 use crate::support::{Home, OWNER, READING, completed, id, pending, pin as pinned, ran_on, row, rows_only, tenant};
+use crate::task_approvals;
 
 fn encode(outcome: &AskOutcome, agent: &str, skill: &str) -> Vec<u8> {
     format!("{outcome:?} {agent}/{skill}").into_bytes()
@@ -45,6 +46,19 @@ async fn a_child_is_made_with_its_row_for_whoever_the_parent_is_for_and_within_i
     let refused = home.store.commit_ask(&stale, Vec::new(), asked(3), row(2, true)).await.unwrap_err();
     assert_eq!(refused.code, Code::StaleEpoch);
     assert_eq!(home.store.task(&tenant(), id(3)).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn whoever_the_parent_is_for_has_asked_where_others_have_to_approve_of_the_child() {
+    let home = Home::open().await;
+    let pin = home.running(1).await;
+    let by_nobody = TaskApproval { asked_by: String::new(), ..task_approvals::asked(&home) };
+    let approval = task_approvals::approval(2);
+    let needed = NeededApproval { id: approval, asked: Some(Box::new(by_nobody)) };
+    let child = TaskRow { status: TaskStatus::AwaitingApproval, approval: Some(needed), ..asked(2).child };
+    ask(&home, &pin, 1, AskCommit { child, ..asked(2) }).await;
+    let kept = home.store.task_approval(&tenant(), approval).await.unwrap().unwrap();
+    assert_eq!((kept.task, kept.approval.asked_by.as_str()), (id(2), "owner"));
 }
 
 #[tokio::test]

@@ -6,11 +6,12 @@ use troupe_store::{ApprovalEffect, ApprovalMove, NeededApproval, TaskApprovalFil
 
 use crate::support::{Home, OWNER, READING, id, pending, ran_on, tenant, version};
 
-fn approval(number: u64) -> ApprovalId {
+pub fn approval(number: u64) -> ApprovalId {
     format!("0199a2f0-6c1e-7d3a-8b52-{number:012x}").parse().unwrap()
 }
 
-fn asked(home: &Home) -> TaskApproval {
+/// What is asked about a task, by its owner.
+pub fn asked(home: &Home) -> TaskApproval {
     let rule: ApprovalRule =
         serde_json::from_value(json!({ "levels": [{ "quorum": 1 }], "expires_after_ms": 1_000 })).unwrap();
     let action = ApprovedAction {
@@ -20,6 +21,7 @@ fn asked(home: &Home) -> TaskApproval {
         skill: "inventory".to_owned(),
         effect: Effect::Write,
         instance: None,
+        configuration: None,
     };
     TaskApproval::asked(action, "owner", (1, &rule, 1), home.clock.now())
 }

@@ -64,11 +64,17 @@ struct Write {
     token: u64,
     key: String,
     text: String,
+    /// Whether it is a key of the instance that is asked, and not of the deployment.
+    #[serde(default)]
+    own: bool,
 }
 
 #[derive(Deserialize, JsonSchema)]
 struct Key {
     key: String,
+    /// As for writing.
+    #[serde(default)]
+    own: bool,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -252,7 +258,8 @@ impl Locker {
     /// Writes a key under a lock that it need not hold.
     #[skill(effect = "write")]
     fn write(&self, input: Write) -> Result<Told, Failure> {
-        let keys = Fenced::new(Space::Deployment, input.lock, input.token);
+        let space = if input.own { Space::Instance } else { Space::Deployment };
+        let keys = Fenced::new(space, input.lock, input.token);
         Ok(told_write(keys.set(&input.key, input.text)))
     }
 
@@ -289,6 +296,7 @@ impl Locker {
     /// Reads a key.
     #[skill(effect = "read")]
     fn read(&self, input: Key) -> Result<Option<String>, Failure> {
-        Ok(state::get(&input.key)?.map(|entry| String::from_utf8_lossy(&entry.value).into_owned()))
+        let found = if input.own { state::instance().get(&input.key)? } else { state::get(&input.key)? };
+        Ok(found.map(|entry| String::from_utf8_lossy(&entry.value).into_owned()))
     }
 }

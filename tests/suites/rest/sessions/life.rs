@@ -1,7 +1,11 @@
 //! A session from its start to its end.
 
+use std::time::{Duration, Instant};
+
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use troupe_core::{SessionId, SystemClock, SystemEntropy, TenantId, limits};
+use troupe_store::NewSessionRow;
 use troupe_tests::Client;
 
 use crate::host;
@@ -139,4 +143,48 @@ async fn an_export_has_all_that_the_session_s_getters_tell() {
     }
     let typed: troupe_core::view::SessionExport = serde_json::from_value(export.clone()).unwrap();
     assert_eq!(serde_json::to_value(typed).unwrap(), export);
+}
+
+#[tokio::test]
+async fn a_session_whose_time_is_over_is_ended_by_the_host_with_all_that_is_in_it() {
+    let host = host().await;
+    let client = host.client();
+    // Shorter than anybody may ask for, so the row is written here.
+    let (id, idle) = (SessionId::generate(&SystemClock, &SystemEntropy), Duration::from_secs(5));
+    let (user, context) = (Map::new(), Map::new());
+    let row = NewSessionRow { id, principal: "owner".to_owned(), user, context, idle, lifetime: idle };
+    crate::faults::apart::store(&host).await.start_session(&TenantId::default(), row).await.unwrap();
+    let session = id.to_string();
+    let instance = client.join_session(&session, "echo").await;
+    let messages = format!("/api/v1/sessions/{session}/messages");
+    client.post(&messages, &json!({ "text": "sleep 9000" })).await.of(202);
+    let waiting = client.post(&messages, &json!({ "text": "version" })).await.of(202);
+    assert_eq!(waiting["state"], "waiting");
+
+    // Nobody looks at it: what the host does of its own is in the feed.
+    let until = Instant::now() + idle + 2 * limits::LEASE_RENEWAL + Duration::from_secs(10);
+    let ended = loop {
+        let feed = client.get("/api/v1/feed?limit=500").await.of(200);
+        let is_end = |event: &&Value| {
+            event["type"] == "session.ended" && event["subject"] == format!("session/{session}").as_str()
+        };
+        if let Some(event) = feed["items"].as_array().unwrap().iter().find(is_end) {
+            break event.clone();
+        }
+        assert!(Instant::now() < until, "it never ends: {feed:#}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert_eq!(ended["data"]["how"], "expired", "{ended:#}");
+    let over = get(&client, &session).await;
+    assert_eq!((&over["status"], &over["ended_by"]), (&json!("expired"), &Value::Null));
+    assert!(over["ended_at"].as_str() >= over["expires_at"].as_str(), "{over:#}");
+    let instance = client.get(&format!("/api/v1/runtime/instances/{instance}")).await.of(200);
+    assert_eq!(instance["status"], "stopped", "{instance:#}");
+    let waited = client.get(&format!("{messages}/2?wait=30")).await.of(200);
+    assert_eq!((&waited["state"], &waited["task"]), (&json!("answered"), &Value::Null), "{waited:#}");
+    assert_eq!(waited["reply"]["failure"]["code"], "session.ended");
+    // What runs comes to its end.
+    let ran = client.get(&format!("{messages}/1?wait=30")).await.of(200);
+    assert_eq!(ran["reply"]["output"]["ms"], 9_000, "{ran:#}");
+    client.say(&session, json!({ "text": "version", "to": "echo" })).await.problem(409, "session.ended");
 }

@@ -11,6 +11,7 @@ mod idempotency;
 mod journal;
 mod list;
 mod places;
+mod priority;
 mod replay;
 mod replay_release;
 mod retry;

@@ -1,5 +1,6 @@
 //! Approvals as a person reads them.
 
+use serde_json::{Map, Value};
 use troupe_core::Timestamp;
 use troupe_core::approval::{ApprovalKind, ApprovalLevel, ApprovalRule, Escalation, LevelWhen};
 use troupe_core::view::{ApprovalPolicyView, LevelStatus, LevelView, TaskApprovalStatus, TaskApprovalView};
@@ -37,10 +38,11 @@ fn asked_of(view: &TaskApprovalView) -> String {
     }
 }
 
+/// All that is to be looked at, with the exact action.
 pub(super) fn show(view: &TaskApprovalView) -> String {
     let (approval, action) = (&view.approval, &view.approval.action);
     let mut out = format!(
-        "approval  {} ({}), revision {}\ntask      {}\naction    {} of {}@{}\nrelease   {}\neffect    {}\n",
+        "approval  {} ({}), revision {}\ntask      {}\naction    {} of {}@{}\nrelease   {}\n",
         view.id,
         view.status.as_str(),
         view.revision,
@@ -49,9 +51,14 @@ pub(super) fn show(view: &TaskApprovalView) -> String {
         action.agent,
         action.version,
         action.digest,
-        action.effect,
     );
     let mut say = |name: &str, text: String| out.push_str(&format!("{name:<8}  {text}\n"));
+    if let Some(configuration) = action.configuration {
+        let (digest, revision) = (configuration.digest, configuration.revision);
+        let is_empty = view.configuration.as_ref().and_then(Value::as_object).is_some_and(Map::is_empty);
+        say("config", format!("{digest}, revision {revision}{}", if is_empty { ", empty" } else { "" }));
+    }
+    say("effect", action.effect.to_string());
     if let Some(instance) = &action.instance {
         say("instance", instance.to_string());
     }
@@ -64,7 +71,7 @@ pub(super) fn show(view: &TaskApprovalView) -> String {
     };
     say("why", rule);
     if let Some(replaced) = approval.replaces {
-        say("anew for", format!("{replaced}, since another release serves than was shown there"));
+        say("anew for", format!("{replaced}, since another release or configuration is in force than was shown there"));
     }
     if view.status == TaskApprovalStatus::Pending {
         for (name, time) in [("expires", approval.expires_at), ("by itself", approval.auto_approves_at)] {
@@ -100,6 +107,13 @@ pub(super) fn show(view: &TaskApprovalView) -> String {
                 }
             }
             None => out.push_str("  redacted\n"),
+        }
+    }
+    let configured = view.configuration.as_ref().filter(|all| all.as_object().is_none_or(|all| !all.is_empty()));
+    if let Some(configuration) = configured {
+        out.push_str("\nconfig\n");
+        for line in document(configuration).lines() {
+            out.push_str(&format!("  {line}\n"));
         }
     }
     match (&view.input, &view.input_digest) {
