@@ -122,6 +122,11 @@ impl Runtime {
         self.routes.put_removed(tenant, agent, Removed { epoch, drain_until });
         // What was set aside finds that nobody will serve it.
         self.queue.resume(tenant, agent);
+        let (runtime, left) = (self.clone(), drain_until.since(self.clock.now()));
+        tokio::spawn(async move {
+            tokio::time::sleep(left).await;
+            runtime.expire_undeployed();
+        });
         self.routes.busy(tenant, agent).iter().map(|route| route.running() as u64).sum()
     }
 
