@@ -65,6 +65,7 @@ macro_rules! to_json {
 to_json!(
     troupe_core::approval::ApprovalPolicy,
     troupe_core::view::TaskApproval,
+    troupe_core::view::TaskBudget,
     troupe_core::view::GroupProgress,
     troupe_core::view::Member,
     troupe_core::view::NewGroup,
