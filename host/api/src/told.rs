@@ -1,5 +1,7 @@
 //! What streams tell, whichever door passes it on.
 
+mod in_time;
+
 use std::pin::Pin;
 
 use futures::Stream;
@@ -10,6 +12,8 @@ use troupe_runtime::{
     FeedEvents, FeedItem, GroupEvent, GroupEvents, MessageEvent, MessageEvents, SessionEvents, SwapEvent, SwapEvents,
     TaskEvent, TaskEvents,
 };
+
+pub(crate) use in_time::in_time;
 
 /// The last that a stream tells, with a `StreamEnd`.
 pub(crate) const END: &str = "end";
