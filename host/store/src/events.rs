@@ -23,6 +23,7 @@
 
 mod again;
 mod deliver;
+mod follow;
 mod hooks;
 mod publish;
 mod query;
