@@ -35,6 +35,7 @@ pub mod service;
 pub mod shared;
 pub mod socket;
 mod template;
+pub mod tls;
 
 use std::path::PathBuf;
 

@@ -11,6 +11,7 @@
 
 mod binary;
 mod bus;
+mod follow;
 mod query;
 mod subscriptions;
 
@@ -22,6 +23,7 @@ use troupe_store::{Again, DeliveryRow, NewEventRow, Publication};
 
 use crate::Runtime;
 pub use binary::event_of_parts;
+pub use follow::{BusEvents, BusItem};
 pub use query::EventQuery;
 pub(crate) use query::position;
 use query::view;

@@ -65,7 +65,7 @@ pub use approvals::ApprovalQuery;
 pub use attendance::Attendance;
 pub use audit::AuditQuery;
 pub use deploy::GrantPolicy;
-pub use events::{EventQuery, EventTime, Published, event_of_parts};
+pub use events::{BusEvents, BusItem, EventQuery, EventTime, Published, event_of_parts};
 pub use feed::{FeedEvents, FeedItem};
 pub use groups::{CreatedGroup, GroupEvent, GroupEvents, GroupQuery};
 pub use hooks::{HookHeaders, OpenHook};

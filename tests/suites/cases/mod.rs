@@ -16,6 +16,7 @@ mod locks;
 mod memory;
 mod output;
 mod requests;
+mod slow;
 mod streams;
 pub(crate) mod tenancy;
 

@@ -6,6 +6,7 @@
 //! `TROUPE_TEST_POSTGRES` names the server, as for the suite `postgres`.
 
 mod bus;
+mod events;
 mod frozen;
 mod killed;
 mod life;
