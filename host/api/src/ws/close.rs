@@ -10,6 +10,8 @@ const UNSUPPORTED: u16 = 1003;
 const POLICY: u16 = 1008;
 /// Message too big.
 const TOO_BIG: u16 = 1009;
+/// Internal error.
+const INTERNAL: u16 = 1011;
 /// Service restart: come again.
 const RESTART: u16 = 1012;
 
@@ -22,6 +24,8 @@ pub(super) enum Close {
     NoText,
     /// A message was too large.
     TooLarge,
+    /// The host is at fault.
+    Failed,
     /// The client closes.
     Answer,
 }
@@ -37,6 +41,7 @@ impl Close {
                 let most = limits::bytes(limits::SOCKET_MESSAGE_BYTES_MAX as u64);
                 (TOO_BIG, format!("the message is larger than {most}"))
             }
+            Self::Failed => (INTERNAL, "the host failed; its log has the cause".to_owned()),
             Self::Answer => return None,
         };
         Some(CloseFrame { code, reason: reason.into() })
