@@ -17,7 +17,7 @@ use crate::cli::seen;
 use crate::rest::tasks::sleeper::{long_nights, submit};
 
 /// A server of NATS with a directory of its own.
-struct Nats {
+pub(super) struct Nats {
     dir: TempDir,
     port: u16,
     server: Option<Child>,
@@ -25,7 +25,7 @@ struct Nats {
 
 impl Nats {
     /// One that runs; none where the program is not there.
-    fn new() -> Option<Self> {
+    pub(super) fn new() -> Option<Self> {
         if Command::new("nats-server").arg("--version").stdout(Stdio::null()).status().is_err() {
             assert!(std::env::var_os("TROUPE_REQUIRE_SUITES").is_none(), "nats-server is not there");
             let _ = writeln!(std::io::stderr(), "left out: NATS, because nats-server is not there");
@@ -39,7 +39,7 @@ impl Nats {
         Some(nats)
     }
 
-    fn start(&mut self) {
+    pub(super) fn start(&mut self) {
         let server = Command::new("nats-server")
             .args(["-js", "-a", "127.0.0.1", "-p", &self.port.to_string(), "-sd"])
             .arg(self.dir.path())
@@ -54,14 +54,23 @@ impl Nats {
         }
     }
 
-    fn stop(&mut self) {
+    pub(super) fn stop(&mut self) {
         if let Some(mut server) = self.server.take() {
             server.kill().expect("a process to kill");
             server.wait().expect("its end");
         }
     }
 
-    fn url(&self) -> String {
+    /// Where it keeps its streams.
+    pub(super) fn kept(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
+    pub(super) const fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(super) fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
     }
 }
