@@ -31,7 +31,7 @@ use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use futures::stream::{SplitSink, SplitStream};
-use futures::{SinkExt as _, StreamExt as _};
+use futures::{FutureExt as _, SinkExt as _, StreamExt as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, MissedTickBehavior, timeout};
 use tokio_tungstenite::tungstenite::Message;
@@ -42,7 +42,7 @@ use troupe_runtime::Attendance;
 use crate::Doors;
 use crate::crowd::Place;
 use crate::guard;
-use crate::problem::{Answer, problem};
+use crate::problem::{Answer, log, problem};
 use crate::subscriptions::Subscriptions;
 use crate::told::Told;
 use close::Close;
@@ -57,7 +57,8 @@ const PIECE_BYTES: usize = 16 * 1024;
 /// subprotocol is `troupe.v1`; a page, which cannot send `Authorization`, sends its token as a further
 /// one, `troupe.bearer.TOKEN`. Before the host closes it tells each subscription's `end`, with where it
 /// goes on; the codes are 1012 when it stops, 1008 when the caller is let in no more, 1003 for a message that is no
-/// text, 1007 for a text that is not UTF-8, 1009 for a message that is too large, 1002 for what is no frame.
+/// text, 1007 for a text that is not UTF-8, 1009 for a message that is too large, 1002 for what is no frame, 1011
+/// for a fault of the host.
 #[utoipa::path(get, path = "/api/v1/ws", tag = "feed", operation_id = "web_socket",
     responses(
         (status = 101, description = "The socket is open; a client says `SocketRequest`, the host `SocketMessage`"),
@@ -99,7 +100,7 @@ struct Socket {
 impl Socket {
     /// Serves it to its end.
     async fn serve(mut self, mut attendance: Attendance) {
-        let Ok(close) = self.converse(&mut attendance).await else { return };
+        let Ok(close) = caught(self.converse(&mut attendance)).await else { return };
         if let Some(frame) = close.frame()
             && self.say(Message::Close(Some(frame))).await.is_err()
         {
@@ -224,6 +225,16 @@ async fn read_past(out: SplitSink<handshake::Stream, Message>, incoming: SplitSt
     let _ = timeout(limits::SOCKET_SEND_TIME_MAX, rest).await;
 }
 
+/// Has a conversation that panics end by its protocol, as a fault of the host's in this one socket.
+async fn caught(
+    conversation: impl Future<Output = std::result::Result<Close, Gone>>,
+) -> std::result::Result<Close, Gone> {
+    std::panic::AssertUnwindSafe(conversation).catch_unwind().await.unwrap_or_else(|_| {
+        log(&Error::internal("a socket panicked"));
+        Ok(Close::Failed)
+    })
+}
+
 /// What is told of a subscription, as a message.
 fn event<'a>(id: &'a str, told: &'a Told) -> SocketMessage<'a> {
     SocketMessage::Event { id, event: told.name, position: told.position.as_deref(), data: &told.data }
@@ -231,4 +242,20 @@ fn event<'a>(id: &'a str, told: &'a Told) -> SocketMessage<'a> {
 
 fn text(message: &SocketMessage<'_>) -> Message {
     Message::Text(serde_json::to_string(message).unwrap_or_default().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn i132_a_socket_that_panics_is_closed_by_its_protocol_and_others_go_on() {
+        let broken = caught(async { None::<std::result::Result<Close, Gone>>.expect("a fault in the host") });
+        let whole = caught(async { Ok(Close::NoText) });
+        let (broken, whole) = tokio::join!(broken, whole);
+        let code = |close: std::result::Result<Close, Gone>| {
+            close.ok().and_then(|close| close.frame()).map(|frame| u16::from(frame.code))
+        };
+        assert_eq!((code(broken), code(whole)), (Some(1011), Some(1003)));
+    }
 }

@@ -71,6 +71,7 @@
 //! | a swap: its steps | `SWAP_STEP_TIME_MAX`, `SWAP_LONG_STEP_TIME_MAX`, `SWAP_MIGRATION_TIME_MAX`, `MIGRATION_TIME_MAX`, `MIGRATION_SPACE_TIME`, `MIGRATION_TIME_IN_ALL_MAX` | `swap.undecided` |
 //! | a swap: what still runs on the release before | `DRAIN_TIME_MAX` | `swap.drained` |
 //! | a swap: who waits while state changes its form | `MIGRATION_HOLD_TIME_MAX`, `MIGRATION_RETRY_AFTER` | `swap.migrating` |
+//! | the host's own memory | `HOST_MEMORY_PERCENT_MAX`, `HOST_MEMORY_PERCENT_AGAIN` | `limit.host` |
 //! | the way to a registry and back | `REGISTRY_TIME_MAX` | `registry.unavailable` |
 //! | the store: waiting for a lock, for a connection and for its server | `STORE_BUSY_TIME_MAX`, `STORE_READ_WAIT_MAX`, `STORE_CONNECT_TIME_MAX`, `STORE_REGAIN_TIME_MAX`, `STORE_TRANSACTION_TIME_MAX`, `STORE_IDLE_TIME_MAX` | `unavailable.store` |
 //!
@@ -121,7 +122,7 @@
 //! | reading on behind a refusal | `REQUEST_DISCARD_TIME_MAX` |
 //! | a check that goes to a thread of its own | `SCHEMA_INLINE_BYTES_MAX` |
 //! | refusals of a key that are one record of the audit | `REFUSED_TOGETHER`, `REFUSED_ROUTES_MAX` |
-//! | keys in memory; looking whether the host's certificate was renewed | `KEYS_CACHED_MAX`, `KEY_CACHE_TIME_MAX`, `KEY_USE_STEP`, `TLS_LOOK_EVERY` |
+//! | keys in memory; looking whether the host's certificate was renewed, and how much memory is left | `KEYS_CACHED_MAX`, `KEY_CACHE_TIME_MAX`, `KEY_USE_STEP`, `TLS_LOOK_EVERY`, `HOST_MEMORY_LOOK_EVERY` |
 //! | suspending, waking, and making tasks that are due | `SUSPEND_AFTER`, `SUSPEND_AHEAD_MIN`, `WOKEN_AT_ONCE`, `SCHEDULES_AT_ONCE`, `LOCKS_ENDED_AT_ONCE`, `GROUPS_AT_ONCE`, `APPROVALS_AT_ONCE` |
 //! | sessions: messages whose turn it is, and those whose time is over | `SESSIONS_AT_ONCE` |
 //! | the health of instances, and their restarts | `INSTANCE_TRAPS`, `HEALTH_CHECKS_AT_ONCE`, `HEALTH_WAIT_MAX`, `HEALTH_FIRST_AGAIN`, `INSTANCES_DUE_AT_ONCE`, `INSTANCE_RESTART_PAUSE_FIRST`, `INSTANCE_RESTART_PAUSE_MAX`, `INSTANCE_RESTARTS_MAX`, `INSTANCE_RESTART_WINDOW` |

@@ -59,7 +59,7 @@ impl Runtime {
         time: EventTime,
     ) -> Result<Vec<Published>> {
         caller.require(Scope::Run)?;
-        self.require_ready()?;
+        self.require_room()?;
         if drafts.len() > limits::EVENT_BATCH_MAX {
             let (count, most) = (drafts.len(), limits::EVENT_BATCH_MAX);
             let message = format!("a batch has at most {most} events, and this one has {count}; send it in parts");

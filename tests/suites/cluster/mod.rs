@@ -13,6 +13,7 @@ mod life;
 mod routes;
 mod shown;
 mod tasks;
+mod words;
 
 use std::fs;
 use std::io::Write as _;

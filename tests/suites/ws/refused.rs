@@ -152,7 +152,8 @@ async fn sockets_count_among_the_requests_that_wait_and_leave_room_for_others() 
     client.post("/api/v1/tasks?wait=10", &echo("served")).await.of(200);
     sockets.pop();
     // The host notices in a moment.
-    for _ in 0..100 {
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(5);
+    while std::time::Instant::now() < until {
         if let Ok((mut socket, _)) = Socket::try_open(&client, &[]).await {
             socket.say(&json!({ "type": "unsubscribe", "id": "none" })).await;
             assert_eq!(socket.next().await, json!({ "type": "unsubscribed", "id": "none" }));

@@ -20,6 +20,8 @@ pub(super) enum Close {
     TooLarge,
     /// What came is no frame of the protocol.
     NoFrame,
+    /// The host is at fault.
+    Failed,
     /// The client closes.
     Answer,
 }
@@ -50,6 +52,7 @@ impl Close {
                 (CloseCode::Size, format!("the message is larger than {most}"))
             }
             Self::NoFrame => (CloseCode::Protocol, "what was sent is no frame of RFC 6455".to_owned()),
+            Self::Failed => (CloseCode::Error, "the host failed; its log has the cause".to_owned()),
             Self::Answer => return None,
         };
         Some(CloseFrame { code, reason: reason.into() })
