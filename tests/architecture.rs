@@ -1,6 +1,9 @@
 //! The house stands as ARCHITECTURE.md says: arrows point down, each crate says what it
 //! holds, files stay small, nothing is left for later, and the promises name their tests.
 
+#[path = "architecture/steps.rs"]
+mod steps;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -268,9 +271,86 @@ fn functions(text: &str) -> Vec<(&str, &str)> {
     found
 }
 
-/// Whether a name is that of a hostile case: one of the letters a to e, a number, and a sentence.
+/// Cases that end without the oracle, each with what keeps it from that.
+const WITHOUT_ORACLE: [(&str, &str); 18] = [
+    (
+        "tests/suites/cases/tenancy.rs::g77_a_key_is_good_for_a_minute_beyond_its_time_and_no_longer",
+        "its host is stopped in it; `cases/doors.rs` has it with the oracle",
+    ),
+    (
+        "tests/suites/cases/grpc.rs::g77_a_key_is_good_for_a_minute_beyond_its_time_and_no_longer_here_as_well",
+        "its host is stopped in it; `cases/doors.rs` has it with the oracle",
+    ),
+    ("tests/suites/cases/tenancy.rs::g78_a_revoked_key_opens_nothing_from_the_answer_on", "its host is killed in it"),
+    (
+        "tests/suites/cases/tenancy.rs::g78_a_stream_of_events_ends_once_its_key_is_revoked",
+        "what is looked at is a stream that ends",
+    ),
+    (
+        "tests/suites/cases/tenancy.rs::g80_a_scope_opens_what_it_names_and_nothing_else",
+        "it swaps, stops and refuses on purpose, by each scope",
+    ),
+    (
+        "tests/suites/cases/tenancy.rs::g80_who_operates_a_tenant_does_not_reach_into_the_machine_and_its_network",
+        "no agent runs in it",
+    ),
+    (
+        "tests/suites/cases/tenancy.rs::g80_what_a_task_was_asked_and_answered_is_for_readers",
+        "what is looked at is who sees what",
+    ),
+    (
+        "tests/suites/cases/tenancy.rs::f73_another_tenants_things_are_as_if_they_did_not_exist_through_every_route",
+        "what it reaches for runs on behind its end",
+    ),
+    (
+        "tests/suites/cases/tenancy.rs::f73_the_same_names_and_idempotency_keys_are_free_in_every_tenant",
+        "a release is loaded in it, and stays so",
+    ),
+    (
+        "tests/suites/cases/grpc.rs::f73_another_tenants_things_are_as_if_they_did_not_exist_through_every_call",
+        "what it reaches for runs on behind its end",
+    ),
+    (
+        "tests/suites/cases/grpc.rs::f76_of_calls_beyond_an_agents_share_exactly_those_are_admitted_that_have_room",
+        "`a8` has it with the oracle, by REST",
+    ),
+    (
+        "tests/suites/state/keys.rs::f63_a_key_that_looks_like_a_path_or_a_prefix_is_an_opaque_key_of_its_own",
+        "`cases/alike.rs` has it with the oracle",
+    ),
+    (
+        "tests/suites/agents/asked.rs::f68_agents_that_ask_each_other_round_and_round_stop_at_a_depth",
+        "`cases/alike.rs` has it with the oracle",
+    ),
+    (
+        "tests/suites/agents/granted.rs::f70_an_agent_that_may_not_be_asked_is_answered_as_one_that_is_not_there",
+        "`cases/alike.rs` has it with the oracle",
+    ),
+    (
+        "tests/suites/events/by_agents.rs::f68_agents_that_publish_in_a_circle_are_stopped_also_where_they_ask_each_other_on_the_way",
+        "the circle is looked at to its last event",
+    ),
+    (
+        "tests/suites/events/doors.rs::f65_who_sent_an_event_is_what_the_host_knows_and_f66_no_raw_text_is_a_topic",
+        "no agent runs in it",
+    ),
+    (
+        "tests/suites/events/hooks.rs::f71_a_message_is_one_event_however_often_it_comes_and_none_out_of_its_time",
+        "no agent runs in it",
+    ),
+    (
+        "tests/suites/events/order.rs::f72_poison_is_delivered_so_often_and_then_a_dead_letter_and_its_line_moves_on",
+        "`cases/events.rs` has it with the oracle",
+    ),
+    (
+        "tests/suites/approval/text.rs::g84_a_changed_text_alone_waits_and_the_served_text_stays_until_it_is_approved",
+        "what serves changes in it",
+    ),
+];
+
+/// Whether a name is that of a hostile case: one of the letters a to g, a number, and a sentence.
 fn is_case(name: &str) -> bool {
-    let rest = name.strip_prefix(['a', 'b', 'c', 'd', 'e']);
+    let rest = name.strip_prefix(['a', 'b', 'c', 'd', 'e', 'f', 'g']);
     let number = rest.and_then(|rest| rest.split_once('_')).map(|(number, _)| number);
     number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
@@ -278,7 +358,7 @@ fn is_case(name: &str) -> bool {
 #[test]
 fn every_hostile_case_ends_with_the_oracle() {
     let suites = root().join("tests/suites");
-    let (mut cases, mut without) = (0, Vec::new());
+    let (mut cases, mut without) = (0, BTreeSet::new());
     for path in files(&["rs"]).into_iter().filter(|path| path.starts_with(&suites)) {
         let text = std::fs::read_to_string(&path).expect("text");
         if !functions(&text).iter().any(|(name, _)| is_case(name)) {
@@ -308,12 +388,17 @@ fn every_hostile_case_ends_with_the_oracle() {
         for (name, _) in functions(&text).into_iter().filter(|(name, _)| is_case(name)) {
             cases += 1;
             if !ends.contains(name) {
-                without.push(format!("{}::{name}", shown(&path)));
+                without.insert(format!("{}::{name}", shown(&path)));
             }
         }
     }
-    assert!(cases > 60, "only {cases} cases were found");
-    assert!(without.is_empty(), "these cases end without `Oracle::holds`:\n{}", without.join("\n"));
+    assert!(cases > 100, "only {cases} cases were found");
+    let excused: BTreeSet<String> = WITHOUT_ORACLE.iter().map(|(case, _)| (*case).to_owned()).collect();
+    let differ: Vec<&String> = without.symmetric_difference(&excused).collect();
+    assert!(
+        differ.is_empty(),
+        "these end without `Oracle::holds` and are not excused, or are and do not:\n{differ:#?}"
+    );
 }
 
 /// Whether the entry of a promise names tests, or of a figure the bench that measures it.

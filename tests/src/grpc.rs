@@ -1,15 +1,9 @@
 //! A client of gRPC, made from the host's own contract.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
@@ -18,7 +12,7 @@ use tonic::{Request, Status, Streaming};
 pub use troupe_api::grpc::proto;
 use troupe_api::grpc::proto::agent_service_client::AgentServiceClient;
 
-use crate::Client;
+use crate::{Client, tls};
 
 /// Longest that is waited for a message of a stream.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
@@ -50,25 +44,14 @@ pub async fn channel(client: &Client) -> Channel {
 /// # Errors
 /// Whatever keeps the hands from being shaken.
 pub async fn tls_channel(client: &Client, authorities: &str) -> Result<(Channel, Option<Vec<u8>>), String> {
-    let port = client.url.rsplit(':').next().expect("a port").to_owned();
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(authorities.as_bytes()) {
-        roots.add(certificate.expect("PEM")).expect("an authority");
-    }
-    let builder = ClientConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()));
-    let builder = builder.with_safe_default_protocol_versions().expect("versions");
-    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    let stream = TcpStream::connect(format!("127.0.0.1:{port}")).await.expect("a connection");
-    let name = ServerName::try_from("localhost").expect("a name");
-    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
-    let stream = stream.map_err(|error| error.to_string())?;
+    let stream = tls::stream(client, authorities, b"h2").await?;
     let chosen = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
     let mut stream = Some(TokioIo::new(stream));
     let connector = tower::service_fn(move |_: Uri| {
         let stream = stream.take().ok_or_else(|| std::io::Error::other("the connection is gone"));
         async { stream }
     });
+    let port = tls::port(client);
     let endpoint = Endpoint::from_shared(format!("http://localhost:{port}")).expect("an address");
     let channel = endpoint.connect_with_connector(connector).await.map_err(|error| error.to_string())?;
     Ok((channel, chosen))

@@ -155,6 +155,21 @@ impl Host {
         prlimit(pid, Resource::Fsize, limit).expect("a limit that can be set");
     }
 
+    /// Gives the process so many descriptors in all, or as many as it may have.
+    #[cfg(target_os = "linux")]
+    pub fn limit_descriptors(&self, most: Option<u64>) {
+        use rustix::process::{Pid, Resource, Rlimit, prlimit};
+        let pid = Pid::from_raw(self.pid().cast_signed());
+        let Rlimit { maximum, .. } = rustix::process::getrlimit(Resource::Nofile);
+        let limit = Rlimit { current: most.or(maximum), maximum };
+        prlimit(pid, Resource::Nofile, limit).expect("a limit that can be set");
+    }
+
+    /// Asks the process to end, and does not wait for that.
+    pub fn signal(&self) {
+        signal(Some(self.pid()), Signal::TERM);
+    }
+
     /// The command that starts the process.
     fn command(&self) -> Command {
         if !self.bears_limits {

@@ -34,7 +34,8 @@ pub mod server;
 pub mod service;
 pub mod shared;
 pub mod socket;
-mod template;
+pub mod template;
+pub mod tls;
 
 use std::path::PathBuf;
 

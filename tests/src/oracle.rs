@@ -129,6 +129,16 @@ impl<'a> Oracle<'a> {
         self.subject.quarantines = true;
     }
 
+    /// Holds that the host holds no more memory, in the middle of the case, than after it.
+    ///
+    /// # Panics
+    /// If it does.
+    pub async fn stays(&self) {
+        let now = Standing::now(self.host, &self.owner).await;
+        let above = self.before.memory_above(&now);
+        assert!(above.is_none(), "in the middle of the case: {}", above.unwrap_or_default());
+    }
+
     /// Ends the case: says all that does not hold.
     ///
     /// # Panics

@@ -1,16 +1,18 @@
 //! A client of WebSockets.
 
+use std::fmt;
 use std::time::Duration;
 
 use futures::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::Client;
+use crate::{Client, tls};
 
 /// Longest that is waited for a message.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
@@ -18,14 +20,31 @@ const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// What a host answers who does not open a socket: the status, and the problem document.
 pub type Refused = (u16, Value);
 
+/// What a socket is on.
+trait Carrier: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Carrier for T {}
+
 /// An open socket.
-#[derive(Debug)]
-pub struct Socket(WebSocketStream<TcpStream>);
+pub struct Socket(WebSocketStream<Box<dyn Carrier>>);
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Socket").field(self.0.get_config()).finish()
+    }
+}
 
 impl Socket {
     /// Opens one with the client's token.
     pub async fn open(client: &Client) -> Self {
         let (socket, _) = Self::try_open(client, &[]).await.expect("an open socket");
+        socket
+    }
+
+    /// Opens one over TLS, to a host whose certificate these sign for `localhost`.
+    pub async fn open_over_tls(client: &Client, authorities: &str) -> Self {
+        let stream = tls::stream(client, authorities, b"http/1.1").await.expect("shaken hands");
+        let (socket, _) = Self::over(client, stream, &[]).await.expect("an open socket");
         socket
     }
 
@@ -39,6 +58,17 @@ impl Socket {
         headers: &[(&'static str, &str)],
     ) -> Result<(Self, Option<String>), Refused> {
         let address = client.url.strip_prefix("http://").expect("a plain address");
+        let stream = TcpStream::connect(address).await.expect("a connection");
+        Self::over(client, stream, headers).await
+    }
+
+    /// Opens one on a connection that is there.
+    async fn over(
+        client: &Client,
+        stream: impl Carrier + 'static,
+        headers: &[(&'static str, &str)],
+    ) -> Result<(Self, Option<String>), Refused> {
+        let (_, address) = client.url.split_once("://").expect("an address");
         let mut request: Request = format!("ws://{address}/api/v1/ws").into_client_request().expect("an address");
         if let Some(token) = &client.token {
             let token = format!("Bearer {token}").parse().expect("a header");
@@ -50,7 +80,7 @@ impl Socket {
                 request.headers_mut().insert(*name, value.parse().expect("a header"));
             }
         }
-        let stream = TcpStream::connect(address).await.expect("a connection");
+        let stream: Box<dyn Carrier> = Box::new(stream);
         match tokio_tungstenite::client_async(request, stream).await {
             Ok((socket, answer)) => {
                 let chosen = answer.headers().get("sec-websocket-protocol");

@@ -49,6 +49,11 @@ pub(crate) fn document<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<
         refused(&at, fault.inner())
     })?;
     reader.end().map_err(|error| refused("", &error))?;
+    // Of two values under one key this host would take another than the next reader.
+    if let Some(key) = json::repeated(bytes) {
+        let message = format!("{what} has the key `{}` twice; send each key of an object once", shown(&key));
+        return Err(Error::new(Code::RequestInvalid, message));
+    }
     Ok(document)
 }
 

@@ -82,10 +82,36 @@ pub(crate) fn routes(doors: &Doors) -> troupe_core::Result<Router<Doors>> {
         .route_service(&whole("grpc.reflection.v1.ServerReflection"), v1)
         .route_service(&whole("grpc.reflection.v1alpha.ServerReflection"), v1alpha)
         .route_service(&whole("grpc.health.v1.Health"), health);
-    Ok(guard::in_time(bounded, limits::REQUEST_BODY_TIME_MAX)
-        .route_service(CHAT, service)
-        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
-            refusal(&Error::internal("a call panicked")).into_response()
-        }))
-        .layer(middleware::from_fn_with_state(doors.clone(), door::enter)))
+    let routes = guard::in_time(bounded, limits::REQUEST_BODY_TIME_MAX).route_service(CHAT, service);
+    Ok(caught(routes).layer(middleware::from_fn_with_state(doors.clone(), door::enter)))
+}
+
+/// Ends a call that panics with a status, and nothing beside it.
+fn caught<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
+    routes.layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
+        refusal(&Error::internal("a call panicked")).into_response()
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::extract::Request;
+    use axum::routing::post;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn i132_a_call_that_panics_ends_with_a_status_and_nothing_beside_it() {
+        let broken = || async { None::<&str>.expect("a fault in the host") };
+        let routes = caught(Router::new().route("/broken", post(broken)).route("/whole", post(|| async { "well" })));
+        let ask = |path: &str| routes.clone().oneshot(Request::post(path).body(Body::empty()).unwrap());
+        let (broken, whole) = tokio::join!(ask("/broken"), ask("/whole"));
+        assert_eq!(whole.unwrap().status(), 200);
+        let status = tonic::Status::from_header_map(broken.unwrap().headers()).unwrap();
+        assert_eq!(status.code(), tonic::Code::Internal);
+        assert_eq!(status.metadata().get("troupe-code").unwrap(), "internal");
+        assert!(!status.message().contains("a fault in the host"), "{status}");
+    }
 }

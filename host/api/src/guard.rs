@@ -5,7 +5,12 @@
 //! directly or through a name of its own that resolves there (DNS rebinding). The rule:
 //! the `Host` must be a name of this host, and an `Origin`, if there is one, too; both
 //! are checked before a body is read. Ports are not compared: a page that another program
-//! of this machine serves comes this far, and lacks the token.
+//! of this machine serves comes this far, and lacks the token. A path that two programs could
+//! read differently is refused (`guard/paths.rs`), and no answer does anything in a browser
+//! (`guard/inert.rs`).
+
+mod inert;
+mod paths;
 
 use std::time::Duration;
 
@@ -59,13 +64,22 @@ pub(crate) fn around(routes: axum::Router<Doors>, grpc: axum::Router<Doors>, doo
                 "this path does not take this method; the header `allow` names those that it takes",
             ))
         });
-    in_time(routes, limits::REQUEST_BODY_TIME_MAX)
+    let routes = in_time(routes, limits::REQUEST_BODY_TIME_MAX)
         .merge(grpc)
         .layer(middleware::from_fn_with_state(doors.clone(), beyond::around))
-        .layer(middleware::from_fn_with_state(doors.clone(), names))
+        .layer(middleware::from_fn(paths::read_alike))
+        .layer(middleware::from_fn_with_state(doors.clone(), names));
+    answered(routes)
+}
+
+/// Has each request answered by an id and with headers that do nothing in a browser, also where its handler
+/// panics: that is a fault of this one request, and nobody beside it is disturbed.
+fn answered<S: Clone + Send + Sync + 'static>(routes: axum::Router<S>) -> axum::Router<S> {
+    routes
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             Failed::from(Error::internal("a handler panicked")).into_response()
         }))
+        .layer(middleware::map_response(inert::inert))
         .layer(middleware::from_fn(request_id))
 }
 
@@ -137,6 +151,26 @@ mod tests {
 
     async fn length(body: Body) -> Answer<String> {
         Ok(body::read(body, 1024).await?.len().to_string())
+    }
+
+    #[tokio::test]
+    async fn i132_a_handler_that_panics_fails_its_own_request_alone() {
+        let broken = || async { None::<&str>.expect("a fault in the host") };
+        let routes = axum::Router::new().route("/broken", post(broken)).route("/whole", post(|| async { "well" }));
+        let routes = answered(routes);
+        let ask = |path: &str| routes.clone().oneshot(Request::post(path).body(Body::empty()).unwrap());
+        for _ in 0..3 {
+            let (broken, whole) = tokio::join!(ask("/broken"), ask("/whole"));
+            let (broken, whole) = (broken.unwrap(), whole.unwrap());
+            assert_eq!((broken.status().as_u16(), whole.status().as_u16()), (500, 200));
+            let id = broken.headers()["troupe-request"].clone();
+            assert_eq!(broken.headers()["x-content-type-options"], "nosniff");
+            let problem = broken.into_body().collect().await.unwrap().to_bytes();
+            let problem: serde_json::Value = serde_json::from_slice(&problem).unwrap();
+            assert_eq!((&problem["code"], &problem["retryable"]), (&"internal".into(), &false.into()), "{problem}");
+            assert!(!problem.to_string().contains("a fault in the host"), "{problem}");
+            assert!(!id.is_empty());
+        }
     }
 
     #[tokio::test]

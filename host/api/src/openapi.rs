@@ -133,6 +133,7 @@ pub(crate) fn routes() -> OpenApiRouter<Doors> {
         .routes(routes!(rest::events::alert))
         .routes(routes!(rest::events::types))
         .routes(routes!(rest::events::stats))
+        .routes(routes!(rest::events::stream::events))
         .routes(routes!(rest::events::again::redeliver))
         .routes(routes!(rest::events::again::dead))
         .routes(routes!(rest::events::again::redeliver_one))

@@ -1,11 +1,12 @@
 //! The server: accepts connections within a bound, and stops politely.
 //!
-//! The attack: connections that are opened and left silent, until no other is taken. The
-//! rule: silence has bounds (`server/connection.rs`), and when all are taken, whoever has not asked
+//! The attack: connections that are opened and left silent, or that ask and never read, until no other is
+//! taken. The rule: silence has bounds (`server/connection.rs`, `server/taken.rs`), and when all are taken, whoever has not asked
 //! anything yet makes room (`crowd.rs`). The one port serves HTTP/1.1 and HTTP/2, which gRPC needs,
 //! and all of it over TLS where the operator has a certificate (`tls.rs`).
 
 mod connection;
+mod taken;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

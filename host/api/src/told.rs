@@ -1,5 +1,7 @@
 //! What streams tell, whichever door passes it on.
 
+mod in_time;
+
 use std::pin::Pin;
 
 use futures::Stream;
@@ -7,9 +9,11 @@ use serde::Serialize;
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 use troupe_runtime::{
-    FeedEvents, FeedItem, GroupEvent, GroupEvents, MessageEvent, MessageEvents, SessionEvents, SwapEvent, SwapEvents,
-    TaskEvent, TaskEvents,
+    BusEvents, BusItem, FeedEvents, FeedItem, GroupEvent, GroupEvents, MessageEvent, MessageEvents, SessionEvents,
+    SwapEvent, SwapEvents, TaskEvent, TaskEvents,
 };
+
+pub(crate) use in_time::in_time;
 
 /// The last that a stream tells, with a `StreamEnd`.
 pub(crate) const END: &str = "end";
@@ -108,6 +112,18 @@ pub(crate) fn session(events: SessionEvents) -> impl Stream<Item = Told> + Send 
 /// What is told of the feed: `event` for each.
 pub(crate) fn feed(events: FeedEvents) -> impl Stream<Item = Told> + Send + 'static {
     futures::stream::unfold(events, |mut events| async move { Some((item(events.next().await?), events)) })
+}
+
+/// What is told of the bus: `event` for each that is published.
+pub(crate) fn bus(events: BusEvents) -> impl Stream<Item = Told> + Send + 'static {
+    futures::stream::unfold(events, |mut events| async move {
+        let told = match events.next().await? {
+            BusItem::Event(event) => Told::new("event", Some(event.position.to_string()), &event),
+            BusItem::End(end) => Told::new(END, end.resume.clone(), &end),
+            _ => Told::new("other", None, &()),
+        };
+        Some((told, events))
+    })
 }
 
 fn item(item: FeedItem) -> Told {

@@ -23,17 +23,18 @@
 //! `troupe.bearer.TOKEN`, beside `troupe.v1`, which is the one that the host chooses.
 
 mod close;
+mod handshake;
 mod requests;
 mod token;
 
 use axum::Extension;
-use axum::extract::State;
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use futures::stream::{SplitSink, SplitStream};
-use futures::{SinkExt as _, StreamExt as _};
-use tokio::time::{Instant, MissedTickBehavior};
+use futures::{FutureExt as _, SinkExt as _, StreamExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::{Instant, MissedTickBehavior, timeout};
+use tokio_tungstenite::tungstenite::Message;
 use troupe_core::view::{Problem, RetryTask, SocketMessage, SocketRequest, StreamEndReason};
 use troupe_core::{Caller, Code, Error, limits};
 use troupe_runtime::Attendance;
@@ -41,22 +42,23 @@ use troupe_runtime::Attendance;
 use crate::Doors;
 use crate::crowd::Place;
 use crate::guard;
-use crate::problem::{Answer, problem};
+use crate::problem::{Answer, log, problem};
 use crate::subscriptions::Subscriptions;
 use crate::told::Told;
 use close::Close;
 use requests::Asked;
 use token::SocketCaller;
 
-/// The subprotocol that is spoken.
-const PROTOCOL: &str = "troupe.v1";
+/// How much is read at once of what is thrown away.
+const PIECE_BYTES: usize = 16 * 1024;
 
-/// Opens a WebSocket (RFC 6455) on which tasks, swaps and the feed are followed, and tasks made or retried. Each
+/// Opens a WebSocket (RFC 6455) on which tasks, swaps, groups, sessions, events and the feed are followed, and tasks made or retried. Each
 /// message of a client is one `SocketRequest`, each of the host one `SocketMessage`, as text. The
 /// subprotocol is `troupe.v1`; a page, which cannot send `Authorization`, sends its token as a further
 /// one, `troupe.bearer.TOKEN`. Before the host closes it tells each subscription's `end`, with where it
 /// goes on; the codes are 1012 when it stops, 1008 when the caller is let in no more, 1003 for a message that is no
-/// text, 1009 for one that is too large.
+/// text, 1007 for a text that is not UTF-8, 1009 for a message that is too large, 1002 for what is no frame, 1011
+/// for a fault of the host.
 #[utoipa::path(get, path = "/api/v1/ws", tag = "feed", operation_id = "web_socket",
     responses(
         (status = 101, description = "The socket is open; a client says `SocketRequest`, the host `SocketMessage`"),
@@ -65,30 +67,22 @@ pub(crate) async fn open(
     State(doors): State<Doors>,
     SocketCaller(caller): SocketCaller,
     Extension(place): Extension<Place>,
-    upgrade: std::result::Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    request: Request,
 ) -> Answer<Response> {
-    let upgrade = upgrade.map_err(|error| {
-        let why =
-            "this path speaks WebSocket (RFC 6455): ask for it with `Connection: upgrade` and `Upgrade: websocket`";
-        Error::new(Code::RequestInvalid, why).with_cause(error)
-    })?;
+    let (connection, answer) = handshake::agree(request)?;
     let attendance = doors.runtime.attend(&caller).await?;
-    let upgrade = upgrade
-        .protocols([PROTOCOL])
-        .max_message_size(limits::REQUEST_BYTES_MAX)
-        .max_frame_size(limits::REQUEST_BYTES_MAX);
-    let request = guard::request();
-    Ok(upgrade.on_upgrade(move |socket| {
-        let served = async move {
-            metrics::gauge!("troupe_websockets").increment(1);
-            let (out, incoming) = socket.split();
-            let subscriptions = Subscriptions::new();
-            Socket { doors, caller, out, incoming, subscriptions }.serve(attendance).await;
-            metrics::gauge!("troupe_websockets").decrement(1);
-            drop(place);
-        };
-        guard::on_behalf_of(request, served)
-    }))
+    let served = async move {
+        // Who is gone before the handshake is over opens none.
+        let Ok(connection) = connection.await else { return };
+        metrics::gauge!("troupe_websockets").increment(1);
+        let (out, incoming) = handshake::socket(connection).await.split();
+        let subscriptions = Subscriptions::new();
+        Socket { doors, caller, out, incoming, subscriptions }.serve(attendance).await;
+        metrics::gauge!("troupe_websockets").decrement(1);
+        drop(place);
+    };
+    tokio::spawn(guard::on_behalf_of(guard::request(), served));
+    Ok(answer)
 }
 
 /// A client that is no longer there, or that takes nothing.
@@ -98,22 +92,28 @@ struct Gone;
 struct Socket {
     doors: Doors,
     caller: Caller,
-    out: SplitSink<WebSocket, Message>,
-    incoming: SplitStream<WebSocket>,
+    out: SplitSink<handshake::Stream, Message>,
+    incoming: SplitStream<handshake::Stream>,
     subscriptions: Subscriptions,
 }
 
 impl Socket {
     /// Serves it to its end.
     async fn serve(mut self, mut attendance: Attendance) {
-        if let Ok(close) = self.converse(&mut attendance).await {
-            if let Some(frame) = close.frame() {
-                let _ = self.say(Message::Close(Some(frame))).await;
-            }
-            // A client's close is answered with the next read.
-            let answer = async { while self.incoming.next().await.is_some_and(|message| message.is_ok()) {} };
-            let _ = tokio::time::timeout(limits::SOCKET_CLOSE_TIME_MAX, answer).await;
+        let Ok(close) = caught(self.converse(&mut attendance)).await else { return };
+        if let Some(frame) = close.frame()
+            && self.say(Message::Close(Some(frame))).await.is_err()
+        {
+            return;
         }
+        // Nothing is told any more, and nobody is waited for on its account.
+        drop((self.subscriptions, attendance));
+        if close.is_deaf() {
+            return read_past(self.out, self.incoming).await;
+        }
+        // A client's close is answered with the next read.
+        let answer = async { while self.incoming.next().await.is_some_and(|message| message.is_ok()) {} };
+        let _ = timeout(limits::SOCKET_CLOSE_TIME_MAX, answer).await;
     }
 
     /// Passes on what happens and what is asked, until either side has enough.
@@ -129,12 +129,11 @@ impl Socket {
                 message = self.incoming.next() => {
                     has_spoken = true;
                     match message.ok_or(Gone)? {
-                        Ok(Message::Text(text)) if text.len() > limits::SOCKET_MESSAGE_BYTES_MAX => return Ok(Close::TooLarge),
                         Ok(Message::Text(text)) => self.asked(text.as_bytes()).await?,
                         Ok(Message::Binary(_)) => return Ok(Close::NoText),
                         Ok(Message::Close(_)) => return Ok(Close::Answer),
-                        Ok(Message::Ping(_) | Message::Pong(_)) => {}
-                        Err(_) => return Err(Gone),
+                        Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
+                        Err(error) => return Close::of(&error).ok_or(Gone),
                     }
                 }
                 Some((id, told)) = self.subscriptions.next() => {
@@ -191,7 +190,7 @@ impl Socket {
             Ok(())
         };
         // One that does not end with the rest is left: its client goes on where it was.
-        tokio::time::timeout(limits::STREAMS_END_TIME_MAX, told).await.unwrap_or(Ok(()))?;
+        timeout(limits::STREAMS_END_TIME_MAX, told).await.unwrap_or(Ok(()))?;
         Ok(Close::Over(why))
     }
 
@@ -208,9 +207,32 @@ impl Socket {
 
     /// Sends a message, to a client that takes it in time.
     async fn say(&mut self, message: Message) -> std::result::Result<(), Gone> {
-        let sent = tokio::time::timeout(limits::SOCKET_SEND_TIME_MAX, self.out.send(message)).await;
+        let sent = timeout(limits::SOCKET_SEND_TIME_MAX, self.out.send(message)).await;
         sent.map_err(|_| Gone)?.map_err(|_| Gone)
     }
+}
+
+/// Reads what is still on its way of what was not taken, and throws it away, until its client has closed as well. A
+/// connection that is closed over what was not read is reset, and the close is lost with that.
+async fn read_past(out: SplitSink<handshake::Stream, Message>, incoming: SplitStream<handshake::Stream>) {
+    let Ok(mut socket) = out.reunite(incoming) else { return };
+    let connection = socket.get_mut();
+    let rest = async {
+        let mut piece = vec![0; PIECE_BYTES];
+        let _ = connection.shutdown().await;
+        while let Ok(Ok(1..)) = timeout(limits::SOCKET_CLOSE_TIME_MAX, connection.read(&mut piece)).await {}
+    };
+    let _ = timeout(limits::SOCKET_SEND_TIME_MAX, rest).await;
+}
+
+/// Has a conversation that panics end by its protocol, as a fault of the host's in this one socket.
+async fn caught(
+    conversation: impl Future<Output = std::result::Result<Close, Gone>>,
+) -> std::result::Result<Close, Gone> {
+    std::panic::AssertUnwindSafe(conversation).catch_unwind().await.unwrap_or_else(|_| {
+        log(&Error::internal("a socket panicked"));
+        Ok(Close::Failed)
+    })
 }
 
 /// What is told of a subscription, as a message.
@@ -220,4 +242,20 @@ fn event<'a>(id: &'a str, told: &'a Told) -> SocketMessage<'a> {
 
 fn text(message: &SocketMessage<'_>) -> Message {
     Message::Text(serde_json::to_string(message).unwrap_or_default().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn i132_a_socket_that_panics_is_closed_by_its_protocol_and_others_go_on() {
+        let broken = caught(async { None::<std::result::Result<Close, Gone>>.expect("a fault in the host") });
+        let whole = caught(async { Ok(Close::NoText) });
+        let (broken, whole) = tokio::join!(broken, whole);
+        let code = |close: std::result::Result<Close, Gone>| {
+            close.ok().and_then(|close| close.frame()).map(|frame| u16::from(frame.code))
+        };
+        assert_eq!((code(broken), code(whole)), (Some(1011), Some(1003)));
+    }
 }

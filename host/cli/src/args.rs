@@ -244,6 +244,7 @@ Exit status: 0 completed, 1 failed, 130 interrupted (the task is cancelled).")]
   troupe events
   troupe events publish shop.order.placed --data '{\"order\":17}'
   troupe events show 4711
+  troupe events --follow --topic 'shop.>'     as they are published
   troupe events dead                          deliveries that were given up
   troupe events redeliver --from 4711")]
     Events(Events),

@@ -1,7 +1,7 @@
 //! A host put together: data directory, store, blobs, sandbox, runtime, doors.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use troupe_package::SigningKey;
 use troupe_registry::{ImageName, Layout};
 use troupe_runtime::admission::ChildAdmission;
 use troupe_runtime::{
-    BusAddress, Drain, GrantPolicy, HostPlace, Runtime, RuntimeConfig, SignaturePolicy, WebhookConfig,
+    BusAddress, Drain, GrantPolicy, HostPlace, MemoryPlace, Runtime, RuntimeConfig, SignaturePolicy, WebhookConfig,
 };
 use troupe_sandbox::{Directories, Sandbox, SandboxConfig};
 use troupe_store::{PostgresAddress, Store};
@@ -38,6 +38,8 @@ pub(crate) struct Manner {
     pub(crate) bus: Option<BusAddress>,
     /// Where other hosts of that reach this one.
     pub(crate) peer_address: Option<String>,
+    /// The directory of the cgroup whose memory the host keeps within, if not its own.
+    pub(crate) cgroup: Option<PathBuf>,
 }
 
 /// A host that listens and works; its doors open with [`Host::open`].
@@ -107,6 +109,11 @@ impl Host {
             Sandbox::new(SandboxConfig { clock: clock.clone(), places: limits::INVOCATIONS_MAX, cache: Some(cache) })?
                 .with_egress(egress);
         let program = std::env::current_exe().map_err(Error::internal)?;
+        let memory = MemoryPlace::own();
+        let memory = match manner.cgroup {
+            Some(directory) => memory.of_group(directory),
+            None => memory,
+        };
         let runtime = Runtime::start(RuntimeConfig {
             store,
             layout,
@@ -126,6 +133,7 @@ impl Host {
             place,
             bus: manner.bus,
             webhooks: WebhookConfig { key: data_dir.webhook_key(&SystemEntropy)?, named: acts_with.origins()? },
+            memory,
         })
         .await?;
         let owner = Caller::owner(TenantId::default());

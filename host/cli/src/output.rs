@@ -28,6 +28,8 @@ pub(crate) fn start_log(is_host: bool) {
         .with_writer(std::io::stderr)
         .with_ansi(AutoStream::choice(&std::io::stderr()) != ColorChoice::Never)
         .with_target(false)
+        // A line that a full disk does not take is lost, and nobody ends of that.
+        .log_internal_errors(false)
         .init();
 }
 

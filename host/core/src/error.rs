@@ -343,6 +343,8 @@ codes! {
     LimitBody = "limit.body", Guest;
     /// As many invocations run as may run at once.
     LimitConcurrency = "limit.concurrency", Exhausted;
+    /// Too little memory is left to the host for anything new.
+    LimitHost = "limit.host", Unavailable;
     /// The task was interrupted in as many attempts as it may have.
     LimitAttempts = "limit.attempts", Guest;
     /// A capability call was not granted.

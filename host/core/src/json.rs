@@ -1,6 +1,10 @@
-//! What is said of a JSON text before it is parsed, and the patch of a document.
+//! What is said of a JSON text beside what it is parsed into, and the patch of a document.
+
+mod once;
 
 use serde_json::{Map, Value};
+
+pub use once::repeated;
 
 /// Changes an object by a merge patch (RFC 7396, section 2): null takes a field away, an object is
 /// merged, everything else replaces.

@@ -71,6 +71,7 @@
 //! | a swap: its steps | `SWAP_STEP_TIME_MAX`, `SWAP_LONG_STEP_TIME_MAX`, `SWAP_MIGRATION_TIME_MAX`, `MIGRATION_TIME_MAX`, `MIGRATION_SPACE_TIME`, `MIGRATION_TIME_IN_ALL_MAX` | `swap.undecided` |
 //! | a swap: what still runs on the release before | `DRAIN_TIME_MAX` | `swap.drained` |
 //! | a swap: who waits while state changes its form | `MIGRATION_HOLD_TIME_MAX`, `MIGRATION_RETRY_AFTER` | `swap.migrating` |
+//! | the host's own memory | `HOST_MEMORY_PERCENT_MAX`, `HOST_MEMORY_PERCENT_AGAIN` | `limit.host` |
 //! | the way to a registry and back | `REGISTRY_TIME_MAX` | `registry.unavailable` |
 //! | the store: waiting for a lock, for a connection and for its server | `STORE_BUSY_TIME_MAX`, `STORE_READ_WAIT_MAX`, `STORE_CONNECT_TIME_MAX`, `STORE_REGAIN_TIME_MAX`, `STORE_TRANSACTION_TIME_MAX`, `STORE_IDLE_TIME_MAX` | `unavailable.store` |
 //!
@@ -121,7 +122,7 @@
 //! | reading on behind a refusal | `REQUEST_DISCARD_TIME_MAX` |
 //! | a check that goes to a thread of its own | `SCHEMA_INLINE_BYTES_MAX` |
 //! | refusals of a key that are one record of the audit | `REFUSED_TOGETHER`, `REFUSED_ROUTES_MAX` |
-//! | keys in memory; looking whether the host's certificate was renewed | `KEYS_CACHED_MAX`, `KEY_CACHE_TIME_MAX`, `KEY_USE_STEP`, `TLS_LOOK_EVERY` |
+//! | keys in memory; looking whether the host's certificate was renewed, and how much memory is left | `KEYS_CACHED_MAX`, `KEY_CACHE_TIME_MAX`, `KEY_USE_STEP`, `TLS_LOOK_EVERY`, `HOST_MEMORY_LOOK_EVERY` |
 //! | suspending, waking, and making tasks that are due | `SUSPEND_AFTER`, `SUSPEND_AHEAD_MIN`, `WOKEN_AT_ONCE`, `SCHEDULES_AT_ONCE`, `LOCKS_ENDED_AT_ONCE`, `GROUPS_AT_ONCE`, `APPROVALS_AT_ONCE` |
 //! | sessions: messages whose turn it is, and those whose time is over | `SESSIONS_AT_ONCE` |
 //! | the health of instances, and their restarts | `INSTANCE_TRAPS`, `HEALTH_CHECKS_AT_ONCE`, `HEALTH_WAIT_MAX`, `HEALTH_FIRST_AGAIN`, `INSTANCES_DUE_AT_ONCE`, `INSTANCE_RESTART_PAUSE_FIRST`, `INSTANCE_RESTART_PAUSE_MAX`, `INSTANCE_RESTARTS_MAX`, `INSTANCE_RESTART_WINDOW` |
@@ -129,7 +130,7 @@
 //! | events: which go first, when one is delivered again, and removing old ones | `EVENT_HEAD_START_NORMAL`, `EVENT_HEAD_START_HIGH`, `EVENT_HEAD_START_CRITICAL`, `EVENT_PAUSE_FIRST`, `EVENT_PAUSE_MAX`, `EVENTS_AT_ONCE`, `EVENTS_SWEEP_EVERY` |
 //! | webhooks: a try, when there is another, and what is read of an answer | `WEBHOOK_TIME_MAX`, `WEBHOOK_PAUSE_FIRST`, `WEBHOOK_LEASE`, `WEBHOOK_ANSWER_BYTES_MAX` |
 //! | the end of the host | `SHUTDOWN_TIME_MAX`, `STREAMS_END_TIME_MAX`, `ANSWERS_END_TIME_MAX` |
-//! | streams of events | `STREAM_RETRY`, `STREAM_ALIVE_EVERY`, `STREAM_LOOK_EVERY`, `STREAM_FEED_EVENTS`, `FEED_LOOKED_MAX`, `SOCKET_SEND_TIME_MAX`, `SOCKET_CLOSE_TIME_MAX`, `HEALTH_LOOK_EVERY` |
+//! | streams of events | `STREAM_RETRY`, `STREAM_ALIVE_EVERY`, `STREAM_LOOK_EVERY`, `STREAM_FEED_EVENTS`, `STREAM_EVENTS_AT_ONCE`, `STREAM_EVENTS_BYTES`, `FEED_LOOKED_MAX`, `SOCKET_SEND_TIME_MAX`, `SOCKET_CLOSE_TIME_MAX`, `HEALTH_LOOK_EVERY` |
 //! | connections outside, tries, and what is remembered of destinations | `HTTP_IDLE_CONNECTIONS_MAX`, `HTTP_KEEP_ALIVE_TIME_MAX`, `HTTP_RETRY_PAUSE_FIRST`, `HTTP_BUDGETS_MAX`, `CIRCUITS_PER_TENANT_MAX` |
 //! | swaps: looking, and what they are judged by | `SWAP_LOOK_EVERY`, `TALLY_CALLS_MAX` |
 //! | removing and copying state, so much in a commit | `STATE_SWEEP_MAX`, `STATE_SWEEP_EVERY`, `STATE_SPACES_CLEARED_MAX`, `INSTANCES_CLEARED_MAX`, `INSTANCES_CLEARED_BYTES_MAX`, `MIGRATION_COPIED_KEYS_MAX`, `MIGRATION_COPIED_BYTES_MAX` |

@@ -100,7 +100,7 @@ pub use schedule::{NewSchedule, ScheduleView};
 pub use session::{
     ContextPatch, NewSession, SessionExport, SessionStatus, SessionView, Suggestion, SuggestionNote, Suggestions,
 };
-pub use socket::{SocketFeed, SocketMessage, SocketRequest, SocketSwap, SocketTopic};
+pub use socket::{SocketEvents, SocketFeed, SocketMessage, SocketRequest, SocketSwap, SocketTopic};
 pub use stream::{StreamEnd, StreamEndReason};
 pub use swap::{
     AffinityBy, ArmCounts, CanaryPolicy, CanaryRequest, CanaryStep, CanaryView, DrainMode, DrainPolicy, Evidence,

@@ -11,6 +11,7 @@
 
 mod binary;
 mod bus;
+mod follow;
 mod query;
 mod subscriptions;
 
@@ -22,6 +23,7 @@ use troupe_store::{Again, DeliveryRow, NewEventRow, Publication};
 
 use crate::Runtime;
 pub use binary::event_of_parts;
+pub use follow::{BusEvents, BusItem};
 pub use query::EventQuery;
 pub(crate) use query::position;
 use query::view;
@@ -57,7 +59,7 @@ impl Runtime {
         time: EventTime,
     ) -> Result<Vec<Published>> {
         caller.require(Scope::Run)?;
-        self.require_ready()?;
+        self.require_room()?;
         if drafts.len() > limits::EVENT_BATCH_MAX {
             let (count, most) = (drafts.len(), limits::EVENT_BATCH_MAX);
             let message = format!("a batch has at most {most} events, and this one has {count}; send it in parts");

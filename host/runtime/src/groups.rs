@@ -77,7 +77,7 @@ impl Runtime {
     /// its tasks would meet whatever the others put out, naming the step.
     pub async fn create_group(&self, caller: &Caller, group: NewGroup, wait: Option<Duration>) -> Result<CreatedGroup> {
         may_run(caller, &group)?;
-        self.require_ready()?;
+        self.require_room()?;
         let kept = match &group.idempotency_key {
             Some(key) => {
                 check_key(key)?;

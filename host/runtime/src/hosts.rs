@@ -233,9 +233,10 @@ impl Runtime {
     /// Checks that the database is there and that this host is still one of it.
     ///
     /// # Errors
-    /// [`Code::UnavailableStore`] with the reason, and those of [`Runtime::require_ready`].
+    /// [`Code::UnavailableStore`] with the reason, [`Code::LimitHost`] while too little memory is left, and those of
+    /// [`Runtime::require_ready`].
     pub fn ready(&self) -> Result<()> {
-        self.require_ready()?;
+        self.require_room()?;
         self.store.reached()
     }
 

@@ -32,10 +32,10 @@ impl Runtime {
     /// archive says.
     ///
     /// # Errors
-    /// [`Code::AuthScope`], and those of [`Runtime::require_ready`].
+    /// [`Code::AuthScope`], those of [`Runtime::require_ready`], and [`Code::LimitHost`].
     pub fn may_publish(&self, caller: &Caller) -> Result<()> {
         caller.require_for_some(Scope::Operate)?;
-        self.require_ready()
+        self.require_room()
     }
 
     /// Publishes the release in an archive, and has a channel name it if one is wanted; says

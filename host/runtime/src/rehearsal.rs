@@ -127,7 +127,7 @@ impl Runtime {
         agent: &str,
         request: &RehearseRequest,
     ) -> Result<Rehearsal> {
-        self.require_ready()?;
+        self.require_room()?;
         let last = request.last.unwrap_or(limits::REHEARSAL_LAST_DEFAULT);
         let most = limits::REHEARSAL_TIME_MAX;
         let time = request.timeout_ms.map_or(most, Duration::from_millis);

@@ -23,6 +23,7 @@ use crate::health::Health;
 use crate::hooks::Rates;
 use crate::hosts::{HostPlace, Hosts};
 use crate::keyring::Keyring;
+use crate::pressure::{MemoryPlace, Pressure};
 use crate::releases::ReleaseLimits;
 use crate::route::Drain;
 use crate::routes::Routes;
@@ -77,6 +78,8 @@ pub struct RuntimeConfig {
     pub bus: Option<BusAddress>,
     /// What events are sent with that leave the host.
     pub webhooks: WebhookConfig,
+    /// Where it is read how much memory is left.
+    pub memory: MemoryPlace,
 }
 
 /// The host without its doors. Cheap to clone.
@@ -139,6 +142,7 @@ pub struct Inner {
     pub(crate) webhooks: WebhookConfig,
     pub(crate) hook_rates: Rates,
     pub(crate) beyond: Beyond,
+    pub(crate) pressure: Pressure,
     stopping: AtomicBool,
 }
 
@@ -160,7 +164,7 @@ impl Runtime {
     pub async fn start(config: RuntimeConfig) -> Result<Self> {
         let RuntimeConfig { store, layout, sandbox, directories, admission, clock, entropy, .. } = config;
         let RuntimeConfig { grants, drain, journals, state, registry, signatures, own_key, releases, .. } = config;
-        let RuntimeConfig { place, bus, webhooks, .. } = config;
+        let RuntimeConfig { place, bus, webhooks, memory, .. } = config;
         let (owner, secret) = (random_hex::<16>(&*entropy), random_hex::<32>(&*entropy));
         let releases_by = own_key.as_ref().map(|key| key.public().id().to_string()).unwrap_or_default();
         let signs_with = format!("{releases_by} {}", webhooks.key.mark());
@@ -211,11 +215,13 @@ impl Runtime {
             webhooks,
             hook_rates: Rates::default(),
             beyond: Beyond::default(),
+            pressure: Pressure::default(),
             stopping: AtomicBool::new(false),
         }));
         runtime.enter_hosts(place, secret, signs_with).await?;
         // What follows can take longer than others wait for a host that says nothing.
         runtime.keep_host();
+        runtime.keep_memory(memory);
         let begun = runtime.begin(bus).await;
         if begun.is_err() {
             runtime.stopping.store(true, Ordering::SeqCst);

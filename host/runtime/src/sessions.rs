@@ -63,7 +63,7 @@ impl Runtime {
     /// beyond their limits; [`Code::LimitSessions`].
     pub async fn start_session(&self, caller: &Caller, new: NewSession) -> Result<SessionView> {
         caller.require_for_some(Scope::Run)?;
-        self.require_ready()?;
+        self.require_room()?;
         check_size("`user`", &new.user, limits::SESSION_USER_BYTES_MAX)?;
         check_size("`context`", &new.context, limits::SESSION_CONTEXT_BYTES_MAX)?;
         let lifetime = new.lifetime_ms.map_or(limits::SESSION_LIFETIME_MAX, Duration::from_millis);

@@ -23,6 +23,7 @@
 
 mod again;
 mod deliver;
+mod follow;
 mod hooks;
 mod publish;
 mod query;
@@ -47,6 +48,7 @@ pub use publish::{NewEventRow, Publication};
 pub use query::EventFilter;
 pub use row::{DeliveryRow, EventHead, EventRow, TopicRow, dead_letter_not_found, not_found};
 pub use send::{Sending, Sent};
+pub(crate) use subscriptions::remove_of_instance;
 pub use subscriptions::{NewSubscriptionRow, SubscriptionRow, not_found as subscription_not_found};
 pub use taker::Taker;
 pub(crate) use triggers::{follow, leave, remove_of};

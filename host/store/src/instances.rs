@@ -9,12 +9,11 @@ use troupe_core::audit::AuditKind;
 use troupe_core::view::InstanceStatus;
 use troupe_core::{AgentName, Code, Error, InstanceId, InstanceName, Result, SessionId, TenantId, Timestamp, limits};
 
-use crate::Store;
 use crate::fault::Done;
 use crate::rows::Columns as _;
-use crate::sessions;
 use crate::sql::{Builder, Connection, Row, query, query_scalar};
 use crate::writer::Tx;
+use crate::{Store, events, sessions};
 
 pub(crate) use life::attempt_ended;
 pub use life::{Checked, InErrorRow, Life};
@@ -138,8 +137,8 @@ impl Store {
         self.write(move |tx| Box::pin(start(tx, tenant, new))).await
     }
 
-    /// Stops an instance for good, as `by` asked; one that is stopped stays as it is. Tells the feed
-    /// `instance.stopped`, and the audit.
+    /// Stops an instance for good, as `by` asked; one that is stopped stays as it is. Its subscriptions to events are
+    /// removed with it. Tells the feed `instance.stopped`, and the audit.
     ///
     /// # Errors
     /// [`Code::InstanceNotFound`].
@@ -264,6 +263,7 @@ pub(crate) async fn stop(tx: &mut Tx, tenant: TenantId, id: InstanceId, by: Opti
         .await?;
     row.life.over();
     row.keep_life(tx).await?;
+    events::remove_of_instance(tx, &tenant, (&row.agent, id), by.as_deref()).await?;
     row.tell(tx, "instance.stopped").await?;
     let entry = row.entry(AuditKind::InstanceStopped, by.as_deref());
     tx.audit(&tenant, entry).await?;

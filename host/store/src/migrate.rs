@@ -1,6 +1,8 @@
 //! Bringing a database to this host's schema, and refusing one that is ahead of it.
 //!
-//! Each change of the schema is a file of the same number and name for either database.
+//! Each change of the schema is a file of the same number and name for either database. A step only adds
+//! (*expand*), and what nobody uses any more goes in a later release, by a step whose name ends in `_contract`
+//! (CONTRIBUTING.md).
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{PgConnection, SqliteConnection};
@@ -17,8 +19,7 @@ const FOUND: &str = "select max(version) from _sqlx_migrations";
 /// The newest schema that this host knows.
 pub(crate) fn newest() -> u32 {
     // Either database has the same steps.
-    let newest = SQLITE.iter().map(|migration| migration.version).max();
-    newest.and_then(|newest| u32::try_from(newest).ok()).unwrap_or(0)
+    steps(&SQLITE).max().and_then(|newest| u32::try_from(newest).ok()).unwrap_or(0)
 }
 
 /// Brings a new database to a schema that this host knows.
@@ -58,16 +59,28 @@ pub(crate) async fn postgres(connection: &mut PgConnection, refused: impl Fn(&sq
     Err(refusal(&POSTGRES, "another database", error, found))
 }
 
+/// The schemas that there are, by their numbers.
+fn steps(known: &Migrator) -> impl Iterator<Item = i64> {
+    known.iter().map(|migration| migration.version)
+}
+
 fn refusal(known: &Migrator, other: &str, error: MigrateError, found: Result<i64, sqlx::Error>) -> Error {
-    let known = known.iter().map(|migration| migration.version).max().unwrap_or(0);
+    let newest = steps(known).max().unwrap_or(0);
     let message = match &error {
         MigrateError::VersionMissing(_) => match found {
             Ok(found) => format!(
-                "the database has schema {found} and this host knows schemas up to {known}; \
+                "the database has schema {found} and this host knows schemas up to {newest}; \
                  start the newer host that wrote it, or use {other}"
             ),
             Err(error) => return Failed::from(error).into(),
         },
+        MigrateError::Dirty(half) => {
+            let before = steps(known).filter(|step| step < half).max().unwrap_or(0);
+            format!(
+                "the step of the database from schema {before} to schema {half} was begun and not ended, and this host \
+                 knows schemas up to {newest}; restore the backup from before that step, or use {other}"
+            )
+        }
         MigrateError::VersionMismatch(version) => format!(
             "the database's schema {version} is not this host's schema {version}; \
              start the build that wrote it, or use {other}"
@@ -78,7 +91,7 @@ fn refusal(known: &Migrator, other: &str, error: MigrateError, found: Result<i64
             };
             return Error::from(Failed::Database(cause)).context("bringing the database to this host's schema");
         }
-        _ => format!("the database cannot be brought to schema {known}; the host's log has the cause"),
+        _ => format!("the database cannot be brought to schema {newest}; the host's log has the cause"),
     };
     Error::new(Code::UnavailableStore, message).with_cause(error)
 }

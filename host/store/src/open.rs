@@ -186,8 +186,8 @@ impl Store {
         if self.0.unfolded.load(Ordering::Acquire) { self.fold().await } else { Ok(()) }
     }
 
-    /// Ticks after every commit that added to the tenant's feed, and ends with the store. The
-    /// value counts events.
+    /// Ticks after every commit that added to the tenant's feed or published one of its events, and ends with the
+    /// store. The value counts such commits.
     pub fn watch(&self, tenant: &TenantId) -> watch::Receiver<u64> {
         self.listeners().listen(tenant)
     }

@@ -9,7 +9,7 @@
 //!
 //! ```text
 //!  a61f…  l b r k  feed acme,zeta
-//!  │      │        └ whose feeds have grown; `*` for more than fit
+//!  │      │        └ whose feeds or published events have grown; `*` for more than fit
 //!  │      └ (l)ocks or waits, the (b)us, (r)outes and swaps, (k)eys have moved
 //!  └ whose commit it was
 //! ```
@@ -35,7 +35,7 @@ pub const PASSED: char = '+';
 pub struct Words {
     /// The host whose commit it was; empty for nobody in particular.
     pub from: String,
-    /// Whose feeds have grown.
+    /// Whose feeds have grown, or who has published events.
     pub feeds: BTreeSet<TenantId>,
     /// Whether more feeds have grown than are named.
     pub all_feeds: bool,
@@ -60,7 +60,7 @@ impl Words {
     pub(crate) fn of(tx: &Tx, from: &str) -> Option<Self> {
         let mut words = Self {
             from: from.to_owned(),
-            feeds: tx.events.iter().map(|event| event.tenant.clone()).collect(),
+            feeds: tx.events.iter().map(|event| &event.tenant).chain(&tx.published).cloned().collect(),
             all_feeds: false,
             locks: tx.locks_moved,
             bus: tx.bus_moved,

@@ -22,6 +22,7 @@
 mod link;
 mod listeners;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -31,7 +32,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
-use troupe_core::{Clock, Result, Timestamp, limits};
+use troupe_core::{Clock, Result, TenantId, Timestamp, limits};
 
 use crate::fault::{Done, Failed, Fault};
 use crate::feed::Announced;
@@ -58,6 +59,8 @@ pub(crate) struct Tx {
     pub(crate) locks_moved: bool,
     /// Whether a job has had an event become due, or a delivery ready.
     pub(crate) bus_moved: bool,
+    /// In which tenants a job has published an event.
+    pub(crate) published: BTreeSet<TenantId>,
     /// Whether a job has changed a route, a swap or a tenant.
     pub(crate) routes_moved: bool,
     /// Whether a job has changed a key.
@@ -66,15 +69,16 @@ pub(crate) struct Tx {
 
 impl Tx {
     /// A transaction that has moved nothing yet.
-    const fn new(connection: Own, now: Timestamp) -> Self {
-        let events = Vec::new();
+    fn new(connection: Own, now: Timestamp) -> Self {
+        let (events, published) = (Vec::new(), BTreeSet::new());
         let (locks_moved, bus_moved, routes_moved, keys_moved) = (false, false, false, false);
-        Self { connection, now, events, locks_moved, bus_moved, routes_moved, keys_moved }
+        Self { connection, now, events, locks_moved, bus_moved, published, routes_moved, keys_moved }
     }
 
     fn begins(&mut self, now: Timestamp) {
         self.now = now;
         self.events.clear();
+        self.published.clear();
         (self.locks_moved, self.bus_moved, self.routes_moved, self.keys_moved) = (false, false, false, false);
     }
 }

@@ -11,8 +11,8 @@ use troupe_package::{Manifest, Profile, Release, write_archive};
 use troupe_registry::Layout;
 use troupe_runtime::admission::ChildAdmission;
 use troupe_runtime::{
-    Drain, GrantPolicy, HostPlace, JournalLimits, ReleaseLimits, Runtime, RuntimeConfig, SignaturePolicy, StateLimits,
-    WebhookConfig, WebhookKey,
+    Drain, GrantPolicy, HostPlace, JournalLimits, MemoryPlace, ReleaseLimits, Runtime, RuntimeConfig, SignaturePolicy,
+    StateLimits, WebhookConfig, WebhookKey,
 };
 use troupe_sandbox::{CacheKey, Directories, Egress, Sandbox, SandboxConfig};
 use troupe_store::Store;
@@ -48,6 +48,7 @@ pub async fn start_on(dir: &Path, store: Store) -> Result<Runtime, Failure> {
         releases: ReleaseLimits { dev_kept: u32::MAX },
         place: HostPlace::default(),
         bus: None,
+        memory: MemoryPlace::own(),
     };
     Ok(Runtime::start(config).await?)
 }

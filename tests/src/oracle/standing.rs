@@ -60,12 +60,15 @@ impl Standing {
         }
     }
 
+    /// What memory a host holds beyond this.
+    pub(super) fn memory_above(&self, now: &Self) -> Option<String> {
+        let is_above = now.memory > self.memory + MEMORY_BYTES_SLACK;
+        is_above.then(|| format!("{} bytes of memory, {} before", now.memory, self.memory))
+    }
+
     /// What a host holds beyond this.
     pub(super) fn above(&self, now: &Self) -> Vec<String> {
-        let mut above = Vec::new();
-        if now.memory > self.memory + MEMORY_BYTES_SLACK {
-            above.push(format!("{} bytes of memory, {} before", now.memory, self.memory));
-        }
+        let mut above = Vec::from_iter(self.memory_above(now));
         if now.descriptors.len() > self.descriptors.len() {
             let (now, before) = (&now.descriptors, &self.descriptors);
             let count = |all: &[String], one: &String| all.iter().filter(|other| *other == one).count();

@@ -13,7 +13,7 @@ use troupe_package::sign_archive;
 use troupe_registry::Layout;
 use troupe_runtime::admission::ChildAdmission;
 use troupe_runtime::{
-    Drain, GrantPolicy, HostPlace, JournalLimits, ReleaseLimits, Runtime, RuntimeConfig, SignaturePolicy,
+    Drain, GrantPolicy, HostPlace, JournalLimits, MemoryPlace, ReleaseLimits, Runtime, RuntimeConfig, SignaturePolicy,
     WebhookConfig, WebhookKey,
 };
 use troupe_sandbox::{CacheKey, Directories, Sandbox, SandboxConfig};
@@ -103,6 +103,7 @@ async fn started(data_dir: &Path, time: Duration) -> Runtime {
         state: StateLimits { bytes: u64::MAX, keys: u64::MAX },
         place: HostPlace::default(),
         bus: None,
+        memory: MemoryPlace::own(),
     };
     Runtime::start(config).await.unwrap()
 }

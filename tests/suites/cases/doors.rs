@@ -9,6 +9,7 @@ use troupe_tests::socket::Socket;
 use troupe_tests::{Client, Host, guests};
 
 use super::asked::{Call, Door, Outcome};
+use super::tenancy::key_of;
 use super::turn;
 use crate::{PROGRAM, host};
 
@@ -96,6 +97,34 @@ async fn what_is_refused_before_it_runs_is_refused_alike_through_each_door() {
     assert_eq!(Call::new("echo", "echo", hello()).alike(&reader).await.code(), "auth.invalid");
     let nobody = client.with_token(None);
     assert_eq!(Call::new("echo", "echo", hello()).alike(&nobody).await.code(), "auth.missing");
+}
+
+#[tokio::test]
+async fn g77_a_key_is_as_good_through_each_door_and_clocks_may_differ_by_a_minute() {
+    const SECOND: i64 = 1_000;
+    let mut host = Host::with_agents(PROGRAM).await;
+    host.stop().await;
+    let mut keys = Vec::new();
+    for (ahead, good_for, wanted) in [
+        (0, -SECOND, "completed"),
+        (0, -40 * SECOND, "completed"),
+        (0, -61 * SECOND, "auth.expired"),
+        (0, -300 * SECOND, "auth.expired"),
+        // Made by a host whose clock is five minutes ahead, and by one whose is five minutes behind.
+        (300 * SECOND, 600 * SECOND, "completed"),
+        (-300 * SECOND, 600 * SECOND, "completed"),
+        (300 * SECOND, -300 * SECOND, "auth.expired"),
+    ] {
+        keys.push((key_of(&host, ahead, good_for).await, wanted));
+    }
+    host.start().await;
+    let oracle = Oracle::watch(&host).await;
+    for (key, wanted) in keys {
+        let client = oracle.client().with_token(Some(key.reveal()));
+        let outcome = Call::new("echo", "echo", json!({ "text": "hello" })).alike(&client).await;
+        assert_eq!(outcome.code(), wanted, "{outcome:?}");
+    }
+    oracle.holds().await;
 }
 
 impl Call<'_> {

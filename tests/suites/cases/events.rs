@@ -16,6 +16,7 @@ async fn batch(client: &Client, topic: &str, count: usize) -> troupe_tests::Answ
     client.send(request.header("content-type", "application/cloudevents-batch+json")).await
 }
 
+/// What the case calls messages are events here, so its `limit.messages` is `limit.events`.
 #[tokio::test]
 async fn f67_a_flood_of_events_is_refused_once_as_much_is_open_as_may_be() {
     let host = crate::host().await;

@@ -179,8 +179,9 @@ async fn g77_a_key_is_good_for_a_minute_beyond_its_time_and_no_longer_here_as_we
 
 #[tokio::test]
 async fn g78_a_revoked_key_opens_nothing_on_a_connection_that_it_opened() {
-    let host = empty_host().await;
-    let owner = host.client();
+    let host = host().await;
+    let oracle = Oracle::watch(&host).await;
+    let owner = oracle.client();
     let key = owner.post("/api/v1/keys", &json!({ "name": "ci", "scopes": ["read"] })).await.of(201);
     let mut agents = agents(&owner.with_token(key["token"].as_str())).await;
     agents.list_agents(proto::ListAgentsRequest::default()).await.unwrap();
@@ -189,12 +190,15 @@ async fn g78_a_revoked_key_opens_nothing_on_a_connection_that_it_opened() {
         let refused = agents.list_agents(proto::ListAgentsRequest::default()).await.unwrap_err();
         assert_eq!((refused.code(), code(&refused)), (Code::Unauthenticated, "auth.invalid"));
     }
+    drop(agents);
+    oracle.holds().await;
 }
 
 #[tokio::test]
 async fn g80_a_scope_opens_the_calls_that_it_names_and_no_other() {
     let host = host().await;
-    let owner = host.client();
+    let oracle = Oracle::watch(&host).await;
+    let owner = oracle.client();
     let keys = [owner.with_key("default", &["read"]).await, owner.with_key("default", &["run"]).await];
     let [mut reads, mut runs] = [agents(&keys[0]).await, agents(&keys[1]).await];
     for (call, names) in CALLS.into_iter().filter(|(_, names)| !names.is_empty()) {
@@ -218,6 +222,8 @@ async fn g80_a_scope_opens_the_calls_that_it_names_and_no_other() {
         assert_eq!(lacks(&read), wants_run, "{call}: {read:?}");
         assert!(wants_run || lacks(&run), "{call}: {run:?}");
     }
+    drop((reads, runs));
+    oracle.holds().await;
 }
 
 #[tokio::test]
@@ -269,7 +275,8 @@ async fn g88_clients_that_vanish_are_noticed_and_their_places_given_back() {
 #[tokio::test]
 async fn g91_a_message_that_is_shorter_than_it_says_does_nothing() {
     let host = host().await;
-    let client = host.client();
+    let oracle = Oracle::watch(&host).await;
+    let client = oracle.client();
     let executor = hyper_util::rt::TokioExecutor::new();
     let http = hyper_util::client::legacy::Client::builder(executor).http2_only(true).build_http::<reqwest::Body>();
     let request = |body: &'static [u8]| {
@@ -289,6 +296,8 @@ async fn g91_a_message_that_is_shorter_than_it_says_does_nothing() {
         assert!(["3", "12"].contains(&status.as_str()), "{:?}", answer.headers());
     }
     assert_eq!(client.get("/api/v1/sessions").await.of(200)["items"], json!([]));
+    drop(http);
+    oracle.holds().await;
 }
 
 /// A frame of HTTP/2 (RFC 9113, section 4.1).

@@ -3,7 +3,8 @@
 //! [`troupe_tests::oracle`]. The cases of a file share a host, one after the other, unless
 //! they change or end it.
 
-mod asked;
+mod alike;
+pub(crate) mod asked;
 mod components;
 mod control;
 mod doors;
@@ -15,7 +16,9 @@ mod grpc;
 mod locks;
 mod memory;
 mod output;
+mod pages;
 mod requests;
+mod slow;
 mod streams;
 pub(crate) mod tenancy;
 

@@ -21,7 +21,7 @@ use crate::PROGRAM;
 static HOST: Shared = Shared::new();
 
 /// Gives the hostile agent leave to ask a service, as a release that wants that.
-async fn granted(host: &Host, service: &Endless) {
+pub(super) async fn granted(host: &Host, service: &Endless) {
     static VERSION: AtomicU32 = AtomicU32::new(0);
     let version = format!("1.2.{}", VERSION.fetch_add(1, Ordering::Relaxed));
     let capabilities = json!({ "http": [{

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use troupe_core::clock::ManualClock;
 use troupe_core::{Clock as _, Digest, KeyId, Scope, SystemClock, SystemEntropy, TenantId, Timestamp, Token};
 use troupe_store::{NewKeyRow, Store};
+use troupe_tests::oracle::Oracle;
 use troupe_tests::{Answer, Client, Host, guests, redacted_json};
 
 use crate::rest::groups::{create, step};
@@ -19,13 +20,14 @@ const ALL: [&str; 8] = ["read", "run", "operate", "approve", "audit", "admin", "
 /// A client of a tenant of its own, which may do everything there.
 async fn neighbour(host: &Host) -> Client {
     host.client().make_tenant("probe").await;
-    host.client().with_key("probe", &ALL).await
+    host.client().fresh().with_key("probe", &ALL).await
 }
 
 #[tokio::test]
 async fn f65_an_identity_in_a_payload_or_a_header_is_ignored() {
     let host = host().await;
     let probe = neighbour(&host).await;
+    let oracle = Oracle::watch(&host).await;
     probe.publish(guests().echo.archive("1.0.0")).await.of(201);
     probe.swap("echo", "1.0.0").await.of(200);
     let task = json!({ "agent": "echo", "skill": "who", "input": {} });
@@ -46,6 +48,7 @@ async fn f65_an_identity_in_a_payload_or_a_header_is_ignored() {
     // Naming a tenant is the owner's.
     probe.get("/api/v1/keys?tenant=default").await.problem(403, "auth.scope");
     probe.get("/api/v1/keys?tenant=nobody").await.problem(403, "auth.scope");
+    oracle.holds().await;
 }
 
 /// What a request to a route has to say to come as far as looking for the thing.
@@ -158,17 +161,23 @@ async fn f73_the_same_names_and_idempotency_keys_are_free_in_every_tenant() {
 
 /// Writes a key into the store of a host that is stopped, as if it had been made earlier.
 pub(crate) async fn key_that_expired(host: &Host, ago: Duration) -> Token {
-    let now = SystemClock.now();
-    let clock = Arc::new(ManualClock::new(now));
+    key_of(host, 0, -i64::try_from(ago.as_millis()).unwrap()).await
+}
+
+/// Writes a key into the store of a host that is stopped, as a host whose clock is ahead would; good until so many
+/// milliseconds from now.
+pub(crate) async fn key_of(host: &Host, ahead_ms: i64, good_for_ms: i64) -> Token {
+    let at = |ms: i64| Timestamp::from_millis(SystemClock.now().as_millis() + ms);
+    let clock = Arc::new(ManualClock::new(at(ahead_ms)));
     let store = Store::open(&host.data_dir().join("troupe.db"), clock.clone()).await.unwrap();
     let token = Token::generate(&SystemEntropy);
     let key = NewKeyRow {
         id: KeyId::generate(&*clock, &SystemEntropy),
         name: "old".parse().unwrap(),
-        scopes: vec![Scope::Read],
+        scopes: vec![Scope::Read, Scope::Run],
         agents: Vec::new(),
         token: Digest::of(token.reveal().as_bytes()),
-        expires_at: Some(Timestamp::from_millis(now.as_millis() - i64::try_from(ago.as_millis()).unwrap())),
+        expires_at: Some(at(good_for_ms)),
     };
     store.create_key(&TenantId::default(), key, None).await.unwrap();
     store.close().await;
@@ -225,8 +234,9 @@ async fn g78_a_stream_of_events_ends_once_its_key_is_revoked() {
 
 #[tokio::test]
 async fn g78_a_key_that_is_used_all_the_time_is_refused_once_it_is_revoked() {
-    let host = empty_host().await;
-    let owner = host.client();
+    let host = host().await;
+    let oracle = Oracle::watch(&host).await;
+    let owner = oracle.client();
     let key = owner.post("/api/v1/keys", &json!({ "name": "ci", "scopes": ["read"] })).await.of(201);
     let client = owner.with_token(key["token"].as_str());
     let users: Vec<_> = (0..8)
@@ -243,6 +253,7 @@ async fn g78_a_key_that_is_used_all_the_time_is_refused_once_it_is_revoked() {
     for user in users {
         tokio::time::timeout(Duration::from_secs(5), user).await.expect("a refusal within 5 s").unwrap();
     }
+    oracle.holds().await;
 }
 
 #[tokio::test]

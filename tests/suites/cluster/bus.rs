@@ -65,6 +65,15 @@ impl Nats {
         }
     }
 
+    /// Where it keeps its streams.
+    pub(super) fn kept(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
+    pub(super) const fn port(&self) -> u16 {
+        self.port
+    }
+
     pub(super) fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
     }

@@ -13,7 +13,7 @@ use crate::may_send_plainly;
 use crate::rest::tasks::sleeper::submit;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn s8_a_host_that_stood_still_for_longer_than_its_lease_writes_nothing_when_it_goes_on() {
+async fn i133_a_host_that_stood_still_for_longer_than_its_lease_writes_nothing_when_it_goes_on() {
     let Some(mut cluster) = Cluster::of(2).await else { return };
     cluster.deploys(1, &guests().sleeper, "sleeper", &state()).await;
     let (still, other) = (cluster.client(0), cluster.client(1));

@@ -6,12 +6,14 @@
 //! `TROUPE_TEST_POSTGRES` names the server, as for the suite `postgres`.
 
 mod bus;
+mod events;
 mod frozen;
 mod killed;
 mod life;
 mod routes;
 mod shown;
 mod tasks;
+mod words;
 
 use std::fs;
 use std::io::Write as _;

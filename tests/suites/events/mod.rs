@@ -5,6 +5,7 @@ mod by_agents;
 mod command;
 mod crash;
 mod doors;
+mod followed;
 mod hooks;
 mod order;
 mod redacted;

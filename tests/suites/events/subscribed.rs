@@ -3,6 +3,8 @@
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
+use troupe_tests::{Client, Host};
+
 use super::{event, get, host, path, publish, settled, stands, state, subscribe, told};
 
 #[tokio::test]
@@ -61,6 +63,100 @@ async fn what_is_routed_to_a_paused_subscription_waits_and_what_to_a_removed_one
     let fourth = publish(&client, &event("a.b", json!({}))).await;
     assert_eq!(get(&client, fourth).await["state"], "unhandled");
     assert_eq!(client.get("/api/v1/events/stats").await.of(200)["open"], 0);
+}
+
+/// A host whose `counter` keeps keys for its instances, too.
+async fn host_of_instances() -> Host {
+    let host = host().await;
+    let grants = json!({ "grants": { "state": { "bytes": 1 << 20, "keys": 100, "instances": true } } });
+    host.client().put("/api/v1/deployments/counter/grants", &grants).await.of(200);
+    host
+}
+
+/// How far the key of an instance of `counter` was counted.
+async fn counted_at(client: &Client, instance: &str, key: &str) -> Value {
+    client.run_for(instance, "counter", "get", json!({ "key": key, "instance": true })).await.output()["value"].clone()
+}
+
+#[tokio::test]
+async fn what_an_instance_subscribes_to_reaches_its_own_keys_waits_while_it_is_paused_and_ends_with_it() {
+    let host = host_of_instances().await;
+    let client = host.client();
+    let (one, other) = (client.start_instance("counter").await, client.start_instance("counter").await);
+    let to = ("counter", "increment");
+    subscribe(&client, "one", "a.>", to, json!({ "instance": one })).await;
+    subscribe(&client, "all", "a.all", to, json!({})).await;
+    let key = json!({ "key": "n", "instance": true });
+    let first = publish(&client, &event("a.b", key.clone())).await;
+    settled(&client, first).await;
+    assert_eq!(counted_at(&client, &one, "n").await, "1");
+    assert_eq!(counted_at(&client, &other, "n").await, Value::Null);
+
+    let instances = "/api/v1/runtime/instances";
+    client.post(&format!("{instances}/{one}/pause"), &Value::Null).await.of(200);
+    let held = publish(&client, &event("a.b", key.clone())).await;
+    let waiting = publish(&client, &event("a.b", key.clone())).await;
+    let running = stands(&client, held, |event| event["deliveries"][0]["task"].is_string()).await;
+    assert_eq!(super::task(&client, &running).await["status"], "pending");
+    client.post(&format!("{instances}/{one}/resume"), &Value::Null).await.of(200);
+    settled(&client, waiting).await;
+    assert_eq!(counted_at(&client, &one, "n").await, "3");
+
+    // What it had accepted ends, what waits is dropped, and what comes is nobody's.
+    client.post(&format!("{instances}/{one}/pause"), &Value::Null).await.of(200);
+    let accepted = publish(&client, &event("a.b", key.clone())).await;
+    let waiting = publish(&client, &event("a.b", key.clone())).await;
+    stands(&client, accepted, |event| event["deliveries"][0]["task"].is_string()).await;
+    client.post(&format!("{instances}/{one}/stop"), &Value::Null).await.of(200);
+    client.get(&path("one")).await.problem(404, "subscription.not_found");
+    assert_eq!(state(&settled(&client, waiting).await), "dropped");
+    assert_eq!(state(&settled(&client, accepted).await), "delivered");
+    let nobodys = publish(&client, &event("a.b", key.clone())).await;
+    assert_eq!(get(&client, nobodys).await["state"], "unhandled");
+    let removed = told(&client, "subscription.removed").await;
+    assert_eq!(removed.iter().map(|event| &event["subject"]).collect::<Vec<_>>(), ["subscription/one"]);
+    assert_eq!(client.get("/api/v1/events/stats").await.of(200)["open"], 0);
+    assert_eq!(client.get("/api/v1/events/dead").await.of(200)["items"], json!([]));
+    // Others of the agent go on, and whoever is stopped subscribes to nothing.
+    let for_all = publish(&client, &event("a.all", json!({ "key": "n" }))).await;
+    assert_eq!(state(&settled(&client, for_all).await), "delivered");
+    let wanted = json!({ "topic": "a.b", "agent": "counter", "skill": "increment", "instance": one });
+    client.put(&path("one"), &wanted).await.problem(409, "instance.stopped");
+}
+
+#[tokio::test]
+async fn an_instance_in_a_session_takes_events_for_whose_session_it_is_until_that_ends() {
+    let host = host_of_instances().await;
+    let owner = host.client();
+    let user = owner.with_key("default", &["read", "run", "operate"]).await;
+    let session = user.start_session(json!({})).await;
+    let instance = user.join_session(&session, "counter").await;
+    let wanted = json!({
+        "topic": "a.b", "agent": "counter", "skill": "increment", "input": "data", "instance": instance,
+    });
+    owner.put(&path("mine"), &wanted).await.problem(404, "instance.not_found");
+    let set = user.put(&path("mine"), &wanted).await.of(200);
+    let position = publish(&owner, &event("a.b", json!({ "key": "n", "instance": true }))).await;
+    let event_ = settled(&owner, position).await;
+    assert_eq!(state(&event_), "delivered", "{event_:#}");
+    let task = super::task(&owner, &event_).await;
+    assert_eq!(
+        (&task["session"], &task["principal"], &task["instance"]),
+        (&json!(session), &set["principal"], &json!(instance))
+    );
+    assert_eq!(counted_at(&user, &instance, "n").await, "1");
+    // Nobody else sets it, and whose it is takes another's place by the same rules.
+    owner.put(&path("mine"), &wanted).await.problem(404, "instance.not_found");
+
+    owner.post(&format!("{}/pause", path("mine")), &Value::Null).await.of(200);
+    let waiting = publish(&owner, &event("a.b", json!({ "key": "n", "instance": true }))).await;
+    user.post(&format!("/api/v1/sessions/{session}/end"), &Value::Null).await.of(200);
+    assert_eq!(state(&settled(&owner, waiting).await), "dropped");
+    owner.get(&path("mine")).await.problem(404, "subscription.not_found");
+    let nobodys = publish(&owner, &event("a.b", json!({}))).await;
+    assert_eq!(get(&owner, nobodys).await["state"], "unhandled");
+    user.put(&path("mine"), &wanted).await.problem(409, "instance.stopped");
+    assert_eq!(told(&owner, "subscription.removed").await.len(), 1);
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ async fn sleeping(client: &Client, ms: u64) -> String {
 }
 
 #[tokio::test]
-async fn a_task_whose_end_the_disk_refuses_ends_when_it_takes_writes_again() {
+async fn i119_a_task_whose_end_the_disk_refuses_ends_when_it_takes_writes_again() {
     let host = Host::with_agents_on_a_bad_disk(PROGRAM).await;
     let client = host.client();
     let task = sleeping(&client, 500).await;
@@ -33,7 +33,7 @@ async fn a_task_whose_end_the_disk_refuses_ends_when_it_takes_writes_again() {
 }
 
 #[tokio::test]
-async fn an_awaited_call_whose_wait_ends_on_a_bad_disk_is_refused_and_nothing_runs_on_for_ever() {
+async fn i119_an_awaited_call_whose_wait_ends_on_a_bad_disk_is_refused_and_nothing_runs_on_for_ever() {
     let host = Host::with_agents_on_a_bad_disk(PROGRAM).await;
     let client = host.client();
     let awaited = {

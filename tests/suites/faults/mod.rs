@@ -8,10 +8,14 @@ mod clients;
 mod damage;
 #[cfg(target_os = "linux")]
 mod disk;
+#[cfg(target_os = "linux")]
+mod dns;
 mod groups;
 mod outside;
 mod performed;
 mod publish;
+mod short;
+mod stopping;
 mod task;
 
 use std::collections::BTreeMap;

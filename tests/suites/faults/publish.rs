@@ -239,7 +239,7 @@ async fn quiet(host: &Host, guest: &Guest, version: &str) -> Duration {
 }
 
 #[tokio::test]
-async fn a_publish_that_is_killed_is_whole_or_absent() {
+async fn i114_a_publish_that_is_killed_is_whole_or_absent() {
     let mut host = host().await;
     let mut random = seed::seeded("publish");
     let mut whole = 0;
@@ -254,7 +254,7 @@ async fn a_publish_that_is_killed_is_whole_or_absent() {
 }
 
 #[tokio::test]
-async fn a_publish_that_is_killed_while_it_compiles_is_whole_or_absent() {
+async fn i114_a_publish_that_is_killed_while_it_compiles_is_whole_or_absent() {
     let mut host = host().await;
     let mut random = seed::seeded("publish with a compile");
     let mut whole = 0;
@@ -294,7 +294,7 @@ async fn killed_at_each_step(host: &mut Host, way: &Way, major: u32) {
 
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn s11_a_publish_that_is_killed_at_each_of_its_steps_is_whole_or_absent() {
+async fn i114_a_publish_that_is_killed_at_each_of_its_steps_is_whole_or_absent() {
     let mut host = host().await;
     killed_at_each_step(&mut host, &Way::Published, 7).await;
 }

@@ -8,7 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use insta::assert_snapshot;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::json;
+use tokio_tungstenite::tungstenite::Message;
 use troupe_tests::grpc::{over, proto, run, tls_channel};
+use troupe_tests::socket::Socket;
 use troupe_tests::{Host, command};
 
 use crate::PROGRAM;
@@ -66,6 +68,14 @@ async fn every_door_is_served_over_tls_and_none_in_the_clear() {
     let mut service = over(channel, &client);
     let request = proto::RunTaskRequest { wait_ms: Some(30_000), ..run("echo", "version", &json!({})) };
     assert_eq!(service.run_task(request).await.unwrap().into_inner().status(), proto::TaskStatus::Completed);
+
+    let mut socket = Socket::open_over_tls(&client, &text_of(&authority)).await;
+    let task = json!({ "agent": "echo", "skill": "version", "input": {} });
+    socket.say(&json!({ "type": "run", "id": "one", "task": task })).await;
+    let said = socket.until_end("one").await;
+    assert!(said.iter().any(|said| said["data"]["status"] == "completed"), "{said:#?}");
+    socket.send(Message::Text(" ".repeat(5 << 20).into())).await;
+    assert_eq!(socket.closed().await.1, 1009);
 
     // Who is not told of the authority goes no further, and in the clear nothing is answered.
     assert!(host.client().try_send(host.client().request(reqwest::Method::GET, "/healthz")).await.is_err());

@@ -42,7 +42,7 @@ async fn ended(client: &Client, task: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn under_load_nothing_that_was_accepted_is_lost_or_done_twice_and_no_restart_is_needed() {
+async fn i122_under_load_nothing_that_was_accepted_is_lost_or_done_twice_and_no_restart_is_needed() {
     let Some(base) = Base::new() else { return };
     let mut host = base.host_that_counts().await;
     let client = host.client();

@@ -145,7 +145,15 @@ async fn h112_a_name_that_climbs_leads_nowhere() {
         client.get(&format!("/api/v1/agents?{query}")).await.problem(400, "request.invalid");
         client.get(&format!("/api/v1/agents/echo/versions?{query}")).await.problem(400, "request.invalid");
     }
-    for name in ["..%2f..%2fx", "%2e%2e%2fx", "x%00", "a%0ab", "stable%2f..", "Stable", "%2fetc%2fpasswd"] {
+    for name in ["..%2f..%2fx", "%2e%2e%2fx", "stable%2f..", "%2fetc%2fpasswd"] {
+        let channel = format!("/api/v1/agents/echo/channels/{name}");
+        client.put(&channel, &json!({ "version": "1.0.0" })).await.problem(400, "request.invalid");
+        client.delete(&channel).await.problem(400, "request.invalid");
+        delete(&client, &format!("echo@{name}")).await.problem(400, "request.invalid");
+        delete(&client, &format!("{name}@1.0.0")).await.problem(400, "request.invalid");
+        client.get(&format!("/api/v1/agents/{name}/versions")).await.problem(400, "request.invalid");
+    }
+    for name in ["x%00", "a%0ab", "Stable"] {
         let channel = format!("/api/v1/agents/echo/channels/{name}");
         client.put(&channel, &json!({ "version": "1.0.0" })).await.problem(400, "name.invalid");
         client.delete(&channel).await.problem(400, "name.invalid");

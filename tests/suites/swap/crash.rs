@@ -61,7 +61,7 @@ async fn settled(client: &Client, id: &str, promote: bool) -> Value {
 }
 
 #[tokio::test]
-async fn a_swap_that_is_killed_at_any_instant_is_before_or_after() {
+async fn i115_a_swap_that_is_killed_at_any_instant_is_before_or_after() {
     let mut host = host_with_trials(&[("2.0.0", json!({ "mib": 2 }))]).await;
     let mut random = seed::seeded("swap");
     let mut phases: Vec<String> = Vec::new();

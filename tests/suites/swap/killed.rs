@@ -93,7 +93,7 @@ async fn a_host_that_dies_while_a_release_is_warmed_goes_on_with_it() {
 }
 
 #[tokio::test]
-async fn a_host_that_dies_at_any_step_goes_on_with_it() {
+async fn i115_a_host_that_dies_at_any_step_goes_on_with_it() {
     let mut host = host_with_trials(&[("2.0.0", json!({ "mib": 2, "ms": 200 }))]).await;
     calls(&host.client(), 100).await;
     let policy = json!({

@@ -4,10 +4,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use troupe_core::limits;
+use troupe_tests::events::Raw;
 use troupe_tests::socket::Socket;
 
 use super::{end_of_feed, named};
+use crate::cases::tenancy::key_that_expired;
 use crate::host;
 use crate::rest::tasks::sleeper::{host_that_counts, long_nights};
 
@@ -79,6 +83,68 @@ async fn what_is_no_text_or_too_large_ends_a_socket_with_its_code() {
     let mut socket = Socket::open(&client).await;
     socket.send(Message::Text(" ".repeat(limits::SOCKET_MESSAGE_BYTES_MAX + 1).into())).await;
     assert_eq!(socket.closed().await.1, 1009);
+}
+
+#[tokio::test]
+async fn g87_what_is_far_too_large_is_told_so_in_one_frame_or_in_many_and_others_are_served() {
+    let host = host().await;
+    let client = host.client();
+    const LARGE: usize = 5 << 20;
+    let mut beside = Socket::open(&client).await;
+    beside.subscribe("feed", json!({ "feed": {} }), None).await;
+    beside.next().await;
+
+    let mut socket = Socket::open(&client).await;
+    socket.send(Message::Text(" ".repeat(LARGE).into())).await;
+    assert_eq!(socket.closed().await.1, 1009);
+
+    let mut socket = Socket::open(&client).await;
+    socket.subscribe("feed", json!({ "feed": {} }), None).await;
+    socket.next().await;
+    for part in 0..5_u8 {
+        let code = OpCode::Data(if part == 0 { Data::Text } else { Data::Continue });
+        socket.send(Message::Frame(Frame::message(vec![b' '; LARGE / 5], code, part == 4))).await;
+    }
+    assert_eq!(socket.closed().await.1, 1009);
+
+    // What is no text at all, and what is no frame.
+    let mut socket = Socket::open(&client).await;
+    socket.send(Message::Frame(Frame::message(vec![0xff], OpCode::Data(Data::Text), true))).await;
+    assert_eq!(socket.closed().await.1, 1007);
+    let mut socket = Socket::open(&client).await;
+    let mut frame = Frame::message(b"{}".to_vec(), OpCode::Data(Data::Text), true);
+    frame.header_mut().rsv1 = true;
+    socket.send(Message::Frame(frame)).await;
+    assert_eq!(socket.closed().await.1, 1002);
+
+    client.run("echo", "version", json!({})).await.output();
+    beside.until(|said| said["data"]["type"] == "task.completed").await;
+}
+
+#[tokio::test]
+async fn g77_a_socket_and_its_streams_end_once_their_key_has_expired() {
+    let mut host = host().await;
+    host.stop().await;
+    // It is good for a minute beyond its time: until the first look at who reads.
+    let key = key_that_expired(&host, Duration::from_secs(35)).await;
+    host.start().await;
+    let reader = host.client().with_token(Some(key.reveal()));
+    let mut socket = Socket::open(&reader).await;
+    socket.subscribe("feed", json!({ "feed": {} }), None).await;
+    socket.subscribe("events", json!({ "events": {} }), None).await;
+    let mut stream = Raw::open(&reader, "/api/v1/events/stream", None).await;
+    let position = host.client().post("/api/v1/events", &json!({ "specversion": "1.0", "type": "a.b" })).await.of(202)
+        ["position"]
+        .clone();
+    stream.until(|events| !events.is_empty()).await;
+    let ((said, code), told) = tokio::join!(socket.closed(), stream.ended());
+    assert_eq!(code, 1008);
+    assert_eq!(named(&said, "feed", "end")[0]["reason"], "refused");
+    let resume = position.to_string();
+    assert_eq!(named(&said, "events", "end"), [&json!({ "reason": "refused", "resume": resume })]);
+    assert_eq!(told.last().unwrap().data, json!({ "reason": "refused", "resume": resume }));
+    let (status, problem) = Socket::try_open(&reader, &[]).await.err().unwrap();
+    assert_eq!((status, problem["code"].as_str()), (401, Some("auth.expired")));
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ mod browser;
 mod closed;
 mod followed;
 mod refused;
+mod topics;
 
 use serde_json::{Value, json};
 use troupe_tests::Client;

@@ -54,6 +54,23 @@ async fn a_socket_is_let_in_by_a_token_alone_which_a_page_sends_as_a_subprotocol
 }
 
 #[tokio::test]
+async fn g82_a_socket_is_opened_under_a_name_of_this_host_alone() {
+    let host = host().await;
+    let client = host.client();
+    let refusal = |refused: (u16, Value)| (refused.0, refused.1["code"].as_str().unwrap_or_default().to_owned());
+    let foreign = (403, "auth.origin".to_owned());
+    for name in ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:7070", "[::2]"] {
+        let refused = Socket::try_open(&client, &[("host", name)]).await.err().unwrap();
+        assert_eq!(refusal(refused), foreign, "{name}");
+        // Whoever it is.
+        let refused = Socket::try_open(&client.with_token(None), &[("host", name)]).await.err().unwrap();
+        assert_eq!(refusal(refused), foreign, "{name}");
+    }
+    let (mut socket, _) = Socket::try_open(&client, &[("host", "localhost:1")]).await.unwrap();
+    still_serves(&mut socket).await;
+}
+
+#[tokio::test]
 async fn what_is_refused_on_a_socket_is_told_and_changes_nothing() {
     let host = host().await;
     let client = host.client();
@@ -135,7 +152,8 @@ async fn sockets_count_among_the_requests_that_wait_and_leave_room_for_others() 
     client.post("/api/v1/tasks?wait=10", &echo("served")).await.of(200);
     sockets.pop();
     // The host notices in a moment.
-    for _ in 0..100 {
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(5);
+    while std::time::Instant::now() < until {
         if let Ok((mut socket, _)) = Socket::try_open(&client, &[]).await {
             socket.say(&json!({ "type": "unsubscribe", "id": "none" })).await;
             assert_eq!(socket.next().await, json!({ "type": "unsubscribed", "id": "none" }));

@@ -166,6 +166,7 @@ impl From<StreamEnd> for proto::End {
             StreamEndReason::HostStopping => proto::EndReason::HostStopping,
             StreamEndReason::Refused => proto::EndReason::Refused,
             StreamEndReason::Unavailable => proto::EndReason::Unavailable,
+            StreamEndReason::Slow => proto::EndReason::Slow,
             _ => proto::EndReason::Unspecified,
         };
         Self { reason: reason.into(), resume: end.resume }

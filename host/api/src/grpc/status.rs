@@ -116,6 +116,9 @@ pub(super) fn of_end(end: &StreamEnd) -> Option<Status> {
         StreamEndReason::Refused => {
             (Code::AuthInvalid, "the caller is let in no more; come with a token that this host takes")
         }
+        StreamEndReason::Slow => {
+            (Code::LimitDeadline, "nothing of the stream was taken for too long; go on where it was, and read on")
+        }
         _ => (Code::UnavailableStore, "the host cannot read what comes next; go on where the stream was"),
     };
     let error = Error::new(code, message);

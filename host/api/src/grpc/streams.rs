@@ -9,7 +9,7 @@ use troupe_core::view::{MessageView, Progress, StreamEnd, TaskView};
 use troupe_core::{Error, Result};
 
 use super::{proto, status};
-use crate::told::{END, Told};
+use crate::told::{self, END, Told};
 
 /// What a client is sent.
 pub(super) type Sent<T> = Pin<Box<dyn Stream<Item = std::result::Result<T, Status>> + Send>>;
@@ -49,13 +49,13 @@ fn read<T: DeserializeOwned>(told: &Told) -> Result<T> {
     serde_json::from_str(told.data.get()).map_err(Error::internal)
 }
 
-/// Sends what is told, each as `make` has it; what it has no message for is left out. After an end that is
-/// not all there is, the status says why.
+/// Sends what is told, each as `make` has it, to a client that takes it in time; what it has no message for is left
+/// out. After an end that is not all there is, the status says why.
 pub(super) fn sent<T: Send + 'static>(
     told: impl Stream<Item = Told> + Send + 'static,
     make: fn(String, What) -> Option<T>,
 ) -> Sent<T> {
-    let sent = told.flat_map(move |told| {
+    let sent = told::in_time(told).flat_map(move |told| {
         let position = told.position.clone().unwrap_or_default();
         let (message, end) = match what(&told) {
             Ok(Some(What::End(end))) => {

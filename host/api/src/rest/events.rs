@@ -6,6 +6,7 @@
 
 pub(crate) mod again;
 pub(crate) mod hooks;
+pub(crate) mod stream;
 pub(crate) mod subscriptions;
 pub(crate) mod webhooks;
 

@@ -18,8 +18,8 @@ pub(crate) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Says whether the host takes work: not while it stops, while its database is away, or once others may have
-/// taken over from it. Needs no token.
+/// Says whether the host takes work: not while it stops, while its database is away or its memory is nearly used
+/// up, or once others may have taken over from it. Needs no token.
 #[utoipa::path(get, path = "/readyz", tag = "host", operation_id = "readyz", security(()),
     responses((status = 200, description = "It takes work", body = String), (status = 503, body = Problem)))]
 pub(crate) async fn readyz(State(doors): State<Doors>) -> Answer<&'static str> {

@@ -17,7 +17,7 @@ use http::{HeaderMap, HeaderName, StatusCode};
 use troupe_core::{Code, Error, limits};
 
 use crate::problem::Failed;
-use crate::told::Told;
+use crate::told::{self, Told};
 
 /// The header by which a client says what it has read.
 static LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -42,9 +42,9 @@ pub(crate) fn is_wanted(headers: &HeaderMap) -> bool {
     accepts.contains("text/event-stream")
 }
 
-/// The answer to a client that is sent events.
+/// The answer to a client that is sent events, as long as it takes them in time.
 pub(crate) fn answer(events: impl Stream<Item = Told> + Send + 'static) -> Response {
-    let events = events.enumerate().map(|(number, told)| {
+    let events = told::in_time(events).enumerate().map(|(number, told)| {
         let event = written(&told);
         let event = if number == 0 { event.retry(limits::STREAM_RETRY) } else { event };
         Ok::<_, Infallible>(event)

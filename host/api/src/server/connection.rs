@@ -2,7 +2,8 @@
 //!
 //! The attack: a client says nothing, asks once and stays for ever, opens and resets calls as fast as it
 //! can (CVE-2023-44487), or sends headers that never end (CVE-2024-27316). The rule: what a connection
-//! begins with is awaited for as long as the head of a request; over HTTP/1.1 one timer runs from the
+//! begins with is awaited for as long as the head of a request; what is written to it is taken within
+//! a time (`server/taken.rs`); over HTTP/1.1 one timer runs from the
 //! connection, and from each answer, to the end of the next request's head; over HTTP/2 a connection that
 //! has asked nothing goes after the same time, one on which nothing is under way a while later, told so
 //! by GOAWAY, and calls, resets and header lists have bounds, beyond which the connection ends.
@@ -28,6 +29,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use troupe_core::limits;
 
+use super::taken::Taken;
 use crate::crowd::Asked;
 
 /// What answers the requests of a connection.
@@ -43,7 +45,7 @@ where
 {
     let Ok(Ok(read)) = timeout(limits::REQUEST_HEAD_TIME_MAX, beginning(&mut stream)).await else { return };
     let speaks_2 = read == PREFACE;
-    let stream = TokioIo::new(Begun { stream, read, given: 0 });
+    let stream = TokioIo::new(Begun { stream: Taken::new(stream), read, given: 0 });
     if speaks_2 { two(stream, service, stopped).await } else { one(stream, service, stopped).await }
 }
 
@@ -60,7 +62,7 @@ async fn beginning(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>>
 }
 
 /// Serves HTTP/1.1.
-async fn one<I>(stream: TokioIo<Begun<I>>, service: Answering, mut stopped: watch::Receiver<bool>)
+async fn one<I>(stream: TokioIo<Begun<Taken<I>>>, service: Answering, mut stopped: watch::Receiver<bool>)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -80,7 +82,7 @@ where
 }
 
 /// Serves HTTP/2.
-async fn two<I>(stream: TokioIo<Begun<I>>, service: Answering, mut stopped: watch::Receiver<bool>)
+async fn two<I>(stream: TokioIo<Begun<Taken<I>>>, service: Answering, mut stopped: watch::Receiver<bool>)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

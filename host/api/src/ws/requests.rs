@@ -56,5 +56,8 @@ async fn follow(doors: &Doors, caller: &Caller, to: SocketTopic, resume: Option<
         SocketTopic::Feed(feed) => {
             Box::pin(told::feed(runtime.follow_feed(caller, feed.after, resume, feed.filter).await?))
         }
+        SocketTopic::Events(of) => {
+            Box::pin(told::bus(runtime.follow_events(caller, of.topic.as_deref(), of.after, resume).await?))
+        }
     })
 }

@@ -6,6 +6,18 @@ use super::{Hooks, Webhooks};
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Events {
+    /// Print events as they are published, until it is interrupted; with `--json`, each as a line.
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+
+    /// Those of topics that fit this pattern, such as `shop.>`.
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) topic: Option<String>,
+
+    /// Follow from the event after this position; from now on when absent.
+    #[arg(long, value_name = "POSITION", requires = "follow")]
+    pub(crate) after: Option<u64>,
+
     #[command(subcommand)]
     pub(crate) verb: Option<EventsVerb>,
 }

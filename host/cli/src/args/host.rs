@@ -112,6 +112,11 @@ pub(crate) struct Serve {
     #[arg(long, env = "TROUPE_PEER_ADDRESS", value_name = "URL")]
     pub(crate) peer_address: Option<String>,
 
+    /// The directory of the cgroup whose memory limit the host keeps within: near to it, what is new is
+    /// refused with `limit.host`. That of its own process, or the machine's memory, when absent.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cgroup: Option<PathBuf>,
+
     /// Where releases are fetched from that are not published here, such as
     /// `registry.example.com/agents`; the credentials are those of `docker login` or `skopeo login`.
     #[arg(long, env = "TROUPE_REGISTRY", value_name = "PREFIX")]

@@ -39,6 +39,7 @@ pub(crate) async fn run(args: &Args, command: &args::Dev) -> Result<ExitCode> {
         database: None,
         bus: None,
         peer_address: None,
+        cgroup: None,
     };
     let host = Host::start(&args.data_dir, &command.listen, &command.acts_with, &command.kept, manner).await?;
     let dev =

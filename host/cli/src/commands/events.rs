@@ -1,4 +1,6 @@
-//! `troupe events`: publish, see what became of it, deliver again.
+//! `troupe events`: publish, follow, see what became of it, deliver again.
+
+mod follow;
 
 use std::process::ExitCode;
 
@@ -18,12 +20,19 @@ use crate::output;
 const PATH: &str = "/api/v1/events";
 
 pub(crate) async fn run(args: &Args, command: &Events) -> Result<ExitCode> {
+    if command.verb.is_some() && (command.follow || command.topic.is_some()) {
+        let message =
+            "`troupe events --follow` and `--topic` go without a further command; put `--topic` behind `list`";
+        return Err(Error::new(Code::RequestInvalid, message));
+    }
     let client = Client::new(args)?;
     match &command.verb {
         Some(EventsVerb::Hooks(command)) => return hooks::run(args, &client, command.verb.as_ref()).await,
         Some(EventsVerb::Webhooks(command)) => return webhooks::run(args, &client, command.verb.as_ref()).await,
+        None if command.follow => follow::run(args.json, &client, command.topic.as_deref(), command.after).await?,
         None => {
-            let page = list(&client, &ListEvents { limit: 50, ..ListEvents::default() }).await?;
+            let which = ListEvents { limit: 50, topic: command.topic.clone(), ..ListEvents::default() };
+            let page = list(&client, &which).await?;
             output::answer(args.json, &page, |page| events(&page.items))?;
         }
         Some(EventsVerb::List(which)) => {

@@ -20,6 +20,7 @@ pub(crate) async fn run(args: &Args, command: &Serve) -> Result<ExitCode> {
         database: database(command.database.as_deref())?,
         bus: bus(command.bus.as_deref())?,
         peer_address: command.peer_address.clone(),
+        cgroup: command.cgroup.clone(),
     };
     let host = Host::start(&args.data_dir, &command.listen, &command.acts_with, &command.kept, manner).await?;
     let stop = asked_to_stop()?;

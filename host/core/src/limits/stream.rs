@@ -18,6 +18,11 @@ pub const STREAMS_END_TIME_MAX: Duration = Duration::from_secs(2);
 pub const ANSWERS_END_TIME_MAX: Duration = Duration::from_secs(3);
 /// Events of the feed that a stream reads at once.
 pub const STREAM_FEED_EVENTS: u32 = 100;
+/// Events of the bus that a stream reads at once.
+pub const STREAM_EVENTS_AT_ONCE: u32 = 100;
+/// What the events take together that a stream reads at once, at least one of them. With
+/// [`super::WAITS_MAX`] streams whose clients take nothing it is held for all of them.
+pub const STREAM_EVENTS_BYTES: u64 = 64 * 1024;
 /// Parts of a running task's output that are kept for whoever comes back to its stream: as many as
 /// a slow watcher may be behind.
 pub const PARTS_KEPT_MAX: usize = 256;
@@ -33,14 +38,13 @@ pub const FEED_PATTERNS_MAX: usize = 32;
 pub const FEED_PATTERN_BYTES_MAX: usize = 256;
 /// What one socket follows at once: some for each part of a page.
 pub const SOCKET_SUBSCRIPTIONS_MAX: usize = 32;
-/// A message of a client: the largest input of a task, and as much again. One up to
-/// [`super::REQUEST_BYTES_MAX`] is read to its end, so that its client hears why the socket is closed;
-/// a larger one breaks off.
+/// A message of a client: the largest input of a task, and as much again. A larger one is not kept, and is read past
+/// for as long as [`SOCKET_SEND_TIME_MAX`], so that its client hears why the socket is closed.
 pub const SOCKET_MESSAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Length of the word by which a client knows a subscription; a UUID has 36.
 pub const SOCKET_ID_CHARS_MAX: usize = 64;
-/// How long a client may take for one message, before its socket is given up: longer than a page sleeps
-/// in which somebody sets a breakpoint, and no longer than a dead connection may hold a place.
+/// How long a client may take for one message, or for what is written to its connection, before it is given up: longer
+/// than a page sleeps in which somebody sets a breakpoint, and no longer than a dead connection may hold a place.
 pub const SOCKET_SEND_TIME_MAX: Duration = Duration::from_secs(30);
 /// How long the client's own close is waited for.
 pub const SOCKET_CLOSE_TIME_MAX: Duration = Duration::from_secs(1);

@@ -74,3 +74,11 @@ pub const TASK_END_TIME_MAX: Duration = Duration::from_secs(60);
 pub const LEASE_TIME: Duration = Duration::from_secs(15);
 /// See [`LEASE_TIME`].
 pub const LEASE_RENEWAL: Duration = Duration::from_secs(5);
+
+/// Percent of the memory that the host may use from which on it takes nothing new. What runs already may still
+/// grow by what is left: of 4 GiB that is 400 MiB, a few guests at their largest.
+pub const HOST_MEMORY_PERCENT_MAX: u64 = 90;
+/// Percent below which it takes work again: so far below that it does not go to and fro with each call.
+pub const HOST_MEMORY_PERCENT_AGAIN: u64 = 85;
+/// How often the host looks how much memory is left.
+pub const HOST_MEMORY_LOOK_EVERY: Duration = Duration::from_millis(250);

@@ -242,7 +242,8 @@ pub struct NewSubscription {
     /// Its skill.
     #[schema(value_type = String)]
     pub skill: SkillName,
-    /// The instance that handles them; the agent alone when absent.
+    /// The instance that handles them, with which the subscription ends; the agent alone when absent. One in a session
+    /// is named by whoever the session is of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub instance: Option<InstanceId>,

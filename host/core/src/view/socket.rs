@@ -65,6 +65,8 @@ pub enum SocketTopic {
     Session(SessionId),
     /// The feed.
     Feed(SocketFeed),
+    /// Events of the bus, as `/api/v1/events/stream` tells them.
+    Events(SocketEvents),
 }
 
 /// A swap that is followed.
@@ -88,6 +90,18 @@ pub struct SocketFeed {
     /// Which events; all when absent.
     #[serde(default)]
     pub filter: FeedFilter,
+}
+
+/// Which events of the bus are followed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SocketEvents {
+    /// Those of topics that fit this pattern, such as `shop.order.*` or `shop.>`; all when absent.
+    #[serde(default)]
+    pub topic: Option<String>,
+    /// From the event after this position; `resume` goes before it. 0 when absent: all that are kept.
+    #[serde(default)]
+    pub after: u64,
 }
 
 /// What the host says.

@@ -16,6 +16,8 @@ pub enum StreamEndReason {
     Refused,
     /// The host cannot read what comes next just now.
     Unavailable,
+    /// Nothing of it was taken for so long that its place was given to others; it goes on where it was.
+    Slow,
 }
 
 /// The last event of every stream, `end`.

@@ -1,4 +1,7 @@
 //! Subscriptions, as clients set and see them.
+//!
+//! One for an instance ends with that: it is removed in the transaction that stops the instance, or ends the session
+//! that this is in, and what waits for it is dropped.
 
 use troupe_core::view::{NewSubscription, Page, SubscriptionOrigin, SubscriptionView};
 use troupe_core::{AgentName, Caller, Code, Error, Result, Scope, SubscriptionName, Topic, limits, shown};
@@ -11,8 +14,9 @@ impl Runtime {
     ///
     /// # Errors
     /// [`Code::AuthScope`]; [`Code::RequestInvalid`] for numbers out of bounds; [`Code::AgentNotFound`],
-    /// [`Code::DeploymentNotFound`], [`Code::SkillNotFound`], [`Code::InstanceNotFound`] if nobody could handle
-    /// an event now; [`Code::LimitSubscriptions`].
+    /// [`Code::DeploymentNotFound`], [`Code::SkillNotFound`], [`Code::InstanceNotFound`], also of one in a session of
+    /// somebody else, [`Code::InstanceStopped`] and [`Code::SessionEnded`] if nobody could handle an event now;
+    /// [`Code::LimitSubscriptions`].
     pub async fn set_subscription(
         &self,
         caller: &Caller,
@@ -29,10 +33,13 @@ impl Runtime {
         let route = self.serving(&caller.tenant, agent.as_str()).await?;
         route.skill(subscription.skill.as_str())?;
         if let Some(instance) = subscription.instance
-            && self.store.check_instance(&caller.tenant, &agent, instance).await?.is_some()
+            && let Some(session) = self.store.check_instance(&caller.tenant, &agent, instance).await?
         {
-            let message = "an instance that is in a session handles what is said in that; name another";
-            return Err(Error::new(Code::RequestInvalid, message));
+            // Its tasks are in the session, so whose that is alone may ask for them. To others it is not there.
+            let session = self.own_session(caller, session).await.map_err(|_| {
+                Error::new(Code::InstanceNotFound, format!("agent `{agent}` has no instance {instance}"))
+            })?;
+            session.require_open(self.clock.now())?;
         }
         let new = NewSubscriptionRow { name, subscription };
         let row = self.store.set_subscription(&caller.tenant, new, &caller.principal).await?;

@@ -45,7 +45,7 @@ impl Runtime {
         wait: Option<Duration>,
     ) -> Result<Heeded> {
         caller.require_for_some(Scope::Run)?;
-        self.require_ready()?;
+        self.require_room()?;
         check(&message)?;
         let session = self.own_session(caller, id).await?;
         if let Some(row) = self.store.message_by_key(&caller.tenant, id, &message).await? {

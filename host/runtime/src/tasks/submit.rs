@@ -38,7 +38,7 @@ impl Runtime {
     /// accepted and failed is not an error: its failure is in the task.
     pub async fn submit(&self, caller: &Caller, mut request: NewTask, wait: Option<Duration>) -> Result<Submitted> {
         agents::permitted(caller, Scope::Run, &request.agent)?;
-        self.require_ready()?;
+        self.require_room()?;
         let wait = wait.map(|wait| wait.min(limits::WAIT_MAX));
         if request.durability == Durability::None && (wait.is_none() || request.idempotency_key.is_some()) {
             return Err(Error::new(

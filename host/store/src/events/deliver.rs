@@ -241,6 +241,9 @@ pub(super) async fn failed(
         .execute(&mut tx.connection)
         .await?;
     let taker = subscriptions::find(&mut tx.connection, &delivery.tenant, &delivery.subscription).await?;
+    if taker.as_ref().is_some_and(Taker::is_gone) {
+        return settle(tx, delivery, DeliveryState::Dropped, Some(failure)).await;
+    }
     let tries = taker.as_ref().map_or(limits::EVENT_TRIES_DEFAULT, Taker::tries);
     if delivery.attempts >= tries {
         return settle(tx, delivery, DeliveryState::Dead, Some(failure)).await;

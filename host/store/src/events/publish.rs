@@ -247,6 +247,7 @@ pub(crate) async fn publish(tx: &mut Tx, tenant: &TenantId, new: NewEventRow) ->
         open,
         redacted: None,
     };
+    tx.published.insert(event.tenant.clone());
     if due_at.is_none() {
         hand_over(tx, &mut head, &event, &takers).await?;
     } else {

@@ -7,14 +7,16 @@
 use serde_json::json;
 use troupe_core::audit::{AuditEntry, AuditKind};
 use troupe_core::view::{NewSubscription, SubscriptionOrigin, SubscriptionStats};
-use troupe_core::{Code, Error, Result, SubscriptionName, TenantId, Timestamp, Topic, TopicPattern, limits};
+use troupe_core::{
+    AgentName, Code, Error, InstanceId, Result, SubscriptionName, TenantId, Timestamp, Topic, TopicPattern, limits,
+};
 
 use super::taker::Taker;
-use crate::Store;
 use crate::fault::{Done, Failed};
 use crate::rows::{Columns as _, broken, json, number, room_for};
 use crate::sql::{Connection, Row, query, query_scalar};
 use crate::writer::Tx;
+use crate::{Store, instances};
 
 /// A subscription as it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,7 +53,7 @@ impl Store {
     /// `subscription.set`, and the audit.
     ///
     /// # Errors
-    /// [`Code::LimitSubscriptions`].
+    /// [`Code::LimitSubscriptions`]; [`Code::InstanceNotFound`] and [`Code::InstanceStopped`] of one for an instance.
     pub async fn set_subscription(
         &self,
         tenant: &TenantId,
@@ -179,6 +181,10 @@ pub(super) async fn open(connection: &mut dyn Connection, tenant: &TenantId, nam
 
 async fn set(tx: &mut Tx, tenant: TenantId, new: NewSubscriptionRow, by: String) -> Done<SubscriptionRow> {
     let name = new.name.to_string();
+    // One that is stopped meanwhile would never have its subscription removed.
+    if let Some(instance) = new.subscription.instance {
+        instances::check(&mut tx.connection, &tenant, &new.subscription.agent, instance).await?;
+    }
     let there = find(&mut tx.connection, &tenant, &name).await?;
     if there.is_none_or(|found| found.removed_at().is_some()) {
         let there: i64 = query_scalar(
@@ -286,6 +292,32 @@ async fn remove(tx: &mut Tx, tenant: TenantId, name: String, by: String) -> Done
     drop_open(tx, &tenant, &name).await?;
     tell(tx, &row, "subscription.removed", Some(&by)).await?;
     Ok(row)
+}
+
+/// Removes what an instance has subscribed to that takes nothing any more, as a part of its stop.
+pub(crate) async fn remove_of_instance(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    (agent, instance): (&AgentName, InstanceId),
+    by: Option<&str>,
+) -> Done<()> {
+    // An id is in the document of whoever names it, and of hardly anybody else.
+    let rows = query(
+        "select * from subscriptions
+         where tenant = $1 and agent = $2 and origin = 'set' and removed_at is null and document like $3 order by name",
+    )
+    .bind(tenant.as_str())
+    .bind(agent.as_str())
+    .bind(format!("%{instance}%"))
+    .fetch_all(&mut tx.connection)
+    .await?;
+    for row in rows.iter().map(read).collect::<Done<Vec<_>>>()? {
+        if row.subscription.instance == Some(instance) {
+            drop_open(tx, tenant, &row.name).await?;
+            tell(tx, &row, "subscription.removed", by).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Has a subscription be none any more. What was routed to it and is not being handled is dropped.

@@ -49,6 +49,14 @@ impl Taker {
         }
     }
 
+    /// Whether nobody is left who could be given what is tried again: an instance that was stopped.
+    pub(super) const fn is_gone(&self) -> bool {
+        match self {
+            Self::Skill(row) => row.removed_at.is_some() && row.subscription.instance.is_some(),
+            Self::Webhook(_) => false,
+        }
+    }
+
     pub(super) const fn is_paused(&self) -> bool {
         match self {
             Self::Skill(row) => row.subscription.paused,

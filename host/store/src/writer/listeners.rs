@@ -42,7 +42,7 @@ impl Default for Listeners {
 }
 
 impl Listeners {
-    /// Listens for events of a tenant, which are counted from here on.
+    /// Listens for events of a tenant, of its feed and of the bus, which are counted from here on.
     pub(crate) fn listen(&self, tenant: &TenantId) -> watch::Receiver<u64> {
         let tenants = &mut self.lock().tenants;
         tenants.retain(|_, sender| sender.receiver_count() > 0);

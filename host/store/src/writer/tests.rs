@@ -126,7 +126,7 @@ async fn a_broken_constraint_rolls_its_job_back_alone() {
 }
 
 #[tokio::test]
-async fn after_a_failed_sync_nothing_of_its_batch_is_kept_and_no_write_is_taken() {
+async fn i120_after_a_failed_sync_nothing_of_its_batch_is_kept_and_no_write_is_taken() {
     let dir = tempfile::tempdir().unwrap();
     let writer = writer(&dir, 1000).await;
     add(&writer, 1, 10).await.unwrap();
@@ -144,7 +144,7 @@ async fn after_a_failed_sync_nothing_of_its_batch_is_kept_and_no_write_is_taken(
 }
 
 #[tokio::test]
-async fn a_failed_sync_of_a_single_write_ends_the_writer_too() {
+async fn i120_a_failed_sync_of_a_single_write_ends_the_writer_too() {
     let dir = tempfile::tempdir().unwrap();
     let writer = writer(&dir, 1000).await;
     assert_eq!(fail_sync(&writer).await.unwrap_err().code, Code::UnavailableStorage);

@@ -84,3 +84,56 @@ async fn closing_commits_what_was_handed_over_and_refuses_the_rest() {
         assert_eq!(kept, result.is_ok(), "task {number}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i123_many_writers_and_checkpoints_that_are_forced_beside_them_leave_a_database_that_holds_together() {
+    let home = Home::on_file().await;
+    let seconds = std::env::var("TROUPE_CHECKPOINT_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(3);
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(seconds);
+    let next = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let mut writers = tokio::task::JoinSet::new();
+    for _ in 0..16 {
+        let (store, next) = (home.store.clone(), std::sync::Arc::clone(&next));
+        writers.spawn(async move {
+            let mut kept = Vec::new();
+            while std::time::Instant::now() < until {
+                let number = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                store.create_task(pending(number)).await.unwrap();
+                kept.push(number);
+            }
+            kept
+        });
+    }
+    // Those of other processes, of each kind, and of several at once.
+    let mut folders = tokio::task::JoinSet::new();
+    for kind in ["passive", "full", "restart", "truncate"] {
+        let Raw::Sqlite(mut connection) = home.raw().await else { panic!("it is on a file") };
+        folders.spawn(async move {
+            let mut folds = 0_u64;
+            while std::time::Instant::now() < until {
+                let fold = sqlx::AssertSqlSafe(format!("pragma wal_checkpoint({kind})"));
+                // One that finds another under way is refused, which harms nobody.
+                folds += u64::from(sqlx::query(fold).fetch_all(&mut connection).await.is_ok());
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+            folds
+        });
+    }
+    let (mut kept, mut folds) = (Vec::new(), 0);
+    while let Some(writer) = writers.join_next().await {
+        kept.extend(writer.unwrap());
+    }
+    while let Some(folder) = folders.join_next().await {
+        folds += folder.unwrap();
+    }
+    assert!(kept.len() > 100 && folds > 20, "{} writes and {folds} checkpoints", kept.len());
+    let store = home.reopened().await;
+    for number in &kept {
+        assert!(store.task(&tenant(), id(*number)).await.unwrap().is_some(), "task {number} was acknowledged");
+    }
+    let Raw::Sqlite(mut connection) = home.raw().await else { panic!("it is on a file") };
+    let check: String = sqlx::query_scalar("pragma integrity_check").fetch_one(&mut connection).await.unwrap();
+    assert_eq!(check, "ok");
+    let broken = sqlx::query("pragma foreign_key_check").fetch_all(&mut connection).await.unwrap();
+    assert!(broken.is_empty());
+}

@@ -25,6 +25,7 @@ mod events;
 mod expiry;
 #[cfg(test)]
 mod feed;
+mod followed;
 #[cfg(test)]
 mod gathering;
 #[cfg(test)]

@@ -17,7 +17,7 @@ async fn raw(home: &Home) -> SqliteConnection {
 }
 
 #[tokio::test]
-async fn a_database_of_a_newer_host_is_refused_by_an_older_one() {
+async fn i135_a_database_of_a_newer_host_is_refused_by_an_older_one() {
     let home = Home::on_file().await;
     home.store.close().await;
     let mut connection = raw(&home).await;
@@ -45,6 +45,30 @@ async fn a_database_whose_schema_was_edited_is_refused() {
     let error = Store::open(&home.path(), home.clock.clone()).await.unwrap_err();
     assert_eq!(error.code, Code::UnavailableStore);
     insta::assert_snapshot!(error, @"the database's schema 1 is not this host's schema 1; start the build that wrote it, or use another data directory");
+}
+
+#[tokio::test]
+async fn i135_a_database_that_a_step_was_left_half_in_is_refused_by_both_schemas_and_by_the_step() {
+    let home = Home::on_file().await;
+    home.store.create_task(pending(1)).await.unwrap();
+    home.store.close().await;
+    let mut connection = raw(&home).await;
+    sqlx::query("update _sqlx_migrations set success = false where version = 47")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    let error = Store::open(&home.path(), home.clock.clone()).await.unwrap_err();
+    assert_eq!(error.code, Code::UnavailableStore);
+    let told = error.to_string().replace(&format!("up to {}; ", newest()), "up to its newest; ");
+    insta::assert_snapshot!(told, @"the step of the database from schema 46 to schema 47 was begun and not ended, and this host knows schemas up to its newest; restore the backup from before that step, or use another data directory");
+    // Nothing was done to it: what somebody mends by hand is as it was.
+    sqlx::query("update _sqlx_migrations set success = true where version = 47")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+    let store = Store::open(&home.path(), home.clock.clone()).await.unwrap();
+    assert_eq!(store.task(&tenant(), id(1)).await.unwrap(), Some(pending(1)));
 }
 
 /// What a host of an earlier schema left.
@@ -166,7 +190,7 @@ async fn a_second_start_finds_everything_where_it_was() {
 }
 
 #[tokio::test]
-async fn a_lock_that_outlasts_the_wait_is_an_error_and_not_a_hang() {
+async fn i121_a_lock_that_outlasts_the_wait_is_an_error_and_not_a_hang() {
     let home = Home::on_file().await;
     let mut other = raw(&home).await;
     sqlx::query("begin immediate").execute(&mut other).await.unwrap();

@@ -145,7 +145,7 @@ async fn an_agent_that_is_not_there_is_not_found_whatever_its_name() {
         let problem = host.client().get(path).await.problem(404, "agent.not_found");
         assert_eq!(problem["detail"], "there is no agent `nobody`; `troupe agents` lists those there are");
     }
-    for name in ["..", "%2e%2e%2f", "ECHO", "%00", "%1b%5b2J", "a%0ab"] {
+    for name in ["..", "%2e%2e", "ECHO", "%00", "%1b%5b2J", "a%0ab"] {
         host.client().get(&format!("/api/v1/agents/x{name}")).await.problem(404, "agent.not_found");
     }
 }

@@ -1,13 +1,15 @@
 //! The names a host answers to: a page in an operator's browser must not reach it.
 
 use troupe_tests::Host;
+use troupe_tests::oracle::Oracle;
 
-use crate::{PROGRAM, empty_host};
+use crate::{PROGRAM, host};
 
 #[tokio::test]
-async fn a_foreign_host_name_is_refused_before_anything_else() {
-    let host = empty_host().await;
-    let client = host.client();
+async fn g82_a_foreign_host_name_is_refused_before_anything_else() {
+    let host = host().await;
+    let oracle = Oracle::watch(&host).await;
+    let client = oracle.client();
     for name in ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:7070", "[::2]", "", "127.0.0.1@evil"]
     {
         client.get_with("/api/v1/agents", "host", name).await.problem(403, "auth.origin");
@@ -16,18 +18,21 @@ async fn a_foreign_host_name_is_refused_before_anything_else() {
     for name in ["localhost", "localhost:1", "127.0.0.1", "[::1]:7070"] {
         client.get_with("/api/v1/agents", "host", name).await.of(200);
     }
+    oracle.holds().await;
 }
 
 #[tokio::test]
-async fn a_foreign_origin_is_refused_before_anything_else() {
-    let host = empty_host().await;
-    let client = host.client();
+async fn g82_a_foreign_origin_is_refused_before_anything_else() {
+    let host = host().await;
+    let oracle = Oracle::watch(&host).await;
+    let client = oracle.client();
     for origin in ["https://evil.example", "null", "http://127.0.0.1.evil.example", "file://", "nonsense nonsense"] {
         client.get_with("/api/v1/agents", "origin", origin).await.problem(403, "auth.origin");
     }
     for origin in ["http://localhost:7070", "http://127.0.0.1:9"] {
         client.get_with("/api/v1/agents", "origin", origin).await.of(200);
     }
+    oracle.holds().await;
 }
 
 #[tokio::test]

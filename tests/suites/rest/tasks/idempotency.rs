@@ -1,6 +1,7 @@
 //! The same key with the same request gives the same task.
 
 use serde_json::{Value, json};
+use troupe_tests::oracle::Oracle;
 use troupe_tests::{Guest, guests};
 
 use crate::host;
@@ -20,10 +21,14 @@ async fn the_same_request_again_is_the_same_task() {
 }
 
 #[tokio::test]
-async fn another_request_under_the_same_key_is_refused() {
+async fn f75_another_request_under_the_same_key_is_refused() {
     let host = host().await;
-    host.client().post("/api/v1/tasks?wait=30", &keyed("k", "a")).await.of(200);
-    host.client().post("/api/v1/tasks?wait=30", &keyed("k", "b")).await.problem(409, "conflict.idempotency");
+    let oracle = Oracle::watch(&host).await;
+    let client = oracle.client();
+    client.post("/api/v1/tasks?wait=30", &keyed("k", "a")).await.of(200);
+    client.post("/api/v1/tasks?wait=30", &keyed("k", "b")).await.problem(409, "conflict.idempotency");
+    assert_eq!(client.get("/api/v1/tasks?agent=echo").await.of(200)["items"].as_array().unwrap().len(), 1);
+    oracle.holds().await;
 }
 
 #[tokio::test]

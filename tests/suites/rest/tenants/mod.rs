@@ -37,7 +37,7 @@ async fn a_name_is_taken_once_and_follows_the_grammar() {
     for wrong in ["", "Acme", "a b", "../x", "a--b"] {
         client.post("/api/v1/tenants", &json!({ "name": wrong })).await.problem(400, "request.invalid");
     }
-    for absent in ["nobody", "Acme", "a%2fb"] {
+    for absent in ["nobody", "Acme", "a%20b"] {
         client.get(&format!("/api/v1/tenants/{absent}")).await.problem(404, "tenant.not_found");
         client.post(&format!("/api/v1/tenants/{absent}/disable"), &json!({})).await.problem(404, "tenant.not_found");
     }

@@ -69,7 +69,7 @@ async fn whatever_keeps_a_host_from_its_database_is_named_with_the_way_out_and_w
 }
 
 #[tokio::test]
-async fn a_database_of_a_newer_host_and_one_of_another_build_are_refused_by_name() {
+async fn i135_a_database_of_a_newer_host_half_a_step_and_one_of_another_build_are_refused_by_name() {
     if !is_wanted() {
         return;
     }
@@ -90,7 +90,18 @@ async fn a_database_of_a_newer_host_and_one_of_another_build_are_refused_by_name
     assert_eq!(error.code, Code::UnavailableStore);
     let said = told(&error, &[(&format!("up to {newest};"), "up to its newest;")]);
     insta::assert_snapshot!(said, @"the database has schema 9999 and this host knows schemas up to its newest; start the newer host that wrote it, or use another database");
-    sqlx::raw_sql("delete from _sqlx_migrations where version = 9999; update _sqlx_migrations set checksum = '\\x00'")
+    sqlx::raw_sql(
+        "delete from _sqlx_migrations where version = 9999;
+         update _sqlx_migrations set success = false where version = 47",
+    )
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    let error = Store::connect(&address, home.clock.clone()).await.unwrap_err();
+    assert_eq!(error.code, Code::UnavailableStore);
+    let said = told(&error, &[(&format!("up to {newest};"), "up to its newest;")]);
+    insta::assert_snapshot!(said, @"the step of the database from schema 46 to schema 47 was begun and not ended, and this host knows schemas up to its newest; restore the backup from before that step, or use another database");
+    sqlx::raw_sql("update _sqlx_migrations set success = true, checksum = '\\x00'")
         .execute(&mut connection)
         .await
         .unwrap();

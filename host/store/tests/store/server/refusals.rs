@@ -70,7 +70,7 @@ async fn a_text_with_a_character_that_is_not_kept_is_refused_and_its_neighbours_
 }
 
 #[tokio::test]
-async fn a_lock_that_outlasts_the_wait_is_an_error_and_not_a_hang() {
+async fn i121_a_lock_that_outlasts_the_wait_is_an_error_and_not_a_hang() {
     if !is_wanted() {
         return;
     }
