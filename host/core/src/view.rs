@@ -3,6 +3,7 @@
 
 mod agent;
 mod approval;
+mod artifact;
 mod audit;
 mod backup;
 mod conversation;
@@ -44,6 +45,7 @@ pub use approval::{
     ContractBreak, FindingKind, PublishedView, RejectRequest, ReleaseDelta, ReleaseDiff, ReleaseStanding, SchemaKind,
     TextChange, TextFinding,
 };
+pub use artifact::{ArtifactView, ArtifactsView};
 pub use audit::{AuditHead, AuditJournal, AuditRecord, JournalState};
 pub use backup::{BACKUP_FORMAT, BackupEnd, BackupHead, BackupReport, TableSum};
 pub use conversation::{About, OwnProposal, OwnQuestion, OwnSuggestion, OwnSuggestions, OwnWords, Told};
