@@ -165,6 +165,7 @@ pub fn pending(number: u64) -> TaskRow {
         lifetime_ms: None,
         retry: None,
         retries: 0,
+        artifacts: Vec::new(),
         usage: TaskUsage::default(),
         release: None,
         output: None,
