@@ -91,6 +91,7 @@ mod tests {
             lifetime_ms: None,
             retry: None,
             retries: 0,
+            artifacts: Vec::new(),
             usage: Default::default(),
             release: None,
             output: None,

@@ -222,6 +222,7 @@ impl Runtime {
             lifetime_ms: request.lifetime_ms,
             retry: request.retry,
             retries: 0,
+            artifacts: Vec::new(),
             usage: TaskUsage::default(),
             release: None,
             output: None,
