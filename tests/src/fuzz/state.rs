@@ -140,6 +140,7 @@ async fn running(store: &Store, at_tenant: usize, at_agent: usize) -> Pin {
         lifetime_ms: None,
         retry: None,
         retries: 0,
+        artifacts: Vec::new(),
         usage: Default::default(),
         release: Some(ran_on.clone()),
         output: None,

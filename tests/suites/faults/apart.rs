@@ -45,6 +45,7 @@ pub fn pending(skill: &str, input: &Value) -> TaskRow {
         lifetime_ms: None,
         retry: None,
         retries: 0,
+        artifacts: Vec::new(),
         usage: Default::default(),
         release: None,
         output: None,

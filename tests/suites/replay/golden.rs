@@ -186,6 +186,7 @@ async fn insert(store: &Store, golden: &Value, ran_on: RanOn, number: u64) -> St
         lifetime_ms: None,
         retry: None,
         retries: 0,
+        artifacts: Vec::new(),
         usage: Default::default(),
         release: Some(ran_on),
         output: Some(golden["output"].to_string()),
