@@ -55,6 +55,8 @@ pub struct Guests {
     pub parley: Guest,
     /// Says how it is, and ails as it is told.
     pub patient: Guest,
+    /// Leaves artefacts as it is told.
+    pub scribe: Guest,
     /// Sleeps, and tells what it saw when it woke.
     pub sleeper: Guest,
     /// Does as well or as badly as the configuration in its manifest says.
@@ -82,6 +84,7 @@ impl Guests {
             &self.locker,
             &self.parley,
             &self.patient,
+            &self.scribe,
             &self.sleeper,
             &self.trial,
             &self.weave,
@@ -112,6 +115,7 @@ pub fn guests() -> &'static Guests {
                 "guest-locker",
                 "guest-parley",
                 "guest-patient",
+                "guest-scribe",
                 "guest-sleeper",
                 "guest-trial",
                 "guest-weave",
@@ -138,6 +142,7 @@ pub fn guests() -> &'static Guests {
             locker: Guest::read("locker", &first),
             parley: Guest::read("parley", &first),
             patient: Guest::read("patient", &first),
+            scribe: Guest::read("scribe", &first),
             sleeper: Guest::read("sleeper", &first),
             trial: Guest::read("trial", &first),
             fetch_2: Guest::read("fetch", &second),

@@ -25,6 +25,11 @@ async fn furnished() -> Host {
     client.put("/api/v1/deployments/files/grants", &grants).await.of(200);
     let written = json!({ "directory": "work", "path": "a/b.txt", "text": "kept" });
     client.run("files", "write", written).await.output();
+    client.publish(guests().scribe.archive("1.0.0")).await.of(201);
+    client.swap("scribe", "1.0.0").await.of(200);
+    let grants = json!({ "grants": { "artifacts": { "bytes": 1 << 20, "count": 3 } } });
+    client.put("/api/v1/deployments/scribe/grants", &grants).await.of(200);
+    client.run("scribe", "leave", crate::artifacts::text("left.txt", "left by a task")).await.output();
     client.make_tenant("other").await;
     client.with_key("other", &["read"]).await;
     client.start_session(json!({ "user": { "name": "ada" }, "context": { "region": "eu" } })).await;
@@ -77,6 +82,9 @@ async fn what_was_saved_comes_back_and_serves() {
     assert_eq!(client.run("counter", "increment", json!({ "key": "n" })).await.output(), json!({ "count": 2 }));
     let read = client.run("files", "read", json!({ "directory": "work", "path": "a/b.txt" })).await.output();
     assert_eq!(read["value"], "kept", "{read}");
+    let tasks = client.get("/api/v1/tasks?agent=scribe").await.of(200);
+    let left = format!("/api/v1/tasks/{}/artifacts/left.txt", tasks["items"][0]["id"].as_str().unwrap());
+    assert_eq!(client.get(&left).await.text, "left by a task");
     client.swap("echo", "2.0.0").await.of(200);
     let said = run_on(PROGRAM, &back, &["audit", "verify"]).await;
     assert_eq!(said.code, Some(0), "{said:?}");
@@ -90,6 +98,7 @@ async fn it_says_what_is_in_it_to_people_and_programs() {
     let report: Value = serde_json::from_str(said.good()).unwrap();
     assert_eq!(report["head"]["format"], 1);
     assert_eq!(report["end"]["files"], 1, "{}", report["end"]["files"]);
+    assert_eq!((&report["end"]["artifacts"], &report["end"]["artifacts_left_out"]), (&json!(1), &json!(0)));
     assert!(report["end"]["blobs"].as_u64().unwrap() > 3, "{}", report["end"]["blobs"]);
     assert!(report["end"]["tables"]["tasks"]["rows"].as_u64().unwrap() >= 3, "{}", report["end"]["tables"]["tasks"]);
     let audit = host.client().get("/api/v1/audit?kind=backed_up").await.of(200);

@@ -5,6 +5,7 @@
 mod agents;
 mod approval;
 mod artifact;
+mod artifacts;
 mod audit;
 mod aws;
 mod backup;

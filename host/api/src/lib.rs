@@ -57,6 +57,7 @@ pub fn router(doors: Doors) -> troupe_core::Result<axum::Router> {
     let page = axum::routing::get(rest::approval_page::show).post(rest::approval_page::decide);
     let routes = routes.route("/approve", page);
     let routes = routes.route(peer::PATH, axum::routing::get(peer::blob));
+    let routes = routes.route(peer::ARTIFACTS, axum::routing::get(peer::artifact));
     let grpc = grpc::routes(&doors)?;
     Ok(guard::around(routes, grpc, &doors).with_state(doors))
 }

@@ -113,6 +113,8 @@ pub(crate) fn routes() -> OpenApiRouter<Doors> {
         .routes(routes!(rest::tasks::cancel))
         .routes(routes!(rest::tasks::retry))
         .routes(routes!(rest::task_events::events))
+        .routes(routes!(rest::artifacts::list))
+        .routes(routes!(rest::artifacts::get))
         .routes(routes!(rest::task_journal::journal))
         .routes(routes!(rest::task_journal::redact))
         .routes(routes!(rest::task_journal::replay))

@@ -3,6 +3,7 @@
 pub(crate) mod agents;
 pub(crate) mod approval_page;
 pub(crate) mod approvals;
+pub(crate) mod artifacts;
 pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod channels;

@@ -15,7 +15,7 @@ use troupe_runtime::admission::ChildAdmission;
 use troupe_runtime::{
     BusAddress, Drain, GrantPolicy, HostPlace, MemoryPlace, Runtime, RuntimeConfig, SignaturePolicy, WebhookConfig,
 };
-use troupe_sandbox::{Directories, Sandbox, SandboxConfig};
+use troupe_sandbox::{Artifacts, Directories, Sandbox, SandboxConfig};
 use troupe_store::{PostgresAddress, Store};
 
 use crate::ADMISSION_COMMAND;
@@ -119,6 +119,7 @@ impl Host {
             layout,
             sandbox,
             directories: Directories::new(data_dir.path(), clock.clone()),
+            artifacts: Artifacts::open(&data_dir.join("artifacts"))?,
             admission: Box::new(ChildAdmission::new(program, ADMISSION_COMMAND)),
             clock,
             entropy,

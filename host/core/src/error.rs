@@ -113,6 +113,8 @@ codes! {
     SkillNotFound = "skill.not_found", NotFound;
     /// The tenant has no such task.
     TaskNotFound = "task.not_found", NotFound;
+    /// The task has no such artefact.
+    TaskArtifactNotFound = "task.artifact_not_found", NotFound;
     /// The tenant has no such instance of the agent.
     InstanceNotFound = "instance.not_found", NotFound;
     /// The instance was stopped and takes no more tasks.
@@ -173,6 +175,8 @@ codes! {
     LimitHops = "limit.hops", Guest;
     /// A task or an agent has asked for as many approvals as it may.
     LimitApprovals = "limit.approvals", Guest;
+    /// A task has as many artefacts, or bytes in them, as it or its tenant may have.
+    LimitArtifacts = "limit.artifacts", Guest;
     /// The task at the top has as many descendants as it may.
     LimitDescendants = "limit.descendants", Guest;
     /// The tenant has no such task group.
@@ -369,7 +373,7 @@ codes! {
     UnavailableStore = "unavailable.store", Unavailable;
     /// The disk is full or refuses writes.
     UnavailableStorage = "unavailable.storage", Unavailable;
-    /// The host is shutting down.
+    /// The host is shutting down, or what was asked for lies at one that is away.
     UnavailableHost = "unavailable.host", Unavailable;
     /// A name cannot be resolved at the moment.
     UnavailableDns = "unavailable.dns", Unavailable;

@@ -8,6 +8,7 @@
 mod agents;
 mod algebra;
 mod approvals;
+mod artifacts;
 mod budget;
 mod compare;
 mod events;
@@ -27,6 +28,7 @@ use utoipa::ToSchema;
 
 pub use agents::{AgentGrant, list as read_agent_list};
 pub use approvals::ApprovalsGrant;
+pub use artifacts::{ArtifactsGrant, count as read_artifact_count};
 pub use budget::{HttpBudget, LineBudget};
 pub use compare::{Change, compare};
 pub use events::{EventGrant, list as read_event_list};
@@ -66,6 +68,9 @@ pub struct Grants {
     /// Topics under which events may be published. Patterns may repeat.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "events::list")]
     pub events: Vec<EventGrant>,
+    /// Leaving artefacts beside the output of a task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifacts: Option<ArtifactsGrant>,
 }
 
 /// A grant of the capability `state`.
@@ -117,6 +122,7 @@ impl Grants {
             agents: lines::intersect(&self.agents, &other.agents),
             approvals: self.approvals.zip(other.approvals).map(|(one, two)| one.intersect(two)),
             events: lines::intersect(&self.events, &other.events),
+            artifacts: self.artifacts.zip(other.artifacts).map(|(one, two)| one.intersect(two)),
         }
     }
 
@@ -124,6 +130,7 @@ impl Grants {
     pub fn is_wider_than(&self, other: &Self) -> bool {
         let state_is_wider = self.state.is_some_and(|own| other.state.is_none_or(|other| own.is_wider_than(other)));
         let asks = |own: ApprovalsGrant| other.approvals.is_none_or(|other| own.is_wider_than(other));
+        let leaves = |own: ArtifactsGrant| other.artifacts.is_none_or(|other| own.is_wider_than(other));
         state_is_wider
             || !algebra::covers(&other.http, &self.http)
             || !secrets::covers(&other.secrets, &self.secrets)
@@ -132,6 +139,7 @@ impl Grants {
             || !lines::covers(&other.agents, &self.agents)
             || self.approvals.is_some_and(asks)
             || !lines::covers(&other.events, &self.events)
+            || self.artifacts.is_some_and(leaves)
     }
 
     /// Returns one line for each capability, as an operator reads it.
@@ -144,7 +152,8 @@ impl Grants {
         let agents = self.agents.iter().map(ToString::to_string);
         let approvals = self.approvals.map(|approvals| approvals.to_string());
         let events = self.events.iter().map(ToString::to_string);
-        let within = secrets.chain(files).chain(locks).chain(agents).chain(events).chain(approvals);
+        let artifacts = self.artifacts.map(|artifacts| artifacts.to_string());
+        let within = secrets.chain(files).chain(locks).chain(agents).chain(events).chain(approvals).chain(artifacts);
         state.into_iter().chain(http).chain(within).collect()
     }
 }

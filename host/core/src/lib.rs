@@ -9,6 +9,7 @@
 
 pub mod action_pattern;
 pub mod approval;
+pub mod artifact;
 pub mod ask;
 pub mod audit;
 mod awaited;
@@ -44,6 +45,7 @@ mod webhook;
 pub mod yaml;
 
 pub use action_pattern::ActionPattern;
+pub use artifact::{ArtifactName, ArtifactOutcome, MediaType};
 pub use ask::{AskOptions, AskOutcome, AskPattern, Cause, Child};
 pub use awaited::Awaited;
 pub use caller::{Caller, Scope};

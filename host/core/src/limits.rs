@@ -29,6 +29,7 @@
 //! | locks of a task and of a tenant, held and waited for; the queue of one | `LOCKS_PER_TASK_MAX`, `LOCKS_PER_TENANT_MAX`, `LOCK_QUEUE_MAX` | `limit.locks` |
 //! | tasks above one that an agent asks for, how often an event is passed on | `TASK_HOPS_MAX`, `EVENT_HOPS_MAX` | `limit.hops` |
 //! | approvals that an agent asks for: of a task, open and in all, and of an agent | `APPROVALS_OPEN_PER_TASK_MAX`, `APPROVALS_PER_TASK_MAX`, `APPROVALS_OPEN_PER_AGENT_DEFAULT`, `APPROVALS_OPEN_PER_AGENT_MAX` | `limit.approvals` |
+//! | artefacts of a task and of a tenant | `ARTIFACT_PIECE_BYTES_MAX`, `ARTIFACTS_BYTES_DEFAULT`, `ARTIFACTS_BYTES_MAX`, `ARTIFACTS_DEFAULT`, `ARTIFACTS_MAX`, `ARTIFACTS_PER_TENANT_BYTES_MAX` | `limit.artifacts` |
 //! | tasks and events below one task that no agent asked for and no agent's event led to | `TASK_DESCENDANTS_MAX`, `EVENT_DESCENDANTS_MAX` | `limit.descendants` |
 //! | when a schedule is due: a pattern of cron, the name of a time zone | `CRON_BYTES_MAX` | `schedule.invalid` |
 //! | task groups of a tenant that have not ended | `GROUPS_MAX` | `limit.groups` |
@@ -57,7 +58,7 @@
 //! | what passes between guest and host, and what the host holds for a guest | `TRANSFER_BYTES_MAX`, `RANDOM_BYTES_MAX`, `OUTPUT_BYTES_MAX`, `PARTIAL_BYTES_MAX`, `FILES_WRITE_BYTES_MAX`, `SECRET_REFERENCES_MAX`, `HTTP_UNSENT_BYTES_MAX`, `HTTP_HELD_BYTES_MAX`, `HTTP_UNDELIVERED_BYTES_MAX` | `limit.transfer` |
 //! | state and files | `STATE_BYTES_DEFAULT`, `STATE_BYTES_MAX`, `STATE_KEYS_MAX`, `STATE_DEPLOYMENT_BYTES_DEFAULT`, `STATE_DEPLOYMENT_KEYS_DEFAULT`, `STATE_VALUE_BYTES_MAX`, `FILES_BYTES_DEFAULT`, `FILES_BYTES_MAX`, `FILES_DEFAULT`, `FILES_MAX` | `limit.storage` |
 //! | the path of a file | `FILES_PATH_BYTES_MAX`, `FILES_NAME_BYTES_MAX`, `FILES_DEPTH_MAX` | `denied.path` |
-//! | a state key and its time, the name and lease of a lock, as the call itself answers | `STATE_KEY_BYTES_MAX`, `STATE_TTL_MAX`, `LOCK_NAME_BYTES_MAX`, `LOCK_OPTIONS_BYTES_MAX`, `LOCK_LEASE_MIN`, `LOCK_LEASE_DEFAULT`, `LOCK_LEASE_MAX`, `ASK_OPTIONS_BYTES_MAX`, `APPROVAL_SUMMARY_CHARS_MAX`, `APPROVAL_ACTION_BYTES_MAX`, `APPROVAL_OPTIONS_BYTES_MAX`, `APPROVAL_EXPIRY_MIN`, `EVENT_OPTIONS_BYTES_MAX` | `invalid` |
+//! | a state key and its time, the name and lease of a lock, as the call itself answers | `STATE_KEY_BYTES_MAX`, `STATE_TTL_MAX`, `LOCK_NAME_BYTES_MAX`, `LOCK_OPTIONS_BYTES_MAX`, `LOCK_LEASE_MIN`, `LOCK_LEASE_DEFAULT`, `LOCK_LEASE_MAX`, `ASK_OPTIONS_BYTES_MAX`, `APPROVAL_SUMMARY_CHARS_MAX`, `APPROVAL_ACTION_BYTES_MAX`, `APPROVAL_OPTIONS_BYTES_MAX`, `APPROVAL_EXPIRY_MIN`, `EVENT_OPTIONS_BYTES_MAX`, `ARTIFACT_NAME_BYTES_MAX`, `ARTIFACT_MEDIA_TYPE_BYTES_MAX` | `invalid` |
 //! | a directory too full to be looked through, a disk that is nearly full, as the call itself answers | `FILES_SEEN_MAX`, `FILES_RESERVE_BYTES` | `unavailable` |
 //! | a request outside: headers | `HTTP_HEAD_BYTES_MAX`, `HTTP_HEADERS_MAX`, `HTTP_FIELDS_BYTES_MAX` | `limit.headers` |
 //! | a request outside: bodies | `HTTP_REQUEST_BODY_BYTES_MAX`, `HTTP_RESPONSE_BODY_BYTES_MAX` | `limit.body` |
@@ -135,7 +136,7 @@
 //! | swaps: looking, and what they are judged by | `SWAP_LOOK_EVERY`, `TALLY_CALLS_MAX` |
 //! | removing and copying state, so much in a commit | `STATE_SWEEP_MAX`, `STATE_SWEEP_EVERY`, `STATE_SPACES_CLEARED_MAX`, `INSTANCES_CLEARED_MAX`, `INSTANCES_CLEARED_BYTES_MAX`, `MIGRATION_COPIED_KEYS_MAX`, `MIGRATION_COPIED_BYTES_MAX` |
 //! | directories that stay open | `FILES_OPEN_MAX` |
-//! | removing releases and journals | `COLLECT_PAUSE`, `COLLECTED_RELEASES_MAX`, `JOURNAL_RETENTION_PAUSE` |
+//! | removing releases, journals and artefacts, and reading those | `COLLECT_PAUSE`, `COLLECTED_RELEASES_MAX`, `JOURNAL_RETENTION_PAUSE`, `ARTIFACTS_LISTED_AT_ONCE`, `ARTIFACT_READ_BYTES` |
 //! | journals on their way | `JOURNALS_LOADING_MAX`, `JOURNAL_WAITING_BYTES_MAX` |
 //! | backups | `BACKUP_PART_BYTES`, `BACKUP_PART_BYTES_MAX`, `BACKUP_DOCUMENT_BYTES_MAX`, `BACKUP_PIECES_WAITING_MAX`, `BACKUP_FILE_PIECE_BYTES` |
 //! | the store | `STORE_BATCH_MAX`, `STORE_QUEUE_MAX`, `STORE_FOLD_TIME_MAX`, `STORE_READERS`, `STORE_LOG_BYTES_KEPT`, `STORE_REGAIN_PAUSE_FIRST`, `STORE_REGAIN_PAUSE_MAX` |
@@ -146,6 +147,7 @@
 
 mod admission;
 mod approval;
+mod artifacts;
 mod asks;
 mod events;
 mod groups;
@@ -170,6 +172,7 @@ use std::time::Duration;
 
 pub use admission::*;
 pub use approval::*;
+pub use artifacts::*;
 pub use asks::*;
 pub use events::*;
 pub use groups::*;
@@ -487,12 +490,6 @@ pub const SECRET_REFERENCES_MAX: usize = 16;
 pub const SECRETS_MAX: usize = 64;
 /// Largest document of an operator's credentials: room for thousands.
 pub const CREDENTIALS_BYTES_MAX: usize = 1024 * 1024;
-
-/// Different decisions of one invocation that the audit records each by itself; the rest is
-/// counted. An inventory of a large account meets half as many hosts and credentials.
-pub const AUDIT_DECISIONS_MAX: usize = 64;
-/// Lines of grants that a record of the audit names; the rest is counted.
-pub const AUDIT_LINES_MAX: usize = 32;
 
 #[cfg(test)]
 #[path = "limits/tests.rs"]

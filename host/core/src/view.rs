@@ -3,6 +3,7 @@
 
 mod agent;
 mod approval;
+mod artifact;
 mod audit;
 mod backup;
 mod budget;
@@ -46,6 +47,7 @@ pub use approval::{
     ContractBreak, FindingKind, PublishedView, RejectRequest, ReleaseDelta, ReleaseDiff, ReleaseStanding, SchemaKind,
     TextChange, TextFinding,
 };
+pub use artifact::{ArtifactView, ArtifactsView};
 pub use audit::{AuditHead, AuditJournal, AuditRecord, JournalState};
 pub use backup::{BACKUP_FORMAT, BackupEnd, BackupHead, BackupReport, TableSum};
 pub use budget::{BudgetSpent, TaskBudget};

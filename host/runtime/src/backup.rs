@@ -5,6 +5,7 @@
 //! tables/NAME/000000.jsonl   rows of the database        ─┐ one state of it
 //! releases/HEX               blobs of releases            │ after that state: what a release in it
 //! files/TENANT/…             files that agents keep      ─┘ needs is there, and perhaps more
+//! artifacts/HEX              what tasks leave beside their outputs
 //! end.json                   what is in it, with a digest of each table; a whole one has this
 //! ```
 //!
@@ -18,6 +19,7 @@
 //! the digests say.
 
 mod archive;
+mod artifacts;
 mod make;
 mod restore;
 
@@ -79,6 +81,7 @@ impl Runtime {
         let making = Making::begin(self)?;
         // Whoever removes blobs now is done before the rows are read.
         drop(self.placing.read().await);
+        drop(self.artifacts.keeping().await);
         let head = BackupHead {
             format: BACKUP_FORMAT,
             troupe: env!("CARGO_PKG_VERSION").to_owned(),

@@ -29,6 +29,9 @@ impl Runtime {
         let redacting = tokio::spawn(async move {
             let row = runtime.store.redact(&caller.tenant, task, redact(documents), Some(&caller.principal)).await?;
             tracing::info!(tenant = %caller.tenant, %task, principal = caller.principal, documents, "a task was redacted");
+            if documents {
+                runtime.sweep_forgotten().await;
+            }
             Ok(view_for(&caller, &row))
         });
         redacting.await.map_err(Error::internal)?

@@ -11,6 +11,7 @@
 pub mod admission;
 mod agents;
 mod approvals;
+mod artifacts;
 mod attendance;
 mod audit;
 pub mod backup;
@@ -63,6 +64,7 @@ mod webhooks;
 
 pub use agents::AgentQuery;
 pub use approvals::ApprovalQuery;
+pub use artifacts::ArtifactPieces;
 pub use attendance::Attendance;
 pub use audit::AuditQuery;
 pub use deploy::GrantPolicy;

@@ -96,6 +96,7 @@ impl Runtime {
                 _ => {}
             }
         }
+        self.sweep_forgotten().await;
         Ok(())
     }
 }

@@ -133,6 +133,7 @@ impl Runtime {
             ceiling: route.performed(row.skill.as_str()).map_or(Effect::Read, |skill| skill.effect),
             ledger: Box::new(NoLedger),
             directories: None,
+            artifacts: None,
             observer: Arc::new(()),
             stop: seat.stop.clone(),
             time: Duration::from_millis(row.timeout_ms),

@@ -9,7 +9,7 @@ use troupe_bus::BusAddress;
 use troupe_core::{Clock, Code, Entropy, Error, Result, limits, random_hex};
 use troupe_package::SigningKey;
 use troupe_registry::Layout;
-use troupe_sandbox::{Directories, Sandbox};
+use troupe_sandbox::{Artifacts, Directories, Sandbox};
 use troupe_store::{JournalLimits, StateLimits, Store};
 
 use crate::admission::{Admission, Pool};
@@ -49,6 +49,8 @@ pub struct RuntimeConfig {
     pub sandbox: Sandbox,
     /// The directories that agents may be granted.
     pub directories: Directories,
+    /// The bytes of what tasks leave.
+    pub artifacts: Artifacts,
     /// Who looks inside components first.
     pub admission: Box<dyn Admission>,
     /// Where the time comes from.
@@ -93,6 +95,8 @@ pub struct Inner {
     pub(crate) layout: Arc<Layout>,
     pub(crate) sandbox: Sandbox,
     pub(crate) directories: Directories,
+    pub(crate) artifacts: Artifacts,
+    pub(crate) place: HostPlace,
     pub(crate) admission: Box<dyn Admission>,
     pub(crate) compiles: Pool,
     pub(crate) clock: Arc<dyn Clock>,
@@ -164,7 +168,7 @@ impl Runtime {
     pub async fn start(config: RuntimeConfig) -> Result<Self> {
         let RuntimeConfig { store, layout, sandbox, directories, admission, clock, entropy, .. } = config;
         let RuntimeConfig { grants, drain, journals, state, registry, signatures, own_key, releases, .. } = config;
-        let RuntimeConfig { place, bus, webhooks, memory, .. } = config;
+        let RuntimeConfig { place, bus, webhooks, memory, artifacts, .. } = config;
         let (owner, secret) = (random_hex::<16>(&*entropy), random_hex::<32>(&*entropy));
         let releases_by = own_key.as_ref().map(|key| key.public().id().to_string()).unwrap_or_default();
         let signs_with = format!("{releases_by} {}", webhooks.key.mark());
@@ -173,6 +177,8 @@ impl Runtime {
             layout: Arc::new(layout),
             sandbox,
             directories,
+            artifacts,
+            place: place.clone(),
             admission,
             compiles: Pool::default(),
             clock,

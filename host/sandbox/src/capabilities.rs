@@ -2,6 +2,7 @@
 
 pub(crate) mod agents;
 pub(crate) mod approvals;
+mod artifacts;
 mod awaits;
 mod clocks;
 mod events;

@@ -73,6 +73,7 @@ impl Context {
             ceiling,
             ledger,
             directories,
+            artifacts,
             observer,
             memory_bytes,
             seed,
@@ -85,6 +86,7 @@ impl Context {
         let references = References::new(seed_of(&seed, "secrets"));
         let gate = Gate::new(grants, ceiling, ledger, host_clock, clock.clone(), references, recording)
             .with_directories(directories)
+            .with_artifacts(artifacts)
             .with_instance(facts.instance.is_some())
             .with_stop(stop);
         let log = Log::new(gate.clone(), Arc::clone(&observer));

@@ -24,6 +24,7 @@
 
 mod agents;
 mod approvals;
+mod artifacts;
 mod budget;
 mod call;
 mod cancelled;
@@ -59,6 +60,7 @@ use troupe_core::{Clock, Code, Effect, Error, KeySpace, Result, Timestamp, limit
 
 pub use agents::{AgentsAnswer, AgentsCall};
 pub use approvals::{ApprovalEnd, ApprovalsAnswer, ApprovalsCall};
+pub use artifacts::{ArtifactsAnswer, ArtifactsCall, Writing};
 pub use budget::Budgets;
 pub use call::{Answer, Call, JournalRow};
 pub use decisions::Decisions;
@@ -83,6 +85,7 @@ pub use secrets::{SecretsAnswer, SecretsCall};
 pub use state::{Entry, StateAnswer, StateCall};
 pub(crate) use under_way::Drawn;
 
+use crate::artifacts::Artifacts;
 use crate::clock::GuestClock;
 use crate::directories::AgentDirectories;
 use crate::port::Ledger;
@@ -116,6 +119,8 @@ struct Inner {
     /// Whether an answer was too long to keep.
     streamed: AtomicBool,
     directories: OnceLock<AgentDirectories>,
+    artifacts: OnceLock<Artifacts>,
+    left: Mutex<artifacts::Left>,
     /// Whether the invocation is for an instance, so that it has keys.
     has_instance: AtomicBool,
     /// The switch that ends the invocation.
@@ -155,6 +160,8 @@ impl Gate {
             closed: AtomicBool::new(false),
             streamed: AtomicBool::new(false),
             directories: OnceLock::new(),
+            artifacts: OnceLock::new(),
+            left: Mutex::default(),
             has_instance: AtomicBool::new(false),
             stop: OnceLock::new(),
             told_cancelled: AtomicBool::new(false),
@@ -258,6 +265,7 @@ impl Gate {
             Call::Agents(call) => agents::authorize(&grants.now(), ceiling, call).map(|permit| permit.deed(self)),
             Call::Approvals(call) => approvals::authorize(&grants.now(), ceiling, call).map(|permit| permit.deed(self)),
             Call::Events(call) => events::authorize(&grants.now(), ceiling, call).map(events::Permit::deed),
+            Call::Artifacts(call) => self.artifact_deed(call),
             // HTTP calls come by `Gate::authorize_http`, whose permit is another.
             Call::Http(_)
             | Call::HttpBegun
@@ -349,6 +357,10 @@ impl Gate {
                 Change::Publish(publish) => {
                     let published = ledger.publish(waiting.clone(), row, *publish).await;
                     published.map(|outcome| Answer::of_publish(&outcome))
+                }
+                Change::Artifact(new) => {
+                    let kept = ledger.artifact(waiting.clone(), row, *new).await;
+                    kept.map(|outcome| Answer::of_artifact(&outcome))
                 }
                 Change::CancelChild(task) => {
                     ledger.cancel_child(waiting.clone(), row, task).await.map(Answer::of_child_cancel)

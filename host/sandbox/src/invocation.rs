@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use troupe_core::audit::AuditEntry;
 use troupe_core::{Awaited, Effect, InstanceId, Result, TenantId, Timestamp};
 
+use crate::artifacts::Artifacts;
 use crate::directories::AgentDirectories;
 use crate::gate::{JournalRow, LiveGrants, Recording};
 use crate::port::{Ledger, Observer};
@@ -47,6 +48,8 @@ pub struct Invocation {
     pub ledger: Box<dyn Ledger>,
     /// The directories that its grants may open; none where the host has none.
     pub directories: Option<AgentDirectories>,
+    /// Where the bytes of its artefacts go; nowhere where the host keeps none of it.
+    pub artifacts: Option<Artifacts>,
     /// Who watches.
     pub observer: Arc<dyn Observer>,
     /// The switch that ends it early.

@@ -7,6 +7,7 @@
 //! *Tested by:* `tests/http/` here and `tests/suites/sandbox/`, with the guests of
 //! `tests/guests/`.
 
+mod artifacts;
 mod authentic;
 mod cache;
 mod capabilities;
@@ -39,21 +40,23 @@ mod suspend;
 mod turns;
 mod world;
 
+pub use artifacts::{Artifacts, Draft, Keeping, Sweeping};
 pub use authentic::CacheKey;
 pub use component::Agent;
 pub use directories::{AgentDirectories, Directories};
 pub use egress::{Credentials, Egress, NoCredentials, Origin, Post, Posted};
 pub use gate::{
-    AgentsAnswer, AgentsCall, Answer, ApprovalEnd, ApprovalsAnswer, ApprovalsCall, Budgets, Call, Content, Decisions,
-    Entry, EventsAnswer, EventsCall, FileItem, FilePiece, FileStat, FilesAnswer, FilesCall, Grounds, Header,
-    HttpAnswer, HttpBody, HttpCall, HttpFailure, JournalRow, LiveGrants, LocksAnswer, LocksCall, MadeCall, Matched,
-    Matching, Parts, PartsRequest, Question, Record, RecordedCall, Recording, SecretsAnswer, SecretsCall, Source,
-    StateAnswer, StateCall, Then, Way, check_grants, redacted_answer, redacted_call,
+    AgentsAnswer, AgentsCall, Answer, ApprovalEnd, ApprovalsAnswer, ApprovalsCall, ArtifactsAnswer, ArtifactsCall,
+    Budgets, Call, Content, Decisions, Entry, EventsAnswer, EventsCall, FileItem, FilePiece, FileStat, FilesAnswer,
+    FilesCall, Grounds, Header, HttpAnswer, HttpBody, HttpCall, HttpFailure, JournalRow, LiveGrants, LocksAnswer,
+    LocksCall, MadeCall, Matched, Matching, Parts, PartsRequest, Question, Record, RecordedCall, Recording,
+    SecretsAnswer, SecretsCall, Source, StateAnswer, StateCall, Then, Way, check_grants, redacted_answer,
+    redacted_call,
 };
 pub use invocation::{Facts, Invocation, Outcome, Usage};
 pub use port::{
-    ApprovalAsk, ApprovalStands, Ask, Ledger, LogLevel, LogOrigin, LogRecord, NoLedger, Observer, Publish, StateChange,
-    StateOutcome, StateWrite,
+    ApprovalAsk, ApprovalStands, Ask, Ledger, LogLevel, LogOrigin, LogRecord, NewArtifact, NoLedger, Observer, Publish,
+    StateChange, StateOutcome, StateWrite,
 };
 pub use sandbox::{Sandbox, SandboxConfig};
 pub use stop::{Stop, StopReason};
@@ -72,6 +75,7 @@ mod bindings {
             "troupe:agent/agents": async | trappable,
             "troupe:agent/approvals": async | trappable,
             "troupe:agent/events": async | trappable,
+            "troupe:agent/artifacts": async | trappable,
             default: trappable,
         },
         with: {
@@ -80,6 +84,7 @@ mod bindings {
             "troupe:agent/locks.waiter": crate::capabilities::locks::Waiter,
             "troupe:agent/agents.child": crate::capabilities::agents::Child,
             "troupe:agent/approvals.approval": crate::capabilities::approvals::Approval,
+            "troupe:agent/artifacts.writer": crate::gate::Writing,
         },
         exports: { default: async },
         require_store_data_send: true,

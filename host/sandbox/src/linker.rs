@@ -71,5 +71,6 @@ fn add(l: &mut Linker<Context>) -> wasmtime::Result<()> {
     bindings::troupe::agent::agents::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
     bindings::troupe::agent::approvals::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
     bindings::troupe::agent::events::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
+    bindings::troupe::agent::artifacts::add_to_linker::<_, HasSelf<Context>>(l, |c| c)?;
     Ok(())
 }

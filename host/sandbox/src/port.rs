@@ -8,10 +8,11 @@ use tokio::sync::watch;
 use troupe_core::approval::{AskedApproval, ShownAction};
 use troupe_core::view::{Progress, TaskApprovalStatus};
 use troupe_core::{
-    AgentName, ApprovalId, AskOptions, AskOutcome, Awaited, Child, Effect, EventDraft, Fence, KeySpace, LockChange,
-    LockOutcome, PublishOutcome, Result, SkillName, TaskId, Timestamp,
+    AgentName, ApprovalId, ArtifactName, ArtifactOutcome, AskOptions, AskOutcome, Awaited, Child, Effect, EventDraft,
+    Fence, KeySpace, LockChange, LockOutcome, MediaType, PublishOutcome, Result, SkillName, TaskId, Timestamp,
 };
 
+use crate::artifacts::Draft;
 use crate::gate::{Entry, JournalRow};
 
 /// A write to a key of state.
@@ -150,6 +151,17 @@ pub struct Publish {
     pub delay_ms: u64,
 }
 
+/// An artefact whose guest has finished it.
+#[derive(Debug)]
+pub struct NewArtifact {
+    /// Its name.
+    pub name: ArtifactName,
+    /// Its media type.
+    pub media_type: MediaType,
+    /// Its bytes.
+    pub draft: Draft,
+}
+
 /// The durable side of one invocation: its state and its journal.
 ///
 /// WARNING: an implementation must refuse every write of an invocation that no longer
@@ -237,6 +249,22 @@ pub trait Ledger: Send {
         Err(troupe_core::Error::new(
             troupe_core::Code::DeniedCapability,
             "this run keeps nothing, so it cannot publish",
+        ))
+    }
+
+    /// Makes the bytes of an artefact durable, then commits `rows`, then the artefact, then the row that records
+    /// it, all or none. The task has no artefact of that name.
+    ///
+    /// `row` is completed as in [`Ledger::ask`]. The provided method refuses, too.
+    async fn artifact(
+        &mut self,
+        _rows: Vec<JournalRow>,
+        _row: JournalRow,
+        _artifact: NewArtifact,
+    ) -> Result<ArtifactOutcome> {
+        Err(troupe_core::Error::new(
+            troupe_core::Code::DeniedCapability,
+            "this run keeps nothing, so it cannot leave an artefact",
         ))
     }
 

@@ -336,6 +336,7 @@ fn describing(started_at: Timestamp) -> Invocation {
         ceiling: Effect::Read,
         ledger: Box::new(NoLedger),
         directories: None,
+        artifacts: None,
         observer: Arc::new(()),
         stop: Stop::default(),
         time: limits::DESCRIBE_TIME_MAX,

@@ -11,7 +11,7 @@ use crate::shape::too_much;
 /// The package of our interfaces, and the versions of it that this host offers.
 const PACKAGE: &str = "troupe:agent/";
 const VERSION: &str = "0.1.0";
-const IMPORTS: [&str; 12] = [
+const IMPORTS: [&str; 13] = [
     "types",
     "invocation",
     "log",
@@ -24,6 +24,7 @@ const IMPORTS: [&str; 12] = [
     "agents",
     "approvals",
     "events",
+    "artifacts",
 ];
 const EXPORT: &str = "skills";
 /// What it may export besides.

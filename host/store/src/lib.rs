@@ -83,9 +83,9 @@ pub use task_approvals::{
     TaskApprovalFilter, TaskApprovalRow, not_found as task_approval_not_found,
 };
 pub use tasks::{
-    AskAnswer, AskCommit, Asked, Commit, CommitAnswer, Creation, FailedTry, FigureFilter, Gather, Lease, PastFilter,
-    PastTask, Pending, Pin, PublishCommit, Reading, RecordedTask, Recovered, Rest, Stranded, TaskEnd, TaskFigure,
-    TaskFilter, TaskPage, TaskRow, Timed, cancelled_with, task_not_found,
+    ArtifactCommit, ArtifactPlace, AskAnswer, AskCommit, Asked, Commit, CommitAnswer, Creation, FailedTry,
+    FigureFilter, Gather, Lease, PastFilter, PastTask, Pending, Pin, PublishCommit, Reading, RecordedTask, Recovered,
+    Rest, Stranded, TaskEnd, TaskFigure, TaskFilter, TaskPage, TaskRow, Timed, cancelled_with, task_not_found,
 };
 pub use templates::{TemplateRow, TemplateVersion, not_found as template_not_found};
 pub use tenants::{TenantRow, not_found as tenant_not_found};

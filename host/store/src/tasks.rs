@@ -18,6 +18,7 @@
 //! that is about to write.
 
 mod approve;
+mod artifacts;
 mod budget;
 mod cancel;
 mod children;
@@ -41,6 +42,8 @@ mod undeployed;
 mod usage;
 
 pub(crate) use approve::{approved, asked_anew, refused};
+pub(crate) use artifacts::forget as forget_artifacts;
+pub use artifacts::{ArtifactCommit, ArtifactPlace};
 pub(crate) use cancel::cancelled_by;
 pub use cancel::cancelled_with;
 pub(crate) use children::come_to_pass;

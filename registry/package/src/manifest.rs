@@ -63,6 +63,10 @@
 //! open = 10                                  # at most, undecided at once
 //! [[capabilities.events]]                    # topics under which it publishes
 //! publish = "billing.>"
+//!
+//! [capabilities.artifacts]                   # what each task leaves beside its output
+//! bytes = "1 GiB"                            # together
+//! count = 10
 //! ```
 //!
 //! `name`, `version` and `summary` must be there, the rest may be left out. A field
@@ -82,7 +86,7 @@ use troupe_core::approval::SkillPattern;
 use troupe_core::limits::{MANIFEST_BYTES_MAX, MANIFEST_DOCUMENT_BYTES_MAX, SKILLS_MAX};
 use troupe_core::{AgentName, Code, Error, ReleaseRef, Result, SkillName};
 
-pub use capabilities::{Capabilities, FilesRequest, LockRequest, StateRequest};
+pub use capabilities::{ArtifactsRequest, Capabilities, FilesRequest, LockRequest, StateRequest};
 pub use health::HealthCheck;
 pub use limits::AgentLimits;
 pub use state::{StateVersion, VersionRange};

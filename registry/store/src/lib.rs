@@ -12,4 +12,4 @@ mod layout;
 mod remote;
 
 pub use layout::{Holds, IndexEntry, Layout};
-pub use remote::{ImageName, handed_over, pull, pull_channel, push, push_channel};
+pub use remote::{HandedOver, ImageName, artifact_handed_over, handed_over, pull, pull_channel, push, push_channel};

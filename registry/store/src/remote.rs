@@ -33,7 +33,7 @@ mod wire;
 
 pub use channel::{pull_channel, push_channel};
 pub use name::ImageName;
-pub use peer::handed_over;
+pub use peer::{HandedOver, artifact_handed_over, handed_over};
 pub use pull::pull;
 pub use push::push;
 

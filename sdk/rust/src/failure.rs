@@ -133,8 +133,19 @@ impl From<CapabilityError> for Failure {
 }
 
 impl From<serde_json::Error> for Failure {
+    /// A document that was written to an artefact, and was refused there, says so.
     fn from(error: serde_json::Error) -> Self {
-        Self::failed(error)
+        if error.is_io() { Self::from(std::io::Error::from(error)) } else { Self::failed(error) }
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    /// What the host said, if it was the host that refused.
+    fn from(error: std::io::Error) -> Self {
+        match error.downcast::<CapabilityError>() {
+            Ok(error) => error.into(),
+            Err(error) => Self::failed(error),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the author of an agent imports.
 //!
 //! *Holds:* the [`Agent`], [`Migrate`] and [`Conversation`] traits and the attribute that implements them, typed capabilities
-//! ([`http`], [`secrets`], [`state`], [`files`], [`locks`], [`agents`], [`approvals`], [`events`], [`log`], [`progress`],
+//! ([`http`], [`secrets`], [`state`], [`files`], [`locks`], [`agents`], [`approvals`], [`events`], [`artifacts`], [`log`], [`progress`],
 //! [`invocation`], [`time`]), [`wait`]ing for several things at once, errors, and a host for unit tests.
 //! *Never holds:* anything of the host: the two meet in `wit/` alone.
 //! *Start at:* `README.md` for authors; `backend` for how one source serves wasm and tests.
@@ -12,6 +12,7 @@
 mod agent;
 pub mod agents;
 pub mod approvals;
+pub mod artifacts;
 mod backend;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
@@ -51,8 +52,8 @@ pub mod prelude {
 
     pub use crate::wait::{self, Wait};
     pub use crate::{
-        Agent, CapabilityError, Failure, agents, approvals, converse, events, files, http, invocation, locks, log,
-        migrate, progress, secrets, skill, state, suggest, time,
+        Agent, CapabilityError, Failure, agents, approvals, artifacts, converse, events, files, http, invocation,
+        locks, log, migrate, progress, secrets, skill, state, suggest, time,
     };
 }
 

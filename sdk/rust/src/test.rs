@@ -36,6 +36,7 @@
 
 pub(crate) mod agents;
 pub(crate) mod approvals;
+pub(crate) mod artifacts;
 mod events;
 mod files;
 mod host;
@@ -48,6 +49,7 @@ pub(crate) mod world;
 
 use serde_json::Value;
 
+pub use artifacts::Left;
 pub use events::Published;
 pub use host::Host;
 pub use http::{Address, Answer, Sent};

@@ -1,5 +1,6 @@
 //! The typed capabilities, on the test host.
 
+use std::io::Write as _;
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
@@ -12,8 +13,8 @@ use troupe_sdk::state::FencedError;
 use troupe_sdk::test::{Host, Report};
 use troupe_sdk::wait::Wait;
 use troupe_sdk::{
-    CapabilityError, Failure, Limit, Problem, Unavailable, agents, approvals, events, files, invocation, locks, log,
-    progress, state, time,
+    CapabilityError, Failure, Limit, Problem, Unavailable, agents, approvals, artifacts, events, files, invocation,
+    locks, log, progress, state, time,
 };
 
 #[test]
@@ -345,4 +346,34 @@ fn somebody_of_the_test_approves_of_exactly_what_is_shown_or_does_not() {
     assert_eq!(rejected.to_string(), "`somebody` rejected what was shown: not delete another");
     assert!(matches!(Failure::from(rejected), Failure::Failed(_)));
     assert_eq!(host.asked_to_approve()[1], ("delete another".to_owned(), json!({ "volume": "vol-2" })));
+}
+
+#[test]
+fn an_artefact_is_there_when_it_is_finished_and_says_what_the_host_said() {
+    let host = Host::start();
+    let mut writer = artifacts::create("a.jsonl", "application/jsonl").unwrap();
+    assert!(matches!(artifacts::create("a.jsonl", "text/plain"), Err(CapabilityError::Invalid(_))));
+    // More than a piece, so that it is handed over in between.
+    for _ in 0..600_000 {
+        writer.write_all(b"x").unwrap();
+    }
+    assert_eq!(host.artifact("a.jsonl"), None, "it is not finished");
+    let left = writer.finish().unwrap();
+    assert_eq!((left.size, left.digest.len()), (600_000, 71));
+    assert_eq!(host.artifact("a.jsonl").unwrap().media_type, "application/jsonl");
+    drop(artifacts::create("b.txt", "text/plain").unwrap());
+    assert_eq!(artifacts::create("b.txt", "text/plain").unwrap().finish().unwrap().size, 0);
+    for bad in ["", "../a", ".a", "-a", "a/b", "a."] {
+        assert!(matches!(artifacts::create(bad, "text/plain"), Err(CapabilityError::Invalid(_))), "{bad}");
+    }
+
+    let limit = CapabilityError::Limit(Limit { code: "limit.artifacts".to_owned(), ..Limit::default() });
+    let mut writer = artifacts::create("c.json", "application/json").unwrap();
+    let host = host.artifacts_fail(limit.clone());
+    assert_eq!(artifacts::create("d.json", "application/json").err(), Some(limit.clone()));
+    let long = "x".repeat(600_000);
+    let refused = serde_json::to_writer(&mut writer, &long).unwrap_err();
+    assert_eq!(Failure::from(refused), Failure::from(limit.clone()));
+    assert_eq!(writer.finish(), Err(limit));
+    assert_eq!(host.artifacts().len(), 2);
 }

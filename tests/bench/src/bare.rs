@@ -29,7 +29,8 @@ mod bindings {
 }
 
 use bindings::troupe::agent::{
-    agents, approvals, events, files, instance_state, invocation, locks, log, progress, secrets, state, types,
+    agents, approvals, artifacts, events, files, instance_state, invocation, locks, log, progress, secrets, state,
+    types,
 };
 
 type Map = Arc<HashMap<String, Vec<u8>>>;
@@ -259,6 +260,29 @@ impl events::Host for Data {
     }
 }
 
+/// No component that is measured leaves anything.
+fn no_artifacts() -> wasmtime::Error {
+    wasmtime::Error::msg("there are no artefacts here")
+}
+
+impl artifacts::Host for Data {
+    fn create(&mut self, _: String, _: String) -> Answered<Resource<artifacts::Writer>> {
+        Err(no_artifacts())
+    }
+}
+
+impl artifacts::HostWriter for Data {
+    fn write(&mut self, _: Resource<artifacts::Writer>, _: Vec<u8>) -> Answered<()> {
+        Err(no_artifacts())
+    }
+    fn finish(&mut self, _: Resource<artifacts::Writer>) -> Answered<artifacts::Info> {
+        Err(no_artifacts())
+    }
+    fn drop(&mut self, _: Resource<artifacts::Writer>) -> wasmtime::Result<()> {
+        Err(no_artifacts())
+    }
+}
+
 type Locked<T> = wasmtime::Result<Result<T, locks::LockError>>;
 
 /// No component that is measured asks for a lock.
@@ -332,6 +356,7 @@ impl Bare {
         agents::add_to_linker::<_, HasSelf<Data>>(&mut linker, |data| data)?;
         approvals::add_to_linker::<_, HasSelf<Data>>(&mut linker, |data| data)?;
         events::add_to_linker::<_, HasSelf<Data>>(&mut linker, |data| data)?;
+        artifacts::add_to_linker::<_, HasSelf<Data>>(&mut linker, |data| data)?;
         let pre = bindings::AgentPre::new(linker.instantiate_pre(&component)?)?;
         Ok(Self { engine: engine.clone(), pre, map: Arc::new(map), through: Through::default() })
     }

@@ -14,7 +14,7 @@ use troupe_runtime::{
     Drain, GrantPolicy, HostPlace, JournalLimits, MemoryPlace, ReleaseLimits, Runtime, RuntimeConfig, SignaturePolicy,
     StateLimits, WebhookConfig, WebhookKey,
 };
-use troupe_sandbox::{CacheKey, Directories, Egress, Sandbox, SandboxConfig};
+use troupe_sandbox::{Artifacts, CacheKey, Directories, Egress, Sandbox, SandboxConfig};
 use troupe_store::Store;
 
 /// The argument by which this program is its own admission child.
@@ -34,6 +34,7 @@ pub async fn start_on(dir: &Path, store: Store) -> Result<Runtime, Failure> {
         layout: Layout::open(&dir.join("releases"))?,
         sandbox: sandbox(dir)?.with_egress(Egress::default()),
         directories: Directories::new(dir, Arc::new(SystemClock)),
+        artifacts: Artifacts::open(&dir.join("artifacts"))?,
         admission: Box::new(ChildAdmission::new(std::env::current_exe()?, ADMISSION)),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),

@@ -60,7 +60,7 @@ pub(super) fn grants(data: &[u8]) -> bool {
         let (by_one, by_two, by_both) = (allows(&one), allows(&two), allows(&both));
         assert!(!by_both || by_one && by_two, "{} is open, and not with each key", question.describe());
         // Directories and the places of secrets may differ, so that both keys open something and not the same.
-        let whole = ["http ", "state", "instance-state", "locks", "agents", "approvals", "events"];
+        let whole = ["http ", "state", "instance-state", "locks", "agents", "approvals", "events", "artifacts"];
         if whole.iter().any(|kind| question.describe().starts_with(kind)) {
             assert_eq!(by_both, by_one && by_two, "{}: {by_one} {by_two}\n{both:#?}", question.describe());
         }
@@ -111,6 +111,10 @@ fn key(choices: &mut Choices<'_>) -> Option<Grants> {
     document.insert("agents".to_owned(), agents.into());
     if choices.flag() {
         document.insert("approvals".to_owned(), json!({ "open": 1 + choices.below(500) }));
+    }
+    if choices.flag() {
+        document
+            .insert("artifacts".to_owned(), json!({ "bytes": 1 + choices.below(500), "count": 1 + choices.below(9) }));
     }
     let events: Vec<Value> = (0..choices.below(LINES_MAX)).map(|_| event(choices)).collect();
     document.insert("events".to_owned(), events.into());
@@ -180,7 +184,7 @@ fn directory(mut grant: Value, choices: &mut Choices<'_>) -> Value {
 /// A call that a guest could make, with its credential named, so that no other is chosen.
 fn question(choices: &mut Choices<'_>) -> Option<Question> {
     let mut request = ExplainRequest::default();
-    match choices.below(9) {
+    match choices.below(10) {
         0 => {
             let verb = choices.one_of(&["get", "set", "delete", "list", "compare-and-set", "increment"]);
             let whose = choices.one_of(&["state", "instance-state"]);
@@ -191,6 +195,7 @@ fn question(choices: &mut Choices<'_>) -> Option<Question> {
             request.question = format!("files {verb} {}/x", choices.one_of(&NAMES));
         }
         8 => request.question = "approvals ask".to_owned(),
+        9 => request.question = "artifacts create a.txt".to_owned(),
         2 => request.question = format!("secrets reference {}", choices.one_of(&NAMES)),
         5 => {
             request.question = format!("events publish {}", choices.one_of(&["a.x", "a.b", "a.b.y", "b", "c"]));

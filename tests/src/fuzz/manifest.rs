@@ -15,6 +15,7 @@ pub(super) const WORDS: &[&str] = &[
     "[[capabilities.locks]]\n",
     "[[capabilities.agents]]\n",
     "[capabilities.approvals]\n",
+    "[capabilities.artifacts]\n",
     "ask = \"billing/*\"\n",
     "[[capabilities.events]]\n",
     "publish = \"billing.>\"\n",

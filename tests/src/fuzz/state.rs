@@ -141,6 +141,7 @@ async fn running(store: &Store, at_tenant: usize, at_agent: usize) -> Pin {
         retry: None,
         budget: None,
         retries: 0,
+        artifacts: Vec::new(),
         usage: Default::default(),
         release: Some(ran_on.clone()),
         output: None,

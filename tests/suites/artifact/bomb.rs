@@ -16,7 +16,7 @@ use troupe_runtime::{
     Drain, GrantPolicy, HostPlace, JournalLimits, MemoryPlace, ReleaseLimits, Runtime, RuntimeConfig, SignaturePolicy,
     WebhookConfig, WebhookKey,
 };
-use troupe_sandbox::{CacheKey, Directories, Sandbox, SandboxConfig};
+use troupe_sandbox::{Artifacts, CacheKey, Directories, Sandbox, SandboxConfig};
 use troupe_store::{StateLimits, Store};
 use troupe_tests::odd::Odd;
 use troupe_tests::processes::{children_of, process};
@@ -89,6 +89,7 @@ async fn started(data_dir: &Path, time: Duration) -> Runtime {
         layout: Layout::open(&data_dir.join("releases")).unwrap(),
         sandbox: Sandbox::new(SandboxConfig { clock: clock.clone(), places: 8, cache }).unwrap(),
         directories: Directories::new(data_dir, clock.clone()),
+        artifacts: Artifacts::open(&data_dir.join("artifacts")).unwrap(),
         admission: Box::new(ChildAdmission::new(PROGRAM.into(), "admission-child").within(time)),
         clock,
         entropy: Arc::new(SystemEntropy),

@@ -5,6 +5,7 @@
 //! are cut. *Not injected:* clocks that differ, networks that part hosts from each other alone.
 //! `TROUPE_TEST_POSTGRES` names the server, as for the suite `postgres`.
 
+mod artifacts;
 mod bus;
 mod events;
 mod frozen;

@@ -46,6 +46,7 @@ pub fn pending(skill: &str, input: &Value) -> TaskRow {
         retry: None,
         budget: None,
         retries: 0,
+        artifacts: Vec::new(),
         usage: Default::default(),
         release: None,
         output: None,

@@ -187,6 +187,7 @@ async fn insert(store: &Store, golden: &Value, ran_on: RanOn, number: u64) -> St
         retry: None,
         budget: None,
         retries: 0,
+        artifacts: Vec::new(),
         usage: Default::default(),
         release: Some(ran_on),
         output: Some(golden["output"].to_string()),

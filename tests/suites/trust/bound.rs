@@ -99,6 +99,7 @@ async fn h111_a_bound_key_changes_nothing_of_another_agent_and_of_the_tenant_thr
             ("{channel}", "stable"),
             ("{swap}", &task),
             ("{task}", &task),
+            ("{artifact}", "report.txt"),
             ("{instance}", &instance),
             ("{key}", key),
             ("{schedule}", "yearly"),

@@ -1,5 +1,7 @@
 //! The grammar of `troupe tasks`.
 
+use std::path::PathBuf;
+
 use clap::Args as ClapArgs;
 
 #[derive(Debug, ClapArgs)]
@@ -18,6 +20,27 @@ pub(crate) struct Tasks {
     /// Show it with the task that asked for it and all that was asked for below that.
     #[arg(long, requires = "task", conflicts_with_all = ["cancel", "redact", "retry"])]
     pub(crate) tree: bool,
+
+    /// List what it has left beside its output.
+    #[arg(long, requires = "task", conflicts_with_all = ["cancel", "redact", "retry", "tree"])]
+    pub(crate) artifacts: bool,
+
+    /// Fetch one of those.
+    #[arg(
+        long,
+        requires = "task",
+        value_name = "NAME",
+        conflicts_with_all = ["cancel", "redact", "retry", "tree", "artifacts"]
+    )]
+    pub(crate) artifact: Option<String>,
+
+    /// Where to; to a file of its own name in this directory otherwise.
+    #[arg(long, short, requires = "artifact", value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Replace the file if it is there.
+    #[arg(long, requires = "artifact")]
+    pub(crate) force: bool,
 
     /// Forget what the task's calls and answers hold; it cannot be replayed any more.
     #[arg(long, requires = "task", conflicts_with = "cancel")]

@@ -23,7 +23,7 @@ use crate::client::Client;
 use crate::data_dir::DataDir;
 use crate::{output, signing};
 
-/// What the name of a backup ends with that is not whole yet.
+/// What the name of a file ends with that is not whole yet.
 const UNFINISHED: &str = ".part";
 
 pub(crate) async fn make(args: &Args, command: &Backup) -> Result<ExitCode> {
@@ -84,20 +84,24 @@ fn own_key(path: &Path) -> Result<String> {
     Ok(text)
 }
 
-/// A file that goes away again unless it becomes a backup.
-struct Unfinished(PathBuf);
+/// A file that goes away again unless it is given the name that it is made for.
+pub(super) struct Unfinished(PathBuf);
 
 impl Unfinished {
-    fn beside(file: &Path) -> Self {
+    pub(super) fn beside(file: &Path) -> Self {
         let mut name = OsString::from(file);
         name.push(UNFINISHED);
         Self(name.into())
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.0
     }
 }
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        // It is gone if it has become a backup.
+        // It is gone if it has its name.
         let _ = fs::remove_file(&self.0);
     }
 }
@@ -133,7 +137,7 @@ fn size(path: &Path) -> Option<u64> {
     fs::metadata(path).ok().map(|about| about.len())
 }
 
-fn bar(args: &Args, what: &'static str, bytes: Option<u64>) -> ProgressBar {
+pub(super) fn bar(args: &Args, what: &'static str, bytes: Option<u64>) -> ProgressBar {
     if args.json || !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
@@ -146,12 +150,12 @@ fn bar(args: &Args, what: &'static str, bytes: Option<u64>) -> ProgressBar {
 }
 
 /// Makes the names in the file's directory durable.
-fn sync_dir_of(file: &Path) -> io::Result<()> {
+pub(super) fn sync_dir_of(file: &Path) -> io::Result<()> {
     let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(dir)?.sync_all()
 }
 
-fn unwritable(path: &Path, why: io::Error) -> Error {
+pub(super) fn unwritable(path: &Path, why: io::Error) -> Error {
     let message =
         format!("`{}` cannot be written ({}); free some space or name another file", path.display(), why.kind());
     Error::new(Code::UnavailableStorage, message).with_cause(why)
@@ -159,14 +163,19 @@ fn unwritable(path: &Path, why: io::Error) -> Error {
 
 fn describe(report: &BackupReport, what: &str) -> String {
     let BackupReport { head, end } = report;
+    let left_out = match end.artifacts_left_out {
+        0 => String::new(),
+        some => format!("; {some} more were left out, since the hosts that have them are away"),
+    };
     format!(
-        "the backup of {}, by troupe {} with schema {}, {what}\n{} rows in {} tables, {} blobs of releases, {} files of agents",
+        "the backup of {}, by troupe {} with schema {}, {what}\n{} rows in {} tables, {} blobs of releases, {} files of agents, {} artefacts{left_out}",
         head.made_at,
         head.troupe,
         head.schema,
         end.rows(),
         end.tables.len(),
         end.blobs,
-        end.files
+        end.files,
+        end.artifacts
     )
 }

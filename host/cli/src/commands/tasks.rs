@@ -1,5 +1,6 @@
-//! `troupe tasks`: what was asked, what came of it, asking for it again, and forgetting it.
+//! `troupe tasks`: what was asked, what came of it and what it left, asking for it again, and forgetting it.
 
+mod artifacts;
 mod tree;
 
 use std::process::ExitCode;
@@ -30,6 +31,17 @@ pub(crate) async fn run(args: &Args, command: &Tasks) -> Result<ExitCode> {
         let request = RedactRequest { documents: command.all };
         let task: TaskView = client.post(&format!("{path}/journal/redact"), &request).await?;
         output::answer(args.json, &task, |task| format!("redacted: task {}", task.id))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if command.artifacts {
+        let list = artifacts::list(&client, &path).await?;
+        output::answer(args.json, &list, |list| artifacts::show(&list.artifacts))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(name) = &command.artifact {
+        let wanted = (name.as_str(), command.output.as_deref(), command.force);
+        let fetched = artifacts::fetch(args, &client, &path, wanted).await?;
+        output::answer(args.json, &fetched, artifacts::Fetched::say)?;
         return Ok(ExitCode::SUCCESS);
     }
     if command.tree {
@@ -108,6 +120,9 @@ pub(super) fn show(task: &TaskView) -> String {
     }
     if let Some(output) = &task.output {
         out.push_str(&format!("\n{}", document(output)));
+    }
+    if !task.artifacts.is_empty() {
+        out.push_str(&format!("\n{}", artifacts::show(&task.artifacts)));
     }
     out
 }

@@ -12,7 +12,7 @@ use crate::args::{Args, Wit};
 use crate::output;
 
 /// The contract this host was built with.
-const CONTRACT: [(&str, &str); 17] = [
+const CONTRACT: [(&str, &str); 18] = [
     ("agent.wit", include_str!("../../../../wit/agent.wit")),
     ("types.wit", include_str!("../../../../wit/types.wit")),
     ("skills.wit", include_str!("../../../../wit/skills.wit")),
@@ -27,6 +27,7 @@ const CONTRACT: [(&str, &str); 17] = [
     ("agents.wit", include_str!("../../../../wit/agents.wit")),
     ("approvals.wit", include_str!("../../../../wit/approvals.wit")),
     ("events.wit", include_str!("../../../../wit/events.wit")),
+    ("artifacts.wit", include_str!("../../../../wit/artifacts.wit")),
     ("poll.wit", include_str!("../../../../wit/poll.wit")),
     ("conversation.wit", include_str!("../../../../wit/conversation.wit")),
     ("lifecycle.wit", include_str!("../../../../wit/lifecycle.wit")),

@@ -10,6 +10,7 @@
 //! | `locks/PATTERN` | the locks of those names |
 //! | `agents/AGENT/SKILL` | the skills of other agents that the pattern names |
 //! | `approvals` | asking people to approve |
+//! | `artifacts` | what a task leaves beside its output |
 //! | `events/PATTERN` | the topics that the pattern names |
 
 use std::fmt;
@@ -40,6 +41,8 @@ pub enum GrantKey {
     Approvals,
     /// The topics of a pattern.
     Events(String),
+    /// What a task leaves beside its output.
+    Artifacts,
 }
 
 impl fmt::Display for GrantKey {
@@ -53,6 +56,7 @@ impl fmt::Display for GrantKey {
             Self::Agents(pattern) => write!(f, "agents/{pattern}"),
             Self::Approvals => f.write_str("approvals"),
             Self::Events(pattern) => write!(f, "events/{pattern}"),
+            Self::Artifacts => f.write_str("artifacts"),
         }
     }
 }
@@ -66,6 +70,7 @@ impl FromStr for GrantKey {
         match text.split_once('/') {
             None if text == "state" => Ok(Self::State),
             None if text == "approvals" => Ok(Self::Approvals),
+            None if text == "artifacts" => Ok(Self::Artifacts),
             Some(("http", id)) if !id.is_empty() => Ok(Self::Http(id.to_owned())),
             Some(("files", name)) if !name.is_empty() => Ok(Self::Files(name.to_owned())),
             Some(("secrets", name)) if !name.is_empty() => Ok(Self::Secrets(name.to_owned())),
@@ -103,6 +108,7 @@ impl Grants {
         keys.extend(self.agents.iter().map(|grant| GrantKey::Agents(grant.ask.to_string())));
         keys.extend(self.approvals.iter().map(|_| GrantKey::Approvals));
         keys.extend(self.events.iter().map(|grant| GrantKey::Events(grant.publish.to_string())));
+        keys.extend(self.artifacts.iter().map(|_| GrantKey::Artifacts));
         let mut seen = std::collections::HashSet::new();
         keys.retain(|key| seen.insert(key.clone()));
         keys
@@ -128,6 +134,7 @@ impl Grants {
         let mut all = self.filtered(|key| !replaced.contains(key));
         all.state = other.state.or(all.state);
         all.approvals = other.approvals.or(all.approvals);
+        all.artifacts = other.artifacts.or(all.artifacts);
         all.http.extend(other.http.iter().cloned());
         all.files.extend(other.files.iter().cloned());
         all.secrets.extend(other.secrets.iter().cloned());
@@ -158,6 +165,20 @@ impl Grants {
             agents: self.agents.iter().filter(agents).cloned().collect(),
             approvals: self.approvals.filter(|_| keep(&GrantKey::Approvals)),
             events: self.events.iter().filter(events).cloned().collect(),
+            artifacts: self.artifacts.filter(|_| keep(&GrantKey::Artifacts)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_nobody_knows_is_refused_with_an_example() {
+        for wrong in ["", "http", "http/", "State", "everything", "state/x"] {
+            let error = wrong.parse::<GrantKey>().unwrap_err();
+            assert!(error.message.ends_with("is not the address of a grant, such as `state` or `http/ID`"), "{error}");
         }
     }
 }

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use crate::Code;
 
 /// The text of each part, by its module; that of the lists first.
-const PARTS: [(&str, &str); 22] = [
+const PARTS: [(&str, &str); 23] = [
     ("", include_str!("../limits.rs")),
     ("admission", include_str!("admission.rs")),
     ("approval", include_str!("approval.rs")),
+    ("artifacts", include_str!("artifacts.rs")),
     ("asks", include_str!("asks.rs")),
     ("events", include_str!("events.rs")),
     ("groups", include_str!("groups.rs")),

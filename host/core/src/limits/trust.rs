@@ -28,3 +28,9 @@ pub const TRUST_SECONDS_MAX: u64 = super::KEY_TIME_MAX.as_secs();
 pub const KEY_SCRYPT_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// How often it may be taken one after the other; cosign does once.
 pub const KEY_SCRYPT_PARALLEL_MAX: u32 = 4;
+
+/// Different decisions of one invocation that the audit records each by itself; the rest is
+/// counted. An inventory of a large account meets half as many hosts and credentials.
+pub const AUDIT_DECISIONS_MAX: usize = 64;
+/// Lines of grants that a record of the audit names; the rest is counted.
+pub const AUDIT_LINES_MAX: usize = 32;

@@ -31,7 +31,13 @@ pub struct BackupEnd {
     pub blobs: u64,
     /// How many files of agents there are.
     pub files: u64,
-    /// What blobs and files have together, in bytes.
+    /// How many artefacts of tasks there are; those with the same bytes are one.
+    #[serde(default)]
+    pub artifacts: u64,
+    /// How many artefacts were left out, since the hosts that have them are away.
+    #[serde(default)]
+    pub artifacts_left_out: u64,
+    /// What blobs, files and artefacts have together, in bytes.
     pub bytes: u64,
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::{Member, TaskBudget, TaskUsage};
+use super::{ArtifactView, Member, TaskBudget, TaskUsage};
 use crate::{ApprovalId, Code, Digest, Error, InstanceId, Result, SessionId, TaskId, Timestamp, backoff, limits};
 
 /// Where a task is in its life.
@@ -343,6 +343,9 @@ pub struct TaskView {
     /// clean up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<Value>,
+    /// What its attempt has left beside the output, in the order in which that was finished.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<ArtifactView>,
     /// Why it failed, once failed, cancelled or in doubt; while it waits for its next try, why
     /// the last one failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]

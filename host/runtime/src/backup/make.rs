@@ -1,4 +1,4 @@
-//! What goes into a backup, in this order: rows, blobs, files.
+//! What goes into a backup, in this order: rows, blobs, files, artefacts.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -11,6 +11,7 @@ use troupe_core::view::{BackupEnd, BackupHead};
 use troupe_core::{Code, Error, Result, limits};
 
 use super::archive::Archive;
+use super::artifacts;
 use super::restore::{END, FILES, HEAD, RELEASES, TABLES};
 use crate::Runtime;
 use crate::blocking::blocking;
@@ -24,6 +25,7 @@ pub(super) async fn make(runtime: &Runtime, head: BackupHead, pieces: &mpsc::Sen
     runtime.gather_blobs().await?;
     blobs(runtime, &mut archive, &mut end).await?;
     files(runtime, &mut archive, &mut end).await?;
+    artifacts::save(runtime, &mut archive, &mut end).await?;
     archive.entry(END, &serde_json::to_vec(&end).map_err(Error::internal)?).await?;
     archive.end().await
 }

@@ -20,6 +20,7 @@ pub(super) const END: &str = "end.json";
 pub(super) const TABLES: &str = "tables";
 pub(super) const RELEASES: &str = "releases";
 pub(super) const FILES: &str = "files";
+pub(super) const ARTIFACTS: &str = "artifacts";
 
 /// What the database is called in a data directory, and the directories of releases and of files.
 const DATABASE: &str = "troupe.db";
@@ -47,7 +48,7 @@ pub async fn restore(
     database: Option<&PostgresAddress>,
     read: impl FnMut(u64) + Send + 'static,
 ) -> Result<BackupReport> {
-    for name in [DATABASE, RELEASES, FILES] {
+    for name in [DATABASE, RELEASES, FILES, ARTIFACTS] {
         if dir.join(name).exists() {
             let message = format!(
                 "`{}` holds a host already; restore to an empty directory, named with `--data-dir`",
@@ -69,7 +70,7 @@ fn undo(dir: &Path) {
     for name in [DATABASE, "troupe.db-wal", "troupe.db-shm"] {
         drop(fs::remove_file(dir.join(name)));
     }
-    for name in [RELEASES, FILES] {
+    for name in [RELEASES, FILES, ARTIFACTS] {
         drop(fs::remove_dir_all(dir.join(name)));
     }
 }
@@ -107,6 +108,7 @@ struct Seen {
     tables: std::collections::BTreeMap<String, (u64, Sha256)>,
     blobs: u64,
     files: u64,
+    artifacts: u64,
     bytes: u64,
 }
 
@@ -141,6 +143,7 @@ fn go_through(path: &Path, place: Option<Place>, read: impl FnMut(u64) + Send + 
             Some((TABLES, rest)) => rows(rest, &mut entry, &mut seen, target.as_mut())?,
             Some((RELEASES, hex)) => blob(hex, &mut entry, &mut seen, target.as_ref())?,
             Some((FILES, path)) => agent_file(path, &mut entry, &mut seen, target.as_ref())?,
+            Some((ARTIFACTS, hex)) => artifact(hex, &mut entry, &mut seen, target.as_ref())?,
             _ => return Err(strange(&name)),
         }
     };
@@ -157,7 +160,7 @@ fn go_through(path: &Path, place: Option<Place>, read: impl FnMut(u64) + Send + 
     // A table without rows has no entry.
     let filled = end.tables.iter().filter(|(_, sum)| sum.rows > 0).map(|(name, sum)| (name.clone(), *sum));
     let same = tables == filled.collect() && seen.blobs == end.blobs && seen.files == end.files;
-    if !same || seen.bytes != end.bytes {
+    if !same || seen.artifacts != end.artifacts || seen.bytes != end.bytes {
         return Err(Error::new(
             Code::RequestInvalid,
             "the backup is damaged: it does not hold what it says; use another",
@@ -197,6 +200,56 @@ fn blob(hex: &str, entry: &mut impl Entry, seen: &mut Seen, target: Option<&Targ
     seen.blobs += 1;
     seen.bytes += bytes.len() as u64;
     target.map_or(Ok(()), |target| target.layout.put_blob(&digest, &bytes))
+}
+
+/// Takes an artefact, which is held against its digest piece by piece: it may be larger than memory.
+fn artifact(hex: &str, entry: &mut impl Entry, seen: &mut Seen, target: Option<&Target>) -> Result<()> {
+    let digest: Digest = format!("sha256:{hex}").parse().map_err(|_| strange(hex))?;
+    let size = entry.length();
+    let mut hash = Hashed { into: None, hash: Sha256::new() };
+    if let Some(target) = target {
+        let dir = target.dir.join(ARTIFACTS);
+        let open = || -> io::Result<File> {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
+            fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(dir.join(digest.hex()))
+        };
+        hash.into = Some(open().map_err(unwritable)?);
+    }
+    let copied = io::copy(entry, &mut hash).map_err(damaged)?;
+    if copied != size {
+        return Err(cut_short());
+    }
+    if Digest::from_bytes(hash.hash.finalize().into()) != digest {
+        let message = format!("the backup is damaged: the artefact {digest} has other bytes; use another");
+        return Err(Error::new(Code::RequestInvalid, message));
+    }
+    if let Some(file) = hash.into {
+        file.sync_all().map_err(unwritable)?;
+    }
+    seen.artifacts += 1;
+    seen.bytes += size;
+    Ok(())
+}
+
+/// A file that is written, if there is one, and digested.
+struct Hashed {
+    into: Option<File>,
+    hash: Sha256,
+}
+
+impl io::Write for Hashed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = match &mut self.into {
+            Some(file) => file.write(bytes)?,
+            None => bytes.len(),
+        };
+        self.hash.update(bytes.get(..written).unwrap_or_default());
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn agent_file(path: &str, entry: &mut impl Entry, seen: &mut Seen, target: Option<&Target>) -> Result<()> {

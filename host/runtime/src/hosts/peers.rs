@@ -20,9 +20,7 @@ impl Runtime {
     /// # Errors
     /// [`Code::AuthInvalid`]; [`Code::ReleaseNotFound`] if it is not here.
     pub async fn blob_for_host(&self, secret: &str, digest: &str) -> Result<Vec<u8>> {
-        if Digest::of(secret.as_bytes()) != self.hosts.secret {
-            return Err(Error::new(Code::AuthInvalid, "this is not the secret of this host"));
-        }
+        self.check_host(secret)?;
         let digest: Digest = digest.parse()?;
         // Only hosts come as far as this, and each asks for one after another.
         let _turn = self.hosts.handing_out.acquire().await.map_err(Error::internal)?;
@@ -32,6 +30,17 @@ impl Runtime {
             Code::ArtifactDigest => Error::new(Code::ReleaseNotFound, format!("blob {digest} is not here")),
             _ => error,
         })
+    }
+
+    /// Checks that who asks is another host of the database.
+    ///
+    /// # Errors
+    /// [`Code::AuthInvalid`].
+    pub(crate) fn check_host(&self, secret: &str) -> Result<()> {
+        if Digest::of(secret.as_bytes()) == self.hosts.secret {
+            return Ok(());
+        }
+        Err(Error::new(Code::AuthInvalid, "this is not the secret of this host"))
     }
 
     /// Has the blobs of a release handed over by the first host that has them all.
@@ -70,7 +79,7 @@ impl Runtime {
     }
 
     /// The other hosts of the database that are not late, as it has them now.
-    async fn other_hosts(&self) -> Result<Vec<HostRow>> {
+    pub(crate) async fn other_hosts(&self) -> Result<Vec<HostRow>> {
         let (hosts, now) = self.store.hosts().await?;
         Ok(hosts.into_iter().filter(|host| host.owner != self.owner && host.until > now).collect())
     }

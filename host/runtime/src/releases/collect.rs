@@ -115,6 +115,7 @@ impl Runtime {
                 if runtime.is_stopping() {
                     return;
                 }
+                runtime.sweep_forgotten().await;
                 match runtime.collect_now(false).await {
                     Ok(Collected { releases, blobs, compiled, .. }) if releases.len() as u64 + blobs + compiled > 0 => {
                         tracing::info!(releases = releases.len(), blobs, compiled, "removed what no release needs");

@@ -92,6 +92,7 @@ mod tests {
             retry: None,
             budget: None,
             retries: 0,
+            artifacts: Vec::new(),
             usage: Default::default(),
             release: None,
             output: None,

@@ -221,6 +221,7 @@ impl<'a> Migration<'a> {
                 in_all: runtime.state,
             }),
             directories: None,
+            artifacts: None,
             observer: Arc::new(AgentObserver::of_swap(swap)),
             stop: self.seat.stop.clone(),
             time: route.time,

@@ -14,10 +14,10 @@
 
 use tokio::sync::{Mutex, MutexGuard};
 use troupe_core::approval::AskedApproval;
-use troupe_core::{Caller, Code, Error, LockOutcome, Result, TaskId, Timestamp};
+use troupe_core::{ArtifactOutcome, Caller, Code, Error, LockOutcome, Result, TaskId, Timestamp};
 use troupe_store::{
-    ApprovalCommit, AskAnswer, AskCommit, Commit, CommitAnswer, Decided, FailedTry, JournalHead, JournalRow,
-    LockCommit, Pin, Publication, PublishCommit, Rest, StateChange, Store, TaskEnd, TaskRow,
+    ApprovalCommit, ArtifactCommit, AskAnswer, AskCommit, Commit, CommitAnswer, Decided, FailedTry, JournalHead,
+    JournalRow, LockCommit, Pin, Publication, PublishCommit, Rest, StateChange, Store, TaskEnd, TaskRow,
 };
 
 use super::decided::tells;
@@ -157,6 +157,29 @@ impl Accepted {
         row: JournalRow,
     ) -> Result<Publication> {
         self.committed(self.store.commit_publish(&self.pin, journal, publish, row), None).await
+    }
+
+    /// Commits rows, and an artefact with the row of the call.
+    pub(crate) async fn commit_artifact(
+        &self,
+        journal: Vec<JournalRow>,
+        artifact: ArtifactCommit,
+        row: JournalRow,
+    ) -> Result<ArtifactOutcome> {
+        let outcome = self.committed(self.store.commit_artifact(&self.pin, journal, artifact, row), None).await?;
+        if let (ArtifactOutcome::Kept(kept), Kept::Yes(row)) = (&outcome, &mut *self.state.lock().await) {
+            // Its end is told by this row.
+            row.artifacts.push(kept.clone());
+        }
+        Ok(outcome)
+    }
+
+    /// Checks that something of the attempt is kept.
+    ///
+    /// # Errors
+    /// [`Code::DeniedCapability`] if its caller wants nothing kept.
+    pub(crate) fn require_kept(&self) -> Result<()> {
+        if self.is_kept { Ok(()) } else { Err(keeps_nothing()) }
     }
 
     /// Commits rows, and that the end of a task is asked for that this one has asked for, with the row of the call.

@@ -7,16 +7,18 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use troupe_core::approval::AskedApproval;
 use troupe_core::{
-    ApprovalId, AskOutcome, Awaited, Child, Code, Error, KeySpace, LockChange, LockOutcome, PublishOutcome, Result,
-    TaskId,
+    ApprovalId, ArtifactOutcome, AskOutcome, Awaited, Child, Code, Error, KeySpace, LockChange, LockOutcome,
+    PublishOutcome, Result, TaskId,
 };
 use troupe_sandbox::{
-    ApprovalAsk, ApprovalStands, Ask, Entry, JournalRow, Ledger, Publish, StateChange, StateOutcome, StateWrite,
+    ApprovalAsk, ApprovalStands, Ask, Entry, JournalRow, Ledger, NewArtifact, Publish, StateChange, StateOutcome,
+    StateWrite,
 };
-use troupe_store::{LockCommit, Publication, PublishCommit, Quota, StateLimits};
+use troupe_store::{ArtifactCommit, ArtifactPlace, LockCommit, Publication, PublishCommit, Quota, StateLimits};
 
 use super::accepted::Accepted;
 use super::children::Asking;
+use crate::blocking::blocking;
 use crate::{Runtime, events, locks};
 
 /// The durable side of one attempt, and the host that it is of.
@@ -101,6 +103,27 @@ impl Ledger for StoreLedger {
         let row = JournalRow { answer: encoded_publish(&outcome), write: false, ..row };
         self.0.commit(rows.into_iter().chain([journalled(row)]).collect(), None).await?;
         Ok(outcome)
+    }
+
+    async fn artifact(
+        &mut self,
+        rows: Vec<JournalRow>,
+        row: JournalRow,
+        artifact: NewArtifact,
+    ) -> Result<ArtifactOutcome> {
+        self.0.require_kept()?;
+        let rows = rows.into_iter().map(journalled).collect();
+        let NewArtifact { name, media_type, draft } = artifact;
+        let (size, digest) = (draft.size(), draft.digest());
+        let artifacts = self.1.artifacts.clone();
+        let keeping = artifacts.keeping().await;
+        // Nobody removes the bytes before the commit has named them.
+        let keeping = blocking(move || artifacts.keep(draft, &keeping).map(|()| keeping)).await?;
+        let place = ArtifactPlace { home: self.1.place.home.clone(), address: self.1.place.address.clone() };
+        let artifact = ArtifactCommit { name, media_type, size, digest, place, encode: encoded_artifact };
+        let outcome = self.0.commit_artifact(rows, artifact, journalled(row)).await;
+        drop(keeping);
+        outcome
     }
 
     async fn child(&mut self, task: TaskId) -> Result<Option<Child>> {
@@ -221,6 +244,10 @@ fn encoded_publish(outcome: &PublishOutcome) -> Vec<u8> {
 
 fn encoded_position(position: u64) -> Vec<u8> {
     encoded_publish(&PublishOutcome::Published(position))
+}
+
+fn encoded_artifact(outcome: &ArtifactOutcome) -> Vec<u8> {
+    troupe_sandbox::Answer::of_artifact(outcome).encode()
 }
 
 fn encoded_lock(outcome: &LockOutcome) -> Vec<u8> {

@@ -74,7 +74,11 @@ pub(crate) fn view_for(caller: &Caller, row: &TaskRow) -> TaskView {
 
 /// The same of one that was read already.
 pub(super) fn seen_by(caller: &Caller, seen: TaskView) -> TaskView {
-    if caller.require(Scope::Read).is_ok() { seen } else { TaskView { input: Value::Null, output: None, ..seen } }
+    if caller.require(Scope::Read).is_ok() {
+        seen
+    } else {
+        TaskView { input: Value::Null, output: None, artifacts: Vec::new(), ..seen }
+    }
 }
 
 /// A task's row as clients see it.
@@ -105,6 +109,7 @@ pub(crate) fn view(row: &TaskRow) -> TaskView {
         lifetime_ms: row.lifetime_ms,
         retry: row.retry,
         retries: row.retries,
+        artifacts: row.artifacts.clone(),
         usage: row.usage,
         created_at: row.created_at,
         started_at: row.started_at,

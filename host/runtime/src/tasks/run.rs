@@ -297,6 +297,7 @@ impl Runtime {
             ceiling: route.performed(row.skill.as_str()).map_or(troupe_core::Effect::Read, |skill| skill.effect),
             ledger: Box::new(StoreLedger(Arc::clone(&accepted), self.clone())),
             directories: Some(self.directories.of(row.tenant.clone(), row.agent.clone())),
+            artifacts: Some(self.artifacts.clone()),
             observer: Arc::new(TaskObserver::new(row.id, row.attempt, agent, self.watchers.clone())),
             stop: stop.clone(),
             time,

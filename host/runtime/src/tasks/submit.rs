@@ -223,6 +223,7 @@ impl Runtime {
             retry: request.retry,
             budget: request.budget,
             retries: 0,
+            artifacts: Vec::new(),
             usage: TaskUsage::default(),
             release: None,
             output: None,

@@ -6,6 +6,7 @@ use troupe_core::{Code, Error, KeySpace, Result, Timestamp, limits};
 
 use super::agents::{AgentsAnswer, AgentsCall};
 use super::approvals::{ApprovalsAnswer, ApprovalsCall};
+use super::artifacts::{ArtifactsAnswer, ArtifactsCall};
 use super::events::{EventsAnswer, EventsCall};
 use super::files::{FilesAnswer, FilesCall};
 use super::http_call::{HttpAnswer, HttpCall, HttpFailure};
@@ -34,6 +35,8 @@ pub enum Call {
     Approvals(ApprovalsCall),
     /// One of `events`.
     Events(EventsCall),
+    /// One of `artifacts`.
+    Artifacts(ArtifactsCall),
     /// `cancelled` of `invocation`, where it says yes.
     Cancelled,
     /// A request through `wasi:http`.
@@ -70,6 +73,7 @@ impl Call {
             Self::Agents(call) => call.name(),
             Self::Approvals(call) => call.name(),
             Self::Events(call) => call.name(),
+            Self::Artifacts(call) => call.name(),
             Self::Cancelled => "invocation.cancelled",
             Self::Http(_) | Self::HttpBegun => "http",
             Self::Wait => "wait",
@@ -105,6 +109,7 @@ impl Call {
             Self::Agents(call) => call.describe(),
             Self::Approvals(call) => call.describe(),
             Self::Events(call) => call.describe(),
+            Self::Artifacts(call) => call.describe(),
             other => other.name().to_owned(),
         }
     }
@@ -166,6 +171,8 @@ pub enum Answer {
     Approvals(ApprovalsAnswer),
     /// That of `events`.
     Events(EventsAnswer),
+    /// That of `artifacts`.
+    Artifacts(ArtifactsAnswer),
     /// The task was cancelled: the call was not performed, or what was waited for is not waited for any more.
     Cancelled,
     /// The call is not allowed.
@@ -248,6 +255,7 @@ impl Answer {
             Self::Agents(answer) => answer.describe(),
             Self::Approvals(answer) => answer.describe(),
             Self::Events(answer) => answer.describe(),
+            Self::Artifacts(answer) => answer.describe(),
             Self::Cancelled => "the task was cancelled".to_owned(),
             Self::Denied { message, .. }
             | Self::Invalid(message)

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use troupe_core::{LockChange, Result, TaskId};
 
 use super::Answer;
-use crate::port::{ApprovalAsk, Ask, Publish, StateChange};
+use crate::port::{ApprovalAsk, Ask, NewArtifact, Publish, StateChange};
 
 /// A permitted call, ready to be performed. Only the permit of a capability makes one.
 pub(super) enum Deed<'a> {
@@ -37,6 +37,8 @@ pub(super) enum Change {
     Approval(Box<ApprovalAsk>),
     /// An event that is published.
     Publish(Box<Publish>),
+    /// An artefact that is finished.
+    Artifact(Box<NewArtifact>),
 }
 
 /// Performs a call and answers it. An error ends the invocation.

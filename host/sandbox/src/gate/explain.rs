@@ -15,6 +15,7 @@
 //! | `agents ask AGENT/SKILL` | of agents; its class is that of the skill, which the grants do not tell |
 //! | `approvals ask` | of approvals |
 //! | `events publish TOPIC` | of events |
+//! | `artifacts create NAME` | of artefacts |
 //! | `http METHOD URL` | a request, with the headers, body and credential that come with it |
 
 use bytes::Bytes;
@@ -26,6 +27,7 @@ use troupe_core::{Code, Effect, Error, Grants, KeySpace, Result, limits};
 use super::Answer;
 use super::agents::{self, AgentsCall};
 use super::approvals::{self, ApprovalsCall};
+use super::artifacts::{self, ArtifactsCall};
 use super::events::{self, EventsCall};
 use super::files::{self, Content, FilesCall};
 use super::http::{self as http_gate, HttpAsk};
@@ -35,6 +37,9 @@ use super::state::{self, StateCall};
 
 /// The key where a question names none.
 const SOME_KEY: &str = "key";
+
+/// The media type of an artefact in a question, which names none.
+const SOME_MEDIA_TYPE: &str = "application/json";
 
 /// How a lock is asked for that somebody else may hold; as short as a lease can be.
 const PREEMPT: &str = r#"{"policy":"preempt","lease_ms":1000}"#;
@@ -52,6 +57,7 @@ enum Asked {
     Agents(AgentsCall),
     Approvals(ApprovalsCall),
     Events(EventsCall),
+    Artifacts(ArtifactsCall),
     Http { method: Method, uri: Uri, headers: HeaderMap, body: Bytes, credential: Option<String> },
 }
 
@@ -98,6 +104,10 @@ impl Question {
                 data: "null".to_owned(),
                 options: "{}".to_owned(),
             })),
+            ["artifacts", "create", name] => Some(Asked::Artifacts(ArtifactsCall::Create {
+                name: (*name).to_owned(),
+                media_type: SOME_MEDIA_TYPE.to_owned(),
+            })),
             ["http", method, url] => Some(http_request(method, url, request)?),
             _ => None,
         };
@@ -128,6 +138,7 @@ impl Question {
             Asked::Agents(call) => call.describe(),
             Asked::Approvals(call) => call.describe(),
             Asked::Events(call) => call.describe(),
+            Asked::Artifacts(call) => call.describe(),
             Asked::Http { method, uri, .. } => format!("http {method} {uri}"),
         }
     }
@@ -186,6 +197,11 @@ impl Question {
                 let alone = |key: &GrantKey| events::authorize(&grants.only(key), ceiling, call).is_ok();
                 let lines = grants.keys().into_iter().filter(alone).collect();
                 Ok(Grounds { lines, effect: Effect::Write, credential: None, action: None })
+            }
+            Asked::Artifacts(call) => {
+                artifacts::authorize(grants, call, &artifacts::Left::default()).map_err(|answer| refused(&answer))?;
+                let lines = vec![GrantKey::Artifacts];
+                Ok(Grounds { lines, effect: Effect::Read, credential: None, action: None })
             }
             Asked::Http { method, uri, headers, body, credential } => {
                 let ask = HttpAsk { method, uri, headers, body, credential: credential.as_deref() };

@@ -42,11 +42,13 @@ fn grants() -> impl Strategy<Value = Grants> {
     let events = one_of(&[">", "a.>", "*.b", "a.b"]).prop_map(|publish| json!({ "publish": publish }));
     let events = proptest::collection::vec(events, 0..3);
     let approvals = proptest::option::of((1..3u32).prop_map(|open| json!({ "open": open })));
-    let all = (state, proptest::collection::vec(http, 0..5), locks, agents, events, approvals);
-    all.prop_map(|(state, http, locks, agents, events, approvals)| {
+    let artifacts = proptest::option::of((1..3u32).prop_map(|count| json!({ "count": count })));
+    let all = (state, proptest::collection::vec(http, 0..5), locks, agents, events, approvals, artifacts);
+    all.prop_map(|(state, http, locks, agents, events, approvals, artifacts)| {
         let state = state.map(|instances| json!({ "bytes": 10, "keys": 1, "instances": instances }));
         let mut grants = json!({ "state": state, "http": http, "locks": locks, "agents": agents, "events": events });
         grants["approvals"] = json!(approvals);
+        grants["artifacts"] = json!(artifacts);
         serde_json::from_value(grants).unwrap()
     })
 }
@@ -77,7 +79,7 @@ fn questions() -> impl Strategy<Value = Question> {
         "instance-state increment k",
     ]);
     let locks = one_of(&["locks acquire a/b", "locks preempt a/b", "locks acquire c", "locks preempt d"]);
-    let agents = one_of(&["agents ask a/x", "agents ask a/y", "agents ask b/x", "approvals ask"]);
+    let agents = one_of(&["agents ask a/x", "agents ask a/y", "agents ask b/x", "approvals ask", "artifacts create a"]);
     let events = one_of(&["events publish a.b", "events publish a.c", "events publish b"]);
     prop_oneof![
         3 => http,
@@ -98,6 +100,7 @@ fn passes(question: &Question, grants: &Grants, ceiling: Effect) -> bool {
         Asked::Agents(call) => agents::authorize(grants, ceiling, call).is_ok(),
         Asked::Events(call) => events::authorize(grants, ceiling, call).is_ok(),
         Asked::Approvals(call) => approvals::authorize(grants, ceiling, call).is_ok(),
+        Asked::Artifacts(call) => artifacts::authorize(grants, call, &artifacts::Left::default()).is_ok(),
         Asked::Http { method, uri, headers, body, credential } => {
             let ask = HttpAsk { method, uri, headers, body, credential: credential.as_deref() };
             http_gate::authorize(grants, ceiling, &ask).is_ok()

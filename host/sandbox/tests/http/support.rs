@@ -168,6 +168,7 @@ impl Bench {
                 writes: Arc::clone(&self.writes),
             }),
             directories: None,
+            artifacts: None,
             observer: Arc::new(Watching(Arc::clone(&self.log))),
             stop: Stop::default(),
             time: self.time,

@@ -18,7 +18,7 @@ use super::{Load, ROWS_PER_COMMIT, account, bodies, bodies_of, call_of, pack};
 use crate::fault::{Done, Failed};
 use crate::rows::{Columns as _, json, number};
 use crate::sql::{Row, query};
-use crate::tasks::{REDACTED, TaskRow, find_task, task_not_found, task_subject};
+use crate::tasks::{REDACTED, TaskRow, find_task, forget_artifacts, task_not_found, task_subject};
 use crate::writer::Tx;
 use crate::{Store, messages, task_approvals};
 
@@ -178,6 +178,7 @@ async fn end(tx: &mut Tx, tenant: TenantId, task: TaskId) -> Done<TaskRow> {
 
 /// The fingerprint goes with the input it was made of.
 async fn forget_documents(tx: &mut Tx, row: TaskRow) -> Done<()> {
+    forget_artifacts(tx, &row.tenant, row.id).await?;
     let failure = row.failure.as_ref().map(TaskFailure::redacted);
     query(
         "update tasks set input = 'null', request = $4, failure = $3,

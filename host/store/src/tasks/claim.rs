@@ -6,7 +6,7 @@
 use troupe_core::view::{RanOn, TaskStatus};
 use troupe_core::{AgentName, Code, Error, Result, TaskId, TenantId, limits};
 
-use super::{TaskRow, create, row};
+use super::{TaskRow, artifacts, create, row};
 use crate::Store;
 use crate::fault::{Done, Failed};
 use crate::journal::{self, JournalHead};
@@ -143,7 +143,12 @@ async fn claim(
     let Some(claimed) = claimed else {
         return Err(refusal(tx, &tenant, task).await?.into());
     };
-    let task = row::read(&claimed)?;
+    let mut task = row::read(&claimed)?;
+    if !task.artifacts.is_empty() {
+        // Those of the attempt before.
+        artifacts::forget(tx, &tenant, task.id).await?;
+        task.artifacts.clear();
+    }
     journal::begin(tx, &tenant, task.id, task.attempt, &head).await?;
     create::tell(tx, &task).await?;
     Ok(task)

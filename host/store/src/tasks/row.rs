@@ -1,6 +1,6 @@
 //! A task as a row.
 
-use troupe_core::view::{Member, RanOn, Retry, TaskBudget, TaskFailure, TaskStatus, TaskUsage};
+use troupe_core::view::{ArtifactView, Member, RanOn, Retry, TaskBudget, TaskFailure, TaskStatus, TaskUsage};
 use troupe_core::{AgentName, Cause, Code, Error, InstanceId, SessionId, SkillName, TaskId, TenantId, Timestamp};
 
 use super::{Asked, usage};
@@ -58,6 +58,8 @@ pub struct TaskRow {
     pub budget: Option<TaskBudget>,
     /// How many of its tries failed and were followed by another.
     pub retries: u32,
+    /// What its attempt has left beside the output.
+    pub artifacts: Vec<ArtifactView>,
     /// What it has used, in all runs of its attempts that have ended.
     pub usage: TaskUsage,
     /// What the attempt runs or ran on.
@@ -204,6 +206,7 @@ pub(crate) fn read(row: &Row) -> Done<TaskRow> {
         retry: text(row, "retry")?.map(serde_json::from_str).transpose().map_err(|error| broken("retry", error))?,
         budget: text(row, "budget")?.map(serde_json::from_str).transpose().map_err(|error| broken("budget", error))?,
         retries: row.number("retries")?,
+        artifacts: artifacts(row)?,
         usage: usage::read(row)?,
         release: release(row)?,
         output: row.get_as("output")?,
@@ -217,6 +220,11 @@ pub(crate) fn read(row: &Row) -> Done<TaskRow> {
         started_at: row.at_option("started_at")?,
         ended_at: row.at_option("ended_at")?,
     })
+}
+
+fn artifacts(row: &Row) -> Done<Vec<ArtifactView>> {
+    let all = text(row, "artifacts")?.map(serde_json::from_str).transpose();
+    Ok(all.map_err(|error| broken("artifacts", error))?.unwrap_or_default())
 }
 
 fn cause(row: &Row) -> Done<Option<Cause>> {

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod approvals;
 #[cfg(test)]
+mod artifacts;
+#[cfg(test)]
 mod asked_approvals;
 #[cfg(test)]
 mod audit;

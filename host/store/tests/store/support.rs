@@ -166,6 +166,7 @@ pub fn pending(number: u64) -> TaskRow {
         retry: None,
         budget: None,
         retries: 0,
+        artifacts: Vec::new(),
         usage: TaskUsage::default(),
         release: None,
         output: None,

@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use troupe_core::grant::{
-    self, Access, AgentGrant, ApprovalsGrant, EventGrant, FilesGrant, HttpGrant, LockGrant, Place, SecretGrant,
-    StateGrant,
+    self, Access, AgentGrant, ApprovalsGrant, ArtifactsGrant, EventGrant, FilesGrant, HttpGrant, LockGrant, Place,
+    SecretGrant, StateGrant,
 };
 use troupe_core::list::{self, Keyed};
 use troupe_core::{Grants, LockPattern, Result, limits};
@@ -40,6 +40,9 @@ pub struct Capabilities {
     /// Topics under which it publishes, one entry for each pattern.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "grant::read_event_list")]
     pub events: Vec<EventGrant>,
+    /// What a task leaves beside its output; absent = not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifacts: Option<ArtifactsRequest>,
 }
 
 /// A file that holds nothing but capabilities.
@@ -70,7 +73,31 @@ impl Capabilities {
             agents: self.agents.clone(),
             approvals: self.approvals,
             events: self.events.clone(),
+            artifacts: self.artifacts.map(ArtifactsRequest::grant),
         }
+    }
+}
+
+/// What an agent leaves beside the output of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArtifactsRequest {
+    /// The artefacts of one task together, in bytes; `bytes = "1 GiB"`.
+    #[serde(
+        default = "default_artifact_bytes",
+        deserialize_with = "read_artifact_bytes",
+        serialize_with = "write_bytes"
+    )]
+    pub bytes: u64,
+    /// How many artefacts one task may have.
+    #[serde(default = "default_artifacts", deserialize_with = "grant::read_artifact_count")]
+    pub count: u32,
+}
+
+impl ArtifactsRequest {
+    const fn grant(self) -> ArtifactsGrant {
+        let Self { bytes, count } = self;
+        ArtifactsGrant { bytes, count }
     }
 }
 
@@ -220,6 +247,18 @@ fn read_file_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D:
 
 fn read_file_count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     read_count(deserializer, "files", limits::FILES_MAX)
+}
+
+const fn default_artifact_bytes() -> u64 {
+    limits::ARTIFACTS_BYTES_DEFAULT
+}
+
+const fn default_artifacts() -> u32 {
+    limits::ARTIFACTS_DEFAULT
+}
+
+fn read_artifact_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    BYTES.read(deserializer, "the artefacts of a task", limits::ARTIFACTS_BYTES_MAX)
 }
 
 fn read_count<'de, D: Deserializer<'de>>(deserializer: D, what: &str, most: u64) -> Result<u64, D::Error> {

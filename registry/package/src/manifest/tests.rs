@@ -122,6 +122,9 @@ fn a_minimal_manifest_asks_for_nothing() {
     let each = Manifest::parse(&format!("{MINIMAL}[capabilities.state]\ninstances = true")).unwrap();
     assert_eq!(each.capabilities.state, Some(StateRequest { instances: true, ..StateRequest::default() }));
     assert_eq!(Manifest::from_json(&each.to_json()).unwrap(), each);
+    let leaves = Manifest::parse(&format!("{MINIMAL}[capabilities.artifacts]\nbytes = \"2 GiB\"")).unwrap();
+    assert_eq!(leaves.capabilities.grants().lines(), ["artifacts: up to 2 GiB in 10 of each task"]);
+    assert_eq!(Manifest::from_json(&leaves.to_json()).unwrap(), leaves);
 }
 
 #[test]
@@ -150,7 +153,9 @@ fn refusals_name_line_and_field() {
     insta::assert_snapshot!(refusal("[state]\nversion = 3\nreads = \"1..=2\""), @"agent.toml line 4: state: `reads` of 1..=2 does not contain `version` 3; an agent reads what it writes");
     insta::assert_snapshot!(refusal("[state]\nreads = \"2\""), @"agent.toml line 5: state.reads: `2` is not a range of versions such as `1..=2`, both ends in it");
     insta::assert_snapshot!(refusal("[capabilities.state]\nkeys = 0"), @"agent.toml line 5: capabilities.state.keys: 0 keys is not between 1 and the host's maximum of 100000");
-    insta::assert_snapshot!(refusal("[capabilities.disk]"), @"agent.toml line 4: unknown field `disk` in [capabilities], expected one of `state`, `http`, `secrets`, `files`, `locks`, `agents`, `approvals`, `events`");
+    insta::assert_snapshot!(refusal("[capabilities.artifacts]\nbytes = \"17 GiB\""), @"agent.toml line 5: capabilities.artifacts.bytes: the artefacts of a task of 17 GiB is more than the host's maximum of 16 GiB");
+    insta::assert_snapshot!(refusal("[capabilities.artifacts]\ncount = 101"), @"agent.toml line 5: capabilities.artifacts.count: `count` is 1 to 100; this one is 101");
+    insta::assert_snapshot!(refusal("[capabilities.disk]"), @"agent.toml line 4: unknown field `disk` in [capabilities], expected one of `state`, `http`, `secrets`, `files`, `locks`, `agents`, `approvals`, `events`, `artifacts`");
     insta::assert_snapshot!(refusal("[[capabilities.events]]\npublish = \"a..b\""), @"agent.toml line 5: capabilities.events[0].publish: `a..b` is no pattern of topics; write a topic such as `aws.ec2.started`, with `*` for any one segment and `>` at the end for all that follow");
     insta::assert_snapshot!(refusal("[[capabilities.agents]]\nask = \"billing\""), @"agent.toml line 5: capabilities.agents[0].ask: `billing` names no skills of agents; write such as `billing/invoice`, or `billing/*`");
     insta::assert_snapshot!(refusal("[[capabilities.files]]\nname = \"a\"\npath = \"/srv\""), @"agent.toml line 6: unknown field `path` in [capabilities.files[0]], expected one of `name`, `access`, `bytes`, `files`");

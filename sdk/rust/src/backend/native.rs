@@ -14,6 +14,7 @@ use crate::test::world::{Record, Report, with};
 
 pub(crate) use crate::test::agents::{AskedTask, ask_agent, children, find_child};
 pub(crate) use crate::test::approvals::{AskedApproval, ask_approval};
+pub use crate::test::artifacts::{ArtifactWriter, create_artifact};
 pub use crate::test::http::Body;
 pub(crate) use crate::test::locks::{HeldLock, lock_acquire, state_fenced};
 pub use crate::test::timers::deliver;

@@ -4,6 +4,8 @@
 mod agents;
 #[path = "wasm/approvals.rs"]
 mod approvals;
+#[path = "wasm/artifacts.rs"]
+mod artifacts;
 #[path = "wasm/http.rs"]
 mod http;
 #[path = "wasm/locks.rs"]
@@ -21,6 +23,7 @@ use crate::{CapabilityError, Limit, Problem, Unavailable};
 
 pub(crate) use agents::{AskedTask, ask_agent, children, find_child};
 pub(crate) use approvals::{AskedApproval, ask_approval};
+pub use artifacts::{ArtifactWriter, create_artifact};
 pub use http::{Body, http_open};
 pub(crate) use locks::{HeldLock, lock_acquire, state_fenced};
 pub use reactor::deliver;

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::artifacts::Left;
 use super::events::Published;
 use super::http::{Address, Answer, Sent};
 use super::world::{Record, Report, with};
@@ -166,6 +167,23 @@ impl Host {
     #[must_use]
     pub fn events_fail(self, error: CapabilityError) -> Self {
         with(|world| world.events.failure = Some(error));
+        self
+    }
+
+    /// Returns an artefact that the agent has finished.
+    pub fn artifact(&self, name: &str) -> Option<Left> {
+        with(|world| world.artifacts.left.iter().find(|left| left.name == name).cloned())
+    }
+
+    /// Returns the artefacts that the agent has finished, in order.
+    pub fn artifacts(&self) -> Vec<Left> {
+        with(|world| world.artifacts.left.clone())
+    }
+
+    /// Makes every call of `artifacts` fail from here on.
+    #[must_use]
+    pub fn artifacts_fail(self, error: CapabilityError) -> Self {
+        with(|world| world.artifacts.failure = Some(error));
         self
     }
 

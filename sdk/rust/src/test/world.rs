@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::agents::Agents;
 use super::approvals::Approvals;
+use super::artifacts::Artifacts;
 use super::events::Events;
 use super::files::Files;
 use super::http::Http;
@@ -59,6 +60,7 @@ pub struct World {
     pub locks: Locks,
     pub agents: Agents,
     pub approvals: Approvals,
+    pub artifacts: Artifacts,
     pub events: Events,
     pub cancelled: bool,
     pub records: Vec<Record>,
@@ -88,6 +90,7 @@ impl Default for World {
             locks: Locks::default(),
             agents: Agents::default(),
             approvals: Approvals::default(),
+            artifacts: Artifacts::default(),
             events: Events::default(),
             cancelled: false,
             records: Vec::new(),

@@ -103,6 +103,7 @@ fn good(agent: &str) -> Option<Good> {
         "herald" => {
             Some(Good { agent: "herald", skill: "publish", input: json!({ "publish": [] }), output: json!([]) })
         }
+        "scribe" => Some(Good { agent: "scribe", skill: "names", input: json!({ "names": [] }), output: json!([]) }),
         "locker" => Some(Good { agent: "locker", skill: "in_turn", input: json!({ "names": [] }), output: json!([]) }),
         _ => None,
     }
