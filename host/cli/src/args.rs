@@ -222,7 +222,7 @@ Exit status: 0 completed, 1 failed, 130 interrupted (the task is cancelled).")]
   troupe tasks 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b --retry
   troupe tasks 0199a2f0-6c1e-7d3a-9b52-4f0c8d1e2a3b --redact")]
     Tasks(Tasks),
-    /// Run tasks that need one another as a group; list, show, watch, cancel or retry groups.
+    /// Run tasks that need one another as a group; list, show, watch, cancel or retry one.
     #[command(after_help = "Examples:
   troupe groups run release.json
   troupe groups

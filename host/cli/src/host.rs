@@ -111,7 +111,7 @@ impl Host {
         let program = std::env::current_exe().map_err(Error::internal)?;
         let memory = MemoryPlace::own();
         let memory = match manner.cgroup {
-            Some(directory) => memory.of_group(directory),
+            Some(directory) => memory.of_group(directory).map_err(|error| error.context("`--cgroup`"))?,
             None => memory,
         };
         let runtime = Runtime::start(RuntimeConfig {

@@ -1,9 +1,8 @@
 //! What can go wrong, once for the whole house.
 //!
-//! An [`Error`] has a stable [`Code`] (part of the public API), a public sentence that
-//! completes "failed to …" or stands alone, optional facts for a program, and a private
-//! cause that goes to the log alone. A public sentence never holds SQL, a path of the
-//! host, an internal address, or a guest's bytes unescaped.
+//! An [`Error`] has a stable [`Code`] (part of the public API), a public sentence that completes "failed to …" or
+//! stands alone, optional facts for a program, and a private cause that goes to the log alone. A public sentence
+//! never holds SQL, a path of the host, an internal address, or a guest's bytes unescaped.
 
 use std::fmt;
 
@@ -444,8 +443,7 @@ impl Error {
         }
     }
 
-    /// A fault of the host: the cause goes to the log, the caller learns that it
-    /// happened.
+    /// A fault of the host: the cause goes to the log, the caller learns that it happened.
     pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::new(Code::Internal, "the host failed to do this; its log has the cause").with_cause(cause)
     }

@@ -72,7 +72,7 @@
 //! | a swap: its steps | `SWAP_STEP_TIME_MAX`, `SWAP_LONG_STEP_TIME_MAX`, `SWAP_MIGRATION_TIME_MAX`, `MIGRATION_TIME_MAX`, `MIGRATION_SPACE_TIME`, `MIGRATION_TIME_IN_ALL_MAX` | `swap.undecided` |
 //! | a swap: what still runs on the release before | `DRAIN_TIME_MAX` | `swap.drained` |
 //! | a swap: who waits while state changes its form | `MIGRATION_HOLD_TIME_MAX`, `MIGRATION_RETRY_AFTER` | `swap.migrating` |
-//! | the host's own memory | `HOST_MEMORY_PERCENT_MAX`, `HOST_MEMORY_PERCENT_AGAIN` | `limit.host` |
+//! | the host's own memory | `HOST_MEMORY_PERCENT_MAX`, `HOST_MEMORY_PERCENT_AGAIN`, `HOST_MEMORY_LEFT_MIN`, `HOST_MEMORY_LEFT_AGAIN` | `limit.host` |
 //! | the way to a registry and back | `REGISTRY_TIME_MAX` | `registry.unavailable` |
 //! | the store: waiting for a lock, for a connection and for its server | `STORE_BUSY_TIME_MAX`, `STORE_READ_WAIT_MAX`, `STORE_CONNECT_TIME_MAX`, `STORE_REGAIN_TIME_MAX`, `STORE_TRANSACTION_TIME_MAX`, `STORE_IDLE_TIME_MAX` | `unavailable.store` |
 //!
@@ -136,7 +136,7 @@
 //! | swaps: looking, and what they are judged by | `SWAP_LOOK_EVERY`, `TALLY_CALLS_MAX` |
 //! | removing and copying state, so much in a commit | `STATE_SWEEP_MAX`, `STATE_SWEEP_EVERY`, `STATE_SPACES_CLEARED_MAX`, `INSTANCES_CLEARED_MAX`, `INSTANCES_CLEARED_BYTES_MAX`, `MIGRATION_COPIED_KEYS_MAX`, `MIGRATION_COPIED_BYTES_MAX` |
 //! | directories that stay open | `FILES_OPEN_MAX` |
-//! | removing releases, journals and artefacts, and reading those | `COLLECT_PAUSE`, `COLLECTED_RELEASES_MAX`, `JOURNAL_RETENTION_PAUSE`, `ARTIFACTS_LISTED_AT_ONCE`, `ARTIFACT_READ_BYTES` |
+//! | removing releases, journals and artefacts, and reading those | `COLLECT_PAUSE`, `COLLECTED_RELEASES_MAX`, `JOURNAL_RETENTION_PAUSE`, `ARTIFACTS_LISTED_AT_ONCE`, `ARTIFACT_READ_BYTES`, `ARTIFACTS_COMING_MAX` |
 //! | journals on their way | `JOURNALS_LOADING_MAX`, `JOURNAL_WAITING_BYTES_MAX` |
 //! | backups | `BACKUP_PART_BYTES`, `BACKUP_PART_BYTES_MAX`, `BACKUP_DOCUMENT_BYTES_MAX`, `BACKUP_PIECES_WAITING_MAX`, `BACKUP_FILE_PIECE_BYTES` |
 //! | the store | `STORE_BATCH_MAX`, `STORE_QUEUE_MAX`, `STORE_FOLD_TIME_MAX`, `STORE_READERS`, `STORE_LOG_BYTES_KEPT`, `STORE_REGAIN_PAUSE_FIRST`, `STORE_REGAIN_PAUSE_MAX` |

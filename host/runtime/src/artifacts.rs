@@ -1,8 +1,9 @@
 //! Artefacts: reading what tasks leave beside their outputs, and removing what no task names any more.
 //!
 //! The bytes are on the disk of the host that ran the task. Another host of the database that is asked for them has
-//! them handed over whole first, and keeps them as if they were its own: so what it hands on was held against its
-//! digest, whoever asks next need not wait, and there is one way by which an artefact is read.
+//! them handed over whole first, once for all who ask meanwhile, and keeps them as if they were its own: so what it
+//! hands on was held against its digest, whoever asks next need not wait, and there is one way by which an artefact is
+//! read. The host that a row names is asked first, and then each other one, since any of them may have them.
 //!
 //! *The danger:* somebody is handed other bytes than a task has left, or ones that nobody may have any more. *The
 //! rule:* what is named stands in the task's row and is read with the task; what comes from another host is held
@@ -27,6 +28,33 @@ use crate::blocking::blocking;
 /// Pieces of an artefact. One that ends without an error is whole.
 pub type ArtifactPieces = mpsc::Receiver<Result<Bytes>>;
 
+/// An artefact that a caller may read, whose bytes may be at another host yet.
+#[derive(Debug)]
+pub struct FoundArtifact {
+    runtime: Runtime,
+    tenant: TenantId,
+    task: TaskId,
+    view: ArtifactView,
+}
+
+impl FoundArtifact {
+    /// What is said of it.
+    pub const fn view(&self) -> &ArtifactView {
+        &self.view
+    }
+
+    /// Its bytes, which are here when this returns.
+    ///
+    /// # Errors
+    /// [`Code::UnavailableHost`] naming the host that has it, if that is away and no other has it;
+    /// [`Code::UnavailableStorage`] if this host's disk does not take it; [`Code::ArtifactDigest`] if it is damaged or
+    /// gone.
+    pub async fn pieces(&self) -> Result<ArtifactPieces> {
+        let file = self.runtime.artifact_file(&self.tenant, self.task, &self.view).await?;
+        Ok(pieces(file, self.view.digest))
+    }
+}
+
 impl Runtime {
     /// What a task has left, in the order in which it was finished.
     ///
@@ -36,20 +64,18 @@ impl Runtime {
         Ok(ArtifactsView { artifacts: self.task_that_left(caller, task).await?.artifacts })
     }
 
-    /// An artefact of a task, and its bytes.
+    /// An artefact of a task.
     ///
     /// # Errors
-    /// [`Code::AuthScope`]; [`Code::TaskNotFound`]; [`Code::TaskArtifactNotFound`]; [`Code::UnavailableHost`] naming
-    /// the host that has it, if that is away; [`Code::ArtifactDigest`] if it is damaged or gone.
-    pub async fn artifact(&self, caller: &Caller, task: TaskId, name: &str) -> Result<(ArtifactView, ArtifactPieces)> {
+    /// [`Code::AuthScope`]; [`Code::TaskNotFound`]; [`Code::TaskArtifactNotFound`].
+    pub async fn artifact(&self, caller: &Caller, task: TaskId, name: &str) -> Result<FoundArtifact> {
         let row = self.task_that_left(caller, task).await?;
-        let found = row.artifacts.into_iter().find(|artifact| artifact.name.as_str() == name).ok_or_else(|| {
+        let view = row.artifacts.into_iter().find(|artifact| artifact.name.as_str() == name).ok_or_else(|| {
             let message =
                 format!("task {task} has no artefact `{}`; `troupe tasks {task} --artifacts` lists them", shown(name));
             Error::new(Code::TaskArtifactNotFound, message)
         })?;
-        let file = self.artifact_file(&caller.tenant, task, &found).await?;
-        Ok((found.clone(), pieces(file, found.digest)))
+        Ok(FoundArtifact { runtime: self.clone(), tenant: caller.tenant.clone(), task, view })
     }
 
     /// An artefact for another host, which shows the secret of this one, and how many bytes it has.
@@ -80,10 +106,21 @@ impl Runtime {
         let what = format!("the artefact `{}` of task {task}", artifact.name);
         let gone = || Error::new(Code::ArtifactDigest, format!("{what} is damaged or gone from the disk of its host"));
         let place = self.store.artifact_place(tenant, task, &artifact.digest).await?.ok_or_else(gone)?;
-        if !self.is_shared() || place.home == self.place.home {
+        if !self.is_shared() {
             return Err(gone());
         }
-        self.hand_over(&what, artifact.digest, artifact.size, &place).await?;
+        // Whoever had it handed over meanwhile has left it here.
+        let _turn = self.artifacts.fetching(&artifact.digest).await;
+        if let Some(file) = self.artifact_here(artifact.digest, artifact.size).await? {
+            return Ok(file);
+        }
+        match self.hand_over(&what, artifact.digest, artifact.size, &place).await {
+            // It was here, and nobody else has it.
+            Err(error) if error.code == Code::UnavailableHost && place.home == self.place.home => {
+                return Err(gone().with_cause(error));
+            }
+            handed_over => handed_over?,
+        }
         self.artifact_here(artifact.digest, artifact.size).await?.ok_or_else(gone)
     }
 
@@ -92,28 +129,45 @@ impl Runtime {
         blocking(move || artifacts.find(&digest, size)).await
     }
 
-    /// Begins to have an artefact handed over by the host that has it.
+    /// Begins to have an artefact handed over by the host that the place names, or by another that has it. Returns where
+    /// it comes from as well.
     ///
     /// # Errors
-    /// [`Code::UnavailableHost`] naming it, if it is away or does not hand it over.
+    /// [`Code::UnavailableHost`] naming the place, if that host is away or does not hand it over, and no other does.
     pub(crate) async fn coming_from(
         &self,
         what: &str,
         digest: &Digest,
         place: &ArtifactPlace,
-    ) -> Result<troupe_registry::HandedOver> {
+    ) -> Result<(troupe_registry::HandedOver, ArtifactPlace)> {
         let hosts = self.other_hosts().await?;
-        let host = hosts.into_iter().find(|host| host.home == place.home).ok_or_else(|| away(what, place))?;
-        let coming = troupe_registry::artifact_handed_over(&host.address, &host.secret, digest).await;
-        coming.map_err(|error| away(what, &ArtifactPlace { address: host.address, ..place.clone() }).with_cause(error))
+        let (named, others): (Vec<_>, Vec<_>) = hosts.into_iter().partition(|host| host.home == place.home);
+        // A host may have come back at another address.
+        let address = named.first().map_or(&place.address, |host| &host.address).clone();
+        let (mut away, mut is_first) = (away(what, &ArtifactPlace { address, ..place.clone() }), true);
+        for host in named.into_iter().chain(others) {
+            match troupe_registry::artifact_handed_over(&host.address, &host.secret, digest).await {
+                Ok(coming) => return Ok((coming, ArtifactPlace { home: host.home, address: host.address })),
+                Err(error) => {
+                    let (from, cause) = (&host.address, error.cause_chain());
+                    tracing::debug!(from, cause, "{what} was not handed over: {error}");
+                    if std::mem::take(&mut is_first) {
+                        away = away.with_cause(error);
+                    }
+                }
+            }
+        }
+        Err(away)
     }
 
-    /// Has an artefact handed over by the host that has it, and keeps it.
+    /// Has an artefact handed over by a host that has it, and keeps it.
     async fn hand_over(&self, what: &str, digest: Digest, size: u64, place: &ArtifactPlace) -> Result<()> {
-        let mut coming = self.coming_from(what, &digest, place).await?;
         let artifacts = self.artifacts.clone();
-        let mut draft = blocking(move || Ok(artifacts.draft())).await?;
-        while let Some(piece) = coming.next().await.map_err(|error| away(what, place).with_cause(error))? {
+        let _room = artifacts.coming().await?;
+        let (mut coming, place) = self.coming_from(what, &digest, place).await?;
+        let drafts = artifacts.clone();
+        let mut draft = blocking(move || Ok(drafts.draft())).await?;
+        while let Some(piece) = coming.next().await.map_err(|error| away(what, &place).with_cause(error))? {
             if draft.size() + piece.len() as u64 > size {
                 break;
             }
@@ -122,16 +176,22 @@ impl Runtime {
                 Ok(draft)
             })
             .await?;
+            if draft.is_lost() {
+                let message = format!(
+                    "{what} cannot be kept here, since the disk is nearly full or refuses writes; free some space and try again"
+                );
+                return Err(Error::new(Code::UnavailableStorage, message));
+            }
         }
         if draft.digest() != digest {
             let message =
                 format!("the host at {} hands {what} over with other bytes than it was left with", place.address);
             return Err(Error::new(Code::ArtifactDigest, message));
         }
-        let artifacts = self.artifacts.clone();
+        let synced = blocking(move || draft.synced()).await?;
         // A sweep that comes now finds the row that names it.
         let keeping = artifacts.keeping().await;
-        blocking(move || artifacts.keep(draft, &keeping)).await
+        blocking(move || artifacts.keep(synced, &keeping)).await
     }
 
     /// Removes the artefacts here that no task names any more, if no backup is being made.
@@ -158,6 +218,14 @@ impl Runtime {
         blocking(move || artifacts.sweep(&named, &alone)).await
     }
 
+    /// Begins to remove what no task names any more, unless that is about to be done.
+    pub(crate) fn sweep_soon(&self) {
+        if self.artifacts.needs_sweep() {
+            let runtime = self.clone();
+            tokio::spawn(async move { runtime.sweep_forgotten().await });
+        }
+    }
+
     /// Removes what no task names any more. What is not removed now is found by the next look.
     pub(crate) async fn sweep_forgotten(&self) {
         match self.sweep_artifacts().await {
@@ -173,13 +241,22 @@ pub(crate) fn pieces(file: File, digest: Digest) -> ArtifactPieces {
     let (sender, receiver) = mpsc::channel(1);
     tokio::spawn(async move {
         let (mut file, mut hash) = (file, Sha256::new());
+        // The last piece goes out once all of them are known to be right: who has it all has the whole.
+        let mut held: Option<Bytes> = None;
         loop {
             match next(file, hash, digest).await {
-                Ok(None) => return,
+                Ok(None) => {
+                    if let Some(last) = held {
+                        drop(sender.send_timeout(Ok(last), limits::SOCKET_SEND_TIME_MAX).await);
+                    }
+                    return;
+                }
                 Ok(Some((rest, so_far, piece))) => {
                     (file, hash) = (rest, so_far);
-                    // Who reads no further wants no more.
-                    if sender.send(Ok(piece)).await.is_err() {
+                    // Who reads no further wants no more, and who takes nothing for so long is given up.
+                    if let Some(before) = held.replace(piece)
+                        && sender.send_timeout(Ok(before), limits::SOCKET_SEND_TIME_MAX).await.is_err()
+                    {
                         return;
                     }
                 }

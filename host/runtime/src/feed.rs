@@ -35,6 +35,8 @@ pub struct FeedEvents {
     read: VecDeque<FeedEvent>,
     changes: watch::Receiver<u64>,
     reader: Reader,
+    /// What there was when the host began to stop was read once more.
+    has_last: bool,
     /// Until the end is told.
     counted: Option<Wait>,
 }
@@ -62,7 +64,9 @@ impl FeedEvents {
                         let last = read.last().map(|event| event.seq);
                         self.looked_at = last.unwrap_or(self.looked_at);
                         self.read.extend(read.into_iter().filter(|event| self.filter.matches(event)));
-                        if last.is_some() {
+                        // Whoever is far behind when the host stops goes on elsewhere.
+                        if last.is_some() && !self.has_last {
+                            self.has_last = is_last;
                             continue;
                         }
                         is_last.then_some(StreamEndReason::HostStopping)
@@ -186,6 +190,6 @@ impl Runtime {
         self.check_caller(caller).await?;
         let (runtime, caller) = (self.clone(), caller.clone());
         let (looked_at, read) = (after, VecDeque::new());
-        Ok(FeedEvents { runtime, caller, filter, after, looked_at, read, changes, reader, counted })
+        Ok(FeedEvents { runtime, caller, filter, after, looked_at, read, changes, reader, has_last: false, counted })
     }
 }

@@ -58,6 +58,10 @@ impl Runtime {
         let most = each_of(agents.len());
         let mut tasks = Vec::new();
         for agent in agents {
+            // Beyond that many agents the rest are asked for by name.
+            if tasks.len() >= 2 * limits::FIGURES_TASKS_MAX as usize {
+                break;
+            }
             let filter = FigureFilter { agent: Some(agent), instance: None };
             tasks.extend(self.store.task_figures(tenant, &filter, most).await?);
         }

@@ -140,7 +140,7 @@ impl Runtime {
                 self.hook_rates.learn(row)?
             }
         };
-        self.require_ready()?;
+        self.require_room()?;
         self.disabled.check(&row.tenant).map_err(|_| nobody())?;
         if row.hook.paused {
             return Err(Error::new(Code::HookNotFound, "this hook takes nothing for now"));

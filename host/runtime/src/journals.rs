@@ -22,14 +22,15 @@ impl Runtime {
     /// # Errors
     /// [`Code::TaskNotFound`]; [`Code::TaskNotEnded`].
     pub async fn redact(&self, caller: &Caller, task: TaskId, documents: bool) -> Result<TaskView> {
-        self.task_permitted(caller, Scope::Operate, task).await?;
+        let before = self.task_permitted(caller, Scope::Operate, task).await?;
         self.require_ready()?;
+        let sweeps = documents && may_have_left(&before);
         let (runtime, caller) = (self.clone(), caller.clone());
         // A client that goes away does not leave half of it done.
         let redacting = tokio::spawn(async move {
             let row = runtime.store.redact(&caller.tenant, task, redact(documents), Some(&caller.principal)).await?;
             tracing::info!(tenant = %caller.tenant, %task, principal = caller.principal, documents, "a task was redacted");
-            if documents {
+            if sweeps {
                 runtime.sweep_forgotten().await;
             }
             Ok(view_for(&caller, &row))
@@ -91,6 +92,11 @@ impl Runtime {
             Some(Withheld::Dropped) => Err(dropped(row.id, &self.journals)),
         }
     }
+}
+
+/// Whether a task that is redacted now may have artefacts: one that had not ended may have left some since.
+pub(crate) fn may_have_left(before: &TaskRow) -> bool {
+    !before.artifacts.is_empty() || !before.status.is_final()
 }
 
 /// What is left of a task's calls and answers.

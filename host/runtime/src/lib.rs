@@ -64,7 +64,7 @@ mod webhooks;
 
 pub use agents::AgentQuery;
 pub use approvals::ApprovalQuery;
-pub use artifacts::ArtifactPieces;
+pub use artifacts::{ArtifactPieces, FoundArtifact};
 pub use attendance::Attendance;
 pub use audit::AuditQuery;
 pub use deploy::GrantPolicy;

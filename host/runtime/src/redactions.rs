@@ -12,7 +12,7 @@ use troupe_store::{group_not_ended, group_not_found};
 
 use crate::Runtime;
 use crate::groups::{agents_of, state_without_words};
-use crate::journals::redact;
+use crate::journals::{may_have_left, redact};
 
 impl Runtime {
     /// Redacts a task group that has ended, and its tasks: what is left says which were made, and when.
@@ -90,13 +90,17 @@ impl Runtime {
     }
 
     async fn redact_tasks(&self, tenant: &TenantId, tasks: Vec<TaskId>, by: &str) -> Result<()> {
+        let mut sweeps = false;
         for task in tasks {
+            sweeps |= self.store.task(tenant, task).await?.as_ref().is_some_and(may_have_left);
             match self.store.redact(tenant, task, redact(true), Some(by)).await {
                 Err(error) if error.code != Code::TaskNotFound => return Err(error),
                 _ => {}
             }
         }
-        self.sweep_forgotten().await;
+        if sweeps {
+            self.sweep_forgotten().await;
+        }
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
 use troupe_core::view::TaskFailure;
-use troupe_core::{AgentName, Grants, TenantId, Timestamp};
+use troupe_core::{AgentName, Grants, TenantId};
 use troupe_package::StateVersion;
 use troupe_store::HostRouteRow;
 
@@ -40,8 +40,6 @@ pub(crate) enum Entry {
 pub(crate) struct Removed {
     /// The epoch by which it was.
     pub(crate) epoch: u64,
-    /// Until when what runs of it may go on.
-    pub(crate) drain_until: Timestamp,
 }
 
 /// A deployment that cannot serve.
@@ -208,16 +206,6 @@ impl Routes {
             earlier.push(Arc::downgrade(before));
             self.drain(key.clone(), Arc::clone(before));
         }
-    }
-
-    /// What still runs, of deployments that were removed, and should not at this time any more.
-    pub(crate) fn removed_by(&self, now: Timestamp) -> Vec<Arc<Route>> {
-        let current = self.current.load();
-        let late = current.iter().filter(|(_, entry)| match entry {
-            Entry::Removed(removed) => removed.drain_until <= now,
-            Entry::Serving(_) | Entry::Broken(_) => false,
-        });
-        late.flat_map(|((tenant, agent), _)| self.draining(tenant, agent)).collect()
     }
 
     /// Notes a route on which something may still run, and forgets those on which nothing does.

@@ -13,6 +13,7 @@
 //! swap, and what is suspended goes on on its release when its wait is over, with what it was granted; what has
 //! not begun ends with the same code. *The default:* refused while another agent is granted to ask it.
 
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use troupe_core::view::{AgentDeleted, StateAfter, Undeployed};
@@ -21,6 +22,7 @@ use troupe_package::Manifest;
 use troupe_store::{Removal, check_epoch, swap_under_way};
 
 use crate::deploy::release_not_found;
+use crate::route::Route;
 use crate::routes::Removed;
 use crate::swap::reads_all;
 use crate::{Runtime, agents};
@@ -119,15 +121,19 @@ impl Runtime {
 
     /// Has nothing of an agent begin here any more, and says how much of it runs.
     fn put_removed(&self, tenant: &TenantId, agent: &AgentName, epoch: u64, drain_until: Timestamp) -> u64 {
-        self.routes.put_removed(tenant, agent, Removed { epoch, drain_until });
+        self.routes.put_removed(tenant, agent, Removed { epoch });
         // What was set aside finds that nobody will serve it.
         self.queue.resume(tenant, agent);
-        let (runtime, left) = (self.clone(), drain_until.since(self.clock.now()));
+        let busy = self.routes.busy(tenant, agent);
+        let running = busy.iter().map(|route| route.running() as u64).sum();
+        let left = drain_until.since(self.clock.now());
+        // What is suspended and goes on later does so on routes of its own, and whatever is deployed by then.
+        let draining: Vec<Weak<Route>> = busy.iter().map(Arc::downgrade).collect();
         tokio::spawn(async move {
             tokio::time::sleep(left).await;
-            runtime.expire_undeployed();
+            draining.iter().filter_map(Weak::upgrade).for_each(|route| route.expire());
         });
-        self.routes.busy(tenant, agent).iter().map(|route| route.running() as u64).sum()
+        running
     }
 
     /// Follows the removal of a deployment by another host, if there was one.
@@ -143,8 +149,8 @@ impl Runtime {
 
     /// Remembers what was removed before this host started, for what of it goes on here.
     pub(crate) async fn load_removed(&self) -> Result<()> {
-        for (tenant, agent, epoch, drain_until) in self.store.removed_deployments().await? {
-            self.routes.put_removed(&tenant, &agent, Removed { epoch, drain_until });
+        for (tenant, agent, epoch) in self.store.removed_deployments().await? {
+            self.routes.put_removed(&tenant, &agent, Removed { epoch });
         }
         Ok(())
     }
@@ -164,11 +170,6 @@ impl Runtime {
         }
         while self.store.stop_undeployed(limits::WOKEN_AT_ONCE).await? > 0 {}
         Ok(())
-    }
-
-    /// Ends what still runs of agents that are deployed no longer and has had its time.
-    pub(crate) fn expire_undeployed(&self) {
-        self.routes.removed_by(self.clock.now()).iter().for_each(|route| route.expire());
     }
 
     /// Checks that a release reads the state that the agent's last deployment has left, if it has left any.

@@ -6,22 +6,27 @@
 //! ```
 //!
 //! *The danger:* a half is taken for a whole, after a crash or while it is written; or bytes are removed that a row
-//! is about to name. *The rule:* an artefact is written under a name of no digest, synced, and renamed before the
-//! row that names it is committed; from its rename to that commit whoever keeps it shares a lock that a sweep has
-//! alone from its look at the rows to its last removal. *The default:* what no row names is rubbish, and what a
-//! dead host left unfinished is removed when the next one starts.
+//! is about to name; or what agents leave fills the disk that the host itself writes to. *The rule:* an artefact is
+//! written under a name of no digest, synced, and renamed before the row that names it is committed; from its rename
+//! to that commit whoever keeps it shares a lock that a sweep has alone from its look at the rows to its last removal;
+//! and a piece that would leave the disk with less than its reserve is not written. *The default:* what no row names is
+//! rubbish, and what a dead host left unfinished is removed when the next one starts.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use rustix::fs::fstatvfs;
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
-use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
-use troupe_core::{Code, Digest, Error, Result, Rubbish};
+use tokio::sync::{
+    OwnedMutexGuard, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock, Semaphore,
+};
+use troupe_core::{Code, Digest, Error, Result, Rubbish, limits};
 
 /// Where what is being written is.
 const UNFINISHED: &str = "unfinished";
@@ -37,6 +42,12 @@ pub struct Artifacts(Arc<Inner>);
 struct Inner {
     dir: PathBuf,
     sweeping: Arc<RwLock<()>>,
+    /// Whether a sweep is on its way that has not looked at anything yet.
+    sweep_is_due: AtomicBool,
+    /// The turns of those who have an artefact handed over, as long as somebody has or awaits one.
+    fetching: Mutex<HashMap<Digest, Weak<tokio::sync::Mutex<()>>>>,
+    /// Room for what is handed over.
+    coming: Arc<Semaphore>,
 }
 
 /// Leave to keep artefacts that no row names yet.
@@ -49,6 +60,25 @@ pub struct Keeping {
 #[derive(Debug)]
 pub struct Sweeping {
     _guard: OwnedRwLockWriteGuard<()>,
+}
+
+/// The turn to have one artefact handed over by another host: whoever waited for it may find it here.
+#[derive(Debug)]
+pub struct Fetching {
+    _turn: OwnedMutexGuard<()>,
+}
+
+/// Room for an artefact that another host hands over.
+#[derive(Debug)]
+pub struct Coming {
+    _room: OwnedSemaphorePermit,
+}
+
+/// An artefact whose bytes are durable, and which has no name yet. It is gone when it is dropped.
+#[derive(Debug)]
+pub struct Synced {
+    file: NamedTempFile,
+    digest: Digest,
 }
 
 /// An artefact that is being written. It is gone when it is dropped.
@@ -86,7 +116,13 @@ impl Artifacts {
         for entry in fs::read_dir(&unfinished).map_err(unusable)? {
             remove(&entry.map_err(unusable)?.path()).map_err(unusable)?;
         }
-        Ok(Self(Arc::new(Inner { dir: dir.to_owned(), sweeping: Arc::default() })))
+        Ok(Self(Arc::new(Inner {
+            dir: dir.to_owned(),
+            sweeping: Arc::default(),
+            sweep_is_due: AtomicBool::new(false),
+            fetching: Mutex::default(),
+            coming: Arc::new(Semaphore::new(limits::ARTIFACTS_COMING_MAX)),
+        })))
     }
 
     /// Begins an artefact; one that cannot be begun is lost from its first byte on. This blocks.
@@ -108,19 +144,51 @@ impl Artifacts {
 
     /// Leave to remove artefacts, which nobody keeps meanwhile.
     pub async fn sweeping(&self) -> Sweeping {
-        Sweeping { _guard: Arc::clone(&self.0.sweeping).write_owned().await }
+        let guard = Arc::clone(&self.0.sweeping).write_owned().await;
+        // What is left over from now on is not sure to be seen by this one.
+        self.0.sweep_is_due.store(false, Ordering::SeqCst);
+        Sweeping { _guard: guard }
     }
 
-    /// Keeps an artefact under its digest. It is durable when this returns. This blocks.
+    /// Notes that something is left over. Returns whether a sweep must be begun: none is on its way that will see it.
+    pub fn needs_sweep(&self) -> bool {
+        !self.0.sweep_is_due.swap(true, Ordering::SeqCst)
+    }
+
+    /// The turn to have an artefact handed over.
+    pub async fn fetching(&self, digest: &Digest) -> Fetching {
+        let turn = self.turn(digest);
+        Fetching { _turn: turn.lock_owned().await }
+    }
+
+    fn turn(&self, digest: &Digest) -> Arc<tokio::sync::Mutex<()>> {
+        let mut turns = self.0.fetching.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.retain(|_, turn| turn.strong_count() > 0);
+        if let Some(turn) = turns.get(digest).and_then(Weak::upgrade) {
+            return turn;
+        }
+        let turn = Arc::<tokio::sync::Mutex<()>>::default();
+        turns.insert(*digest, Arc::downgrade(&turn));
+        turn
+    }
+
+    /// Room for one more artefact that is handed over, once there is some.
+    ///
+    /// # Errors
+    /// [`Code::Internal`] alone.
+    pub async fn coming(&self) -> Result<Coming> {
+        let room = Arc::clone(&self.0.coming).acquire_owned().await.map_err(Error::internal)?;
+        Ok(Coming { _room: room })
+    }
+
+    /// Keeps an artefact under its digest. Its name is durable when this returns. This blocks.
     ///
     /// # Errors
     /// [`Code::UnavailableStorage`] if the disk is full or refuses writes.
-    pub fn keep(&self, draft: Draft, _leave: &Keeping) -> Result<()> {
-        let path = self.path(&draft.digest());
-        let Place::File(file) = draft.place else { return Err(unavailable(ErrorKind::Other.into())) };
+    pub fn keep(&self, artifact: Synced, _leave: &Keeping) -> Result<()> {
+        let Synced { file, digest } = artifact;
         let kept = || -> io::Result<()> {
-            file.as_file().sync_all()?;
-            file.persist(path)?;
+            file.persist(self.path(&digest))?;
             File::open(&self.0.dir)?.sync_all()
         };
         kept().map_err(unavailable)
@@ -205,17 +273,29 @@ impl Draft {
         Self { place: Place::Lost, ..Self::nowhere() }
     }
 
-    /// Adds a piece. What could not be written is lost from then on, and counted and digested all the same. This
-    /// blocks.
+    /// Adds a piece. What could not be written, or would leave too little of the disk, is lost from then on, and
+    /// counted and digested all the same. This blocks.
     pub fn write(&mut self, bytes: &[u8]) {
         self.hash.update(bytes);
         self.size += bytes.len() as u64;
         if let Place::File(file) = &mut self.place
-            && let Err(error) = file.write_all(bytes)
+            && let Err(error) = reserve(file.as_file(), bytes.len() as u64).and_then(|()| file.write_all(bytes))
         {
             tracing::warn!(%error, "an artefact cannot be written");
             self.place = Place::Lost;
         }
+    }
+
+    /// Has its bytes made durable, which takes the longer the more there are: nobody who does it keeps others from
+    /// anything. This blocks.
+    ///
+    /// # Errors
+    /// [`Code::UnavailableStorage`] if it is lost, or the disk is full or refuses writes.
+    pub fn synced(self) -> Result<Synced> {
+        let digest = self.digest();
+        let Place::File(file) = self.place else { return Err(unavailable(ErrorKind::Other.into())) };
+        file.as_file().sync_all().map_err(unavailable)?;
+        Ok(Synced { file, digest })
     }
 
     /// Loses what was written.
@@ -237,6 +317,18 @@ impl Draft {
     pub fn digest(&self) -> Digest {
         Digest::from_bytes(self.hash.clone().finalize().into())
     }
+}
+
+/// Checks that the disk of a file keeps room for the host itself when so many bytes more are written.
+fn reserve(file: &File, bytes: u64) -> io::Result<()> {
+    let disk = fstatvfs(file)?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    if free >= limits::FILES_RESERVE_BYTES.saturating_add(bytes) {
+        return Ok(());
+    }
+    let most = limits::bytes(limits::FILES_RESERVE_BYTES);
+    let message = format!("the disk is nearly full, and {most} of it are kept free for the host");
+    Err(io::Error::new(ErrorKind::StorageFull, message))
 }
 
 /// Removes a file that may be gone already.
@@ -274,7 +366,7 @@ mod tests {
             draft.write(&text.as_bytes()[1..]);
             assert_eq!((draft.size(), draft.digest()), (3, Digest::of(text.as_bytes())));
             digests.push(draft.digest());
-            artifacts.keep(draft, &leave).unwrap();
+            artifacts.keep(draft.synced().unwrap(), &leave).unwrap();
         }
         drop(leave);
         let unfinished = artifacts.draft();
@@ -304,8 +396,39 @@ mod tests {
         draft.lose();
         draft.write(b"y");
         assert_eq!(draft.digest(), Digest::of(b"xy"));
-        let leave = artifacts.keeping().await;
-        assert_eq!(artifacts.keep(draft, &leave).unwrap_err().code, Code::UnavailableStorage);
+        assert_eq!(draft.synced().unwrap_err().code, Code::UnavailableStorage);
         assert!(artifacts.digests().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_disk_keeps_its_reserve() {
+        let file = tempfile::tempfile().unwrap();
+        reserve(&file, 1).unwrap();
+        assert_eq!(reserve(&file, u64::MAX).unwrap_err().kind(), ErrorKind::StorageFull);
+    }
+
+    #[tokio::test]
+    async fn who_wants_the_same_waits_for_whoever_fetches_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let artifacts = Artifacts::open(dir.path()).unwrap();
+        let (one, other) = (Digest::of(b"one"), Digest::of(b"other"));
+        let first = artifacts.fetching(&one).await;
+        drop(artifacts.fetching(&other).await);
+        let mut second = Box::pin(artifacts.fetching(&one));
+        assert!(futures::poll!(&mut second).is_pending(), "it is fetched once");
+        drop(first);
+        drop(second.await);
+        drop(artifacts.turn(&other));
+        assert_eq!(artifacts.0.fetching.lock().unwrap().len(), 1, "turns that nobody has are forgotten");
+    }
+
+    #[tokio::test]
+    async fn one_sweep_is_begun_for_all_that_it_will_see() {
+        let dir = tempfile::tempdir().unwrap();
+        let artifacts = Artifacts::open(dir.path()).unwrap();
+        assert!(artifacts.needs_sweep());
+        assert!(!artifacts.needs_sweep(), "one is on its way");
+        let _alone = artifacts.sweeping().await;
+        assert!(artifacts.needs_sweep(), "one that looks already sees nothing new");
     }
 }

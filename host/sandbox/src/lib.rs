@@ -40,7 +40,7 @@ mod suspend;
 mod turns;
 mod world;
 
-pub use artifacts::{Artifacts, Draft, Keeping, Sweeping};
+pub use artifacts::{Artifacts, Coming, Draft, Fetching, Keeping, Sweeping, Synced};
 pub use authentic::CacheKey;
 pub use component::Agent;
 pub use directories::{AgentDirectories, Directories};

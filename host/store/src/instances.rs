@@ -411,7 +411,7 @@ mod tests {
 
     #[tokio::test]
     async fn instances_are_counted_and_found_by_an_index() {
-        assert_eq!(plan(COUNT_LIVE).await, ["SEARCH instances USING INDEX instances_live (tenant=?)"]);
+        assert_eq!(plan(COUNT_LIVE).await, ["SEARCH instances USING INDEX instances_live_of_agent (tenant=?)"]);
         let by_name = format!(
             "select {RUNS} from instances where tenant = $1 and agent = $2 and session = '' and name = $3 and stopped_at is null"
         );

@@ -26,7 +26,7 @@ async fn an_artefact_far_larger_than_its_agents_memory_is_left_in_pieces_and_fet
     assert!(task["usage"]["memory_bytes"].as_u64().unwrap() <= 8 << 20, "{}", task["usage"]);
     // Its pieces fill no journal.
     let journal = client.get(&format!("/api/v1/tasks/{}/journal", id(&task))).await.of(200);
-    assert_eq!(journal["items"].as_array().unwrap().len(), 2, "{journal:#}");
+    assert_eq!(journal["calls"].as_array().unwrap().len(), 2, "{journal:#}");
 
     let again = client.get(&format!("/api/v1/tasks/{}", id(&task))).await.of(200);
     assert_eq!(again["artifacts"], task["artifacts"]);
@@ -45,6 +45,9 @@ async fn an_artefact_far_larger_than_its_agents_memory_is_left_in_pieces_and_fet
     }
     let known = client.get_with(&path(&task, "big.jsonl"), "if-none-match", &format!("\"{digest}\"")).await;
     assert_eq!((known.status, known.text.as_str()), (304, ""));
+    let head = client.send(client.request(Method::HEAD, &path(&task, "big.jsonl"))).await;
+    let length = whole.len().to_string();
+    assert_eq!((head.status, head.header("content-length"), head.text.as_str()), (200, Some(length.as_str()), ""));
     assert_eq!((on_disk(&host).len(), unfinished(&host)), (1, 0));
 }
 

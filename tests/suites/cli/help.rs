@@ -32,7 +32,7 @@ async fn the_help_lists_every_command_with_examples() {
       releases       List an agent's releases; deprecate, yank or delete one, or collect what none needs
       channels       List an agent's channels, move one, or remove one
       tasks          List tasks; show one, cancel it, ask for it once more, or forget what it did
-      groups         Run tasks that need one another as a group; list, show, watch, cancel or retry groups
+      groups         Run tasks that need one another as a group; list, show, watch, cancel or retry one
       schedules      List schedules, show one, set one, pause it, resume it, or remove it
       events         Publish events, see what became of them, deliver them again
       subscriptions  List subscriptions to events, show one, set one, pause it, resume it, or remove it
@@ -112,6 +112,9 @@ async fn the_help_of_run_shows_how_to_give_input() {
                                    included; as long as it may run when absent
           --token <TOKEN>          The token to show; found in the data directory when absent [env:
                                    TROUPE_TOKEN]
+          --budget <PART=N,…>      The most that it may cost together with all that agents ask for below
+                                   it: any of `tasks`, `compute_ms`, `sent_bytes` and `received_bytes`,
+                                   such as `tasks=20,compute_ms=60000`
           --ca <FILE>              Whom to trust to sign the host's certificate, a PEM file; whom the
                                    system trusts when absent [env: TROUPE_CA=]
           --delay <TIME>           Begin after so long, such as `90s`, `8h` or `30d`; at once when

@@ -8,9 +8,9 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use futures::stream;
-use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::header::{HeaderMap, X_CONTENT_TYPE_OPTIONS};
+use http::{Method, StatusCode};
 use troupe_core::TaskId;
 use troupe_core::view::{ArtifactsView, Problem};
 use troupe_runtime::ArtifactPieces;
@@ -46,10 +46,12 @@ pub(crate) async fn get(
     State(doors): State<Doors>,
     Authenticated(caller): Authenticated,
     Path((task, artifact)): Path<(String, String)>,
+    method: Method,
     headers: HeaderMap,
 ) -> Answer<Response> {
     let task: TaskId = task.parse()?;
-    let (artifact, pieces) = doors.runtime.artifact(&caller, task, &artifact).await?;
+    let found = doors.runtime.artifact(&caller, task, &artifact).await?;
+    let artifact = found.view();
     let tag = format!("\"{}\"", artifact.digest);
     let known = headers.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if known.split(',').any(|known| known.trim() == tag) {
@@ -64,7 +66,9 @@ pub(crate) async fn get(
         (CACHE_CONTROL, "private, no-cache".to_owned()),
         (ETAG, tag),
     ];
-    Ok((headers, body(pieces)).into_response())
+    // Who asks for the head alone has nothing brought here from another host.
+    let body = if method == Method::HEAD { Body::empty() } else { body(found.pieces().await?) };
+    Ok((headers, body).into_response())
 }
 
 /// A body of these pieces, which breaks off where they do.

@@ -3,7 +3,9 @@
 //! *The attack:* a client asks for what does not end, a stream or a large answer, and reads none of it: its
 //! connection keeps its place for as long as the client likes, and what it asked for is held for it. *The rule:*
 //! whatever is written is taken by the client within [`limits::SOCKET_SEND_TIME_MAX`], at least some of it; else the
-//! connection is over. *The default:* a connection to which nothing is to be written is none of this one's.
+//! connection is over. Over HTTP/2 a client may hold a stream back and answer all else; so what does not end is bounded
+//! where it is told (`told/in_time.rs`), and what is large where it is read. *The default:* a connection to which
+//! nothing is to be written is none of this one's.
 
 use std::io;
 use std::pin::Pin;

@@ -77,11 +77,14 @@ impl Telling {
             }
             return Some(told);
         }
-        if !self.reader.take()?.await.unwrap_or(false) {
-            return None;
-        }
+        let reason = match self.reader.take()?.await {
+            Ok(false) => return None,
+            Ok(true) => StreamEndReason::Slow,
+            // It failed in the host, whose log has it; what was told stands.
+            Err(_) => StreamEndReason::Unavailable,
+        };
         let resume = self.position.take();
-        let end = StreamEnd { reason: StreamEndReason::Slow, resume: resume.clone() };
+        let end = StreamEnd { reason, resume: resume.clone() };
         Some(Told::new(END, resume, &end))
     }
 }
@@ -109,6 +112,14 @@ mod tests {
         let end = told.next().await.unwrap();
         assert_eq!((end.name, end.data.get()), (END, r#"{"reason":"slow","resume":"1"}"#));
         assert!(told.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn what_fails_in_the_host_ends_with_a_word_of_it() {
+        let told = in_time(stream::once(async { None::<Told>.expect("a fault in the host") }));
+        let told: Vec<_> = told.collect().await;
+        assert_eq!(told.len(), 1);
+        assert_eq!((told[0].name, told[0].data.get()), (END, r#"{"reason":"unavailable"}"#));
     }
 
     #[tokio::test]

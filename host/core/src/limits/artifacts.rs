@@ -23,3 +23,5 @@ pub const ARTIFACTS_PER_TENANT_BYTES_MAX: u64 = 4 * ARTIFACTS_BYTES_MAX;
 pub const ARTIFACT_READ_BYTES: usize = 256 * 1024;
 /// Digests of artefacts that are read at once, to find what nobody names.
 pub const ARTIFACTS_LISTED_AT_ONCE: u32 = 10_000;
+/// Artefacts that a host has handed over by others at the same time: more would share the same disk and the same way.
+pub const ARTIFACTS_COMING_MAX: usize = 4;

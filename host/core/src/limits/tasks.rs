@@ -80,5 +80,9 @@ pub const LEASE_RENEWAL: Duration = Duration::from_secs(5);
 pub const HOST_MEMORY_PERCENT_MAX: u64 = 90;
 /// Percent below which it takes work again: so far below that it does not go to and fro with each call.
 pub const HOST_MEMORY_PERCENT_AGAIN: u64 = 85;
+/// And only where no more than this is left, in bytes.
+pub const HOST_MEMORY_LEFT_MIN: u64 = 1 << 30;
+/// See [`HOST_MEMORY_LEFT_MIN`]: taken again where so much is left.
+pub const HOST_MEMORY_LEFT_AGAIN: u64 = 3 << 29;
 /// How often the host looks how much memory is left.
 pub const HOST_MEMORY_LOOK_EVERY: Duration = Duration::from_millis(250);

@@ -59,12 +59,15 @@ impl TaskBudget {
         }
     }
 
+    /// The part that counts tasks.
+    pub const TASKS: &str = "tasks";
+
     /// The first part that is used up, where so many tasks are below and so much was used by all together.
     pub fn spent(&self, tasks: u64, compute_us: u64, sent_bytes: u64, received_bytes: u64) -> Option<BudgetSpent> {
         let over = |part, most: Option<u64>, used: u64| {
             most.filter(|most| used >= *most).map(|most| BudgetSpent { part, most })
         };
-        let tasks = self.tasks.filter(|most| tasks > *most).map(|most| BudgetSpent { part: "tasks", most });
+        let tasks = self.tasks.filter(|most| tasks > *most).map(|most| BudgetSpent { part: Self::TASKS, most });
         tasks
             .or_else(|| over("compute_ms", self.compute_ms, compute_us / 1_000))
             .or_else(|| over("sent_bytes", self.sent_bytes, sent_bytes))

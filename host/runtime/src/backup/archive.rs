@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
-use troupe_core::{Code, Error, Result};
+use troupe_core::{Code, Error, Result, limits};
 
 /// How hard it is compressed: as much as keeps up with a disk.
 const LEVEL: i32 = 3;
@@ -77,5 +77,5 @@ impl<'a> Archive<'a> {
 
 async fn send(pieces: &mpsc::Sender<Result<Bytes>>, piece: Vec<u8>) -> Result<()> {
     let gone = |_| Error::new(Code::Cancelled, "nobody takes the backup any more");
-    pieces.send(Ok(Bytes::from(piece))).await.map_err(gone)
+    pieces.send_timeout(Ok(Bytes::from(piece)), limits::SOCKET_SEND_TIME_MAX).await.map_err(gone)
 }

@@ -43,7 +43,7 @@ pub(super) async fn save(runtime: &Runtime, archive: &mut Archive<'_>, end: &mut
     }
 }
 
-/// Adds an artefact that lies at another host, unless that is away.
+/// Adds an artefact that lies at another host, unless none that is there has it.
 async fn elsewhere(
     runtime: &Runtime,
     archive: &mut Archive<'_>,
@@ -51,7 +51,7 @@ async fn elsewhere(
     (digest, size, place): (Digest, u64, ArtifactPlace),
 ) -> Result<()> {
     let what = format!("the artefact {digest}");
-    let mut coming = match runtime.coming_from(&what, &digest, &place).await {
+    let (mut coming, place) = match runtime.coming_from(&what, &digest, &place).await {
         Ok(coming) => coming,
         Err(error) => {
             tracing::warn!(cause = error.cause_chain(), "an artefact is left out of the backup: {error}");

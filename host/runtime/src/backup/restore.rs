@@ -167,6 +167,9 @@ fn go_through(path: &Path, place: Option<Place>, read: impl FnMut(u64) + Send + 
         ));
     }
     if let Some(target) = target {
+        if seen.artifacts > 0 {
+            sync(&target.dir.join(ARTIFACTS))?;
+        }
         target.handle.block_on(target.loading.end(&end.tables))?;
         sync(&target.dir)?;
     }
@@ -281,7 +284,7 @@ fn agent_file(path: &str, entry: &mut impl Entry, seen: &mut Seen, target: Optio
     if copied == size { Ok(()) } else { Err(cut_short()) }
 }
 
-/// Has the names in the data directory made durable.
+/// Has the names in a directory made durable.
 fn sync(dir: &Path) -> Result<()> {
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(unwritable)
 }

@@ -45,6 +45,8 @@ pub struct BusEvents {
     read: VecDeque<EventView>,
     changes: watch::Receiver<u64>,
     reader: Reader,
+    /// What there was when the host began to stop was read once more.
+    has_last: bool,
     /// Until the end is told.
     counted: Option<Wait>,
 }
@@ -73,7 +75,9 @@ impl BusEvents {
                         let is_more = looked_at > self.looked_at;
                         self.looked_at = looked_at;
                         self.read.extend(read.into_iter().map(|row| view(row, Vec::new())));
-                        if is_more {
+                        // Whoever is far behind when the host stops goes on elsewhere.
+                        if is_more && !self.has_last {
+                            self.has_last = is_last;
                             continue;
                         }
                         is_last.then_some(StreamEndReason::HostStopping)
@@ -135,6 +139,17 @@ impl Runtime {
         self.require_ready()?;
         self.check_caller(caller).await?;
         let (runtime, caller, read) = (self.clone(), caller.clone(), VecDeque::new());
-        Ok(BusEvents { runtime, caller, topic, after, looked_at: after, read, changes, reader, counted })
+        Ok(BusEvents {
+            runtime,
+            caller,
+            topic,
+            after,
+            looked_at: after,
+            read,
+            changes,
+            reader,
+            has_last: false,
+            counted,
+        })
     }
 }

@@ -30,7 +30,7 @@ impl Runtime {
         wait: Option<Duration>,
     ) -> Result<CreatedGroup> {
         caller.require_for_some(Scope::Run)?;
-        self.require_ready()?;
+        self.require_room()?;
         let before = self.store.group(&caller.tenant, id).await?.ok_or_else(|| group_not_found(id))?;
         may_run(caller, &before.group)?;
         check_ended(&before)?;

@@ -34,7 +34,7 @@ impl Runtime {
         wait: Option<Duration>,
     ) -> Result<Submitted> {
         let before = self.task_permitted(caller, Scope::Run, task).await?;
-        self.require_ready()?;
+        self.require_room()?;
         check_ended(&before)?;
         let wait = wait.map(|wait| wait.min(limits::WAIT_MAX));
         if let Some(key) = &request.idempotency_key {

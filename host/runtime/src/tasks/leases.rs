@@ -29,7 +29,6 @@ impl Runtime {
                 if let Err(error) = runtime.renew_leases().await {
                     tracing::warn!(cause = error.cause_chain(), "leases were not renewed: {error}");
                 }
-                runtime.expire_undeployed();
                 if let Err(error) = runtime.reconcile().await {
                     tracing::warn!(cause = error.cause_chain(), "tasks could not be looked through: {error}");
                 }
@@ -76,8 +75,9 @@ impl Runtime {
         if self.is_stopping() {
             return Ok(());
         }
-        self.settle_undeployed().await?;
-        self.queue_pending().await
+        self.queue_pending().await?;
+        // Whatever cannot be ended keeps nobody else waiting.
+        self.settle_undeployed().await
     }
 
     /// Settles the tasks of hosts that are gone.

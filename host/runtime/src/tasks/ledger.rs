@@ -116,13 +116,18 @@ impl Ledger for StoreLedger {
         let NewArtifact { name, media_type, draft } = artifact;
         let (size, digest) = (draft.size(), draft.digest());
         let artifacts = self.1.artifacts.clone();
+        let synced = blocking(move || draft.synced()).await?;
         let keeping = artifacts.keeping().await;
         // Nobody removes the bytes before the commit has named them.
-        let keeping = blocking(move || artifacts.keep(draft, &keeping).map(|()| keeping)).await?;
+        let keeping = blocking(move || artifacts.keep(synced, &keeping).map(|()| keeping)).await?;
         let place = ArtifactPlace { home: self.1.place.home.clone(), address: self.1.place.address.clone() };
         let artifact = ArtifactCommit { name, media_type, size, digest, place, encode: encoded_artifact };
         let outcome = self.0.commit_artifact(rows, artifact, journalled(row)).await;
         drop(keeping);
+        // What no row names goes at once. After an error nobody knows yet whether one does.
+        if let Ok(ArtifactOutcome::Full(_)) = &outcome {
+            self.1.sweep_soon();
+        }
         outcome
     }
 

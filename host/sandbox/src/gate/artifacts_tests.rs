@@ -48,8 +48,9 @@ impl Ledger for Keeping {
             digest: draft.digest(),
             created_at: Timestamp::from_millis(0),
         };
+        let synced = draft.synced()?;
         let leave = self.1.keeping().await;
-        self.1.keep(draft, &leave)?;
+        self.1.keep(synced, &leave)?;
         let outcome = ArtifactOutcome::Kept(kept);
         row.answer = Answer::of_artifact(&outcome).encode();
         self.0.lock().unwrap().extend(rows.into_iter().chain([row]));

@@ -7,8 +7,8 @@ use troupe_core::{Digest, Grants, limits};
 
 use super::{DeploymentRow, RouteChange};
 
-/// What a change decides, each by itself; `base` has the revisions that it goes on from. Of a configuration the digest tells which it was; of
-/// grants, which lines are wider or narrower than before, by what they mean.
+/// What a change decides, each by itself; `base` has the revisions that it goes on from. Of a configuration the
+/// digest tells which it was; of grants, which lines are wider or narrower than before, by what they mean.
 pub(super) fn decided(current: Option<&DeploymentRow>, base: &DeploymentRow, change: &RouteChange) -> Vec<AuditEntry> {
     let mut decided = Vec::new();
     if change.serving.is_some() {

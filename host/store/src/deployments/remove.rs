@@ -112,17 +112,16 @@ impl Store {
         Ok(find(&mut self.reader().await?, tenant, agent).await?)
     }
 
-    /// Reads every tenant's deployments that were removed: whose, the epoch, and until when what runs may go on.
+    /// Reads every tenant's deployments that were removed: whose, and the epoch.
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn removed_deployments(&self) -> Result<Vec<(TenantId, AgentName, u64, Timestamp)>> {
-        let rows = query("select tenant, agent, epoch, drain_until from deployments where removed_at is not null")
+    pub async fn removed_deployments(&self) -> Result<Vec<(TenantId, AgentName, u64)>> {
+        let rows = query("select tenant, agent, epoch from deployments where removed_at is not null")
             .fetch_all(&mut self.reader().await?)
             .await
             .map_err(Failed::from)?;
-        let of =
-            |row: &Row| Ok((row.parsed("tenant")?, row.parsed("agent")?, row.number("epoch")?, row.at("drain_until")?));
+        let of = |row: &Row| Ok((row.parsed("tenant")?, row.parsed("agent")?, row.number("epoch")?));
         Ok(rows.iter().map(of).collect::<Done<_>>()?)
     }
 

@@ -15,13 +15,16 @@ use crate::sql::{Row, query};
 use crate::writer::Tx;
 
 /// Whether a task that has not begun waits: for its instance, which is paused, in error or starting, or for
-/// its tenant's runtime, which is stopped. Whatever queues it, the statement that claims it looks here.
+/// its tenant's runtime, which is stopped; or for its end, since its agent is deployed no longer. Whatever queues
+/// it, the statement that claims it looks here.
 macro_rules! held_back {
     () => {
         "(exists (select 1 from instances
               where instances.tenant = tasks.tenant and instances.id = tasks.instance
                   and (paused_at is not null or error_at is not null or starting = 1))
-          or exists (select 1 from tenants where tenants.name = tasks.tenant and tenants.stopped_at is not null))"
+          or exists (select 1 from tenants where tenants.name = tasks.tenant and tenants.stopped_at is not null)
+          or exists (select 1 from deployments where deployments.tenant = tasks.tenant
+                and deployments.agent = tasks.agent and deployments.removed_at is not null))"
     };
 }
 
