@@ -29,19 +29,10 @@ pub struct Resource {
     /// Its Amazon Resource Name, where it is known. Elsewhere `id` is already unique in the world.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arn: Option<String>,
-    /// Whose cloud it is in.
-    #[serde(default)]
-    pub provider: Provider,
     /// What it is in its provider's own words: `aws.ec2.instance`,
     /// `azure.microsoft.compute/virtualmachines`, `gcp.compute.googleapis.com/Instance`.
     #[serde(rename = "type")]
     pub kind: Word,
-    /// What it is in common words: `compute.instance`.
-    #[serde(default)]
-    pub class: Class,
-    /// The account, subscription or project, where it is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub account: Option<String>,
     /// The region, or `global`.
     pub region: String,
     /// What people call it: the tag `Name`, or the name the service knows.
@@ -53,6 +44,15 @@ pub struct Resource {
     /// When it was made, in UTC by RFC 3339, where the service tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
+    /// Whose cloud it is in.
+    #[serde(default)]
+    pub provider: Provider,
+    /// What it is in common words: `compute.instance`.
+    #[serde(default)]
+    pub class: Class,
+    /// The account, subscription or project, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     /// What it costs in a month, where a price is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<Money>,

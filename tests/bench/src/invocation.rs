@@ -29,6 +29,7 @@ pub fn invocation(grants: LiveGrants, ledger: Box<dyn Ledger>, configuration: &A
         grants,
         ledger,
         directories: None,
+        artifacts: None,
         observer: Arc::new(()),
         stop: Stop::default(),
         time: TIME,

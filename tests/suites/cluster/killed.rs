@@ -151,7 +151,7 @@ impl Trouble {
                 _ => {}
             }
         }
-        if self.kills % 3 == 0 {
+        if self.kills.is_multiple_of(3) {
             self.cluster.base.cut();
         }
     }
@@ -200,7 +200,8 @@ async fn of_three_hosts_one_after_another_dies_and_each_accepted_task_ends_once_
         };
         tokio::time::sleep(pause).await;
         trouble.come_back(AWAY).await;
-        trouble.kill(trouble.kills % if proof.is_some() { 8 } else { 2 } == 0).await;
+        let away_every = if proof.is_some() { 8 } else { 2 };
+        trouble.kill(trouble.kills.is_multiple_of(away_every)).await;
         if proof.is_none() && !trouble.gone.is_empty() {
             tokio::time::sleep(AWAY).await;
         }

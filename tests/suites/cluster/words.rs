@@ -16,10 +16,13 @@ use super::bus::Nats;
 use super::{Cluster, feed, state};
 use crate::rest::tasks::sleeper::{long_nights, submit};
 
+/// What was said on the bus: under which subject, and what.
+type Said = (String, Vec<u8>);
+
 /// Somebody else on the bus, who hears all and says what it likes.
 struct Stranger {
     says: OwnedWriteHalf,
-    heard: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+    heard: Arc<Mutex<Vec<Said>>>,
 }
 
 impl Stranger {

@@ -34,7 +34,7 @@ async fn what_cannot_be_rehearsed_is_refused_with_a_code() {
     client
         .post("/api/v1/deployments/A%2f/rehearse", &json!({ "version": "1.0.0" }))
         .await
-        .problem(404, "agent.not_found");
+        .problem(400, "request.invalid");
     client.post(PATH, &json!({ "version": "2.0.0", "skill": "sing" })).await.problem(404, "skill.not_found");
     for wrong in [
         json!({}),

@@ -116,7 +116,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_fails_in_the_host_ends_with_a_word_of_it() {
-        let told = in_time(stream::once(async { None::<Told>.expect("a fault in the host") }));
+        let told = in_time(stream::once(async { Vec::<Told>::new().pop().expect("a fault in the host") }));
         let told: Vec<_> = told.collect().await;
         assert_eq!(told.len(), 1);
         assert_eq!((told[0].name, told[0].data.get()), (END, r#"{"reason":"unavailable"}"#));

@@ -27,6 +27,7 @@ mod events;
 mod expiry;
 #[cfg(test)]
 mod feed;
+#[cfg(test)]
 mod followed;
 #[cfg(test)]
 mod gathering;

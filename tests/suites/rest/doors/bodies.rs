@@ -60,7 +60,7 @@ async fn a_field_nobody_knows_is_refused_and_named() {
     let host = host().await;
     let task = json!({ "agent": "echo", "skill": "version", "inptu": {} });
     let problem = host.client().post(TASKS, &task).await.problem(400, "request.invalid");
-    assert_snapshot!(problem["detail"].as_str().unwrap(), @"the body is not what is expected at `inptu`: unknown field `inptu`, expected one of `agent`, `skill`, `input`, `instance`, `idempotency_key`, `affinity`, `timeout_ms`, `lifetime_ms`, `priority`, `delay_ms`, `retry`, `durability` at line 1 column 41");
+    assert_snapshot!(problem["detail"].as_str().unwrap(), @"the body is not what is expected at `inptu`: unknown field `inptu`, expected one of `agent`, `skill`, `input`, `instance`, `idempotency_key`, `affinity`, `timeout_ms`, `lifetime_ms`, `priority`, `delay_ms`, `retry`, `budget`, `durability` at line 1 column 41");
     let swap = json!({ "version": "2.0.0", "epcoh": 1 });
     host.client().post("/api/v1/deployments/echo/swap", &swap).await.problem(400, "request.invalid");
 }
