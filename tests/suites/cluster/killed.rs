@@ -1,6 +1,5 @@
-//! `kill -9` of one host of three, again and again, while all are asked at every door, and while their bus and their
-//! sessions with the database come and go: a few times, so that others take over and not, or with
-//! `TROUPE_KILL_PROOF` every five seconds for so many.
+//! `kill -9` of one host of three, again and again, while all are asked at every door, and while their bus comes and
+//! goes: a few times, so that others take over and not, or with `TROUPE_KILL_PROOF` every five seconds for so many.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -142,7 +141,7 @@ impl Trouble {
         }
     }
 
-    /// The bus goes and comes back, and now and then every session with the database is cut.
+    /// The bus goes and comes back.
     fn strike(&mut self) {
         if let Some(nats) = &mut self.nats {
             match self.kills % 6 {
@@ -150,9 +149,6 @@ impl Trouble {
                 4 => nats.start(),
                 _ => {}
             }
-        }
-        if self.kills.is_multiple_of(3) {
-            self.cluster.base.cut();
         }
     }
 
