@@ -1,102 +1,40 @@
 //! The feed, as doors read it: page by page, or as it grows.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
-use tokio::sync::watch;
-use troupe_core::view::{FeedEvent, FeedFilter, Page, StreamEnd, StreamEndReason};
-use troupe_core::{Caller, Error, Result, Scope, limits};
+use troupe_core::view::{FeedEvent, FeedFilter, Page};
+use troupe_core::{Caller, Result, Scope, limits};
 
 use crate::Runtime;
-use crate::streams::not_of_this_stream;
-use crate::tasks::{Reader, Wait};
+use crate::following::{Followed, Following, Source};
 
 /// What a stream of the feed tells.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub enum FeedItem {
-    /// Something that happened.
-    Event(Box<FeedEvent>),
-    /// Nothing more comes.
-    End(StreamEnd),
-}
+pub type FeedItem = Followed<FeedEvent>;
 
-/// The feed of a tenant as it grows. Whoever goes on after the number of the last event that was
-/// read misses and repeats nothing.
+/// The feed of a tenant as it grows.
+pub type FeedEvents = Following<OfFeed>;
+
+/// What a filter lets through of the feed.
 #[derive(Debug)]
-pub struct FeedEvents {
-    runtime: Runtime,
-    caller: Caller,
+pub struct OfFeed {
     filter: FeedFilter,
-    /// The number of the last that was told, or looked at with all that is wanted before it told.
-    after: u64,
-    /// The number of the last that was looked at.
-    looked_at: u64,
-    read: VecDeque<FeedEvent>,
-    changes: watch::Receiver<u64>,
-    reader: Reader,
-    /// What there was when the host began to stop was read once more.
-    has_last: bool,
-    /// Until the end is told.
-    counted: Option<Wait>,
 }
 
-impl FeedEvents {
-    /// What comes next; the last is `End`, after which there is nothing.
-    pub async fn next(&mut self) -> Option<FeedItem> {
-        let counted = self.counted.as_ref()?;
-        loop {
-            if let Some(event) = self.read.pop_front() {
-                self.after = event.seq;
-                return Some(FeedItem::Event(Box::new(event)));
-            }
-            self.after = self.looked_at;
-            // What was committed before the host stopped is told.
-            let is_last = counted.is_closed();
-            // Marked as seen before reading, so a commit in between wakes the wait.
-            self.changes.borrow_and_update();
-            let (store, tenant) = (&self.runtime.store, &self.caller.tenant);
-            let why = tokio::select! {
-                biased;
-                () = self.reader.refused() => Some(StreamEndReason::Refused),
-                read = store.feed(tenant, self.after, limits::STREAM_FEED_EVENTS) => match read {
-                    Ok(read) => {
-                        let last = read.last().map(|event| event.seq);
-                        self.looked_at = last.unwrap_or(self.looked_at);
-                        self.read.extend(read.into_iter().filter(|event| self.filter.matches(event)));
-                        // Whoever is far behind when the host stops goes on elsewhere.
-                        if last.is_some() && !self.has_last {
-                            self.has_last = is_last;
-                            continue;
-                        }
-                        is_last.then_some(StreamEndReason::HostStopping)
-                    }
-                    Err(error) => Some(unread(&error, is_last)),
-                }
-            };
-            let why = match why {
-                None => tokio::select! {
-                    biased;
-                    () = self.reader.refused() => Some(StreamEndReason::Refused),
-                    () = counted.closed() => None,
-                    changed = self.changes.changed() => changed.err().map(|_| StreamEndReason::HostStopping),
-                },
-                why => why,
-            };
-            if let Some(reason) = why {
-                self.counted = None;
-                return Some(FeedItem::End(StreamEnd { reason, resume: Some(self.after.to_string()) }));
-            }
-        }
-    }
-}
+impl Source for OfFeed {
+    type Item = FeedEvent;
 
-fn unread(error: &Error, is_last: bool) -> StreamEndReason {
-    if is_last {
-        return StreamEndReason::HostStopping;
+    const NAME: &'static str = "the feed";
+
+    async fn page(&self, runtime: &Runtime, caller: &Caller, after: u64) -> Result<(Vec<FeedEvent>, u64)> {
+        let mut read = runtime.store.feed(&caller.tenant, after, limits::STREAM_FEED_EVENTS).await?;
+        let looked_at = read.last().map_or(after, |event| event.seq);
+        read.retain(|event| self.filter.matches(event));
+        Ok((read, looked_at))
     }
-    tracing::warn!(code = %error.code, cause = error.cause_chain(), "a stream of the feed ends: {error}");
-    StreamEndReason::Unavailable
+
+    fn position(event: &FeedEvent) -> u64 {
+        event.seq
+    }
 }
 
 impl Runtime {
@@ -179,17 +117,6 @@ impl Runtime {
     ) -> Result<FeedEvents> {
         caller.require(Scope::Read)?;
         filter.check()?;
-        let after = match read {
-            Some(read) => read.parse().map_err(|_| not_of_this_stream())?,
-            None => after,
-        };
-        let reader = Reader::new(self, caller);
-        let changes = self.store.watch(&caller.tenant);
-        let counted = Some(self.waits.enter(&caller.tenant)?);
-        self.require_ready()?;
-        self.check_caller(caller).await?;
-        let (runtime, caller) = (self.clone(), caller.clone());
-        let (looked_at, read) = (after, VecDeque::new());
-        Ok(FeedEvents { runtime, caller, filter, after, looked_at, read, changes, reader, has_last: false, counted })
+        self.following(caller, after, read, OfFeed { filter }).await
     }
 }

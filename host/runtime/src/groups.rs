@@ -78,6 +78,18 @@ impl Runtime {
     pub async fn create_group(&self, caller: &Caller, group: NewGroup, wait: Option<Duration>) -> Result<CreatedGroup> {
         may_run(caller, &group)?;
         self.require_room()?;
+        let (row, is_new) = self.group_once(caller, group, None).await?;
+        self.created(caller, &row, is_new, wait).await
+    }
+
+    /// The group that was asked for under this key before, or a new one, and whether it is new; `retry_of` is the one
+    /// that it asks for once more.
+    async fn group_once(
+        &self,
+        caller: &Caller,
+        group: NewGroup,
+        retry_of: Option<GroupId>,
+    ) -> Result<(GroupRow, bool)> {
         let kept = match &group.idempotency_key {
             Some(key) => {
                 check_key(key)?;
@@ -86,11 +98,10 @@ impl Runtime {
             }
             None => None,
         };
-        let (row, is_new) = match kept {
-            Some(row) => (row, false),
-            None => self.accept_group(caller, group, None).await?,
-        };
-        self.created(caller, &row, is_new, wait).await
+        match kept {
+            Some(row) => Ok((row, false)),
+            None => self.accept_group(caller, group, retry_of).await,
+        }
     }
 
     /// What is answered of a group that was asked for.

@@ -13,7 +13,6 @@ use troupe_store::{GroupRow, group_not_found};
 
 use super::{CreatedGroup, may_run};
 use crate::Runtime;
-use crate::tasks::check_key;
 
 impl Runtime {
     /// Makes a new group of what one that failed or was cancelled was asked for; with `wait`, answers when it has
@@ -35,17 +34,7 @@ impl Runtime {
         may_run(caller, &before.group)?;
         check_ended(&before)?;
         let group = NewGroup { idempotency_key: request.idempotency_key, ..before.group };
-        let kept = match &group.idempotency_key {
-            Some(key) => {
-                check_key(key)?;
-                self.store.group_by_key(&caller.tenant, &group).await?
-            }
-            None => None,
-        };
-        let (row, is_new) = match kept {
-            Some(row) => (row, false),
-            None => self.accept_group(caller, group, Some(id)).await?,
-        };
+        let (row, is_new) = self.group_once(caller, group, Some(id)).await?;
         if row.head.retry_of != Some(id) {
             let message = "this idempotency key came with another request before; use a new key for a new request";
             return Err(Error::new(Code::ConflictIdempotency, message).with("group", row.head.id.to_string()));
