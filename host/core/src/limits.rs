@@ -74,7 +74,7 @@
 //! | a swap: who waits while state changes its form | `MIGRATION_HOLD_TIME_MAX`, `MIGRATION_RETRY_AFTER` | `swap.migrating` |
 //! | the host's own memory | `HOST_MEMORY_PERCENT_MAX`, `HOST_MEMORY_PERCENT_AGAIN`, `HOST_MEMORY_LEFT_MIN`, `HOST_MEMORY_LEFT_AGAIN` | `limit.host` |
 //! | the way to a registry and back | `REGISTRY_TIME_MAX` | `registry.unavailable` |
-//! | the store: waiting for a lock, for a connection and for its server | `STORE_BUSY_TIME_MAX`, `STORE_READ_WAIT_MAX`, `STORE_CONNECT_TIME_MAX`, `STORE_REGAIN_TIME_MAX`, `STORE_TRANSACTION_TIME_MAX`, `STORE_IDLE_TIME_MAX` | `unavailable.store` |
+//! | the store: waiting for a lock, for a connection and for its server | `STORE_BUSY_TIME_MAX`, `STORE_READ_WAIT_MAX`, `STORE_CONNECT_TIME_MAX`, `STORE_REGAIN_TIME_MAX`, `STORE_AGAIN_TIME_MAX`, `STORE_TRANSACTION_TIME_MAX`, `STORE_IDLE_TIME_MAX` | `unavailable.store` |
 //!
 //! # Counted or cut, not refused
 //!

@@ -117,6 +117,8 @@ impl Fault {
             "22021" => Self::Nul,
             // Deadlocks and the like are over when it is tried again, as is a wait for a lock.
             "40001" | "40P01" | "55P03" | "57014" => Self::Busy,
+            // A table has another column than when the statement was planned; it is planned anew.
+            "0A000" => Self::Busy,
             // A server that has become another's copy: the connection leads to the wrong one.
             "25006" => Self::Cut,
             // The session waited too long in its transaction.
@@ -205,6 +207,7 @@ mod tests {
             ("40001", Fault::Busy),
             ("40P01", Fault::Busy),
             ("55P03", Fault::Busy),
+            ("0A000", Fault::Busy),
             ("57P01", Fault::Cut),
             ("57P02", Fault::Cut),
             ("57P03", Fault::Cut),

@@ -118,7 +118,7 @@ impl Withheld {
 }
 
 /// A row as the database holds it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Kept {
     number: u64,
     at: Timestamp,

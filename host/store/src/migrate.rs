@@ -5,10 +5,11 @@
 //! (CONTRIBUTING.md).
 
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::{PgConnection, SqliteConnection};
+use sqlx::{AssertSqlSafe, Executor as _, PgConnection, SqliteConnection};
 use troupe_core::{Code, Error, Result};
 
 use crate::fault::Failed;
+use crate::postgres::WRITING;
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
@@ -44,19 +45,36 @@ pub(crate) async fn sqlite(connection: &mut SqliteConnection) -> Result<()> {
     Err(refusal(&SQLITE, "another data directory", error, found))
 }
 
-/// Runs the migrations that a database of PostgreSQL lacks.
+/// Runs the migrations that a database of PostgreSQL lacks. Hosts that work on it meanwhile go on: their commits
+/// wait for the lock that is held, and find the schema changed as a whole.
 ///
 /// # Errors
 /// [`Code::UnavailableStore`] naming both schemas when another build wrote the database; what
 /// `refused` makes of a statement that the server refuses.
 pub(crate) async fn postgres(connection: &mut PgConnection, refused: impl Fn(&sqlx::Error) -> Error) -> Result<()> {
-    let error = match POSTGRES.run_direct(None, &mut *connection, false).await {
+    // A database that is up to date needs nobody to wait; one without the table is empty.
+    let found = sqlx::query_scalar::<_, Option<i64>>(FOUND).fetch_one(&mut *connection).await;
+    let lacks = !found.is_ok_and(|found| found == steps(&POSTGRES).max());
+    if lacks {
+        hold(connection, "pg_advisory_lock").await.map_err(|error| refused(&error))?;
+    }
+    let ran = POSTGRES.run_direct(None, &mut *connection, false).await;
+    // If it went wrong the session ends, and the lock with it.
+    if lacks && ran.is_ok() {
+        hold(connection, "pg_advisory_unlock").await.map_err(|error| refused(&error))?;
+    }
+    let error = match ran {
         Ok(()) => return Ok(()),
         Err(MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _)) => return Err(refused(&cause)),
         Err(error) => error,
     };
     let found = sqlx::query_scalar(FOUND).fetch_one(connection).await;
     Err(refusal(&POSTGRES, "another database", error, found))
+}
+
+/// Takes the lock of those who write for the session, or gives it back.
+async fn hold(connection: &mut PgConnection, verb: &str) -> Result<(), sqlx::Error> {
+    connection.execute(sqlx::raw_sql(AssertSqlSafe(format!("select {verb}({WRITING})")))).await.map(drop)
 }
 
 /// The schemas that there are, by their numbers.

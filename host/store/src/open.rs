@@ -206,6 +206,16 @@ impl Store {
         self.0.writer.write(work).await
     }
 
+    /// As [`Store::write`], for what runs already: where the connection to the database may be lost, work of which
+    /// nothing was kept is done again, for [`limits::STORE_AGAIN_TIME_MAX`].
+    pub(crate) async fn persist<T, W>(&self, work: W) -> Result<T>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(&'c mut Tx) -> Work<'c, T> + Clone + Send + 'static,
+    {
+        if self.is_shared() { self.0.writer.persist(work).await } else { self.write(work).await }
+    }
+
     /// The time, for reads that depend on it.
     pub(crate) fn now(&self) -> Timestamp {
         self.0.clock.now()

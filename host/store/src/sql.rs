@@ -18,13 +18,18 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Connection as _, PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
 
 pub(crate) use builder::Builder;
-pub(crate) use query::{Argument, Query, Scalar, query, query_scalar};
+pub(crate) use query::{Argument, Query, Scalar, forget_plans, query, query_scalar};
 pub(crate) use row::{At, Field, Row};
 
 /// A connection of either database.
 pub(crate) trait Connection: Send {
     /// The connection as its driver knows it.
     fn side(&mut self) -> Side<'_>;
+
+    /// Whether each statement stands for itself, so that one the server would not carry out can be said again.
+    fn says_again(&self) -> bool {
+        false
+    }
 }
 
 /// A connection as its driver knows it.
@@ -78,6 +83,10 @@ impl Connection for Reader {
             Self::Sqlite(connection) => Side::Sqlite(connection),
             Self::Postgres(connection) => Side::Postgres(connection),
         }
+    }
+
+    fn says_again(&self) -> bool {
+        true
     }
 }
 

@@ -11,6 +11,10 @@
 //! answered with its fault: nothing of it is known to be kept. A job alone in its batch
 //! needs no savepoint.
 //!
+//! If PostgreSQL was lost and nothing of the batch was kept, jobs of what runs already ([`Writer::persist`]) stay at
+//! the head of the queue and are done again, in their order, for a while; others are answered at once, since whoever
+//! asked may ask again.
+//!
 //! What a batch is to either database, and how a connection to PostgreSQL comes back that was
 //! lost, is in `writer/link.rs`.
 //!
@@ -32,6 +36,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use troupe_core::{Clock, Result, TenantId, Timestamp, limits};
 
 use crate::fault::{Done, Failed, Fault};
@@ -92,13 +97,22 @@ enum Ran {
 /// A write that waits for its turn.
 trait Job: Send {
     fn run<'c>(&'c mut self, tx: &'c mut Tx) -> Pin<Box<dyn Future<Output = Ran> + Send + 'c>>;
+    /// Makes it ready to be run again; false if nobody waits for that.
+    fn again(&mut self) -> bool;
     fn answer(self: Box<Self>, lost: Option<Fault>);
 }
 
 struct Typed<T, W> {
     work: Option<W>,
+    spare: Option<Spare<W>>,
     outcome: Option<Result<T>>,
     answer: oneshot::Sender<Result<T>>,
+}
+
+/// Work that may be done again.
+struct Spare<W> {
+    copy: Box<dyn Fn() -> W + Send>,
+    until: Instant,
 }
 
 impl<T, W> Job for Typed<T, W>
@@ -120,6 +134,15 @@ where
             self.outcome = Some(outcome);
             ran
         })
+    }
+
+    fn again(&mut self) -> bool {
+        let Some(spare) = self.spare.as_ref().filter(|spare| Instant::now() < spare.until) else { return false };
+        if self.answer.is_closed() {
+            return false;
+        }
+        (self.work, self.outcome) = (Some((spare.copy)()), None);
+        true
     }
 
     fn answer(self: Box<Self>, lost: Option<Fault>) {
@@ -185,8 +208,26 @@ impl Writer {
         T: Send + 'static,
         W: for<'c> FnOnce(&'c mut Tx) -> Work<'c, T> + Send + 'static,
     {
+        self.hand_over(work, None).await
+    }
+
+    /// As [`Writer::write`], for what must not end because a connection did.
+    pub(crate) async fn persist<T, W>(&self, work: W) -> Result<T>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(&'c mut Tx) -> Work<'c, T> + Clone + Send + 'static,
+    {
+        let (copy, until) = (work.clone(), Instant::now() + limits::STORE_AGAIN_TIME_MAX);
+        self.hand_over(work, Some(Spare { copy: Box::new(move || copy.clone()), until })).await
+    }
+
+    async fn hand_over<T, W>(&self, work: W, spare: Option<Spare<W>>) -> Result<T>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(&'c mut Tx) -> Work<'c, T> + Send + 'static,
+    {
         let (answer, answered) = oneshot::channel();
-        let job = Message::Job(Box::new(Typed { work: Some(work), outcome: None, answer }));
+        let job = Message::Job(Box::new(Typed { work: Some(work), spare, outcome: None, answer }));
         if self.closing.load(Ordering::Acquire) || self.queue.send(job).await.is_err() {
             return Err(self.gone());
         }
@@ -247,7 +288,7 @@ impl Loop {
         let mut messages = Vec::with_capacity(limits::STORE_BATCH_MAX);
         let mut jobs = Vec::with_capacity(limits::STORE_BATCH_MAX);
         let mut folds = Vec::new();
-        while self.receive(&mut waiting, &mut messages).await > 0 {
+        while self.receive(&mut waiting, &mut messages, jobs.len()).await {
             for message in messages.drain(..) {
                 match message {
                     Message::Job(job) => jobs.push(job),
@@ -262,7 +303,9 @@ impl Loop {
             {
                 self.listeners.tell(words);
             }
-            for job in jobs.drain(..) {
+            // A host that ends does not wait for its database.
+            let is_again = matches!(lost, Some(Fault::Cut | Fault::Busy)) && !waiting.is_closed();
+            for job in jobs.extract_if(.., |job| !(is_again && job.again())) {
                 job.answer(lost);
             }
             if !folds.is_empty() {
@@ -278,12 +321,29 @@ impl Loop {
         }
     }
 
-    /// Waits for work, and meanwhile for the database to be there again, if it is not.
-    async fn receive(&mut self, waiting: &mut mpsc::Receiver<Message>, messages: &mut Vec<Message>) -> usize {
+    /// Waits for work beside the `kept` jobs that are to be done again, and meanwhile for the database to be there
+    /// again, if it is not. False once there is none and will be none.
+    async fn receive(
+        &mut self,
+        waiting: &mut mpsc::Receiver<Message>,
+        messages: &mut Vec<Message>,
+        kept: usize,
+    ) -> bool {
+        if kept > 0 {
+            if self.link.is_given_up() {
+                tokio::time::sleep(limits::STORE_REGAIN_PAUSE_MAX).await;
+            }
+            while kept + messages.len() < limits::STORE_BATCH_MAX
+                && let Ok(message) = waiting.try_recv()
+            {
+                messages.push(message);
+            }
+            return true;
+        }
         while self.link.is_cut() && self.ended.get().is_none() {
             let received = waiting.recv_many(messages, limits::STORE_BATCH_MAX);
             match tokio::time::timeout(limits::STORE_REGAIN_PAUSE_MAX, received).await {
-                Ok(count) => return count,
+                Ok(count) => return count > 0,
                 Err(_) => {
                     if let Err(fault) = self.link.again(&mut self.tx.connection).await {
                         self.end_for(fault);
@@ -291,7 +351,7 @@ impl Loop {
                 }
             }
         }
-        waiting.recv_many(messages, limits::STORE_BATCH_MAX).await
+        waiting.recv_many(messages, limits::STORE_BATCH_MAX).await > 0
     }
 
     /// Takes no work any more, if that is what a fault means.

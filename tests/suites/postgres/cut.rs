@@ -5,9 +5,12 @@ use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use troupe_tests::Client;
+use troupe_tests::server::Server;
+use troupe_tests::{Client, guests};
 
 use super::Base;
+use crate::faults::came;
+use crate::may_send_plainly;
 
 /// Asks for a task until it is accepted: the same request under the same key is the same task.
 async fn insist(client: &Client, number: usize) -> String {
@@ -72,4 +75,42 @@ async fn i122_under_load_nothing_that_was_accepted_is_lost_or_done_twice_and_no_
     assert!(host.is_alive());
     assert_eq!(client.get("/readyz").await.status, 200);
     assert!(!host.said().contains("restart the host"), "nobody has to");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_guest_does_waits_for_the_database_and_is_done_once() {
+    let Some(base) = Base::new() else { return };
+    let server = Server::start().await;
+    let leave = may_send_plainly(&server);
+    let mut host = base.host();
+    host.start().await;
+    let client = host.client();
+    client.publish(guests().fetch.asking(leave.clone()).archive("1.0.0")).await.of(201);
+    client.swap("fetch", "1.0.0").await.of(200);
+    client.put("/api/v1/deployments/fetch/grants", &json!({ "grants": leave })).await.of(200);
+    let (tasks, steps) = (4, 40);
+    let mut accepted = Vec::new();
+    for task in 0..tasks {
+        let request = |step: usize| {
+            json!({ "method": "POST", "scheme": "http", "authority": format!("127.0.0.1:{}", server.port()),
+                "path": format!("/{task}/{step}"), "headers": [] })
+        };
+        let input = json!({ "requests": (0..steps).map(request).collect::<Vec<_>>() });
+        let task = json!({ "agent": "fetch", "skill": "one_by_one", "input": input });
+        accepted.push(client.post("/api/v1/tasks", &task).await.of(202)["id"].as_str().unwrap().to_owned());
+    }
+    // Each request is two commits, so that most of these fall into one of them.
+    let (mut cut, until) = (0, Instant::now() + Duration::from_secs(60));
+    while came(&server).len() < tasks * steps && Instant::now() < until {
+        cut += base.cut();
+        tokio::time::sleep(Duration::from_millis(60)).await;
+    }
+    assert!(cut > 10, "{cut} sessions were cut");
+    for task in &accepted {
+        let ended = ended(&client, task).await;
+        assert_eq!((&ended["status"], &ended["attempt"]), (&json!("completed"), &json!(1)), "{ended:#}");
+    }
+    let came = came(&server);
+    let twice: Vec<_> = came.iter().filter(|(_, tokens)| tokens.len() != 1).collect();
+    assert!(came.len() == tasks * steps && twice.is_empty(), "{} came, {twice:?}", came.len());
 }

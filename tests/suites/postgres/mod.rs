@@ -6,6 +6,7 @@
 
 mod cut;
 mod killed;
+mod newer;
 mod refused;
 mod restored;
 

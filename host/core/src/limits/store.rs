@@ -63,6 +63,9 @@ pub const STORE_CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 /// How long writes wait for a connection to PostgreSQL that was lost, before they are refused: an
 /// ordinary restart of its server passes unseen.
 pub const STORE_REGAIN_TIME_MAX: Duration = Duration::from_secs(5);
+/// How long what an invocation that runs writes is tried again while PostgreSQL is not reached or busy: most failures
+/// of its server are over by then, and what cannot be written is told to the guest.
+pub const STORE_AGAIN_TIME_MAX: Duration = Duration::from_secs(60);
 /// The first pause between two tries to reach PostgreSQL again; each further one is twice as long,
 /// up to [`STORE_REGAIN_PAUSE_MAX`].
 pub const STORE_REGAIN_PAUSE_FIRST: Duration = Duration::from_millis(50);

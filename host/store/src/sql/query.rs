@@ -1,12 +1,20 @@
 //! A statement with its parameters.
+//!
+//! PostgreSQL refuses a statement that it has planned already once that would answer with other columns: a newer
+//! host has added one to a table meanwhile. Its plans are then made anew. Between two batches the writer sees to
+//! that (`writer/link.rs`); what reads says its statement again.
 
 use futures::TryStreamExt as _;
 use futures::stream::BoxStream;
-use sqlx::postgres::PgArguments;
+use sqlx::postgres::{PgArguments, PgDatabaseError};
 use sqlx::sqlite::SqliteArguments;
-use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr as _, SqlStr, Sqlite};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres, SqlSafeStr as _, SqlStr, Sqlite};
 
 use super::{At, Connection, Field, Row, Side};
+
+/// What PostgreSQL says of a statement that it planned with other columns: `feature_not_supported`, for which a
+/// host of ours gives no other reason.
+const PLANNED_OTHERWISE: &str = "0A000";
 
 /// A parameter. What is absent still has a type, which PostgreSQL must know.
 #[derive(Debug, Clone)]
@@ -66,7 +74,7 @@ impl Written {
 }
 
 /// A statement with the parameters it has so far.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Query {
     sql: SqlStr,
     arguments: Vec<Argument>,
@@ -81,6 +89,34 @@ pub(crate) fn query(sql: &'static str) -> Query {
 /// A statement whose rows have one value.
 pub(crate) fn query_scalar(sql: &'static str) -> Scalar {
     Scalar(query(sql))
+}
+
+/// Has a session of PostgreSQL carry a statement out, and say it again if that may help.
+macro_rules! on_postgres {
+    ($query:ident, $session:ident, $says_again:ident, $carry_out:ident) => {{
+        let again = $says_again.then(|| $query.clone());
+        match $query.postgres().$carry_out(&mut *$session).await {
+            Err(error) if is_planned_otherwise(&error) => {
+                forget_plans($session).await?;
+                match again {
+                    Some(again) => again.postgres().$carry_out($session).await?,
+                    None => return Err(error),
+                }
+            }
+            done => done?,
+        }
+    }};
+}
+
+/// Whether a statement would answer with other columns than it was planned with.
+fn is_planned_otherwise(error: &sqlx::Error) -> bool {
+    let error = error.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
+    error.is_some_and(|error| error.code() == PLANNED_OTHERWISE)
+}
+
+/// Has a session plan its statements anew.
+pub(crate) async fn forget_plans(session: &mut PgConnection) -> Result<(), sqlx::Error> {
+    session.clear_cached_statements().await
 }
 
 impl Query {
@@ -103,21 +139,23 @@ impl Query {
 
     /// Carries it out for what it changes.
     pub(crate) async fn execute(self, connection: &mut dyn Connection) -> Result<Written, sqlx::Error> {
+        let says_again = connection.says_again();
         let rows = match connection.side() {
             Side::Sqlite(connection) => self.sqlite().execute(connection).await?.rows_affected(),
-            Side::Postgres(connection) => self.postgres().execute(connection).await?.rows_affected(),
+            Side::Postgres(session) => on_postgres!(self, session, says_again, execute).rows_affected(),
         };
         Ok(Written { rows })
     }
 
     /// All its rows.
     pub(crate) async fn fetch_all(self, connection: &mut dyn Connection) -> Result<Vec<Row>, sqlx::Error> {
+        let says_again = connection.says_again();
         Ok(match connection.side() {
             Side::Sqlite(connection) => {
                 self.sqlite().fetch_all(connection).await?.into_iter().map(Row::Sqlite).collect()
             }
-            Side::Postgres(connection) => {
-                self.postgres().fetch_all(connection).await?.into_iter().map(Row::Postgres).collect()
+            Side::Postgres(session) => {
+                on_postgres!(self, session, says_again, fetch_all).into_iter().map(Row::Postgres).collect()
             }
         })
     }
@@ -137,9 +175,10 @@ impl Query {
 
     /// Its first row, if it has one.
     pub(crate) async fn fetch_optional(self, connection: &mut dyn Connection) -> Result<Option<Row>, sqlx::Error> {
+        let says_again = connection.says_again();
         Ok(match connection.side() {
             Side::Sqlite(connection) => self.sqlite().fetch_optional(connection).await?.map(Row::Sqlite),
-            Side::Postgres(connection) => self.postgres().fetch_optional(connection).await?.map(Row::Postgres),
+            Side::Postgres(session) => on_postgres!(self, session, says_again, fetch_optional).map(Row::Postgres),
         })
     }
 

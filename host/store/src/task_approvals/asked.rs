@@ -61,7 +61,7 @@ impl Store {
         let pin = pin.clone();
         let journal = journal::packed(journal).await?;
         let row = journal::packed(vec![row]).await?.pop().ok_or_else(|| Error::internal("a row is gone"))?.fresh();
-        self.write(move |tx| Box::pin(run(tx, pin, journal, ask, row))).await
+        self.persist(move |tx| Box::pin(run(tx, pin, journal, ask, row))).await
     }
 
     /// An approval that the agent of a task has asked for.

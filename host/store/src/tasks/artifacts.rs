@@ -56,7 +56,7 @@ impl Store {
     ) -> Result<ArtifactOutcome> {
         let pin = pin.clone();
         let (journal, row) = (journal::packed(journal).await?, super::children::one(row).await?);
-        self.write(move |tx| Box::pin(run(tx, pin, journal, artifact, row))).await
+        self.persist(move |tx| Box::pin(run(tx, pin, journal, artifact, row))).await
     }
 
     /// Where the bytes of an artefact of a task lie; nothing if it names no such.

@@ -87,7 +87,7 @@ impl Store {
     ) -> Result<AskAnswer> {
         let pin = pin.clone();
         let (journal, row) = (journal::packed(journal).await?, one(row).await?);
-        self.write(move |tx| Box::pin(run_ask(tx, pin, journal, ask, row))).await
+        self.persist(move |tx| Box::pin(run_ask(tx, pin, journal, ask, row))).await
     }
 
     /// Asks for the end of a child of a running invocation's task, with rows of its journal and the row of the
@@ -105,7 +105,7 @@ impl Store {
     ) -> Result<bool> {
         let pin = pin.clone();
         let (journal, row) = (journal::packed(journal).await?, one(row).await?);
-        self.write(move |tx| Box::pin(run_cancel(tx, pin, journal, child, (row, encode)))).await
+        self.persist(move |tx| Box::pin(run_cancel(tx, pin, journal, child, (row, encode)))).await
     }
 
     /// How a child of a task stands; nothing if it has no such child.

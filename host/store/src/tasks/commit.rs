@@ -94,7 +94,7 @@ impl Store {
             Some((change, row)) => journal::packed(vec![row]).await?.pop().map(|row| (change, row.fresh())),
             None => None,
         };
-        self.write(move |tx| Box::pin(run(tx, pin, journal, write, end))).await
+        self.persist(move |tx| Box::pin(run(tx, pin, journal, write, end))).await
     }
 
     /// Commits a change of a lock for a running invocation: rows of its journal, the change, and the row
@@ -113,7 +113,7 @@ impl Store {
         let pin = pin.clone();
         let journal = journal::packed(journal).await?;
         let row = journal::packed(vec![row]).await?.pop().ok_or_else(|| Error::internal("a row is gone"))?.fresh();
-        self.write(move |tx| Box::pin(run_lock(tx, pin, journal, lock, row))).await
+        self.persist(move |tx| Box::pin(run_lock(tx, pin, journal, lock, row))).await
     }
 }
 

@@ -44,7 +44,7 @@ impl Store {
         let pin = pin.clone();
         let number = row.number;
         let (journal, row) = (journal::packed(journal).await?, super::children::one(row).await?);
-        self.write(move |tx| Box::pin(run(tx, pin, journal, publish, (number, row)))).await
+        self.persist(move |tx| Box::pin(run(tx, pin, journal, publish, (number, row)))).await
     }
 }
 

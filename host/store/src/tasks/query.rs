@@ -90,7 +90,8 @@ async fn page(
         }
         count += 1;
     }
-    let rows = select("*", tenant, filter, after, count).build().fetch_all(&mut snapshot).await?;
+    // Within a snapshot nothing is said again, so nothing may be planned before.
+    let rows = select("*", tenant, filter, after, count).build().persistent(false).fetch_all(&mut snapshot).await?;
     snapshot.end().await?;
     let tasks = rows.iter().map(row::read).collect::<Done<Vec<_>>>()?;
     Ok(TaskPage { more: measured.len() > tasks.len(), tasks })

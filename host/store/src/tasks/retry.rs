@@ -43,7 +43,7 @@ impl Store {
     pub async fn retry(&self, pin: &Pin, journal: Vec<JournalRow>, failed: FailedTry) -> Result<TaskRow> {
         let pin = pin.clone();
         let journal = journal::packed(journal).await?;
-        self.write(move |tx| Box::pin(retry(tx, pin, journal, failed))).await
+        self.persist(move |tx| Box::pin(retry(tx, pin, journal, failed))).await
     }
 }
 

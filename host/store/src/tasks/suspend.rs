@@ -49,7 +49,7 @@ impl Store {
     ) -> Result<TaskRow> {
         let (pin, rest) = (pin.clone(), until.into());
         let journal = journal::packed(journal).await?;
-        self.write(move |tx| Box::pin(suspend(tx, pin, journal, rest, decided))).await
+        self.persist(move |tx| Box::pin(suspend(tx, pin, journal, rest, decided))).await
     }
 }
 

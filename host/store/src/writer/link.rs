@@ -14,6 +14,9 @@
 //! than the `begin` that it is sent with, and that hosts which share a database commit one
 //! after another; each commit carries many writes.
 //!
+//! A newer host changes the schema under that lock as well ([`crate::migrate`]). A batch that finds another schema
+//! than the one before has its statements planned anew, since PostgreSQL refuses those that were planned before.
+//!
 //! Once the host has its row among the hosts ([`LinkState::is_host`]), each batch looks for that row under the lock. Whoever
 //! takes over from a host removes the row under the same lock, so of each batch it is certain whether it was
 //! before or after; one that comes after is refused, and so is all that follows, for good.
@@ -35,7 +38,7 @@ use troupe_core::limits;
 
 use crate::fault::Fault;
 use crate::postgres::{Server, WRITING};
-use crate::sql::{Connection as _, Own, Side};
+use crate::sql::{Connection as _, Own, Side, forget_plans};
 use crate::words::{CHANNEL, Words};
 
 use super::Tx;
@@ -91,6 +94,8 @@ pub(super) struct Link {
     transaction: Option<i64>,
     /// Whether it was asked to commit.
     is_committing: bool,
+    /// The schema that the connection's statements were planned under.
+    schema: Option<i64>,
     plans: Plans,
 }
 
@@ -121,7 +126,8 @@ impl Plans {
 
 impl Link {
     pub(super) fn new(server: Option<Server>, state: Arc<LinkState>) -> Self {
-        Self { state, server, cut_since: None, transaction: None, is_committing: false, plans: Plans::new() }
+        let (cut_since, transaction, schema) = (None, None, None);
+        Self { state, server, cut_since, transaction, is_committing: false, schema, plans: Plans::new() }
     }
 
     /// By what the host is known.
@@ -132,6 +138,11 @@ impl Link {
     /// Whether there is no connection just now.
     pub(super) const fn is_cut(&self) -> bool {
         self.cut_since.is_some()
+    }
+
+    /// Whether there has been none for so long that writes are refused.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.cut_since.is_some_and(|since| since.elapsed() >= limits::STORE_REGAIN_TIME_MAX)
     }
 
     fn cut(&mut self) {
@@ -177,7 +188,8 @@ impl Link {
         let plans = if self.plans.are_old() { "discard plans; " } else { "" };
         let statement = format!(
             "{plans}begin; select pg_advisory_xact_lock({WRITING}); \
-             select pg_current_xact_id()::text::bigint as number, {is_host} as is_host{savepoint}"
+             select pg_current_xact_id()::text::bigint as number, {is_host} as is_host,
+                (select max(version) from _sqlx_migrations) as schema{savepoint}"
         );
         let rows = connection.fetch_all(sqlx::raw_sql(AssertSqlSafe(statement))).await.map_err(failed("begin"))?;
         let Some(row) = rows.last() else { return Err(Fault::Other) };
@@ -185,6 +197,11 @@ impl Link {
             return Err(Fault::Taken);
         }
         self.transaction = Some(row.try_get("number").map_err(failed("begin"))?);
+        // Whoever changes the schema holds the same lock, so it is one from here to the commit.
+        let schema = row.try_get("schema").map_err(failed("begin"))?;
+        if self.schema.replace(schema).is_some_and(|before| before != schema) {
+            forget_plans(connection).await.map_err(failed("begin"))?;
+        }
         Ok(())
     }
 
