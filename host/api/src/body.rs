@@ -132,11 +132,13 @@ fn media_type(headers: &HeaderMap, header: &HeaderName) -> String {
     kind.split([';', ',']).next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-/// Reads a whole body of at most `bytes_max` bytes.
-pub(crate) async fn read(body: Body, bytes_max: usize) -> Result<Vec<u8>> {
-    match Limited::new(body, bytes_max).collect().await {
-        Ok(body) => Ok(body.to_bytes().into()),
+/// Reads a whole body of at most `bytes_max` bytes. Whoever still sends a longer one hears of it when that is over:
+/// a connection that is closed before would take the answer with it.
+pub(crate) async fn read(mut body: Body, bytes_max: usize) -> Result<Vec<u8>> {
+    match Limited::new(&mut body, bytes_max).collect().await {
+        Ok(read) => Ok(read.to_bytes().into()),
         Err(error) if error.is::<LengthLimitError>() => {
+            discard(body).await;
             let most = limits::bytes(bytes_max as u64);
             Err(Error::new(Code::LimitRequest, format!("the body is larger than {most}")))
         }

@@ -265,7 +265,8 @@ async fn j140_swaps_and_rollbacks_under_load_fail_refuse_repeat_and_mix_nothing(
     assert_eq!((unmade, told.is_ok()), (None, true));
     assert_eq!(on_record, answered);
     assert_eq!(runs, run.requests.len());
-    let during = run.requests.iter().filter(|request| request.at >= first).count();
+    // By when they were sent: on a machine that cannot keep up that is long after they were due.
+    let during = run.requests.iter().filter(|request| request.begun >= first).count();
     assert!(during >= swaps * REQUESTS_PER_SWAP - OPEN_MAX, "{during} requests during {swaps} swaps");
     assert!(run.requests.len() >= swaps * REQUESTS_PER_SWAP);
     for version in ["1.0.0", "2.0.0"] {
