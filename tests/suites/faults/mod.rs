@@ -4,7 +4,11 @@
 //! `TROUPE_KILLS` says how often it dies, `TROUPE_SEED` repeats the instants of a run.
 
 pub mod apart;
+#[cfg(target_os = "linux")]
+mod between;
 mod clients;
+#[cfg(target_os = "linux")]
+mod clock;
 mod damage;
 #[cfg(target_os = "linux")]
 mod disk;
@@ -13,6 +17,8 @@ mod dns;
 mod groups;
 mod outside;
 mod performed;
+#[cfg(target_os = "linux")]
+mod power;
 mod publish;
 mod short;
 mod stopping;
