@@ -46,6 +46,21 @@ async fn c27_and_c28_streams_that_do_not_end_and_writes_at_once_end_alike_throug
 }
 
 #[tokio::test]
+async fn c26_an_answer_that_is_not_read_is_held_back_through_each_door() {
+    let (host, service) = (Host::with_agents(PROGRAM).await, Endless::start().await);
+    granted(&host, &service).await;
+    let mut oracle = Oracle::watch(&host).await;
+    let asked = json!({ "authority": service.authority(), "path": "/endless", "hold_ms": 60_000 });
+    let outcome = Call::new("hostile", "read", asked).alike(oracle.client()).await;
+    assert_eq!(outcome.code(), "limit.deadline", "{outcome:?}");
+    oracle.decides_often("limit.deadline", DOORS.len());
+    service.is_left().await;
+    // For each what is kept whole if it ends, the pieces that are on their way, and the system's own buffers.
+    assert!(service.sent() <= (DOORS.len() as u64) * (32 << 20), "{}", service.sent());
+    oracle.holds().await;
+}
+
+#[tokio::test]
 async fn f63_keys_that_look_like_paths_are_opaque_through_each_door() {
     let host = Host::with_agents(PROGRAM).await;
     let client = host.client().fresh();

@@ -5,6 +5,7 @@
 //! failure. What the store does on PostgreSQL is tested in `host/store/tests/store/`.
 
 mod cut;
+mod held;
 mod killed;
 mod newer;
 mod refused;
