@@ -1,5 +1,5 @@
-//! `kill -9` of one host of three, again and again, while all are asked at every door, and while their bus comes and
-//! goes: a few times, so that others take over and not, or with `TROUPE_KILL_PROOF` every five seconds for so many.
+//! `kill -9` of one host of three, again and again, while all are asked at every door, sessions with the database are
+//! cut, and their bus comes and goes: a few times, so that others take over and not, or with `TROUPE_KILL_PROOF` every five seconds for so many.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -141,8 +141,9 @@ impl Trouble {
         }
     }
 
-    /// The bus goes and comes back.
+    /// Sessions with the database are cut; the bus goes and comes back.
     fn strike(&mut self) {
+        self.cluster.base.cut();
         if let Some(nats) = &mut self.nats {
             match self.kills % 6 {
                 2 => nats.stop(),

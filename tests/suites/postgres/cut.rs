@@ -88,7 +88,7 @@ async fn what_a_guest_does_waits_for_the_database_and_is_done_once() {
     client.publish(guests().fetch.asking(leave.clone()).archive("1.0.0")).await.of(201);
     client.swap("fetch", "1.0.0").await.of(200);
     client.put("/api/v1/deployments/fetch/grants", &json!({ "grants": leave })).await.of(200);
-    let (tasks, steps) = (4, 40);
+    let (tasks, steps) = (2, 15);
     let mut accepted = Vec::new();
     for task in 0..tasks {
         let request = |step: usize| {
@@ -96,14 +96,17 @@ async fn what_a_guest_does_waits_for_the_database_and_is_done_once() {
                 "path": format!("/{task}/{step}"), "headers": [] })
         };
         let input = json!({ "requests": (0..steps).map(request).collect::<Vec<_>>() });
-        let task = json!({ "agent": "fetch", "skill": "one_by_one", "input": input });
+        let task = json!({ "agent": "fetch", "skill": "one_by_one", "input": input, "timeout_ms": 120_000 });
         accepted.push(client.post("/api/v1/tasks", &task).await.of(202)["id"].as_str().unwrap().to_owned());
     }
-    // Each request is two commits, so that most of these fall into one of them.
-    let (mut cut, until) = (0, Instant::now() + Duration::from_secs(60));
-    while came(&server).len() < tasks * steps && Instant::now() < until {
-        cut += base.cut();
-        tokio::time::sleep(Duration::from_millis(60)).await;
+    // Whenever a request has come, while what came of it is written down and the next is announced.
+    let (mut cut, mut seen, until) = (0, 0, Instant::now() + Duration::from_secs(120));
+    while seen < tasks * steps && Instant::now() < until {
+        let count = came(&server).len();
+        if count > seen {
+            (seen, cut) = (count, cut + base.cut());
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert!(cut > 10, "{cut} sessions were cut");
     for task in &accepted {

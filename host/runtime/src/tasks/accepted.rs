@@ -200,9 +200,11 @@ impl Accepted {
         match &*state {
             Kept::Yes(_) => committing.await,
             Kept::NotYet(row) => {
-                // Handed over together, so that both share one sync of the disk.
-                let (begun, committed) = tokio::join!(self.store.begin(row.clone(), &self.head), committing);
-                *state = Kept::Yes(begun?);
+                // Handed over together, so that both share one sync of the disk. Without the first the second is nothing,
+                // and is not waited for.
+                let committing = async { Ok(committing.await) };
+                let (begun, committed) = tokio::try_join!(self.store.begin(row.clone(), &self.head), committing)?;
+                *state = Kept::Yes(begun);
                 committed
             }
             Kept::Never(_) => if_never.ok_or_else(keeps_nothing),
@@ -266,9 +268,10 @@ impl Accepted {
         let row = match &*state {
             Kept::Yes(_) => leaving.await?,
             Kept::NotYet(row) => {
-                // Handed over together, so that both share one sync of the disk.
-                let (begun, left) = tokio::join!(self.store.begin(row.clone(), &self.head), leaving);
-                *state = Kept::Yes(begun?);
+                // As in `committed`.
+                let leaving = async { Ok(leaving.await) };
+                let (begun, left) = tokio::try_join!(self.store.begin(row.clone(), &self.head), leaving)?;
+                *state = Kept::Yes(begun);
                 left?
             }
             Kept::Never(_) => return Err(keeps_nothing()),

@@ -65,7 +65,7 @@ impl Store {
         let fits = task.status == TaskStatus::Running && task.lease.is_some() && task.release.is_some();
         expect(&task, fits && task.idempotency_key.is_none())?;
         let head = head.clone();
-        self.persist(move |tx| Box::pin(begin(tx, task, head))).await
+        self.write(move |tx| Box::pin(begin(tx, task, head))).await
     }
 
     /// Accepts an awaited call that has ended, with its journal and what was decided in it. Tells
@@ -84,7 +84,7 @@ impl Store {
         expect(&task, fits && task.idempotency_key.is_none())?;
         let head = head.clone();
         let journal = journal::packed(journal).await?.into_iter().map(Kept::fresh).collect();
-        self.persist(move |tx| Box::pin(record(tx, task, head, journal, decided))).await
+        self.write(move |tx| Box::pin(record(tx, task, head, journal, decided))).await
     }
 }
 
