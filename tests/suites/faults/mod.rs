@@ -33,6 +33,7 @@ use troupe_tests::Host;
 use troupe_tests::server::Server;
 
 pub(crate) use apart::store;
+pub(crate) use short::no_door_accepts;
 
 /// A random instant from now to `most`.
 pub(crate) fn instant(random: &mut StdRng, most: Duration) -> Duration {

@@ -160,6 +160,19 @@ async fn i119_a_disk_that_takes_no_line_of_the_log_stops_nothing() {
 }
 
 #[cfg(target_os = "linux")]
+/// Asks for a task through each door, each of which refuses it for the same.
+pub(crate) async fn no_door_accepts(client: &Client, reason: &str) {
+    let task = json!({ "agent": "echo", "skill": "version" });
+    let asked = troupe_tests::grpc::run("echo", "version", &json!({}));
+    let refused = agents(client).await.run_task(asked).await.unwrap_err();
+    assert_eq!((refused.code(), code(&refused)), (tonic::Code::Unavailable, reason), "{refused:?}");
+    let mut socket = Socket::open(client).await;
+    socket.say(&json!({ "type": "run", "id": "a", "task": task })).await;
+    let said: Value = socket.next().await;
+    assert_eq!(said["problem"]["code"], reason, "{said}");
+    client.post("/api/v1/tasks", &task).await.problem(503, reason);
+}
+
 #[tokio::test]
 async fn i119_a_full_disk_refuses_alike_by_grpc_and_on_a_socket_and_reads_go_on() {
     let host = Host::with_agents_on_a_bad_disk(PROGRAM).await;
@@ -168,15 +181,8 @@ async fn i119_a_full_disk_refuses_alike_by_grpc_and_on_a_socket_and_reads_go_on(
     let mut calls = agents(&client).await;
     let before = client.run("echo", "version", json!({})).await.of(200);
     host.refuse_writes(true);
-    let version = || troupe_tests::grpc::run("echo", "version", &json!({}));
     for _ in 0..3 {
-        let refused = calls.run_task(version()).await.unwrap_err();
-        assert_eq!((refused.code(), code(&refused)), (tonic::Code::Unavailable, "unavailable.storage"), "{refused:?}");
-        socket.say(&json!({ "type": "run", "id": "a", "task": { "agent": "echo", "skill": "version" } })).await;
-        let said: Value = socket.next().await;
-        assert_eq!(said["problem"]["code"], "unavailable.storage", "{said}");
-        let refused = client.post("/api/v1/tasks", &json!({ "agent": "echo", "skill": "version" })).await;
-        refused.problem(503, "unavailable.storage");
+        no_door_accepts(&client, "unavailable.storage").await;
     }
     // What was there is read through each door.
     let id = before["id"].as_str().unwrap();
