@@ -1,5 +1,5 @@
 //! P8: what a task costs on a host with a thousand tenants of twelve agents each, beside one with a
-//! tenant of twelve; and, without a target, on one with a million tasks behind it.
+//! tenant of twelve; and, without a target, on the way there, and with up to a million tasks behind it.
 //!
 //! The large hosts are grown from a small one by copying its rows, which is how their databases would
 //! look, without the hours that it takes to get there.
@@ -16,38 +16,56 @@ use crate::host::{self, Failure};
 use crate::report::{Row, Target, median};
 
 const AGENTS: usize = 12;
-const TENANTS: usize = 1_000;
-const TASKS: usize = 1_000_000;
+/// The number of tenants that has a target.
+const WIDE: usize = 1_000;
+/// What there is on each host, beside which the first is the reference.
+const SIZES: [Size; 7] = [
+    Size { tenants: 1, tasks: 0, ids: ["", ""], what: "" },
+    Size { tenants: 10, tasks: 0, ids: ["P8 a", "P8 p"], what: "a durable task at 10 tenants x 12 agents / at 1 x 12" },
+    Size { tenants: 100, tasks: 0, ids: ["P8 b", "P8 q"], what: "the same at 100 x 12" },
+    Size { tenants: 1_000, tasks: 0, ids: ["P8", "P8 r"], what: "the same at 1,000 x 12" },
+    Size { tenants: 1, tasks: 10_000, ids: ["P8 c", "P8 s"], what: "the same at 1 x 12 with 10,000 tasks behind it" },
+    Size { tenants: 1, tasks: 100_000, ids: ["P8 d", "P8 t"], what: "the same with 100,000 tasks behind it" },
+    Size { tenants: 1, tasks: 1_000_000, ids: ["P8 e", "P8 u"], what: "the same with 1,000,000 tasks behind it" },
+];
 /// Tasks in a round, and rounds; the hosts take turns.
 const CALLS: usize = 240;
 const ROUNDS: usize = 15;
 
 pub async fn run(kind: Kind, echo: &[u8]) -> Result<Vec<Row>, Failure> {
-    let small = Grown::new(kind, echo, 1, 0).await?;
-    let wide = Grown::new(kind, echo, TENANTS, 0).await?;
-    let old = Grown::new(kind, echo, 1, TASKS).await?;
-    let mut found: [Vec<f64>; 3] = Default::default();
+    let mut hosts = Vec::new();
+    for size in &SIZES {
+        hosts.push((Grown::new(kind, echo, size.tenants, size.tasks).await?, Vec::new()));
+    }
     for round in 0..ROUNDS {
-        for (all, host) in found.iter_mut().zip([&small, &wide, &old]) {
-            all.push(host.cost(round).await?);
+        for (host, found) in &mut hosts {
+            found.push(host.cost(round).await?);
         }
     }
-    for host in [small, wide, old] {
+    let mut costs = Vec::new();
+    for (host, found) in hosts {
         host.runtime.stop(Duration::from_secs(5)).await;
         host.base.remove().await?;
+        costs.push(median(found));
     }
-    let [small, wide, old] = found.map(median);
-    let row = |id, what, value, target| Row { id, what, value, unit: "us", reference: Some(small), target };
-    if kind == Kind::Postgres {
-        return Ok(vec![
-            row("P8 p", "the same, on PostgreSQL", wide, Some(Target::Times(1.1))),
-            row("P8 q", "the same at 1 x 12 with 1,000,000 tasks behind it / without, on PostgreSQL", old, None),
-        ]);
-    }
-    Ok(vec![
-        row("P8", "a durable task at 1,000 tenants x 12 agents / at 1 x 12", wide, Some(Target::Times(1.1))),
-        row("P8 h", "the same at 1 x 12 with 1,000,000 tasks behind it / without", old, None),
-    ])
+    let small = costs.first().copied();
+    let row = |(size, value): (&Size, f64)| {
+        let [id, id_on_postgres] = size.ids;
+        let id = if kind == Kind::Postgres { id_on_postgres } else { id };
+        let target = (size.tenants == WIDE).then_some(Target::Times(1.1));
+        Row { id, what: size.what, value, unit: "us", reference: small, target }
+    };
+    Ok(SIZES.iter().zip(costs).skip(1).map(row).collect())
+}
+
+/// What there is on a host.
+struct Size {
+    tenants: usize,
+    /// Tasks behind it.
+    tasks: usize,
+    /// Of the row on SQLite, and on PostgreSQL.
+    ids: [&'static str; 2],
+    what: &'static str,
 }
 
 /// A host that has grown.
