@@ -112,6 +112,12 @@ impl Fault {
         Self::of_ours("cut_off", format!("the list ends after the {items} items asked for, so there may be more"))
     }
 
+    /// The partition does not have the service.
+    pub fn no_endpoint() -> Self {
+        let why = "this partition of AWS does not have the service";
+        Self { kind: ProblemKind::NotAvailable, ..Self::of_ours("no_endpoint", why) }
+    }
+
     /// Nobody knows whether something is the account's.
     pub fn whose() -> Self {
         let why =

@@ -53,7 +53,7 @@ pub async fn collect(scope: Scope<'_>) -> Found {
 
 async fn list(scope: Scope<'_>, listing: &Listing) -> Found {
     let endpoint = regional("ec2", scope.region);
-    let api = Api { client: scope.client, endpoint: &endpoint, version: "2016-11-15", paging: Paging::Token };
+    let api = Api { client: scope.client, endpoint: &endpoint, version: "2016-11-15", paging: Paging::TOKEN };
     let mut found = Found::default();
     let read = |page: Element<'_>| {
         for item in page.list(listing.set) {
