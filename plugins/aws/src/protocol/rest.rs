@@ -12,6 +12,18 @@ pub async fn get(client: &Client, url: String, query: &[(&str, &str)]) -> Result
     ask(client, query.iter().fold(http::get(url), |request, (name, value)| request.query(name, value))).await
 }
 
+/// Asks by GET for JSON. API Gateway writes another form unless it is asked for this one.
+pub async fn get_json(client: &Client, url: String, query: &[(&str, &str)]) -> Result<Value, Fault> {
+    let request = http::get(url).header("accept", "application/json");
+    let request = query.iter().fold(request, |request, (name, value)| request.query(name, value));
+    json::read(&ask(client, request).await?)
+}
+
+/// Asks by POST of an XML document and returns the body.
+pub async fn post_xml(client: &Client, url: &str, input: &str) -> Result<String, Fault> {
+    ask(client, http::post(url).header("content-type", "application/xml").body(input)).await
+}
+
 /// Asks by POST of a JSON document and returns the body.
 pub async fn post(client: &Client, url: &str, input: &Value) -> Result<String, Fault> {
     ask(client, http::post(url).header("content-type", "application/json").body(input.to_string())).await
@@ -30,7 +42,7 @@ pub async fn pages(
     loop {
         let mut query = query.to_vec();
         query.extend(token.as_deref().map(|token| (paging.give, token)));
-        let page: Value = json::read(&get(client, url.to_owned(), &query).await?)?;
+        let page = get_json(client, url.to_owned(), &query).await?;
         each(Item::new(&page)?);
         let Some(next) = json::next(&page, paging) else { return Ok(()) };
         check_progress(token.as_deref(), next)?;

@@ -5,7 +5,10 @@ use std::pin::Pin;
 
 use troupe_sdk::prelude::*;
 
-use super::{Scope, batch, dynamodb, ec2, iam, lambda, s3};
+use super::{
+    Scope, apigateway, apigatewayv2, autoscaling, batch, cloudfront, dynamodb, ec2, ecr, ecs, eks, elb, elbv2, iam,
+    kms, lambda, rds, route53, s3, secretsmanager, sns, sqs,
+};
 use crate::found::Found;
 
 /// Where a service is asked.
@@ -63,4 +66,34 @@ services! {
     Dynamodb = "dynamodb", Regional, dynamodb;
     /// Where jobs wait and run.
     Batch = "batch", Regional, batch;
+    /// Load balancers and target groups.
+    Elbv2 = "elbv2", Regional, elbv2;
+    /// Classic load balancers.
+    Elb = "elb", Regional, elb;
+    /// Groups of machines.
+    Autoscaling = "autoscaling", Regional, autoscaling;
+    /// Relational databases and their snapshots.
+    Rds = "rds", Regional, rds;
+    /// Clusters of containers.
+    Ecs = "ecs", Regional, ecs;
+    /// Clusters of Kubernetes.
+    Eks = "eks", Regional, eks;
+    /// Repositories of container images.
+    Ecr = "ecr", Regional, ecr;
+    /// Keys.
+    Kms = "kms", Regional, kms;
+    /// Names of secrets.
+    Secretsmanager = "secretsmanager", Regional, secretsmanager;
+    /// Queues.
+    Sqs = "sqs", Regional, sqs;
+    /// Topics and subscriptions.
+    Sns = "sns", Regional, sns;
+    /// Distributions of content.
+    Cloudfront = "cloudfront", Global, cloudfront;
+    /// Zones of names.
+    Route53 = "route53", Global, route53;
+    /// REST APIs.
+    Apigateway = "apigateway", Regional, apigateway;
+    /// HTTP and web socket APIs.
+    Apigatewayv2 = "apigatewayv2", Regional, apigatewayv2;
 }

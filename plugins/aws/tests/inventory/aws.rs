@@ -19,6 +19,8 @@ pub const EAST: &str = "us-east-1";
 pub struct Asked {
     /// `ec2`, `s3`, …: as actions name it.
     pub service: String,
+    /// The action, as a grant has it: `s3:ListBuckets`.
+    pub action: String,
     /// The region in the host's name.
     pub region: String,
     /// The operation; of Batch, Lambda and S3 the path, and the query without its `?`.
@@ -98,12 +100,18 @@ pub fn read(sent: &Sent) -> Asked {
                 Some(form) if form.starts_with("application/x-www-form-urlencoded") => parameters.extend(pairs(&body)),
                 _ => parameters.extend([(String::new(), body), ("path".to_owned(), path.to_owned())]),
             }
-            let service = action.service.to_owned();
-            return Asked { service, region: region_of(&labels), operation: action.operation.to_owned(), parameters };
+            let (service, operation) = (action.service.to_owned(), action.operation.to_owned());
+            return Asked { service, action: action.to_string(), region: region_of(&labels), operation, parameters };
         }
     };
     let operation = operation.or_else(|| pairs.get("Action").cloned()).expect("an operation");
-    Asked { service: labels[0].to_owned(), region: region_of(&labels), operation, parameters: pairs }
+    Asked {
+        service: labels[0].to_owned(),
+        action: action.to_string(),
+        region: region_of(&labels),
+        operation,
+        parameters: pairs,
+    }
 }
 
 /// The region is the last word of a host that has one.

@@ -22,6 +22,11 @@ impl<'a> Item<'a> {
         names.fold(self, |item, name| Self(item.0.and_then(|value| value.get(name))))
     }
 
+    /// Goes to the field of this very name, which may have a slash in it.
+    pub fn at_key(self, name: &str) -> Self {
+        Self(self.0.and_then(|value| value.get(name)))
+    }
+
     /// Reports whether there is such a value, and not `null`.
     pub fn exists(self) -> bool {
         self.0.is_some_and(|value| !value.is_null())
@@ -81,11 +86,6 @@ impl<'a> Item<'a> {
             Some((key, text(item, &["value", "Value", "TagValue", "tagValue"]).unwrap_or_default()))
         });
         listed.chain(self.entries(path)).map(|(key, value)| (key.to_owned(), value.to_owned()))
-    }
-
-    /// Returns the value at a path as it is; none if it is absent or `null`.
-    pub fn value(self, path: &str) -> Option<Value> {
-        self.at(path).0.filter(|value| !value.is_null()).cloned()
     }
 }
 
