@@ -53,7 +53,6 @@ pub fn action(host: &str, method: &str, path_and_query: &str, headers: &HeaderMa
 
 /// The query protocols: exactly one `Action`, in the query or in a plain form body. Where
 /// another service answers at the same host, exactly one `Version` says which one is asked.
-#[expect(clippy::too_many_arguments, reason = "they are the request, part by part")]
 fn by_parameter(
     service: &Service,
     shared: bool,

@@ -16,6 +16,9 @@ const SERVICE: &str = "apigateway";
 const LIST: (&str, &str) = (SERVICE, "GetRestApis");
 const STAGES: (&str, &str) = (SERVICE, "GetStages");
 
+/// The type of a stage.
+const STAGE: &str = "aws.apigateway.stage";
+
 /// The most that the service lists in one answer.
 const PAGE: (&str, &str) = ("limit", "500");
 
@@ -59,23 +62,25 @@ async fn stages(scope: Scope<'_>, mut api: Resource) -> Found {
     let mut found = Found::default();
     let url = format!("{}restapis/{}/stages", regional(SERVICE, scope.region), escape(&api.id));
     let answer = rest::get_json(scope.client, url, &[]).await;
-    let answer = answer.as_ref().map_err(Clone::clone).and_then(Item::new);
-    let mut listed = Vec::new();
-    let id = api.id.clone();
-    found.read(&mut api, STAGES, &["stages"], answer, |api, answer| {
-        let names = answer.list("item").filter_map(|item| item.text("stageName"));
-        api.set("stages", names.collect::<Vec<_>>());
-        listed.extend(answer.list("item").filter_map(|item| stage(scope, &id, item)));
-    });
+    match answer.as_ref().map_err(Clone::clone).and_then(Item::new) {
+        Ok(answer) => {
+            let names = answer.list("item").filter_map(|item| item.text("stageName"));
+            api.set("stages", names.collect::<Vec<_>>());
+            found.resources.extend(answer.list("item").filter_map(|item| stage(scope, &api.id, item)));
+        }
+        Err(fault) => {
+            api.unread(&["stages"]);
+            found.note_hiding(STAGES, scope.region, Some(&api.id), &[STAGE], fault);
+        }
+    }
     found.resources.push(api);
-    found.resources.extend(listed);
     found
 }
 
 fn stage(scope: Scope<'_>, api: &str, item: Item<'_>) -> Option<Resource> {
     let name = item.text("stageName")?;
     let all = item.at("methodSettings").at_key("*/*");
-    let resource = Resource::new("aws.apigateway.stage", scope.region, format!("{api}/{name}"))
+    let resource = Resource::new(STAGE, scope.region, format!("{api}/{name}"))
         .name(name)
         .arn(Some(scope.arn_of_region(SERVICE, &format!("/restapis/{api}/stages/{name}"))))
         .created(item.time("createdDate"))

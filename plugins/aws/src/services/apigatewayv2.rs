@@ -15,6 +15,9 @@ const SERVICE: &str = "apigatewayv2";
 const LIST: (&str, &str) = (SERVICE, "GetApis");
 const STAGES: (&str, &str) = (SERVICE, "GetStages");
 
+/// The type of a stage.
+const STAGE: &str = "aws.apigatewayv2.stage";
+
 /// How many items a page holds.
 const PAGE: (&str, &str) = ("maxResults", "100");
 
@@ -49,10 +52,16 @@ async fn stages(scope: Scope<'_>, apis: String, mut api: Resource) -> Found {
     let url = format!("{apis}/{}/stages", escape(&api.id));
     let read = |page: Item<'_>| listed.extend(page.list("items").filter_map(|item| stage(scope, &api.id, item)));
     let answer = rest::pages(scope.client, &url, &[PAGE], Paging::NEXT_TOKEN, read).await;
-    found.read(&mut api, STAGES, &["stages"], answer, |api, ()| {
-        let names = listed.iter().filter_map(|stage| stage.name.clone());
-        api.set("stages", names.collect::<Vec<_>>());
-    });
+    match answer {
+        Ok(()) => {
+            let names = listed.iter().filter_map(|stage| stage.name.clone());
+            api.set("stages", names.collect::<Vec<_>>());
+        }
+        Err(fault) => {
+            api.unread(&["stages"]);
+            found.note_hiding(STAGES, scope.region, Some(&api.id), &[STAGE], fault);
+        }
+    }
     found.resources.push(api);
     found.resources.extend(listed);
     found
@@ -61,7 +70,7 @@ async fn stages(scope: Scope<'_>, apis: String, mut api: Resource) -> Found {
 fn stage(scope: Scope<'_>, api: &str, item: Item<'_>) -> Option<Resource> {
     let name = item.text("stageName")?;
     let defaults = item.at("defaultRouteSettings");
-    let resource = Resource::new("aws.apigatewayv2.stage", scope.region, format!("{api}/{name}"))
+    let resource = Resource::new(STAGE, scope.region, format!("{api}/{name}"))
         .name(name)
         .arn(Some(scope.arn_of_region("apigateway", &format!("/apis/{api}/stages/{name}"))))
         .created(item.time("createdDate"))

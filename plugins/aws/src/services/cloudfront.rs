@@ -10,7 +10,7 @@ use crate::model::{GLOBAL, Resource};
 use crate::protocol::json::Paging;
 use crate::protocol::rest;
 use crate::protocol::xml::{self, Element};
-use crate::services::{Scope, each, texts};
+use crate::services::{Scope, each, related, texts};
 
 const LIST: (&str, &str) = ("cloudfront", "ListDistributions");
 const CONFIGURATION: (&str, &str) = ("cloudfront", "GetDistributionConfig");
@@ -40,6 +40,16 @@ pub async fn collect(scope: Scope<'_>) -> Found {
 
 fn distribution(item: Element<'_>) -> Option<Resource> {
     let id = item.text("Id")?;
+    let resource = Resource::new("aws.cloudfront.distribution", GLOBAL, id)
+        .arn(item.text("ARN").map(str::to_owned))
+        .with("domain_name", item.text("DomainName"))
+        .with("state", item.text("Status"))
+        .with("last_modified", item.time("LastModifiedTime"));
+    Some(configured(resource, item))
+}
+
+/// Adds what both the list and the configuration tell.
+fn configured(resource: Resource, item: Element<'_>) -> Resource {
     let certificate = item.at("ViewerCertificate");
     let behaviours = item.at("CacheBehaviors").list("Items").chain(std::iter::once(item.at("DefaultCacheBehavior")));
     let mut viewers: Vec<String> =
@@ -47,13 +57,9 @@ fn distribution(item: Element<'_>) -> Option<Resource> {
     viewers.sort_unstable();
     viewers.dedup();
     let web_acl = item.text("WebACLId");
-    let resource = Resource::new("aws.cloudfront.distribution", GLOBAL, id)
-        .arn(item.text("ARN").map(str::to_owned))
-        .with("domain_name", item.text("DomainName"))
+    let resource = resource
         .with("aliases", texts(item.own_texts("Aliases/Items")))
         .with("enabled", item.truth("Enabled"))
-        .with("state", item.text("Status"))
-        .with("last_modified", item.time("LastModifiedTime"))
         .with("comment", item.verbatim("Comment"))
         .with("price_class", item.text("PriceClass"))
         .with("http_version", item.text("HttpVersion"))
@@ -67,8 +73,7 @@ fn distribution(item: Element<'_>) -> Option<Resource> {
         .with("waf", Some(web_acl.is_some()))
         .to("certificate", certificate.text("ACMCertificateArn"))
         .to("web-acl", web_acl);
-    let names = item.list("Origins/Items").filter_map(|origin| origin.text("DomainName"));
-    Some(names.fold(resource, |resource, name| resource.to("origin", Some(name))))
+    related(resource, "origin", item.texts("Origins/Items", "DomainName"))
 }
 
 fn origin(item: Element<'_>) -> Value {
@@ -97,6 +102,7 @@ async fn describe(scope: Scope<'_>, endpoint: &str, mut distribution: Resource) 
     let names = ["access_logs", "access_logs_bucket", "default_root_object", "field_level_encryption"];
     found.read(&mut distribution, CONFIGURATION, &names, configuration, |distribution, document| {
         let item = xml::root(&document);
+        *distribution = configured(distribution.clone(), item);
         distribution.set("access_logs", item.truth("Logging/Enabled"));
         distribution.set("access_logs_bucket", item.text("Logging/Bucket"));
         distribution.set("default_root_object", item.text("DefaultRootObject"));

@@ -20,6 +20,9 @@ const CLUSTER: (&str, &str) = (SERVICE, "DescribeClusters");
 const SERVICES: (&str, &str) = (SERVICE, "ListServices");
 const OF_CLUSTER: (&str, &str) = (SERVICE, "DescribeServices");
 
+/// The type of a service.
+const SERVICE_TYPE: &str = "aws.ecs.service";
+
 /// How many clusters, and how many services, may be described at once.
 const CLUSTERS_AT_ONCE: usize = 100;
 const SERVICES_AT_ONCE: usize = 10;
@@ -56,7 +59,8 @@ async fn arns(
     let cluster = input.get("cluster").and_then(Value::as_str).map(str::to_owned);
     let listed = api.pages(operation.1, input, Paging::NEXT_TOKEN, |page| arns.extend(page.texts(set))).await;
     if let Err(fault) = listed {
-        found.note(operation, scope.region, cluster.as_deref(), fault);
+        let hides: &[_] = if cluster.is_some() { &[SERVICE_TYPE, tasks::TYPE] } else { &[] };
+        found.note_hiding(operation, scope.region, cluster.as_deref(), hides, fault);
     }
     arns
 }
@@ -118,7 +122,7 @@ fn service(scope: &Scope<'_>, item: Item<'_>) -> Option<Resource> {
     let (arn, name) = (item.text("serviceArn")?, item.text("serviceName")?);
     let cluster = item.text("clusterArn")?;
     let network = item.at("networkConfiguration/awsvpcConfiguration");
-    let resource = Resource::new("aws.ecs.service", scope.region, format!("{}/{name}", last(cluster, '/')))
+    let resource = Resource::new(SERVICE_TYPE, scope.region, format!("{}/{name}", last(cluster, '/')))
         .name(name)
         .arn(Some(arn.to_owned()))
         .created(item.time("createdAt"))

@@ -76,7 +76,7 @@ async fn parts(scope: Scope<'_>, cluster: &str, part: Part) -> Found {
     let url = format!("{}clusters/{}/{}", regional(SERVICE, scope.region), escape(cluster), part.path);
     let read = |page: Item<'_>| names.extend(page.texts(part.names));
     if let Err(fault) = rest::pages(scope.client, &url, &[PAGE], Paging::NEXT_TOKEN, read).await {
-        found.note(part.list, scope.region, Some(cluster), fault);
+        found.note_hiding(part.list, scope.region, Some(cluster), &[part.kind], fault);
     }
     each(found, names, |name| {
         let resource = Resource::new(part.kind, scope.region, format!("{cluster}/{name}"));

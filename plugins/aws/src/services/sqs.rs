@@ -8,6 +8,7 @@ use crate::found::Found;
 use crate::model::Resource;
 use crate::protocol::json::{Api, Item, Paging};
 use crate::services::{Scope, each, last, policy};
+use crate::when;
 
 const LIST: (&str, &str) = ("sqs", "ListQueues");
 const ATTRIBUTES: (&str, &str) = ("sqs", "GetQueueAttributes");
@@ -59,10 +60,8 @@ fn put(queue: &mut Resource, item: Item<'_>) {
         queue.arn = Some(arn.to_owned());
     }
     let number = |name| item.text(name).and_then(|text| text.parse::<i64>().ok());
-    queue.created = number("CreatedTimestamp").and_then(|seconds| {
-        #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^52")]
-        crate::when::at_seconds(seconds as f64)
-    });
+    let created = item.text("CreatedTimestamp").and_then(|text| text.parse::<f64>().ok());
+    queue.created = created.and_then(when::at_seconds);
     for (told, name) in NUMBERS {
         queue.set(told, number(name));
     }

@@ -4,30 +4,30 @@ use crate::aws::{account, inventory, resource, xml, xml_error};
 use serde_json::json;
 use troupe_sdk::test::Answer;
 
+/// What the list and the configuration of a distribution both tell.
+const CONFIGURED: &str = "<Enabled>true</Enabled><Aliases><Quantity>1</Quantity><Items><CNAME>www.example.com</CNAME></Items></Aliases>\
+    <Origins><Items><Origin><Id>s3</Id><DomainName>site.s3.amazonaws.com</DomainName><S3OriginConfig><OriginAccessIdentity/></S3OriginConfig></Origin><Origin><Id>api</Id><DomainName>api.example.com</DomainName>\
+    <CustomOriginConfig><OriginProtocolPolicy>http-only</OriginProtocolPolicy><OriginSslProtocols><Items><SslProtocol>TLSv1</SslProtocol></Items></OriginSslProtocols></CustomOriginConfig></Origin></Items></Origins>\
+    <DefaultCacheBehavior><ViewerProtocolPolicy>allow-all</ViewerProtocolPolicy></DefaultCacheBehavior><ViewerCertificate><ACMCertificateArn>cert-1</ACMCertificateArn>\
+    <MinimumProtocolVersion>TLSv1.2_2021</MinimumProtocolVersion></ViewerCertificate><WebACLId/>";
+
 #[test]
 fn distributions_are_told_with_origins_certificate_and_logs() {
     let _host = account(|asked| {
         Some(match (asked.action.as_str(), asked.parameter("Marker")) {
-            ("cloudfront:ListDistributions", None) => xml(
+            ("cloudfront:ListDistributions", None) => xml(&format!(
                 "<DistributionList xmlns=\"http://cloudfront.amazonaws.com/doc/2020-05-31/\"><Marker/><IsTruncated>true</IsTruncated>\
                  <NextMarker>E1</NextMarker><Items><DistributionSummary><Id>E1</Id><ARN>arn:aws:cloudfront::1:distribution/E1</ARN>\
-                 <Enabled>true</Enabled><Aliases><Quantity>1</Quantity><Items><CNAME>www.example.com</CNAME></Items></Aliases>\
-                 <Origins><Items><Origin><Id>s3</Id><DomainName>site.s3.amazonaws.com</DomainName><S3OriginConfig>\
-                 <OriginAccessIdentity/></S3OriginConfig></Origin><Origin><Id>api</Id><DomainName>api.example.com</DomainName>\
-                 <CustomOriginConfig><OriginProtocolPolicy>http-only</OriginProtocolPolicy><OriginSslProtocols><Items>\
-                 <SslProtocol>TLSv1</SslProtocol></Items></OriginSslProtocols></CustomOriginConfig></Origin></Items></Origins>\
-                 <DefaultCacheBehavior><ViewerProtocolPolicy>allow-all</ViewerProtocolPolicy></DefaultCacheBehavior>\
-                 <ViewerCertificate><ACMCertificateArn>cert-1</ACMCertificateArn><MinimumProtocolVersion>TLSv1.2_2021\
-                 </MinimumProtocolVersion></ViewerCertificate><WebACLId/></DistributionSummary></Items></DistributionList>",
-            ),
+                 {CONFIGURED}</DistributionSummary></Items></DistributionList>"
+            )),
             ("cloudfront:ListDistributions", Some("E1")) => xml(
                 "<DistributionList><IsTruncated>false</IsTruncated><Items><DistributionSummary><Id>E2</Id><ARN>arn:E2</ARN>\
                  </DistributionSummary></Items></DistributionList>",
             ),
-            ("cloudfront:GetDistributionConfig", _) if asked.parameter("path")?.contains("/E1/") => xml(
-                "<DistributionConfig><Logging><Enabled>false</Enabled><Bucket/></Logging><DefaultRootObject>index.html\
-                 </DefaultRootObject><DefaultCacheBehavior><FieldLevelEncryptionId/></DefaultCacheBehavior></DistributionConfig>",
-            ),
+            ("cloudfront:GetDistributionConfig", _) if asked.parameter("path")?.contains("/E1/") => xml(&format!(
+                "<DistributionConfig>{CONFIGURED}<Logging><Enabled>false</Enabled><Bucket/></Logging><DefaultRootObject>index.html\
+                 </DefaultRootObject></DistributionConfig>"
+            )),
             ("cloudfront:GetDistributionConfig", _) => xml_error(403, "AccessDenied"),
             ("cloudfront:ListTagsForResource", _) => {
                 let first = asked.parameter("Resource") == Some("arn:aws:cloudfront::1:distribution/E1");
@@ -143,6 +143,8 @@ fn apis_of_both_kinds_are_told_with_their_stages_and_without_variables() {
     assert_eq!(prod["attributes"]["methods"]["cache_encrypted"], false);
     let inner = resource(&found, "r2");
     assert_eq!((&inner["attributes"]["private"], &inner["unread"]), (&json!(true), &json!(["stages"])));
+    let [error] = found["errors"].as_array().unwrap().as_slice() else { panic!("{found:#}") };
+    assert_eq!((&error["resource"], &error["hides"]), (&json!("r2"), &json!(["aws.apigateway.stage"])));
     let web = resource(&found, "h1");
     assert_eq!((&web["attributes"]["cors_origins"], &web["created"]), (&json!(["*"]), &json!("2025-01-01T00:00:00Z")));
     assert_eq!(resource(&found, "h1/$default")["attributes"]["access_logs"], false);

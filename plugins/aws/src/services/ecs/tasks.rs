@@ -11,6 +11,9 @@ use crate::services::{Scope, last};
 
 const DESCRIBE: (&str, &str) = (SERVICE, "DescribeTaskDefinition");
 
+/// The type of a task definition.
+pub(super) const TYPE: &str = "aws.ecs.task-definition";
+
 /// The relation of a service to what it runs.
 pub(super) const RELATION: &str = "task-definition";
 
@@ -24,7 +27,7 @@ pub(super) fn run_by(service: &Resource) -> impl Iterator<Item = &str> {
 pub(super) async fn definition(scope: Scope<'_>, api: Api<'_>, arn: String) -> Found {
     let mut found = Found::default();
     let id = last(&arn, '/');
-    let mut definition = Resource::new("aws.ecs.task-definition", scope.region, id).name(id).arn(Some(arn.clone()));
+    let mut definition = Resource::new(TYPE, scope.region, id).name(id).arn(Some(arn.clone()));
     let answer = api.ask::<Value>(DESCRIBE.1, json!({ "taskDefinition": arn, "include": ["TAGS"] })).await;
     let answer = answer.as_ref().map_err(Clone::clone).and_then(Item::new);
     found.read(&mut definition, DESCRIBE, &["containers", "tags"], answer, put);
