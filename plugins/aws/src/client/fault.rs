@@ -19,7 +19,7 @@ use crate::model::ProblemKind;
 use crate::protocol::xml;
 
 /// Codes about too many requests.
-const THROTTLING: [&str; 12] = [
+const THROTTLING: [&str; 13] = [
     "BandwidthLimitExceeded",
     "EC2ThrottledException",
     "LimitExceededException",
@@ -28,6 +28,7 @@ const THROTTLING: [&str; 12] = [
     "RequestThrottled",
     "RequestThrottledException",
     "SlowDown",
+    "Throttled",
     "Throttling",
     "ThrottlingException",
     "ThrottledException",

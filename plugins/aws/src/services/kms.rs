@@ -66,7 +66,7 @@ async fn describe(api: Api<'_>, mut key: Resource) -> Found {
     let mut found = Found::default();
     let answer = api.ask::<Value>(DESCRIBE.1, json!({ "KeyId": key.id })).await;
     let answer = answer.as_ref().map_err(Clone::clone).and_then(Item::new);
-    found.read(&mut key, DESCRIBE, &["state", "manager", "origin"], answer, |key, answer| {
+    found.read(&mut key, DESCRIBE, &["state", "manager", "origin", "rotation"], answer, |key, answer| {
         *key = put(key.clone(), answer.at("KeyMetadata"));
     });
     // Of a key that nobody could ask about it is not known to be AWS's own.
