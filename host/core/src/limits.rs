@@ -197,7 +197,7 @@ pub use webhooks::*;
 /// twice that; it is held in memory up to three times while it is published.
 pub const COMPONENT_BYTES_MAX: u64 = 40 * 1024 * 1024;
 
-/// Largest `agent.toml`. The longest we ship is 3 KiB.
+/// Largest `agent.toml`. The longest we ship is 10 KiB.
 pub const MANIFEST_BYTES_MAX: usize = 64 * 1024;
 
 /// Largest profile. A skill with a rich schema takes about 10 KiB.

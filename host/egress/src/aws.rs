@@ -11,14 +11,20 @@
 //!
 //! | protocol | services | the operation is |
 //! |---|---|---|
-//! | query, ec2 | EC2, IAM, STS | the parameter `Action`, in query or form body |
-//! | json | DynamoDB | the header `x-amz-target` |
-//! | rest-json, rest-xml | Batch, Lambda, S3 | the one whose method, path, query keys and headers fit best |
+//! | query, ec2 | EC2, IAM, RDS, load balancers, … | the parameter `Action`, in query or form body |
+//! | json | DynamoDB, ECS, KMS, SQS, … | the header `x-amz-target` |
+//! | rest-json, rest-xml | Lambda, EKS, S3, Route 53, … | the one whose method, path, query keys and headers fit best |
+//!
+//! The services are named as their models are: `stepfunctions:ListStateMachines` is asked at
+//! `states.REGION`, `efs` at `elasticfilesystem`, `cloudwatch` at `monitoring`, `opensearch` at
+//! `es`. `elb` and `elbv2` share a host, as do `apigateway` and `apigatewayv2`: the parameter
+//! `Version` and the path tell which is meant.
 //!
 //! **The default.** A request that cannot be named with certainty has no name, and a
 //! request without a name is refused: an unknown host or service, a parameter or header
 //! given twice, a query key that the operation does not have, a path that reads
-//! differently once unescaped, two operations that fit equally well.
+//! differently once unescaped, two operations that fit equally well, a form where JSON is
+//! spoken.
 //!
 //! **The reason for the default.** AWS, not this table, decides what a request does.
 //! Wherever the two might disagree the guest would choose the reading.

@@ -9,23 +9,34 @@ operation as `service:Operation` grants do. To renew it, or after adding a servi
 
 Lines of the table, fields apart by tabs, `-` for an empty field, lists apart by commas:
 
-    service  NAME  PROTOCOL  ENDPOINT-PREFIX  SIGNING-NAME  SERVICE-ID  TARGET-PREFIX  regional|global
+    service  NAME  PROTOCOL  VERSION  ENDPOINT-PREFIX  SIGNING-NAME  SERVICE-ID  TARGET-PREFIX  regional|global
     host     HOST-NAME  REGION                    one without a region in it
     op       OPERATION                            query, ec2 and json protocols
     op       OPERATION  METHOD  PATH  REQUIRED-QUERY  REQUIRED-HEADERS  OTHER-QUERY
                                                   rest protocols; a key that may be repeated ends in `*`
 
-The script stops if two operations of a service could not be told apart.
+The script stops if two operations of a service, or of two services that answer at the same
+host, could not be told apart.
 """
 
 import datetime
 import gzip
+import itertools
 import json
 import pathlib
 
 import botocore
 
-SERVICES = ["batch", "dynamodb", "ec2", "iam", "lambda", "s3", "sts"]
+SERVICES = [
+    "acm", "apigateway", "apigatewayv2", "autoscaling", "backup", "batch", "ce", "cloudfront", "cloudtrail",
+    "cloudwatch", "config", "dynamodb", "ec2", "ecr", "ecs", "efs", "eks", "elasticache", "elb", "elbv2",
+    "guardduty", "iam", "kms", "lambda", "logs", "opensearch", "organizations", "rds", "redshift", "route53",
+    "s3", "secretsmanager", "sns", "sqs", "stepfunctions", "sts", "wafv2",
+]
+
+# Services that speak several protocols, and the one of them that requests are named by.
+# Their models put RPC v2 of CBOR first, whose requests have no name here.
+SPOKEN = {"cloudwatch": "json"}
 
 # Operations that are only ever sent to hosts of their own, where no plain endpoint
 # answers. On the plain endpoint they would hide an operation of the same shape.
@@ -33,6 +44,9 @@ ELSEWHERE = {
     # Answered by s3express-control.REGION alone; `GET /` on S3 is ListBuckets.
     ("s3", "ListDirectoryBuckets"),
 }
+
+# Operations that have no name here, as their query may hold any key at all.
+OPEN = {("apigateway", name) for name in ("GetExport", "GetSdk", "ImportRestApi", "PutRestApi")}
 
 DATA = pathlib.Path(botocore.__file__).parent / "data"
 OUTPUT = pathlib.Path(__file__).resolve().parent.parent / "data" / "aws-actions.tsv"
@@ -59,7 +73,7 @@ def operation(model, name):
         key = reference.get("locationName", member)
         if location == "querystring":
             kind = model["shapes"][reference["shape"]]["type"]
-            # A map puts keys of its own into the query: none of the services has one.
+            # A map puts keys of its own into the query: those operations stand in `OPEN`.
             assert kind != "map", (name, member)
             key += "*" if kind == "list" else ""
             (required if is_required else optional).add(key)
@@ -71,7 +85,8 @@ def operation(model, name):
 def service(name, endpoints):
     model = load(sorted((DATA / name).iterdir())[-1] / "service-2.json.gz")
     about = model["metadata"]
-    protocol, prefix = about["protocol"], about["endpointPrefix"]
+    protocol, prefix = SPOKEN.get(name, about["protocol"]), about["endpointPrefix"]
+    assert protocol in about.get("protocols", [protocol]), f"{name} does not speak {protocol}"
     fixed, regional = [], False
     for partition in endpoints["partitions"]:
         known = partition["services"].get(prefix, {})
@@ -82,16 +97,16 @@ def service(name, endpoints):
             # `local` is DynamoDB on one's own machine.
             if region in partition["regions"] or place.get("deprecated") or region == "local":
                 continue
-            if "hostname" in place and "fips" not in region:
+            if "hostname" in place and "fips" not in region.lower():
                 fixed.append((place["hostname"], place["credentialScope"]["region"]))
-    yield ("service", name, protocol, prefix, about.get("signingName", prefix), about["serviceId"],
+    yield ("service", name, protocol, about["apiVersion"], prefix, about.get("signingName", prefix), about["serviceId"],
            about.get("targetPrefix", "-"), "regional" if regional else "global")
     for host in sorted(fixed):
         yield ("host", *host)
     seen = {}
     for op in sorted(model["operations"]):
         spec = model["operations"][op]
-        if (name, op) in ELSEWHERE or "hostPrefix" in spec.get("endpoint", {}):
+        if (name, op) in ELSEWHERE | OPEN or "hostPrefix" in spec.get("endpoint", {}):
             continue
         if not protocol.startswith("rest"):
             yield ("op", op)
@@ -110,6 +125,24 @@ def service(name, endpoints):
             yield ("op", op, *operation(model, op))
 
 
+def check_shared(lines):
+    """Stops if two services answer at one host and their requests do not tell which is meant."""
+    at, marks = {}, {}
+    for line in lines:
+        if line[0] == "service":
+            name, protocol, version, prefix = line[1:5]
+            at.setdefault(prefix, []).append(name)
+            # The query protocols say which version of an API is meant, and the json ones a target.
+            marks[name] = {line[7] if protocol == "json" else version}
+        elif line[0] == "op" and len(line) > 2:
+            # The rest ones have their paths: the first part must be one's own.
+            marks[name] = marks.get(name, set()) - {version} | {line[3].split("/")[1]}
+    for prefix, names in at.items():
+        for one, other in itertools.combinations(names, 2):
+            same = marks[one] & marks[other]
+            assert not same and not any("{" in mark for mark in marks[one] | marks[other]), (one, other, same)
+
+
 def main():
     endpoints = json.loads((DATA / "endpoints.json").read_text()) if (DATA / "endpoints.json").exists() else load(
         DATA / "endpoints.json.gz")
@@ -118,8 +151,9 @@ def main():
         f"{datetime.date.today()}.",
         "# Written by host/egress/tools/aws_actions.py, which explains the lines; do not edit.",
     ]
-    for name in SERVICES:
-        lines += ["\t".join(fields) for fields in service(name, endpoints)]
+    table = [fields for name in SERVICES for fields in service(name, endpoints)]
+    check_shared(table)
+    lines += ["\t".join(fields) for fields in table]
     OUTPUT.write_text("\n".join(lines) + "\n")
     print(f"{OUTPUT}: {len(lines)} lines")
 

@@ -39,6 +39,22 @@ impl Partition {
         }
     }
 
+    /// Returns where Route 53, which has no regions, is asked.
+    pub const fn route53(self) -> &'static str {
+        match self {
+            Self::Aws => "https://route53.amazonaws.com/",
+            Self::UsGov => "https://route53.us-gov.amazonaws.com/",
+        }
+    }
+
+    /// Returns where `CloudFront`, which has no regions, is asked; `GovCloud` has none.
+    pub const fn cloudfront(self) -> Option<&'static str> {
+        match self {
+            Self::Aws => Some("https://cloudfront.amazonaws.com/"),
+            Self::UsGov => None,
+        }
+    }
+
     /// Returns the region whose S3 endpoint lists every bucket.
     pub const fn first_region(self) -> &'static str {
         match self {

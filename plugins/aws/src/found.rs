@@ -3,7 +3,7 @@
 use troupe_estate::Provider;
 
 use crate::client::Fault;
-use crate::model::{Problem, Resource};
+use crate::model::{Problem, Resource, Word};
 use crate::services::Identity;
 
 /// What one question, or many, came to.
@@ -29,9 +29,22 @@ impl Found {
     /// Notes what went wrong with an operation.
     pub fn note(
         &mut self,
+        operation: (&'static str, &'static str),
+        region: &str,
+        resource: Option<&str>,
+        fault: Fault,
+    ) {
+        self.note_hiding(operation, region, resource, &[], fault);
+    }
+
+    /// Notes what went wrong with a list of what a resource has: it hides what is of these
+    /// types there.
+    pub fn note_hiding(
+        &mut self,
         (service, operation): (&'static str, &'static str),
         region: &str,
         resource: Option<&str>,
+        hides: &[&'static str],
         fault: Fault,
     ) {
         self.problems.push(Problem {
@@ -47,7 +60,7 @@ impl Found {
             resource: resource.map(str::to_owned),
             others: Vec::new(),
             every: false,
-            hides: Vec::new(),
+            hides: hides.iter().copied().map(Word::Borrowed).collect(),
         });
     }
 

@@ -3,6 +3,7 @@
 use troupe_sdk::prelude::*;
 
 use crate::endpoint::Partition;
+use crate::services::Service;
 
 /// The agent's configuration.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -28,28 +29,6 @@ pub struct InventoryInput {
     /// The services to look at; all of them if none are named.
     #[serde(default)]
     pub services: Vec<Service>,
-}
-
-/// A service that can be looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Service {
-    /// Virtual machines and their networks and disks.
-    Ec2,
-    /// Object storage.
-    S3,
-    /// Users and roles.
-    Iam,
-    /// Functions.
-    Lambda,
-    /// Tables.
-    Dynamodb,
-    /// Where jobs wait and run.
-    Batch,
-}
-
-impl Service {
-    const ALL: [Self; 6] = [Self::Ec2, Self::S3, Self::Iam, Self::Lambda, Self::Dynamodb, Self::Batch];
 }
 
 /// What will be looked at: input and configuration, checked.

@@ -5,18 +5,15 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::pin::Pin;
 use std::time::{Duration, SystemTime};
 
 use troupe_sdk::prelude::*;
 
 use crate::client::Client;
 use crate::found::Found;
-use crate::input::{Plan, Service};
+use crate::input::Plan;
 use crate::model::{GLOBAL, Inventory};
-use crate::services::{Scope, batch, dynamodb, ec2, iam, lambda, s3, sts};
-
-type Job<'a> = Pin<Box<dyn Future<Output = Found> + 'a>>;
+use crate::services::{Look, Reach, Scope, sts};
 
 /// Most of the time that is kept for telling what was found. Writing 16 MiB of output, the
 /// most there may be, takes less than a second.
@@ -31,23 +28,14 @@ pub async fn take(plan: &Plan) -> Inventory {
     let (identity, mut found) = sts::identity(&plan.regions, time / 4).await;
     let steps = Steps::default();
     let scope = |region| Scope { client: &client, partition: plan.partition, identity: &identity, region };
-    let mut jobs: Vec<Job<'_>> = Vec::new();
+    let mut jobs: Vec<Look<'_>> = Vec::new();
     for service in &plan.services {
-        let regions = plan.regions.iter().map(|region| scope(region));
-        match service {
-            Service::S3 => jobs.push(steps.step("s3".to_owned(), s3::collect(scope(GLOBAL)))),
-            Service::Iam => jobs.push(steps.step("iam".to_owned(), iam::collect(scope(GLOBAL)))),
-            Service::Ec2 => {
-                jobs.extend(regions.map(|at| steps.step(format!("ec2 in {}", at.region), ec2::collect(at))))
-            }
-            Service::Lambda => {
-                jobs.extend(regions.map(|at| steps.step(format!("lambda in {}", at.region), lambda::collect(at))));
-            }
-            Service::Dynamodb => {
-                jobs.extend(regions.map(|at| steps.step(format!("dynamodb in {}", at.region), dynamodb::collect(at))));
-            }
-            Service::Batch => {
-                jobs.extend(regions.map(|at| steps.step(format!("batch in {}", at.region), batch::collect(at))));
+        let name = service.name();
+        match service.reach() {
+            Reach::Global => jobs.push(steps.step(name.to_owned(), service.look(scope(GLOBAL)))),
+            Reach::Regional => {
+                let regions = plan.regions.iter();
+                jobs.extend(regions.map(|at| steps.step(format!("{name} in {at}"), service.look(scope(at)))));
             }
         }
     }
@@ -83,7 +71,7 @@ struct Steps {
 
 impl Steps {
     /// Makes a step of what looks at one service in one region.
-    fn step<'a>(&'a self, what: String, work: impl Future<Output = Found> + 'a) -> Job<'a> {
+    fn step<'a>(&'a self, what: String, work: impl Future<Output = Found> + 'a) -> Look<'a> {
         self.planned.set(self.planned.get() + 1);
         Box::pin(async move {
             let found = work.await;

@@ -19,8 +19,9 @@ mod when;
 
 use troupe_sdk::prelude::*;
 
-pub use input::{InventoryInput, Service, Settings};
+pub use input::{InventoryInput, Settings};
 pub use model::Inventory;
+pub use services::Service;
 
 /// The agent.
 #[derive(Debug, Default)]
@@ -30,10 +31,9 @@ pub struct Aws;
 impl Aws {
     /// Lists what an AWS account holds, in one form for all services.
     ///
-    /// EC2 (instances, volumes, snapshots, addresses, own images, security groups, VPCs,
-    /// subnets, NAT gateways), Lambda functions, DynamoDB tables and Batch (compute environments,
-    /// job queues) are looked for in each region asked for. S3 buckets and IAM (users with access keys and MFA, roles, account
-    /// summary) belong to the whole account and are listed whatever the regions.
+    /// Most services are looked at in each region asked for. What belongs to the whole account
+    /// (S3 buckets; IAM users with access keys and MFA, roles, the account summary) is listed whatever
+    /// the regions.
     ///
     /// What could not be looked at stands in `errors` beside what was found: a service
     /// that is denied or not available is never taken for an empty one.

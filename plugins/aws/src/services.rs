@@ -1,15 +1,42 @@
 //! What is asked of each service, one file a service.
+//!
+//! To add one, write its file and its line in the table; the operations it asks for go into
+//! `agent.toml` and the README. `sts` is no service to look at: it says whose account it is.
 
-pub mod batch;
-pub mod dynamodb;
-pub mod ec2;
-pub mod iam;
-pub mod lambda;
-pub mod s3;
+mod apigateway;
+mod apigatewayv2;
+mod autoscaling;
+mod batch;
+mod cloudfront;
+mod dynamodb;
+mod ec2;
+mod ecr;
+mod ecs;
+mod eks;
+mod elb;
+mod elbv2;
+mod iam;
+mod kms;
+mod lambda;
+mod policy;
+mod rds;
+mod route53;
+mod s3;
+mod secretsmanager;
+mod sns;
+mod sqs;
 pub mod sts;
+mod table;
+
+pub use table::{Look, Reach, Service};
+
+use serde_json::Value;
+use troupe_sdk::wait;
 
 use crate::client::Client;
 use crate::endpoint::Partition;
+use crate::found::Found;
+use crate::model::{Resource, Word};
 
 /// Whose account it is.
 #[derive(Debug, Clone, Default)]
@@ -55,4 +82,29 @@ impl Scope<'_> {
     pub fn arn_of_region(&self, service: &str, resource: &str) -> String {
         format!("arn:{}:{service}:{}::{resource}", self.partition.name(), self.region)
     }
+}
+
+/// Asks about each of what was listed, all at once, and puts everything into one.
+async fn each<T, F: Future<Output = Found>>(
+    listed: Found,
+    items: impl IntoIterator<Item = T>,
+    ask: impl FnMut(T) -> F,
+) -> Found {
+    let parts = wait::all(items.into_iter().map(ask)).await;
+    Found::all(std::iter::once(listed).chain(parts))
+}
+
+/// Adds several of what a resource belongs to or uses.
+fn related<T: Into<String>>(resource: Resource, kind: &'static str, targets: impl Iterator<Item = T>) -> Resource {
+    targets.fold(resource, |resource, target| resource.to(Word::Borrowed(kind), Some(target)))
+}
+
+/// A list of texts as a JSON value.
+fn texts(texts: impl Iterator<Item = String>) -> Option<Value> {
+    Some(texts.map(Value::from).collect())
+}
+
+/// Makes a resource's name out of the last part of its ARN or URL.
+fn last(text: &str, separator: char) -> &str {
+    text.rsplit(separator).next().unwrap_or(text)
 }

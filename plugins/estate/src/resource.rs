@@ -246,12 +246,17 @@ impl Resource {
     #[must_use]
     pub fn to(mut self, kind: impl Into<Word>, target: Option<impl Into<String>>) -> Self {
         if let Some(target) = target {
-            let relation = Relation { kind: kind.into(), target: target.into() };
-            if !self.relations.contains(&relation) {
-                self.relations.push(relation);
-            }
+            self.relate(kind, target);
         }
         self
+    }
+
+    /// Adds what it belongs to or uses.
+    pub fn relate(&mut self, kind: impl Into<Word>, target: impl Into<String>) {
+        let relation = Relation { kind: kind.into(), target: target.into() };
+        if !self.relations.contains(&relation) {
+            self.relations.push(relation);
+        }
     }
 
     /// Notes that attributes, or `tags`, could not be read.

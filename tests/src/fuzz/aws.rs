@@ -57,10 +57,22 @@ pub(super) const WORDS: &[&str] = &[
     "/v1/canceljob",
     "\n\n",
     "#",
+    "host: elasticloadbalancing.us-east-1.amazonaws.com\n",
+    "host: apigateway.us-east-1.amazonaws.com\n",
+    "host: sqs.us-east-1.amazonaws.com\n",
+    "host: route53.amazonaws.com\n",
+    "x-amz-target: AmazonSQS.ListQueues\n",
+    "content-type: application/x-amz-json-1.0\n",
+    "Action=DescribeLoadBalancers",
+    "Version=2012-06-01",
+    "Version=2015-12-01",
+    "/restapis",
+    "/v2/apis",
 ];
 
 /// The services whose operation is the parameter `Action`.
-const BY_PARAMETER: [&str; 3] = ["ec2", "iam", "sts"];
+const BY_PARAMETER: [&str; 10] =
+    ["autoscaling", "ec2", "elasticache", "elb", "elbv2", "iam", "rds", "redshift", "sns", "sts"];
 
 struct Request {
     method: String,

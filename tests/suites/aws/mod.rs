@@ -5,6 +5,7 @@
 //! `TROUPE_REQUIRE_SUITES` set that is a failure.
 
 mod account;
+mod breadth;
 mod inventory;
 pub mod moto;
 mod role;

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use reqwest::Response;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
 use super::account::iam;
@@ -72,6 +72,24 @@ impl Moto {
         done(request.send().await.unwrap()).await
     }
 
+    /// Calls an operation of a JSON service, and returns the answer's text.
+    pub async fn json(&self, service: &str, region: &str, target: &str, input: &Value) -> String {
+        let request = self
+            .http
+            .post(&self.url)
+            .header("authorization", unsigned(service, region))
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("x-amz-target", target)
+            .body(input.to_string());
+        done(request.send().await.unwrap()).await
+    }
+
+    /// Posts to a REST service, and returns the answer's text.
+    pub async fn post(&self, service: &str, region: &str, path: &str, input: &Value) -> String {
+        let request = self.http.post(format!("{}{path}", self.url)).json(input);
+        done(request.header("authorization", unsigned(service, region)).send().await.unwrap()).await
+    }
+
     /// Makes a bucket.
     pub async fn make_bucket(&self, name: &str) {
         let request = self.http.put(format!("{}/{name}", self.url));
@@ -114,19 +132,12 @@ impl Moto {
 
     /// Makes a table.
     pub async fn make_table(&self, region: &str, name: &str) {
-        let body = format!(
-            r#"{{"TableName":"{name}","BillingMode":"PAY_PER_REQUEST",
-                "KeySchema":[{{"AttributeName":"a","KeyType":"HASH"}}],
-                "AttributeDefinitions":[{{"AttributeName":"a","AttributeType":"S"}}]}}"#
-        );
-        let request = self
-            .http
-            .post(&self.url)
-            .header("authorization", unsigned("dynamodb", region))
-            .header("content-type", "application/x-amz-json-1.0")
-            .header("x-amz-target", "DynamoDB_20120810.CreateTable")
-            .body(body);
-        done(request.send().await.unwrap()).await;
+        let table = json!({
+            "TableName": name, "BillingMode": "PAY_PER_REQUEST",
+            "KeySchema": [{ "AttributeName": "a", "KeyType": "HASH" }],
+            "AttributeDefinitions": [{ "AttributeName": "a", "AttributeType": "S" }],
+        });
+        self.json("dynamodb", region, "DynamoDB_20120810.CreateTable", &table).await;
     }
 }
 

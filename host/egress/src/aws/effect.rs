@@ -13,7 +13,7 @@ const READS: [&str; 11] =
     ["BatchGet", "Decode", "Describe", "Get", "Head", "List", "Lookup", "Query", "Scan", "Search", "Select"];
 
 /// Verbs of operations that delete something, give it up, or cannot be undone.
-const DESTROYS: [&str; 16] = [
+const DESTROYS: [&str; 17] = [
     "Abort",
     "BatchDelete",
     "Cancel",
@@ -29,6 +29,7 @@ const DESTROYS: [&str; 16] = [
     "Revoke",
     "Stop",
     "Terminate",
+    "Unsubscribe",
     "Untag",
 ];
 
@@ -39,6 +40,16 @@ const EXCEPTIONS: &[(&str, &str, Effect)] = &[
     ("sts", "GetFederationToken", Effect::Write),
     ("sts", "GetSessionToken", Effect::Write),
     ("sts", "GetWebIdentityToken", Effect::Write),
+    ("ecr", "GetAuthorizationToken", Effect::Write),
+    ("redshift", "GetClusterCredentials", Effect::Write),
+    ("redshift", "GetClusterCredentialsWithIAM", Effect::Write),
+    ("redshift", "GetIdentityCenterAuthToken", Effect::Write),
+    ("acm", "GetAcmeExternalAccountBindingCredentials", Effect::Write),
+    // So do these: what people keep there is what they sign in with elsewhere.
+    ("secretsmanager", "BatchGetSecretValue", Effect::Write),
+    ("secretsmanager", "GetSecretValue", Effect::Write),
+    // It takes the task that it gets: nobody else is given it.
+    ("stepfunctions", "GetActivityTask", Effect::Write),
     // They compute a report or a verdict about what is there.
     ("dynamodb", "TransactGetItems", Effect::Read),
     ("iam", "GenerateCredentialReport", Effect::Read),
@@ -46,13 +57,59 @@ const EXCEPTIONS: &[(&str, &str, Effect)] = &[
     ("iam", "GenerateServiceLastAccessedDetails", Effect::Read),
     ("iam", "SimulateCustomPolicy", Effect::Read),
     ("iam", "SimulatePrincipalPolicy", Effect::Read),
+    ("apigatewayv2", "ExportApi", Effect::Read),
+    ("backup", "ExportBackupPlanTemplate", Effect::Read),
+    ("ecr", "BatchCheckLayerAvailability", Effect::Read),
+    ("logs", "FilterLogEvents", Effect::Read),
+    ("logs", "TestMetricFilter", Effect::Read),
+    ("rds", "DownloadDBLogFilePortion", Effect::Read),
+    ("route53", "TestDNSAnswer", Effect::Read),
+    ("secretsmanager", "ValidateResourcePolicy", Effect::Read),
+    ("sns", "CheckIfPhoneNumberIsOptedOut", Effect::Read),
+    ("stepfunctions", "ValidateStateMachineDefinition", Effect::Read),
+    ("wafv2", "CheckCapacity", Effect::Read),
     // Each may carry deletions, by statement or by item.
     ("dynamodb", "BatchExecuteStatement", Effect::Destructive),
     ("dynamodb", "BatchWriteItem", Effect::Destructive),
     ("dynamodb", "ExecuteStatement", Effect::Destructive),
     ("dynamodb", "ExecuteTransaction", Effect::Destructive),
     ("dynamodb", "TransactWriteItems", Effect::Destructive),
-    // What they say is then deleted: expired objects and items, an index, a replica.
+    ("route53", "ChangeCidrCollection", Effect::Destructive),
+    ("route53", "ChangeResourceRecordSets", Effect::Destructive),
+    // What they say is then deleted: expired objects, items, images and log lines, an index,
+    // a replica, the machines that a group or a cluster has too many of.
+    ("autoscaling", "BatchPutScheduledUpdateGroupAction", Effect::Destructive),
+    ("autoscaling", "ExecutePolicy", Effect::Destructive),
+    ("autoscaling", "PutScheduledUpdateGroupAction", Effect::Destructive),
+    ("autoscaling", "RollbackInstanceRefresh", Effect::Destructive),
+    ("autoscaling", "SetDesiredCapacity", Effect::Destructive),
+    ("autoscaling", "SetInstanceHealth", Effect::Destructive),
+    ("autoscaling", "StartInstanceRefresh", Effect::Destructive),
+    ("autoscaling", "UpdateAutoScalingGroup", Effect::Destructive),
+    ("backup", "DisassociateRecoveryPoint", Effect::Destructive),
+    ("backup", "UpdateRecoveryPointLifecycle", Effect::Destructive),
+    ("ecr", "PutLifecyclePolicy", Effect::Destructive),
+    ("ecs", "UpdateService", Effect::Destructive),
+    ("elasticache", "DecreaseNodeGroupsInGlobalReplicationGroup", Effect::Destructive),
+    ("elasticache", "DecreaseReplicaCount", Effect::Destructive),
+    ("elasticache", "ModifyCacheCluster", Effect::Destructive),
+    ("elasticache", "ModifyReplicationGroupShardConfiguration", Effect::Destructive),
+    ("eks", "UpdateNodegroupConfig", Effect::Destructive),
+    ("logs", "PutRetentionPolicy", Effect::Destructive),
+    ("rds", "ModifyDBInstance", Effect::Destructive),
+    ("rds", "ModifyDBCluster", Effect::Destructive),
+    ("redshift", "BatchModifyClusterSnapshots", Effect::Destructive),
+    ("redshift", "ModifyCluster", Effect::Destructive),
+    ("redshift", "ModifyClusterSnapshot", Effect::Destructive),
+    ("redshift", "ResizeCluster", Effect::Destructive),
+    ("sqs", "SetQueueAttributes", Effect::Destructive),
+    // What was there before is no more: a definition, a database's last hours, a key.
+    ("apigatewayv2", "ReimportApi", Effect::Destructive),
+    ("kms", "ScheduleKeyDeletion", Effect::Destructive),
+    ("rds", "BacktrackDBCluster", Effect::Destructive),
+    ("kms", "RetireGrant", Effect::Destructive),
+    ("organizations", "CloseAccount", Effect::Destructive),
+    ("organizations", "LeaveOrganization", Effect::Destructive),
     ("dynamodb", "UpdateGlobalTable", Effect::Destructive),
     ("dynamodb", "UpdateTable", Effect::Destructive),
     ("dynamodb", "UpdateTimeToLive", Effect::Destructive),
@@ -60,10 +117,18 @@ const EXCEPTIONS: &[(&str, &str, Effect)] = &[
     // They cost money or bind for a term, and cannot be taken back.
     ("ec2", "AcceptReservedInstancesExchangeQuote", Effect::Destructive),
     ("ec2", "LockSnapshot", Effect::Destructive),
+    ("backup", "PutBackupVaultLockConfiguration", Effect::Destructive),
+    ("rds", "PromoteReadReplica", Effect::Destructive),
+    ("rds", "PromoteReadReplicaDBCluster", Effect::Destructive),
+    ("redshift", "AcceptReservedNodeExchange", Effect::Destructive),
     ("s3", "PutObjectLockConfiguration", Effect::Destructive),
     ("s3", "PutObjectRetention", Effect::Destructive),
     // They can be started again.
     ("ec2", "StopInstances", Effect::Write),
+    ("rds", "StopDBCluster", Effect::Write),
+    ("rds", "StopDBInstance", Effect::Write),
+    // It takes a deletion back.
+    ("kms", "CancelKeyDeletion", Effect::Write),
 ];
 
 /// Headers that lock what an S3 operation writes for a term: nobody can take it back.
@@ -119,6 +184,19 @@ mod tests {
             ("dynamodb", "UpdateTimeToLive", Effect::Destructive),
             ("s3", "PutBucketLifecycleConfiguration", Effect::Destructive),
             ("s3", "PutObject", Effect::Write),
+            ("elb", "DescribeLoadBalancers", Effect::Read),
+            ("elbv2", "DeregisterTargets", Effect::Destructive),
+            ("ce", "GetCostAndUsage", Effect::Read),
+            ("config", "SelectResourceConfig", Effect::Read),
+            ("kms", "ScheduleKeyDeletion", Effect::Destructive),
+            ("kms", "Decrypt", Effect::Write),
+            ("ecr", "GetAuthorizationToken", Effect::Write),
+            ("secretsmanager", "GetSecretValue", Effect::Write),
+            ("secretsmanager", "ListSecrets", Effect::Read),
+            ("sns", "Unsubscribe", Effect::Destructive),
+            ("sqs", "ReceiveMessage", Effect::Write),
+            ("rds", "StopDBInstance", Effect::Write),
+            ("logs", "PutRetentionPolicy", Effect::Destructive),
             ("batch", "DescribeJobQueues", Effect::Read),
             ("batch", "SubmitJob", Effect::Write),
             ("batch", "CancelJob", Effect::Destructive),

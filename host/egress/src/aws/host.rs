@@ -2,28 +2,33 @@
 
 use super::table::{self, Service};
 
-/// Returns the service and region of an AWS endpoint: `PREFIX.REGION.amazonaws.com`, the
-/// same with `-fips`, S3's `dualstack` form, and the hosts without a region.
-pub(super) fn service_of(host: &str) -> Option<(&'static Service, String)> {
+/// Returns the services behind an AWS endpoint, and its region: `PREFIX.REGION.amazonaws.com`,
+/// the same with `-fips`, S3's `dualstack` form, and the hosts without a region.
+///
+/// Mostly that is one service. The old and the new API of load balancers share a host, as do
+/// those of API Gateway.
+pub(super) fn services_of(host: &str) -> Option<(Vec<&'static Service>, String)> {
     let host = host.to_ascii_lowercase();
     for service in table::services() {
         if let Some((_, region)) = service.hosts.iter().find(|(name, _)| *name == host) {
-            return Some((service, (*region).to_owned()));
+            return Some((vec![service], (*region).to_owned()));
         }
     }
     let (rest, in_partition) = partition_of(&host)?;
-    let (prefix, region) = rest.split_once('.')?;
-    let prefix = prefix.strip_suffix("-fips").unwrap_or(prefix);
-    let region = match region.strip_prefix("dualstack.") {
-        Some(region) if prefix == "s3" => region,
-        Some(_) => return None,
-        None => region,
-    };
-    if !is_region(region) || !in_partition(region) {
-        return None;
-    }
-    let service = table::services().iter().find(|service| service.regional && service.prefix == prefix)?;
-    Some((service, region.to_owned()))
+    let regional = table::services().iter().filter(|service| service.regional);
+    let mut found: Vec<(&'static Service, &str)> =
+        regional.filter_map(|service| Some((service, region_behind(service.prefix, rest)?))).collect();
+    found.retain(|(_, region)| is_region(region) && in_partition(region));
+    // No region has a dot in it, so whatever the prefixes are, there is one region.
+    let (_, region) = *found.first()?;
+    Some((found.into_iter().map(|(service, _)| service).collect(), region.to_owned()))
+}
+
+/// What stands behind a service's prefix, which may have a dot of its own (`api.ecr`).
+fn region_behind<'a>(prefix: &str, rest: &'a str) -> Option<&'a str> {
+    let rest = rest.strip_prefix(prefix)?;
+    let region = rest.strip_prefix("-fips").unwrap_or(rest).strip_prefix('.')?;
+    Some(if prefix == "s3" { region.strip_prefix("dualstack.").unwrap_or(region) } else { region })
 }
 
 type InPartition = fn(&str) -> bool;
@@ -58,7 +63,9 @@ mod tests {
     use super::*;
 
     fn found(host: &str) -> Option<String> {
-        service_of(host).map(|(service, region)| format!("{} {region}", service.name))
+        let (services, region) = services_of(host)?;
+        let names: Vec<&str> = services.iter().map(|service| service.name).collect();
+        Some(format!("{} {region}", names.join("+")))
     }
 
     #[test]
@@ -78,6 +85,19 @@ mod tests {
             ("lambda.us-east-1.amazonaws.com", "lambda us-east-1"),
             ("dynamodb.us-east-1.amazonaws.com", "dynamodb us-east-1"),
             ("batch.eu-west-1.amazonaws.com", "batch eu-west-1"),
+            ("api.ecr.eu-west-1.amazonaws.com", "ecr eu-west-1"),
+            ("monitoring.us-east-1.amazonaws.com", "cloudwatch us-east-1"),
+            ("elasticfilesystem.us-east-1.amazonaws.com", "efs us-east-1"),
+            ("states.us-east-1.amazonaws.com", "stepfunctions us-east-1"),
+            ("es.us-east-1.amazonaws.com", "opensearch us-east-1"),
+            ("cloudfront.amazonaws.com", "cloudfront us-east-1"),
+            ("route53.amazonaws.com", "route53 us-east-1"),
+            ("route53.us-gov.amazonaws.com", "route53 us-gov-west-1"),
+            ("organizations.us-east-1.amazonaws.com", "organizations us-east-1"),
+            ("ce.us-east-1.amazonaws.com", "ce us-east-1"),
+            // Two services that share a host.
+            ("elasticloadbalancing.us-east-1.amazonaws.com", "elb+elbv2 us-east-1"),
+            ("apigateway.us-east-1.amazonaws.com", "apigateway+apigatewayv2 us-east-1"),
         ] {
             assert_eq!(found(host).as_deref(), Some(expected), "{host}");
         }
@@ -98,7 +118,13 @@ mod tests {
             "bucket.s3.us-east-1.amazonaws.com",
             "ec2.s3.amazonaws.com",
             "iam.us-east-1.amazonaws.com",
-            "rds.us-east-1.amazonaws.com",
+            "shield.us-east-1.amazonaws.com",
+            "ecr.us-east-1.amazonaws.com",
+            "api.us-east-1.amazonaws.com",
+            "ce.eu-west-1.amazonaws.com",
+            "organizations.eu-west-1.amazonaws.com",
+            "ec2x.us-east-1.amazonaws.com",
+            "s3.dualstack.dualstack.us-east-1.amazonaws.com",
             "ec2..amazonaws.com",
             "",
         ] {

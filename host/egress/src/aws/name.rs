@@ -1,7 +1,7 @@
 //! Naming the action of one request.
 
-use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue};
 
 use super::params::Params;
 use super::table::{Protocol, Service};
@@ -10,6 +10,8 @@ use crate::headers::OVERRIDES;
 
 /// The content type of a form.
 const FORM: &str = "application/x-www-form-urlencoded";
+/// The content types of JSON 1.0 and 1.1. A service reads either.
+const JSON: [&[u8]; 2] = [b"application/x-amz-json-1.0", b"application/x-amz-json-1.1"];
 /// The header by which an AWS service is asked to read the request by another protocol.
 const PROTOCOL: &str = "smithy-protocol";
 
@@ -19,7 +21,7 @@ const PROTOCOL: &str = "smithy-protocol";
 /// `host` is the real endpoint without a port, `path_and_query` as it will be sent, and
 /// `body` the whole body.
 pub fn action(host: &str, method: &str, path_and_query: &str, headers: &HeaderMap, body: &[u8]) -> Option<AwsAction> {
-    let (service, region) = host::service_of(host)?;
+    let (services, region) = host::services_of(host)?;
     if OVERRIDES.iter().any(|name| headers.contains_key(*name)) || headers.contains_key(PROTOCOL) {
         return None;
     }
@@ -29,12 +31,17 @@ pub fn action(host: &str, method: &str, path_and_query: &str, headers: &HeaderMa
         return None;
     }
     let targeted = headers.contains_key("x-amz-target");
-    let operation = match service.protocol {
-        Protocol::Query if !targeted => by_parameter(service, method, path, &query, headers, body)?,
-        Protocol::Json => by_target(service, method, path, &query, headers)?,
-        Protocol::Rest if !targeted => rest::operation(service, method, path, &query, headers)?,
-        _ => return None,
-    };
+    let shared = services.len() > 1;
+    let mut named = services.into_iter().filter_map(|service| {
+        let operation = match service.protocol {
+            Protocol::Query if !targeted => by_parameter(service, shared, method, path, &query, headers, body)?,
+            Protocol::Json => by_target(service, method, path, &query, headers)?,
+            Protocol::Rest if !targeted => rest::operation(service, method, path, &query, headers)?,
+            _ => return None,
+        };
+        Some((service, operation))
+    });
+    let (Some((service, operation)), None) = (named.next(), named.next()) else { return None };
     Some(AwsAction {
         service: service.name,
         operation,
@@ -44,9 +51,11 @@ pub fn action(host: &str, method: &str, path_and_query: &str, headers: &HeaderMa
     })
 }
 
-/// The query protocols: exactly one `Action`, in the query or in a plain form body.
+/// The query protocols: exactly one `Action`, in the query or in a plain form body. Where
+/// another service answers at the same host, exactly one `Version` says which one is asked.
 fn by_parameter(
     service: &Service,
+    shared: bool,
     method: &str,
     path: &str,
     query: &Params,
@@ -67,16 +76,23 @@ fn by_parameter(
     if form.is_presigned() {
         return None;
     }
-    let mut actions = query.like("Action").chain(form.like("Action"));
-    match (actions.next(), actions.next()) {
-        (Some(("Action", name)), None) => service.operation(name),
-        _ => None,
+    let the_one = |name: &'static str| {
+        let mut found = query.like(name).chain(form.like(name));
+        match (found.next(), found.next()) {
+            (Some((spelt, value)), None) if spelt == name => Some(value.to_owned()),
+            _ => None,
+        }
+    };
+    if shared && the_one("Version")? != service.version {
+        return None;
     }
+    service.operation(&the_one("Action")?)
 }
 
-/// The json protocols: exactly one target header, `PREFIX.Operation`.
+/// The json protocols: exactly one target header, `PREFIX.Operation`, and a content type that
+/// says JSON: services that speak query as well (SQS, `CloudWatch`) would read a form as that.
 fn by_target(service: &Service, method: &str, path: &str, query: &Params, headers: &HeaderMap) -> Option<&'static str> {
-    if method != "POST" || !is_root(path) || query.pairs().next().is_some() {
+    if method != "POST" || !is_root(path) || query.pairs().next().is_some() || !is_json(headers) {
         return None;
     }
     let mut targets = headers.get_all("x-amz-target").iter();
@@ -87,6 +103,12 @@ fn by_target(service: &Service, method: &str, path: &str, query: &Params, header
 
 fn is_root(path: &str) -> bool {
     matches!(path, "" | "/")
+}
+
+/// Reports whether the one `content-type` is that of AWS's JSON protocols.
+fn is_json(headers: &HeaderMap) -> bool {
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    matches!((types.next().map(HeaderValue::as_bytes), types.next()), (Some(only), None) if JSON.contains(&only))
 }
 
 /// Reports whether the one `content-type` says that the body is a form, of UTF-8 if it

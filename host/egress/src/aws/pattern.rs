@@ -49,10 +49,10 @@ mod tests {
 
     #[test]
     fn a_pattern_that_can_never_work_says_why() {
-        for text in ["ec2:Describe*", "s3:ListObjectsV2", "iam:*"] {
+        for text in ["ec2:Describe*", "s3:ListObjectsV2", "iam:*", "elb:Describe*", "elbv2:Describe*"] {
             check(&pattern(text)).unwrap();
         }
         insta::assert_snapshot!(refusal("s3:ListBucket"), @"the action `s3:ListBucket` fits no operation of s3; operations are named as in the API, such as `s3:ListBucketAnalyticsConfigurations`, not as permissions of IAM are");
-        insta::assert_snapshot!(refusal("rds:Describe*"), @"the action `rds:Describe*` is of a service that is not known here; known are batch, dynamodb, ec2, iam, lambda, s3, sts");
+        insta::assert_snapshot!(refusal("shield:Describe*"), @"the action `shield:Describe*` is of a service that is not known here; known are acm, apigateway, apigatewayv2, autoscaling, backup, batch, ce, cloudfront, cloudtrail, cloudwatch, config, dynamodb, ec2, ecr, ecs, efs, eks, elasticache, elb, elbv2, guardduty, iam, kms, lambda, logs, opensearch, organizations, rds, redshift, route53, s3, secretsmanager, sns, sqs, stepfunctions, sts, wafv2");
     }
 }

@@ -19,6 +19,8 @@ pub(super) enum Protocol {
 pub(super) struct Service {
     pub(super) name: &'static str,
     pub(super) protocol: Protocol,
+    /// The version of the API: of two query services at one host it tells which is meant.
+    pub(super) version: &'static str,
     pub(super) prefix: &'static str,
     pub(super) signing_name: &'static str,
     pub(super) id: &'static str,
@@ -90,22 +92,25 @@ fn read(text: &'static str) -> Option<Vec<Service>> {
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let fields: Vec<&'static str> = line.split('\t').collect();
         match *fields.as_slice() {
-            ["service", name, protocol, prefix, signing_name, id, target_prefix, reach] => services.push(Service {
-                name,
-                protocol: match protocol {
-                    "query" | "ec2" => Protocol::Query,
-                    "json" => Protocol::Json,
-                    "rest-json" | "rest-xml" => Protocol::Rest,
-                    _ => return None,
-                },
-                prefix,
-                signing_name,
-                id,
-                target_prefix,
-                regional: reach == "regional",
-                hosts: Vec::new(),
-                operations: BTreeMap::new(),
-            }),
+            ["service", name, protocol, version, prefix, signing_name, id, target_prefix, reach] => {
+                services.push(Service {
+                    name,
+                    protocol: match protocol {
+                        "query" | "ec2" => Protocol::Query,
+                        "json" => Protocol::Json,
+                        "rest-json" | "rest-xml" => Protocol::Rest,
+                        _ => return None,
+                    },
+                    version,
+                    prefix,
+                    signing_name,
+                    id,
+                    target_prefix,
+                    regional: reach == "regional",
+                    hosts: Vec::new(),
+                    operations: BTreeMap::new(),
+                })
+            }
             ["host", name, region] => services.last_mut()?.hosts.push((name, region)),
             ["op", name] => {
                 services.last_mut()?.operations.insert(name, None);
@@ -167,8 +172,8 @@ mod tests {
     }
 
     #[test]
-    fn the_seven_services_are_there() {
+    fn every_service_of_the_clouds_agents_is_there() {
         let names: Vec<&str> = services().iter().map(|service| service.name).collect();
-        assert_eq!(names, ["batch", "dynamodb", "ec2", "iam", "lambda", "s3", "sts"]);
+        insta::assert_snapshot!(names.join(" "), @"acm apigateway apigatewayv2 autoscaling backup batch ce cloudfront cloudtrail cloudwatch config dynamodb ec2 ecr ecs efs eks elasticache elb elbv2 guardduty iam kms lambda logs opensearch organizations rds redshift route53 s3 secretsmanager sns sqs stepfunctions sts wafv2");
     }
 }

@@ -14,6 +14,7 @@ fn named(host: &str, method: &str, target: &str, pairs: &[(&str, &str)], body: &
 }
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded; charset=utf-8");
+const JSON: (&str, &str) = ("content-type", "application/x-amz-json-1.0");
 const EC2: &str = "ec2.us-east-1.amazonaws.com";
 
 fn ec2(method: &str, target: &str, body: &str) -> Option<String> {
@@ -33,7 +34,8 @@ fn lambda(method: &str, target: &str) -> Option<String> {
 }
 
 fn dynamodb(method: &str, target: &str, pairs: &[(&str, &str)]) -> Option<String> {
-    named("dynamodb.us-east-1.amazonaws.com", method, target, pairs, "{}")
+    let pairs = [pairs, &[JSON]].concat();
+    named("dynamodb.us-east-1.amazonaws.com", method, target, &pairs, "{}")
 }
 
 #[test]
@@ -279,6 +281,68 @@ fn batch_operations_are_named_by_the_path_though_all_are_posts() {
     }
 }
 
+#[test]
+fn a_service_that_speaks_query_too_is_asked_in_json_and_nothing_else() {
+    const SQS: &str = "sqs.us-east-1.amazonaws.com";
+    const ALARMS: &str = "monitoring.us-east-1.amazonaws.com";
+    let list = ("x-amz-target", "AmazonSQS.ListQueues");
+    let alarms = ("x-amz-target", "GraniteServiceVersion20100801.DescribeAlarms");
+    assert_eq!(named(SQS, "POST", "/", &[list, JSON], "{}").as_deref(), Some("sqs:ListQueues"));
+    assert_eq!(named(ALARMS, "POST", "/", &[alarms, JSON], "{}").as_deref(), Some("cloudwatch:DescribeAlarms"));
+    let newer = ("content-type", "application/x-amz-json-1.1");
+    assert_eq!(named(SQS, "POST", "/", &[list, newer], "{}").as_deref(), Some("sqs:ListQueues"));
+    for (host, target, pairs, body) in [
+        (SQS, "/", &[list, FORM][..], "Action=DeleteQueue"),
+        (SQS, "/", &[FORM], "Action=ListQueues"),
+        (SQS, "/", &[list], "{}"),
+        (SQS, "/", &[list, JSON, FORM], "{}"),
+        (SQS, "/", &[list, ("content-type", "application/x-amz-json-1.0, application/x-www-form-urlencoded")], "{}"),
+        (SQS, "/111122223333/queue", &[list, JSON], "{}"),
+        (ALARMS, "/", &[alarms, FORM], "Action=DeleteAlarms"),
+        (ALARMS, "/", &[FORM], "Action=DescribeAlarms&Version=2010-08-01"),
+        (ALARMS, "/service/GraniteServiceVersion20100801/operation/DescribeAlarms", &[JSON], "{}"),
+    ] {
+        assert_eq!(named(host, "POST", target, pairs, body), None, "{host}{target} {pairs:?} {body}");
+    }
+}
+
+#[test]
+fn of_two_services_at_one_host_the_version_or_the_path_tells_which() {
+    const BALANCERS: &str = "elasticloadbalancing.us-east-1.amazonaws.com";
+    let balancers = |body: &str| named(BALANCERS, "POST", "/", &[FORM], body);
+    for (body, name) in [
+        ("Action=DescribeLoadBalancers&Version=2012-06-01", Some("elb:DescribeLoadBalancers")),
+        ("Action=DescribeLoadBalancers&Version=2015-12-01", Some("elbv2:DescribeLoadBalancers")),
+        ("Action=DescribeTargetGroups&Version=2015-12-01", Some("elbv2:DescribeTargetGroups")),
+        ("Action=DescribeTargetGroups&Version=2012-06-01", None),
+        ("Action=DescribeLoadBalancers", None),
+        ("Action=DescribeLoadBalancers&Version=2011-11-15", None),
+        ("Action=DescribeLoadBalancers&version=2012-06-01", None),
+        ("Action=DescribeLoadBalancers&Version=2012-06-01&Version=2012-06-01", None),
+        ("Action=DescribeLoadBalancers&Version=2012-06-01&version=2015-12-01", None),
+    ] {
+        assert_eq!(balancers(body).as_deref(), name, "{body}");
+    }
+    let split =
+        named(BALANCERS, "POST", "/?Version=2012-06-01", &[FORM], "Action=DeleteLoadBalancer&Version=2015-12-01");
+    assert_eq!(split, None);
+
+    let apis = |method: &str, target: &str| named("apigateway.us-east-1.amazonaws.com", method, target, &[], "");
+    for (method, target, name) in [
+        ("GET", "/restapis?limit=500", Some("apigateway:GetRestApis")),
+        ("GET", "/restapis/a1/stages", Some("apigateway:GetStages")),
+        ("GET", "/v2/apis?maxResults=10", Some("apigatewayv2:GetApis")),
+        ("GET", "/v2/apis/a1/stages", Some("apigatewayv2:GetStages")),
+        ("DELETE", "/restapis/a1", Some("apigateway:DeleteRestApi")),
+        ("GET", "/apis", None),
+        ("GET", "/v2/restapis", None),
+        ("GET", "/restapis/a1/stages/s/exports/oas30?parameters=x", None),
+        ("POST", "/restapis?mode=import", None),
+    ] {
+        assert_eq!(apis(method, target).as_deref(), name, "{method} {target}");
+    }
+}
+
 proptest! {
     /// Whatever is added to a query, a request for one operation is never taken for
     /// another one that reaches less far.
@@ -308,7 +372,7 @@ proptest! {
         method in "(GET|PUT|POST|DELETE|HEAD)",
         target in "/[a-z0-9%/.?&=;\\\\-]{0,40}",
         body in prop::collection::vec(any::<u8>(), 0..40),
-        service in "(batch|ec2|s3|lambda|iam|sts|dynamodb)",
+        service in "(apigateway|batch|ec2|eks|elasticloadbalancing|s3|lambda|sns|sqs|sts|dynamodb)",
     ) {
         let _ = action(&format!("{service}.us-east-1.amazonaws.com"), &method, &target, &map(&[FORM]), &body);
     }

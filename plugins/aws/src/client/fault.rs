@@ -19,7 +19,7 @@ use crate::model::ProblemKind;
 use crate::protocol::xml;
 
 /// Codes about too many requests.
-const THROTTLING: [&str; 12] = [
+const THROTTLING: [&str; 13] = [
     "BandwidthLimitExceeded",
     "EC2ThrottledException",
     "LimitExceededException",
@@ -28,6 +28,7 @@ const THROTTLING: [&str; 12] = [
     "RequestThrottled",
     "RequestThrottledException",
     "SlowDown",
+    "Throttled",
     "Throttling",
     "ThrottlingException",
     "ThrottledException",
@@ -110,6 +111,12 @@ impl Fault {
     /// A list may go on where it ends.
     pub fn cut_off(items: usize) -> Self {
         Self::of_ours("cut_off", format!("the list ends after the {items} items asked for, so there may be more"))
+    }
+
+    /// The partition does not have the service.
+    pub fn no_endpoint() -> Self {
+        let why = "this partition of AWS does not have the service";
+        Self { kind: ProblemKind::NotAvailable, ..Self::of_ours("no_endpoint", why) }
     }
 
     /// Nobody knows whether something is the account's.

@@ -18,13 +18,28 @@ pub struct Api<'a> {
     pub paging: Paging,
 }
 
-/// How lists go on.
+/// How lists go on: where a page says what the next one is asked by.
 #[derive(Debug, Clone, Copy)]
-pub enum Paging {
-    /// `nextToken`, given back as `NextToken`.
-    Token,
-    /// `Marker` while `IsTruncated`, inside the result.
-    Marker,
+pub struct Paging {
+    /// The element of a result that has the token for the next page.
+    take: &'static str,
+    /// The parameter that the token is given back as.
+    give: &'static str,
+    /// Whether the token counts only while the result says `IsTruncated`.
+    while_truncated: bool,
+}
+
+impl Paging {
+    /// EC2's: `nextToken`, given back as `NextToken`.
+    pub const TOKEN: Self = Self { take: "nextToken", give: "NextToken", while_truncated: false };
+    /// `NextToken`, given back as that.
+    pub const NEXT_TOKEN: Self = Self { take: "NextToken", give: "NextToken", while_truncated: false };
+    /// IAM's: `Marker` while `IsTruncated`.
+    pub const TRUNCATED: Self = Self { take: "Marker", give: "Marker", while_truncated: true };
+    /// `Marker`, given back as that.
+    pub const MARKER: Self = Self { take: "Marker", give: "Marker", while_truncated: false };
+    /// `NextMarker`, given back as `Marker`.
+    pub const NEXT_MARKER: Self = Self { take: "NextMarker", give: "Marker", while_truncated: false };
 }
 
 type Parameters<'a> = &'a [(&'a str, &'a str)];
@@ -46,22 +61,17 @@ impl Api<'_> {
         parameters: Parameters<'_>,
         mut each: impl FnMut(Element<'_>),
     ) -> Result<(), Fault> {
-        let name = match self.paging {
-            Paging::Token => "NextToken",
-            Paging::Marker => "Marker",
-        };
+        let Paging { take, give, while_truncated } = self.paging;
         let mut token: Option<String> = None;
         loop {
             let mut parameters = parameters.to_vec();
-            parameters.extend(token.as_deref().map(|token| (name, token)));
+            parameters.extend(token.as_deref().map(|token| (give, token)));
             let text = self.ask(action, &parameters).await?;
             let document = xml::parse(&text)?;
             let result = result(xml::root(&document), action);
             each(result);
-            let next = match self.paging {
-                Paging::Token => result.text("nextToken"),
-                Paging::Marker => result.text("Marker").filter(|_| result.truth("IsTruncated") == Some(true)),
-            };
+            let is_over = while_truncated && result.truth("IsTruncated") != Some(true);
+            let next = result.text(take).filter(|_| !is_over);
             let Some(next) = next else { return Ok(()) };
             check_progress(token.as_deref(), next)?;
             token = Some(next.to_owned());

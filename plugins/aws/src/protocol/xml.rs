@@ -4,6 +4,7 @@ pub use roxmltree::Document;
 use roxmltree::Node;
 
 use crate::client::Fault;
+use crate::when;
 
 /// Reads a document. One with a DTD is refused: answers have none, and entities are how
 /// a small document becomes a large one.
@@ -76,6 +77,16 @@ impl<'a> Element<'a> {
     /// Returns the texts of the list at a path, each at a path of its own.
     pub fn texts(self, path: &str, each: &'static str) -> impl Iterator<Item = String> + use<'a> {
         self.list(path).filter_map(move |item| item.text(each)).map(str::to_owned)
+    }
+
+    /// Returns the texts of the list at a path.
+    pub fn own_texts(self, path: &str) -> impl Iterator<Item = String> + use<'a> {
+        self.list(path).filter_map(Self::own_text).map(str::to_owned)
+    }
+
+    /// Returns the time at a path, in the one form.
+    pub fn time(self, path: &str) -> Option<String> {
+        self.text(path).and_then(when::at)
     }
 
     /// Returns the tags in the list at a path, whatever the case of `key` and `value`.

@@ -118,7 +118,7 @@ struct Tag {
 /// Lists the tables and asks about each.
 pub async fn collect(scope: Scope<'_>) -> Found {
     let endpoint = regional("dynamodb", scope.region);
-    let api = Api { client: scope.client, endpoint: &endpoint, target: "DynamoDB_20120810" };
+    let api = Api { client: scope.client, endpoint: &endpoint, target: "DynamoDB_20120810", version: "1.0" };
     let mut names = Vec::new();
     let mut found = Found::default();
     if let Err(fault) = list(api, &mut names).await {

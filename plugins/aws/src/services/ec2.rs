@@ -10,7 +10,6 @@ mod subnets;
 mod volumes;
 mod vpcs;
 
-use serde_json::Value;
 use troupe_sdk::wait;
 
 use crate::client::Fault;
@@ -19,7 +18,7 @@ use crate::found::Found;
 use crate::model::Resource;
 use crate::protocol::query::{Api, Paging};
 use crate::protocol::xml::Element;
-use crate::services::Scope;
+use crate::services::{Scope, texts};
 
 /// How many items a page holds. Without it EC2 answers with everything at once.
 const PAGE: (&str, &str) = ("MaxResults", "500");
@@ -53,7 +52,7 @@ pub async fn collect(scope: Scope<'_>) -> Found {
 
 async fn list(scope: Scope<'_>, listing: &Listing) -> Found {
     let endpoint = regional("ec2", scope.region);
-    let api = Api { client: scope.client, endpoint: &endpoint, version: "2016-11-15", paging: Paging::Token };
+    let api = Api { client: scope.client, endpoint: &endpoint, version: "2016-11-15", paging: Paging::TOKEN };
     let mut found = Found::default();
     let read = |page: Element<'_>| {
         for item in page.list(listing.set) {
@@ -89,9 +88,4 @@ fn resource(
     let resource = Resource::new(kind, scope.region, id).arn(scope.arn("ec2", &format!("{path}/{id}")));
     let doubtful = owner.filter(|_| scope.identity.account.is_none());
     scope.identity.owns(owner).then(|| resource.tags(item.tags("tagSet")).with(OWNER, doubtful))
-}
-
-/// A list of texts as a JSON value.
-fn texts(texts: impl Iterator<Item = String>) -> Option<Value> {
-    Some(texts.map(Value::from).collect())
 }

@@ -16,7 +16,7 @@ use crate::services::Scope;
 /// Looks at users, roles and the summary.
 pub async fn collect(scope: Scope<'_>) -> Found {
     let api =
-        Api { client: scope.client, endpoint: scope.partition.iam(), version: "2010-05-08", paging: Paging::Marker };
+        Api { client: scope.client, endpoint: scope.partition.iam(), version: "2010-05-08", paging: Paging::TRUNCATED };
     let people = wait::both(users::collect(api), roles::collect(api));
     let ((users, roles), summary) = wait::both(people, summary::collect(scope, api)).await;
     Found::all([users, roles, summary])

@@ -29,7 +29,7 @@ pub async fn identity(regions: &[String], time: Duration) -> (Identity, Found) {
 
 async fn ask(client: &Client, region: &str) -> Result<Identity, Fault> {
     let endpoint = regional("sts", region);
-    let api = Api { client, endpoint: &endpoint, version: "2011-06-15", paging: Paging::Marker };
+    let api = Api { client, endpoint: &endpoint, version: "2011-06-15", paging: Paging::TRUNCATED };
     let text = api.ask(OPERATION, &[]).await?;
     let document = xml::parse(&text)?;
     let result = result(xml::root(&document), OPERATION);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use troupe_agent_aws::Aws;
+use troupe_egress::AwsAction;
 use troupe_package::Manifest;
 use troupe_sdk::Failure;
 use troupe_sdk::test::{self, Answer, Host, Sent};
@@ -16,13 +17,15 @@ pub const EAST: &str = "us-east-1";
 /// What one request asks for.
 #[derive(Debug, Clone)]
 pub struct Asked {
-    /// `ec2`, `s3`, …
+    /// `ec2`, `s3`, …: as actions name it.
     pub service: String,
+    /// The action, as a grant has it: `s3:ListBuckets`.
+    pub action: String,
     /// The region in the host's name.
     pub region: String,
-    /// The operation; for REST, the path and the query without its `?`.
+    /// The operation; of Batch, Lambda and S3 the path, and the query without its `?`.
     pub operation: String,
-    /// The form's parameters, the query's, or the JSON body's under ``.
+    /// The form's parameters, the query's, the JSON body under ``, and the path under `path`.
     pub parameters: BTreeMap<String, String>,
 }
 
@@ -30,10 +33,16 @@ impl Asked {
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.get(name).map(String::as_str)
     }
+
+    /// The JSON body.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(self.parameter("").expect("a body")).expect("JSON")
+    }
 }
 
-/// Checks that the host can name the request, and that `agent.toml` asks for it.
-fn assert_granted(sent: &Sent) {
+/// Checks that the host can name the request, and that `agent.toml` asks for it; returns the
+/// action.
+fn assert_granted(sent: &Sent) -> AwsAction {
     static MANIFEST: LazyLock<Manifest> = LazyLock::new(|| Manifest::parse(include_str!("../../agent.toml")).unwrap());
     let rest = sent.url.strip_prefix("https://").expect("https");
     let (host, target) = rest.split_at(rest.find(['/', '?']).expect("a path"));
@@ -49,17 +58,18 @@ fn assert_granted(sent: &Sent) {
             && grant.admits_action(action.service, action.operation)
     });
     assert!(granted, "agent.toml does not ask for {action} at {host}");
+    assert_eq!(format!("{:?}", action.effect), "Read", "{action}");
+    action
 }
 
 /// Reads a request as AWS would.
 pub fn read(sent: &Sent) -> Asked {
-    assert_granted(sent);
+    let action = assert_granted(sent);
     assert_eq!(sent.headers.get("troupe-credential"), Some("aws:default"), "{}", sent.url);
     assert!(sent.headers.iter().all(|(name, _)| name != "authorization"), "the host signs");
     let rest = sent.url.strip_prefix("https://").expect("https");
     let (host, path) = rest.split_once('/').expect("a path");
     let labels: Vec<&str> = host.strip_suffix(".amazonaws.com").expect("AWS").split('.').collect();
-    let region = labels.get(1).copied().unwrap_or("global");
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let body = sent.text();
     let (operation, pairs) = match labels[0] {
@@ -78,15 +88,36 @@ pub fn read(sent: &Sent) -> Asked {
             assert_eq!(sent.headers.get("content-type"), Some("application/json"));
             (Some(path.to_owned()), BTreeMap::from([(String::new(), body)]))
         }
-        _ => {
+        "s3" | "lambda" => {
             assert_eq!(sent.method, "GET");
             let operation =
                 if query.is_empty() || query.contains('=') { path.to_owned() } else { format!("{path} {query}") };
             (Some(operation), pairs(query))
         }
+        _ => {
+            let mut parameters = pairs(query);
+            match sent.headers.get("content-type") {
+                Some(form) if form.starts_with("application/x-www-form-urlencoded") => parameters.extend(pairs(&body)),
+                _ => parameters.extend([(String::new(), body), ("path".to_owned(), path.to_owned())]),
+            }
+            let (service, operation) = (action.service.to_owned(), action.operation.to_owned());
+            return Asked { service, action: action.to_string(), region: region_of(&labels), operation, parameters };
+        }
     };
     let operation = operation.or_else(|| pairs.get("Action").cloned()).expect("an operation");
-    Asked { service: labels[0].to_owned(), region: region.to_owned(), operation, parameters: pairs }
+    Asked {
+        service: labels[0].to_owned(),
+        action: action.to_string(),
+        region: region_of(&labels),
+        operation,
+        parameters: pairs,
+    }
+}
+
+/// The region is the last word of a host that has one.
+fn region_of(labels: &[&str]) -> String {
+    let region = if labels.len() > 1 { labels.last() } else { None };
+    region.copied().unwrap_or("global").to_owned()
 }
 
 fn pairs(text: &str) -> BTreeMap<String, String> {
@@ -116,6 +147,9 @@ fn nothing(asked: &Asked) -> Answer {
         ("dynamodb", _) => Answer::json(200, json!({ "TableNames": [] })),
         ("batch", "v1/describejobqueues") => Answer::json(200, json!({ "jobQueues": [] })),
         ("batch", _) => Answer::json(200, json!({ "computeEnvironments": [] })),
+        ("s3" | "cloudfront" | "route53", _) => xml("<Nothing/>"),
+        // Whoever asks in JSON is answered in it.
+        _ if asked.parameters.contains_key("") => Answer::json(200, json!({})),
         _ => xml("<Nothing/>"),
     }
 }

@@ -276,7 +276,8 @@ fn no_more_than_eight_requests_are_under_way_and_no_fewer() {
 #[test]
 fn progress_rises_to_one_by_service_and_region() {
     let host = account(|asked| (asked.operation == "DescribeVpcs").then(|| xml(VPC)));
-    inventory(json!({ "regions": ["us-east-1", "eu-west-1"] }));
+    let services = ["ec2", "lambda", "dynamodb", "batch", "s3", "iam"];
+    inventory(json!({ "regions": ["us-east-1", "eu-west-1"], "services": services }));
     let reports = host.reports();
     assert!(reports.windows(2).all(|two| two[0].fraction <= two[1].fraction), "{reports:?}");
     assert_eq!((reports.len(), reports.last().unwrap().fraction), (1 + 10, Some(1.0)));

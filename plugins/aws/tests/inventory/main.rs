@@ -5,8 +5,22 @@ mod account;
 #[cfg(test)]
 mod aws;
 #[cfg(test)]
+mod balancers;
+#[cfg(test)]
+mod containers;
+#[cfg(test)]
+mod databases;
+#[cfg(test)]
 mod ec2;
 #[cfg(test)]
 mod errors;
+#[cfg(test)]
+mod keys_and_messages;
+#[cfg(test)]
+mod policy;
+#[cfg(test)]
+mod recorded;
+#[cfg(test)]
+mod sites;
 #[cfg(test)]
 mod tables_and_functions;

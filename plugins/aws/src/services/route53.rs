@@ -1,0 +1,128 @@
+//! Route 53: the account's hosted zones, which have no regions. It bears five requests a second,
+//! so what can be asked of many zones at once is.
+
+use std::collections::BTreeMap;
+
+use troupe_sdk::http::escape;
+use troupe_sdk::wait;
+
+use crate::client::Fault;
+use crate::found::Found;
+use crate::model::{GLOBAL, Resource};
+use crate::protocol::json::Paging;
+use crate::protocol::rest;
+use crate::protocol::xml::{self, Element};
+use crate::services::{Scope, last};
+
+const LIST: (&str, &str) = ("route53", "ListHostedZones");
+const ZONE: (&str, &str) = ("route53", "GetHostedZone");
+const TAGS: (&str, &str) = ("route53", "ListTagsForResources");
+const LOGGING: (&str, &str) = ("route53", "ListQueryLoggingConfigs");
+
+/// Where all paths begin.
+const VERSION: &str = "2013-04-01";
+/// Of how many zones the tags may be asked at once.
+const TAGGED_AT_ONCE: usize = 10;
+
+/// Lists the zones and asks about them.
+pub async fn collect(scope: Scope<'_>) -> Found {
+    let mut found = Found::default();
+    let mut zones = Vec::new();
+    let paging = Paging { take: "NextMarker", give: "marker" };
+    let read = |page: Element<'_>| zones.extend(page.list("HostedZones").filter_map(|item| zone(&scope, item)));
+    let url = url(scope, "hostedzone");
+    let listed = rest::xml_pages(scope.client, &url, &[("maxitems", "100")], paging, read);
+    let (listed, logged) = wait::both(listed, logged(scope)).await;
+    if let Err(fault) = listed {
+        found.note(LIST, GLOBAL, None, fault);
+    }
+    for zone in &mut zones {
+        if zone.attributes.get("private").is_none_or(|private| private == false) {
+            let group = logged.as_ref().map(|logged| logged.get(&zone.id)).map_err(Clone::clone);
+            found.read(zone, LOGGING, &["query_logs"], group, |zone, group| {
+                zone.set("query_logs", group.is_some());
+                group.into_iter().for_each(|arn| zone.relate("log-group", arn.as_str()));
+            });
+        }
+    }
+    let zones = wait::all(zones.into_iter().map(|zone| networks(scope, zone))).await;
+    let Found { mut resources, problems } = Found::all(std::iter::once(found).chain(zones));
+    let mut batches = Vec::new();
+    while !resources.is_empty() {
+        let rest = resources.split_off(resources.len().min(TAGGED_AT_ONCE));
+        batches.push(std::mem::replace(&mut resources, rest));
+    }
+    let tagged = wait::all(batches.into_iter().map(|batch| tag(scope, batch))).await;
+    Found::all(std::iter::once(Found { resources, problems }).chain(tagged))
+}
+
+fn url(scope: Scope<'_>, path: &str) -> String {
+    format!("{}{VERSION}/{path}", scope.partition.route53())
+}
+
+fn zone(scope: &Scope<'_>, item: Element<'_>) -> Option<Resource> {
+    let id = last(item.text("Id")?, '/');
+    let resource = Resource::new("aws.route53.hosted-zone", GLOBAL, id)
+        .name(item.text("Name")?.trim_end_matches('.'))
+        .arn(Some(format!("arn:{}:route53:::hostedzone/{id}", scope.partition.name())))
+        .with("private", item.truth("Config/PrivateZone"))
+        .with("records", item.number("ResourceRecordSetCount"))
+        .with("comment", item.verbatim("Config/Comment"))
+        .with("owner_service", item.text("LinkedService/ServicePrincipal"));
+    Some(resource)
+}
+
+/// The log groups that queries are logged to, by zone.
+async fn logged(scope: Scope<'_>) -> Result<BTreeMap<String, String>, Fault> {
+    let mut logged = BTreeMap::new();
+    let paging = Paging { take: "NextToken", give: "nexttoken" };
+    let read = |page: Element<'_>| {
+        logged.extend(page.list("QueryLoggingConfigs").filter_map(|one| {
+            Some((one.text("HostedZoneId")?.to_owned(), one.text("CloudWatchLogsLogGroupArn")?.to_owned()))
+        }));
+    };
+    let url = url(scope, "queryloggingconfig");
+    rest::xml_pages(scope.client, &url, &[("maxresults", "100")], paging, read).await?;
+    Ok(logged)
+}
+
+/// Asks which networks a private zone answers in.
+async fn networks(scope: Scope<'_>, mut zone: Resource) -> Found {
+    let mut found = Found::default();
+    if zone.attributes.get("private").is_some_and(|private| private == true) {
+        let answer = rest::get(scope.client, url(scope, &format!("hostedzone/{}", escape(&zone.id))), &[]).await;
+        let document = answer.as_deref().map_err(Clone::clone).and_then(xml::parse);
+        found.read(&mut zone, ZONE, &["vpcs"], document, |zone, document| {
+            let vpcs: Vec<String> = xml::root(&document).texts("VPCs", "VPCId").collect();
+            vpcs.iter().for_each(|id| zone.relate("vpc", id.as_str()));
+            zone.set("vpcs", vpcs);
+        });
+    }
+    found.resources.push(zone);
+    found
+}
+
+async fn tag(scope: Scope<'_>, mut batch: Vec<Resource>) -> Found {
+    let mut found = Found::default();
+    // Ids are letters and digits, so nothing in them needs an escape.
+    let ids = batch.iter().map(|zone| zone.id.as_str()).filter(|id| id.chars().all(|c| c.is_ascii_alphanumeric()));
+    let ids: String = ids.map(|id| format!("<ResourceId>{id}</ResourceId>")).collect();
+    let input = format!(
+        "<ListTagsForResourcesRequest xmlns=\"https://route53.amazonaws.com/doc/{VERSION}/\"><ResourceIds>{ids}\
+         </ResourceIds></ListTagsForResourcesRequest>"
+    );
+    let answer = rest::post_xml(scope.client, &url(scope, "tags/hostedzone"), &input).await;
+    let document = answer.as_deref().map_err(Clone::clone).and_then(xml::parse);
+    for zone in &mut batch {
+        let document = document.as_ref().map_err(Clone::clone);
+        found.read(zone, TAGS, &["tags"], document, |zone, document| {
+            let sets = xml::root(document).list("ResourceTagSets");
+            let id = zone.id.clone();
+            for set in sets.filter(|set| set.text("ResourceId") == Some(&id)) {
+                zone.tags.extend(set.tags("Tags"));
+            }
+        });
+    }
+    found.resources = batch;
+    found
+}
