@@ -19,8 +19,8 @@ use crate::Fault;
 /// they take some five times as much.
 pub const INLINE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// What a sink of artefacts holds at most; its parts are a quarter of it.
-const SINK_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// What a sink of artefacts holds at most; its parts are a quarter of it, and a task may have a hundred of them.
+const SINK_BYTES_MAX: usize = 96 * 1024 * 1024;
 
 /// So many rows of problems wait before those about the same are put into one.
 const PROBLEMS_WAITING_MAX: usize = 4_096;
