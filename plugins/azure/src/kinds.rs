@@ -17,6 +17,9 @@
 //! | `state` | attributes that Azure tells and nobody sets | none |
 //! | `reads` | what is asked of each one beside the list: a `path`, `attributes`, and `unless` one is known already | none |
 //! | `diagnostics` | whether its diagnostic settings are asked for | no |
+//! | `template` | whether a template for a resource group can have it | yes |
+//! | `location` | in a template that does not say: `group`, `global`, `none` | `group` |
+//! | `secrets` | what Azure wants and never tells, each with its place `at`, and a place `unless` it is `true` | none |
 //! | `also` | other names under which it comes | none |
 //!
 //! Places are JSON pointers from the object that Azure tells, where `*` stands for every item; [`Spec`] says what else
@@ -81,6 +84,40 @@ pub struct Kind {
     pub diagnostics: bool,
     #[serde(default)]
     also: Vec<String>,
+    #[serde(default = "yes")]
+    template: bool,
+    #[serde(default)]
+    location: Location,
+    /// Attributes that Azure wants and never tells: a template asks for them.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, Secret>,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// Where a resource is, in a template that does not say.
+#[derive(Debug, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+enum Location {
+    /// Where its resource group is.
+    #[default]
+    Group,
+    /// Nowhere in particular.
+    Global,
+    /// It has no location.
+    None,
+}
+
+/// A secret that a template asks for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Secret {
+    /// Where it stands.
+    pub at: String,
+    /// A place; if it is `true` there, the secret is not wanted.
+    pub unless: Option<String>,
 }
 
 /// Which table of Resource Graph has a type.
@@ -195,6 +232,21 @@ impl Kind {
             (None, Some(_)) => format!("/{}", self.noun()),
             (None, None) => format!("/providers/{}", self.name),
         }
+    }
+
+    /// Reports whether a template for a resource group can have it.
+    pub const fn has_template(&self) -> bool {
+        self.template
+    }
+
+    /// Reports whether it has a location.
+    pub const fn has_location(&self) -> bool {
+        !matches!(self.location, Location::None)
+    }
+
+    /// Reports whether it is nowhere in particular.
+    pub const fn is_global(&self) -> bool {
+        matches!(self.location, Location::Global)
     }
 
     /// Reports whether somebody who writes this means it: its type, or its service.

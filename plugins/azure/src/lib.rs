@@ -1,7 +1,7 @@
 //! An agent that answers what there is in Azure subscriptions.
 //!
-//! *Holds:* the skill `inventory`, the catalogue of the types it knows, and how Resource Graph and Resource Manager
-//! are asked for them.
+//! *Holds:* the skills `inventory` and `template`, the catalogue of the types they know, and how Resource Graph and
+//! Resource Manager are asked for them.
 //! *Never holds:* a token: the host gets one and adds it. Nor a rule about what it finds.
 //! *Start at:* [`Azure`], then `kinds` for the catalogue, whose words stand in `data/types`, and `inventory` for how
 //! it is taken.
@@ -12,12 +12,14 @@ mod input;
 mod inventory;
 mod kinds;
 mod model;
+mod template;
 
 use troupe_sdk::prelude::*;
 
 pub use input::{InventoryInput, Settings, Source};
 pub use kinds::{Kind, kind_of, kinds};
 pub use model::Inventory;
+pub use template::{LeftOut, Template, TemplateInput};
 
 /// The agent.
 #[derive(Debug, Default)]
@@ -37,5 +39,13 @@ impl Azure {
     pub fn inventory(&self, input: InventoryInput) -> Result<Inventory, Failure> {
         let plan = input::Plan::new(input, invocation::configuration()?)?;
         inventory::take(&plan).wait()
+    }
+
+    /// Makes an ARM template, and the same in Bicep, of resources that `inventory` told or that a list in YAML asks
+    /// for. Ids of resources that are in the template become references, passwords become parameters. Nothing is
+    /// asked of Azure, and nothing is deployed.
+    #[skill(effect = "read")]
+    pub fn template(&self, input: TemplateInput) -> Result<Template, Failure> {
+        template::make(input)
     }
 }

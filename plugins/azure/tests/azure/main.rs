@@ -1,6 +1,8 @@
 //! The agent on the test host, against a cloud made of canned answers and against recorded ones.
 
 #[cfg(test)]
+mod checkov;
+#[cfg(test)]
 mod cloud;
 #[cfg(test)]
 mod errors;
@@ -12,3 +14,5 @@ mod lists;
 mod recordings;
 #[cfg(test)]
 mod rows;
+#[cfg(test)]
+mod template;
