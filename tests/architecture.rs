@@ -14,7 +14,7 @@ use troupe_tests::root;
 const LINES_MAX: usize = 500;
 
 /// The crates, and what each may name among the others.
-const MAY_NAME: [(&str, &[&str]); 16] = [
+const MAY_NAME: [(&str, &[&str]); 17] = [
     ("troupe-core", &[]),
     ("troupe-package", &["troupe-core"]),
     ("troupe-egress", &["troupe-core"]),
@@ -52,8 +52,10 @@ const MAY_NAME: [(&str, &[&str]); 16] = [
     ("troupe-sdk", &["troupe-sdk-macros"]),
     // What several plugins say to each other and to people; it does not know that they run on a host.
     (ESTATE, &[]),
+    // What agents have in common that ask clouds whose APIs speak JSON over REST.
+    (CLOUD, &[ESTATE, "troupe-sdk"]),
     // Plugins are programs of their own; this is what each of them may name.
-    (PLUGIN, &[ESTATE, "troupe-sdk"]),
+    (PLUGIN, &[CLOUD, ESTATE, "troupe-sdk"]),
     (
         "troupe-tests",
         &[
@@ -85,8 +87,9 @@ const MAY_NAME: [(&str, &[&str]); 16] = [
 
 const PLUGIN: &str = "plugins/*";
 
-/// The one folder among the plugins that is no agent: a library of theirs.
+/// The folders among the plugins that are no agents: libraries of theirs.
 const ESTATE: &str = "troupe-estate";
+const CLOUD: &str = "troupe-cloud";
 
 /// Measures what the house does beside what the engine and the database do alone, so it
 /// knows those too.
@@ -108,7 +111,7 @@ fn metadata() -> Metadata {
 }
 
 fn is_plugin(package: &Package) -> bool {
-    package.manifest_path.as_str().contains("/plugins/") && package.name != ESTATE
+    package.manifest_path.as_str().contains("/plugins/") && package.name != ESTATE && package.name != CLOUD
 }
 
 /// What a package is built from; what its tests need does not count.

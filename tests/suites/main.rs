@@ -8,6 +8,7 @@ mod artifact;
 mod artifacts;
 mod audit;
 mod aws;
+mod azure;
 mod backup;
 mod canary;
 mod cases;

@@ -1,0 +1,78 @@
+//! Which subscriptions there are. Each is a resource, too.
+
+use serde_json::Value;
+use troupe_cloud::{Asked, each_page};
+use troupe_estate::{GLOBAL, Provider, Resource};
+use troupe_sdk::wait;
+
+use super::Look;
+use crate::arm::{self, Page, SUBSCRIPTIONS_API};
+use crate::kinds::{at, kinds};
+
+const KIND: &str = "azure.microsoft.resources/subscriptions";
+
+/// The ids of those that are planned, or of all that the credential sees; takes each as a resource.
+///
+/// What is named is looked at even where it cannot be asked for by itself: a credential may be allowed to read a
+/// resource group and no more.
+pub async fn all(look: &Look<'_>) -> Vec<String> {
+    let named = &look.plan.subscriptions;
+    if named.is_empty() {
+        listed(look).await
+    } else {
+        wait::all(named.iter().map(|id| one(look, id))).await;
+        named.clone()
+    }
+}
+
+async fn listed(look: &Look<'_>) -> Vec<String> {
+    let mut ids: Vec<String> = Vec::new();
+    let first = arm::get("/subscriptions", SUBSCRIPTIONS_API);
+    let listed = each_page(&look.client, first, async |page: Page| {
+        let next = page.next();
+        for row in page.value {
+            if let Some(id) = row.get("subscriptionId").and_then(Value::as_str) {
+                ids.push(id.to_owned());
+                look.found.take(resource(id, &row));
+            }
+        }
+        Ok(next)
+    });
+    if let Err(fault) = listed.await {
+        // What is in a subscription that nobody names is not seen.
+        let all = kinds().iter().filter(|kind| look.plan.tells(kind));
+        let asked = Asked::new(Provider::Azure, "microsoft.resources", GLOBAL, "subscriptions").hides(KIND);
+        look.note(&all.fold(asked, |asked, kind| asked.hides(kind.estate())), fault);
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+async fn one(look: &Look<'_>, id: &str) {
+    match look.client.read::<Value>(arm::get(&format!("/subscriptions/{id}"), SUBSCRIPTIONS_API)).await {
+        Ok(row) => look.found.take(resource(id, &row)),
+        Err(fault) => {
+            let asked = Asked::new(Provider::Azure, "microsoft.resources", GLOBAL, "subscriptions");
+            look.found.note(&asked.account(Some(id.to_owned())), Some(&format!("/subscriptions/{id}")), fault);
+        }
+    }
+}
+
+fn resource(id: &str, row: &Value) -> Resource {
+    let text = |place: &str| row.pointer(place).and_then(Value::as_str);
+    let tags = row.get("tags").and_then(Value::as_object).into_iter().flatten();
+    let resource =
+        Resource::new(KIND, GLOBAL, text("/id").map_or_else(|| format!("/subscriptions/{id}"), str::to_owned))
+            .account(Some(id.to_owned()))
+            .tags(tags.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))))
+            .with("state", text("/state"))
+            .with("tenant", text("/tenantId"))
+            .with("offer", text("/subscriptionPolicies/quotaId"))
+            .with("spending_limit", text("/subscriptionPolicies/spendingLimit"))
+            .with("managed_by", at(row, "/managedByTenants/*/tenantId"));
+    match text("/displayName") {
+        Some(name) => resource.name(name),
+        None => resource,
+    }
+}

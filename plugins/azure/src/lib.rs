@@ -1,0 +1,51 @@
+//! An agent that answers what there is in Azure subscriptions.
+//!
+//! *Holds:* the skills `inventory` and `template`, the catalogue of the types they know, and how Resource Graph and
+//! Resource Manager are asked for them.
+//! *Never holds:* a token: the host gets one and adds it. Nor a rule about what it finds.
+//! *Start at:* [`Azure`], then `kinds` for the catalogue, whose words stand in `data/types`, and `inventory` for how
+//! it is taken.
+//! *Tested by:* `tests`, natively with scripted answers and with recorded ones, and the suite `azure`.
+
+mod arm;
+mod input;
+mod inventory;
+mod kinds;
+mod model;
+mod template;
+
+use troupe_sdk::prelude::*;
+
+pub use input::{InventoryInput, Settings, Source};
+pub use kinds::{Kind, kind_of, kinds};
+pub use model::Inventory;
+pub use template::{LeftOut, Template, TemplateInput};
+
+/// The agent.
+#[derive(Debug, Default)]
+pub struct Azure;
+
+#[troupe_sdk::agent(configuration = Settings)]
+impl Azure {
+    /// Lists what Azure subscriptions hold, in one form for all services.
+    ///
+    /// Resource Graph is asked first, which answers for many subscriptions at once; where it is denied, Resource
+    /// Manager is asked for each type in each subscription. What the lists do not tell (the firewall of a server, the
+    /// TLS version of an app, the diagnostic settings of a vault) is asked of each resource.
+    ///
+    /// What could not be looked at stands in `errors` beside what was found: a service that is denied or not
+    /// available is never taken for an empty one.
+    #[skill(effect = "read")]
+    pub fn inventory(&self, input: InventoryInput) -> Result<Inventory, Failure> {
+        let plan = input::Plan::new(input, invocation::configuration()?)?;
+        inventory::take(&plan).wait()
+    }
+
+    /// Makes an ARM template, and the same in Bicep, of resources that `inventory` told or that a list in YAML asks
+    /// for. Ids of resources that are in the template become references, passwords become parameters. Nothing is
+    /// asked of Azure, and nothing is deployed.
+    #[skill(effect = "read")]
+    pub fn template(&self, input: TemplateInput) -> Result<Template, Failure> {
+        template::make(input)
+    }
+}

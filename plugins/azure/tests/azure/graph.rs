@@ -1,0 +1,129 @@
+//! Resource Graph is asked first, to its end, and Resource Manager where it may not be.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use serde_json::{Value, json};
+use troupe_sdk::test::Answer;
+
+use crate::cloud::{Asked, GRAPH, S1, S2, cloud, error, graph, inventory, list, object, resource, subscription};
+
+const DISK: &str = "azure.microsoft.compute/disks";
+
+fn disk(name: &str) -> Value {
+    object("Microsoft.Compute/disks", name, json!({ "diskSizeGB": 4 }))
+}
+
+#[test]
+fn pages_are_followed_for_all_subscriptions_in_one_query() {
+    let bodies: Rc<RefCell<Vec<Value>>> = Rc::default();
+    let asked_for = Rc::clone(&bodies);
+    let _host = cloud(move |asked| match asked.path.as_str() {
+        "/subscriptions" => Some(list(&[subscription(S2), subscription(S1)])),
+        GRAPH => {
+            asked_for.borrow_mut().push(asked.body.clone());
+            let token = asked.body["options"]["$skipToken"].as_str();
+            Some(if token.is_some() { graph(&[disk("b"), disk("c")], None) } else { graph(&[disk("a")], Some("more")) })
+        }
+        _ => None,
+    });
+    let found = inventory(json!({ "types": ["Microsoft.Compute/disks"] }));
+    assert_eq!(found["counts"], json!({ DISK: 3, "azure.microsoft.resources/subscriptions": 2 }));
+    assert_eq!((&found["subscriptions"], &found["errors"]), (&json!([S1, S2]), &json!([])));
+    let bodies = bodies.borrow();
+    assert_eq!(bodies.len(), 2);
+    assert_eq!(bodies[0]["subscriptions"], json!([S1, S2]));
+    assert_eq!(bodies[0]["query"], "resources | where type in~ ('microsoft.compute/disks') | order by id asc");
+    assert_eq!(bodies[1]["options"]["$skipToken"], "more");
+}
+
+#[test]
+fn rows_as_a_table_are_the_same() {
+    let columns = ["id", "type", "name", "location", "properties"];
+    let row = disk("a");
+    let cells: Vec<Value> = columns.iter().map(|name| row[*name].clone()).collect();
+    let columns: Vec<Value> = columns.iter().map(|name| json!({ "name": name, "type": "string" })).collect();
+    let answer = json!({ "totalRecords": 1, "count": 1, "data": { "columns": columns, "rows": [cells] } });
+    let _host = cloud(move |asked| (asked.path == GRAPH).then(|| Answer::json(200, &answer)));
+    let found = inventory(json!({ "types": ["Microsoft.Compute/disks"] }));
+    assert_eq!(resource(&found, "/disks/a")["attributes"]["size_gib"], 4);
+}
+
+#[test]
+fn where_it_is_denied_resource_manager_is_asked_and_the_denial_is_told() {
+    for (status, code, kind) in
+        [(403, "AuthorizationFailed", "denied"), (400, "NoRegisteredProviderFound", "not_available")]
+    {
+        let _host = cloud(move |asked| match asked.path.as_str() {
+            GRAPH => Some(error(status, code)),
+            "/subscriptions/S1/providers/microsoft.compute/disks" => Some(list(&[disk("a")])),
+            _ => None,
+        });
+        let found = inventory(json!({ "types": ["Microsoft.Compute/disks"] }));
+        assert_eq!(found["counts"][DISK], 1);
+        let errors = found["errors"].as_array().unwrap();
+        assert_eq!(errors.len(), 1, "{errors:#?}");
+        assert_eq!((&errors[0]["kind"], &errors[0]["code"]), (&json!(kind), &json!(code)));
+        assert_eq!((&errors[0]["service"], errors[0].get("hides")), (&json!("microsoft.resourcegraph"), None));
+    }
+}
+
+#[test]
+fn a_query_that_fails_on_the_way_keeps_what_came_and_says_what_may_be_missing() {
+    let _host = cloud(|asked| {
+        (asked.path == GRAPH).then(|| {
+            let is_first = asked.body["options"].get("$skipToken").is_none();
+            if is_first { graph(&[disk("a")], Some("more")) } else { error(403, "AuthorizationFailed") }
+        })
+    });
+    let found = inventory(json!({ "types": ["Microsoft.Compute/disks"] }));
+    assert_eq!(found["counts"][DISK], 1);
+    assert_eq!((&found["errors"][0]["kind"], &found["errors"][0]["hides"]), (&json!("denied"), &json!([DISK])));
+}
+
+#[test]
+fn fewer_rows_than_it_counts_are_a_list_that_is_cut_off() {
+    let answer = json!({ "totalRecords": 5, "count": 1, "data": [disk("a")], "resultTruncated": "true" });
+    let _host = cloud(move |asked| (asked.path == GRAPH).then(|| Answer::json(200, &answer)));
+    let found = inventory(json!({ "types": ["Microsoft.Compute/disks"] }));
+    assert_eq!((&found["errors"][0]["code"], &found["errors"][0]["hides"]), (&json!("cut_off"), &json!([DISK])));
+}
+
+#[test]
+fn what_it_does_not_have_is_listed_all_the_same() {
+    let lock = object("Microsoft.Authorization/locks", "keep", json!({ "level": "CanNotDelete" }));
+    let _host = cloud(move |asked| (asked.path.ends_with("/locks")).then(|| list(std::slice::from_ref(&lock))));
+    let found = inventory(json!({ "types": ["Microsoft.Authorization"] }));
+    assert_eq!(resource(&found, "/locks/keep")["attributes"]["level"], "CanNotDelete");
+    assert_eq!(found["errors"], json!([]));
+}
+
+#[test]
+fn it_is_not_asked_when_the_caller_does_not_want_it() {
+    let _host = cloud(|asked: &Asked| {
+        assert_ne!(asked.path, GRAPH);
+        asked.path.ends_with("microsoft.compute/disks").then(|| list(&[disk("a")]))
+    });
+    let found = inventory(json!({ "types": ["Microsoft.Compute/disks"], "source": "resource_manager" }));
+    assert_eq!((&found["counts"][DISK], &found["errors"]), (&json!(1), &json!([])));
+}
+
+#[test]
+fn a_table_of_its_own_is_asked_for_roles_subscriptions_and_advice() {
+    let tables: Rc<RefCell<Vec<String>>> = Rc::default();
+    let seen = Rc::clone(&tables);
+    let _host = cloud(move |asked| {
+        if asked.path == GRAPH {
+            let query = asked.body["query"].as_str().unwrap_or_default();
+            seen.borrow_mut().push(query.split(' ').next().unwrap_or_default().to_owned());
+        }
+        None
+    });
+    inventory(json!({}));
+    let mut tables = tables.borrow().clone();
+    tables.sort();
+    assert_eq!(
+        tables,
+        ["advisorresources", "authorizationresources", "resourcecontainers", "resources", "securityresources"]
+    );
+}

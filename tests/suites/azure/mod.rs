@@ -1,0 +1,50 @@
+//! The Azure agent on a host: what it may not ask is a row and never an empty list, and a template is made without
+//! asking anybody.
+//!
+//! What the agent makes of Azure's answers is told by `plugins/azure/tests`, with recorded ones.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use serde_json::{Value, json};
+use troupe_tests::{Host, root};
+
+use crate::PROGRAM;
+
+/// A host that has started, with the agent.
+async fn agent_host() -> Host {
+    // Built before the host does, so that the host's start has no compiler in it.
+    let built = Command::new("cargo")
+        .args(["build", "--quiet", "--release", "--lib", "--target", "wasm32-wasip2", "--package", "troupe-agent-azure"])
+        .current_dir(root())
+        .status();
+    assert!(built.unwrap().success());
+    let agent = root().join("plugins/azure");
+    let mut host = Host::new(PROGRAM, &["dev", agent.to_str().unwrap(), "--listen", "127.0.0.1:0"]);
+    host.start().await;
+    host
+}
+
+#[tokio::test]
+async fn without_a_credential_everything_is_a_row_and_a_template_is_made_all_the_same() {
+    let host = agent_host().await;
+    let client = host.client();
+    let subscription = "11111111-2222-3333-4444-555555555555";
+    let input = json!({ "subscriptions": [subscription], "types": ["Microsoft.Compute", "Microsoft.Storage"] });
+    let output = client.run("azure", "inventory", input).await.output();
+    assert_eq!((&output["resources"], &output["subscriptions"]), (&json!([]), &json!([subscription])));
+    let errors = output["errors"].as_array().unwrap();
+    assert!(errors.iter().all(|error| error["kind"] == "denied"), "{errors:#?}");
+    let services: BTreeSet<&str> = errors.iter().filter_map(|error| error["service"].as_str()).collect();
+    let asked = ["microsoft.compute", "microsoft.resourcegraph", "microsoft.resources", "microsoft.storage"];
+    assert_eq!(services, BTreeSet::from(asked), "{errors:#?}");
+    let hidden: Vec<&Value> = errors.iter().filter_map(|error| error["hides"].as_array()).flatten().collect();
+    assert!(hidden.contains(&&json!("azure.microsoft.compute/virtualmachines")), "{errors:#?}");
+
+    let list = "resources:\n  - { type: Microsoft.Storage/storageAccounts, name: logs7, sku: Standard_LRS, kind: StorageV2, settings: { https_only: true } }";
+    let made = client.run("azure", "template", json!({ "yaml": list })).await.output();
+    let account = &made["arm"]["resources"][0];
+    assert_eq!((&account["name"], &account["properties"]["supportsHttpsTrafficOnly"]), (&json!("logs7"), &json!(true)));
+    let bicep = made["bicep"].as_str().unwrap();
+    assert!(bicep.contains("resource logs7 'Microsoft.Storage/storageAccounts@"), "{bicep}");
+}
