@@ -1,0 +1,50 @@
+//! The clouds between which estates move.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use troupe_estate::Provider;
+
+/// A cloud to which an estate may move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Cloud {
+    /// Amazon Web Services.
+    Aws,
+    /// Microsoft Azure.
+    Azure,
+    /// Google Cloud.
+    Gcp,
+}
+
+impl Cloud {
+    /// Every cloud.
+    pub const ALL: [Self; 3] = [Self::Aws, Self::Azure, Self::Gcp];
+
+    /// The cloud of a provider, if it is one of these.
+    pub fn of(provider: Provider) -> Option<Self> {
+        match provider {
+            Provider::Aws => Some(Self::Aws),
+            Provider::Azure => Some(Self::Azure),
+            Provider::Gcp => Some(Self::Gcp),
+            _ => None,
+        }
+    }
+
+    /// Its name in JSON, which is also the name of the agent that lists what it holds.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Aws => "aws",
+            Self::Azure => "azure",
+            Self::Gcp => "gcp",
+        }
+    }
+
+    /// Its name for people.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Aws => "AWS",
+            Self::Azure => "Azure",
+            Self::Gcp => "Google Cloud",
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! `plan`: in which order an estate moves, and how each wave is cut over.
+//!
+//! ```text
+//! workloads that move ─ graph: who uses whom; those that use one another in a circle are one unit
+//!                     ├ waves: units in topological order, each in the earliest wave that has room
+//!                     ├ items: each resource with what it looked like, so that `progress` sees what changed
+//!                     └ runbook: a task group of each wave, which a person hands to the host
+//! ```
+//!
+//! Every resource is in exactly one wave, or under `left_out` with the reason.
+
+mod graph;
+pub mod items;
+pub mod runbook;
+mod waves;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use troupe_estate::Problem;
+use troupe_sdk::prelude::*;
+
+pub use items::Item;
+
+use crate::assess::{self, BlockerRow, Looked, Workload};
+use crate::catalog::services::Move;
+use crate::input::{Origin, Target, Usages};
+use crate::settings::Settings;
+use graph::Unit;
+
+/// Resources of a wave where nothing is said: as many as people look after in a night.
+const WAVE_RESOURCES: usize = 50;
+
+/// Bytes that the runbooks of a plan have together in its output; the rest are asked for by the number of their wave.
+const RUNBOOK_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Relations that a circle is told by.
+const RELATIONS_TOLD_MAX: usize = 10;
+
+/// What to plan.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlanInput {
+    /// The resources: at most 20,000 of 64 MiB together.
+    pub estate: Origin,
+    /// Where they shall go.
+    pub target: Target,
+    /// How much of machines and databases is used, by their ids, where their own attributes do not tell.
+    #[serde(default)]
+    pub usage: Usages,
+    /// How many resources a wave has at most. What has to move at once and is more is a wave of its own.
+    #[serde(default = "wave_resources")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub wave_resources_max: usize,
+    /// The waves whose runbooks are wanted, by number; all, as far as there is room, when absent.
+    #[serde(default)]
+    pub runbooks: Option<Vec<usize>>,
+    /// Whether the runbooks only say what would be asked and done. Nothing moves by a plan itself in any case.
+    #[serde(default = "yes")]
+    pub dry_run: bool,
+}
+
+const fn wave_resources() -> usize {
+    WAVE_RESOURCES
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// In which order an estate moves.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Plan {
+    /// Where it goes.
+    pub target: Target,
+    /// Whether the runbooks are dry runs.
+    pub dry_run: bool,
+    /// How many resources were looked at.
+    pub resources: u64,
+    /// The waves in their order.
+    pub waves: Vec<Wave>,
+    /// Workloads that use one another in a circle, and so move at once.
+    pub cycles: Vec<Cycle>,
+    /// Who uses whom, among all workloads.
+    pub edges: Vec<Edge>,
+    /// Every resource that is in a wave.
+    pub items: Vec<Item>,
+    /// Every resource that is in none, and why.
+    pub left_out: Vec<LeftOut>,
+    /// Of each wave the task group of its cut-over, as `troupe groups run` takes it.
+    pub runbooks: Vec<Runbook>,
+    /// The waves whose runbooks had no room here: ask for them by `runbooks`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runbooks_left: Vec<usize>,
+    /// Relations that lead to resources that were not read, counted by kind: they may be dependencies that this order
+    /// does not know.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub not_read: BTreeMap<String, u64>,
+    /// What could not be looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<Problem>,
+}
+
+/// Workloads that move at the same time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Wave {
+    /// Its number, from 1.
+    pub number: usize,
+    /// Its workloads.
+    pub workloads: Vec<String>,
+    /// How many resources it has.
+    pub resources: usize,
+    /// The waves before it that it depends on.
+    pub needs: Vec<usize>,
+    /// Whether it has more resources than a wave shall have, since what it holds cannot be divided.
+    #[serde(default)]
+    pub oversized: bool,
+    /// What has to be solved before it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blockers: Vec<BlockerRow>,
+    /// Workloads that it uses and that stay behind: they are reached from the other cloud, or not at all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stays_behind: Vec<String>,
+}
+
+/// Workloads that use one another in a circle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Cycle {
+    /// The workloads.
+    pub workloads: Vec<String>,
+    /// The relations among them, the first ten: what to cut if they shall move apart.
+    pub relations: Vec<Link>,
+}
+
+/// A relation from one workload into another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Link {
+    /// The resource that uses the other.
+    pub from: String,
+    /// What the other is to it.
+    pub kind: String,
+    /// The other.
+    pub to: String,
+}
+
+/// That a workload uses another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Edge {
+    /// The one.
+    pub from: String,
+    /// The other, which moves first.
+    pub to: String,
+}
+
+/// A resource that is in no wave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LeftOut {
+    /// Its id.
+    pub id: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its workload.
+    pub workload: String,
+    /// Why.
+    pub why: String,
+}
+
+/// The cut-over of a wave.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Runbook {
+    /// The wave.
+    pub wave: usize,
+    /// The task group.
+    pub group: Value,
+}
+
+/// Plans.
+///
+/// # Errors
+///
+/// As [`Looked::at`]; [`Failure::InvalidInput`] if a wave is asked for that there is not.
+pub async fn run(input: PlanInput) -> Result<Plan, Failure> {
+    if !(1..=1000).contains(&input.wave_resources_max) {
+        return Err(Failure::invalid_input("`wave_resources_max` is 1 to 1000"));
+    }
+    let settings: Settings = invocation::configuration()?;
+    let looked = Looked::at(input.estate.clone(), &input.target, &input.usage, &settings).await?;
+    let workloads = assess::told_of(&looked);
+    progress::report(0.6, format!("{} workloads", workloads.len()));
+    let moves = moving(&looked, &workloads);
+    let needs = needs(&looked);
+    let units = graph::units(&needs, &moves);
+    let drawn = waves::draw(&units, &moves, input.wave_resources_max);
+    let wave_of = wave_of(&drawn, &units, looked.groups.len());
+    let waves = tell(&drawn, &units, &moves, &needs, &wave_of, &workloads, input.wave_resources_max);
+    let (items, left_out) = items::all(&looked, &workloads, &wave_of);
+    let (runbooks, runbooks_left) = runbooks(&input, &looked, &waves, &items)?;
+    Ok(Plan {
+        dry_run: input.dry_run,
+        resources: looked.estate.all().len() as u64,
+        cycles: units.iter().filter(|unit| unit.groups.len() > 1).map(|unit| cycle(&looked, unit)).collect(),
+        edges: edges(&looked, &needs),
+        waves,
+        items,
+        left_out,
+        runbooks,
+        runbooks_left,
+        not_read: looked.estate.dangling(),
+        errors: looked.estate.problems,
+        target: input.target,
+    })
+}
+
+/// Of each workload how many of its resources move.
+fn moving(looked: &Looked, workloads: &[Workload]) -> Vec<usize> {
+    let count = |(group, workload): (&assess::workloads::Group, &Workload)| {
+        let moves = group.members.iter().filter(|place| items::moves(looked, workload, **place).is_ok());
+        moves.count()
+    };
+    looked.groups.iter().zip(workloads).map(count).collect()
+}
+
+/// Of each workload those that it uses.
+fn needs(looked: &Looked) -> Vec<Vec<usize>> {
+    let mut needs: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); looked.groups.len()];
+    for (place, others) in looked.uses.iter().enumerate() {
+        let Some(own) = looked.group_of.get(place) else { continue };
+        for other in others.iter().filter_map(|other| looked.group_of.get(*other)).filter(|other| *other != own) {
+            needs.get_mut(*own).into_iter().for_each(|needs| {
+                needs.insert(*other);
+            });
+        }
+    }
+    needs.into_iter().map(|needs| needs.into_iter().collect()).collect()
+}
+
+/// Of each workload its wave, from 1; none if it does not move.
+fn wave_of(drawn: &[Vec<usize>], units: &[Unit], groups: usize) -> Vec<Option<usize>> {
+    let mut wave_of = vec![None; groups];
+    for (number, wave) in drawn.iter().enumerate() {
+        for group in wave.iter().filter_map(|unit| units.get(*unit)).flat_map(|unit| &unit.groups) {
+            wave_of.get_mut(*group).into_iter().for_each(|slot| *slot = Some(number + 1));
+        }
+    }
+    wave_of
+}
+
+fn tell(
+    drawn: &[Vec<usize>],
+    units: &[Unit],
+    moves: &[usize],
+    needs: &[Vec<usize>],
+    wave_of: &[Option<usize>],
+    workloads: &[Workload],
+    resources_max: usize,
+) -> Vec<Wave> {
+    let one = |(number, wave): (usize, &Vec<usize>)| {
+        let groups: BTreeSet<usize> =
+            wave.iter().filter_map(|unit| units.get(*unit)).flat_map(|unit| unit.groups.iter().copied()).collect();
+        let used = groups.iter().filter_map(|group| needs.get(*group)).flatten();
+        let (mut before, mut behind) = (BTreeSet::new(), BTreeSet::new());
+        for other in used {
+            match wave_of.get(*other).copied().flatten() {
+                Some(wave) if wave != number + 1 => {
+                    before.insert(wave);
+                }
+                Some(_) => {}
+                None => behind.extend(workloads.get(*other).map(|workload| workload.name.clone())),
+            }
+        }
+        let own = groups.iter().filter_map(|group| workloads.get(*group));
+        let resources = groups.iter().filter_map(|group| moves.get(*group)).sum();
+        Wave {
+            number: number + 1,
+            workloads: own.clone().map(|workload| workload.name.clone()).collect(),
+            resources,
+            needs: before.into_iter().collect(),
+            oversized: resources > resources_max,
+            blockers: own.flat_map(|workload| workload.blockers.iter().filter(|row| row.stops).cloned()).collect(),
+            stays_behind: behind.into_iter().collect(),
+        }
+    };
+    drawn.iter().enumerate().map(one).collect()
+}
+
+fn cycle(looked: &Looked, unit: &Unit) -> Cycle {
+    let within: BTreeSet<usize> = unit.groups.iter().copied().collect();
+    let mut relations = Vec::new();
+    for (place, resource) in looked.estate.all().iter().enumerate() {
+        let Some(own) = looked.group_of.get(place).filter(|own| within.contains(own)) else { continue };
+        for relation in &resource.relations {
+            let other = looked.estate.find(resource, &relation.target);
+            let leads_on = other.and_then(|other| looked.group_of.get(other));
+            if relations.len() < RELATIONS_TOLD_MAX
+                && leads_on.is_some_and(|other| other != own && within.contains(other))
+            {
+                let kind = relation.kind.to_string();
+                relations.push(Link { from: resource.id.clone(), kind, to: relation.target.clone() });
+            }
+        }
+    }
+    let names = unit.groups.iter().filter_map(|group| looked.groups.get(*group));
+    Cycle { workloads: names.map(|group| group.name.clone()).collect(), relations }
+}
+
+fn edges(looked: &Looked, needs: &[Vec<usize>]) -> Vec<Edge> {
+    let name = |group: usize| looked.groups.get(group).map(|group| group.name.clone()).unwrap_or_default();
+    let all = needs.iter().enumerate().flat_map(|(from, others)| others.iter().map(move |to| (from, *to)));
+    all.map(|(from, to)| Edge { from: name(from), to: name(to) }).collect()
+}
+
+fn runbooks(
+    input: &PlanInput,
+    looked: &Looked,
+    waves: &[Wave],
+    items: &[Item],
+) -> Result<(Vec<Runbook>, Vec<usize>), Failure> {
+    if let Some(none) = input.runbooks.iter().flatten().find(|number| !(1..=waves.len()).contains(*number)) {
+        return Err(Failure::invalid_input(format!("there is no wave {none}; the plan has {}", waves.len())));
+    }
+    let (mut written, mut left, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for wave in waves {
+        if input.runbooks.as_ref().is_some_and(|wanted| !wanted.contains(&wave.number)) {
+            continue;
+        }
+        let group = runbook::write(input, looked, wave, items);
+        bytes += serde_json::to_vec(&group)?.len();
+        if bytes > RUNBOOK_BYTES_MAX && !written.is_empty() {
+            left.push(wave.number);
+        } else {
+            written.push(Runbook { wave: wave.number, group });
+        }
+    }
+    Ok((written, left))
+}
+
+/// Whether a workload moves at all.
+pub const fn is_moving(way: Move) -> bool {
+    matches!(way, Move::Rehost | Move::Replatform | Move::Refactor | Move::Repurchase)
+}

@@ -1,0 +1,58 @@
+//! Estates that are larger than memory, or than an answer.
+
+use serde_json::{Value, json};
+use troupe_sdk::Failure;
+use troupe_sdk::test::Host;
+
+use crate::samples::perform;
+
+fn machine(number: usize) -> Value {
+    json!({ "id": format!("i-{number:08}"), "type": "aws.ec2.instance", "class": "compute.instance", "provider": "aws",
+        "account": "111122223333", "region": "us-east-1", "name": format!("web {number}"),
+        "tags": { "app": format!("app {}", number % 700) },
+        "attributes": { "instance_type": "m5.large", "state": "running", "platform": "Linux/UNIX" },
+        "relations": [{ "kind": "subnet", "target": format!("subnet-{}", number % 40) }] })
+}
+
+fn lines(count: usize) -> String {
+    (0..count).map(|number| format!("{}\n", machine(number))).collect()
+}
+
+#[test]
+fn map_takes_any_number_and_leaves_what_is_too_long_as_artefacts() {
+    let host = Host::start().configuration(json!({})).file("inventories", "all.jsonl", lines(2500));
+    let mapping =
+        perform("map", json!({ "estate": { "files": ["all.jsonl"] }, "target": { "cloud": "gcp" } })).unwrap();
+    assert_eq!((&mapping["resources"], &mapping["rows"]), (&json!(2500), &json!([])));
+    let mut rows = 0;
+    for name in mapping["parts"].as_array().unwrap() {
+        let left = host.artifact(name.as_str().unwrap()).unwrap();
+        let text = String::from_utf8(left.bytes).unwrap();
+        for line in text.lines() {
+            let row: Value = serde_json::from_str(line).unwrap();
+            assert_eq!(row["to"]["size"]["name"], "e2-standard-2");
+            rows += 1;
+        }
+    }
+    assert_eq!(rows, 2500);
+}
+
+#[test]
+fn what_looks_at_everything_refuses_what_is_too_large_by_name() {
+    let _host = Host::start().configuration(json!({})).file("inventories", "all.jsonl", lines(20_001));
+    let failure =
+        perform("assess", json!({ "estate": { "files": ["all.jsonl"] }, "target": { "cloud": "gcp" } })).unwrap_err();
+    let Failure::InvalidInput(problem) = failure else { panic!("{failure:?}") };
+    assert_eq!(problem.code(), Some("migration.too_large"));
+    assert_eq!(problem.details.as_ref().unwrap()["maximum"], 20_000);
+}
+
+#[test]
+fn the_largest_estate_there_may_be_is_planned_within_an_answer() {
+    let _host = Host::start().configuration(json!({})).file("inventories", "all.jsonl", lines(20_000));
+    let plan = perform("plan", json!({ "estate": { "files": ["all.jsonl"] }, "target": { "cloud": "gcp" } })).unwrap();
+    assert_eq!(plan["items"].as_array().unwrap().len(), 20_000);
+    let bytes = plan.to_string().len();
+    assert!(bytes < 16 * 1024 * 1024, "{bytes}");
+    assert!(!plan["runbooks_left"].as_array().unwrap().is_empty());
+}
