@@ -6,7 +6,7 @@
 
 mod grant;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde_json::Value;
 use troupe_estate::{Problem, Provider, Reference, Severity};
@@ -139,12 +139,13 @@ pub fn answer(input: PathsInput, settings: &Settings) -> Result<Paths, Failure> 
     asked.rules.clear();
     let outcome = check::run(asked, settings)?;
     let written: Written = serde_json::from_value(outcome.catalogue.paths.clone()).map_err(Failure::failed)?;
-    let exposing: BTreeMap<&str, ()> =
-        outcome.catalogue.rules.iter().filter(|rule| rule.exposes).map(|rule| (rule.id.as_str(), ())).collect();
+    let exposing: BTreeSet<&str> =
+        outcome.catalogue.rules.iter().filter(|rule| rule.exposes).map(|rule| rule.id.as_str()).collect();
+    let places: BTreeMap<_, usize> =
+        outcome.estate.subjects.iter().enumerate().map(|(at, subject)| (subject.resource.key(), at)).collect();
     let mut entries: BTreeMap<usize, String> = BTreeMap::new();
-    for finding in outcome.findings.iter().filter(|finding| exposing.contains_key(finding.rule.as_str())) {
-        let at = outcome.estate.subjects.iter().position(|subject| subject.resource.reference() == finding.resource);
-        if let Some(at) = at {
+    for finding in outcome.findings.iter().filter(|finding| exposing.contains(finding.rule.as_str())) {
+        if let Some(&at) = places.get(&finding.resource.key()) {
             entries.entry(at).or_insert_with(|| finding.rule.clone());
         }
     }
@@ -169,7 +170,7 @@ pub fn answer(input: PathsInput, settings: &Settings) -> Result<Paths, Failure> 
         paths.truncate(paths_max);
     }
     let mut not_checked = check::rows(&outcome.undecided, &outcome.estate);
-    not_checked.retain(|row| exposing.contains_key(row.rule.as_str()));
+    not_checked.retain(|row| exposing.contains(row.rule.as_str()));
     let goals = (0..outcome.estate.subjects.len()).filter(|at| search.goal(*at).is_some()).count();
     Ok(Paths {
         exposed: entries.len() as u64,
@@ -220,9 +221,7 @@ impl<'a> Search<'a> {
         let mut reached: BTreeMap<usize, Option<(usize, String, bool)>> = BTreeMap::from([(entry, None)]);
         let mut queue: VecDeque<(usize, usize)> = VecDeque::from([(entry, 0)]);
         while let Some((at, length)) = queue.pop_front() {
-            if let Some((what, severity)) = self.goal(at)
-                && (at != entry || self.estate.get(at).is_some())
-            {
+            if let Some((what, severity)) = self.goal(at) {
                 paths.push(self.path(at, rule, what, severity, &reached));
             }
             if length == self.length_max {

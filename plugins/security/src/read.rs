@@ -127,6 +127,7 @@ pub fn documents(documents: &[Document], mappings: &Mappings) -> Read {
             read.note(&document.name, "documents", "unknown_format", why.to_owned(), ProblemKind::NotAvailable);
         }
     }
+    kubernetes::connect(&mut read.subjects);
     read.problems = troupe_estate::settle(std::mem::take(&mut read.problems));
     read
 }

@@ -37,7 +37,7 @@ impl Range {
         let address: IpAddr = address.parse().ok()?;
         let (base, most, is_v4) = match address {
             IpAddr::V4(address) => (u128::from(u32::from(address)), 32, true),
-            IpAddr::V6(address) => (u128::from(Ipv6Addr::to_bits(address)), 128, false),
+            IpAddr::V6(address) => (Ipv6Addr::to_bits(address), 128, false),
         };
         let bits = match bits {
             Some(bits) => bits.parse::<u32>().ok().filter(|bits| *bits <= most)?,

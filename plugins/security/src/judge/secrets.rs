@@ -77,11 +77,10 @@ impl Pattern {
         if line.len() > PIECE_BYTES_MAX || !self.near.iter().any(|near| lower.contains(near.as_str())) {
             return None;
         }
-        let found = self.regex.captures_iter(line).take(20).find_map(|captures| {
+        self.regex.captures_iter(line).take(20).find_map(|captures| {
             let secret = captures.get(1).or_else(|| captures.get(0))?.as_str();
             (entropy(secret) >= self.entropy && !is_placeholder(secret)).then_some(secret)
-        });
-        found
+        })
     }
 }
 

@@ -4,7 +4,7 @@
 //! that denies the same without a condition takes it back. A grant under a condition is told as such. Boundaries and
 //! policies of organisations are not worked out, so a path may be barred by what is not seen here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -41,7 +41,7 @@ pub struct Grant {
 /// What all identities may do.
 pub struct Grants {
     of: BTreeMap<usize, Vec<Grant>>,
-    administrators: BTreeMap<usize, ()>,
+    administrators: BTreeSet<usize>,
 }
 
 struct Statement {
@@ -55,7 +55,7 @@ struct Statement {
 impl Grants {
     /// Works them out for everything that has policies.
     pub fn new(estate: &Estate, readings: Vec<Reading>, administrators: &[String]) -> Self {
-        let mut grants = Self { of: BTreeMap::new(), administrators: BTreeMap::new() };
+        let mut grants = Self { of: BTreeMap::new(), administrators: BTreeSet::new() };
         let readings: Vec<(Glob, &Reading)> =
             readings.iter().map(|reading| (Glob::new(&reading.kind), reading)).collect();
         let data: Vec<(usize, &Reading, String)> = estate
@@ -85,7 +85,7 @@ impl Grants {
                 .any(|relation| administrating.iter().any(|glob| glob.fits(&relation.target)));
             let all = allowed(&statements, "iam:CreatePolicyVersion", "*");
             if attached || (all == Some(false) && allowed(&statements, "s3:DeleteBucket", "*") == Some(false)) {
-                grants.administrators.insert(at, ());
+                grants.administrators.insert(at);
                 continue;
             }
             if statements.is_empty() {
@@ -110,7 +110,7 @@ impl Grants {
 
     /// Reports whether an identity may do everything.
     pub fn is_administrator(&self, at: usize) -> bool {
-        self.administrators.contains_key(&at)
+        self.administrators.contains(&at)
     }
 }
 

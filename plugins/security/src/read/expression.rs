@@ -8,7 +8,7 @@
 //! | `{ from: a, lower: true }` | also `json` (a text that is a document), `not`, `exists`, `list`, `number` |
 //! | `{ from: a, seconds_to_days: true }` | days of `7776000s` |
 //! | `{ pairs: a, key: name, of: value }` | an object of a list of names and values |
-//! | `{ each: a, as: { k: … } }` | an object for each element; with `json: true`, of a text that is a document |
+//! | `{ each: a, as: { k: … } }` | an object for each element; with `json: true`, of a text that is a document; with `computed: true`, none where the list is known after apply as a whole |
 //! | `{ object: { k: … } }`, `{ concat: [ … ] }`, `{ value: x }` | what they say |
 //! | `{ if: CONDITION, then: …, else: … }` | one or the other, by the conditions of rules over the raw values |
 
@@ -27,7 +27,7 @@ pub enum Expression {
     /// A value of the raw ones, and what is made of it.
     From { paths: Vec<Path>, change: Box<Change> },
     /// An object for each element of a list.
-    Each { list: Path, is_text: bool, made: Box<Expression> },
+    Each { list: Path, is_text: bool, is_computed: bool, made: Box<Expression> },
     /// An object.
     Object(BTreeMap<String, Expression>),
     /// An object of a list of names and values.
@@ -91,6 +91,7 @@ impl Expression {
             "key",
             "of",
             "seconds_to_days",
+            "computed",
         ];
         if let Some(key) = entries.keys().find(|key| !known.contains(&key.as_str())) {
             return Err(format!("an expression knows no `{key}`"));
@@ -129,7 +130,8 @@ impl Expression {
             let made = entries.get("as").ok_or("`each` needs `as`")?;
             let made = if made.is_string() { Self::parse(made)? } else { Self::object(made)? };
             let is_text = entries.get("json") == Some(&Value::Bool(true));
-            return Ok(Self::Each { list, is_text, made: Box::new(made) });
+            let is_computed = entries.get("computed") == Some(&Value::Bool(true));
+            return Ok(Self::Each { list, is_text, is_computed, made: Box::new(made) });
         }
         let from =
             entries.get("from").ok_or("an expression has none of `from`, `each`, `object`, `concat`, `value`, `if`")?;
@@ -178,13 +180,15 @@ impl Expression {
                 }
                 Value::Array(all)
             }
-            Self::Each { list, is_text, made } => match parsed(get(raw, &list.steps), *is_text) {
+            Self::Each { list, is_text, is_computed, made } => match parsed(get(raw, &list.steps), *is_text) {
                 Value::Array(list) => list
                     .iter()
                     .map(|one| if unknown::reason(one).is_some() { one.clone() } else { made.evaluate(one) })
                     .collect(),
                 value if value.is_object() && unknown::reason(&value).is_none() => json!([made.evaluate(&value)]),
                 Value::Null => json!([]),
+                // Nobody wrote a list, so what it becomes is what other resources put into it.
+                _ if *is_computed => json!([]),
                 value => value,
             },
             Self::Pairs { list, key, of } => match get(raw, &list.steps) {

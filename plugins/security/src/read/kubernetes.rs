@@ -109,6 +109,46 @@ fn containers(pod: &Value) -> Value {
         .collect()
 }
 
+/// The labels of pods, and what runs them.
+type Labelled = (Map<String, Value>, String);
+
+/// Notes which pods services send requests to: those of their namespace that have all labels of their selectors.
+pub fn connect(subjects: &mut [Subject]) {
+    let space = |resource: &Resource| {
+        resource.attributes.get("namespace").and_then(Value::as_str).unwrap_or("default").to_owned()
+    };
+    let mut pods: BTreeMap<String, Vec<Labelled>> = BTreeMap::new();
+    for subject in subjects.iter().filter(|subject| subject.source == Source::Kubernetes) {
+        let labels = subject.resource.attributes.get("pod_labels").and_then(Value::as_object);
+        if let (Some(labels), Some(alias)) = (labels, subject.aliases.first()) {
+            pods.entry(space(&subject.resource)).or_default().push((labels.clone(), alias.clone()));
+        }
+    }
+    for subject in subjects.iter_mut().filter(|subject| subject.resource.kind == "kubernetes.Service") {
+        let selector = subject.resource.attributes.get("spec").and_then(|spec| spec.get("selector"));
+        let Some(selector) = selector.and_then(Value::as_object).filter(|selector| !selector.is_empty()).cloned()
+        else {
+            continue;
+        };
+        for (labels, alias) in pods.get(&space(&subject.resource)).into_iter().flatten() {
+            if selector.iter().all(|(key, value)| labels.get(key) == Some(value)) {
+                subject.resource = subject.resource.clone().to("pods", Some(alias.as_str()));
+            }
+        }
+    }
+}
+
+/// The services that an ingress sends requests to.
+fn backends(spec: &Value) -> Vec<String> {
+    let name = |backend: &Value| backend.get("service")?.get("name")?.as_str().map(str::to_owned);
+    let of = |value: &Value, key: &str| value.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+    let paths = of(spec, "rules")
+        .into_iter()
+        .flat_map(|rule| rule.get("http").map(|http| of(http, "paths")).unwrap_or_default());
+    let all = paths.filter_map(|path| path.get("backend").cloned()).chain(spec.get("defaultBackend").cloned());
+    all.filter_map(|backend| name(&backend)).collect()
+}
+
 /// Notes what an object uses: `KIND/NAMESPACE/NAME`.
 fn relate(resource: &mut Resource) {
     let namespace = resource.attributes.get("namespace").and_then(Value::as_str).unwrap_or("default").to_owned();
@@ -122,6 +162,9 @@ fn relate(resource: &mut Resource) {
                 relations.push(("secret", format!("Secret/{namespace}/{secret}")));
             }
         }
+    }
+    if let Some(spec) = resource.attributes.get("spec").filter(|_| resource.kind == "kubernetes.Ingress") {
+        relations.extend(backends(spec).into_iter().map(|name| ("service", format!("Service/{namespace}/{name}"))));
     }
     let role = resource.attributes.get("roleRef").map(|role| (text(role.get("kind")), text(role.get("name"))));
     if let Some((Some(kind), Some(name))) = role {

@@ -88,6 +88,40 @@ fn a_role_that_may_do_everything_is_a_goal_itself() {
 }
 
 #[test]
+fn a_path_leads_through_a_cluster_to_a_secret() {
+    let _host = host();
+    let manifests = "apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: { name: web, namespace: shop }
+spec: { rules: [{ http: { paths: [{ path: /, backend: { service: { name: web } } }] } }] }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: web, namespace: shop }
+spec: { selector: { app: web } }
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web, namespace: shop }
+spec: { template: { metadata: { labels: { app: web } }, spec: { containers: [{ name: a, image: 'a:1' }], volumes: [{ name: s, secret: { secretName: db } }] } } }
+---
+apiVersion: v1
+kind: Secret
+metadata: { name: db, namespace: shop }
+";
+    let told =
+        perform::<Security>("paths", json!({ "documents": [{ "name": "shop.yaml", "text": manifests }] })).unwrap();
+    let ids: Vec<&str> = told["paths"][0]["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step["resource"]["type"].as_str().unwrap())
+        .collect();
+    assert_eq!(ids, ["kubernetes.Ingress", "kubernetes.Service", "kubernetes.Deployment", "kubernetes.Secret"]);
+    assert_eq!(told["paths"][0]["severity"], "critical");
+}
+
+#[test]
 fn the_search_says_where_it_ended() {
     let _host = host();
     let mut resources = estate(policies("s3:*", "*", json!({})));
