@@ -3,6 +3,7 @@
 mod chatbot;
 mod executor;
 mod qa_manager;
+mod security;
 
 use std::process::Command;
 use std::sync::OnceLock;
@@ -39,7 +40,7 @@ fn build() {
     BUILT.get_or_init(|| {
         let built = Command::new("cargo")
             .args(["build", "--quiet", "--release", "--lib", "--target", "wasm32-wasip2"])
-            .args(["--package", "troupe-agent-runner", "--package", "troupe-agent-chatbot"])
+            .args(["--package", "troupe-agent-runner", "--package", "troupe-agent-chatbot", "--package", "troupe-agent-security"])
             .current_dir(root())
             .status();
         assert!(built.unwrap().success());

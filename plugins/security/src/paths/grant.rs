@@ -1,0 +1,170 @@
+//! What policies of AWS grant: which data an identity may read, and which may do everything.
+//!
+//! A statement grants if its effect is `Allow`, one of its actions fits and one of its resources fits the ARN; one
+//! that denies the same without a condition takes it back. A grant under a condition is told as such. Boundaries and
+//! policies of organisations are not worked out, so a path may be barred by what is not seen here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::judge::{Estate, Glob};
+
+/// Most pairs of identity and data that are worked out.
+const PAIRS_MAX: usize = 2_000_000;
+/// Most statements of one identity.
+const STATEMENTS_MAX: usize = 2_000;
+
+/// Which action reads what is in resources of a type.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reading {
+    #[serde(rename = "type")]
+    kind: String,
+    action: String,
+    /// The resource of the action, with `{arn}` for the ARN: `{arn}/*`.
+    resource: String,
+}
+
+/// What an identity may do with one resource.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    /// Where to.
+    pub to: usize,
+    /// How.
+    pub how: String,
+    /// Whether it depends on a condition.
+    pub conditional: bool,
+}
+
+/// What all identities may do.
+pub struct Grants {
+    of: BTreeMap<usize, Vec<Grant>>,
+    administrators: BTreeSet<usize>,
+}
+
+struct Statement {
+    allows: bool,
+    actions: Vec<Glob>,
+    not_actions: Option<Vec<Glob>>,
+    resources: Vec<Glob>,
+    conditional: bool,
+}
+
+impl Grants {
+    /// Works them out for everything that has policies.
+    pub fn new(estate: &Estate, readings: Vec<Reading>, administrators: &[String]) -> Self {
+        let mut grants = Self { of: BTreeMap::new(), administrators: BTreeSet::new() };
+        let readings: Vec<(Glob, &Reading)> =
+            readings.iter().map(|reading| (Glob::new(&reading.kind), reading)).collect();
+        let data: Vec<(usize, &Reading, String)> = estate
+            .subjects
+            .iter()
+            .enumerate()
+            .flat_map(|(at, subject)| {
+                let readings = &readings;
+                readings.iter().filter(|(glob, _)| glob.fits(&subject.resource.kind)).map(move |(_, reading)| {
+                    let arn = subject
+                        .resource
+                        .arn
+                        .clone()
+                        .unwrap_or_else(|| guessed_arn(&subject.resource.kind, &subject.resource.id));
+                    (at, *reading, reading.resource.replace("{arn}", &arn))
+                })
+            })
+            .collect();
+        let administrating: Vec<Glob> = administrators.iter().map(|pattern| Glob::new(pattern)).collect();
+        let mut pairs_left = PAIRS_MAX;
+        for (at, subject) in estate.subjects.iter().enumerate() {
+            let statements = statements(&subject.resource.attributes);
+            let attached = subject
+                .resource
+                .relations
+                .iter()
+                .any(|relation| administrating.iter().any(|glob| glob.fits(&relation.target)));
+            let all = allowed(&statements, "iam:CreatePolicyVersion", "*");
+            if attached || (all == Some(false) && allowed(&statements, "s3:DeleteBucket", "*") == Some(false)) {
+                grants.administrators.insert(at);
+                continue;
+            }
+            if statements.is_empty() {
+                continue;
+            }
+            for (to, reading, resource) in &data {
+                let Some(left) = pairs_left.checked_sub(1) else { return grants };
+                pairs_left = left;
+                if let Some(conditional) = allowed(&statements, &reading.action, resource) {
+                    let how = format!("may {} by its policies", reading.action);
+                    grants.of.entry(at).or_default().push(Grant { to: *to, how, conditional });
+                }
+            }
+        }
+        grants
+    }
+
+    /// What an identity may read.
+    pub fn of(&self, at: usize) -> &[Grant] {
+        self.of.get(&at).map_or(&[], Vec::as_slice)
+    }
+
+    /// Reports whether an identity may do everything.
+    pub fn is_administrator(&self, at: usize) -> bool {
+        self.administrators.contains(&at)
+    }
+}
+
+/// The ARN of what has none yet: only that of a bucket follows from its name.
+fn guessed_arn(kind: &str, id: &str) -> String {
+    if kind == "aws.s3.bucket" { format!("arn:aws:s3:::{id}") } else { id.to_owned() }
+}
+
+/// Whether an action is allowed on a resource; the answer is whether that depends on a condition.
+fn allowed(statements: &[Statement], action: &str, resource: &str) -> Option<bool> {
+    let fits = |statement: &&Statement| {
+        let acts = match &statement.not_actions {
+            Some(not) => !not.iter().any(|glob| glob.fits(action)),
+            None => statement.actions.iter().any(|glob| glob.fits(action)),
+        };
+        acts && statement.resources.iter().any(|glob| glob.fits(resource))
+    };
+    let (allow, deny): (Vec<&Statement>, Vec<&Statement>) = statements.iter().filter(fits).partition(|one| one.allows);
+    if deny.iter().any(|one| !one.conditional) || allow.is_empty() {
+        return None;
+    }
+    Some(!deny.is_empty() || allow.iter().all(|one| one.conditional))
+}
+
+/// The statements of `policies`, a list of `{name, document}`, and of `document`.
+fn statements(attributes: &serde_json::Map<String, Value>) -> Vec<Statement> {
+    let of = |value: &Value| -> Vec<Value> {
+        let document = value.get("document").unwrap_or(value);
+        let statements = document.get("Statement").cloned().unwrap_or_default();
+        match statements {
+            Value::Array(list) => list,
+            Value::Object(_) => vec![statements],
+            _ => Vec::new(),
+        }
+    };
+    let policies = attributes.get("policies").and_then(Value::as_array).into_iter().flatten();
+    let own = attributes.get("document").into_iter();
+    policies.chain(own).flat_map(of).take(STATEMENTS_MAX).map(|one| statement(&one)).collect()
+}
+
+fn statement(value: &Value) -> Statement {
+    let globs = |key: &str| -> Vec<Glob> {
+        let list = value.get(key);
+        let one = list.and_then(Value::as_str).into_iter();
+        let several = list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        one.chain(several).map(Glob::new).collect()
+    };
+    Statement {
+        allows: value.get("Effect").and_then(Value::as_str) == Some("Allow"),
+        actions: globs("Action"),
+        not_actions: value.get("NotAction").map(|_| globs("NotAction")),
+        resources: globs("Resource"),
+        conditional: value
+            .get("Condition")
+            .is_some_and(|condition| condition.as_object().is_none_or(|one| !one.is_empty())),
+    }
+}

@@ -1,0 +1,261 @@
+//! Plans and states of Terraform.
+//!
+//! A plan's values lie in `planned_values`, and `after_unknown` of its changes says which of them only the cloud
+//! will decide. Where such a value is a reference to another resource, `configuration` says to which, so it stands
+//! as that one's address: a bucket policy finds its bucket before either exists. What is neither known nor a
+//! reference is not known yet. A state, by `terraform show -json` or the file itself (version 4), knows everything.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::Draft;
+use crate::judge::Source;
+use crate::text::Node;
+use crate::unknown;
+
+/// Deepest nesting of modules.
+const MODULES_MAX: usize = 32;
+
+/// Reads the resources of a plan or state.
+pub fn drafts(node: &Node) -> Result<Vec<Draft>, String> {
+    if node.get("lineage").is_some() && node.get("resources").is_some() {
+        return Ok(file(node));
+    }
+    let root = node.get("planned_values").or_else(|| node.get("values")).and_then(|values| values.get("root_module"));
+    let Some(root) = root else {
+        // A state without resources has no values, which is not the same as none that can be read.
+        let is_empty = node.get("terraform_version").is_some();
+        return if is_empty {
+            Ok(Vec::new())
+        } else {
+            Err("neither `planned_values` nor `values` are there".to_owned())
+        };
+    };
+    let mut unknowns = BTreeMap::new();
+    for change in node.get("resource_changes").map(Node::elements).unwrap_or_default() {
+        if let (Some(address), Some(change)) = (change.get("address").and_then(Node::text), change.get("change"))
+            && let Some(after) = change.get("after_unknown")
+        {
+            unknowns.insert(address.to_owned(), after.value());
+        }
+    }
+    let configuration = node.get("configuration").and_then(|node| node.get("root_module")).map(Node::value);
+    let mut reader = Reader { unknowns, drafts: Vec::new() };
+    reader.module(root, configuration.as_ref(), "", 0);
+    let regions = region(node);
+    for draft in &mut reader.drafts {
+        let provider = draft.kind.split('_').next().unwrap_or_default();
+        draft.region = regions.get(provider).cloned();
+    }
+    Ok(reader.drafts)
+}
+
+struct Reader {
+    unknowns: BTreeMap<String, Value>,
+    drafts: Vec<Draft>,
+}
+
+impl Reader {
+    fn module(&mut self, module: &Node, configuration: Option<&Value>, prefix: &str, depth: usize) {
+        if depth > MODULES_MAX {
+            return;
+        }
+        for resource in module.get("resources").map(Node::elements).unwrap_or_default() {
+            let text = |key: &str| resource.get(key).and_then(Node::text).unwrap_or_default().to_owned();
+            if text("mode") == "data" {
+                continue;
+            }
+            let address = text("address");
+            let mut raw = resource.get("values").map_or(Value::Null, Node::value);
+            if let Some(after) = self.unknowns.get(&address) {
+                mark(&mut raw, after);
+            }
+            let (kind, name) = (text("type"), text("name"));
+            let expressions = configuration.and_then(|module| {
+                let resources = module.get("resources")?.as_array()?;
+                let is_it = |one: &&Value| {
+                    one.get("type") == Some(&Value::from(kind.as_str()))
+                        && one.get("name") == Some(&Value::from(name.as_str()))
+                };
+                resources.iter().find(is_it)?.get("expressions")
+            });
+            if let Some(expressions) = expressions {
+                let index = resource.get("index").map(|index| index.value().to_string());
+                refer(&mut raw, expressions, prefix, index.as_deref());
+            }
+            self.drafts.push(Draft {
+                source: Source::Terraform,
+                kind,
+                address,
+                line: Some(resource.line),
+                region: None,
+                raw,
+            });
+        }
+        for child in module.get("child_modules").map(Node::elements).unwrap_or_default() {
+            let address = child.get("address").and_then(Node::text).unwrap_or_default();
+            let call = address.rsplit("module.").next().unwrap_or_default().split('[').next().unwrap_or_default();
+            let inner = configuration.and_then(|module| module.get("module_calls")?.get(call)?.get("module"));
+            self.module(child, inner, &format!("{address}."), depth + 1);
+        }
+    }
+}
+
+/// Puts what is not known yet where it stands.
+fn mark(value: &mut Value, after: &Value) {
+    match after {
+        Value::Bool(true) => *value = unknown::unknown("known after apply"),
+        Value::Object(entries) => {
+            if value.is_null() && entries.values().any(is_marked) {
+                *value = Value::Object(Map::new());
+            }
+            if let Value::Object(there) = value {
+                for (key, after) in entries {
+                    if is_marked(after) {
+                        mark(there.entry(key.clone()).or_insert(Value::Null), after);
+                    }
+                }
+            }
+        }
+        Value::Array(list) => {
+            if value.is_null() && list.iter().any(is_marked) {
+                *value = Value::Array(Vec::new());
+            }
+            if let Value::Array(there) = value {
+                for (at, after) in list.iter().enumerate().filter(|(_, after)| is_marked(after)) {
+                    while there.len() <= at {
+                        there.push(Value::Null);
+                    }
+                    if let Some(element) = there.get_mut(at) {
+                        mark(element, after);
+                    }
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn is_marked(after: &Value) -> bool {
+    match after {
+        Value::Bool(truth) => *truth,
+        Value::Array(list) => list.iter().any(is_marked),
+        Value::Object(entries) => entries.values().any(is_marked),
+        _ => false,
+    }
+}
+
+/// Puts addresses where a value that is not known yet refers to a resource.
+fn refer(value: &mut Value, expressions: &Value, prefix: &str, index: Option<&str>) {
+    let (Value::Object(there), Value::Object(expressions)) = (value, expressions) else { return };
+    for (key, expression) in expressions {
+        let Some(value) = there.get_mut(key) else { continue };
+        match expression {
+            Value::Array(blocks) => {
+                for (at, block) in blocks.iter().enumerate() {
+                    let element = if value.is_array() { value.get_mut(at) } else { Some(&mut *value) };
+                    if let Some(element) = element {
+                        refer(element, block, prefix, index);
+                    }
+                }
+            }
+            Value::Object(entries) => match entries.get("references").and_then(Value::as_array) {
+                Some(references) => {
+                    let addresses = addresses(references, prefix, index);
+                    fill(value, &addresses);
+                }
+                None => refer(value, expression, prefix, index),
+            },
+            _ => {}
+        }
+    }
+}
+
+fn fill(value: &mut Value, addresses: &[String]) {
+    match (&mut *value, addresses) {
+        (_, []) => {}
+        (Value::Array(list), _) => {
+            for (at, element) in list.iter_mut().enumerate() {
+                if unknown::reason(element).is_some()
+                    && let Some(address) = addresses.get(at).or(addresses.first())
+                {
+                    *element = Value::from(address.as_str());
+                }
+            }
+        }
+        (one, [address]) if unknown::reason(one).is_some() => *value = Value::from(address.as_str()),
+        (one, several) if unknown::reason(one).is_some() => *value = Value::from(several.to_vec()),
+        _ => {}
+    }
+}
+
+/// The resources among references: `aws_s3_bucket.logs.id` and `aws_s3_bucket.logs` are one, of the same module.
+fn addresses(references: &[Value], prefix: &str, index: Option<&str>) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for reference in references.iter().filter_map(Value::as_str) {
+        let mut parts = reference.split('.');
+        let (Some(kind), Some(name)) = (parts.next(), parts.next()) else { continue };
+        if ["var", "local", "each", "count", "module", "path", "data", "self", "terraform"].contains(&kind)
+            || !kind.contains('_')
+        {
+            continue;
+        }
+        // One of several is referred to by `count.index` or by number; the same index is what is meant most often.
+        let counted =
+            references.iter().any(|one| one.as_str() == Some("count.index") || one.as_str() == Some("each.key"));
+        let name = match (index, counted, name.contains('[')) {
+            (Some(index), true, false) => format!("{name}[{index}]"),
+            _ => name.to_owned(),
+        };
+        let address = format!("{prefix}{kind}.{name}");
+        if !found.contains(&address) {
+            found.push(address);
+        }
+    }
+    found
+}
+
+/// The regions that providers are set to, by the beginning of their types.
+fn region(node: &Node) -> BTreeMap<String, String> {
+    let configuration = node.get("configuration").and_then(|node| node.get("provider_config"));
+    let mut regions = BTreeMap::new();
+    for entry in configuration.into_iter().flat_map(Node::entries) {
+        let expressions = entry.value.get("expressions");
+        let region = expressions.and_then(|node| node.get("region")).and_then(|node| node.get("constant_value"));
+        if let Some(region) = region.and_then(Node::text) {
+            regions
+                .entry(entry.key.split('.').next().unwrap_or_default().to_owned())
+                .or_insert_with(|| region.to_owned());
+        }
+    }
+    regions
+}
+
+/// Reads a state as Terraform keeps it.
+fn file(node: &Node) -> Vec<Draft> {
+    let mut drafts = Vec::new();
+    for resource in node.get("resources").map(Node::elements).unwrap_or_default() {
+        let text = |key: &str| resource.get(key).and_then(Node::text).unwrap_or_default();
+        if text("mode") != "managed" {
+            continue;
+        }
+        let module = text("module");
+        let base = format!("{module}{}{}.{}", if module.is_empty() { "" } else { "." }, text("type"), text("name"));
+        for instance in resource.get("instances").map(Node::elements).unwrap_or_default() {
+            let address = match instance.get("index_key") {
+                Some(index) => format!("{base}[{}]", index.value()),
+                None => base.clone(),
+            };
+            drafts.push(Draft {
+                source: Source::Terraform,
+                kind: text("type").to_owned(),
+                address,
+                line: Some(resource.line),
+                region: None,
+                raw: instance.get("attributes").map_or(Value::Null, Node::value),
+            });
+        }
+    }
+    drafts
+}

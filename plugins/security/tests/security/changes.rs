@@ -1,0 +1,89 @@
+//! What became of the findings of the last time.
+
+use serde_json::{Value, json};
+use troupe_agent_security::Security;
+use troupe_sdk::test::perform;
+
+use super::documents::{host, open_group};
+
+fn bucket(id: &str, attributes: Value, unread: Value) -> Value {
+    json!({ "id": id, "type": "aws.s3.bucket", "region": "eu-west-1", "account": "111122223333", "attributes": attributes, "unread": unread })
+}
+
+fn counts(input: Value) -> Value {
+    perform::<Security>("check", input).unwrap()["changes"]["counts"].clone()
+}
+
+#[test]
+fn two_scans_around_changes_tell_these_and_nothing_else() {
+    let _host = host();
+    let rules = json!(["aws.s3.versioning", "aws.ec2.admin-port-open"]);
+    let buckets = |states: &[&str]| -> Vec<Value> {
+        let one =
+            |(number, state): (usize, &&str)| bucket(&format!("b{number}"), json!({ "versioning": state }), json!([]));
+        states.iter().enumerate().map(one).collect()
+    };
+    let before = perform::<Security>(
+        "check",
+        json!({ "resources": buckets(&["off", "off", "enabled", "off"]), "rules": rules }),
+    )
+    .unwrap();
+    let previous = before["findings"].clone();
+    assert_eq!(previous.as_array().unwrap().len(), 3);
+    let now = json!({ "resources": buckets(&["off", "enabled", "off", "off"]), "rules": rules, "previous": previous });
+    assert_eq!(counts(now), json!({ "new": 1, "fixed": 1, "same": 2 }));
+}
+
+#[test]
+fn what_was_not_looked_at_is_unknown_and_not_fixed() {
+    let _host = host();
+    let first = json!({ "resources": [bucket("b", json!({ "versioning": "off" }), json!([])), open_group("sg-1")],
+        "rules": ["aws.s3.versioning", "aws.ec2.admin-port-open"] });
+    let previous = perform::<Security>("check", first).unwrap()["findings"].clone();
+    let ask = |resources: Value, rules: Value, more: Value| {
+        let mut input = json!({ "resources": resources, "rules": rules, "previous": previous });
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        counts(input)
+    };
+    let all = json!(["aws.s3.versioning", "aws.ec2.admin-port-open"]);
+    // The bucket's versioning could not be read this time.
+    let unread = json!([bucket("b", json!({}), json!(["versioning"])), open_group("sg-1")]);
+    assert_eq!(ask(unread, all.clone(), json!({})), json!({ "same": 1, "unknown": 1 }));
+    // The rule was not applied.
+    let both = json!([bucket("b", json!({ "versioning": "off" }), json!([])), open_group("sg-1")]);
+    assert_eq!(ask(both, json!(["aws.s3.versioning"]), json!({})), json!({ "same": 1, "unknown": 1 }));
+    // Nothing of the service is told, and nobody says that it was looked at.
+    let groups = json!([open_group("sg-1")]);
+    assert_eq!(ask(groups.clone(), all.clone(), json!({})), json!({ "same": 1, "unknown": 1 }));
+    // Somebody does.
+    let areas = json!({ "areas": [{ "provider": "aws" }] });
+    assert_eq!(ask(groups.clone(), all.clone(), areas.clone()), json!({ "same": 1, "fixed": 1 }));
+    // And says as well that the list of buckets was denied.
+    let mut denied = areas;
+    denied["errors"] = json!([{ "provider": "aws", "service": "s3", "region": "global", "operation": "ListBuckets", "code": "AccessDenied",
+        "message": "no", "kind": "denied", "count": 1 }]);
+    assert_eq!(ask(groups, all, denied), json!({ "same": 1, "unknown": 1 }));
+}
+
+#[test]
+fn a_document_that_is_not_there_or_cannot_be_read_leaves_what_was_in_it_unknown() {
+    let _host = host();
+    let queue = |encrypted: bool| {
+        format!("Resources:\n  Q: {{ Type: AWS::SQS::Queue, Properties: {{ SqsManagedSseEnabled: {encrypted} }} }}\n")
+    };
+    let ask = |documents: Value, previous: Option<Value>| {
+        perform::<Security>(
+            "check",
+            json!({ "documents": documents, "rules": ["aws.sqs.unencrypted"], "previous": previous }),
+        )
+        .unwrap()
+    };
+    let document = |name: &str, text: &str| json!({ "name": name, "text": text });
+    let first = ask(json!([document("a.yaml", &queue(false)), document("b.yaml", &queue(false))]), None);
+    let previous = first["findings"].clone();
+    assert_eq!(previous.as_array().unwrap().len(), 2, "the same queue in two files is two findings");
+    let told = ask(json!([document("a.yaml", &queue(true))]), Some(previous.clone()));
+    assert_eq!(told["changes"]["counts"], json!({ "fixed": 1, "unknown": 1 }));
+    let told = ask(json!([document("a.yaml", "Resources: ["), document("b.yaml", &queue(false))]), Some(previous));
+    assert_eq!(told["changes"]["counts"], json!({ "same": 1, "unknown": 1 }));
+}

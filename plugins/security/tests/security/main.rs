@@ -1,0 +1,14 @@
+//! The agent, natively: its rules by the examples beside them, its readers by documents, its skills as the host asks.
+
+#[cfg(test)]
+mod changes;
+#[cfg(test)]
+mod documents;
+#[cfg(test)]
+mod paths;
+#[cfg(test)]
+mod readers;
+#[cfg(test)]
+mod rules;
+#[cfg(test)]
+mod skills;
