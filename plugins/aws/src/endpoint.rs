@@ -55,6 +55,23 @@ impl Partition {
         }
     }
 
+    /// Returns where Organizations, which has no regions, is asked.
+    pub const fn organizations(self) -> &'static str {
+        match self {
+            Self::Aws => "https://organizations.us-east-1.amazonaws.com/",
+            Self::UsGov => "https://organizations.us-gov-west-1.amazonaws.com/",
+        }
+    }
+
+    /// Returns where Cost Explorer, which has no regions, is asked; what `GovCloud` costs is told
+    /// to the account outside of it that pays.
+    pub const fn cost_explorer(self) -> Option<&'static str> {
+        match self {
+            Self::Aws => Some("https://ce.us-east-1.amazonaws.com/"),
+            Self::UsGov => None,
+        }
+    }
+
     /// Returns the region whose S3 endpoint lists every bucket.
     pub const fn first_region(self) -> &'static str {
         match self {

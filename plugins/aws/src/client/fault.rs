@@ -126,6 +126,11 @@ impl Fault {
         Self::of_ours("unknown_account", why)
     }
 
+    /// An answer came of which a part is missing, or not told.
+    pub fn partial(code: &str, why: impl std::fmt::Display) -> Self {
+        Self::of_ours(code, why)
+    }
+
     fn of_ours(code: &str, why: impl std::fmt::Display) -> Self {
         Self { kind: ProblemKind::Failed, code: code.to_owned(), message: why.to_string(), again: Again::No }
     }
@@ -191,7 +196,7 @@ fn told_by_json(answer: &Response, body: &str) -> Option<(String, String)> {
     let first = |names: &[&str]| names.iter().find_map(|name| told.get(name)?.as_str());
     // `com.amazonaws.dynamodb.v20120810#ResourceNotFoundException` and
     // `ResourceNotFoundException:http://internal.amazon.com/…` are both in use.
-    let code = answer.header("x-amzn-errortype").or_else(|| first(&["__type", "code"]))?;
+    let code = answer.header("x-amzn-errortype").or_else(|| first(&["__type", "code", "Code", "ErrorCode"]))?;
     let code = code.split(':').next().unwrap_or_default();
     let code = code.rsplit('#').next().unwrap_or_default();
     let message = first(&["message", "Message", "errorMessage"]).unwrap_or_default();

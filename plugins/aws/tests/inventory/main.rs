@@ -1,4 +1,4 @@
-//! The skill `inventory` on the test host, against an account made of canned answers.
+//! The skills on the test host, against an account made of canned answers.
 
 #[cfg(test)]
 mod account;
@@ -9,11 +9,15 @@ mod balancers;
 #[cfg(test)]
 mod containers;
 #[cfg(test)]
+mod cost;
+#[cfg(test)]
 mod databases;
 #[cfg(test)]
 mod ec2;
 #[cfg(test)]
 mod errors;
+#[cfg(test)]
+mod guards;
 #[cfg(test)]
 mod keys_and_messages;
 #[cfg(test)]
@@ -21,6 +25,12 @@ mod policy;
 #[cfg(test)]
 mod recorded;
 #[cfg(test)]
+mod savings;
+#[cfg(test)]
 mod sites;
 #[cfg(test)]
+mod stores;
+#[cfg(test)]
 mod tables_and_functions;
+#[cfg(test)]
+mod watching;
