@@ -19,6 +19,7 @@ mod events;
 mod faults;
 mod files;
 mod fuzz;
+mod gcp;
 mod grpc;
 mod guest_approvals;
 mod http;
