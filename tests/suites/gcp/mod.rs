@@ -41,7 +41,8 @@ async fn without_a_credential_every_service_is_a_row_and_no_list_is_empty() {
     let asked = BTreeSet::from(["compute.googleapis.com", "container.googleapis.com", "storage.googleapis.com"]);
     assert_eq!(texts(errors, "service"), asked, "{errors:#}");
     assert_eq!(texts(errors, "kind"), BTreeSet::from(["denied"]), "{errors:#}");
-    let hidden: Vec<&Value> = errors.as_array().unwrap().iter().flat_map(|row| row["hides"].as_array().unwrap()).collect();
+    let hidden: Vec<&Value> =
+        errors.as_array().unwrap().iter().flat_map(|row| row["hides"].as_array().unwrap()).collect();
     assert!(hidden.contains(&&json!("gcp.compute.googleapis.com/Instance")), "{errors:#}");
 
     let told = client.run("gcp", "gke_upgrade", json!({ "projects": ["acme-prod"] })).await.output();
