@@ -20,6 +20,7 @@ mod events;
 mod faults;
 mod files;
 mod fuzz;
+mod gcp;
 mod grpc;
 mod guest_approvals;
 mod http;

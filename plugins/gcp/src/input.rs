@@ -87,6 +87,19 @@ pub fn projects(asked: Vec<String>, settings: Settings) -> Result<Vec<String>, F
     Ok(projects)
 }
 
+/// As [`projects`], for what needs at least one.
+///
+/// # Errors
+///
+/// `InvalidInput`, also if none is named.
+pub fn some_projects(asked: Vec<String>, settings: Settings) -> Result<Vec<String>, Failure> {
+    let projects = projects(asked, settings)?;
+    if projects.is_empty() {
+        return Err(Failure::invalid_input("no project is named, neither in the input nor in the configuration"));
+    }
+    Ok(projects)
+}
+
 /// Refuses what cannot be a project's id or number: `acme-prod`, of a domain `example.com:acme-prod`.
 ///
 /// # Errors

@@ -1,8 +1,9 @@
 //! Where the resources of a type are listed, and what is asked about each.
 
 use serde_json::Value;
+use troupe_cloud::{Client, Fault, Next, each_page};
 use troupe_estate::Resource;
-use troupe_sdk::http::{self, Request};
+use troupe_sdk::http;
 
 use crate::record::{Record, path};
 
@@ -136,14 +137,27 @@ pub fn items(page: &Value, source: Source) -> Vec<&Value> {
     }
 }
 
-/// Where the list goes on behind a page, if it does: the token, and the request for it.
-pub fn next(address: &str, page: &Value) -> Option<(String, Request)> {
+/// Asks for a list, and gives each page away as it comes.
+///
+/// # Errors
+///
+/// The first fault; what was taken before it is good.
+pub async fn pages(client: &Client, address: &str, mut take: impl AsyncFnMut(&Value)) -> Result<(), Fault> {
+    let page = async |page: Value| {
+        take(&page).await;
+        Ok(next(address, &page))
+    };
+    each_page(client, http::get(address), page).await
+}
+
+/// Where the list goes on behind a page, if it does.
+fn next(address: &str, page: &Value) -> Option<Next> {
     let (token, name) = match path::text(page, "/nextPageToken") {
         Some(token) => (token, "pageToken"),
         // The services that speak as Kubernetes does.
         None => (path::text(page, "/metadata/continue")?, "continue"),
     };
-    Some((token.to_owned(), http::get(address).query(name, token)))
+    Some(Next { token: token.to_owned(), request: http::get(address).query(name, token) })
 }
 
 #[cfg(test)]
@@ -169,7 +183,7 @@ mod tests {
 
     #[test]
     fn lists_go_on_by_the_token_of_their_service() {
-        let next_of = |page: Value| next("https://x/v1/a?pageSize=1", &page).map(|(token, _)| token);
+        let next_of = |page: Value| next("https://x/v1/a?pageSize=1", &page).map(|next| next.token);
         assert_eq!(next_of(json!({ "nextPageToken": "t" })).as_deref(), Some("t"));
         assert_eq!(next_of(json!({ "metadata": { "continue": "c" } })).as_deref(), Some("c"));
         assert_eq!(next_of(json!({ "nextPageToken": "" })), None);

@@ -7,9 +7,9 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use troupe_cloud::{Asked, Next, each_page};
+use troupe_cloud::Asked;
 use troupe_estate::{GLOBAL, Provider, Resource, time};
-use troupe_sdk::{http, wait};
+use troupe_sdk::wait;
 
 use super::{Scope, service_of};
 use crate::address::address;
@@ -37,14 +37,13 @@ pub async fn collect<'a>(plan: &Plan, scope: impl Fn(Service) -> Scope<'a>) {
         }
     }
     let any = Cell::new(false);
-    let listed = each_page(client, http::get(address.clone()), async |page: Value| {
+    let listed = listing::pages(client, &address, async |page: &Value| {
         any.set(true);
-        for asset in path::all(&page, "/assets/*") {
+        for asset in path::all(page, "/assets/*") {
             if let Some(resource) = told(asset, project, &records) {
                 found.take(resource);
             }
         }
-        Ok(listing::next(&address, &page).map(|(token, request)| Next { token, request }))
     });
     let Err(fault) = listed.await else { return };
     let mut asked = Asked::new(Provider::Gcp, "cloudasset.googleapis.com", GLOBAL, "cloudasset.assets.list")

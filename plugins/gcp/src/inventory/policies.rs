@@ -5,9 +5,8 @@
 //! thousand at a time.
 
 use serde_json::{Value, json};
-use troupe_cloud::{Asked, Next, each_page};
+use troupe_cloud::Asked;
 use troupe_estate::{GLOBAL, Provider, Resource};
-use troupe_sdk::http;
 
 use super::Scope;
 use crate::address::address;
@@ -28,13 +27,12 @@ pub async fn collect(scope: Scope<'_>) {
         .hides(BINDING)
         .hides(AUDIT);
     let Some(address) = address(LIST, scope.project, &Value::Null, &Value::Null) else { return };
-    let listed = each_page(scope.client, http::get(address.clone()), async |page: Value| {
-        for asset in path::all(&page, "/assets/*") {
+    let listed = listing::pages(scope.client, &address, async |page: &Value| {
+        for asset in path::all(page, "/assets/*") {
             for resource in told(asset, scope.project) {
                 scope.found.take(resource);
             }
         }
-        Ok(listing::next(&address, &page).map(|(token, request)| Next { token, request }))
     });
     if let Err(fault) = listed.await {
         scope.found.note(&asked, None, fault);

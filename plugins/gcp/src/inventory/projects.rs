@@ -1,9 +1,8 @@
 //! Which projects there are, for a caller who names none.
 
 use serde_json::Value;
-use troupe_cloud::{Asked, Client, Found, Next, each_page};
+use troupe_cloud::{Asked, Client, Found};
 use troupe_estate::{GLOBAL, Provider};
-use troupe_sdk::http;
 
 use crate::listing;
 use crate::record::path;
@@ -15,15 +14,14 @@ const LIST: &str = "https://cloudresourcemanager.googleapis.com/v1/projects?filt
 /// asked for: the list tells all of a project.
 pub async fn seen(client: &Client, found: &Found, are_told: bool) -> Vec<String> {
     let mut projects = Vec::new();
-    let listed = each_page(client, http::get(LIST), async |page: Value| {
-        for item in path::all(&page, "/projects/*") {
+    let listed = listing::pages(client, LIST, async |page: &Value| {
+        for item in path::all(page, "/projects/*") {
             let Some(id) = path::text(item, "/projectId") else { continue };
             projects.push(id.to_owned());
             if let Some(project) = PROJECT.read(item, id, &Value::Null).filter(|_| are_told) {
                 found.take(project);
             }
         }
-        Ok(listing::next(LIST, &page).map(|(token, request)| Next { token, request }))
     });
     if let Err(fault) = listed.await {
         let asked = Asked::new(

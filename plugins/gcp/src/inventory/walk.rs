@@ -3,7 +3,7 @@
 use std::pin::Pin;
 
 use serde_json::Value;
-use troupe_cloud::{Asked, Client, Fault, Found, Next, each_page};
+use troupe_cloud::{Asked, Client, Fault, Found};
 use troupe_estate::{GLOBAL, Provider, Resource};
 use troupe_sdk::http;
 use troupe_sdk::wait;
@@ -64,9 +64,8 @@ impl<'a> Scope<'a> {
                 let fault = Fault::unreadable("what the list is about does not say who it is");
                 return self.found.note(&whole(), None, fault);
             };
-            let listed = each_page(self.client, http::get(address.clone()), async |page: Value| {
-                self.page(listing, &page, above).await;
-                Ok(listing::next(&address, &page).map(|(token, request)| Next { token, request }))
+            let listed = listing::pages(self.client, &address, async |page: &Value| {
+                self.page(listing, page, above).await;
             });
             match listed.await {
                 Err(fault) if !(listing.optional && fault.is_absent()) => {

@@ -17,11 +17,13 @@ static MANIFEST: LazyLock<Manifest> = LazyLock::new(|| Manifest::parse(include_s
 /// What one request asks for.
 #[derive(Debug, Clone)]
 pub struct Asked {
+    pub method: String,
     /// `compute` of `compute.googleapis.com`.
     pub service: String,
     /// The path, its escapes undone.
     pub path: String,
     pub query: BTreeMap<String, String>,
+    pub body: Value,
 }
 
 impl Asked {
@@ -49,9 +51,11 @@ pub fn read(sent: &Sent) -> Asked {
     let unescape = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8().unwrap().into_owned();
     let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     Asked {
+        method: sent.method.clone(),
         service: host.strip_suffix(".googleapis.com").expect("Google's").to_owned(),
         path: unescape(path),
         query: pairs.map(|(name, value)| (unescape(name), unescape(value))).collect(),
+        body: serde_json::from_slice(&sent.body).unwrap_or_default(),
     }
 }
 
@@ -87,6 +91,10 @@ pub fn error(status: u16, word: &str, reason: Option<&str>, message: &str) -> An
 
 pub fn inventory(input: Value) -> Value {
     test::perform::<Gcp>("inventory", input).expect("an inventory")
+}
+
+pub fn perform(skill: &str, input: Value) -> Value {
+    test::perform::<Gcp>(skill, input).unwrap_or_else(|failure| panic!("{skill}: {failure}"))
 }
 
 pub fn refusal(skill: &str, input: Value) -> Failure {

@@ -22,6 +22,24 @@ fn an_inventory_needs_grants_to_read_and_nothing_else() {
 }
 
 #[test]
+fn what_changes_something_is_one_line_that_may_be_left_out() {
+    let change: Vec<String> = manifest()
+        .capabilities
+        .http
+        .iter()
+        .filter(|grant| grant.methods != ["GET"])
+        .map(|grant| grant.id.clone())
+        .collect();
+    assert_eq!(change, ["compute-change"]);
+    let profile = troupe_sdk::test::profile::<troupe_agent_gcp::Gcp>();
+    let skills = profile["skills"].as_array().unwrap().iter();
+    let effects: Vec<(&str, &str)> =
+        skills.map(|one| (one["name"].as_str().unwrap(), one["effect"].as_str().unwrap())).collect();
+    let changes: Vec<(&str, &str)> = effects.into_iter().filter(|(_, effect)| *effect != "read").collect();
+    assert_eq!(changes, [("start", "write"), ("stop", "destructive"), ("resize", "destructive")]);
+}
+
+#[test]
 fn every_type_is_known_to_the_estate_and_of_one_service() {
     let mut seen = BTreeSet::new();
     for service in Service::ALL {

@@ -9,7 +9,15 @@ mod compute;
 #[cfg(test)]
 mod errors;
 #[cfg(test)]
+mod gke;
+#[cfg(test)]
 mod granted;
+#[cfg(test)]
+mod machines;
+#[cfg(test)]
+mod many;
+#[cfg(test)]
+mod money;
 #[cfg(test)]
 mod platform;
 #[cfg(test)]

@@ -1,0 +1,50 @@
+//! The Google Cloud agent on a host that has no credential for Google: nothing is sent, everything is a row, and
+//! nothing looks empty.
+//!
+//! What the agent makes of Google's answers is told by `plugins/gcp/tests`, with recorded ones.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use serde_json::{Value, json};
+use troupe_tests::{Host, root};
+
+use crate::PROGRAM;
+
+/// A host that has started, with the agent.
+async fn agent_host() -> Host {
+    // Built before the host does, so that the host's start has no compiler in it.
+    let built = Command::new("cargo")
+        .args(["build", "--quiet", "--release", "--lib", "--target", "wasm32-wasip2", "--package", "troupe-agent-gcp"])
+        .current_dir(root())
+        .status();
+    assert!(built.unwrap().success());
+    let agent = root().join("plugins/gcp");
+    let mut host = Host::new(PROGRAM, &["dev", agent.to_str().unwrap(), "--listen", "127.0.0.1:0"]);
+    host.start().await;
+    host
+}
+
+fn texts<'a>(rows: &'a Value, field: &str) -> BTreeSet<&'a str> {
+    rows.as_array().unwrap().iter().filter_map(|row| row[field].as_str()).collect()
+}
+
+#[tokio::test]
+async fn without_a_credential_every_service_is_a_row_and_no_list_is_empty() {
+    let host = agent_host().await;
+    let client = host.client();
+    let services = ["compute", "storage", "gke"];
+    let input = json!({ "projects": ["acme-prod"], "services": services });
+    let output = client.run("gcp", "inventory", input).await.output();
+    assert_eq!(output["resources"], json!([]));
+    let errors = &output["errors"];
+    let asked = BTreeSet::from(["compute.googleapis.com", "container.googleapis.com", "storage.googleapis.com"]);
+    assert_eq!(texts(errors, "service"), asked, "{errors:#}");
+    assert_eq!(texts(errors, "kind"), BTreeSet::from(["denied"]), "{errors:#}");
+    let hidden: Vec<&Value> =
+        errors.as_array().unwrap().iter().flat_map(|row| row["hides"].as_array().unwrap()).collect();
+    assert!(hidden.contains(&&json!("gcp.compute.googleapis.com/Instance")), "{errors:#}");
+
+    let told = client.run("gcp", "gke_upgrade", json!({ "projects": ["acme-prod"] })).await.output();
+    assert_eq!((&told["clusters"], texts(&told["errors"], "kind")), (&json!([]), BTreeSet::from(["denied"])));
+}
