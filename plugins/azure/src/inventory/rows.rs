@@ -49,7 +49,7 @@ fn one<'a>(look: &'a Look<'_>, kind: &'static Kind, row: Value, subscription: Op
         }
         below(look, kind, &made, deep).await;
         if look.plan.tells(kind) {
-            look.found.take(made);
+            look.take(made);
         }
     })
 }
@@ -158,7 +158,7 @@ async fn diagnostics(look: &Look<'_>, made: &mut Resource) {
             if look.plan.tells(kind)
                 && let Some(setting) = resource::of(kind, row, made.account.as_deref())
             {
-                look.found.take(setting.to("resource", Some(made.id.as_str())));
+                look.take(setting.to("resource", Some(made.id.as_str())));
             }
         }
         made.set("diagnostic_logs", logs);

@@ -15,4 +15,6 @@ mod recordings;
 #[cfg(test)]
 mod rows;
 #[cfg(test)]
+mod savings;
+#[cfg(test)]
 mod template;
