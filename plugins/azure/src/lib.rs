@@ -1,6 +1,6 @@
 //! An agent that answers what there is in Azure subscriptions.
 //!
-//! *Holds:* the skills `inventory`, `savings` and `template`, the catalogue of the types they know, and how Resource
+//! *Holds:* the skills `inventory`, `metrics`, `savings` and `template`, the catalogue of the types they know, and how Resource
 //! Graph and Resource Manager are asked for them.
 //! *Never holds:* a token: the host gets one and adds it. Nor a rule about security: those are another agent's.
 //! *Start at:* [`Azure`], then `kinds` for the catalogue, whose words stand in `data/types`, and `inventory` for how
@@ -11,6 +11,7 @@ mod arm;
 mod input;
 mod inventory;
 mod kinds;
+mod metrics;
 mod model;
 mod savings;
 mod template;
@@ -19,6 +20,7 @@ use troupe_sdk::prelude::*;
 
 pub use input::{InventoryInput, Settings, Source};
 pub use kinds::{Kind, kind_of, kinds};
+pub use metrics::{Interval, Measured, Metrics, MetricsInput};
 pub use model::Inventory;
 pub use savings::{Savings, SavingsInput};
 pub use template::{LeftOut, Template, TemplateInput};
@@ -41,6 +43,13 @@ impl Azure {
     pub fn inventory(&self, input: InventoryInput) -> Result<Inventory, Failure> {
         let plan = input::Plan::new(input, invocation::configuration()?)?;
         inventory::take(&plan).wait()
+    }
+
+    /// Tells what Azure Monitor measured of named resources over some hours: of each metric the average, the least,
+    /// the most and the sum.
+    #[skill(effect = "read")]
+    pub fn metrics(&self, input: MetricsInput) -> Result<Metrics, Failure> {
+        metrics::ask(input).wait()
     }
 
     /// Finds what is paid for and not used: disks that are attached to nothing, public addresses without a use,

@@ -54,8 +54,8 @@ impl Asked {
         self
     }
 
-    /// The row for a fault.
-    fn problem(&self, resource: Option<&str>, fault: Fault) -> Problem {
+    /// The row for a fault, and which resource it is about, if it is about one.
+    pub fn problem(&self, resource: Option<&str>, fault: Fault) -> Problem {
         let Self { provider, account, service, region, operation, hides } = self.clone();
         Problem {
             provider,

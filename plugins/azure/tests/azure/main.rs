@@ -11,6 +11,8 @@ mod graph;
 #[cfg(test)]
 mod lists;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod recordings;
 #[cfg(test)]
 mod rows;
