@@ -1,5 +1,7 @@
 //! How Azure Resource Manager is asked, and the forms of its answers.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::Value;
 use troupe_cloud::Next;
@@ -90,6 +92,15 @@ fn after<'a>(id: &'a str, word: &str) -> Option<&'a str> {
         }
     }
     None
+}
+
+/// An id as a part of an address. Azure lets names have spaces and the like in them.
+pub fn encoded(path: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/-._~()$".contains(c);
+    if path.chars().all(is_plain) {
+        return path.into();
+    }
+    path.split('/').map(http::escape).collect::<Vec<_>>().join("/").into()
 }
 
 /// A region in the form of its API: older services write `East US 2` where others write `eastus2`.

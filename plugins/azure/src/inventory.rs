@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::pin::Pin;
 
 use troupe_cloud::{Asked, Budget, Client, Fault, Found, Steps};
-use troupe_estate::{GLOBAL, Provider, Word};
+use troupe_estate::{GLOBAL, Provider, Resource, Word};
 use troupe_sdk::prelude::*;
 
 use crate::arm;
@@ -30,15 +30,22 @@ struct Look<'a> {
     client: Client,
     found: &'a Found,
     plan: &'a Plan,
+    /// Who sees each resource; without it, resources are kept and told.
+    seen_by: Option<&'a dyn Fn(&Resource)>,
     /// Ids that several subscriptions tell, such as roles of the whole tenant.
     shared: RefCell<BTreeSet<String>>,
 }
 
-/// Looks at everything that is planned.
+/// Looks at everything that is planned, and tells it.
 pub async fn take(plan: &Plan) -> Result<Inventory, Failure> {
+    see(plan, None).await
+}
+
+/// Looks at everything that is planned. If somebody sees each resource as it comes, none is kept.
+pub async fn see(plan: &Plan, seen_by: Option<&dyn Fn(&Resource)>) -> Result<Inventory, Failure> {
     let found = Found::default();
     let client = Client::new(arm::CREDENTIAL, arm::AT_ONCE, Budget::of_invocation().until);
-    let look = Look { client, found: &found, plan, shared: RefCell::default() };
+    let look = Look { client, found: &found, plan, seen_by, shared: RefCell::default() };
     progress::report(0.0, "asking which subscriptions there are");
     let subscriptions = subscriptions::all(&look).await;
     let steps = Steps::new(&found);
@@ -81,6 +88,14 @@ pub async fn take(plan: &Plan) -> Result<Inventory, Failure> {
 }
 
 impl Look<'_> {
+    /// Takes a resource.
+    fn take(&self, resource: Resource) {
+        match self.seen_by {
+            Some(see) => see(&resource),
+            None => self.found.take(resource),
+        }
+    }
+
     /// Notes that a list of kinds could not be had, or not whole.
     fn note(&self, asked: &Asked, fault: Fault) {
         self.found.note(asked, None, fault);

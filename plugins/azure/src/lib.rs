@@ -1,8 +1,8 @@
 //! An agent that answers what there is in Azure subscriptions.
 //!
-//! *Holds:* the skills `inventory` and `template`, the catalogue of the types they know, and how Resource Graph and
-//! Resource Manager are asked for them.
-//! *Never holds:* a token: the host gets one and adds it. Nor a rule about what it finds.
+//! *Holds:* the skills `inventory`, `metrics`, `savings` and `template`, the catalogue of the types they know, and how Resource
+//! Graph and Resource Manager are asked for them.
+//! *Never holds:* a token: the host gets one and adds it. Nor a rule about security: those are another agent's.
 //! *Start at:* [`Azure`], then `kinds` for the catalogue, whose words stand in `data/types`, and `inventory` for how
 //! it is taken.
 //! *Tested by:* `tests`, natively with scripted answers and with recorded ones, and the suite `azure`.
@@ -11,14 +11,18 @@ mod arm;
 mod input;
 mod inventory;
 mod kinds;
+mod metrics;
 mod model;
+mod savings;
 mod template;
 
 use troupe_sdk::prelude::*;
 
 pub use input::{InventoryInput, Settings, Source};
 pub use kinds::{Kind, kind_of, kinds};
+pub use metrics::{Interval, Measured, Metrics, MetricsInput};
 pub use model::Inventory;
+pub use savings::{Savings, SavingsInput};
 pub use template::{LeftOut, Template, TemplateInput};
 
 /// The agent.
@@ -39,6 +43,21 @@ impl Azure {
     pub fn inventory(&self, input: InventoryInput) -> Result<Inventory, Failure> {
         let plan = input::Plan::new(input, invocation::configuration()?)?;
         inventory::take(&plan).wait()
+    }
+
+    /// Tells what Azure Monitor measured of named resources over some hours: of each metric the average, the least,
+    /// the most and the sum.
+    #[skill(effect = "read")]
+    pub fn metrics(&self, input: MetricsInput) -> Result<Metrics, Failure> {
+        metrics::ask(input).wait()
+    }
+
+    /// Finds what is paid for and not used: disks that are attached to nothing, public addresses without a use,
+    /// machines that are stopped and not deallocated, plans without apps, old snapshots, and what Advisor says can be
+    /// saved. Each finding has its evidence; an amount only where Azure itself says it.
+    #[skill(effect = "read")]
+    pub fn savings(&self, input: SavingsInput) -> Result<Savings, Failure> {
+        savings::look(input, invocation::configuration()?).wait()
     }
 
     /// Makes an ARM template, and the same in Bicep, of resources that `inventory` told or that a list in YAML asks

@@ -1,26 +1,17 @@
 //! What was found and what could not be looked at, side by side, within bounds of memory.
 //!
-//! Many questions are under way at once and all of them put here what they come to. A few thousand resources are
-//! kept and told in the output. If there are more, all of them go into artefacts of the task, in sorted parts, and
-//! memory holds one part at most.
+//! Many questions are under way at once and all of them put here what they come to. Resources are kept as
+//! [`Kept`](crate::Kept) says, and rows about the same problem become one from time to time.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{self, Write};
 
-use troupe_estate::collect::{CollectError, Part, Parts, Sink};
-use troupe_estate::{Entry as _, GLOBAL, Problem, Provider, Resource, Word, settle};
-use troupe_sdk::{Failure, artifacts};
+use troupe_estate::collect::Part;
+use troupe_estate::{GLOBAL, Problem, Provider, Resource, Word, settle};
+use troupe_sdk::Failure;
 
-use crate::Fault;
-
-/// Most resources that are told in the output, in bytes of JSON: a quarter of what an output may have. In memory
-/// they take some five times as much.
-pub const INLINE_BYTES_MAX: usize = 4 * 1024 * 1024;
-
-/// What a sink of artefacts holds at most; its parts are a quarter of it, and a task may have a hundred of them.
-const SINK_BYTES_MAX: usize = 96 * 1024 * 1024;
+use crate::{Fault, Kept};
 
 /// So many rows of problems wait before those about the same are put into one.
 const PROBLEMS_WAITING_MAX: usize = 4_096;
@@ -63,8 +54,8 @@ impl Asked {
         self
     }
 
-    /// The row for a fault.
-    fn problem(&self, resource: Option<&str>, fault: Fault) -> Problem {
+    /// The row for a fault, and which resource it is about, if it is about one.
+    pub fn problem(&self, resource: Option<&str>, fault: Fault) -> Problem {
         let Self { provider, account, service, region, operation, hides } = self.clone();
         Problem {
             provider,
@@ -88,16 +79,10 @@ impl Asked {
 #[derive(Debug, Default)]
 pub struct Found(RefCell<Gathered>);
 
-#[derive(Default)]
 struct Gathered {
-    counts: BTreeMap<String, u64>,
-    kept: Vec<Resource>,
-    kept_bytes: usize,
-    sink: Option<Sink<Resource, Artifacts>>,
+    resources: Kept<Resource>,
     problems: Vec<Problem>,
     settled: usize,
-    /// Why the artefacts cannot be written; the agent fails with it at the end.
-    failure: Option<Failure>,
 }
 
 /// All of it, in an order that is the same each time.
@@ -116,7 +101,7 @@ pub struct Told {
 impl Found {
     /// Takes a resource.
     pub fn take(&self, resource: Resource) {
-        self.0.borrow_mut().take(resource);
+        self.0.borrow_mut().resources.take(resource);
     }
 
     /// Notes what went wrong, and with which resource, if it is about one.
@@ -155,17 +140,16 @@ impl Found {
     ///
     /// What the host said, if the artefacts could not be written.
     pub fn finish(self) -> Result<Told, Failure> {
-        let mut gathered = self.0.into_inner();
-        if let Some(failure) = gathered.failure {
-            return Err(failure);
-        }
-        gathered.kept.sort_by_cached_key(Resource::key);
-        let parts = match gathered.sink {
-            Some(sink) => sink.finish().map_err(failure)?.parts,
-            None => Vec::new(),
-        };
+        let gathered = self.0.into_inner();
+        let kept = gathered.resources.finish()?;
         let errors = settle(gathered.problems);
-        Ok(Told { counts: gathered.counts, resources: gathered.kept, parts, errors })
+        Ok(Told { counts: kept.counts, resources: kept.entries, parts: kept.parts, errors })
+    }
+}
+
+impl Default for Gathered {
+    fn default() -> Self {
+        Self { resources: Kept::new("resources"), problems: Vec::new(), settled: 0 }
     }
 }
 
@@ -173,7 +157,7 @@ impl fmt::Display for Found {
     /// How much there is until now.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let gathered = self.0.borrow();
-        let resources: u64 = gathered.counts.values().sum();
+        let resources = gathered.resources.len();
         let plural = |count: u64| if count == 1 { "" } else { "s" };
         write!(f, "{resources} resource{}", plural(resources))?;
         let problems = gathered.problems.iter().map(|problem| problem.count).sum();
@@ -181,73 +165,8 @@ impl fmt::Display for Found {
     }
 }
 
-impl Gathered {
-    fn take(&mut self, resource: Resource) {
-        if self.failure.is_some() {
-            return;
-        }
-        match self.counts.get_mut(resource.counted_as()) {
-            Some(count) => *count += 1,
-            None => {
-                self.counts.insert(resource.counted_as().to_owned(), 1);
-            }
-        }
-        if let Some(sink) = &mut self.sink {
-            self.failure = sink.push(&resource).map_err(failure).err();
-            return;
-        }
-        self.kept_bytes += bytes(&resource);
-        self.kept.push(resource);
-        if self.kept_bytes > INLINE_BYTES_MAX {
-            let mut sink = Sink::new("resources", SINK_BYTES_MAX, Artifacts);
-            let kept = std::mem::take(&mut self.kept);
-            self.failure = kept.iter().find_map(|resource| sink.push(resource).map_err(failure).err());
-            self.sink = Some(sink);
-        }
-    }
-}
-
 impl fmt::Debug for Gathered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gathered").field("counts", &self.counts).finish_non_exhaustive()
-    }
-}
-
-/// How long a resource is as JSON.
-fn bytes(resource: &Resource) -> usize {
-    struct Length(usize);
-    impl Write for Length {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut length = Length(0);
-    // What cannot be written is refused, and named, when it is told.
-    let _ = serde_json::to_writer(&mut length, resource);
-    length.0
-}
-
-fn failure(error: CollectError<Failure>) -> Failure {
-    match error {
-        CollectError::Part { error, .. } => error,
-        error => Failure::failed(error),
-    }
-}
-
-/// Writes parts as artefacts of the task.
-struct Artifacts;
-
-impl Parts for Artifacts {
-    type Error = Failure;
-
-    fn write(&mut self, part: &Part, text: &[u8]) -> Result<(), Failure> {
-        let mut artifact = artifacts::create(&part.name, "application/jsonl")?;
-        artifact.write_all(text)?;
-        artifact.finish()?;
-        Ok(())
+        f.debug_struct("Gathered").field("resources", &self.resources.len()).finish_non_exhaustive()
     }
 }

@@ -1,8 +1,8 @@
 //! What agents have in common that ask clouds whose APIs speak JSON over REST.
 //!
 //! *Holds:* a [`Client`] that asks in turn and with patience, what an error means ([`Fault`]), lists that come in
-//! pages ([`each_page`]), what was found beside what could not be looked at ([`Found`]), how long to look
-//! ([`Budget`]) and how far it is ([`Steps`]).
+//! pages ([`each_page`]), what was found beside what could not be looked at ([`Found`]), many entries within bounds
+//! of memory ([`Kept`]), how long to look ([`Budget`]) and how far it is ([`Steps`]).
 //! *Never holds:* an address of a cloud, a type of its resources, a credential: those are the agents' and the host's.
 //! *Start at:* `README.md` for how it goes together, then [`Client`].
 //! *Tested by:* the tests beside the code and `plugins/cloud/tests`, natively.
@@ -10,12 +10,14 @@
 mod budget;
 mod client;
 mod found;
+mod kept;
 mod pages;
 mod steps;
 
 pub use budget::Budget;
 pub use client::{Client, Fault};
-pub use found::{Asked, Found, INLINE_BYTES_MAX, Told};
+pub use found::{Asked, Found, Told};
+pub use kept::{INLINE_BYTES_MAX, Kept, KeptAll};
 pub use pages::{Next, each_page};
 pub use steps::Steps;
 

@@ -1,8 +1,6 @@
 //! What is made of each object that a list tells: the resource, what is asked of it beside the list, and what lies in
 //! it.
 
-use std::borrow::Cow;
-
 use serde_json::{Map, Value, json};
 use troupe_cloud::{Client, Fault, each_page};
 use troupe_estate::Resource;
@@ -49,7 +47,7 @@ fn one<'a>(look: &'a Look<'_>, kind: &'static Kind, row: Value, subscription: Op
         }
         below(look, kind, &made, deep).await;
         if look.plan.tells(kind) {
-            look.found.take(made);
+            look.take(made);
         }
     })
 }
@@ -101,7 +99,7 @@ async fn answer(look: &Look<'_>, kind: &Kind, read: &Read, resource: &Resource) 
 async fn whole_answer(client: &Client, path: &str, api: &str) -> Result<Value, Fault> {
     let mut whole = Value::Null;
     let mut items: Vec<Value> = Vec::new();
-    each_page(client, arm::get(&encoded(path), api), async |mut part: Value| {
+    each_page(client, arm::get(&arm::encoded(path), api), async |mut part: Value| {
         let Some(list) = part.get_mut("value").and_then(Value::as_array_mut) else {
             whole = part;
             return Ok(None);
@@ -111,15 +109,6 @@ async fn whole_answer(client: &Client, path: &str, api: &str) -> Result<Value, F
     })
     .await?;
     Ok(if whole.is_null() { json!({ "value": items }) } else { whole })
-}
-
-/// An id as a part of an address. Azure lets names have spaces and the like in them.
-fn encoded(path: &str) -> Cow<'_, str> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/-._~()$".contains(c);
-    if path.chars().all(is_plain) {
-        return path.into();
-    }
-    path.split('/').map(troupe_sdk::http::escape).collect::<Vec<_>>().join("/").into()
 }
 
 /// Puts an answer into the resource. What is not there is `null`; what could not be asked for is unread.
@@ -158,7 +147,7 @@ async fn diagnostics(look: &Look<'_>, made: &mut Resource) {
             if look.plan.tells(kind)
                 && let Some(setting) = resource::of(kind, row, made.account.as_deref())
             {
-                look.found.take(setting.to("resource", Some(made.id.as_str())));
+                look.take(setting.to("resource", Some(made.id.as_str())));
             }
         }
         made.set("diagnostic_logs", logs);
@@ -174,6 +163,6 @@ async fn below(look: &Look<'_>, kind: &'static Kind, made: &Resource, deep: bool
             && (deep || child.table().is_none())
     });
     let subscription = made.account.as_deref().unwrap_or_default();
-    let lists = children.map(|child| lists::one(look, child, subscription, encoded(&made.id).into_owned(), deep));
+    let lists = children.map(|child| lists::one(look, child, subscription, arm::encoded(&made.id).into_owned(), deep));
     wait::all(lists).await;
 }

@@ -33,7 +33,7 @@ async fn listed(look: &Look<'_>) -> Vec<String> {
         for row in page.value {
             if let Some(id) = row.get("subscriptionId").and_then(Value::as_str) {
                 ids.push(id.to_owned());
-                look.found.take(resource(id, &row));
+                look.take(resource(id, &row));
             }
         }
         Ok(next)
@@ -51,7 +51,7 @@ async fn listed(look: &Look<'_>) -> Vec<String> {
 
 async fn one(look: &Look<'_>, id: &str) {
     match look.client.read::<Value>(arm::get(&format!("/subscriptions/{id}"), SUBSCRIPTIONS_API)).await {
-        Ok(row) => look.found.take(resource(id, &row)),
+        Ok(row) => look.take(resource(id, &row)),
         Err(fault) => {
             let asked = Asked::new(Provider::Azure, "microsoft.resources", GLOBAL, "subscriptions");
             look.found.note(&asked.account(Some(id.to_owned())), Some(&format!("/subscriptions/{id}")), fault);

@@ -108,6 +108,10 @@ pub fn inventory(input: Value) -> Value {
     test::perform::<Azure>("inventory", input).expect("an inventory")
 }
 
+pub fn savings(input: Value) -> Value {
+    test::perform::<Azure>("savings", input).expect("savings")
+}
+
 pub fn refusal(input: Value) -> Failure {
     test::perform::<Azure>("inventory", input).expect_err("a failure")
 }

@@ -127,3 +127,25 @@ fn a_table_of_its_own_is_asked_for_roles_subscriptions_and_advice() {
         ["advisorresources", "authorizationresources", "resourcecontainers", "resources", "securityresources"]
     );
 }
+
+#[test]
+fn more_than_an_output_holds_is_left_as_artefacts_page_by_page() {
+    let host = cloud(|asked| {
+        (asked.path == GRAPH).then(|| {
+            let page: usize = asked.body["options"]["$skipToken"].as_str().map_or(0, |token| token.parse().unwrap());
+            let rows: Vec<Value> = (0..1_000).map(|number| disk(&format!("disk-{page}-{number}"))).collect();
+            let next = (page + 1).to_string();
+            graph(&rows, (page < 9).then_some(next.as_str()))
+        })
+    });
+    let found = inventory(json!({ "types": ["Microsoft.Compute/disks"] }));
+    assert_eq!(
+        (&found["counts"][DISK], &found["resources"], &found["errors"]),
+        (&json!(10_000), &json!([]), &json!([]))
+    );
+    let parts = found["parts"].as_array().unwrap();
+    let entries: u64 = parts.iter().map(|part| part["entries"].as_u64().unwrap()).sum();
+    let lines: usize =
+        host.artifacts().iter().map(|left| left.bytes.iter().filter(|byte| **byte == b'\n').count()).sum();
+    assert_eq!((entries, lines), (10_001, 10_001), "the disks and the subscription");
+}

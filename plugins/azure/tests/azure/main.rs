@@ -11,8 +11,12 @@ mod graph;
 #[cfg(test)]
 mod lists;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod recordings;
 #[cfg(test)]
 mod rows;
+#[cfg(test)]
+mod savings;
 #[cfg(test)]
 mod template;
