@@ -25,6 +25,7 @@ mod grpc;
 mod guest_approvals;
 mod http;
 mod locks;
+mod migration;
 mod plugins;
 mod postgres;
 mod readme;
