@@ -40,7 +40,14 @@ fn build() {
     BUILT.get_or_init(|| {
         let built = Command::new("cargo")
             .args(["build", "--quiet", "--release", "--lib", "--target", "wasm32-wasip2"])
-            .args(["--package", "troupe-agent-runner", "--package", "troupe-agent-chatbot", "--package", "troupe-agent-security"])
+            .args([
+                "--package",
+                "troupe-agent-runner",
+                "--package",
+                "troupe-agent-chatbot",
+                "--package",
+                "troupe-agent-security",
+            ])
             .current_dir(root())
             .status();
         assert!(built.unwrap().success());

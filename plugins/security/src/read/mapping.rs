@@ -1,6 +1,6 @@
 //! Mappings: which raw values become which attributes of which type.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -215,7 +215,11 @@ pub fn apply(mappings: &Mappings, drafts: Vec<Draft>, file: &str, read: &mut Rea
             names.entry((resource.kind.to_string(), name.clone())).or_default().push(at);
         }
     }
+    // A draft may be a part of several types; it has a place if one of them is there.
+    let mut placed: BTreeSet<&str> = BTreeSet::new();
+    let mut lost: BTreeMap<&str, (&Draft, Option<String>)> = BTreeMap::new();
     for (mapping, draft) in parts {
+        let entry = lost.entry(&draft.address).or_insert((draft, None));
         let Some((from, kind)) = &mapping.of else { continue };
         let target = first(&draft.raw, from);
         let targets: Vec<String> = texts(&target);
@@ -223,22 +227,21 @@ pub fn apply(mappings: &Mappings, drafts: Vec<Draft>, file: &str, read: &mut Rea
             targets.iter().filter_map(|name| names.get(&(kind.clone(), name.clone()))).flatten().copied().collect();
         found.dedup();
         if found.is_empty() {
-            let name = targets.first().cloned().unwrap_or_else(|| "something not known yet".to_owned());
-            let why = format!("{} is about {name}, which is not in this document", draft.address);
-            read.note(
-                file,
-                &format!("{} {}", draft.source.name(), draft.kind),
-                "elsewhere",
-                why,
-                ProblemKind::NotAvailable,
-            );
+            entry.1 = entry.1.take().or_else(|| targets.first().cloned());
             continue;
         }
+        placed.insert(&draft.address);
         for at in found {
             if let Some(subject) = made.get_mut(at) {
                 put(&mut subject.resource, mapping, draft);
             }
         }
+    }
+    for (address, (draft, name)) in lost.into_iter().filter(|(address, _)| !placed.contains(address)) {
+        let name = name.unwrap_or_else(|| "something not known yet".to_owned());
+        let why = format!("{address} is about {name}, which is not in this document");
+        let service = format!("{} {}", draft.source.name(), draft.kind);
+        read.note(file, &service, "elsewhere", why, ProblemKind::NotAvailable);
     }
     read.subjects.extend(made);
 }
