@@ -55,6 +55,14 @@ impl Partition {
         }
     }
 
+    /// Returns where Organizations, which has no regions, is asked.
+    pub const fn organizations(self) -> &'static str {
+        match self {
+            Self::Aws => "https://organizations.us-east-1.amazonaws.com/",
+            Self::UsGov => "https://organizations.us-gov-west-1.amazonaws.com/",
+        }
+    }
+
     /// Returns the region whose S3 endpoint lists every bucket.
     pub const fn first_region(self) -> &'static str {
         match self {

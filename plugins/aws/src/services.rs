@@ -3,40 +3,55 @@
 //! To add one, write its file and its line in the table; the operations it asks for go into
 //! `agent.toml` and the README. `sts` is no service to look at: it says whose account it is.
 
+mod acm;
 mod apigateway;
 mod apigatewayv2;
 mod autoscaling;
+mod backup;
 mod batch;
 mod cloudfront;
+mod cloudtrail;
+mod cloudwatch;
+mod config;
 mod dynamodb;
 mod ec2;
 mod ecr;
 mod ecs;
+mod efs;
 mod eks;
+mod elasticache;
 mod elb;
 mod elbv2;
+mod guardduty;
 mod iam;
 mod kms;
 mod lambda;
+mod logs;
+mod opensearch;
+mod organizations;
 mod policy;
 mod rds;
+mod redshift;
 mod route53;
 mod s3;
 mod secretsmanager;
 mod sns;
 mod sqs;
+mod states;
 pub mod sts;
 mod table;
+mod wafv2;
 
 pub use table::{Look, Reach, Service};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use troupe_sdk::wait;
 
-use crate::client::Client;
+use crate::client::{Client, Fault};
 use crate::endpoint::Partition;
 use crate::found::Found;
 use crate::model::{Resource, Word};
+use crate::protocol::json::Item;
 
 /// Whose account it is.
 #[derive(Debug, Clone, Default)]
@@ -107,4 +122,26 @@ fn texts(texts: impl Iterator<Item = String>) -> Option<Value> {
 /// Makes a resource's name out of the last part of its ARN or URL.
 fn last(text: &str, separator: char) -> &str {
     text.rsplit(separator).next().unwrap_or(text)
+}
+
+/// Puts what a JSON answer tells into a resource; what could not be read is noted, and named in
+/// the resource.
+fn told(
+    found: &mut Found,
+    resource: &mut Resource,
+    operation: (&'static str, &'static str),
+    names: &[&'static str],
+    answer: &Result<Value, Fault>,
+    put: impl FnOnce(&mut Resource, Item<'_>),
+) {
+    let answer = answer.as_ref().map_err(Clone::clone).and_then(Item::new);
+    found.read(resource, operation, names, answer, put);
+}
+
+/// Takes an error that says that there is nothing of the kind for an answer without anything.
+fn absent(answer: Result<Value, Fault>, codes: &[&str]) -> Result<Value, Fault> {
+    match answer {
+        Err(fault) if codes.contains(&fault.code.as_str()) => Ok(Value::Object(Map::new())),
+        answer => answer,
+    }
 }

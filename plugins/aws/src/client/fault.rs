@@ -191,7 +191,7 @@ fn told_by_json(answer: &Response, body: &str) -> Option<(String, String)> {
     let first = |names: &[&str]| names.iter().find_map(|name| told.get(name)?.as_str());
     // `com.amazonaws.dynamodb.v20120810#ResourceNotFoundException` and
     // `ResourceNotFoundException:http://internal.amazon.com/…` are both in use.
-    let code = answer.header("x-amzn-errortype").or_else(|| first(&["__type", "code"]))?;
+    let code = answer.header("x-amzn-errortype").or_else(|| first(&["__type", "code", "Code", "ErrorCode"]))?;
     let code = code.split(':').next().unwrap_or_default();
     let code = code.rsplit('#').next().unwrap_or_default();
     let message = first(&["message", "Message", "errorMessage"]).unwrap_or_default();

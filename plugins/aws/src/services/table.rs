@@ -6,8 +6,9 @@ use std::pin::Pin;
 use troupe_sdk::prelude::*;
 
 use super::{
-    Scope, apigateway, apigatewayv2, autoscaling, batch, cloudfront, dynamodb, ec2, ecr, ecs, eks, elb, elbv2, iam,
-    kms, lambda, rds, route53, s3, secretsmanager, sns, sqs,
+    Scope, acm, apigateway, apigatewayv2, autoscaling, backup, batch, cloudfront, cloudtrail, cloudwatch, config,
+    dynamodb, ec2, ecr, ecs, efs, eks, elasticache, elb, elbv2, guardduty, iam, kms, lambda, logs, opensearch,
+    organizations, rds, redshift, route53, s3, secretsmanager, sns, sqs, states, wafv2,
 };
 use crate::found::Found;
 
@@ -96,4 +97,32 @@ services! {
     Apigateway = "apigateway", Regional, apigateway;
     /// HTTP and web socket APIs.
     Apigatewayv2 = "apigatewayv2", Regional, apigatewayv2;
+    /// Caches in memory.
+    Elasticache = "elasticache", Regional, elasticache;
+    /// Search domains.
+    Opensearch = "opensearch", Regional, opensearch;
+    /// Warehouses.
+    Redshift = "redshift", Regional, redshift;
+    /// File systems.
+    Efs = "efs", Regional, efs;
+    /// Alarms.
+    Cloudwatch = "cloudwatch", Regional, cloudwatch;
+    /// Log groups.
+    Logs = "logs", Regional, logs;
+    /// Trails of who did what.
+    Cloudtrail = "cloudtrail", Regional, cloudtrail;
+    /// Recorders and rules of AWS Config.
+    Config = "config", Regional, config;
+    /// Detectors of GuardDuty.
+    Guardduty = "guardduty", Regional, guardduty;
+    /// The organisation and its accounts.
+    Organizations = "organizations", Global, organizations;
+    /// Certificates.
+    Acm = "acm", Regional, acm;
+    /// Rules about requests of the web.
+    Wafv2 = "wafv2", Regional, wafv2;
+    /// State machines of Step Functions.
+    States = "states", Regional, states;
+    /// Vaults and plans of backups.
+    Backup = "backup", Regional, backup;
 }

@@ -1,4 +1,4 @@
-//! The skill `inventory` on the test host, against an account made of canned answers.
+//! The skills on the test host, against an account made of canned answers.
 
 #[cfg(test)]
 mod account;
@@ -15,6 +15,8 @@ mod ec2;
 #[cfg(test)]
 mod errors;
 #[cfg(test)]
+mod guards;
+#[cfg(test)]
 mod keys_and_messages;
 #[cfg(test)]
 mod policy;
@@ -23,4 +25,8 @@ mod recorded;
 #[cfg(test)]
 mod sites;
 #[cfg(test)]
+mod stores;
+#[cfg(test)]
 mod tables_and_functions;
+#[cfg(test)]
+mod watching;

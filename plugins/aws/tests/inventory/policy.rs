@@ -22,6 +22,9 @@ fn permission(action: &str) -> String {
     match service {
         "elb" | "elbv2" => format!("elasticloadbalancing:{operation}"),
         "apigateway" | "apigatewayv2" => "apigateway:GET".to_owned(),
+        "efs" => format!("elasticfilesystem:{operation}"),
+        "opensearch" => format!("es:{operation}"),
+        "stepfunctions" => format!("states:{operation}"),
         _ => action.to_owned(),
     }
 }

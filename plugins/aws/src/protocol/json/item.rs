@@ -42,6 +42,11 @@ impl<'a> Item<'a> {
         self.at(path).0?.as_i64()
     }
 
+    /// Returns the number at a path, whole or not.
+    pub fn decimal(self, path: &str) -> Option<f64> {
+        self.at(path).0?.as_f64()
+    }
+
     /// Returns the truth value at a path.
     pub fn truth(self, path: &str) -> Option<bool> {
         self.at(path).0?.as_bool()

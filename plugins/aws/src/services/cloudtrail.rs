@@ -1,0 +1,110 @@
+//! CloudTrail: the trails whose home is the region, whether they write, and what of.
+
+use serde_json::{Value, json};
+use troupe_sdk::wait;
+
+use crate::endpoint::regional;
+use crate::found::Found;
+use crate::model::Resource;
+use crate::protocol::json::{Api, Item};
+use crate::services::{Scope, each, told};
+
+const SERVICE: &str = "cloudtrail";
+const LIST: (&str, &str) = (SERVICE, "DescribeTrails");
+const STATUS: (&str, &str) = (SERVICE, "GetTrailStatus");
+const EVENTS: (&str, &str) = (SERVICE, "GetEventSelectors");
+const TAGS: (&str, &str) = (SERVICE, "ListTags");
+
+const TARGET: &str = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101";
+
+/// Lists the trails and asks about each. One that writes in every region is told at home
+/// alone. The list has no pages.
+pub async fn collect(scope: Scope<'_>) -> Found {
+    let endpoint = regional(SERVICE, scope.region);
+    let api = Api { client: scope.client, endpoint: &endpoint, target: TARGET, version: "1.1" };
+    let mut found = Found::default();
+    let answer = api.ask::<Value>(LIST.1, json!({ "includeShadowTrails": false })).await;
+    let trails: Vec<Resource> = match answer.as_ref().map_err(Clone::clone).and_then(Item::new) {
+        Ok(page) => page.list("trailList").filter_map(|item| trail(&scope, item)).collect(),
+        Err(fault) => {
+            found.note(LIST, scope.region, None, fault);
+            Vec::new()
+        }
+    };
+    each(found, trails, |trail| describe(api, trail)).await
+}
+
+fn trail(scope: &Scope<'_>, item: Item<'_>) -> Option<Resource> {
+    let name = item.text("Name")?;
+    if item.text("HomeRegion").is_some_and(|home| home != scope.region) {
+        return None;
+    }
+    let arn = item.text("TrailARN").map(str::to_owned);
+    let resource = Resource::new("aws.cloudtrail.trail", scope.region, name)
+        .name(name)
+        .arn(arn.or_else(|| scope.arn(SERVICE, &format!("trail/{name}"))))
+        .with("multi_region", item.truth("IsMultiRegionTrail"))
+        .with("organization", item.truth("IsOrganizationTrail"))
+        .with("global_events", item.truth("IncludeGlobalServiceEvents"))
+        .with("log_validation", item.truth("LogFileValidationEnabled"))
+        .with("bucket_prefix", item.text("S3KeyPrefix"))
+        .with("insights", item.truth("HasInsightSelectors"))
+        .with("encrypted_by_own_key", Some(item.text("KmsKeyId").is_some()))
+        .to("bucket", item.text("S3BucketName"))
+        .to("topic", item.text("SnsTopicARN"))
+        .to("log-group", item.text("CloudWatchLogsLogGroupArn"))
+        .to("role", item.text("CloudWatchLogsRoleArn"))
+        .to("kms-key", item.text("KmsKeyId"));
+    Some(resource)
+}
+
+async fn describe(api: Api<'_>, mut trail: Resource) -> Found {
+    let mut found = Found::default();
+    let name = trail.arn.clone().unwrap_or_else(|| trail.id.clone());
+    let status = api.ask::<Value>(STATUS.1, json!({ "Name": name }));
+    let events = api.ask::<Value>(EVENTS.1, json!({ "TrailName": name }));
+    let tags = api.ask::<Value>(TAGS.1, json!({ "ResourceIdList": [name] }));
+    let (status, (events, tags)) = wait::both(status, wait::both(events, tags)).await;
+    told(&mut found, &mut trail, STATUS, &["logging"], &status, |trail, answer| {
+        trail.set("logging", answer.truth("IsLogging"));
+        trail.set("last_delivery", answer.time("LatestDeliveryTime"));
+        trail.set("delivery_error", answer.text("LatestDeliveryError"));
+        trail.set("log_group_error", answer.text("LatestCloudWatchLogsDeliveryError"));
+    });
+    let tells = ["management_events", "data_events"];
+    told(&mut found, &mut trail, EVENTS, &tells, &events, put_events);
+    told(&mut found, &mut trail, TAGS, &["tags"], &tags, |trail, answer| {
+        trail.tags.extend(answer.list("ResourceTagList").flat_map(|one| one.tags("TagsList")));
+    });
+    found.resources.push(trail);
+    found
+}
+
+/// Says which events are written: of the account's own doings `All`, `ReadOnly`, `WriteOnly` or
+/// none, and of data which types.
+fn put_events(trail: &mut Resource, answer: Item<'_>) {
+    let simple: Vec<Item<'_>> = answer.list("EventSelectors").collect();
+    let managing = simple.iter().filter(|one| one.truth("IncludeManagementEvents") == Some(true));
+    let mut management = managing.filter_map(|one| one.text("ReadWriteType")).next().map(str::to_owned);
+    let mut data: Vec<String> = simple.iter().flat_map(|one| one.texts_of("DataResources", "Type")).collect();
+    for selector in answer.list("AdvancedEventSelectors") {
+        let fields: Vec<Item<'_>> = selector.list("FieldSelectors").collect();
+        let equals = |name: &str| {
+            let field = fields.iter().find(|field| field.text("Field") == Some(name));
+            field.map(|field| field.texts("Equals").collect::<Vec<String>>()).unwrap_or_default()
+        };
+        if equals("eventCategory").iter().any(|category| category == "Management") {
+            let kind = match equals("readOnly").first().map(String::as_str) {
+                Some("true") => "ReadOnly",
+                Some("false") => "WriteOnly",
+                _ => "All",
+            };
+            management = Some(kind.to_owned());
+        }
+        data.extend(equals("resources.type"));
+    }
+    data.sort_unstable();
+    data.dedup();
+    trail.set("management_events", management);
+    trail.set("data_events", data);
+}
