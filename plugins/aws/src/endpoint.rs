@@ -63,6 +63,15 @@ impl Partition {
         }
     }
 
+    /// Returns where Cost Explorer, which has no regions, is asked; what `GovCloud` costs is told
+    /// to the account outside of it that pays.
+    pub const fn cost_explorer(self) -> Option<&'static str> {
+        match self {
+            Self::Aws => Some("https://ce.us-east-1.amazonaws.com/"),
+            Self::UsGov => None,
+        }
+    }
+
     /// Returns the region whose S3 endpoint lists every bucket.
     pub const fn first_region(self) -> &'static str {
         match self {

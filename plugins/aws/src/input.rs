@@ -46,27 +46,33 @@ impl Plan {
     /// Makes a plan.
     pub fn new(input: InventoryInput, settings: Settings) -> Result<Self, Failure> {
         let asked = if input.regions.is_empty() { settings.regions } else { input.regions };
-        let mut regions: Vec<String> = Vec::new();
-        for region in asked {
-            if !regions.contains(&region) {
-                regions.push(region);
-            }
-        }
-        let mut partitions = Vec::new();
-        for region in &regions {
-            let partition = Partition::of(region)
-                .map_err(|why| Failure::invalid_input(format!("`{region}` {why}")).with("region", region))?;
-            partitions.push(partition);
-        }
-        let Some((&partition, others)) = partitions.split_first() else {
-            return Err(Failure::invalid_input("no region is named, neither in the input nor in the configuration"));
-        };
-        if others.iter().any(|other| *other != partition) {
-            return Err(Failure::invalid_input("the regions lie in two partitions; ask for those of one at a time"));
-        }
+        let (regions, partition) = regions(asked)?;
         let mut services = if input.services.is_empty() { Service::ALL.to_vec() } else { input.services };
         services.sort_unstable();
         services.dedup();
         Ok(Self { regions, partition, services })
     }
+}
+
+/// Checks regions: at least one, none twice, all in one partition, which is told with them.
+pub fn regions(asked: Vec<String>) -> Result<(Vec<String>, Partition), Failure> {
+    let mut regions: Vec<String> = Vec::new();
+    for region in asked {
+        if !regions.contains(&region) {
+            regions.push(region);
+        }
+    }
+    let mut partitions = Vec::new();
+    for region in &regions {
+        let partition = Partition::of(region)
+            .map_err(|why| Failure::invalid_input(format!("`{region}` {why}")).with("region", region))?;
+        partitions.push(partition);
+    }
+    let Some((&partition, others)) = partitions.split_first() else {
+        return Err(Failure::invalid_input("no region is named, neither in the input nor in the configuration"));
+    };
+    if others.iter().any(|other| *other != partition) {
+        return Err(Failure::invalid_input("the regions lie in two partitions; ask for those of one at a time"));
+    }
+    Ok((regions, partition))
 }

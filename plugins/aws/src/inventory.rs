@@ -56,7 +56,7 @@ pub async fn take(plan: &Plan) -> Inventory {
 }
 
 /// How long is looked, and until when: the time until the deadline but for a tenth of it.
-fn time_to_look(now: SystemTime, deadline: SystemTime) -> (Duration, SystemTime) {
+pub fn time_to_look(now: SystemTime, deadline: SystemTime) -> (Duration, SystemTime) {
     let left = deadline.duration_since(now).unwrap_or_default();
     let time = left.saturating_sub((left / 10).min(TELLING_TIME_MAX));
     (time, now + time)

@@ -1,26 +1,31 @@
 //! An agent that answers what there is in an AWS account.
 //!
-//! *Holds:* the skill `inventory`, a small client for AWS's four protocols, and what of each
+//! *Holds:* the skills `inventory`, `cost-report` and `savings`, a small client for AWS's four
+//! protocols, the prices in `data`, and what of each
 //! service is told of a resource, in the form of `troupe-estate`.
 //! *Never holds:* a key or a signature: the host signs, for the actions in `agent.toml`.
-//! *Start at:* [`Aws`], then `inventory` for what is asked, and one file per service
-//! under `services`.
+//! *Start at:* [`Aws`], then `inventory`, `cost` or `savings` for what is asked, and one file
+//! per service under `services`.
 //! *Tested by:* `tests`, natively with scripted answers, and the suites against moto.
 
 mod client;
+mod cost;
 mod endpoint;
 mod found;
 mod input;
 mod inventory;
 mod model;
 mod protocol;
+mod savings;
 mod services;
 mod when;
 
 use troupe_sdk::prelude::*;
 
+pub use cost::{CostInput, CostReport, Dimension, Metric};
 pub use input::{InventoryInput, Settings};
 pub use model::Inventory;
+pub use savings::{Rule, Savings, SavingsInput};
 pub use services::Service;
 
 /// The agent.
@@ -41,5 +46,36 @@ impl Aws {
     pub fn inventory(&self, input: InventoryInput) -> Result<Inventory, Failure> {
         let plan = input::Plan::new(input, invocation::configuration()?)?;
         Ok(inventory::take(&plan).wait())
+    }
+
+    /// Says what an AWS account spends, from its bill.
+    ///
+    /// Costs are told by day and month, by service, region, account, kind of usage or the
+    /// values of tags, with whether they rise or fall, what this month will come to, what
+    /// changed most between the last days and as many before them, and the days on which
+    /// something cost what it usually does not. Each question costs the account 0.01 USD:
+    /// one, and one for each thing that costs are told by, for each of its pages.
+    ///
+    /// What could not be asked stands in `errors`, what cannot be said yet in `omitted`.
+    #[skill(name = "cost-report", effect = "read")]
+    pub fn cost_report(&self, input: CostInput) -> Result<CostReport, Failure> {
+        let settings: Settings = invocation::configuration()?;
+        let plan = cost::CostPlan::new(input, cost::today(time::now())?)?;
+        let (regions, partition) = input::regions(settings.regions)?;
+        Ok(cost::report(&plan, &regions, partition).wait())
+    }
+
+    /// Finds what is paid for and not used, with what it would save in a month.
+    ///
+    /// Volumes and addresses that nothing uses, disks of instances that have been stopped for
+    /// long, old snapshots, gp2 volumes, load balancers and NAT gateways that carry nothing, and
+    /// instances that half of their machine would do for, by CloudWatch. Each finding has what
+    /// was seen, what to do, and an amount by AWS's public price list with its day. Of regions
+    /// and types that the list lacks no amount is told.
+    #[skill(effect = "read")]
+    pub fn savings(&self, input: SavingsInput) -> Result<Savings, Failure> {
+        let settings: Settings = invocation::configuration()?;
+        let plan = savings::SavingsPlan::new(input, settings.regions)?;
+        savings::find(&plan).wait()
     }
 }

@@ -7,6 +7,7 @@
 mod account;
 mod breadth;
 mod inventory;
+mod money;
 pub mod moto;
 mod role;
 mod services;

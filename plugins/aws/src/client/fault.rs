@@ -126,6 +126,11 @@ impl Fault {
         Self::of_ours("unknown_account", why)
     }
 
+    /// An answer came of which a part is missing, or not told.
+    pub fn partial(code: &str, why: impl std::fmt::Display) -> Self {
+        Self::of_ours(code, why)
+    }
+
     fn of_ours(code: &str, why: impl std::fmt::Display) -> Self {
         Self { kind: ProblemKind::Failed, code: code.to_owned(), message: why.to_string(), again: Again::No }
     }

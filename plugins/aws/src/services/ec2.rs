@@ -47,7 +47,13 @@ const LISTINGS: [&Listing; 9] = [
 
 /// Lists every kind.
 pub async fn collect(scope: Scope<'_>) -> Found {
-    Found::all(wait::all(LISTINGS.iter().map(|listing| list(scope, listing))).await)
+    collect_some(scope, |_| true).await
+}
+
+/// Lists the kinds whose operation is wanted.
+pub async fn collect_some(scope: Scope<'_>, wanted: impl Fn(&str) -> bool) -> Found {
+    let listings = LISTINGS.iter().filter(|listing| wanted(listing.operation));
+    Found::all(wait::all(listings.map(|listing| list(scope, listing))).await)
 }
 
 async fn list(scope: Scope<'_>, listing: &Listing) -> Found {

@@ -14,6 +14,8 @@ use crate::services::elb::{Tagging, tagged};
 use crate::services::{Scope, each, related, texts};
 
 const SERVICE: &str = "elbv2";
+const HOST: &str = "elasticloadbalancing";
+const VERSION: &str = "2015-12-01";
 const BALANCERS: &str = "DescribeLoadBalancers";
 const GROUPS: &str = "DescribeTargetGroups";
 const LISTENERS: &str = "DescribeListeners";
@@ -44,10 +46,19 @@ const TOLD: [(&str, &str); 9] = [
     ("idle_timeout.timeout_seconds", "idle_timeout_s"),
 ];
 
+/// Lists the load balancers and asks no more about them.
+pub async fn balancers(scope: Scope<'_>) -> Found {
+    let endpoint = regional(HOST, scope.region);
+    let api = Api { client: scope.client, endpoint: &endpoint, version: VERSION, paging: Paging::NEXT_MARKER };
+    let (mut found, balancers) = list(scope, api, BALANCERS, "LoadBalancers", balancer).await;
+    found.resources = balancers;
+    found
+}
+
 /// Lists load balancers and target groups and asks about each.
 pub async fn collect(scope: Scope<'_>) -> Found {
-    let endpoint = regional("elasticloadbalancing", scope.region);
-    let api = Api { client: scope.client, endpoint: &endpoint, version: "2015-12-01", paging: Paging::NEXT_MARKER };
+    let endpoint = regional(HOST, scope.region);
+    let api = Api { client: scope.client, endpoint: &endpoint, version: VERSION, paging: Paging::NEXT_MARKER };
     let balancers = async {
         let (listed, balancers) = list(scope, api, BALANCERS, "LoadBalancers", balancer).await;
         each(listed, balancers, |balancer| describe_balancer(api, balancer)).await

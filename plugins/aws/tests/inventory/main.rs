@@ -9,6 +9,8 @@ mod balancers;
 #[cfg(test)]
 mod containers;
 #[cfg(test)]
+mod cost;
+#[cfg(test)]
 mod databases;
 #[cfg(test)]
 mod ec2;
@@ -22,6 +24,8 @@ mod keys_and_messages;
 mod policy;
 #[cfg(test)]
 mod recorded;
+#[cfg(test)]
+mod savings;
 #[cfg(test)]
 mod sites;
 #[cfg(test)]

@@ -18,6 +18,7 @@ fn read(scope: &Scope<'_>, item: Element<'_>) -> Vec<Resource> {
             .with("public_ip", item.text("publicIp"))
             .with("private_ip", item.text("privateIpAddress"))
             .with("domain", item.text("domain"))
+            .with("pool", item.text("publicIpv4Pool"))
             .with("association_id", item.text("associationId"))
             .with("in_use", Some(instance.is_some() || interface.is_some() || item.text("associationId").is_some()))
             .to("instance", instance)

@@ -17,6 +17,7 @@ fn read(scope: &Scope<'_>, reservation: Element<'_>) -> Vec<Resource> {
 }
 
 fn instance(scope: &Scope<'_>, item: Element<'_>, owner: Option<&str>) -> Option<Resource> {
+    let is_stopped = item.text("instanceState/name") == Some("stopped");
     let resource = resource(scope, item, ("aws.ec2.instance", "instance"), "instanceId", owner)?
         .created(item.text("launchTime").and_then(when::at))
         .with("state", item.text("instanceState/name"))
@@ -34,6 +35,7 @@ fn instance(scope: &Scope<'_>, item: Element<'_>, owner: Option<&str>) -> Option
         .with("ebs_optimized", item.truth("ebsOptimized"))
         .with("root_device", item.text("rootDeviceName"))
         .with("stopped_because", item.text("stateReason/message"))
+        .with("stopped_at", item.text("reason").filter(|_| is_stopped).and_then(stopped_at))
         .with("volumes", volumes(item))
         .to("vpc", item.text("vpcId"))
         .to("subnet", item.text("subnetId"))
@@ -43,6 +45,14 @@ fn instance(scope: &Scope<'_>, item: Element<'_>, owner: Option<&str>) -> Option
         item.texts("groupSet", "groupId").fold(resource, |resource, id| resource.to("security-group", Some(id)));
     let disks = item.texts("blockDeviceMapping", "ebs/volumeId");
     Some(disks.fold(groups, |resource, id| resource.to("volume", Some(id))))
+}
+
+/// Reads the time out of why an instance changed its state, the one place where EC2 tells it:
+/// `User initiated (2026-01-02 03:04:05 GMT)`.
+fn stopped_at(reason: &str) -> Option<String> {
+    let (_, time) = reason.rsplit_once('(')?;
+    let time = time.strip_suffix(" GMT)").or_else(|| time.strip_suffix(" UTC)"))?;
+    when::at(&format!("{}Z", time.replacen(' ', "T", 1)))
 }
 
 fn volumes(item: Element<'_>) -> Option<Value> {

@@ -21,6 +21,7 @@ fn read(scope: &Scope<'_>, item: Element<'_>) -> Vec<Resource> {
             .created(item.text("startTime").and_then(when::at))
             .with("state", item.text("status"))
             .with("size_gib", item.number("volumeSize"))
+            .with("full_bytes", item.number("fullSnapshotSizeInBytes"))
             .with("encrypted", item.truth("encrypted"))
             .with("kms_key", item.text("kmsKeyId"))
             .with("description", item.verbatim("description"))
