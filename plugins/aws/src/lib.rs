@@ -1,13 +1,14 @@
 //! An agent that answers what there is in an AWS account.
 //!
-//! *Holds:* the skills `inventory`, `cost-report` and `savings`, a small client for AWS's four
-//! protocols, the prices in `data`, and what of each
-//! service is told of a resource, in the form of `troupe-estate`.
+//! *Holds:* the skills `inventory`, `changes`, `cost-report` and `savings`, a small client for
+//! AWS's four protocols, the prices in `data`, and what of each service is told of a resource,
+//! in the form of `troupe-estate`.
 //! *Never holds:* a key or a signature: the host signs, for the actions in `agent.toml`.
 //! *Start at:* [`Aws`], then `inventory`, `cost` or `savings` for what is asked, and one file
 //! per service under `services`.
 //! *Tested by:* `tests`, natively with scripted answers, and the suites against moto.
 
+mod changes;
 mod client;
 mod cost;
 mod endpoint;
@@ -22,6 +23,7 @@ mod when;
 
 use troupe_sdk::prelude::*;
 
+pub use changes::{Changes, ChangesInput, Previous};
 pub use cost::{CostInput, CostReport, Dimension, Metric};
 pub use input::{InventoryInput, Settings};
 pub use model::Inventory;
@@ -77,5 +79,16 @@ impl Aws {
         let settings: Settings = invocation::configuration()?;
         let plan = savings::SavingsPlan::new(input, settings.regions)?;
         savings::find(&plan).wait()
+    }
+
+    /// Says what changed in an AWS account since an inventory that was taken before.
+    ///
+    /// A new inventory is taken, and each resource is `new`, `changed` with the fields in which it
+    /// differs, `gone`, or the `same`. What could not be looked at is `unknown`, never gone. What
+    /// changes by itself, such as when a role was last used, is no change. `next` is what the
+    /// next comparison is made with.
+    #[skill(effect = "read")]
+    pub fn changes(&self, input: ChangesInput) -> Result<Changes, Failure> {
+        changes::find(input, invocation::configuration()?).wait()
     }
 }

@@ -7,6 +7,8 @@ mod aws;
 #[cfg(test)]
 mod balancers;
 #[cfg(test)]
+mod changes;
+#[cfg(test)]
 mod containers;
 #[cfg(test)]
 mod cost;
