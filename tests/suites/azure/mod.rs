@@ -15,7 +15,16 @@ use crate::PROGRAM;
 async fn agent_host() -> Host {
     // Built before the host does, so that the host's start has no compiler in it.
     let built = Command::new("cargo")
-        .args(["build", "--quiet", "--release", "--lib", "--target", "wasm32-wasip2", "--package", "troupe-agent-azure"])
+        .args([
+            "build",
+            "--quiet",
+            "--release",
+            "--lib",
+            "--target",
+            "wasm32-wasip2",
+            "--package",
+            "troupe-agent-azure",
+        ])
         .current_dir(root())
         .status();
     assert!(built.unwrap().success());
