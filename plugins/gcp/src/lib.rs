@@ -1,7 +1,7 @@
 //! An agent for projects of Google Cloud.
 //!
 //! *Holds:* the skill `inventory`, and what of each type is told of a resource, in the form of `troupe-estate`;
-//! `gke_upgrade` and `gke_rightsizing` for clusters; `start`, `stop` and `resize` for machines; `recommendations`
+//! `gke-upgrade` and `gke-rightsizing` for clusters; `start`, `stop` and `resize` for machines; `recommendations`
 //! and `billing`.
 //! *Never holds:* a key or a token: the host mints them, for the hosts in `agent.toml`.
 //! *Start at:* [`Gcp`], then `inventory` for how it is walked, `record` for how a type is read, and one file a
@@ -57,14 +57,14 @@ impl Gcp {
 
     /// Says whether clusters of GKE can be upgraded: the version that their channel offers, the way there, and what
     /// blocks it (nodes too far behind, removed interfaces in use, features that newer versions lack, exclusions).
-    #[skill(effect = "read")]
+    #[skill(name = "gke-upgrade", effect = "read")]
     pub fn gke_upgrade(&self, input: UpgradeInput) -> Result<Upgrades, Failure> {
         gke::upgrade::look(input, invocation::configuration()?).wait()
     }
 
     /// Says whether node pools of GKE are of the right size, by what their nodes used and what pods ask for over some
     /// days, as Cloud Monitoring has it.
-    #[skill(effect = "read")]
+    #[skill(name = "gke-rightsizing", effect = "read")]
     pub fn gke_rightsizing(&self, input: RightsizingInput) -> Result<Rightsizing, Failure> {
         gke::rightsizing::look(input, invocation::configuration()?).wait()
     }

@@ -45,6 +45,6 @@ async fn without_a_credential_every_service_is_a_row_and_no_list_is_empty() {
         errors.as_array().unwrap().iter().flat_map(|row| row["hides"].as_array().unwrap()).collect();
     assert!(hidden.contains(&&json!("gcp.compute.googleapis.com/Instance")), "{errors:#}");
 
-    let told = client.run("gcp", "gke_upgrade", json!({ "projects": ["acme-prod"] })).await.output();
+    let told = client.run("gcp", "gke-upgrade", json!({ "projects": ["acme-prod"] })).await.output();
     assert_eq!((&told["clusters"], texts(&told["errors"], "kind")), (&json!([]), BTreeSet::from(["denied"])));
 }

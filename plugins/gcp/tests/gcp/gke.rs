@@ -52,7 +52,7 @@ fn estate_where(cluster: Value, mut script: impl FnMut(&Asked) -> Option<Answer>
 }
 
 fn upgrade() -> Value {
-    perform("gke_upgrade", json!({}))
+    perform("gke-upgrade", json!({}))
 }
 
 fn rules(told: &Value) -> Vec<&str> {
@@ -187,8 +187,8 @@ fn what_could_not_be_asked_is_not_taken_for_ready() {
 #[test]
 fn only_the_clusters_that_are_named_are_looked_at() {
     let _host = estate(cluster("1.29.7-gke.3", "1.29.7-gke.3"));
-    assert_eq!(perform("gke_upgrade", json!({ "clusters": ["other"] }))["clusters"], json!([]));
-    assert!(matches!(refusal("gke_upgrade", json!({ "clusters": ["a/b"] })), Failure::InvalidInput(_)));
+    assert_eq!(perform("gke-upgrade", json!({ "clusters": ["other"] }))["clusters"], json!([]));
+    assert!(matches!(refusal("gke-upgrade", json!({ "clusters": ["a/b"] })), Failure::InvalidInput(_)));
 }
 
 /// What Monitoring says of nodes, each the same in every hour.
@@ -243,7 +243,7 @@ fn use_of(cores: f64, asked: f64, memory: f64) -> impl Fn(&str) -> Option<f64> +
 }
 
 fn size(_host: Host) -> Value {
-    perform("gke_rightsizing", json!({}))
+    perform("gke-rightsizing", json!({}))
 }
 
 #[test]
@@ -299,6 +299,6 @@ fn an_autoscaler_keeps_its_least_in_each_zone() {
 fn days_are_bounded() {
     let _host = estate(cluster("1.30.1-gke.5", "1.30.1-gke.5"));
     for days in [0, 43] {
-        assert!(matches!(refusal("gke_rightsizing", json!({ "days": days })), Failure::InvalidInput(_)));
+        assert!(matches!(refusal("gke-rightsizing", json!({ "days": days })), Failure::InvalidInput(_)));
     }
 }
