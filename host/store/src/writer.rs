@@ -9,7 +9,7 @@
 //! do the more share a commit. A job that fails rolls back alone; nobody is answered
 //! before the commit has succeeded; when the commit fails, every job of the batch is
 //! answered with its fault: nothing of it is known to be kept. A job alone in its batch
-//! needs no savepoint.
+//! needs no savepoint. Writes of one kind that follow on each other are one job (`writer/group.rs`).
 //!
 //! What a batch is to either database, and how a connection to PostgreSQL comes back that was
 //! lost, is in `writer/link.rs`.
@@ -19,9 +19,11 @@
 //! refuses all work until the host is restarted and SQLite has recovered its log. What
 //! that batch wrote may turn up then or not. PostgreSQL sees to that itself.
 
+mod group;
 mod link;
 mod listeners;
 
+use std::any::Any;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
@@ -39,6 +41,8 @@ use crate::feed::Announced;
 use crate::postgres::Server;
 use crate::sql::{Builder, Own, query_scalar};
 use crate::words::Words;
+use group::Group;
+pub(crate) use group::Together;
 use link::Link;
 pub(crate) use link::LinkState;
 pub(crate) use listeners::Listeners;
@@ -90,8 +94,22 @@ enum Ran {
 }
 
 /// A write that waits for its turn.
-trait Job: Send {
+trait Job: Any + Send {
     fn run<'c>(&'c mut self, tx: &'c mut Tx) -> Pin<Box<dyn Future<Output = Ran> + Send + 'c>>;
+
+    /// Whether there is more of it to run, in a savepoint of its own.
+    fn goes_on(&self) -> bool {
+        false
+    }
+
+    /// Whether it may have to be run in parts.
+    fn is_several(&self) -> bool {
+        false
+    }
+
+    /// Takes its place behind other jobs of a batch.
+    fn join(self: Box<Self>, jobs: &mut Vec<Box<dyn Job>>);
+
     fn answer(self: Box<Self>, lost: Option<Fault>);
 }
 
@@ -120,6 +138,10 @@ where
             self.outcome = Some(outcome);
             ran
         })
+    }
+
+    fn join(self: Box<Self>, jobs: &mut Vec<Box<dyn Job>>) {
+        jobs.push(self);
     }
 
     fn answer(self: Box<Self>, lost: Option<Fault>) {
@@ -186,8 +208,17 @@ impl Writer {
         W: for<'c> FnOnce(&'c mut Tx) -> Work<'c, T> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let job = Message::Job(Box::new(Typed { work: Some(work), outcome: None, answer }));
-        if self.closing.load(Ordering::Acquire) || self.queue.send(job).await.is_err() {
+        self.hand_over(Message::Job(Box::new(Typed { work: Some(work), outcome: None, answer })), answered).await
+    }
+
+    /// Has a write done together with those of its kind that come with it.
+    pub(crate) async fn write_together<K: Together>(&self, asked: K) -> Result<K::Answer> {
+        let (answer, answered) = oneshot::channel();
+        self.hand_over(Message::Job(Box::new(Group::of(asked, answer))), answered).await
+    }
+
+    async fn hand_over<T>(&self, message: Message, answered: oneshot::Receiver<Result<T>>) -> Result<T> {
+        if self.closing.load(Ordering::Acquire) || self.queue.send(message).await.is_err() {
             return Err(self.gone());
         }
         answered.await.unwrap_or_else(|_| Err(self.gone()))
@@ -198,10 +229,7 @@ impl Writer {
     /// while somebody reads an older state, who is waited for a moment.
     pub(crate) async fn fold(&self) -> Result<bool> {
         let (answer, answered) = oneshot::channel();
-        if self.closing.load(Ordering::Acquire) || self.queue.send(Message::Fold(answer)).await.is_err() {
-            return Err(self.gone());
-        }
-        answered.await.unwrap_or_else(|_| Err(self.gone()))
+        self.hand_over(Message::Fold(answer), answered).await
     }
 
     /// Whether writes are taken.
@@ -250,7 +278,7 @@ impl Loop {
         while self.receive(&mut waiting, &mut messages).await > 0 {
             for message in messages.drain(..) {
                 match message {
-                    Message::Job(job) => jobs.push(job),
+                    Message::Job(job) => job.join(&mut jobs),
                     Message::Fold(answer) => folds.push(answer),
                     // What was handed over before is still received; then the loop ends.
                     Message::Close => waiting.close(),
@@ -358,9 +386,10 @@ impl Loop {
     }
 
     async fn batch(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), Fault> {
-        self.link.begin(&mut self.tx.connection, jobs.len() > 1).await?;
+        let several = jobs.len() > 1 || jobs.iter().any(|job| job.is_several());
+        self.link.begin(&mut self.tx.connection, several).await?;
         match jobs {
-            [only] => self.alone(only.as_mut()).await,
+            [only] if !several => self.alone(only.as_mut()).await,
             many => self.together(many).await,
         }
     }
@@ -380,17 +409,21 @@ impl Loop {
     async fn together(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), Fault> {
         let mut first = true;
         for job in jobs {
-            if !std::mem::take(&mut first) {
-                self.link.next(&mut self.tx.connection).await?;
-            }
-            let events = self.tx.events.len();
-            if let Ran::Undone(fault) = job.run(&mut self.tx).await {
-                if let Some(fault @ (Fault::Sync | Fault::Cut)) = fault {
-                    return Err(fault);
+            let mut goes_on = true;
+            while goes_on {
+                if !std::mem::take(&mut first) {
+                    self.link.next(&mut self.tx.connection).await?;
                 }
-                self.tx.events.truncate(events);
-                // A grave fault has ended the whole transaction; then the savepoint is gone.
-                self.link.undo(&mut self.tx.connection).await.map_err(|own| fault.unwrap_or(own))?;
+                let events = self.tx.events.len();
+                if let Ran::Undone(fault) = job.run(&mut self.tx).await {
+                    if let Some(fault @ (Fault::Sync | Fault::Cut)) = fault {
+                        return Err(fault);
+                    }
+                    self.tx.events.truncate(events);
+                    // A grave fault has ended the whole transaction; then the savepoint is gone.
+                    self.link.undo(&mut self.tx.connection).await.map_err(|own| fault.unwrap_or(own))?;
+                }
+                goes_on = job.goes_on();
             }
         }
         self.commit().await
