@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
 use troupe_core::{Caller, Code, Error};
@@ -38,17 +38,17 @@ pub(crate) fn note(error: &Error) {
 }
 
 /// Tells the runtime of a request that was refused for want of a right.
-pub(crate) async fn around(State(doors): State<Doors>, request: Request, next: Next) -> Response {
-    // The calls of a service share one path, and their own name nobody.
-    let matched = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    let path = matched.filter(|path| !path.contains('*')).unwrap_or(request.uri().path());
-    let route = format!("{} {path}", request.method());
+pub(crate) async fn around(doors: Doors, request: Request, next: Next) -> Response {
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let matched = request.extensions().get::<MatchedPath>().cloned();
     let slip = Arc::new(Slip::default());
     let response = SLIP.scope(Arc::clone(&slip), next.run(request)).await;
     if slip.is_refused.load(Ordering::Relaxed)
         && let Some(caller) = slip.caller.get()
     {
-        doors.runtime.refused_at(caller, &route).await;
+        // The calls of a service share one path, and their own name nobody.
+        let path = matched.as_ref().map(MatchedPath::as_str).filter(|path| !path.contains('*')).unwrap_or(uri.path());
+        doors.runtime.refused_at(caller, &format!("{method} {path}")).await;
     }
     response
 }

@@ -66,9 +66,7 @@ pub(crate) fn around(routes: axum::Router<Doors>, grpc: axum::Router<Doors>, doo
         });
     let routes = in_time(routes, limits::REQUEST_BODY_TIME_MAX)
         .merge(grpc)
-        .layer(middleware::from_fn_with_state(doors.clone(), beyond::around))
-        .layer(middleware::from_fn(paths::read_alike))
-        .layer(middleware::from_fn_with_state(doors.clone(), names));
+        .layer(middleware::from_fn_with_state(doors.clone(), admitted));
     answered(routes)
 }
 
@@ -79,7 +77,6 @@ fn answered<S: Clone + Send + Sync + 'static>(routes: axum::Router<S>) -> axum::
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             Failed::from(Error::internal("a handler panicked")).into_response()
         }))
-        .layer(middleware::map_response(inert::inert))
         .layer(middleware::from_fn(request_id))
 }
 
@@ -95,23 +92,34 @@ async fn request_id(request: Request, next: Next) -> Response {
         use tracing::Instrument as _;
         REQUEST.scope(id.clone(), next.run(request)).instrument(span).await
     };
+    inert::inert(&mut response);
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID.clone(), id);
     }
     response
 }
 
-async fn names(State(doors): State<Doors>, request: Request, next: Next) -> Response {
-    let headers = request.headers();
-    let refuse = |message: &str| {
-        let error = Error::new(Code::AuthOrigin, message);
-        if grpc::is_call(headers) { grpc::refusal(&error) } else { Failed::from(error).into_response() }
-    };
+/// Has a request answered that names this host and has a path of one reading. One layer for all of it, since each
+/// costs every request what it takes to pass it on.
+async fn admitted(State(doors): State<Doors>, request: Request, next: Next) -> Response {
+    match names(&doors, request.headers(), request.uri()).and_then(|()| paths::read_alike(&request)) {
+        Ok(()) => beyond::around(doors, request, next).await,
+        Err(error) if grpc::is_call(request.headers()) => grpc::refusal(&error),
+        Err(error) => Failed::from(error).into_response(),
+    }
+}
+
+/// Whether a request is sent to a name of this host, from nowhere else.
+///
+/// # Errors
+/// [`Code::AuthOrigin`].
+fn names(doors: &Doors, headers: &HeaderMap, address: &Uri) -> troupe_core::Result<()> {
+    let refuse = |message: &str| Err(Error::new(Code::AuthOrigin, message));
     let mut hosts = headers.get_all(HOST).iter();
     // HTTP/2 has it in the address, HTTP/1.1 in a header; what comes in both is known in both.
-    let in_address = request.uri().host();
+    let in_address = address.host();
     let host = hosts.next().map(|host| host.to_str().unwrap_or_default());
-    let known = |host: &str| is_ours(&doors, host);
+    let known = |host: &str| is_ours(doors, host);
     let names = [host, in_address];
     let is_known = names.iter().any(Option::is_some) && names.into_iter().flatten().all(known);
     if hosts.next().is_some() || !is_known {
@@ -124,7 +132,7 @@ async fn names(State(doors): State<Doors>, request: Request, next: Next) -> Resp
     if headers.get_all(ORIGIN).iter().any(foreign) {
         return refuse("requests from pages of another origin are not taken");
     }
-    next.run(request).await
+    Ok(())
 }
 
 /// Whether an authority, with or without a port, names this host.

@@ -114,6 +114,8 @@ impl Host {
             Some(directory) => memory.of_group(directory).map_err(|error| error.context("`--cgroup`"))?,
             None => memory,
         };
+        // Before anything runs that is counted.
+        let metrics = install_metrics()?;
         let runtime = Runtime::start(RuntimeConfig {
             store,
             layout,
@@ -145,7 +147,7 @@ impl Host {
             runtime: runtime.clone(),
             tokens: Arc::new(Tokens::default().with(&token, owner.clone())),
             hosts: hosts.into(),
-            metrics: install_metrics()?,
+            metrics,
         };
         Ok(Self { runtime, owner, key, server, doors, scheme, _data_dir: data_dir })
     }

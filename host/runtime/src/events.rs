@@ -72,6 +72,7 @@ impl Runtime {
             source: format!("/{}", caller.principal),
             // For one whose sender gave it none.
             id: random_hex::<16>(&*self.entropy),
+            is_drawn: true,
             due_at,
             caused_by: None,
         };

@@ -202,7 +202,8 @@ impl Runtime {
         draft.id = Some(message.id);
         draft.priority = row.hook.priority;
         let (sender, source) = (sender.clone(), source.clone());
-        let event = NewEventRow { draft, sender, source, id: String::new(), due_at: None, caused_by: None };
+        let id = String::new();
+        let event = NewEventRow { draft, sender, source, id, is_drawn: false, due_at: None, caused_by: None };
         match self.store.publish_events(&row.tenant, vec![event]).await {
             Err(error) if error.code == Code::ConflictIdempotency => {
                 // It came twice at once, with something else beside what is signed.

@@ -22,6 +22,7 @@ use crate::hold::Hold;
 use crate::quarantine::{Pass, Quarantine};
 use crate::sessions::{Conversing, Vocabulary};
 use crate::swap::{Tally, affinity};
+use crate::tasks::Meters;
 pub(crate) use skill::{Skill, check, check_schemas, compiled};
 use skill::{configuration_schema, skills_of};
 
@@ -65,6 +66,7 @@ pub(crate) struct Route {
     conversing: Option<Conversing>,
     profile: Profile,
     vocabulary: OnceLock<Vocabulary>,
+    meters: OnceLock<Meters>,
     running: Mutex<Running>,
     drained: Notify,
 }
@@ -172,6 +174,7 @@ impl Prepared {
             conversing: self.conversing,
             profile: self.profile,
             vocabulary: OnceLock::new(),
+            meters: OnceLock::new(),
             row,
             running: Mutex::default(),
             drained: Notify::new(),
@@ -284,6 +287,11 @@ impl Route {
     /// What its release can be asked for in words.
     pub(crate) fn vocabulary(&self) -> &Vocabulary {
         self.vocabulary.get_or_init(|| Vocabulary::of(&self.profile))
+    }
+
+    /// Where what runs here is counted.
+    pub(crate) fn meters(&self) -> &Meters {
+        self.meters.get_or_init(|| Meters::of(&self.row.agent))
     }
 
     /// Notes that a task with leave to run runs here; the guard's end notes that it no longer

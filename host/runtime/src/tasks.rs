@@ -20,6 +20,7 @@ mod conversed;
 mod decided;
 mod ending;
 mod fleeting;
+mod goes_on;
 mod leases;
 mod ledger;
 mod line;
@@ -50,6 +51,7 @@ pub use watch::{TaskEvent, TaskEvents};
 
 pub(crate) use ending::ended_as;
 pub(crate) use ledger::{recorded, stored_change, stored_outcome};
+pub(crate) use meter::Meters;
 pub(crate) use observe::AgentObserver;
 pub(crate) use passing::Saying;
 pub(crate) use position::check as check_position;

@@ -25,6 +25,8 @@ mod again;
 mod deliver;
 mod follow;
 mod hooks;
+mod incoming;
+mod outbox;
 mod publish;
 mod query;
 mod redact;

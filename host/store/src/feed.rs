@@ -1,8 +1,9 @@
 //! The feed: what happened in a tenant, numbered without gaps.
 //!
 //! An event is written in the transaction of the change it tells of, with the next number
-//! of its tenant, and together with those of all jobs that share the transaction. As there is one writer, numbers become visible in order: a reader that
-//! asks for what comes after the last number it saw misses nothing.
+//! of its tenant, and together with those of all jobs that share the transaction. As there is
+//! one writer, numbers become visible in order: a reader that asks for what comes after the
+//! last number it saw misses nothing.
 
 use std::collections::BTreeMap;
 
@@ -14,11 +15,8 @@ use troupe_core::{Result, TenantId};
 use crate::Store;
 use crate::fault::{Done, Failed};
 use crate::rows::{Columns as _, broken, number};
-use crate::sql::{Builder, Connection, query, query_scalar};
+use crate::sql::{Connection, insert, query, query_scalar};
 use crate::writer::Tx;
-
-/// How many rows one statement writes, the most first: few statements, whose plans are kept.
-const ROWS_AT_ONCE: [usize; 4] = [64, 16, 4, 1];
 
 /// An event that a job adds to a feed.
 #[derive(Debug)]
@@ -60,30 +58,13 @@ impl Tx {
             .await?;
             next.insert(tenant, last - count + 1);
         }
-        let mut left = self.events.as_slice();
-        for at_once in ROWS_AT_ONCE {
-            while let Some((events, rest)) = left.split_at_checked(at_once) {
-                if events.is_empty() {
-                    break;
-                }
-                let mut statement = Builder::new("insert into feed (tenant, seq, at, kind, subject, data) ");
-                statement.push_values(events.iter().map(|event| {
-                    let seq = next.get_mut(&event.tenant).map(|next| std::mem::replace(next, *next + 1));
-                    let (tenant, at) = (event.tenant.as_str(), self.now.as_millis());
-                    [
-                        tenant.into(),
-                        seq.into(),
-                        at.into(),
-                        (&event.kind).into(),
-                        (&event.subject).into(),
-                        (&event.data).into(),
-                    ]
-                }));
-                statement.build().execute(&mut self.connection).await?;
-                left = rest;
-            }
-        }
-        Ok(())
+        let rows = self.events.iter().map(|event| {
+            let seq = next.get_mut(&event.tenant).map(|next| std::mem::replace(next, *next + 1));
+            let (tenant, at) = (event.tenant.as_str(), self.now.as_millis());
+            [tenant.into(), seq.into(), at.into(), (&event.kind).into(), (&event.subject).into(), (&event.data).into()]
+        });
+        let rows: Vec<[_; 6]> = rows.collect();
+        insert(&mut self.connection, "insert into feed (tenant, seq, at, kind, subject, data) ", rows, "").await
     }
 }
 

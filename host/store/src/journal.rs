@@ -30,7 +30,7 @@ pub(crate) use seen::RowsSeen;
 use crate::Store;
 use crate::fault::{Done, Failed};
 use crate::rows::{Columns as _, broken, number};
-use crate::sql::{Builder, Connection, Row, query};
+use crate::sql::{Builder, Connection, Row, insert, query};
 use crate::writer::Tx;
 
 /// Rows that one statement adds; the database allows 32,766 values in one.
@@ -175,28 +175,36 @@ impl Store {
     }
 }
 
-/// Writes the head row of an attempt.
-pub(crate) async fn begin(tx: &mut Tx, tenant: &TenantId, task: TaskId, attempt: u32, head: &JournalHead) -> Done<()> {
-    query(
-        "insert into journal_heads
+/// The attempt that a head is of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Of<'a> {
+    pub(crate) tenant: &'a TenantId,
+    pub(crate) task: TaskId,
+    pub(crate) attempt: u32,
+}
+
+/// Writes the head rows of attempts.
+pub(crate) async fn begin<'a>(tx: &mut Tx, heads: impl Iterator<Item = (Of<'a>, &'a JournalHead)>) -> Done<()> {
+    let columns = |(of, head): (Of<'_>, &JournalHead)| {
+        Ok([
+            of.tenant.as_str().into(),
+            of.task.to_string().into(),
+            i64::from(of.attempt).into(),
+            head.release.version.to_string().into(),
+            head.release.digest.to_string().into(),
+            number(head.release.epoch)?.into(),
+            number(head.configuration_revision)?.into(),
+            number(head.grants_revision)?.into(),
+            head.deadline.as_millis().into(),
+            head.seed.as_slice().into(),
+            head.started_at.as_millis().into(),
+        ])
+    };
+    let rows: Vec<[_; 11]> = heads.map(columns).collect::<Done<_>>()?;
+    let into = "insert into journal_heads
             (tenant, task, attempt, version, digest, epoch, configuration_revision, grants_revision,
-             deadline, seed, started_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-    )
-    .bind(tenant.as_str())
-    .bind(task.to_string())
-    .bind(i64::from(attempt))
-    .bind(head.release.version.to_string())
-    .bind(head.release.digest.to_string())
-    .bind(number(head.release.epoch)?)
-    .bind(number(head.configuration_revision)?)
-    .bind(number(head.grants_revision)?)
-    .bind(head.deadline.as_millis())
-    .bind(head.seed.as_slice())
-    .bind(head.started_at.as_millis())
-    .execute(&mut tx.connection)
-    .await?;
-    Ok(())
+             deadline, seed, started_at) ";
+    Ok(insert(&mut tx.connection, into, rows, "").await?)
 }
 
 /// Adds rows, or completes those that have no answer yet. A completed row keeps its call

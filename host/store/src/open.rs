@@ -15,14 +15,14 @@ use crate::fault::{Done, Failed, Fault};
 use crate::migrate;
 use crate::postgres::{PostgresAddress, Server};
 use crate::sql::{Own, Reader};
-use crate::writer::{LinkState, Listeners, Tx, Work, Writer};
+use crate::writer::{LinkState, Listeners, Together, Tx, Work, Writer};
 
 /// The first release whose write-ahead log cannot lose a commit when a checkpoint meets a
 /// writer that resets the log.
 const SQLITE_MIN: semver::Version = semver::Version::new(3, 51, 3);
 
 /// Statements whose compiled form a connection keeps: all that this crate has.
-const STATEMENTS_KEPT: usize = 200;
+const STATEMENTS_KEPT: usize = 300;
 
 /// The store of one host. Clones share it.
 ///
@@ -214,6 +214,11 @@ impl Store {
         W: for<'c> FnOnce(&'c mut Tx) -> Work<'c, T> + Clone + Send + 'static,
     {
         if self.is_shared() { self.0.writer.persist(work).await } else { self.write(work).await }
+    }
+
+    /// The same of a write that is done together with others of its kind.
+    pub(crate) async fn write_together<K: Together>(&self, asked: K) -> Result<K::Answer> {
+        self.0.writer.write_together(asked).await
     }
 
     /// The time, for reads that depend on it.

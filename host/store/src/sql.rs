@@ -11,6 +11,7 @@
 //! alone has (a pragma, an advisory lock) is said to that one, where it is opened.
 
 mod builder;
+mod many;
 mod query;
 mod row;
 
@@ -18,6 +19,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Connection as _, PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
 
 pub(crate) use builder::Builder;
+pub(crate) use many::{insert, look_up};
 pub(crate) use query::{Argument, Query, Scalar, forget_plans, query, query_scalar};
 pub(crate) use row::{At, Field, Row};
 

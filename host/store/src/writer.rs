@@ -9,7 +9,7 @@
 //! do the more share a commit. A job that fails rolls back alone; nobody is answered
 //! before the commit has succeeded; when the commit fails, every job of the batch is
 //! answered with its fault: nothing of it is known to be kept. A job alone in its batch
-//! needs no savepoint.
+//! needs no savepoint. Writes of one kind that follow on each other are one job (`writer/group.rs`).
 //!
 //! If PostgreSQL was lost and nothing of the batch was kept, jobs of what runs already ([`Writer::persist`]) stay at
 //! the head of the queue and are done again, in their order, for a while; others are answered at once, since whoever
@@ -23,6 +23,8 @@
 //! refuses all work until the host is restarted and SQLite has recovered its log. What
 //! that batch wrote may turn up then or not. PostgreSQL sees to that itself.
 
+mod group;
+mod job;
 mod link;
 mod listeners;
 
@@ -44,6 +46,9 @@ use crate::feed::Announced;
 use crate::postgres::Server;
 use crate::sql::{Builder, Own, query_scalar};
 use crate::words::Words;
+use group::Group;
+pub(crate) use group::Together;
+use job::{Job, Ran, Spare, Typed};
 use link::Link;
 pub(crate) use link::LinkState;
 pub(crate) use listeners::Listeners;
@@ -85,74 +90,6 @@ impl Tx {
         self.events.clear();
         self.published.clear();
         (self.locks_moved, self.bus_moved, self.routes_moved, self.keys_moved) = (false, false, false, false);
-    }
-}
-
-/// What became of a job before its batch's commit.
-enum Ran {
-    Kept,
-    Undone(Option<Fault>),
-}
-
-/// A write that waits for its turn.
-trait Job: Send {
-    fn run<'c>(&'c mut self, tx: &'c mut Tx) -> Pin<Box<dyn Future<Output = Ran> + Send + 'c>>;
-    /// Makes it ready to be run again; false if nobody waits for that.
-    fn again(&mut self) -> bool;
-    fn answer(self: Box<Self>, lost: Option<Fault>);
-}
-
-struct Typed<T, W> {
-    work: Option<W>,
-    spare: Option<Spare<W>>,
-    outcome: Option<Result<T>>,
-    answer: oneshot::Sender<Result<T>>,
-}
-
-/// Work that may be done again.
-struct Spare<W> {
-    copy: Box<dyn Fn() -> W + Send>,
-    until: Instant,
-}
-
-impl<T, W> Job for Typed<T, W>
-where
-    T: Send + 'static,
-    W: for<'c> FnOnce(&'c mut Tx) -> Work<'c, T> + Send + 'static,
-{
-    fn run<'c>(&'c mut self, tx: &'c mut Tx) -> Pin<Box<dyn Future<Output = Ran> + Send + 'c>> {
-        Box::pin(async move {
-            let Some(work) = self.work.take() else { return Ran::Kept };
-            let (ran, outcome) = match work(tx).await {
-                Ok(value) => (Ran::Kept, Ok(value)),
-                Err(Failed::Refused(error)) => (Ran::Undone(None), Err(error)),
-                Err(Failed::Database(error)) => {
-                    let fault = Fault::of(&error);
-                    (Ran::Undone(Some(fault)), Err(fault.error().with_cause(error)))
-                }
-            };
-            self.outcome = Some(outcome);
-            ran
-        })
-    }
-
-    fn again(&mut self) -> bool {
-        let Some(spare) = self.spare.as_ref().filter(|spare| Instant::now() < spare.until) else { return false };
-        if self.answer.is_closed() {
-            return false;
-        }
-        (self.work, self.outcome) = (Some((spare.copy)()), None);
-        true
-    }
-
-    fn answer(self: Box<Self>, lost: Option<Fault>) {
-        let outcome = match (lost, self.outcome) {
-            (None, Some(outcome)) => outcome,
-            // Even a refusal is void: it may rest on what a lost job of the batch wrote.
-            (lost, _) => Err(lost.unwrap_or(Fault::Stopped).error()),
-        };
-        // A caller that stopped waiting does not want it.
-        drop(self.answer.send(outcome));
     }
 }
 
@@ -208,7 +145,7 @@ impl Writer {
         T: Send + 'static,
         W: for<'c> FnOnce(&'c mut Tx) -> Work<'c, T> + Send + 'static,
     {
-        self.hand_over(work, None).await
+        self.done(work, None).await
     }
 
     /// As [`Writer::write`], for what must not end because a connection did.
@@ -218,17 +155,27 @@ impl Writer {
         W: for<'c> FnOnce(&'c mut Tx) -> Work<'c, T> + Clone + Send + 'static,
     {
         let (copy, until) = (work.clone(), Instant::now() + limits::STORE_AGAIN_TIME_MAX);
-        self.hand_over(work, Some(Spare { copy: Box::new(move || copy.clone()), until })).await
+        self.done(work, Some(Spare { copy: Box::new(move || copy.clone()), until })).await
     }
 
-    async fn hand_over<T, W>(&self, work: W, spare: Option<Spare<W>>) -> Result<T>
+    async fn done<T, W>(&self, work: W, spare: Option<Spare<W>>) -> Result<T>
     where
         T: Send + 'static,
         W: for<'c> FnOnce(&'c mut Tx) -> Work<'c, T> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let job = Message::Job(Box::new(Typed { work: Some(work), spare, outcome: None, answer }));
-        if self.closing.load(Ordering::Acquire) || self.queue.send(job).await.is_err() {
+        let job = Typed { work: Some(work), spare, outcome: None, answer };
+        self.hand_over(Message::Job(Box::new(job)), answered).await
+    }
+
+    /// Has a write done together with those of its kind that come with it.
+    pub(crate) async fn write_together<K: Together>(&self, asked: K) -> Result<K::Answer> {
+        let (answer, answered) = oneshot::channel();
+        self.hand_over(Message::Job(Box::new(Group::of(asked, answer))), answered).await
+    }
+
+    async fn hand_over<T>(&self, message: Message, answered: oneshot::Receiver<Result<T>>) -> Result<T> {
+        if self.closing.load(Ordering::Acquire) || self.queue.send(message).await.is_err() {
             return Err(self.gone());
         }
         answered.await.unwrap_or_else(|_| Err(self.gone()))
@@ -239,10 +186,7 @@ impl Writer {
     /// while somebody reads an older state, who is waited for a moment.
     pub(crate) async fn fold(&self) -> Result<bool> {
         let (answer, answered) = oneshot::channel();
-        if self.closing.load(Ordering::Acquire) || self.queue.send(Message::Fold(answer)).await.is_err() {
-            return Err(self.gone());
-        }
-        answered.await.unwrap_or_else(|_| Err(self.gone()))
+        self.hand_over(Message::Fold(answer), answered).await
     }
 
     /// Whether writes are taken.
@@ -291,7 +235,7 @@ impl Loop {
         while self.receive(&mut waiting, &mut messages, jobs.len()).await {
             for message in messages.drain(..) {
                 match message {
-                    Message::Job(job) => jobs.push(job),
+                    Message::Job(job) => job.join(&mut jobs),
                     Message::Fold(answer) => folds.push(answer),
                     // What was handed over before is still received; then the loop ends.
                     Message::Close => waiting.close(),
@@ -418,9 +362,10 @@ impl Loop {
     }
 
     async fn batch(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), Fault> {
-        self.link.begin(&mut self.tx.connection, jobs.len() > 1).await?;
+        let several = jobs.len() > 1 || jobs.iter().any(|job| job.is_several());
+        self.link.begin(&mut self.tx.connection, several).await?;
         match jobs {
-            [only] => self.alone(only.as_mut()).await,
+            [only] if !several => self.alone(only.as_mut()).await,
             many => self.together(many).await,
         }
     }
@@ -440,17 +385,21 @@ impl Loop {
     async fn together(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), Fault> {
         let mut first = true;
         for job in jobs {
-            if !std::mem::take(&mut first) {
-                self.link.next(&mut self.tx.connection).await?;
-            }
-            let events = self.tx.events.len();
-            if let Ran::Undone(fault) = job.run(&mut self.tx).await {
-                if let Some(fault @ (Fault::Sync | Fault::Cut)) = fault {
-                    return Err(fault);
+            let mut goes_on = true;
+            while goes_on {
+                if !std::mem::take(&mut first) {
+                    self.link.next(&mut self.tx.connection).await?;
                 }
-                self.tx.events.truncate(events);
-                // A grave fault has ended the whole transaction; then the savepoint is gone.
-                self.link.undo(&mut self.tx.connection).await.map_err(|own| fault.unwrap_or(own))?;
+                let events = self.tx.events.len();
+                if let Ran::Undone(fault) = job.run(&mut self.tx).await {
+                    if let Some(fault @ (Fault::Sync | Fault::Cut)) = fault {
+                        return Err(fault);
+                    }
+                    self.tx.events.truncate(events);
+                    // A grave fault has ended the whole transaction; then the savepoint is gone.
+                    self.link.undo(&mut self.tx.connection).await.map_err(|own| fault.unwrap_or(own))?;
+                }
+                goes_on = job.goes_on();
             }
         }
         self.commit().await

@@ -20,15 +20,14 @@ static SAID: [(HeaderName, HeaderValue); 4] = [
 ];
 
 /// Says of an answer that it does nothing in a browser.
-pub(super) async fn inert(mut response: Response) -> Response {
+pub(super) fn inert(response: &mut Response) {
     let headers = response.headers_mut();
     if headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc")) {
-        return response;
+        return;
     }
     for (name, value) in &SAID {
         headers.entry(name).or_insert_with(|| value.clone());
     }
-    response
 }
 
 #[cfg(test)]
@@ -37,17 +36,23 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test]
-    async fn what_an_answer_says_itself_stays_and_a_call_of_grpc_is_told_nothing() {
-        let told = inert("text".into_response()).await;
+    fn told(answer: impl IntoResponse) -> Response {
+        let mut response = answer.into_response();
+        inert(&mut response);
+        response
+    }
+
+    #[test]
+    fn what_an_answer_says_itself_stays_and_a_call_of_grpc_is_told_nothing() {
+        let answer = told("text");
         for (name, value) in &SAID {
-            assert_eq!(&told.headers()[name], value);
+            assert_eq!(&answer.headers()[name], value);
         }
         let own = [(CONTENT_SECURITY_POLICY, "default-src 'none'; form-action 'self'")];
-        let told = inert((own, "page").into_response()).await;
-        assert_eq!(told.headers()[CONTENT_SECURITY_POLICY], "default-src 'none'; form-action 'self'");
-        assert_eq!(told.headers()[X_FRAME_OPTIONS], "DENY");
-        let told = inert(([(CONTENT_TYPE, "application/grpc")], "").into_response()).await;
-        assert_eq!(told.headers().len(), 1, "{:?}", told.headers());
+        let answer = told((own, "page"));
+        assert_eq!(answer.headers()[CONTENT_SECURITY_POLICY], "default-src 'none'; form-action 'self'");
+        assert_eq!(answer.headers()[X_FRAME_OPTIONS], "DENY");
+        let answer = told(([(CONTENT_TYPE, "application/grpc")], ""));
+        assert_eq!(answer.headers().len(), 1, "{:?}", answer.headers());
     }
 }

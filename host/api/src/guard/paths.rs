@@ -6,25 +6,19 @@
 //! looks who asks for it. *The default:* a part of a path holds no `/`; the few names that do write it `%2F`.
 
 use axum::extract::{MatchedPath, Request};
-use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
 use percent_encoding::percent_decode_str;
 use troupe_core::{Code, Error, Result};
-
-use crate::grpc;
-use crate::problem::Failed;
 
 /// Places of routes whose names have parts with a `/` between them.
 const IN_PARTS: [&str; 2] = ["{lock}", "{subscription}"];
 
-/// Refuses a path that could be read in two ways.
-pub(super) async fn read_alike(request: Request, next: Next) -> Response {
+/// Whether the path of a request can be read in one way alone.
+///
+/// # Errors
+/// [`Code::RequestInvalid`] naming what is wrong.
+pub(super) fn read_alike(request: &Request) -> Result<()> {
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    match check(request.uri().path(), route.unwrap_or_default()) {
-        Ok(()) => next.run(request).await,
-        Err(error) if grpc::is_call(request.headers()) => grpc::refusal(&error),
-        Err(error) => Failed::from(error).into_response(),
-    }
+    check(request.uri().path(), route.unwrap_or_default())
 }
 
 /// Whether a path, which leads to a route, can be read in one way alone.

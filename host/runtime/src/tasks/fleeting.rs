@@ -9,8 +9,9 @@ use troupe_sandbox::{Stop, StopReason};
 use troupe_store::TaskRow;
 
 use super::accepted::Accepted;
+use super::goes_on::GoesOn;
 use super::query::view;
-use super::run::Seat;
+use super::run::{Seat, no_place};
 use super::submit::Submitted;
 use crate::Runtime;
 use crate::hold::migrating;
@@ -37,7 +38,8 @@ impl Runtime {
                 return Err(migrating(&row.agent));
             }
             let left = until.saturating_duration_since(Instant::now());
-            match self.seat(&row, self.slot(&key, row.priority, left).await?) {
+            let slot = self.queue.slot(&key, row.priority, row.id, left).await?;
+            match self.seat(&row, slot.ok_or_else(|| no_place(&key.1))?) {
                 Err(error) if error.code == Code::SwapMigrating => {}
                 seat => break seat?,
             }
@@ -49,11 +51,10 @@ impl Runtime {
         // decided in it is told the audit all the same.
         let _ended = StopOnDrop(seat.stop.clone());
         let runtime = self.clone();
-        let run = tokio::spawn(async move { runtime.run_attempt(accepted, row, head, seat, None).await });
-        let row = tokio::time::timeout_at(until, run).await.map_err(|_| {
+        let run = GoesOn::new(async move { runtime.run_attempt(accepted, row, head, seat, None).await });
+        tokio::time::timeout_at(until, run).await.map_err(|_| {
             Error::new(Code::LimitDeadline, "the task did not end within its wait, and nothing of it is kept")
-        })?;
-        row.map_err(Error::internal)?
+        })?
     }
 }
 

@@ -82,6 +82,11 @@ impl<T> Line<T> {
         None
     }
 
+    /// Whether nobody waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// Whether one waits who is `free` to run.
     pub(super) fn any(&self, free: impl Fn(&Key) -> bool) -> bool {
         let keys = self.waiting.iter().flat_map(|(tenant, agents)| agents.keys().map(move |agent| (tenant, agent)));

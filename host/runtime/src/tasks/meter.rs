@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use metrics::{Counter, Histogram};
 use troupe_core::view::{TaskStatus, TaskUsage};
-use troupe_core::{Code, Timestamp};
+use troupe_core::{AgentName, Code, Timestamp};
 use troupe_sandbox::Usage;
 use troupe_store::{TaskEnd, TaskRow};
 
@@ -61,38 +62,71 @@ pub(super) fn used(usage: &Usage, is_suspended: bool) -> TaskUsage {
     }
 }
 
-/// Tells the metrics of a run.
-pub(super) fn meter(row: &TaskRow, last: &Last, usage: Usage, now: Timestamp) {
-    let agent = row.agent.to_string();
-    match last {
-        Last::End(end) => {
-            let status = end.status.as_str();
-            metrics::counter!("troupe_tasks_total", "agent" => agent.clone(), "status" => status).increment(1);
-            let seconds = now.since(row.created_at).as_secs_f64();
-            metrics::histogram!("troupe_task_seconds", "agent" => agent.clone()).record(seconds);
-            // Those that were made before a suspension are among them.
-            metrics::counter!("troupe_host_calls_total", "agent" => agent.clone()).increment(usage.host_calls);
-        }
-        Last::Retry(_) => {
-            metrics::counter!("troupe_task_retries_total", "agent" => agent.clone()).increment(1);
-            metrics::counter!("troupe_host_calls_total", "agent" => agent.clone()).increment(usage.host_calls);
-        }
-        Last::Suspension(_) => {
-            metrics::counter!("troupe_suspensions_total", "agent" => agent.clone()).increment(1);
+/// The counters of an agent, looked up once: there are many, and each run adds to most of them.
+pub(crate) struct Meters {
+    agent: String,
+    completed: Counter,
+    seconds: Histogram,
+    retries: Counter,
+    suspensions: Counter,
+    host_calls: Counter,
+    denied: Counter,
+    http: [(fn(&Usage) -> u64, Counter); 7],
+    echoes: Counter,
+}
+
+impl Meters {
+    pub(crate) fn of(agent: &AgentName) -> Self {
+        let agent = agent.to_string();
+        let counter = |name: &'static str| metrics::counter!(name, "agent" => agent.clone());
+        let http: [(&'static str, fn(&Usage) -> u64); 7] = [
+            ("troupe_http_requests_total", |usage| usage.http_requests),
+            ("troupe_http_sent_bytes_total", |usage| usage.http_bytes_sent),
+            ("troupe_http_received_bytes_total", |usage| usage.http_bytes_received),
+            ("troupe_http_retries_total", |usage| usage.http_retries),
+            ("troupe_http_redirects_total", |usage| usage.http_redirects),
+            ("troupe_http_over_budget_total", |usage| usage.http_over_budget),
+            ("troupe_http_left_alone_total", |usage| usage.http_left_alone),
+        ];
+        Self {
+            completed: tasks(&agent, TaskStatus::Completed),
+            seconds: metrics::histogram!("troupe_task_seconds", "agent" => agent.clone()),
+            retries: counter("troupe_task_retries_total"),
+            suspensions: counter("troupe_suspensions_total"),
+            host_calls: counter("troupe_host_calls_total"),
+            denied: counter("troupe_denied_calls_total"),
+            http: http.map(|(name, count)| (count, counter(name))),
+            echoes: counter("troupe_secret_echoes_total"),
+            agent,
         }
     }
-    metrics::counter!("troupe_denied_calls_total", "agent" => agent.clone()).increment(usage.denied);
-    metrics::counter!("troupe_http_requests_total", "agent" => agent.clone()).increment(usage.http_requests);
-    metrics::counter!("troupe_http_sent_bytes_total", "agent" => agent.clone()).increment(usage.http_bytes_sent);
-    metrics::counter!("troupe_http_received_bytes_total", "agent" => agent.clone())
-        .increment(usage.http_bytes_received);
-    for (name, count) in [
-        ("troupe_http_retries_total", usage.http_retries),
-        ("troupe_http_redirects_total", usage.http_redirects),
-        ("troupe_http_over_budget_total", usage.http_over_budget),
-        ("troupe_http_left_alone_total", usage.http_left_alone),
-    ] {
-        metrics::counter!(name, "agent" => agent.clone()).increment(count);
+
+    /// Tells the metrics of a run.
+    pub(super) fn tell(&self, row: &TaskRow, last: &Last, usage: &Usage, now: Timestamp) {
+        match last {
+            Last::End(end) => {
+                match end.status {
+                    TaskStatus::Completed => self.completed.increment(1),
+                    status => tasks(&self.agent, status).increment(1),
+                }
+                self.seconds.record(now.since(row.created_at).as_secs_f64());
+                // Those that were made before a suspension are among them.
+                self.host_calls.increment(usage.host_calls);
+            }
+            Last::Retry(_) => {
+                self.retries.increment(1);
+                self.host_calls.increment(usage.host_calls);
+            }
+            Last::Suspension(_) => self.suspensions.increment(1),
+        }
+        self.denied.increment(usage.denied);
+        for (count, counter) in &self.http {
+            counter.increment(count(usage));
+        }
+        self.echoes.increment(usage.secret_echoes);
     }
-    metrics::counter!("troupe_secret_echoes_total", "agent" => agent).increment(usage.secret_echoes);
+}
+
+fn tasks(agent: &str, status: TaskStatus) -> Counter {
+    metrics::counter!("troupe_tasks_total", "agent" => agent.to_owned(), "status" => status.as_str())
 }

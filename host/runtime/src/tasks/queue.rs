@@ -308,8 +308,14 @@ impl Drop for Room {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.queue.lock().places.give(&self.key);
-        self.queue.0.changed.notify_one();
+        let is_awaited = {
+            let mut waiting = self.queue.lock();
+            waiting.places.give(&self.key);
+            !waiting.line.is_empty()
+        };
+        if is_awaited {
+            self.queue.0.changed.notify_one();
+        }
     }
 }
 

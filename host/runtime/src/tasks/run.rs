@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use troupe_core::breaker::Ending;
 use troupe_core::view::{TaskFailure, TaskStatus, TaskUsage};
-use troupe_core::{Code, Digest, Error, Result, TaskId, TenantId, Timestamp, limits};
+use troupe_core::{AgentName, Code, Digest, Error, Result, TaskId, TenantId, Timestamp, limits};
 use troupe_sandbox::{Facts, Invocation, Outcome, Recording, Stop, StopReason};
 use troupe_store::{Decided, FailedTry, JournalHead, JournalRow, Lease, Pin, Rest, TaskEnd, TaskRow};
 
@@ -13,7 +13,7 @@ use super::accepted::Accepted;
 use super::decided::Made;
 use super::ending::{ended_as, kept_of_cancelled};
 use super::ledger::{StoreLedger, journalled};
-use super::meter::{Running, meter, observed, used};
+use super::meter::{Running, observed, used};
 use super::observe::{AgentObserver, TaskObserver};
 use super::queue::{Slot, Turn};
 use super::resume::Goes;
@@ -75,10 +75,7 @@ impl Runtime {
         // leaves the line takes nobody else out of it.
         let name = TaskId::generate(&*self.clock, &*self.entropy);
         let slot = self.queue.slot(key, priority, name, wait).await?;
-        slot.ok_or_else(|| {
-            let message = format!("no place for a call of agent `{}` became free in time; try again later", key.1);
-            Error::new(Code::LimitConcurrency, message)
-        })
+        slot.ok_or_else(|| no_place(&key.1))
     }
 
     /// Starts working the queue off.
@@ -361,7 +358,7 @@ impl Runtime {
             }
         };
         drop(slot);
-        meter(&row, &last, outcome.usage, self.clock.now());
+        route.meters().tell(&row, &last, &outcome.usage, self.clock.now());
         let kept = if stop.reason() == Some(StopReason::Lost) {
             // Whoever holds the task now ends it.
             accepted.give_up().await;
@@ -451,6 +448,12 @@ impl Runtime {
             pause = (pause * 2).min(END_PAUSE_MAX);
         }
     }
+}
+
+/// The error for a call whose client waits no longer for a place to run it in.
+pub(super) fn no_place(agent: &AgentName) -> Error {
+    let message = format!("no place for a call of agent `{agent}` became free in time; try again later");
+    Error::new(Code::LimitConcurrency, message)
 }
 
 /// The end of a task's time, suspended or not.

@@ -12,6 +12,7 @@ use troupe_store::{Asked, Creation, TaskRow, task_not_found};
 
 use super::accepted::Accepted;
 use super::decided::READING;
+use super::goes_on::GoesOn;
 use super::query::{view, view_for};
 use super::waits::Wait;
 use super::watch::TaskEvent;
@@ -297,7 +298,7 @@ impl Runtime {
         // The attempt comes to its end when the client goes away, and so does what keeps it.
         let runtime = self.clone();
         let attempt = Arc::clone(&accepted);
-        let run = tokio::spawn(async move {
+        let run = GoesOn::new(async move {
             if row.instance.is_some() {
                 attempt.keep().await?;
             }
@@ -307,7 +308,7 @@ impl Runtime {
         client.stays();
         let row = match run {
             Ok(run) => {
-                let row = run.map_err(Error::internal)??;
+                let row = run?;
                 // It was suspended, or starts over. Who is one too many waits no longer.
                 if !row.status.is_final()
                     && let Ok(counted) = self.waits.enter(&row.tenant)

@@ -1,13 +1,15 @@
 //! Delivering again: from a point in what was published, and dead letters.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use troupe_core::audit::{AuditEntry, AuditKind};
 use troupe_core::view::DeliveryState;
 use troupe_core::{Code, Error, Result, TenantId, Timestamp, TopicPattern, limits};
 
-use super::publish::deliver_to;
-use super::row::{self, DeliveryRow, EventHead, EventRow, dead_letter_not_found};
-use super::subscriptions::{self, taking};
+use super::outbox::Outbox;
+use super::row::{self, DeliveryRow, EventRow, dead_letter_not_found};
+use super::{Taker, subscriptions};
 use crate::Store;
 use crate::fault::Done;
 use crate::rows::number;
@@ -62,7 +64,7 @@ async fn redeliver(tx: &mut Tx, tenant: TenantId, again: Again, by: String) -> D
         Some(name) => {
             let found = subscriptions::find(&mut tx.connection, &tenant, name).await?;
             let found = found.filter(|found| found.removed_at().is_none());
-            Some(found.ok_or_else(|| subscriptions::not_found(name))?)
+            Some(Arc::new(found.ok_or_else(|| subscriptions::not_found(name))?))
         }
         None => None,
     };
@@ -82,7 +84,7 @@ async fn redeliver(tx: &mut Tx, tenant: TenantId, again: Again, by: String) -> D
     let most = usize::try_from(limits::EVENTS_AT_ONCE).unwrap_or(usize::MAX);
     let mut next = events.get(most).map(|event| event.position);
     events.truncate(most);
-    let mut head = EventHead::find(&mut tx.connection, &tenant).await?;
+    let mut outbox = Outbox::default();
     let mut made = 0;
     for event in events {
         if made >= limits::EVENT_DELIVERIES_AT_ONCE {
@@ -93,17 +95,17 @@ async fn redeliver(tx: &mut Tx, tenant: TenantId, again: Again, by: String) -> D
             continue;
         }
         let to = match &only {
-            Some(only) if only.topic().admits(&event.topic) => vec![only.clone()],
+            Some(only) if only.topic().admits(&event.topic) => vec![Arc::clone(only)],
             Some(_) => Vec::new(),
-            None => taking(&mut tx.connection, &tenant, &event.topic).await?,
+            None => outbox.takers(tx, &tenant, &event.topic).await?,
         };
         for subscription in &to {
-            once_more(tx, &mut head, &event, subscription).await?;
+            once_more(tx, &mut outbox, &event, subscription).await?;
             made += 1;
         }
     }
     if made > 0 {
-        head.save(tx, &tenant).await?;
+        outbox.write(tx).await?;
         let about = again.subscription.as_deref().map_or(Value::Null, Value::from);
         note(tx, &tenant, &by, &[("from", again.from.into()), ("deliveries", made.into()), ("subscription", about)])
             .await?;
@@ -112,12 +114,13 @@ async fn redeliver(tx: &mut Tx, tenant: TenantId, again: Again, by: String) -> D
 }
 
 /// Makes a further delivery of an event, which somebody wants: so it begins its way anew.
-async fn once_more(tx: &mut Tx, head: &mut EventHead, event: &EventRow, subscription: &super::Taker) -> Done<()> {
-    if head.open >= limits::EVENT_DELIVERIES_OPEN_MAX {
-        let message = format!("{} deliveries of the tenant's events have not ended; wait until some have", head.open);
+async fn once_more(tx: &mut Tx, outbox: &mut Outbox, event: &EventRow, subscription: &Taker) -> Done<()> {
+    let open = outbox.head(tx, &event.tenant).await?.open;
+    if open >= limits::EVENT_DELIVERIES_OPEN_MAX {
+        let message = format!("{open} deliveries of the tenant's events have not ended; wait until some have");
         return Err(Error::new(Code::LimitEvents, message).into());
     }
-    deliver_to(tx, head, &EventRow { hops: 0, ..event.clone() }, subscription).await?;
+    outbox.deliver(tx, &EventRow { hops: 0, ..event.clone() }, subscription).await?;
     query("update events set routed = routed + 1, open = open + 1 where tenant = $1 and position = $2")
         .bind(event.tenant.as_str())
         .bind(number(event.position)?)
@@ -145,9 +148,9 @@ async fn decide(tx: &mut Tx, tenant: TenantId, place: u64, redeliver: bool, by: 
                 format!("event {} was redacted, so there is nothing to deliver; discard the letter", event.position);
             return Err(Error::new(Code::EventRedacted, message).into());
         }
-        let mut head = EventHead::find(&mut tx.connection, &tenant).await?;
-        once_more(tx, &mut head, &event, &subscription).await?;
-        head.save(tx, &tenant).await?;
+        let mut outbox = Outbox::default();
+        once_more(tx, &mut outbox, &event, &subscription).await?;
+        outbox.write(tx).await?;
         DeliveryState::Redelivered
     } else {
         DeliveryState::Discarded

@@ -129,31 +129,23 @@ impl EventHead {
         row.as_ref().map_or(Ok(Self::default()), Self::read)
     }
 
-    /// Counts one more event, and returns how things stand then.
-    pub(super) async fn one_more(tx: &mut Tx, tenant: &TenantId) -> Done<Self> {
-        let row = query(
+    /// Writes it as it stands within a transaction.
+    pub(super) async fn save(&self, tx: &mut Tx, tenant: &TenantId) -> Done<()> {
+        query(
             "insert into event_heads (tenant, position, place, open, bytes, published, unhandled)
-             values ($1, 1, 0, 0, 0, 1, 0)
-             on conflict (tenant) do update set
-                position = event_heads.position + 1, published = event_heads.published + 1
-             returning *",
+             values ($1, $2, $3, $4, $5, $6, $7)
+             on conflict (tenant) do update set position = $2, place = $3, open = $4, bytes = $5, published = $6,
+                unhandled = $7",
         )
         .bind(tenant.as_str())
-        .fetch_one(&mut tx.connection)
+        .bind(number(self.position)?)
+        .bind(number(self.place)?)
+        .bind(number(self.open)?)
+        .bind(number(self.bytes)?)
+        .bind(number(self.published)?)
+        .bind(number(self.unhandled)?)
+        .execute(&mut tx.connection)
         .await?;
-        Self::read(&row)
-    }
-
-    /// Writes what has changed of it within a transaction.
-    pub(super) async fn save(&self, tx: &mut Tx, tenant: &TenantId) -> Done<()> {
-        query("update event_heads set place = $2, open = $3, bytes = $4, unhandled = $5 where tenant = $1")
-            .bind(tenant.as_str())
-            .bind(number(self.place)?)
-            .bind(number(self.open)?)
-            .bind(number(self.bytes)?)
-            .bind(number(self.unhandled)?)
-            .execute(&mut tx.connection)
-            .await?;
         Ok(())
     }
 

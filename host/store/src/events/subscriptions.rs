@@ -129,7 +129,14 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn takers(&self, tenant: &TenantId, topic: &Topic) -> Result<Vec<Taker>> {
-        Ok(taking(&mut self.reader().await?, tenant, topic).await?)
+        let mut takers = Vec::new();
+        for row in candidates(&mut self.reader().await?, tenant, topic.head()).await? {
+            let pattern: troupe_core::TopicPattern = row.parsed("pattern")?;
+            if pattern.admits(topic) {
+                takers.push(Taker::read(&row)?);
+            }
+        }
+        Ok(takers)
     }
 }
 
@@ -139,24 +146,16 @@ pub fn not_found(name: &str) -> Error {
     Error::new(Code::SubscriptionNotFound, message)
 }
 
-/// Who takes a topic, by name.
-pub(super) async fn taking(connection: &mut dyn Connection, tenant: &TenantId, topic: &Topic) -> Done<Vec<Taker>> {
+/// Those that may take a topic with this first segment, by name.
+pub(super) async fn candidates(connection: &mut dyn Connection, tenant: &TenantId, head: &str) -> Done<Vec<Row>> {
     let rows = query(
         "select * from subscriptions where tenant = $1 and head in ('', $2) and removed_at is null order by name",
     )
     .bind(tenant.as_str())
-    .bind(topic.head())
+    .bind(head)
     .fetch_all(connection)
     .await?;
-    let mut taking = Vec::new();
-    for row in &rows {
-        // Most are passed over, and need not be read whole.
-        let pattern: troupe_core::TopicPattern = row.parsed("pattern")?;
-        if pattern.admits(topic) {
-            taking.push(Taker::read(row)?);
-        }
-    }
-    Ok(taking)
+    Ok(rows)
 }
 
 /// Reads one, also if it was removed.

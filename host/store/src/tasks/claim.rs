@@ -152,7 +152,7 @@ async fn claim(
         artifacts::forget(tx, &tenant, task.id).await?;
         task.artifacts.clear();
     }
-    journal::begin(tx, &tenant, task.id, task.attempt, &head).await?;
+    journal::begin(tx, std::iter::once((task.attempt_of(), &head))).await?;
     create::tell(tx, &task).await?;
     Ok(task)
 }

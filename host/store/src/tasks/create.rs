@@ -15,7 +15,7 @@ use crate::fault::Done;
 use crate::journal::{self, JournalHead, JournalRow, Kept};
 use crate::rows::Columns as _;
 use crate::sql::{Connection, query};
-use crate::writer::Tx;
+use crate::writer::{Together, Tx, Work};
 use crate::{NeededApproval, Store, groups, instances, task_approvals};
 
 /// What came of accepting a task.
@@ -82,9 +82,26 @@ impl Store {
     ) -> Result<()> {
         let fits = task.status.is_final() && task.lease.is_none();
         expect(&task, fits && task.idempotency_key.is_none())?;
-        let head = head.clone();
+        let request = fingerprint::of(task.asked())?;
         let journal = journal::packed(journal).await?.into_iter().map(Kept::fresh).collect();
-        self.write(move |tx| Box::pin(record(tx, task, head, journal, decided))).await
+        self.write_together(Recorded { task, request, head: head.clone(), journal, decided }).await
+    }
+}
+
+/// An awaited call that has ended.
+struct Recorded {
+    task: TaskRow,
+    request: String,
+    head: JournalHead,
+    journal: Vec<Kept>,
+    decided: Decided,
+}
+
+impl Together for Recorded {
+    type Answer = ();
+
+    fn all<'c>(tx: &'c mut Tx, all: &'c [Self]) -> Work<'c, Vec<()>> {
+        Box::pin(record(tx, all))
     }
 }
 
@@ -104,7 +121,7 @@ pub(crate) async fn create(tx: &mut Tx, task: TaskRow) -> Done<Creation> {
     {
         return Ok(Creation::Existing(existing));
     }
-    accept(tx, &task, &request).await?;
+    accept(tx, std::iter::once((&task, request.as_str()))).await?;
     // What is asked is kept now.
     let approval = task.approval.map(|approval| NeededApproval { asked: None, ..approval });
     Ok(Creation::New(TaskRow { approval, ..task }))
@@ -120,31 +137,38 @@ async fn begin(tx: &mut Tx, mut task: TaskRow, head: JournalHead) -> Done<TaskRo
     if let Some(lease) = &mut task.lease {
         lease.until = tx.now.plus(limits::LEASE_TIME);
     }
-    accept(tx, &task, &request).await?;
-    journal::begin(tx, &task.tenant, task.id, task.attempt, &head).await?;
+    accept(tx, std::iter::once((&task, request.as_str()))).await?;
+    journal::begin(tx, std::iter::once((task.attempt_of(), &head))).await?;
     tell(tx, &task).await?;
     Ok(task)
 }
 
-async fn record(tx: &mut Tx, task: TaskRow, head: JournalHead, rows: Vec<Kept>, decided: Decided) -> Done<()> {
-    let request = fingerprint::of(task.asked())?;
-    accept(tx, &task, &request).await?;
-    journal::begin(tx, &task.tenant, task.id, task.attempt, &head).await?;
-    journal::append(tx, &task.tenant, task.id, task.attempt, &rows).await?;
-    tell(tx, &task).await?;
-    audit::attempt(tx, &task, decided).await
+async fn record(tx: &mut Tx, all: &[Recorded]) -> Done<Vec<()>> {
+    accept(tx, all.iter().map(|one| (&one.task, one.request.as_str()))).await?;
+    journal::begin(tx, all.iter().map(|one| (one.task.attempt_of(), &one.head))).await?;
+    for Recorded { task, journal, decided, .. } in all {
+        journal::append(tx, &task.tenant, task.id, task.attempt, journal).await?;
+        tell(tx, task).await?;
+        audit::attempt(tx, task, decided.clone()).await?;
+    }
+    Ok(all.iter().map(|_| ()).collect())
 }
 
-async fn accept(tx: &mut Tx, task: &TaskRow, request: &str) -> Done<()> {
-    if let Some(instance) = task.instance {
-        instances::check(&mut tx.connection, &task.tenant, &task.agent, instance).await?;
+async fn accept<'a>(tx: &mut Tx, tasks: impl Iterator<Item = (&'a TaskRow, &'a str)> + Clone) -> Done<()> {
+    for (task, _) in tasks.clone() {
+        if let Some(instance) = task.instance {
+            instances::check(&mut tx.connection, &task.tenant, &task.agent, instance).await?;
+        }
     }
-    row::insert(tx, task, request).await?;
-    if let Some(member) = &task.group {
-        groups::joined(tx, &task.tenant, member, task.id).await?;
+    row::insert(tx, tasks.clone()).await?;
+    for (task, _) in tasks {
+        if let Some(member) = &task.group {
+            groups::joined(tx, &task.tenant, member, task.id).await?;
+        }
+        tx.announce(&task.tenant, "task.created", &task.subject(), &facts(task));
+        task_approvals::ask(tx, task).await?;
     }
-    tx.announce(&task.tenant, "task.created", &task.subject(), &facts(task));
-    task_approvals::ask(tx, task).await
+    Ok(())
 }
 
 /// The task that an idempotency key stands for, if the request is the same.

@@ -66,6 +66,7 @@ async fn run(
         sender,
         source,
         id: format!("{}-{}-{}", pin.task, pin.attempt, number),
+        is_drawn: false,
         due_at: (!delay.is_zero()).then(|| tx.now.plus(delay)),
         caused_by: Some(pin.task),
     };

@@ -6,8 +6,9 @@ use troupe_core::{AgentName, Cause, Code, Error, InstanceId, SessionId, SkillNam
 use super::{Asked, usage};
 use crate::NeededApproval;
 use crate::fault::Done;
+use crate::journal::Of;
 use crate::rows::{Columns as _, broken, json, number};
-use crate::sql::{Connection, Row, query};
+use crate::sql::{self, Argument, Connection, Row, query};
 use crate::writer::Tx;
 
 /// A task as it stands.
@@ -98,6 +99,11 @@ impl TaskRow {
         Asked { agent: self.agent.as_str(), skill: self.skill.as_str(), input: &self.input, instance: self.instance }
     }
 
+    /// Whose rows its journal has.
+    pub(crate) const fn attempt_of(&self) -> Of<'_> {
+        Of { tenant: &self.tenant, task: self.id, attempt: self.attempt }
+    }
+
     /// What the feed calls it.
     pub(crate) fn subject(&self) -> String {
         subject(self.id)
@@ -124,61 +130,67 @@ pub(crate) async fn find(connection: &mut dyn Connection, tenant: &TenantId, id:
     row.as_ref().map(read).transpose()
 }
 
-/// Writes a new task.
-pub(crate) async fn insert(tx: &mut Tx, task: &TaskRow, request: &str) -> Done<()> {
-    let insert = query(
-        "insert into tasks
+/// Writes new tasks, each with the fingerprint of its request.
+pub(crate) async fn insert<'a>(tx: &mut Tx, tasks: impl Iterator<Item = (&'a TaskRow, &'a str)>) -> Done<()> {
+    let rows = tasks.map(|(task, request)| columns(task, request)).collect::<Done<Vec<_>>>()?;
+    let into = "insert into tasks
             (tenant, id, agent, skill, input, request, status, priority, attempt, principal, idempotency_key,
              caused_by, timeout_ms, version, digest, epoch, output, failure, lease_owner, lease_number, lease_until,
              created_at, started_at, ended_at, lifetime_ms, affinity, instance, wake_at, retry, retries, member, session,
              root, hops, outlives, ask_key, retry_of, approval, event, memory_bytes,
-             compute_us, host_calls, sent_bytes, received_bytes, budget)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-             $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42,
-             $43, $44, $45)",
-    )
-    .bind(task.tenant.as_str())
-    .bind(task.id.to_string())
-    .bind(task.agent.as_str())
-    .bind(task.skill.as_str())
-    .bind(&task.input)
-    .bind(request)
-    .bind(task.status.as_str())
-    .bind(i64::from(task.priority))
-    .bind(i64::from(task.attempt))
-    .bind(&task.principal)
-    .bind(&task.idempotency_key)
-    .bind(task.cause.as_ref().and_then(|cause| cause.by).map(|by| by.to_string()))
-    .bind(number(task.timeout_ms)?)
-    .bind(task.release.as_ref().map(|release| release.version.to_string()))
-    .bind(task.release.as_ref().map(|release| release.digest.to_string()))
-    .bind(task.release.as_ref().map(|release| number(release.epoch)).transpose()?)
-    .bind(&task.output)
-    .bind(task.failure.as_ref().map(json).transpose()?)
-    .bind(task.lease.as_ref().map(|lease| lease.owner.as_str()))
-    .bind(task.lease.as_ref().map_or(Ok(0), |lease| number(lease.number))?)
-    .bind(task.lease.as_ref().map(|lease| lease.until.as_millis()))
-    .bind(task.created_at.as_millis())
-    .bind(task.started_at.map(Timestamp::as_millis))
-    .bind(task.ended_at.map(Timestamp::as_millis))
-    .bind(task.lifetime_ms.map(number).transpose()?)
-    .bind(&task.affinity)
-    .bind(task.instance.map(|id| id.to_string()))
-    .bind(task.wake_at.map(Timestamp::as_millis))
-    .bind(task.retry.as_ref().map(json).transpose()?)
-    .bind(i64::from(task.retries))
-    .bind(task.group.as_ref().map(json).transpose()?)
-    .bind(task.session.map(|id| id.to_string()))
-    .bind(task.cause.as_ref().and_then(|cause| cause.root).map(|root| root.to_string()))
-    .bind(task.cause.as_ref().map_or(0, |cause| i64::from(cause.hops)))
-    .bind(i64::from(task.cause.as_ref().is_some_and(|cause| cause.outlives)))
-    .bind(task.cause.as_ref().and_then(|cause| cause.key.as_deref()))
-    .bind(task.retry_of.map(|id| id.to_string()))
-    .bind(task.approval.as_ref().map(|approval| approval.id.to_string()))
-    .bind(task.cause.as_ref().and_then(|cause| cause.event).map(number).transpose()?);
-    let budget = task.budget.as_ref().map(json).transpose()?;
-    usage::bind(insert, &task.usage)?.bind(budget).execute(&mut tx.connection).await?;
-    Ok(())
+             compute_us, host_calls, sent_bytes, received_bytes, budget) ";
+    Ok(sql::insert(&mut tx.connection, into, rows, "").await?)
+}
+
+fn columns(task: &TaskRow, request: &str) -> Done<[Argument; 45]> {
+    let [memory_bytes, compute_us, calls, sent_bytes, received_bytes] = usage::numbers(&task.usage)?;
+    Ok([
+        task.tenant.as_str().into(),
+        task.id.to_string().into(),
+        task.agent.as_str().into(),
+        task.skill.as_str().into(),
+        (&task.input).into(),
+        request.into(),
+        task.status.as_str().into(),
+        i64::from(task.priority).into(),
+        i64::from(task.attempt).into(),
+        (&task.principal).into(),
+        (&task.idempotency_key).into(),
+        task.cause.as_ref().and_then(|cause| cause.by).map(|by| by.to_string()).into(),
+        number(task.timeout_ms)?.into(),
+        task.release.as_ref().map(|release| release.version.to_string()).into(),
+        task.release.as_ref().map(|release| release.digest.to_string()).into(),
+        task.release.as_ref().map(|release| number(release.epoch)).transpose()?.into(),
+        (&task.output).into(),
+        task.failure.as_ref().map(json).transpose()?.into(),
+        task.lease.as_ref().map(|lease| lease.owner.as_str()).into(),
+        task.lease.as_ref().map_or(Ok(0), |lease| number(lease.number))?.into(),
+        task.lease.as_ref().map(|lease| lease.until.as_millis()).into(),
+        task.created_at.as_millis().into(),
+        task.started_at.map(Timestamp::as_millis).into(),
+        task.ended_at.map(Timestamp::as_millis).into(),
+        task.lifetime_ms.map(number).transpose()?.into(),
+        (&task.affinity).into(),
+        task.instance.map(|id| id.to_string()).into(),
+        task.wake_at.map(Timestamp::as_millis).into(),
+        task.retry.as_ref().map(json).transpose()?.into(),
+        i64::from(task.retries).into(),
+        task.group.as_ref().map(json).transpose()?.into(),
+        task.session.map(|id| id.to_string()).into(),
+        task.cause.as_ref().and_then(|cause| cause.root).map(|root| root.to_string()).into(),
+        task.cause.as_ref().map_or(0, |cause| i64::from(cause.hops)).into(),
+        i64::from(task.cause.as_ref().is_some_and(|cause| cause.outlives)).into(),
+        task.cause.as_ref().and_then(|cause| cause.key.as_deref()).into(),
+        task.retry_of.map(|id| id.to_string()).into(),
+        task.approval.as_ref().map(|approval| approval.id.to_string()).into(),
+        task.cause.as_ref().and_then(|cause| cause.event).map(number).transpose()?.into(),
+        memory_bytes.into(),
+        compute_us.into(),
+        calls.into(),
+        sent_bytes.into(),
+        received_bytes.into(),
+        task.budget.as_ref().map(json).transpose()?.into(),
+    ])
 }
 
 /// Reads a row of all columns.

@@ -19,11 +19,15 @@ macro_rules! adds_usage {
 
 pub(super) use adds_usage;
 
+/// What was used, as columns hold it.
+pub(super) fn numbers(used: &TaskUsage) -> Done<[i64; 5]> {
+    let TaskUsage { memory_bytes, compute_us, calls, sent_bytes, received_bytes } = *used;
+    Ok([number(memory_bytes)?, number(compute_us)?, number(calls)?, number(sent_bytes)?, number(received_bytes)?])
+}
+
 /// Adds what was used to the parameters of a statement.
 pub(super) fn bind(query: Query, used: &TaskUsage) -> Done<Query> {
-    let TaskUsage { memory_bytes, compute_us, calls, sent_bytes, received_bytes } = *used;
-    let query = query.bind(number(memory_bytes)?).bind(number(compute_us)?).bind(number(calls)?);
-    Ok(query.bind(number(sent_bytes)?).bind(number(received_bytes)?))
+    Ok(numbers(used)?.into_iter().fold(query, |query, number| query.bind(number)))
 }
 
 /// Reads it from a row.

@@ -20,7 +20,7 @@ fn new(topic: &str, priority: EventPriority, caused_by: Option<TaskId>) -> NewEv
     let draft = EventDraft { priority, ..EventDraft::new(topic.parse().unwrap(), json!({ "n": 1 })) };
     let id = NEXT.fetch_add(1, Ordering::Relaxed).to_string();
     let sender = "owner".to_owned();
-    NewEventRow { draft, source: "/owner".to_owned(), sender, id, due_at: None, caused_by }
+    NewEventRow { draft, source: "/owner".to_owned(), sender, id, is_drawn: false, due_at: None, caused_by }
 }
 
 async fn publish(home: &Home, event: NewEventRow) -> EventRow {

@@ -15,7 +15,7 @@ async fn publish(home: &Home, topic: &str, bytes: usize) -> u64 {
     let draft = EventDraft::new(topic.parse().unwrap(), json!("x".repeat(bytes)));
     let id = home.store.event_head(&tenant()).await.unwrap().position.to_string();
     let (source, sender) = ("/owner".to_owned(), "owner".to_owned());
-    let event = NewEventRow { draft, sender, source, id, due_at: None, caused_by: None };
+    let event = NewEventRow { draft, sender, source, id, is_drawn: false, due_at: None, caused_by: None };
     match home.store.publish_events(&tenant(), vec![event]).await.unwrap().remove(0) {
         Publication::New(row) => row.position,
         Publication::Existing(row) => panic!("it was there: {row:?}"),

@@ -78,6 +78,8 @@ mod tasks;
 #[cfg(test)]
 mod templates;
 #[cfg(test)]
+mod together;
+#[cfg(test)]
 mod totals;
 #[cfg(test)]
 mod trust;
