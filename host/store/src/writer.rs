@@ -41,7 +41,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use troupe_core::{Clock, Result, TenantId, Timestamp, limits};
 
-use crate::fault::{Done, Failed, Fault};
+use crate::fault::{Done, Fault};
 use crate::feed::Announced;
 use crate::postgres::Server;
 use crate::sql::{Builder, Own, query_scalar};

@@ -32,7 +32,7 @@ pub(super) fn inert(response: &mut Response) {
 
 #[cfg(test)]
 mod tests {
-    use axum::response::IntoResponse as _;
+    use axum::response::IntoResponse;
 
     use super::*;
 

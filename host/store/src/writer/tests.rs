@@ -9,6 +9,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 use troupe_core::{Code, SystemClock};
 
 use super::*;
+use crate::fault::Failed;
 use crate::sql::query;
 
 /// What the driver reports when the disk fails a sync.
