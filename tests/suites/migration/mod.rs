@@ -32,6 +32,8 @@ async fn host() -> Host {
     let published = client.publish(std::fs::read(&archive).unwrap()).await.of(201);
     client.swap("aws", published["version"].as_str().unwrap()).await.of(200);
     std::fs::remove_file(archive).unwrap();
+    // `dev` grants what a manifest asks for.
+    client.put("/api/v1/deployments/aws/grants", &json!({ "grants": {} })).await.of(200);
     host
 }
 
