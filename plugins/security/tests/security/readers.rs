@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::documents::{check, found, has};
+use super::documents::{check, codes, found, has};
 
 fn undecided(answer: &Value, rule: &str) -> String {
     let rows = answer["not_checked"].as_array().unwrap();
@@ -218,6 +218,19 @@ fn secrets_are_found_in_any_text_and_never_told() {
 }
 
 #[test]
+fn secrets_are_found_wherever_they_lie_in_a_line_of_any_length() {
+    let (one, other) = ("AKIAQ4R7TJ2MZW3YKD5N", "AKIAW7M3ZQ5TJ2R4YKXB");
+    for before in [0, 100, 8_170, 8_180, 8_190, 100_000] {
+        let line = format!("{{\"a\": \"{}\", \"b\": \"{one}\", \"c\": \"é\", \"d\": \"{other}\"}}", "y".repeat(before));
+        let told = check("plan.txt", &line);
+        assert_eq!(found(&told).len(), 2, "after {before}: {:?}", found(&told));
+    }
+    let many: String = (0..120).map(|n| format!("token = glpat-x7Kq2Lm9Rt4Vw8Zb{n:04}\n")).collect();
+    let told = check("many.txt", &many);
+    assert_eq!((found(&told).len(), codes(&told)), (100, vec![("too_many_secrets", "secrets.gitlab-token")]));
+}
+
+#[test]
 fn what_cannot_be_read_is_a_row_and_nothing_panics() {
     let bomb = (1..12).fold("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned(), |text, n| {
         format!("{text}a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 10].join(", "))
@@ -229,8 +242,8 @@ fn what_cannot_be_read_is_a_row_and_nothing_panics() {
         ("d.json", "{}", "unknown_format"),
         ("e.json", "{\"format_version\": \"1\", \"planned_values\": 3}", "unreadable"),
         ("f.yaml", "Resources: 3\nAWSTemplateFormatVersion: x\n", ""),
-        ("g.json", "{\"$schema\": \"deploymentTemplate.json\", \"resources\": [{\"type\": 3}, 4]}", ""),
-        ("h.yaml", "apiVersion: v1\nkind: Pod\nspec: [1]\n---\n- 1\n", ""),
+        ("g.json", "{\"$schema\": \"deploymentTemplate.json\", \"resources\": [{\"type\": 3}, 4]}", "no_mapping"),
+        ("h.yaml", "apiVersion: v1\nkind: Pod\nspec: [1]\n---\n- 1\n", "unknown_part"),
         ("notes.txt", "{ not [ yaml", ""),
     ] {
         let told = check(name, text);
