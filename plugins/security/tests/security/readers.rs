@@ -73,6 +73,19 @@ fn a_plan_is_checked_with_its_references_and_without_guessing_what_is_known_afte
 }
 
 #[test]
+fn a_member_of_a_cluster_is_not_asked_for_what_its_cluster_has() {
+    let resource = |kind: &str, name: &str, values: Value| json!({ "address": format!("{kind}.{name}"), "mode": "managed", "type": kind, "name": name, "values": values });
+    let plan = json!({ "format_version": "1.2", "planned_values": { "root_module": { "resources": [
+        resource("aws_rds_cluster", "c", json!({ "cluster_identifier": "c", "engine": "aurora-postgresql", "storage_encrypted": false })),
+        resource("aws_rds_cluster_instance", "i", json!({ "identifier": "i", "cluster_identifier": "c", "engine": "aurora-postgresql" })),
+    ] } } });
+    let told = check("plan.json", &plan.to_string());
+    for rule in ["aws.rds.unencrypted", "aws.rds.deletion-protection", "aws.rds.own-password"] {
+        assert!(has(&told, rule, "c") && !has(&told, rule, "i"), "{rule}");
+    }
+}
+
+#[test]
 fn a_state_is_checked_in_both_its_forms() {
     let file = json!({ "version": 4, "terraform_version": "1.9.0", "lineage": "x", "resources": [
         { "mode": "managed", "type": "aws_sqs_queue", "name": "q", "instances": [{ "attributes": { "name": "orders", "sqs_managed_sse_enabled": false,
@@ -141,6 +154,27 @@ fn a_template_of_cloudformation_is_checked_with_lines_parameters_and_conditions(
     assert!(!found(&told).iter().any(|(_, id, _)| id == "Gone"));
     let json = json!({ "Resources": { "T": { "Type": "AWS::SNS::Topic", "Properties": {} } } }).to_string();
     assert!(has(&check("stack.template", &json), "aws.sns.unencrypted", "T"));
+}
+
+#[test]
+fn what_a_template_leaves_out_is_what_the_cloud_does_without_it() {
+    let told = check(
+        "lb.yaml",
+        "Resources:
+  Balancer:
+    Type: AWS::ElasticLoadBalancingV2::LoadBalancer
+    Properties:
+      Type: application
+      LoadBalancerAttributes: [{ Key: routing.http.desync_mitigation_mode, Value: monitor }]
+  Listener:
+    Type: AWS::ElasticLoadBalancingV2::Listener
+    Properties: { LoadBalancerArn: !Ref Balancer, Protocol: HTTPS, Port: 443 }
+",
+    );
+    assert!(has(&told, "aws.elbv2.old-tls", "Balancer") && has(&told, "aws.elbv2.desync", "Balancer"));
+    // A web ACL is put before a stage by something that is not read here.
+    let stage = "Resources:\n  Stage:\n    Type: AWS::ApiGateway::Stage\n    Properties: { StageName: prod }\n";
+    assert!(undecided(&check("api.yaml", stage), "aws.apigateway.no-waf").contains("not told"));
 }
 
 #[test]
