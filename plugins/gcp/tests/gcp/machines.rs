@@ -129,6 +129,31 @@ fn a_machine_that_runs_is_resized_only_where_it_may_be_restarted() {
 }
 
 #[test]
+fn a_machine_is_not_stopped_for_a_type_that_its_zone_does_not_have() {
+    let resize = |status: u16, machine_type: &str, dry_run: bool| {
+        let kind = format!("{ZONE}/machineTypes/{machine_type}");
+        let host = cloud(move |asked| {
+            if asked.path == kind {
+                return Some(error(status, if status == 404 { "NOT_FOUND" } else { "PERMISSION_DENIED" }, None, "no"));
+            }
+            assert_eq!(asked.method, "GET", "nothing is done");
+            Some(Answer::json(200, json!({ "name": "web", "status": "RUNNING", "machineType": "x/e2-standard-2" })))
+        });
+        let asked = input(json!({ "machine_type": machine_type, "restart": true, "dry_run": dry_run }));
+        let told = troupe_sdk::test::perform::<troupe_agent_gcp::Gcp>("resize", asked);
+        (told, host.sent().len())
+    };
+    for dry_run in [true, false] {
+        let failure = resize(404, "e2-standrad-8", dry_run).0.expect_err("a failure");
+        assert!(failure.to_string().contains("no machine type e2-standrad-8"), "{failure}");
+    }
+    let warnings = resize(403, "e2-standard-8", true).0.expect("a plan")["warnings"].clone();
+    assert!(warnings[0].as_str().unwrap().contains("could not be asked: PERMISSION_DENIED"), "{warnings}");
+    let (told, asked) = resize(404, "n2-custom-4-8192", true);
+    assert_eq!((&told.expect("a plan")["warnings"], asked), (&json!([]), 1), "those of one's own are in no list");
+}
+
+#[test]
 fn a_request_that_is_sent_again_is_known_again_and_one_that_is_meant_anew_is_not() {
     let ids = |started: &str| {
         let (_host, log) = machine("RUNNING", json!({ "lastStartTimestamp": started }));
