@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use troupe_sdk::test::{Answer, Host};
@@ -207,6 +208,24 @@ fn an_operation_that_fails_says_so_and_what_was_done_before() {
     let Failure::Failed(problem) = refusal("resize", asked) else { panic!("it failed") };
     assert!(problem.message.starts_with("ZONE_RESOURCE_POOL_EXHAUSTED"), "{}", problem.message);
     assert_eq!(problem.details.unwrap()["done"], json!(["stop web"]));
+}
+
+#[test]
+fn what_has_begun_and_is_not_over_in_time_is_said_to_go_on() {
+    let deadline = time::now() + Duration::from_secs(120);
+    let _host = cloud(|asked| {
+        let is_ours = asked.method == "POST" || asked.path.contains("/operations/");
+        let answer = if is_ours {
+            json!({ "name": "operation-1", "status": "RUNNING" })
+        } else {
+            json!({ "name": "web", "status": "RUNNING", "machineType": "x/e2-standard-2" })
+        };
+        Some(Answer::json(200, answer))
+    })
+    .deadline(deadline);
+    let failure = refusal("stop", input(json!({ "dry_run": false }))).to_string();
+    assert!(failure.contains("operation-1 has begun and goes on") && failure.contains("deadline"), "{failure}");
+    assert!(time::now() < deadline);
 }
 
 #[test]
