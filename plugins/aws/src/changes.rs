@@ -20,7 +20,9 @@ use crate::model::{GLOBAL, Inventory};
 use crate::services::{Reach, Service};
 
 /// Attributes that change by themselves, by type; of a list of objects, the field that does.
-const MOVING: [(&str, &str, Option<&str>); 19] = [
+const MOVING: [(&str, &str, Option<&str>); 24] = [
+    ("aws.autoscaling.group", "instances", None),
+    ("aws.autoscaling.group", "unhealthy", None),
     ("aws.backup.plan", "last_run", None),
     ("aws.backup.vault", "recovery_points", None),
     ("aws.cloudtrail.trail", "last_delivery", None),
@@ -34,12 +36,15 @@ const MOVING: [(&str, &str, Option<&str>); 19] = [
     ("aws.ecs.service", "tasks_pending", None),
     ("aws.ecs.service", "tasks_running", None),
     ("aws.efs.file-system", "size_bytes", None),
+    ("aws.elbv2.target-group", "targets", None),
     ("aws.iam.account", "summary", None),
     ("aws.iam.role", "last_used", None),
     ("aws.iam.user", "access_keys", Some("age_days")),
     ("aws.iam.user", "password_last_used", None),
     ("aws.logs.log-group", "stored_bytes", None),
     ("aws.secretsmanager.secret", "last_used", None),
+    ("aws.sqs.queue", "messages", None),
+    ("aws.sqs.queue", "messages_in_flight", None),
 ];
 
 /// What to compare with, and where to look.

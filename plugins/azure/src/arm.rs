@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde_json::Value;
-use troupe_cloud::Next;
+use troupe_cloud::{Fault, Next};
 use troupe_sdk::http::{self, Request};
 
 /// The credential that the host asks with.
@@ -31,16 +31,28 @@ pub struct Page {
 
 impl Page {
     /// Where the list goes on.
-    pub fn next(&self) -> Option<Next> {
+    ///
+    /// # Errors
+    ///
+    /// As [`next`].
+    pub fn next(&self) -> Result<Option<Next>, Fault> {
         next(self.next_link.as_deref())
     }
 }
 
-/// Where a list goes on. Resource Manager gives an address of its own; another one is not followed.
-pub fn next(link: Option<&str>) -> Option<Next> {
-    let link = link.filter(|link| link.strip_prefix(ADDRESS).is_some_and(|path| path.starts_with('/')))?;
+/// Where a list goes on. Resource Manager gives an address of its own, in which some services name the port.
+///
+/// # Errors
+///
+/// Another address is not followed, so that the list is not whole.
+pub fn next(link: Option<&str>) -> Result<Option<Next>, Fault> {
+    let Some(link) = link.filter(|link| !link.is_empty()) else { return Ok(None) };
+    let path = link.strip_prefix(ADDRESS).map(|rest| rest.strip_prefix(":443").unwrap_or(rest));
+    let Some(path) = path.filter(|path| path.starts_with('/')) else {
+        return Err(Fault::unreadable("the list goes on at an address that is not Resource Manager's"));
+    };
     // Some services leave spaces in it as they are.
-    Some(Next::at(link.replace(' ', "%20")))
+    Ok(Some(Next::at(format!("{ADDRESS}{}", path.replace(' ', "%20")))))
 }
 
 /// Begins to ask for a path, by a version of the API.
@@ -126,10 +138,13 @@ mod tests {
 
     #[test]
     fn a_list_goes_on_at_resource_manager_alone() {
-        let next = |link: &str| next(Some(link)).map(|next| next.token);
-        assert_eq!(next("https://management.azure.com/a?b=c d"), Some("https://management.azure.com/a?b=c%20d".into()));
-        assert_eq!(next("https://elsewhere.example/a"), None);
-        assert_eq!(next("https://management.azure.com.elsewhere.example/a"), None);
-        assert_eq!(next(""), None);
+        let next = |link: &str| next(Some(link)).map(|next| next.map(|next| next.token));
+        for link in ["https://management.azure.com/a?b=c d", "https://management.azure.com:443/a?b=c d"] {
+            assert_eq!(next(link), Ok(Some("https://management.azure.com/a?b=c%20d".to_owned())));
+        }
+        for link in ["https://elsewhere.example/a", "https://management.azure.com.elsewhere.example/a", "/a"] {
+            assert_eq!(next(link).unwrap_err().code, "unreadable", "{link}");
+        }
+        assert_eq!(next(""), Ok(None));
     }
 }

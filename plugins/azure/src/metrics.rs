@@ -121,12 +121,12 @@ pub async fn ask(input: MetricsInput) -> Result<Metrics, Failure> {
     let answers = wait::at_most(arm::AT_ONCE, asked).await;
     let (mut measured, mut errors) = (Vec::new(), Vec::new());
     for (resource, answer) in input.resources.iter().zip(answers) {
-        match answer {
-            Ok(some) => measured.extend(some),
-            Err(fault) => {
-                let asked = Asked::new(Provider::Azure, "microsoft.insights", GLOBAL, "list metrics");
-                let asked = asked.account(arm::subscription_of(resource).map(str::to_owned));
-                errors.push(asked.problem(Some(resource), fault));
+        let asked = Asked::new(Provider::Azure, "microsoft.insights", GLOBAL, "list metrics");
+        let asked = asked.account(arm::subscription_of(resource).map(str::to_owned));
+        for metric in answer.unwrap_or_else(|fault| vec![Err(fault)]) {
+            match metric {
+                Ok(metric) => measured.push(metric),
+                Err(fault) => errors.push(asked.problem(Some(resource), fault)),
             }
         }
     }
@@ -150,7 +150,6 @@ fn check(input: &MetricsInput) -> Result<(), Failure> {
     if !(1..=HOURS_MAX).contains(&input.hours) {
         return invalid(format!("`hours` is 1 to {HOURS_MAX}; this one is {}", input.hours));
     }
-    let is_id = |id: &&String| arm::subscription_of(id).is_some() && !id.contains("/../") && id.contains("/providers/");
     if let Some(id) = input.resources.iter().find(|id| !is_id(id)) {
         return invalid(format!("`{id}` is no id of a resource; write it as `inventory` tells it, `/subscriptions/…`"));
     }
@@ -160,7 +159,22 @@ fn check(input: &MetricsInput) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn one(client: &Client, resource: &str, input: &MetricsInput, span: &str) -> Result<Vec<Measured>, Fault> {
+/// Reports whether a text is the id of a resource, and leads nowhere else as a part of an address.
+fn is_id(id: &str) -> bool {
+    let Some(path) = id.strip_prefix('/') else { return false };
+    let words: Vec<&str> = path.split('/').collect();
+    words.first().is_some_and(|word| word.eq_ignore_ascii_case("subscriptions"))
+        && words.iter().any(|word| word.eq_ignore_ascii_case("providers"))
+        && !words.iter().any(|word| matches!(*word, "" | "." | ".."))
+}
+
+/// What was measured of each metric, or why it was not: Monitor answers for all of them at once.
+async fn one(
+    client: &Client,
+    resource: &str,
+    input: &MetricsInput,
+    span: &str,
+) -> Result<Vec<Result<Measured, Fault>>, Fault> {
     let path = format!("{}/providers/Microsoft.Insights/metrics", arm::encoded(resource));
     let request = arm::get(&path, API)
         .query("metricnames", input.metrics.join(","))
@@ -171,7 +185,14 @@ async fn one(client: &Client, resource: &str, input: &MetricsInput, span: &str) 
     let Some(metrics) = answer.get("value").and_then(Value::as_array) else {
         return Err(Fault::unreadable("Monitor answers without a list of metrics"));
     };
-    Ok(metrics.iter().map(|metric| measured(resource, metric)).collect())
+    Ok(metrics.iter().map(|metric| refused(metric).map_or_else(|| Ok(measured(resource, metric)), Err)).collect())
+}
+
+/// Why a metric could not be had, where Monitor says so in an answer that has others.
+fn refused(metric: &Value) -> Option<Fault> {
+    let text = |place: &str| metric.pointer(place).and_then(Value::as_str).unwrap_or_default();
+    let code = Some(text("/errorCode")).filter(|code| !code.is_empty() && *code != "Success")?;
+    Some(Fault::of_ours(code, format!("{}: {}", text("/name/value"), text("/errorMessage"))))
 }
 
 fn measured(resource: &str, metric: &Value) -> Measured {

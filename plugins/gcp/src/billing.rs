@@ -49,7 +49,8 @@ pub struct ProjectBilling {
     /// The account that pays.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
-    /// The names of the budgets that the project counts towards; absent if they could not be asked.
+    /// The names of the budgets that the project counts towards; absent if they could not be asked, or one is
+    /// about folders or organisations, of which this does not know whether the project is in them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub budgets: Option<Vec<String>>,
 }
@@ -91,8 +92,12 @@ pub struct Budget {
     pub period: Option<String>,
     /// At which shares of the amount somebody is told, `1.0` being all of it.
     pub thresholds: Vec<f64>,
-    /// The projects that count, by number, as `projects/123`; all of the account, if none are named.
+    /// The projects that count, by number, as `projects/123`; all of the account, if neither they nor `ancestors` are
+    /// named.
     pub projects: Vec<String>,
+    /// The folders and organisations whose projects count, as `folders/123`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ancestors: Vec<String>,
 }
 
 /// Asks who pays for each project.
@@ -116,13 +121,13 @@ pub async fn ask(input: BillingInput, settings: Settings) -> Result<Billing, Fai
         let (mut project, number) = (project.clone(), number.as_deref());
         let paying = project.account.as_deref().and_then(|name| accounts.get(name));
         project.budgets = paying.filter(|(_, whole)| *whole).and_then(|(account, _)| {
-            // A budget that names projects names them by number.
-            let counts = |budget: &&Budget| {
-                budget.projects.is_empty()
-                    || number.is_some_and(|number| budget.projects.iter().any(|one| one == number))
-            };
-            let unknown = number.is_none() && account.budgets.iter().any(|budget| !budget.projects.is_empty());
-            (!unknown).then(|| account.budgets.iter().filter(counts).map(|budget| budget.name.clone()).collect())
+            let mut counting = Vec::new();
+            for budget in &account.budgets {
+                if budget.counts(&project.project, number)? {
+                    counting.push(budget.name.clone());
+                }
+            }
+            Some(counting)
         });
         let mut fault = Fault::of_ours(
             "no_interface",
@@ -134,6 +139,21 @@ pub async fn ask(input: BillingInput, settings: Settings) -> Result<Billing, Fai
     }
     let accounts = accounts.into_values().map(|(account, _)| account).collect();
     Ok(Billing { projects, accounts, errors: found.finish()?.errors })
+}
+
+impl Budget {
+    /// Reports whether a project counts towards it; none if that is not known. A budget names projects by number.
+    fn counts(&self, id: &str, number: Option<&str>) -> Option<bool> {
+        let id = format!("projects/{id}");
+        if self.projects.iter().any(|one| *one == id || number == Some(one)) {
+            return Some(true);
+        }
+        match (self.projects.is_empty(), self.ancestors.is_empty()) {
+            (true, true) => Some(true),
+            (false, true) => number.map(|_| false),
+            (_, false) => None,
+        }
+    }
 }
 
 fn asked(service: &'static str, operation: &'static str, project: Option<&str>) -> Asked {
@@ -231,5 +251,6 @@ fn budget(item: &Value) -> Option<Budget> {
             .filter_map(Value::as_f64)
             .collect(),
         projects: texts("/budgetFilter/projects/*"),
+        ancestors: texts("/budgetFilter/resourceAncestors/*"),
     })
 }

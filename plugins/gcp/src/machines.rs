@@ -126,11 +126,16 @@ pub async fn bring(input: &MachineInput, wanted: Wanted<'_>) -> Result<Change, F
     let item: Value = client.read(http::get(&address)).await.map_err(|fault| failure(fault, &[]))?;
     let before = machine(&item);
     let kinds = plan(&before, wanted)?;
+    let mut warnings = warnings(&item, wanted);
+    if let Some(Kind::Resize(machine_type)) = kinds.iter().find(|kind| matches!(kind, Kind::Resize(_))) {
+        let zone = format!("https://compute.googleapis.com/compute/v1/projects/{project}/zones/{zone}");
+        warnings.extend(check_type(&client, &zone, machine_type).await?);
+    }
     let mut change = Change {
         instance: format!("//compute.googleapis.com/projects/{project}/zones/{zone}/instances/{instance}"),
         dry_run: *dry_run,
         steps: kinds.into_iter().map(|kind| Step::new(kind, &item)).collect(),
-        warnings: warnings(&item, wanted),
+        warnings,
         before,
         after: None,
     };
@@ -176,6 +181,23 @@ fn plan(now: &Machine, wanted: Wanted<'_>) -> Result<Vec<Kind>, Failure> {
             "the machine runs, and is resized only while it does not; `restart: true` stops and starts it".to_owned(),
         ),
         _ => refuse(format!("the machine is {}, in which it is left alone", now.state)),
+    }
+}
+
+/// Refuses a machine type that the zone does not have: Google says so only when the machine is stopped already. That
+/// it could not be asked is a warning. One that is made to measure is in no list, so it is not asked about.
+async fn check_type(client: &Client, zone: &str, machine_type: &str) -> Result<Option<String>, Failure> {
+    if machine_type.contains("custom-") {
+        return Ok(None);
+    }
+    match client.read::<Value>(http::get(format!("{zone}/machineTypes/{machine_type}"))).await {
+        Ok(_) => Ok(None),
+        Err(fault) if fault.is_absent() => {
+            Err(Failure::failed(format!("the zone has no machine type {machine_type}")).with("code", fault.code))
+        }
+        Err(Fault { code, message, .. }) => {
+            Ok(Some(format!("whether the zone has {machine_type} could not be asked: {code}: {message}")))
+        }
     }
 }
 

@@ -50,9 +50,11 @@ pub fn behind<'a>(name: &'a str, word: &str) -> Option<&'a str> {
     words.next().filter(|next| !next.is_empty())
 }
 
-/// The region of a location: `us-east1` of the zone `us-east1-b`, any other as it is, in lower case.
+/// The region of a location: `us-east1` of the zone `us-east1-b` and of Spanner's `regional-us-east1`, any other as it
+/// is, in lower case.
 pub fn region(location: &str) -> String {
-    let location = location.to_ascii_lowercase();
+    let lower = location.to_ascii_lowercase();
+    let location = lower.strip_prefix("regional-").unwrap_or(&lower);
     match location.rsplit_once('-') {
         Some((region, zone))
             if zone.len() == 1
@@ -62,14 +64,14 @@ pub fn region(location: &str) -> String {
         {
             region.to_owned()
         }
-        _ => location,
+        _ => location.to_owned(),
     }
 }
 
 /// The zone of a location, if it is one.
 pub fn zone(location: &str) -> Option<String> {
     let lower = location.to_ascii_lowercase();
-    (region(&lower) != lower).then_some(lower)
+    (region(&lower) != lower && !lower.starts_with("regional-")).then_some(lower)
 }
 
 /// The key of a key's version: what encrypts is told by its version, what is managed is the key.
@@ -131,6 +133,8 @@ mod tests {
         for (location, in_region, in_zone) in [
             ("us-central1-a", "us-central1", Some("us-central1-a")),
             ("us-central1", "us-central1", None),
+            ("regional-us-central1", "us-central1", None),
+            ("nam6", "nam6", None),
             ("US", "us", None),
             ("EUR4", "eur4", None),
             ("NORTHAMERICA-NORTHEAST1", "northamerica-northeast1", None),

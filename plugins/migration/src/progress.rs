@@ -5,11 +5,11 @@
 //! | status | means |
 //! |---|---|
 //! | `done` | its mark is in the target, and at the source it is stopped or gone, or was confirmed |
-//! | `under_way` | its mark is in the target, and it still runs at the source |
+//! | `under_way` | its mark is in the target, and it still runs at the source, or could not be seen there |
 //! | `left` | its mark is not in the target, and it is at the source |
 //! | `drifted` | as `left`, but it is not as it was planned; `changed` says in what |
 //! | `gone` | it is neither at the source nor in the target |
-//! | `unknown` | it could not be seen: the source was not looked at, or not all of it could be |
+//! | `unknown` | it could not be seen: the source was not looked at, or not all of it or of the target could be |
 //!
 //! A mark is the tag or label `migration-source` that the Terraform of the plan gives to what a resource becomes. What
 //! follows something else has none; it is as far as the rest of its workload. What is at the source and in no plan is
@@ -201,14 +201,14 @@ fn standing(item: &Item, source: &Source, arrived: &Arrived, is_confirmed: bool)
     let there = source.found.get(&item.mark);
     let changed = there.map(|there| changes(&item.facts, &there.facts)).unwrap_or_default();
     let status = match (&became, there) {
-        (Some(_), None) if source.was_looked_at => Status::Done,
+        (Some(_), None) if source.was_looked_at && !source.may_hide(item) => Status::Done,
         (Some(_), Some(there)) if there.is_stopped => Status::Done,
         (Some(_), _) if is_confirmed => Status::Done,
         (Some(_), _) => Status::UnderWay,
         (None, Some(_)) if !changed.is_empty() => Status::Drifted,
         (None, Some(_)) => Status::Left,
         // Nothing is gone because it could not be read.
-        (None, None) if source.was_looked_at && !source.may_hide(item) => Status::Gone,
+        (None, None) if source.was_looked_at && !source.may_hide(item) && arrived.problems.is_empty() => Status::Gone,
         (None, None) => Status::Unknown,
     };
     Standing { id: item.id.clone(), workload: item.workload.clone(), wave: item.wave, status, became, changed }

@@ -12,6 +12,7 @@ use troupe_sdk::prelude::*;
 
 use crate::ask::Asked;
 use crate::check::{Changes, Outcome};
+use crate::secrets;
 
 /// What was looked at, as the caller says or as it shows.
 pub struct Scope {
@@ -68,7 +69,7 @@ pub fn tell(previous: Vec<Finding>, outcome: &Outcome, scope: &Scope, inline_max
                 unknown.push(Change::Unknown { before: finding, why: Why { kind: WhyKind::NotLookedAt, reason } });
                 continue;
             }
-            if let Some(problem) = outcome.problems.iter().find(|problem| hides(problem, &place.file)) {
+            if let Some(problem) = outcome.problems.iter().find(|problem| hides(problem, &finding.rule, &place.file)) {
                 let reason = format!("{}: {}", problem.code, problem.message);
                 unknown.push(Change::Unknown { before: finding, why: Why { kind: WhyKind::Problem, reason } });
                 continue;
@@ -104,10 +105,15 @@ pub fn tell(previous: Vec<Finding>, outcome: &Outcome, scope: &Scope, inline_max
     Ok(Changes { counts, changes })
 }
 
-/// Reports whether a problem kept a document, as a whole, from being read.
-fn hides(problem: &Problem, file: &str) -> bool {
+/// Reports whether a problem kept a document, or a part of it, from being read, or secrets in it from being told.
+fn hides(problem: &Problem, rule: &str, file: &str) -> bool {
     let names = || problem.resource.iter().chain(&problem.others).any(|name| name == file);
-    ["unreadable", "unknown_format"].contains(&problem.code.as_str()) && (problem.every || names())
+    let is_about = match problem.code.as_str() {
+        "unreadable" | "unknown_format" | "unknown_part" => true,
+        secrets::TOO_MANY => problem.service == rule,
+        _ => false,
+    };
+    is_about && (problem.every || names())
 }
 
 fn sorted(mut findings: Vec<Finding>) -> impl Iterator<Item = Result<Finding, Infallible>> {

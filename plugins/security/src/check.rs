@@ -241,13 +241,16 @@ pub fn run(asked: Asked, settings: &Settings) -> Result<Outcome, Failure> {
     for (rule, passed) in found.passed {
         outcome.tallies.entry(rule).or_default().passed += passed;
     }
+    outcome.problems.extend(found.problems);
+    outcome.problems = troupe_estate::settle(outcome.problems);
+    // What nothing tells apart is one finding, and counts as one.
+    outcome.findings.sort_by(|one, other| one.fingerprint.cmp(&other.fingerprint));
+    outcome.findings.dedup_by(|one, other| one.fingerprint == other.fingerprint);
     for finding in &mut outcome.findings {
         suppress::mark(finding, &suppressing, now);
         let tally = outcome.tallies.entry(finding.rule.clone()).or_default();
         if finding.is_open(now) { tally.failed += 1 } else { tally.suppressed += 1 }
     }
-    outcome.findings.sort_by(|one, other| one.fingerprint.cmp(&other.fingerprint));
-    outcome.findings.dedup_by(|one, other| one.fingerprint == other.fingerprint);
     Ok(outcome)
 }
 

@@ -20,6 +20,6 @@ pub use condition::{Condition, Matcher};
 pub use estate::{Estate, Source, Subject};
 pub use evaluate::{Base, Judge};
 pub use path::Path;
-pub use secrets::{Pattern, looks_secret};
+pub use secrets::{Pattern, looks_secret, pieces};
 pub use truth::Truth;
 pub use words::{Glob, version};

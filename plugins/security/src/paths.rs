@@ -150,24 +150,20 @@ pub fn answer(input: PathsInput, settings: &Settings) -> Result<Paths, Failure> 
         }
     }
     let search = Search::new(&outcome.estate, written, length_max);
-    let mut paths = Vec::new();
-    let mut why = None;
+    let mut kept = Kept { paths: Vec::new(), total: 0, most: paths_max };
+    let mut why = search.grants.why.clone();
     let mut edges_left = EDGES_MAX;
     for (&entry, rule) in &entries {
-        search.from(entry, rule, &mut paths, &mut edges_left);
+        search.from(entry, rule, &mut kept, &mut edges_left);
         if edges_left == 0 {
             why = Some(format!("{EDGES_MAX} connections were gone along"));
             break;
         }
     }
-    paths.sort_by(|one: &AttackPath, other| {
-        let key = |path: &AttackPath| (path.severity, path.steps.len());
-        let ids = |path: &AttackPath| path.steps.iter().map(|step| step.resource.id.clone()).collect::<Vec<_>>();
-        key(one).cmp(&key(other)).then_with(|| ids(one).cmp(&ids(other)))
-    });
-    if paths.len() > paths_max {
-        why = why.or_else(|| Some(format!("there are {} paths, of which {paths_max} are told", paths.len())));
-        paths.truncate(paths_max);
+    kept.settle();
+    let Kept { paths, total, .. } = kept;
+    if total > paths_max {
+        why = why.or_else(|| Some(format!("there are {total} paths, of which {paths_max} are told")));
     }
     let mut not_checked = check::rows(&outcome.undecided, &outcome.estate);
     not_checked.retain(|row| exposing.contains(row.rule.as_str()));
@@ -183,12 +179,42 @@ pub fn answer(input: PathsInput, settings: &Settings) -> Result<Paths, Failure> 
     })
 }
 
+/// The worst and shortest of the paths that were found: of hundreds of thousands a few are told.
+struct Kept {
+    paths: Vec<AttackPath>,
+    /// How many were found.
+    total: usize,
+    /// How many are told.
+    most: usize,
+}
+
+impl Kept {
+    fn push(&mut self, path: AttackPath) {
+        self.total += 1;
+        self.paths.push(path);
+        if self.paths.len() > self.most + PATHS_MAX {
+            self.settle();
+        }
+    }
+
+    fn settle(&mut self) {
+        self.paths.sort_by(|one, other| {
+            let key = |path: &AttackPath| (path.severity, path.steps.len());
+            let ids = |path: &AttackPath| path.steps.iter().map(|step| step.resource.id.clone()).collect::<Vec<_>>();
+            key(one).cmp(&key(other)).then_with(|| ids(one).cmp(&ids(other)))
+        });
+        self.paths.truncate(self.most);
+    }
+}
+
 struct Search<'a> {
     estate: &'a Estate,
     hops: Vec<Hop>,
     goals: Vec<Goal>,
     grants: Grants,
     length_max: usize,
+    /// What Azure has that attackers want, by its id in lower case, in order.
+    below: Vec<(String, usize)>,
 }
 
 impl<'a> Search<'a> {
@@ -201,7 +227,14 @@ impl<'a> Search<'a> {
             how: hop.how,
         });
         let grants = Grants::new(estate, written.reads, &written.administrators);
-        Self { estate, hops: hops.collect(), goals: written.goals, grants, length_max }
+        let mut search =
+            Self { estate, hops: hops.collect(), goals: written.goals, grants, length_max, below: Vec::new() };
+        let azure = estate.subjects.iter().enumerate().filter(|(_, one)| one.resource.provider == Provider::Azure);
+        let wanted = azure.filter(|(at, _)| search.goal(*at).is_some());
+        let mut below: Vec<_> = wanted.map(|(at, one)| (one.resource.id.to_ascii_lowercase(), at)).collect();
+        below.sort_unstable();
+        search.below = below;
+        search
     }
 
     /// What a resource is to an attacker, if it is a goal.
@@ -216,13 +249,13 @@ impl<'a> Search<'a> {
     }
 
     /// Goes from what is exposed to every goal within reach.
-    fn from(&self, entry: usize, rule: &str, paths: &mut Vec<AttackPath>, edges_left: &mut usize) {
+    fn from(&self, entry: usize, rule: &str, kept: &mut Kept, edges_left: &mut usize) {
         // For each place: how it was reached, from where.
         let mut reached: BTreeMap<usize, Option<(usize, String, bool)>> = BTreeMap::from([(entry, None)]);
         let mut queue: VecDeque<(usize, usize)> = VecDeque::from([(entry, 0)]);
         while let Some((at, length)) = queue.pop_front() {
             if let Some((what, severity)) = self.goal(at) {
-                paths.push(self.path(at, rule, what, severity, &reached));
+                kept.push(self.path(at, rule, what, severity, &reached));
             }
             if length == self.length_max {
                 continue;
@@ -310,15 +343,13 @@ impl<'a> Search<'a> {
             return Vec::new();
         };
         let role = resource.attributes.get("role").and_then(Value::as_str).unwrap_or("a role").to_owned();
-        let below = |(to, subject): (usize, &crate::judge::Subject)| {
-            let id = subject.resource.id.to_ascii_lowercase();
-            let is_below = id == scope || id.strip_prefix(&scope).is_some_and(|rest| rest.starts_with('/'));
-            (is_below && to != at && self.goal(to).is_some()).then(|| Edge {
-                to,
-                how: format!("has the role {role} there"),
-                conditional: false,
-            })
-        };
-        self.estate.subjects.iter().enumerate().filter_map(below).collect()
+        // The scope `/` is all of the tenant.
+        let scope = scope.trim_end_matches('/');
+        let first = self.below.partition_point(|(id, _)| id.as_str() < scope);
+        let after = self.below.get(first..).unwrap_or_default().iter();
+        let within = after.map_while(|(id, to)| Some((id.strip_prefix(scope)?, *to)));
+        let is_below = |(rest, to): &(&str, usize)| (rest.is_empty() || rest.starts_with('/')) && *to != at;
+        let how = format!("has the role {role} there");
+        within.filter(is_below).map(|(_, to)| Edge { to, how: how.clone(), conditional: false }).collect()
     }
 }

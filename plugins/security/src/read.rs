@@ -8,6 +8,7 @@
 //! in `mappings`. Kubernetes has no mapping: its objects are told whole.
 
 mod arm;
+mod budget;
 mod cloudformation;
 mod draft;
 mod expression;
@@ -78,7 +79,7 @@ impl Read {
             message,
             kind,
             count: 1,
-            resource: Some(file.to_owned()),
+            resource: Some(file.to_owned()).filter(|file| !file.is_empty()),
             others: Vec::new(),
             every: false,
             hides: Vec::new(),
@@ -103,6 +104,7 @@ pub fn documents(documents: &[Document], mappings: &Mappings) -> Read {
             }
         };
         let mut is_known = false;
+        let mut not_known = 0_usize;
         for node in &nodes {
             let format = document.format.or_else(|| format_of(node));
             let drafts = match format {
@@ -110,11 +112,17 @@ pub fn documents(documents: &[Document], mappings: &Mappings) -> Read {
                 Some(Format::CloudFormation) => cloudformation::drafts(node),
                 Some(Format::Arm) => arm::drafts(node),
                 Some(Format::Kubernetes) => {
-                    read.subjects.extend(kubernetes::subjects(node, &document.name));
-                    is_known = true;
+                    let (subjects, none) = kubernetes::subjects(node, &document.name);
+                    // A list with nothing in it is a list all the same.
+                    is_known |= none == 0 || !subjects.is_empty();
+                    not_known += none;
+                    read.subjects.extend(subjects);
                     continue;
                 }
-                Some(Format::Text) | None => continue,
+                Some(Format::Text) | None => {
+                    not_known += 1;
+                    continue;
+                }
             };
             is_known = true;
             match drafts {
@@ -125,9 +133,14 @@ pub fn documents(documents: &[Document], mappings: &Mappings) -> Read {
         if !is_known && looks_structured(&document.name) {
             let why = "it is no plan or state of Terraform, template of CloudFormation or ARM, or manifest of Kubernetes; it was searched for secrets alone";
             read.note(&document.name, "documents", "unknown_format", why.to_owned(), ProblemKind::NotAvailable);
+        } else if is_known && not_known > 0 {
+            let why = format!("{not_known} of its parts are nothing that is known here, and no rule looks at them");
+            read.note(&document.name, "documents", "unknown_part", why, ProblemKind::NotAvailable);
         }
     }
-    kubernetes::connect(&mut read.subjects);
+    if let Err(why) = kubernetes::connect(&mut read.subjects) {
+        read.note("", "kubernetes pods", "too_many", why, ProblemKind::Failed);
+    }
     read.problems = troupe_estate::settle(std::mem::take(&mut read.problems));
     read
 }

@@ -1,18 +1,19 @@
 //! Reports on frameworks of controls.
 //!
 //! A control stands as its worst rule: `failed` if one has an open finding, else `not_checked` if one could not be
-//! decided somewhere or was not applied, else `passed` if one passed, else `not_applicable`, where nothing is of the
+//! decided somewhere, was not applied, or is about what an inventory could not look at, else `passed` if one passed, else `not_applicable`, where nothing is of the
 //! types its rules are about. What is passed over counts neither as passed nor as failed, and is counted beside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
 use troupe_estate::output::{About, OutputError, csv, html, json, ocsf, sarif};
-use troupe_estate::{Finding, Framework, Problem};
+use troupe_estate::{Finding, Framework, Problem, Provider, Reference};
 use troupe_sdk::prelude::*;
 
 use crate::ask::{Asked, Settings};
 use crate::check::{self, NotChecked, Outcome, Tally};
+use crate::rule::Rule;
 use crate::secrets;
 
 /// Most rows of the table of an HTML report.
@@ -107,7 +108,7 @@ pub struct ControlReport {
 pub enum ControlStatus {
     /// A rule has an open finding.
     Failed,
-    /// A rule could not be decided, or was not applied.
+    /// A rule could not be decided, was not applied, or is about what nobody could look at.
     NotChecked,
     /// All rules that are about something passed.
     Passed,
@@ -154,9 +155,10 @@ fn compliance(outcome: &Outcome, asked: &[String]) -> Vec<FrameworkReport> {
     for pattern in &outcome.catalogue.patterns {
         put(&pattern.id, &about_secrets);
     }
+    let hidden = hidden(outcome);
     let mut reports: Vec<FrameworkReport> = Vec::new();
     for ((framework, _, control), rules) in controls {
-        let told = told(control, rules, outcome);
+        let told = told(control, rules, outcome, &hidden);
         if reports.last().is_none_or(|last| last.framework != framework) {
             let (passed, failed, not_checked, not_applicable, controls) = (0, 0, 0, 0, Vec::new());
             reports.push(FrameworkReport { framework, passed, failed, not_checked, not_applicable, controls });
@@ -174,18 +176,36 @@ fn compliance(outcome: &Outcome, asked: &[String]) -> Vec<FrameworkReport> {
     reports
 }
 
+/// The rules about types of which a problem may hide resources.
+fn hidden(outcome: &Outcome) -> BTreeSet<&str> {
+    let hides = |problem: &Problem, kind: &str| {
+        problem.may_hide(&Reference {
+            id: String::new(),
+            arn: None,
+            provider: Provider::of_type(kind),
+            kind: kind.to_owned().into(),
+            account: problem.account.clone(),
+            region: problem.region.clone(),
+            name: None,
+        })
+    };
+    let is_hidden =
+        |rule: &&Rule| rule.types.iter().any(|kind| outcome.problems.iter().any(|problem| hides(problem, kind)));
+    outcome.catalogue.rules.iter().filter(is_hidden).map(|rule| rule.id.as_str()).collect()
+}
+
 /// So that `2.10` comes after `2.9`.
 fn numbers(control: &str) -> Vec<u64> {
     control.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect()
 }
 
-fn told(control: String, rules: Vec<String>, outcome: &Outcome) -> ControlReport {
+fn told(control: String, rules: Vec<String>, outcome: &Outcome, hidden: &BTreeSet<&str>) -> ControlReport {
     let none = Tally::default();
     let tallies: Vec<&Tally> = rules.iter().map(|rule| outcome.tallies.get(rule).unwrap_or(&none)).collect();
     let sum = |of: fn(&Tally) -> u64| -> u64 { tallies.iter().map(|tally| of(tally)).sum() };
     let (open, suppressed) = (sum(|tally| tally.failed), sum(|tally| tally.suppressed));
     let (passed, undecided) = (sum(|tally| tally.passed), sum(|tally| tally.undecided));
-    let is_left_out = rules.iter().any(|rule| !outcome.applied.contains(rule));
+    let is_left_out = rules.iter().any(|rule| !outcome.applied.contains(rule) || hidden.contains(rule.as_str()));
     let status = if open > 0 {
         ControlStatus::Failed
     } else if undecided > 0 || is_left_out {

@@ -3,12 +3,13 @@
 //! What is found is never told: a finding has the file, the line and the kind of secret. What tells two secrets in
 //! one file apart is sixteen bits of a hash of them, from which nobody learns a password.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest as _, Sha256};
-use troupe_estate::{Finding, GLOBAL, Place, Resource, Severity};
+use troupe_estate::{Finding, GLOBAL, Place, Problem, ProblemKind, Resource, Severity};
 
-use crate::read::Document;
+use crate::judge::pieces;
+use crate::read::{Document, Read};
 use crate::rule::Catalogue;
 
 /// The topic whose controls secrets are about.
@@ -17,6 +18,8 @@ pub const TOPIC: &str = "secrets";
 pub const FIX: &str = "Revoke it where it is valid, since whoever could read the file has it; keep the new one in a store of secrets and refer to it.";
 /// The type of what is searched.
 const DOCUMENT: &str = "document.text";
+/// The code of the problem that there are more secrets in a file than are told.
+pub const TOO_MANY: &str = "too_many_secrets";
 /// Most findings of one kind in one file.
 const FOUND_MAX: usize = 100;
 
@@ -29,40 +32,49 @@ pub struct Found {
     pub findings: Vec<Finding>,
     /// In how many documents a rule found nothing.
     pub passed: BTreeMap<String, u64>,
+    /// Where there are more than are told.
+    pub problems: Vec<Problem>,
 }
 
-/// Searches documents, line by line.
+/// Searches documents, line by line; the same secret is told once, where it stands first.
 pub fn search(documents: &[Document], catalogue: &Catalogue, is_asked: &dyn Fn(&str) -> bool) -> Found {
     let mut found = Found::default();
     let patterns: Vec<_> = catalogue.patterns.iter().filter(|pattern| is_asked(&pattern.id)).collect();
     found.applied = patterns.iter().map(|pattern| pattern.id.clone()).collect();
+    let mut noted = Read::default();
     let frameworks = catalogue.frameworks.of_topic(TOPIC).unwrap_or_default();
     for document in documents {
         let resource = Resource::new(DOCUMENT, GLOBAL, document.name.as_str()).name(&document.name);
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        // Of each pattern the hashes of what it found.
+        let mut hashes: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
         for (line, number) in document.text.lines().zip(1_u32..) {
-            let lower = line.to_ascii_lowercase();
-            for pattern in &patterns {
-                let Some(secret) = pattern.find_near(line, &lower) else { continue };
-                let count = counts.entry(&pattern.id).or_default();
-                *count += 1;
-                if *count > FOUND_MAX {
-                    continue;
+            for piece in pieces(line) {
+                for (pattern, secret) in patterns.iter().flat_map(|one| one.find(&piece).map(move |it| (one, it))) {
+                    let hash = hex::encode(Sha256::digest(secret)).chars().take(4).collect::<String>();
+                    let known = hashes.entry(&pattern.id).or_default();
+                    if known.len() > FOUND_MAX || !known.insert(hash.clone()) || known.len() > FOUND_MAX {
+                        continue;
+                    }
+                    let title = format!("{} stands in a document", pattern.title);
+                    let mut finding = Finding::new(&pattern.id, &title, Severity::High, resource.reference(), &hash);
+                    finding.fix = FIX.to_owned();
+                    finding.frameworks.clone_from(&frameworks);
+                    finding.place = Some(Place { file: document.name.clone(), line: Some(number) });
+                    found.findings.push(finding.seen("letters", secret.chars().count()));
                 }
-                let hash = hex::encode(Sha256::digest(secret)).chars().take(4).collect::<String>();
-                let title = format!("{} stands in a document", pattern.title);
-                let mut finding = Finding::new(&pattern.id, &title, Severity::High, resource.reference(), &hash);
-                finding.fix = FIX.to_owned();
-                finding.frameworks.clone_from(&frameworks);
-                finding.place = Some(Place { file: document.name.clone(), line: Some(number) });
-                found.findings.push(finding.seen("letters", secret.chars().count()));
             }
         }
         for pattern in &patterns {
-            if !counts.contains_key(pattern.id.as_str()) {
-                *found.passed.entry(pattern.id.clone()).or_default() += 1;
+            match hashes.get(pattern.id.as_str()).map(BTreeSet::len) {
+                None => *found.passed.entry(pattern.id.clone()).or_default() += 1,
+                Some(count) if count > FOUND_MAX => {
+                    let why = format!("{} finds more than {FOUND_MAX}, of which the first are told", pattern.id);
+                    noted.note(&document.name, &pattern.id, TOO_MANY, why, ProblemKind::Failed);
+                }
+                Some(_) => {}
             }
         }
     }
+    found.problems = noted.problems;
     found
 }

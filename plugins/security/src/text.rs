@@ -191,6 +191,7 @@ mod tests {
         assert!(read(&ladder).unwrap_err().why.contains("deep"));
         assert!(read("{\"a\": 1, \"a\": 2}").unwrap_err().why.contains("twice"));
         assert!(read("a: 1\na: 2\n").unwrap_err().why.contains("twice"));
+        assert_eq!(read("a: 1\nb: [\n").unwrap_err().line, 2);
         assert!(read("a: *nobody\n").is_err());
         for broken in ["{", "{\"a\"", "[1,", "\"\\ud800\"", "{\"a\": tru}", "\u{0}", "a: [", "'"] {
             let _ = read(broken);

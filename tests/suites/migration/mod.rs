@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::time::Instant;
 use troupe_tests::{Host, root};
 
@@ -24,14 +25,14 @@ async fn host() -> Host {
     let agent = root().join("plugins/migration");
     let mut host = Host::new(PROGRAM, &["dev", agent.to_str().unwrap(), "--listen", "127.0.0.1:0"]);
     host.start().await;
-    let archive = std::env::temp_dir().join(format!("troupe-migration-aws-{}.tar", std::process::id()));
+    let dir = TempDir::new().unwrap();
+    let archive = dir.path().join("aws.tar");
     let aws = root().join("plugins/aws");
     let packed = Command::new(PROGRAM).arg("build").arg(&aws).arg("--output").arg(&archive).status();
     assert!(packed.unwrap().success());
     let client = host.client();
     let published = client.publish(std::fs::read(&archive).unwrap()).await.of(201);
     client.swap("aws", published["version"].as_str().unwrap()).await.of(200);
-    std::fs::remove_file(archive).unwrap();
     // `dev` grants what a manifest asks for.
     client.put("/api/v1/deployments/aws/grants", &json!({ "grants": {} })).await.of(200);
     host

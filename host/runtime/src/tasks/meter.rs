@@ -62,6 +62,9 @@ pub(super) fn used(usage: &Usage, is_suspended: bool) -> TaskUsage {
     }
 }
 
+/// What a counter counts of a run.
+type Counts = fn(&Usage) -> u64;
+
 /// The counters of an agent, looked up once: there are many, and each run adds to most of them.
 pub(crate) struct Meters {
     agent: String,
@@ -71,7 +74,7 @@ pub(crate) struct Meters {
     suspensions: Counter,
     host_calls: Counter,
     denied: Counter,
-    http: [(fn(&Usage) -> u64, Counter); 7],
+    http: [(Counts, Counter); 7],
     echoes: Counter,
 }
 
@@ -79,7 +82,7 @@ impl Meters {
     pub(crate) fn of(agent: &AgentName) -> Self {
         let agent = agent.to_string();
         let counter = |name: &'static str| metrics::counter!(name, "agent" => agent.clone());
-        let http: [(&'static str, fn(&Usage) -> u64); 7] = [
+        let http: [(&'static str, Counts); 7] = [
             ("troupe_http_requests_total", |usage| usage.http_requests),
             ("troupe_http_sent_bytes_total", |usage| usage.http_bytes_sent),
             ("troupe_http_received_bytes_total", |usage| usage.http_bytes_received),

@@ -98,6 +98,8 @@ pub async fn measure(scope: Scope<'_>, questions: &[Question], from: i64, to: i6
 async fn ask(api: Api<'_>, part: &[Question], from: i64, to: i64) -> Result<Vec<Result<Vec<f64>, String>>, Fault> {
     let queries: Vec<Value> = part.iter().enumerate().map(|(number, question)| query(number, question)).collect();
     let mut values: Vec<Result<Vec<f64>, String>> = part.iter().map(|_| Ok(Vec::new())).collect();
+    // For each measure whether all of it is told, as it was said last.
+    let mut whole: Vec<Option<bool>> = vec![None; part.len()];
     let mut token: Option<String> = None;
     loop {
         let mut input = json!({ "StartTime": from, "EndTime": to, "MetricDataQueries": queries });
@@ -107,7 +109,10 @@ async fn ask(api: Api<'_>, part: &[Question], from: i64, to: i64) -> Result<Vec<
         let page: Page = api.ask(OPERATION.1, input).await?;
         for series in page.metric_data_results {
             let place = series.id.strip_prefix('m').and_then(|number| number.parse::<usize>().ok());
-            let Some(slot) = place.and_then(|place| values.get_mut(place)) else { continue };
+            let Some((slot, whole)) = place.and_then(|place| values.get_mut(place).zip(whole.get_mut(place))) else {
+                continue;
+            };
+            *whole = Some(series.status_code.as_deref() != Some("PartialData"));
             match (series.status_code.as_deref(), slot) {
                 // Partial data go on with the next page.
                 (None | Some("Complete" | "PartialData"), Ok(values)) => values.extend(series.values),
@@ -115,10 +120,16 @@ async fn ask(api: Api<'_>, part: &[Question], from: i64, to: i64) -> Result<Vec<
                 (_, Err(_)) => {}
             }
         }
-        let Some(next) = page.next_token.filter(|next| !next.is_empty()) else { return Ok(values) };
+        let Some(next) = page.next_token.filter(|next| !next.is_empty()) else { break };
         check_progress(token.as_deref(), &next)?;
         token = Some(next);
     }
+    let ended = values.into_iter().zip(whole).map(|(values, whole)| match whole {
+        Some(true) => values,
+        Some(false) => values.and_then(|_| Err("CloudWatch tells a part of its measures alone".to_owned())),
+        None => Err("CloudWatch tells nothing of its measures".to_owned()),
+    });
+    Ok(ended.collect())
 }
 
 fn query(number: usize, question: &Question) -> Value {

@@ -113,6 +113,53 @@ fn ten_changes_are_told_and_nothing_else() {
 }
 
 #[test]
+fn what_comes_and_goes_by_itself_is_no_change() {
+    const GROUP: &str = "arn:aws:elasticloadbalancing:us-east-1:111122223333:targetgroup/web/1";
+    let host = |count: u32| {
+        account(move |asked| {
+            let list = |name: &str, members: &str| {
+                let operation = &asked.operation;
+                xml(&format!("<R><{operation}Result><{name}>{members}</{name}></{operation}Result></R>"))
+            };
+            Some(match asked.operation.as_str() {
+                "ListQueues" => Answer::json(200, json!({ "QueueUrls": ["https://sqs/1/jobs"] })),
+                "GetQueueAttributes" => {
+                    let (waiting, out) = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible");
+                    Answer::json(200, json!({ "Attributes": { waiting: count.to_string(), out: count.to_string() } }))
+                }
+                "ListQueueTags" => Answer::json(200, json!({})),
+                "DescribeAutoScalingGroups" => list(
+                    "AutoScalingGroups",
+                    &format!(
+                        "<member><AutoScalingGroupName>web</AutoScalingGroupName><Instances>{}</Instances></member>",
+                        "<member><InstanceId>i-1</InstanceId><HealthStatus>Unhealthy</HealthStatus></member>"
+                            .repeat(count as usize)
+                    ),
+                ),
+                "DescribeTargetGroups" => list(
+                    "TargetGroups",
+                    &format!(
+                        "<member><TargetGroupName>web</TargetGroupName><TargetGroupArn>{GROUP}</TargetGroupArn></member>"
+                    ),
+                ),
+                "DescribeTargetHealth" => list(
+                    "TargetHealthDescriptions",
+                    &"<member><TargetHealth><State>draining</State></TargetHealth></member>".repeat(count as usize),
+                ),
+                _ => return None,
+            })
+        })
+    };
+    let services = json!(["sqs", "autoscaling", "elbv2"]);
+    let _first = host(1);
+    let previous = test::perform::<Aws>("inventory", json!({ "services": services })).unwrap();
+    assert_eq!(previous["resources"].as_array().unwrap().len(), 3, "{previous:#}");
+    let _then = host(3);
+    let found = test::perform::<Aws>("changes", json!({ "previous": previous, "services": services })).unwrap();
+    assert_eq!((told(&found), &found["counts"]), (BTreeMap::new(), &json!({ "same": 3 })));
+}
+
+#[test]
 fn what_could_not_be_looked_at_is_unknown_and_comes_back_as_it_was() {
     let previous = inventory();
     let found = changes(&previous, |asked| match (asked.service.as_str(), asked.operation.as_str()) {

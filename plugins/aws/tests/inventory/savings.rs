@@ -339,6 +339,24 @@ fn what_cannot_be_read_is_said_and_never_taken_for_nothing() {
 }
 
 #[test]
+fn measures_that_end_in_the_middle_or_are_not_told_are_not_none() {
+    for half in [true, false] {
+        let _host = estate(false, move |asked| {
+            (asked.operation == "GetMetricData").then(|| {
+                let queries = asked.json()["MetricDataQueries"].as_array().unwrap().clone();
+                let results = queries.iter().filter(|_| half).map(
+                    |query| json!({ "Id": query["Id"], "StatusCode": "PartialData", "Values": [], "Timestamps": [] }),
+                );
+                Answer::json(200, json!({ "MetricDataResults": results.collect::<Vec<Value>>() }))
+            })
+        });
+        let found = savings(json!({ "rules": ["load_balancer_idle"] }));
+        assert!(told(&found, "fail").is_empty(), "{half}: {found:#}");
+        assert!(told(&found, "not_checked").iter().any(|(_, id, _)| *id == "app/idle"), "{half}: {found:#}");
+    }
+}
+
+#[test]
 fn only_what_the_rules_need_is_asked_for() {
     let host = estate(false, |_| None);
     savings(json!({ "rules": ["address_unattached"] }));

@@ -23,7 +23,7 @@ pub fn one<'a>(look: &'a Look<'_>, kind: &'static Kind, subscription: &'a str, b
             let next = page.next();
             let rows = page.value.into_iter().map(|row| (kind, row)).collect();
             rows::take(look, rows, Some(subscription), deep).await;
-            Ok(next)
+            next
         });
         if let Err(mut fault) = listed.await {
             if kind.is_under() {

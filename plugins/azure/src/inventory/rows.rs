@@ -105,7 +105,7 @@ async fn whole_answer(client: &Client, path: &str, api: &str) -> Result<Value, F
             return Ok(None);
         };
         items.append(list);
-        Ok(arm::next(part.get("nextLink").and_then(Value::as_str)))
+        arm::next(part.get("nextLink").and_then(Value::as_str))
     })
     .await?;
     Ok(if whole.is_null() { json!({ "value": items }) } else { whole })

@@ -7,6 +7,7 @@ use troupe_sdk::wait;
 
 use super::Look;
 use crate::arm::{self, Page, SUBSCRIPTIONS_API};
+use crate::input::Source;
 use crate::kinds::{at, kinds};
 
 const KIND: &str = "azure.microsoft.resources/subscriptions";
@@ -36,7 +37,7 @@ async fn listed(look: &Look<'_>) -> Vec<String> {
                 look.take(resource(id, &row));
             }
         }
-        Ok(next)
+        next
     });
     if let Err(fault) = listed.await {
         // What is in a subscription that nobody names is not seen.
@@ -54,7 +55,13 @@ async fn one(look: &Look<'_>, id: &str) {
         Ok(row) => look.take(resource(id, &row)),
         Err(fault) => {
             let asked = Asked::new(Provider::Azure, "microsoft.resources", GLOBAL, "subscriptions");
-            look.found.note(&asked.account(Some(id.to_owned())), Some(&format!("/subscriptions/{id}")), fault);
+            let asked = asked.account(Some(id.to_owned()));
+            if look.plan.source == Source::ResourceManager {
+                return look.found.note(&asked, Some(&format!("/subscriptions/{id}")), fault);
+            }
+            // Resource Graph leaves out what the credential may not see, and says nothing of it.
+            let all = kinds().iter().filter(|kind| look.plan.tells(kind) && kind.table().is_some());
+            look.note(&all.fold(asked.hides(KIND), |asked, kind| asked.hides(kind.estate())), fault);
         }
     }
 }

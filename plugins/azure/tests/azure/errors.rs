@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use troupe_sdk::test::Answer;
 use troupe_sdk::time;
 
-use crate::cloud::{GRAPH, S1, cloud, error, graph, inventory, list, object, resource};
+use crate::cloud::{GRAPH, S1, S2, cloud, error, graph, inventory, list, object, resource};
 
 const DISKS: &str = "/subscriptions/S1/providers/microsoft.compute/disks";
 
@@ -53,6 +53,21 @@ fn what_cannot_be_asked_of_a_resource_is_unread_in_it() {
     let server = resource(&found, "/servers/a");
     assert_eq!((&server["unread"], server["attributes"].get("firewall_rules")), (&json!(["firewall_rules"]), None));
     assert_eq!(server["attributes"]["auditing"], Value::Null);
+}
+
+#[test]
+fn a_subscription_that_resource_graph_leaves_out_is_not_an_empty_one() {
+    for (source, hides) in [
+        ("auto", json!(["azure.microsoft.compute/disks", "azure.microsoft.resources/subscriptions"])),
+        ("resource_manager", json!([])),
+    ] {
+        let _host = cloud(|asked| (asked.path == "/subscriptions/S2").then(|| error(403, "AuthorizationFailed")));
+        let input = json!({ "subscriptions": [S1, S2], "types": ["Microsoft.Compute/disks"], "source": source });
+        let found = inventory(input);
+        let [error] = found["errors"].as_array().unwrap().as_slice() else { panic!("{found:#}") };
+        assert_eq!((&error["kind"], &error["account"]), (&json!("denied"), &json!(S2)));
+        assert_eq!(error.get("hides").unwrap_or(&json!([])), &hides, "{source}: {error:#}");
+    }
 }
 
 #[test]

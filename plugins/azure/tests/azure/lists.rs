@@ -24,6 +24,20 @@ fn a_list_is_followed_from_page_to_page() {
 }
 
 #[test]
+fn a_list_that_goes_on_elsewhere_is_not_taken_for_whole() {
+    let disk = object("Microsoft.Compute/disks", "a", json!({}));
+    let next = "https://management.elsewhere.example/subscriptions?page=2";
+    let _host = cloud(move |asked| {
+        let is_list = asked.path.ends_with("/microsoft.compute/disks");
+        is_list.then(|| Answer::json(200, json!({ "value": [disk], "nextLink": next })))
+    });
+    let found = inventory(json!({ "types": ["Microsoft.Compute/disks"], "source": "resource_manager" }));
+    assert_eq!(found["counts"]["azure.microsoft.compute/disks"], 1);
+    let [error] = found["errors"].as_array().unwrap().as_slice() else { panic!("{found:#}") };
+    assert_eq!((&error["code"], &error["hides"]), (&json!("unreadable"), &json!(["azure.microsoft.compute/disks"])));
+}
+
+#[test]
 fn what_lies_below_is_listed_below_each_with_whoever_was_asked() {
     let server = object("Microsoft.Sql/servers", "db1", json!({ "minimalTlsVersion": "1.2" }));
     let id = format!("{}/databases/app", server["id"].as_str().unwrap());

@@ -60,6 +60,24 @@ fn points_are_told_over_the_whole_time_and_no_point_is_not_zero() {
 }
 
 #[test]
+fn a_metric_that_monitor_refuses_is_a_row_and_not_one_without_points() {
+    let _host = cloud(|asked| {
+        asked.path.ends_with("/metrics").then(|| {
+            let good = json!({ "name": { "value": "Network In" }, "unit": "Bytes", "timeseries": [], "errorCode": "Success" });
+            let bad = json!({ "name": { "value": "Availability" }, "timeseries": [], "errorCode": "BadRequest", "errorMessage": "no such dimension" });
+            Answer::json(200, json!({ "value": [good, bad] }))
+        })
+    });
+    let input = json!({ "resources": [id("vm")], "metrics": ["Network In", "Availability"] });
+    let told = test::perform::<Azure>("metrics", input).expect("metrics");
+    let measured: Vec<&Value> = told["measured"].as_array().unwrap().iter().map(|one| &one["metric"]).collect();
+    assert_eq!(measured, ["Network In"]);
+    let [problem] = told["errors"].as_array().unwrap().as_slice() else { panic!("{told:#}") };
+    assert_eq!((&problem["code"], &problem["resource"]), (&json!("BadRequest"), &json!(id("vm"))));
+    assert_eq!(problem["message"], "Availability: no such dimension");
+}
+
+#[test]
 fn what_cannot_be_meant_is_refused_before_anything_is_asked() {
     let host = cloud(|_| Some(error(500, "no")));
     let many: Vec<String> = (0..21).map(|number| number.to_string()).collect();
@@ -68,6 +86,10 @@ fn what_cannot_be_meant_is_refused_before_anything_is_asked() {
         (json!({ "resources": [id("vm")], "metrics": many }), "1 to 20 metrics"),
         (json!({ "resources": ["vm"], "metrics": ["a"] }), "no id of a resource"),
         (json!({ "resources": [format!("{}/../x", id("vm"))], "metrics": ["a"] }), "no id of a resource"),
+        (json!({ "resources": [format!("{}/..", id("vm"))], "metrics": ["a"] }), "no id of a resource"),
+        (json!({ "resources": [format!("{}//x", id("vm"))], "metrics": ["a"] }), "no id of a resource"),
+        (json!({ "resources": [format!(".elsewhere.example{}", id("vm"))], "metrics": ["a"] }), "no id of a resource"),
+        (json!({ "resources": [format!("/providers/x{}", id("vm"))], "metrics": ["a"] }), "no id of a resource"),
         (json!({ "resources": [id("vm")], "metrics": ["a,b"] }), "no name of a metric"),
         (json!({ "resources": [id("vm")], "metrics": ["a"], "hours": 0 }), "`hours` is 1 to 2232"),
     ] {

@@ -115,7 +115,8 @@ fn wait(answer: &Response) -> Option<Duration> {
     let clock = |value: &str| {
         let mut parts = value.trim().split(':').map(|part| part.parse::<u64>().ok());
         let (hours, minutes, seconds) = (parts.next()??, parts.next()??, parts.next()??);
-        Some(Duration::from_secs((hours * 60 + minutes) * 60 + seconds))
+        let minutes = hours.saturating_mul(60).saturating_add(minutes);
+        Some(Duration::from_secs(minutes.saturating_mul(60).saturating_add(seconds)))
     };
     answer
         .headers()

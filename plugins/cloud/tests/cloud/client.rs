@@ -42,6 +42,17 @@ fn a_service_that_asks_for_patience_gets_it() {
 }
 
 #[test]
+fn a_wait_beyond_all_measure_is_not_waited_for() {
+    for (header, value) in
+        [("Retry-After", "18446744073709551615"), ("x-ms-user-quota-resets-after", "18446744073709551615:59:59")]
+    {
+        let host = Host::start().respond("GET", URL, Answer::new(429).header(header, value));
+        let fault = client().ask(http::get(URL)).wait().unwrap_err();
+        assert_eq!((fault.kind, host.sent().len()), (ProblemKind::Throttled, 1), "{header}");
+    }
+}
+
+#[test]
 fn a_service_that_fails_passingly_is_asked_again_and_one_that_says_no_is_not() {
     for (status, tries) in [(500, 8), (503, 8), (408, 8), (429, 8), (400, 1), (403, 1), (404, 1), (501, 1)] {
         let host = Host::start().respond("GET", URL, Answer::new(status));

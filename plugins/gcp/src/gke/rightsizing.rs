@@ -23,7 +23,7 @@ use troupe_cloud::{Budget, Client, Found, Steps};
 use troupe_estate::{Finding, Problem};
 use troupe_sdk::prelude::*;
 
-use super::clusters::{self, Cluster, asked};
+use super::clusters::{self, Cluster, Meant, asked};
 use crate::input::{Settings, some_projects};
 use crate::inventory::{AT_ONCE, CREDENTIAL};
 use crate::named::check_name;
@@ -82,14 +82,16 @@ pub async fn look(input: RightsizingInput, settings: Settings) -> Result<Rightsi
     }
     let client = Client::new(CREDENTIAL, AT_ONCE, Budget::of_invocation().until);
     let found = Found::default();
+    let meant = Meant::new(&input.clusters);
     let mut pools: Vec<(PoolSize, Option<Finding>)> = Vec::new();
     {
         let steps = Steps::new(&found);
         let jobs = projects
             .iter()
-            .map(|project| steps.step(project.clone(), of_project(&client, &found, project, &input.clusters, days)));
+            .map(|project| steps.step(project.clone(), of_project(&client, &found, project, &meant, days)));
         pools.extend(wait::all(jobs).await.into_iter().flatten());
     }
+    meant.note_absent(&found);
     pools.sort_by(|(a, _), (b, _)| a.pool.cmp(&b.pool));
     let (pools, findings): (Vec<_>, Vec<_>) = pools.into_iter().unzip();
     let findings = findings.into_iter().flatten().collect();
@@ -100,10 +102,10 @@ async fn of_project(
     client: &Client,
     found: &Found,
     project: &str,
-    names: &[String],
+    meant: &Meant<'_>,
     days: u32,
 ) -> Vec<(PoolSize, Option<Finding>)> {
-    let clusters = clusters::of_project(client, found, project, names).await;
+    let clusters = clusters::of_project(client, found, project, meant).await;
     let until = jiff::Timestamp::try_from(time::now()).unwrap_or_default();
     let since = until.saturating_sub(Duration::from_secs(u64::from(days) * 86_400)).unwrap_or(until);
     let told =

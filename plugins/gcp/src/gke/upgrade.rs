@@ -8,18 +8,18 @@
 //! | `current` | it runs what its channel offers, or something newer |
 //! | `ready` | there is something newer, and nothing blocks it |
 //! | `blocked` | a finding that blocks stands in the way |
-//! | `unknown` | what its channel offers could not be asked |
+//! | `unknown` | what its channel offers, or something that would block, could not be asked |
 
 mod rules;
 mod server;
 
 use serde_json::Value;
 use troupe_cloud::{Budget, Client, Fault, Found, Steps};
-use troupe_estate::{Finding, Problem};
+use troupe_estate::{Finding, Problem, Status};
 use troupe_sdk::http;
 use troupe_sdk::prelude::*;
 
-use super::clusters::{self, Cluster, asked};
+use super::clusters::{self, Cluster, Meant, asked};
 use super::version::Version;
 use crate::address::address;
 use crate::input::{Settings, some_projects};
@@ -88,7 +88,7 @@ pub enum Readiness {
     Ready,
     /// Something blocks it.
     Blocked,
-    /// What is offered could not be asked.
+    /// What is offered, or whether something blocks it, could not be asked.
     Unknown,
 }
 
@@ -115,14 +115,15 @@ pub async fn look(input: UpgradeInput, settings: Settings) -> Result<Upgrades, F
     }
     let client = Client::new(CREDENTIAL, AT_ONCE, Budget::of_invocation().until);
     let found = Found::default();
+    let meant = Meant::new(&input.clusters);
     let mut told: Vec<(ClusterUpgrade, Vec<Finding>)> = Vec::new();
     {
         let steps = Steps::new(&found);
-        let jobs = projects
-            .iter()
-            .map(|project| steps.step(project.clone(), of_project(&client, &found, project, &input.clusters)));
+        let jobs =
+            projects.iter().map(|project| steps.step(project.clone(), of_project(&client, &found, project, &meant)));
         told.extend(wait::all(jobs).await.into_iter().flatten());
     }
+    meant.note_absent(&found);
     told.sort_by(|(a, _), (b, _)| a.cluster.cmp(&b.cluster));
     let (clusters, findings): (Vec<_>, Vec<_>) = told.into_iter().unzip();
     let mut findings: Vec<Finding> = findings.into_iter().flatten().collect();
@@ -136,9 +137,9 @@ async fn of_project(
     client: &Client,
     found: &Found,
     project: &str,
-    names: &[String],
+    meant: &Meant<'_>,
 ) -> Vec<(ClusterUpgrade, Vec<Finding>)> {
-    let clusters = clusters::of_project(client, found, project, names).await;
+    let clusters = clusters::of_project(client, found, project, meant).await;
     let mut locations: Vec<&str> = clusters.iter().map(|cluster| cluster.location.as_str()).collect();
     locations.sort_unstable();
     locations.dedup();
@@ -203,7 +204,8 @@ fn told(cluster: &Cluster, project: &str, facts: &Facts) -> (ClusterUpgrade, Vec
     let path =
         now.zip(target).map(|(now, target)| server.map_or_else(Vec::new, |server| server.path(now, target, channel)));
     let path: Vec<String> = path.unwrap_or_default().iter().map(Version::to_string).collect();
-    let is_open = |finding: &&Finding| finding.status == troupe_estate::Status::Fail && rules::blocks(&finding.rule);
+    let is_open = |finding: &&Finding| finding.status == Status::Fail && rules::blocks(&finding.rule);
+    let is_untold = |finding: &Finding| finding.status == Status::NotChecked && rules::blocks(&finding.rule);
     let mut blockers: Vec<String> = findings.iter().filter(is_open).map(|finding| finding.rule.clone()).collect();
     blockers.sort_unstable();
     blockers.dedup();
@@ -211,6 +213,7 @@ fn told(cluster: &Cluster, project: &str, facts: &Facts) -> (ClusterUpgrade, Vec
         None => Readiness::Unknown,
         Some(_) if !blockers.is_empty() => Readiness::Blocked,
         Some((now, target)) if now >= target => Readiness::Current,
+        Some(_) if findings.iter().any(is_untold) => Readiness::Unknown,
         Some(_) => Readiness::Ready,
     };
     let node_pools = pools.iter().map(|(pool, resource)| {

@@ -33,6 +33,22 @@ fn compute() -> Value {
 }
 
 #[test]
+fn a_machine_that_the_world_reaches_by_ipv6_alone_is_public() {
+    let open = json!([{ "type": "DIRECT_IPV6", "externalIpv6": "2001:db8::1" }]);
+    for (configs, public) in [(open, true), (json!([]), false)] {
+        let item = json!({
+            "name": "web", "selfLink": format!("{AT}/zones/us-east1-b/instances/web"),
+            "networkInterfaces": [{ "networkIP": "10.0.0.2", "stackType": "IPV4_IPV6", "ipv6AccessConfigs": configs }],
+        });
+        let _host = cloud(aggregated("instances", "zones/us-east1-b", item));
+        let all = compute();
+        let attributes = &resource(&all, &format!("{NAME}/zones/us-east1-b/instances/web"))["attributes"];
+        assert_eq!(attributes["interfaces"][0]["public"], public, "{attributes:#}");
+        assert_eq!(attributes["external_ipv6"].as_array().unwrap().len(), usize::from(public));
+    }
+}
+
+#[test]
 fn an_instance_is_told_with_what_rules_and_prices_need_and_without_its_secrets() {
     let item = json!({
         "name": "web", "selfLink": format!("{AT}/zones/us-east1-b/instances/web"), "zone": format!("{AT}/zones/us-east1-b"),

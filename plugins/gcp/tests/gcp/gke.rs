@@ -185,10 +185,40 @@ fn what_could_not_be_asked_is_not_taken_for_ready() {
 }
 
 #[test]
+fn a_cluster_is_not_ready_while_nobody_can_tell_what_blocks_it() {
+    for (version, readiness) in [("1.29.7-gke.3", "unknown"), ("1.30.1-gke.5", "current")] {
+        let _host = estate_where(cluster(version, version), |asked| {
+            (asked.service == "recommender").then(|| error(403, "PERMISSION_DENIED", Some("SERVICE_DISABLED"), "off"))
+        });
+        let told = upgrade();
+        assert_eq!(told["clusters"][0]["readiness"], readiness, "{told:#}");
+        assert_eq!(told["errors"][0]["kind"], "not_available");
+    }
+}
+
+#[test]
 fn only_the_clusters_that_are_named_are_looked_at() {
     let _host = estate(cluster("1.29.7-gke.3", "1.29.7-gke.3"));
+    for skill in ["gke-upgrade", "gke-rightsizing"] {
+        let told = perform(skill, json!({ "clusters": ["main", "other", "other"] }));
+        let absent: Vec<&Value> =
+            told["errors"].as_array().unwrap().iter().filter(|error| error["code"] == "not_found").collect();
+        let [error] = absent.as_slice() else { panic!("{told:#}") };
+        assert_eq!((&error["kind"], &error["count"]), (&json!("failed"), &json!(1)));
+        assert!(error["message"].as_str().unwrap().contains("`other`"), "{error:#}");
+    }
     assert_eq!(perform("gke-upgrade", json!({ "clusters": ["other"] }))["clusters"], json!([]));
     assert!(matches!(refusal("gke-upgrade", json!({ "clusters": ["a/b"] })), Failure::InvalidInput(_)));
+}
+
+#[test]
+fn a_cluster_in_a_list_that_is_denied_is_not_said_to_be_absent() {
+    let _host = estate_where(cluster("1.29.7-gke.3", "1.29.7-gke.3"), |asked| {
+        (asked.path == CLUSTERS).then(|| error(403, "PERMISSION_DENIED", None, "no"))
+    });
+    let told = perform("gke-upgrade", json!({ "clusters": ["main"] }));
+    let [error] = told["errors"].as_array().unwrap().as_slice() else { panic!("{told:#}") };
+    assert_eq!((&error["kind"], &error["code"]), (&json!("denied"), &json!("PERMISSION_DENIED")));
 }
 
 /// What Monitoring says of nodes, each the same in every hour.
@@ -283,6 +313,24 @@ fn too_little_to_judge_by_is_unknown() {
         );
         assert_eq!(told["errors"].as_array().unwrap().len(), usize::from(!refused.is_empty()));
         assert!(!pool["why"].as_str().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn half_of_the_measures_is_taken_for_none() {
+    for missing in [
+        json!({ "executionErrors": [{ "code": 4, "message": "it took too long" }] }),
+        json!({ "unreachable": ["projects/acme-prod/locations/us-east1"] }),
+    ] {
+        let mut whole = measured(10, 48, use_of(0.1, 0.1, 1.0));
+        let told = size(estate_where(cluster("1.30.1-gke.5", "1.30.1-gke.5"), move |asked| {
+            let answer = whole(asked)?;
+            let is_half = asked.query("filter")?.contains("container/cpu/request_cores");
+            Some(if is_half { Answer::json(200, missing.clone()) } else { answer })
+        }));
+        assert_eq!((&told["pools"][0]["verdict"], &told["findings"]), (&json!("unknown"), &json!([])));
+        let [error] = told["errors"].as_array().unwrap().as_slice() else { panic!("{told:#}") };
+        assert_eq!((&error["code"], &error["service"]), (&json!("incomplete"), &json!("monitoring.googleapis.com")));
     }
 }
 

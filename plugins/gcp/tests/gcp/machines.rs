@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use troupe_sdk::test::{Answer, Host};
@@ -129,6 +130,31 @@ fn a_machine_that_runs_is_resized_only_where_it_may_be_restarted() {
 }
 
 #[test]
+fn a_machine_is_not_stopped_for_a_type_that_its_zone_does_not_have() {
+    let resize = |status: u16, machine_type: &str, dry_run: bool| {
+        let kind = format!("{ZONE}/machineTypes/{machine_type}");
+        let host = cloud(move |asked| {
+            if asked.path == kind {
+                return Some(error(status, if status == 404 { "NOT_FOUND" } else { "PERMISSION_DENIED" }, None, "no"));
+            }
+            assert_eq!(asked.method, "GET", "nothing is done");
+            Some(Answer::json(200, json!({ "name": "web", "status": "RUNNING", "machineType": "x/e2-standard-2" })))
+        });
+        let asked = input(json!({ "machine_type": machine_type, "restart": true, "dry_run": dry_run }));
+        let told = troupe_sdk::test::perform::<troupe_agent_gcp::Gcp>("resize", asked);
+        (told, host.sent().len())
+    };
+    for dry_run in [true, false] {
+        let failure = resize(404, "e2-standrad-8", dry_run).0.expect_err("a failure");
+        assert!(failure.to_string().contains("no machine type e2-standrad-8"), "{failure}");
+    }
+    let warnings = resize(403, "e2-standard-8", true).0.expect("a plan")["warnings"].clone();
+    assert!(warnings[0].as_str().unwrap().contains("could not be asked: PERMISSION_DENIED"), "{warnings}");
+    let (told, asked) = resize(404, "n2-custom-4-8192", true);
+    assert_eq!((&told.expect("a plan")["warnings"], asked), (&json!([]), 1), "those of one's own are in no list");
+}
+
+#[test]
 fn a_request_that_is_sent_again_is_known_again_and_one_that_is_meant_anew_is_not() {
     let ids = |started: &str| {
         let (_host, log) = machine("RUNNING", json!({ "lastStartTimestamp": started }));
@@ -182,6 +208,24 @@ fn an_operation_that_fails_says_so_and_what_was_done_before() {
     let Failure::Failed(problem) = refusal("resize", asked) else { panic!("it failed") };
     assert!(problem.message.starts_with("ZONE_RESOURCE_POOL_EXHAUSTED"), "{}", problem.message);
     assert_eq!(problem.details.unwrap()["done"], json!(["stop web"]));
+}
+
+#[test]
+fn what_has_begun_and_is_not_over_in_time_is_said_to_go_on() {
+    let deadline = time::now() + Duration::from_secs(120);
+    let _host = cloud(|asked| {
+        let is_ours = asked.method == "POST" || asked.path.contains("/operations/");
+        let answer = if is_ours {
+            json!({ "name": "operation-1", "status": "RUNNING" })
+        } else {
+            json!({ "name": "web", "status": "RUNNING", "machineType": "x/e2-standard-2" })
+        };
+        Some(Answer::json(200, answer))
+    })
+    .deadline(deadline);
+    let failure = refusal("stop", input(json!({ "dry_run": false }))).to_string();
+    assert!(failure.contains("operation-1 has begun and goes on") && failure.contains("deadline"), "{failure}");
+    assert!(time::now() < deadline);
 }
 
 #[test]

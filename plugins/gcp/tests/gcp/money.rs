@@ -142,6 +142,35 @@ fn who_pays_and_which_budgets_count_is_told() {
 }
 
 #[test]
+fn a_budget_of_a_folder_is_not_taken_for_one_of_every_project() {
+    let budgets =
+        |filter: Value| json!({ "budgets": [{ "name": "billingAccounts/A/budgets/b", "budgetFilter": filter }] });
+    let folder = json!(["folders/7"]);
+    for (filter, told) in [
+        (json!({ "resourceAncestors": folder }), None),
+        (json!({ "resourceAncestors": folder, "projects": ["projects/99"] }), None),
+        (
+            json!({ "resourceAncestors": folder, "projects": ["projects/12"] }),
+            Some(json!(["billingAccounts/A/budgets/b"])),
+        ),
+        (json!({ "projects": ["projects/acme-prod"] }), Some(json!(["billingAccounts/A/budgets/b"]))),
+        (json!({ "projects": ["projects/99"] }), Some(json!([]))),
+    ] {
+        let page = budgets(filter.clone());
+        let _host = cloud(move |asked| match asked.service.as_str() {
+            "cloudbilling" if asked.path.ends_with("/billingInfo") => {
+                Some(Answer::json(200, json!({ "billingEnabled": true, "billingAccountName": "billingAccounts/A" })))
+            }
+            "billingbudgets" => Some(Answer::json(200, page.clone())),
+            _ => None,
+        });
+        let answer = perform("billing", json!({}));
+        assert_eq!(answer["projects"][0].get("budgets"), told.as_ref(), "{filter}: {answer:#}");
+        assert_eq!(answer["accounts"][0]["budgets"][0].get("ancestors"), filter.get("resourceAncestors"));
+    }
+}
+
+#[test]
 fn what_could_not_be_asked_about_billing_is_absent_and_not_none() {
     let _host = cloud(|asked| match asked.service.as_str() {
         "cloudbilling" if asked.path.ends_with("/billingInfo") => {

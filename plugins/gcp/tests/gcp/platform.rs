@@ -16,6 +16,20 @@ fn answers(table: &'static [(&'static str, &'static str)]) -> impl FnMut(&Asked)
 }
 
 #[test]
+fn what_spanner_keeps_in_one_region_is_told_to_be_there() {
+    let _host = cloud(answers(&[(
+        "/v1/projects/acme-prod/instances",
+        r#"{ "instances": [
+            { "name": "projects/acme-prod/instances/one", "config": "projects/acme-prod/instanceConfigs/regional-europe-west1" },
+            { "name": "projects/acme-prod/instances/many", "config": "projects/acme-prod/instanceConfigs/nam6" }] }"#,
+    )]));
+    let all = inventory(json!({ "services": ["spanner"] }));
+    for (name, region) in [("one", "europe-west1"), ("many", "nam6")] {
+        assert_eq!(resource(&all, &format!("//spanner.googleapis.com/{P}/instances/{name}"))["region"], region);
+    }
+}
+
+#[test]
 fn a_cluster_is_told_with_its_node_pools_and_without_its_keys() {
     let cluster = json!({ "clusters": [{
         "name": "main", "location": "us-east1-b", "status": "RUNNING", "currentMasterVersion": "1.29.4-gke.1043002",

@@ -162,8 +162,8 @@ fn size(resource: &Resource, target: &Target, usage: &Usage, to: &mut Destinatio
     }
     let cache = resource.class == Class::DatabaseCache;
     to.size = match target.cloud {
-        Cloud::Gcp => Some(google(&need, cache)),
-        cloud => need.choose(cloud, is_database_family).map(|chosen| named(cloud, cache, chosen)),
+        Cloud::Gcp => google(&need, cache),
+        cloud => need.choose(cloud, is_database_family).and_then(|chosen| named(cloud, cache, chosen)),
     };
     if to.size.is_none() {
         row.blockers.push(Blocker::new(
@@ -185,12 +185,12 @@ fn custom(name: &str) -> Option<(u32, f64)> {
     Some((parts.next()?.parse().ok()?, parts.next()?.parse::<f64>().ok()? / 1024.0))
 }
 
-/// The name that a database or cache of a machine's size has.
-fn named(cloud: Cloud, cache: bool, mut chosen: Chosen) -> Chosen {
+/// The name that a database or cache of a machine's size has, if there is one so large.
+fn named(cloud: Cloud, cache: bool, mut chosen: Chosen) -> Option<Chosen> {
     chosen.name = match (cloud, cache) {
         (Cloud::Aws, true) => format!("cache.{}", chosen.name),
         (Cloud::Aws, false) => format!("db.{}", chosen.name),
-        (Cloud::Azure, true) => azure_cache(chosen.memory_gib),
+        (Cloud::Azure, true) => azure_cache(chosen.memory_gib)?,
         (Cloud::Azure, false) => {
             let tier = match chosen.name.strip_prefix("Standard_").and_then(|name| name.chars().next()) {
                 Some('B') => "B",
@@ -201,27 +201,36 @@ fn named(cloud: Cloud, cache: bool, mut chosen: Chosen) -> Chosen {
         }
         (Cloud::Gcp, _) => chosen.name,
     };
-    chosen
+    Some(chosen)
 }
 
 /// The balanced size of Azure Managed Redis that holds so much, by its memory in GB.
 ///
 /// Source: <https://learn.microsoft.com/azure/redis/overview> (2025-06-01).
-fn azure_cache(gib: f64) -> String {
+fn azure_cache(gib: f64) -> Option<String> {
     let sizes = [1.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0, 150.0, 250.0, 350.0, 500.0, 700.0, 1000.0];
-    let size = sizes.iter().find(|size| **size >= gib).unwrap_or(&1000.0);
-    format!("Balanced_B{size}")
+    sizes.iter().find(|size| **size >= gib).map(|size| format!("Balanced_B{size}"))
 }
 
+/// Most processors of Cloud SQL.
+const SQL_VCPUS_MAX: u32 = 96;
+/// Most memory of Memorystore, in GiB.
+const CACHE_GIB_MAX: f64 = 300.0;
+
 /// Cloud SQL takes any size within its rules: one processor or an even number up to 96, at least 3.75 GiB, 0.9 to 6.5
-/// GiB for each, in steps of 256 MiB. Memorystore takes whole GiB.
+/// GiB for each, in steps of 256 MiB. Memorystore takes whole GiB up to 300. What is larger has no size.
 ///
-/// Source: <https://cloud.google.com/sql/docs/postgres/create-instance> (2025-06-01).
-fn google(need: &Need, cache: bool) -> Chosen {
+/// Sources, of 2025-06-01: <https://cloud.google.com/sql/docs/postgres/create-instance> and
+/// <https://cloud.google.com/memorystore/docs/redis/quotas>.
+fn google(need: &Need, cache: bool) -> Option<Chosen> {
     let why = format!("the smallest with {} vCPU and {} GiB, {}", need.vcpus, need.memory_gib, need.why);
     if cache {
         let gib = need.memory_gib.ceil().max(1.0);
-        return Chosen { name: format!("{gib} GiB"), vcpus: need.vcpus, memory_gib: gib, gpus: None, why };
+        let name = format!("{gib} GiB");
+        return (gib <= CACHE_GIB_MAX).then_some(Chosen { name, vcpus: need.vcpus, memory_gib: gib, gpus: None, why });
+    }
+    if need.vcpus > SQL_VCPUS_MAX || need.memory_gib > f64::from(SQL_VCPUS_MAX) * 6.5 {
+        return None;
     }
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within what a machine has")]
     let by_memory = (need.memory_gib / 6.5).ceil() as u32;
@@ -231,13 +240,13 @@ fn google(need: &Need, cache: bool) -> Chosen {
     }
     let least = f64::from(vcpus) * 0.9;
     let quarters = (need.memory_gib.max(3.75).max(least) * 4.0).ceil();
-    Chosen {
+    Some(Chosen {
         name: format!("db-custom-{vcpus}-{}", quarters * 256.0),
         vcpus,
         memory_gib: quarters / 4.0,
         gpus: None,
         why,
-    }
+    })
 }
 
 /// Notes a key of the customer's own: it stays where it is, so what it encrypts is copied in the clear of a tunnel and

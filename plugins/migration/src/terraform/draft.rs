@@ -208,6 +208,16 @@ impl<'a> Draft<'a> {
         self.by_hand.push(ByHand { id: resource.id.clone(), kind: resource.kind.to_string(), why: why.into() });
     }
 
+    /// Says how many rules of a group are written by hand.
+    pub fn leave_rules(&mut self, resource: &Resource, count: usize) {
+        if count > 0 {
+            let why = format!(
+                "{count} of its rules: whom they are about, or their protocol or ports, cannot be written here"
+            );
+            self.leave(resource, why);
+        }
+    }
+
     /// The tags, or labels, that a resource had, with the mark by which it is known again. Tags whose names say that
     /// their values are secrets are left behind, and so are those that belong to the cloud.
     pub fn tags(&mut self, resource: &Resource) -> Value {
@@ -224,7 +234,10 @@ impl<'a> Draft<'a> {
                 );
                 continue;
             }
-            if tags.len() + 1 < TAGS_MAX {
+            // A name and the mark come beside them.
+            if tags.len() + 2 >= TAGS_MAX {
+                self.leave(resource, format!("its tag `{name}`: a resource has at most {TAGS_MAX}"));
+            } else {
                 let (name, value) = match self.cloud {
                     Cloud::Gcp => (names::label(name, true), names::label(value, false)),
                     Cloud::Aws => (letters(name, 128), letters(value, 256)),

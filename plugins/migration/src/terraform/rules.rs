@@ -20,16 +20,22 @@ pub struct Rule {
     pub groups: Vec<String>,
 }
 
-/// The rules of a group; none if they are not told in the form of AWS's agent.
-pub fn read(resource: &Resource) -> Option<Vec<Rule>> {
-    let mut rules = Vec::new();
+/// The rules of a group, and how many are not told in a way that can be written whole, which are written by hand:
+/// half of a rule may let in what the whole did not. None if they are not told in the form of AWS's agent.
+pub fn read(resource: &Resource) -> Option<(Vec<Rule>, usize)> {
+    let (mut rules, mut by_hand) = (Vec::new(), 0);
     let mut is_told = false;
     for (name, is_ingress) in [("ingress", true), ("egress", false)] {
         let Some(list) = resource.attributes.get(name).and_then(Value::as_array) else { continue };
         is_told = true;
-        rules.extend(list.iter().filter_map(|rule| one(rule, is_ingress)));
+        for rule in list {
+            match one(rule, is_ingress) {
+                Some(rule) => rules.push(rule),
+                None => by_hand += 1,
+            }
+        }
     }
-    is_told.then_some(rules)
+    is_told.then_some((rules, by_hand))
 }
 
 fn one(rule: &Value, is_ingress: bool) -> Option<Rule> {
@@ -37,7 +43,11 @@ fn one(rule: &Value, is_ingress: bool) -> Option<Rule> {
         let list = rule.get(name).and_then(Value::as_array);
         list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
     };
-    let port = |name: &str| rule.get(name).and_then(Value::as_i64).and_then(|port| u16::try_from(port).ok());
+    let told = |name: &str| rule.get(name).filter(|value| !value.is_null() && value.as_i64() != Some(-1));
+    let is_about_nothing = ["cidrs", "cidrs_v6", "groups"].iter().all(|name| texts(name).is_empty());
+    if is_about_nothing || !texts("prefix_lists").is_empty() {
+        return None;
+    }
     let protocol = match rule.get("protocol").and_then(Value::as_str)? {
         "-1" => "all",
         "1" => "icmp",
@@ -46,10 +56,16 @@ fn one(rule: &Value, is_ingress: bool) -> Option<Rule> {
         protocol => protocol,
     };
     let has_ports = ["tcp", "udp"].contains(&protocol);
+    let port = |value: &Value| u16::try_from(value.as_u64()?).ok();
+    let ports = match (told("from_port"), told("to_port")) {
+        _ if !has_ports => None,
+        (None, None) => None,
+        (from, to) => Some((port(from?)?, port(to?)?)),
+    };
     Some(Rule {
         is_ingress,
         protocol: protocol.to_ascii_lowercase(),
-        ports: port("from_port").zip(port("to_port")).filter(|_| has_ports),
+        ports,
         cidrs: texts("cidrs"),
         cidrs_v6: texts("cidrs_v6"),
         groups: texts("groups"),

@@ -187,3 +187,25 @@ fn resources_are_asked_of_agents_and_read_of_files() {
     );
     assert!(failure.unwrap_err().to_string().contains("no region `mars`"));
 }
+
+#[test]
+fn what_no_database_or_cache_holds_is_in_the_way_whatever_is_told() {
+    let of = |class: &str, attributes: Value| {
+        let resource = json!({ "id": "d", "type": "aws.rds.instance", "class": class, "provider": "aws", "region": "us-east-1",
+            "attributes": attributes });
+        ask("map", &[resource], "gcp", json!({}))["rows"][0].clone()
+    };
+    let is_too_large = |row: &Value| codes(row).contains(&"size");
+    for told in [
+        json!({ "engine": "postgres", "memory_gib": 800 }),
+        json!({ "engine": "postgres", "memory_gib": 1e300 }),
+        json!({ "engine": "postgres", "memory_gib": "1e308" }),
+        json!({ "engine": "postgres", "instance_class": "db-custom-4294967295-4096" }),
+        json!({ "engine": "postgres", "instance_class": "db-custom-128-4096" }),
+    ] {
+        assert!(is_too_large(&of("database.relational", told.clone())), "{told}");
+    }
+    let row = of("database.relational", json!({ "engine": "postgres", "memory_gib": 600 }));
+    assert!(!is_too_large(&row) && row["to"]["size"]["vcpus"] == 94, "{row}");
+    assert!(is_too_large(&of("database.cache", json!({ "engine": "redis", "memory_gib": 400 }))));
+}

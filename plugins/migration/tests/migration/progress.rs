@@ -104,3 +104,36 @@ fn what_is_required_fails_the_step_unless_it_is_a_dry_run() {
     assert!(dry["fails"].as_str().unwrap().contains("are not at the source as planned"), "{dry}");
     assert!(progress(input(&resources, "unchanged", false)).is_err());
 }
+
+#[test]
+fn what_could_not_be_seen_is_neither_done_nor_gone() {
+    let (resources, items) = planned();
+    let hidden = |provider: &str, service: &str| {
+        json!([{ "provider": provider, "service": service, "region": "global", "operation": "List", "code": "AccessDenied",
+            "message": "no", "kind": "denied", "count": 1 }])
+    };
+    let without =
+        |id: &str| -> Vec<Value> { resources.iter().filter(|resource| resource["id"] != id).cloned().collect() };
+    // The agents' answers have problems; what is given as resources has none, so an inventory is asked.
+    let ask = |source: Value, target: Value| {
+        let _host = Host::start()
+            .configuration(json!({}))
+            .agent("aws", "inventory", move |_| Ok(source.clone()))
+            .agent("gcp", "inventory", move |_| Ok(target.clone()));
+        perform(
+            "progress",
+            json!({ "target": { "cloud": "gcp" }, "items": items, "source": { "inventories": [{ "cloud": "aws" }] },
+                "arrived": { "inventories": [{ "cloud": "gcp" }] } }),
+        )
+        .unwrap()
+    };
+    let there = arrived(&items, &["i-web"])["resources"].clone();
+    let told =
+        ask(json!({ "resources": without("i-web"), "errors": hidden("aws", "ec2") }), json!({ "resources": there }));
+    assert_eq!(standing(&told, "i-web")["status"], "under_way");
+    let told = ask(
+        json!({ "resources": without("shop-pictures") }),
+        json!({ "resources": [], "errors": hidden("gcp", "storage.googleapis.com") }),
+    );
+    assert_eq!(standing(&told, "shop-pictures")["status"], "unknown");
+}

@@ -140,3 +140,60 @@ fn every_resource_is_written_or_left_or_made_with_another() {
         }
     }
 }
+
+#[test]
+fn half_a_rule_is_never_written_and_what_is_left_out_is_told() {
+    let rule = |more: Value| {
+        let mut rule = json!({ "protocol": "tcp", "from_port": 22, "to_port": 22, "cidrs": ["10.0.0.0/8"] });
+        rule.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        rule
+    };
+    let rules = [
+        rule(json!({ "from_port": "22" })),
+        rule(json!({ "to_port": 70_000 })),
+        rule(json!({ "to_port": null })),
+        rule(json!({ "protocol": null })),
+        rule(json!({ "prefix_lists": ["pl-1"] })),
+        rule(json!({ "cidrs": [] })),
+        rule(json!({})),
+    ];
+    let group = json!({ "id": "sg-1", "type": "aws.ec2.security-group", "class": "network.security_group", "provider": "aws",
+        "region": "us-east-1", "attributes": { "ingress": rules } });
+    for (cloud, kind) in [("aws", "aws_vpc_security_group_ingress_rule"), ("gcp", "google_compute_firewall")] {
+        let terraform = ask("terraform", std::slice::from_ref(&group), cloud, json!({}));
+        assert_eq!(of(&blocks(&terraform), kind).len(), 1, "{cloud}");
+        let whys = terraform["by_hand"].as_array().unwrap().iter().map(|row| row["why"].as_str().unwrap());
+        assert_eq!(whys.filter(|why| why.starts_with("6 of its rules")).count(), 1, "{cloud}: {terraform}");
+    }
+}
+
+#[test]
+fn tags_beyond_what_clouds_take_are_told() {
+    let tags: serde_json::Map<String, Value> = (0..60).map(|n| (format!("t{n:02}"), json!("x"))).collect();
+    let queue = json!({ "id": "q", "type": "aws.sqs.queue", "class": "messaging.queue", "provider": "aws",
+        "region": "us-east-1", "attributes": {}, "tags": tags });
+    let terraform = ask("terraform", &[queue], "aws", json!({}));
+    let written = of(&blocks(&terraform), "aws_sqs_queue")[0].attributes["tags"].as_object().unwrap().len();
+    let left = terraform["by_hand"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| row["why"].as_str().unwrap().contains("at most 50"));
+    assert_eq!((written, left.count()), (50, 12));
+}
+
+#[test]
+fn a_disk_is_in_a_zone_of_its_own_region() {
+    let disk = |id: &str, region: &str| {
+        json!({ "id": id, "type": "aws.ec2.volume", "class": "compute.disk", "provider": "aws", "region": region,
+            "attributes": { "size_gib": 8, "type": "gp3", "state": "in-use" } })
+    };
+    let disks = [disk("a", "us-east-1"), disk("b", "us-east-1"), disk("c", "eu-west-1")];
+    let all = blocks(&ask("terraform", &disks, "aws", json!({})));
+    let zones: BTreeSet<String> = all
+        .iter()
+        .filter(|block| block.kind == "variable" && block.labels[0].starts_with("zone"))
+        .map(|block| format!("{} {}", block.labels[0], block.attributes["default"].as_str().unwrap()))
+        .collect();
+    assert_eq!(zones, BTreeSet::from(["zone us-east-1a".to_owned(), "zone_eu_west_1 eu-west-1a".to_owned()]));
+}

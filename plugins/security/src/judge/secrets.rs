@@ -3,8 +3,11 @@
 use regex_lite::{Regex, RegexBuilder};
 use serde::Deserialize;
 
-/// Longest text that is searched at once, in bytes. A secret is no novel.
-const PIECE_BYTES_MAX: usize = 16 * 1024;
+/// How much of a line is searched at once, in bytes: a plan of Terraform is one line of megabytes, and an expression
+/// is tried only where something near a secret stands.
+const PIECE_BYTES: usize = 8 * 1024;
+/// By how much pieces overlap, in bytes; a secret that is longer may be cut by the end of one.
+const OVERLAP_BYTES: usize = 2 * 1024;
 
 /// What a kind of secret looks like.
 #[derive(Debug, Clone)]
@@ -67,29 +70,51 @@ impl Pattern {
         Ok(Self { id: id.clone(), title: title.clone(), near, regex, entropy: *entropy })
     }
 
-    /// The secret in a line, if there is one: its first group, or all that was found.
-    pub fn find<'a>(&self, line: &'a str) -> Option<&'a str> {
-        self.find_near(line, &line.to_ascii_lowercase())
-    }
-
-    /// The same, with the line in lower case made once for all patterns.
-    pub fn find_near<'a>(&self, line: &'a str, lower: &str) -> Option<&'a str> {
-        if line.len() > PIECE_BYTES_MAX || !self.near.iter().any(|near| lower.contains(near.as_str())) {
-            return None;
-        }
-        self.regex.captures_iter(line).take(20).find_map(|captures| {
-            let secret = captures.get(1).or_else(|| captures.get(0))?.as_str();
+    /// The secrets in a piece of a line: of each the first group, or all that was found. What touches an end of the
+    /// piece that is none of the line may be cut there, and is found in the next piece.
+    pub fn find<'a>(&self, piece: &Piece<'a>) -> impl Iterator<Item = &'a str> {
+        let text = piece.text;
+        let is_near = self.near.iter().any(|near| piece.lower.contains(near.as_str()));
+        let searched = if is_near { text } else { "" };
+        let (is_first, is_last) = (piece.is_first, piece.is_last);
+        self.regex.captures_iter(searched).filter_map(move |captures| {
+            let all = captures.get(0)?;
+            if (all.start() == 0 && !is_first) || (all.end() == text.len() && !is_last) {
+                return None;
+            }
+            let secret = captures.get(1).unwrap_or(all).as_str();
             (entropy(secret) >= self.entropy && !is_placeholder(secret)).then_some(secret)
         })
     }
 }
 
+/// A piece of a line.
+#[derive(Debug)]
+pub struct Piece<'a> {
+    text: &'a str,
+    /// The same in lower case, made once for all patterns.
+    lower: String,
+    is_first: bool,
+    is_last: bool,
+}
+
+/// The pieces of a line; most lines are one.
+pub fn pieces(line: &str) -> impl Iterator<Item = Piece<'_>> {
+    let mut next = Some(0);
+    std::iter::from_fn(move || {
+        let from = next?;
+        let end = line.floor_char_boundary(from + PIECE_BYTES);
+        let is_last = end == line.len();
+        next = (!is_last).then(|| line.floor_char_boundary(end - OVERLAP_BYTES));
+        let text = line.get(from..end)?;
+        Some(Piece { text, lower: text.to_ascii_lowercase(), is_first: from == 0, is_last })
+    })
+}
+
 /// Reports whether one of the patterns finds something in a text.
 pub fn looks_secret(text: &str, patterns: &[Pattern]) -> bool {
-    text.lines().take(2_000).any(|line| {
-        let lower = line.to_ascii_lowercase();
-        patterns.iter().any(|pattern| pattern.find_near(line, &lower).is_some())
-    })
+    let mut all = text.lines().flat_map(pieces);
+    all.any(|piece| patterns.iter().any(|pattern| pattern.find(&piece).next().is_some()))
 }
 
 fn is_placeholder(secret: &str) -> bool {

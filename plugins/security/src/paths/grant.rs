@@ -42,6 +42,8 @@ pub struct Grant {
 pub struct Grants {
     of: BTreeMap<usize, Vec<Grant>>,
     administrators: BTreeSet<usize>,
+    /// What bound ended the work, if one did.
+    pub why: Option<String>,
 }
 
 struct Statement {
@@ -49,13 +51,14 @@ struct Statement {
     actions: Vec<Glob>,
     not_actions: Option<Vec<Glob>>,
     resources: Vec<Glob>,
+    not_resources: Option<Vec<Glob>>,
     conditional: bool,
 }
 
 impl Grants {
     /// Works them out for everything that has policies.
     pub fn new(estate: &Estate, readings: Vec<Reading>, administrators: &[String]) -> Self {
-        let mut grants = Self { of: BTreeMap::new(), administrators: BTreeSet::new() };
+        let mut grants = Self { of: BTreeMap::new(), administrators: BTreeSet::new(), why: None };
         let readings: Vec<(Glob, &Reading)> =
             readings.iter().map(|reading| (Glob::new(&reading.kind), reading)).collect();
         let data: Vec<(usize, &Reading, String)> = estate
@@ -77,7 +80,12 @@ impl Grants {
         let administrating: Vec<Glob> = administrators.iter().map(|pattern| Glob::new(pattern)).collect();
         let mut pairs_left = PAIRS_MAX;
         for (at, subject) in estate.subjects.iter().enumerate() {
-            let statements = statements(&subject.resource.attributes);
+            let mut statements = statements(&subject.resource.attributes);
+            if statements.len() > STATEMENTS_MAX {
+                statements.truncate(STATEMENTS_MAX);
+                let id = &subject.resource.id;
+                grants.why = Some(format!("{id} has more than {STATEMENTS_MAX} statements; the first were looked at"));
+            }
             let attached = subject
                 .resource
                 .relations
@@ -92,7 +100,10 @@ impl Grants {
                 continue;
             }
             for (to, reading, resource) in &data {
-                let Some(left) = pairs_left.checked_sub(1) else { return grants };
+                let Some(left) = pairs_left.checked_sub(1) else {
+                    grants.why = Some(format!("{PAIRS_MAX} pairs of identities and data were worked out"));
+                    return grants;
+                };
                 pairs_left = left;
                 if let Some(conditional) = allowed(&statements, &reading.action, resource) {
                     let how = format!("may {} by its policies", reading.action);
@@ -126,7 +137,10 @@ fn allowed(statements: &[Statement], action: &str, resource: &str) -> Option<boo
             Some(not) => !not.iter().any(|glob| glob.fits(action)),
             None => statement.actions.iter().any(|glob| glob.fits(action)),
         };
-        acts && statement.resources.iter().any(|glob| glob.fits(resource))
+        acts && match &statement.not_resources {
+            Some(not) => !not.iter().any(|glob| glob.fits(resource)),
+            None => statement.resources.iter().any(|glob| glob.fits(resource)),
+        }
     };
     let (allow, deny): (Vec<&Statement>, Vec<&Statement>) = statements.iter().filter(fits).partition(|one| one.allows);
     if deny.iter().any(|one| !one.conditional) || allow.is_empty() {
@@ -148,7 +162,7 @@ fn statements(attributes: &serde_json::Map<String, Value>) -> Vec<Statement> {
     };
     let policies = attributes.get("policies").and_then(Value::as_array).into_iter().flatten();
     let own = attributes.get("document").into_iter();
-    policies.chain(own).flat_map(of).take(STATEMENTS_MAX).map(|one| statement(&one)).collect()
+    policies.chain(own).flat_map(of).take(STATEMENTS_MAX + 1).map(|one| statement(&one)).collect()
 }
 
 fn statement(value: &Value) -> Statement {
@@ -163,6 +177,7 @@ fn statement(value: &Value) -> Statement {
         actions: globs("Action"),
         not_actions: value.get("NotAction").map(|_| globs("NotAction")),
         resources: globs("Resource"),
+        not_resources: value.get("NotResource").map(|_| globs("NotResource")),
         conditional: value
             .get("Condition")
             .is_some_and(|condition| condition.as_object().is_none_or(|one| !one.is_empty())),

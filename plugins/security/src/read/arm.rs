@@ -10,11 +10,8 @@ use serde_json::{Map, Value, json};
 
 use super::Draft;
 use crate::judge::Source;
-use crate::text::Node;
+use crate::text::{Kind, Node};
 use expression::Template;
-
-/// Deepest nesting of resources and deployments.
-const DEPTH_MAX: usize = 16;
 
 /// Reads the resources of a template.
 pub fn drafts(node: &Node) -> Result<Vec<Draft>, String> {
@@ -22,14 +19,21 @@ pub fn drafts(node: &Node) -> Result<Vec<Draft>, String> {
     if node.get("resources").is_none() {
         return Err("the template has no `resources`".to_owned());
     }
-    template(node, &mut drafts, 0);
+    let scope = Template::new(node);
+    for one in resources(node) {
+        resource(one, &scope, None, &mut drafts);
+    }
     Ok(drafts)
 }
 
-fn template(node: &Node, drafts: &mut Vec<Draft>, depth: usize) {
-    let scope = Template::new(node);
-    for one in resources(node) {
-        resource(one, &scope, None, drafts, depth);
+/// Reads a template in a template. Its expressions are about the outer one, unless it says that they are its own.
+fn deployment(properties: &Node, template: &Node, scope: &Template, drafts: &mut Vec<Draft>) {
+    let whose = properties.get("expressionEvaluationOptions").and_then(|options| options.get("scope"));
+    let is_own = whose.and_then(Node::text).is_some_and(|scope| scope.eq_ignore_ascii_case("inner"));
+    let nothing = Node { line: properties.line, kind: Kind::Null };
+    let own = is_own.then(|| scope.within(template, properties.get("parameters").unwrap_or(&nothing)));
+    for one in resources(template) {
+        resource(one, own.as_ref().unwrap_or(scope), None, drafts);
     }
 }
 
@@ -39,17 +43,18 @@ fn resources(node: &Node) -> Vec<&Node> {
     resources.elements().iter().chain(resources.entries().map(|entry| &entry.value)).collect()
 }
 
-fn resource(node: &Node, scope: &Template, parent: Option<(&str, &str)>, drafts: &mut Vec<Draft>, depth: usize) {
-    let (Some(kind), false) = (node.get("type").and_then(Node::text), depth > DEPTH_MAX) else { return };
+/// Reads a resource and those within it; how deep that goes is bounded by the text.
+fn resource(node: &Node, scope: &Template, parent: Option<(&str, &str)>, drafts: &mut Vec<Draft>) {
+    let kind = node.get("type").and_then(Node::text).unwrap_or("a resource without a type");
     if node.get("condition").is_some_and(|condition| scope.resolve(&condition.value()) == json!(false)) {
         return;
     }
-    if kind.eq_ignore_ascii_case("Microsoft.Resources/deployments") {
-        let inner = node.get("properties").and_then(|properties| properties.get("template"));
-        if let Some(inner) = inner {
-            template(inner, drafts, depth + 1);
-        }
-        return;
+    // One whose template lies elsewhere is told as what no mapping knows.
+    if kind.eq_ignore_ascii_case("Microsoft.Resources/deployments")
+        && let Some(properties) = node.get("properties")
+        && let Some(template) = properties.get("template")
+    {
+        return deployment(properties, template, scope, drafts);
     }
     let written = node.get("name").map_or(Value::Null, Node::value);
     let own = match scope.resolve(&written) {
@@ -78,6 +83,6 @@ fn resource(node: &Node, scope: &Template, parent: Option<(&str, &str)>, drafts:
         kind: kind.clone(),
     });
     for child in resources(node) {
-        resource(child, scope, Some((&kind, &name)), drafts, depth + 1);
+        resource(child, scope, Some((&kind, &name)), drafts);
     }
 }

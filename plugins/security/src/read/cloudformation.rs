@@ -18,7 +18,11 @@ pub fn drafts(node: &Node) -> Result<Vec<Draft>, String> {
     let template = function::Template::new(node);
     let mut drafts = Vec::new();
     for entry in resources.entries() {
-        let Some(kind) = entry.value.get("Type").and_then(Node::text) else { continue };
+        // What is no resource yet, such as `Fn::ForEach`, is told as what no mapping knows.
+        let kind = entry.value.get("Type").and_then(Node::text).unwrap_or_else(|| match entry.key.split_once("::") {
+            Some(("Fn", rest)) if rest.starts_with("ForEach") => "Fn::ForEach",
+            _ => "a resource without a type",
+        });
         if let Some(condition) = entry.value.get("Condition").and_then(Node::text)
             && template.condition(condition) == Some(false)
         {

@@ -4,26 +4,28 @@
 //! `containers`: all of them, with `role` `container`, `init` or `ephemeral`, so that a rule is written once for pods,
 //! deployments and jobs. `namespace`, `labels` and `annotations` stand for what `metadata` has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
-use troupe_estate::{GLOBAL, Place, Resource};
+use troupe_estate::{GLOBAL, Place, Relation, Resource};
 
 use crate::judge::{Source, Subject};
 use crate::text::{Kind, Node};
 
-/// Reads the objects of a document: one, or those of a list.
-pub fn subjects(node: &Node, file: &str) -> Vec<Subject> {
+/// Most pairs of a service and pods that are looked at.
+const PAIRS_MAX: usize = 2_000_000;
+
+/// Reads the objects of a document, one or those of a list, and counts what is none.
+pub fn subjects(node: &Node, file: &str) -> (Vec<Subject>, usize) {
     let items =
         node.get("items").filter(|_| node.get("kind").and_then(Node::text).is_some_and(|kind| kind.ends_with("List")));
-    let mut subjects: Vec<Subject> = match items {
-        Some(items) => items.elements().iter().filter_map(|node| subject(node, file)).collect(),
-        None => subject(node, file).into_iter().collect(),
-    };
+    let nodes = items.map_or(std::slice::from_ref(node), Node::elements);
+    let mut subjects: Vec<Subject> = nodes.iter().filter_map(|node| subject(node, file)).collect();
     for subject in &mut subjects {
         relate(&mut subject.resource);
     }
-    subjects
+    let none = nodes.len() - subjects.len();
+    (subjects, none)
 }
 
 fn subject(node: &Node, file: &str) -> Option<Subject> {
@@ -113,7 +115,11 @@ fn containers(pod: &Value) -> Value {
 type Labelled = (Map<String, Value>, String);
 
 /// Notes which pods services send requests to: those of their namespace that have all labels of their selectors.
-pub fn connect(subjects: &mut [Subject]) {
+///
+/// # Errors
+///
+/// If they are more than anybody may look at, with how many were.
+pub fn connect(subjects: &mut [Subject]) -> Result<(), String> {
     let space = |resource: &Resource| {
         resource.attributes.get("namespace").and_then(Value::as_str).unwrap_or("default").to_owned()
     };
@@ -124,18 +130,27 @@ pub fn connect(subjects: &mut [Subject]) {
             pods.entry(space(&subject.resource)).or_default().push((labels.clone(), alias.clone()));
         }
     }
+    let mut left = PAIRS_MAX;
     for subject in subjects.iter_mut().filter(|subject| subject.resource.kind == "kubernetes.Service") {
         let selector = subject.resource.attributes.get("spec").and_then(|spec| spec.get("selector"));
         let Some(selector) = selector.and_then(Value::as_object).filter(|selector| !selector.is_empty()).cloned()
         else {
             continue;
         };
+        let mut chosen: BTreeSet<&str> = BTreeSet::new();
         for (labels, alias) in pods.get(&space(&subject.resource)).into_iter().flatten() {
+            if left == 0 {
+                return Err(format!("{PAIRS_MAX} pairs of services and pods were looked at; the others were not"));
+            }
+            left -= 1;
             if selector.iter().all(|(key, value)| labels.get(key) == Some(value)) {
-                subject.resource = subject.resource.clone().to("pods", Some(alias.as_str()));
+                chosen.insert(alias);
             }
         }
+        let relations = chosen.into_iter().map(|alias| Relation { kind: "pods".into(), target: alias.to_owned() });
+        subject.resource.relations.extend(relations);
     }
+    Ok(())
 }
 
 /// The services that an ingress sends requests to.
@@ -179,7 +194,6 @@ fn relate(resource: &mut Resource) {
             relations.push(("subject", format!("ServiceAccount/{space}/{name}")));
         }
     }
-    for (kind, target) in relations {
-        *resource = resource.clone().to(kind, Some(target));
-    }
+    let relations: BTreeSet<(&'static str, String)> = relations.into_iter().collect();
+    resource.relations.extend(relations.into_iter().map(|(kind, target)| Relation { kind: kind.into(), target }));
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use troupe_estate::{GLOBAL, Place, ProblemKind, Provider, Resource};
+use troupe_estate::{GLOBAL, Place, ProblemKind, Provider, Relation, Resource};
 
 use super::expression::{Expression, first, paths};
 use super::{Draft, Read};
@@ -14,14 +14,15 @@ use crate::unknown;
 const MAPPINGS: &str = include_str!(concat!(env!("OUT_DIR"), "/mappings.json"));
 
 /// Types that say nothing about security, and are no gap where nothing maps them.
-const IRRELEVANT: [&str; 9] = [
+const IRRELEVANT: [&str; 10] = [
     "random_",
     "null_resource",
     "time_",
     "terraform_data",
     "local_",
     "tls_",
-    "AWS::CloudFormation::",
+    "AWS::CloudFormation::CustomResource",
+    "AWS::CloudFormation::WaitCondition",
     "Custom::",
     "data.",
 ];
@@ -295,10 +296,11 @@ fn subject(mapping: &Mapping, kind: &str, draft: &Draft, file: &str) -> Subject 
 }
 
 fn relate(mut resource: Resource, mapping: &Mapping, draft: &Draft) -> Resource {
+    let mut seen: BTreeSet<(&str, String)> = BTreeSet::new();
     for (kind, from) in &mapping.relations {
-        for path in from {
-            for target in texts(&first(&draft.raw, std::slice::from_ref(path))) {
-                resource = resource.to(kind.clone(), Some(target));
+        for target in from.iter().flat_map(|path| texts(&first(&draft.raw, std::slice::from_ref(path)))) {
+            if seen.insert((kind, target.clone())) {
+                resource.relations.push(Relation { kind: kind.clone().into(), target });
             }
         }
     }

@@ -5,7 +5,7 @@
 //! as that one's address: a bucket policy finds its bucket before either exists. What is neither known nor a
 //! reference is not known yet. A state, by `terraform show -json` or the file itself (version 4), knows everything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -13,9 +13,6 @@ use super::Draft;
 use crate::judge::Source;
 use crate::text::Node;
 use crate::unknown;
-
-/// Deepest nesting of modules.
-const MODULES_MAX: usize = 32;
 
 /// Reads the resources of a plan or state.
 pub fn drafts(node: &Node) -> Result<Vec<Draft>, String> {
@@ -42,7 +39,7 @@ pub fn drafts(node: &Node) -> Result<Vec<Draft>, String> {
     }
     let configuration = node.get("configuration").and_then(|node| node.get("root_module")).map(Node::value);
     let mut reader = Reader { unknowns, drafts: Vec::new() };
-    reader.module(root, configuration.as_ref(), "", 0);
+    reader.module(root, configuration.as_ref(), "");
     let regions = region(node);
     for draft in &mut reader.drafts {
         let provider = draft.kind.split('_').next().unwrap_or_default();
@@ -57,10 +54,9 @@ struct Reader {
 }
 
 impl Reader {
-    fn module(&mut self, module: &Node, configuration: Option<&Value>, prefix: &str, depth: usize) {
-        if depth > MODULES_MAX {
-            return;
-        }
+    /// Reads a module and those within it; how deep that goes is bounded by the text.
+    fn module(&mut self, module: &Node, configuration: Option<&Value>, prefix: &str) {
+        let written = expressions(configuration);
         for resource in module.get("resources").map(Node::elements).unwrap_or_default() {
             let text = |key: &str| resource.get(key).and_then(Node::text).unwrap_or_default().to_owned();
             if text("mode") == "data" {
@@ -72,15 +68,7 @@ impl Reader {
                 mark(&mut raw, after);
             }
             let (kind, name) = (text("type"), text("name"));
-            let expressions = configuration.and_then(|module| {
-                let resources = module.get("resources")?.as_array()?;
-                let is_it = |one: &&Value| {
-                    one.get("type") == Some(&Value::from(kind.as_str()))
-                        && one.get("name") == Some(&Value::from(name.as_str()))
-                };
-                resources.iter().find(is_it)?.get("expressions")
-            });
-            if let Some(expressions) = expressions {
+            if let Some(expressions) = written.get(&(kind.as_str(), name.as_str())) {
                 let index = resource.get("index").map(|index| index.value().to_string());
                 refer(&mut raw, expressions, prefix, index.as_deref());
             }
@@ -97,9 +85,20 @@ impl Reader {
             let address = child.get("address").and_then(Node::text).unwrap_or_default();
             let call = address.rsplit("module.").next().unwrap_or_default().split('[').next().unwrap_or_default();
             let inner = configuration.and_then(|module| module.get("module_calls")?.get(call)?.get("module"));
-            self.module(child, inner, &format!("{address}."), depth + 1);
+            self.module(child, inner, &format!("{address}."));
         }
     }
+}
+
+/// What the resources of a module are written as, by type and name.
+fn expressions(configuration: Option<&Value>) -> BTreeMap<(&str, &str), &Value> {
+    let resources = configuration.and_then(|module| module.get("resources")?.as_array());
+    let managed = resources.into_iter().flatten().filter(|one| one.get("mode") != Some(&Value::from("data")));
+    let entry = |one| -> Option<((&str, &str), &Value)> {
+        let text = |key: &str| Value::as_str(Value::get(one, key)?);
+        Some(((text("type")?, text("name")?), Value::get(one, "expressions")?))
+    };
+    managed.filter_map(entry).collect()
 }
 
 /// Puts what is not known yet where it stands.
@@ -193,6 +192,9 @@ fn fill(value: &mut Value, addresses: &[String]) {
 /// The resources among references: `aws_s3_bucket.logs.id` and `aws_s3_bucket.logs` are one, of the same module.
 fn addresses(references: &[Value], prefix: &str, index: Option<&str>) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
+    let mut seen = BTreeSet::new();
+    // One of several is referred to by `count.index` or by number; the same index is what is meant most often.
+    let counted = references.iter().any(|one| one.as_str() == Some("count.index") || one.as_str() == Some("each.key"));
     for reference in references.iter().filter_map(Value::as_str) {
         let mut parts = reference.split('.');
         let (Some(kind), Some(name)) = (parts.next(), parts.next()) else { continue };
@@ -201,15 +203,12 @@ fn addresses(references: &[Value], prefix: &str, index: Option<&str>) -> Vec<Str
         {
             continue;
         }
-        // One of several is referred to by `count.index` or by number; the same index is what is meant most often.
-        let counted =
-            references.iter().any(|one| one.as_str() == Some("count.index") || one.as_str() == Some("each.key"));
         let name = match (index, counted, name.contains('[')) {
             (Some(index), true, false) => format!("{name}[{index}]"),
             _ => name.to_owned(),
         };
         let address = format!("{prefix}{kind}.{name}");
-        if !found.contains(&address) {
+        if seen.insert(address.clone()) {
             found.push(address);
         }
     }

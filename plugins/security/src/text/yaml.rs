@@ -48,7 +48,7 @@ pub fn read(text: &str) -> Result<Vec<Node>, TextError> {
     for event in Parser::new_from_str_with_options(text, options) {
         let (event, span) = event.map_err(|error| {
             let why: String = error.to_string().chars().take(200).collect();
-            TextError::new(1, why)
+            TextError::new(u32::try_from(error.marker().line()).unwrap_or(u32::MAX), why)
         })?;
         let line = u32::try_from(span.start.line()).unwrap_or(u32::MAX);
         builder.take(event, line)?;

@@ -45,3 +45,9 @@ pub fn found(answer: &Value) -> Vec<(String, String, u64)> {
 pub fn has(answer: &Value, rule: &str, id: &str) -> bool {
     found(answer).iter().any(|(its, resource, _)| its == rule && resource == id)
 }
+
+/// The codes of the problems of an answer, each with its service.
+pub fn codes(answer: &Value) -> Vec<(&str, &str)> {
+    let rows = answer["problems"].as_array().unwrap();
+    rows.iter().map(|one| (one["code"].as_str().unwrap(), one["service"].as_str().unwrap())).collect()
+}

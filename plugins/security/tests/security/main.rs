@@ -5,6 +5,8 @@ mod changes;
 #[cfg(test)]
 mod documents;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod paths;
 #[cfg(test)]
 mod readers;

@@ -134,3 +134,57 @@ fn the_search_says_where_it_ended() {
             .unwrap();
     assert!(told["paths"].as_array().unwrap().is_empty());
 }
+
+#[test]
+fn what_a_statement_is_not_about_is_no_way_on() {
+    let _host = host();
+    let spared = |resource: &str| {
+        json!({ "policies": [{ "name": "p", "document": { "Statement":
+            [{ "Effect": "Allow", "Action": "s3:*", "NotResource": resource }] } }] })
+    };
+    let ask = |role: Value| {
+        let told = perform::<Security>("paths", json!({ "resources": estate(role) })).unwrap();
+        told["paths"].as_array().unwrap().len()
+    };
+    assert_eq!(ask(spared("arn:aws:s3:::payroll/*")), 1);
+    assert_eq!(ask(spared("arn:aws:s3:::*")), 0);
+}
+
+#[test]
+fn a_role_reaches_what_lies_below_its_scope_and_nothing_beside() {
+    let _host = host();
+    let azure = |kind: &str, id: &str, attributes: Value, relations: &[(&str, &str)]| {
+        let mut made = resource(kind, id, attributes, relations);
+        made["region"] = json!("westeurope");
+        made["account"] = json!("s");
+        made
+    };
+    let ask = |scope: &str| -> Vec<String> {
+        let container = azure(
+            "azure.microsoft.web/sites",
+            "/subscriptions/s/resourceGroups/app/providers/Microsoft.Web/sites/web",
+            json!({ "identity_principal": "p-1" }),
+            &[],
+        );
+        let account = |group: &str| {
+            let id = format!("/subscriptions/s/resourceGroups/{group}/providers/Microsoft.Storage/storageAccounts/a");
+            azure("azure.microsoft.storage/storageaccounts", &id, json!({ "network_default_action": "Deny" }), &[])
+        };
+        let role = azure(
+            "azure.microsoft.authorization/roleassignments",
+            "/subscriptions/s/providers/Microsoft.Authorization/roleAssignments/r",
+            json!({ "scope": scope, "role": "Reader" }),
+            &[("principal", "p-1")],
+        );
+        let rules = "azure.microsoft.web/sites:\n  - { id: team.web, title: It is open, severity: low, fix: Close it., topics: [network], exposes: true, fail: { identity_principal: { exists: true } }, fails: [{ identity_principal: a }], passes: [{}] }\n";
+        let input =
+            json!({ "resources": [container, account("data"), account("data-old"), role], "more_rules": [rules] });
+        let told = perform::<Security>("paths", input).unwrap();
+        let last = |path: &Value| {
+            path["steps"].as_array().unwrap().last().unwrap()["resource"]["id"].as_str().unwrap().to_owned()
+        };
+        told["paths"].as_array().unwrap().iter().map(last).collect()
+    };
+    assert_eq!(ask("/subscriptions/S/resourcegroups/data").len(), 1);
+    assert_eq!((ask("/subscriptions/s/").len(), ask("/").len(), ask("/subscriptions/x").len()), (2, 2, 0));
+}

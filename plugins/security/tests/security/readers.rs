@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::documents::{check, found, has};
+use super::documents::{check, codes, found, has};
 
 fn undecided(answer: &Value, rule: &str) -> String {
     let rows = answer["not_checked"].as_array().unwrap();
@@ -70,6 +70,19 @@ fn a_plan_is_checked_with_its_references_and_without_guessing_what_is_known_afte
     let database = told["findings"].as_array().unwrap().iter().find(|one| one["rule"] == "aws.rds.public").unwrap();
     assert_eq!(database["resource"]["region"], "eu-central-1");
     assert_eq!(database["place"]["file"], "plan.json");
+}
+
+#[test]
+fn a_member_of_a_cluster_is_not_asked_for_what_its_cluster_has() {
+    let resource = |kind: &str, name: &str, values: Value| json!({ "address": format!("{kind}.{name}"), "mode": "managed", "type": kind, "name": name, "values": values });
+    let plan = json!({ "format_version": "1.2", "planned_values": { "root_module": { "resources": [
+        resource("aws_rds_cluster", "c", json!({ "cluster_identifier": "c", "engine": "aurora-postgresql", "storage_encrypted": false })),
+        resource("aws_rds_cluster_instance", "i", json!({ "identifier": "i", "cluster_identifier": "c", "engine": "aurora-postgresql" })),
+    ] } } });
+    let told = check("plan.json", &plan.to_string());
+    for rule in ["aws.rds.unencrypted", "aws.rds.deletion-protection", "aws.rds.own-password"] {
+        assert!(has(&told, rule, "c") && !has(&told, rule, "i"), "{rule}");
+    }
 }
 
 #[test]
@@ -141,6 +154,27 @@ fn a_template_of_cloudformation_is_checked_with_lines_parameters_and_conditions(
     assert!(!found(&told).iter().any(|(_, id, _)| id == "Gone"));
     let json = json!({ "Resources": { "T": { "Type": "AWS::SNS::Topic", "Properties": {} } } }).to_string();
     assert!(has(&check("stack.template", &json), "aws.sns.unencrypted", "T"));
+}
+
+#[test]
+fn what_a_template_leaves_out_is_what_the_cloud_does_without_it() {
+    let told = check(
+        "lb.yaml",
+        "Resources:
+  Balancer:
+    Type: AWS::ElasticLoadBalancingV2::LoadBalancer
+    Properties:
+      Type: application
+      LoadBalancerAttributes: [{ Key: routing.http.desync_mitigation_mode, Value: monitor }]
+  Listener:
+    Type: AWS::ElasticLoadBalancingV2::Listener
+    Properties: { LoadBalancerArn: !Ref Balancer, Protocol: HTTPS, Port: 443 }
+",
+    );
+    assert!(has(&told, "aws.elbv2.old-tls", "Balancer") && has(&told, "aws.elbv2.desync", "Balancer"));
+    // A web ACL is put before a stage by something that is not read here.
+    let stage = "Resources:\n  Stage:\n    Type: AWS::ApiGateway::Stage\n    Properties: { StageName: prod }\n";
+    assert!(undecided(&check("api.yaml", stage), "aws.apigateway.no-waf").contains("not told"));
 }
 
 #[test]
@@ -218,6 +252,19 @@ fn secrets_are_found_in_any_text_and_never_told() {
 }
 
 #[test]
+fn secrets_are_found_wherever_they_lie_in_a_line_of_any_length() {
+    let (one, other) = ("AKIAQ4R7TJ2MZW3YKD5N", "AKIAW7M3ZQ5TJ2R4YKXB");
+    for before in [0, 100, 8_170, 8_180, 8_190, 100_000] {
+        let line = format!("{{\"a\": \"{}\", \"b\": \"{one}\", \"c\": \"é\", \"d\": \"{other}\"}}", "y".repeat(before));
+        let told = check("plan.txt", &line);
+        assert_eq!(found(&told).len(), 2, "after {before}: {:?}", found(&told));
+    }
+    let many: String = (0..120).map(|n| format!("token = glpat-x7Kq2Lm9Rt4Vw8Zb{n:04}\n")).collect();
+    let told = check("many.txt", &many);
+    assert_eq!((found(&told).len(), codes(&told)), (100, vec![("too_many_secrets", "secrets.gitlab-token")]));
+}
+
+#[test]
 fn what_cannot_be_read_is_a_row_and_nothing_panics() {
     let bomb = (1..12).fold("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned(), |text, n| {
         format!("{text}a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 10].join(", "))
@@ -229,8 +276,8 @@ fn what_cannot_be_read_is_a_row_and_nothing_panics() {
         ("d.json", "{}", "unknown_format"),
         ("e.json", "{\"format_version\": \"1\", \"planned_values\": 3}", "unreadable"),
         ("f.yaml", "Resources: 3\nAWSTemplateFormatVersion: x\n", ""),
-        ("g.json", "{\"$schema\": \"deploymentTemplate.json\", \"resources\": [{\"type\": 3}, 4]}", ""),
-        ("h.yaml", "apiVersion: v1\nkind: Pod\nspec: [1]\n---\n- 1\n", ""),
+        ("g.json", "{\"$schema\": \"deploymentTemplate.json\", \"resources\": [{\"type\": 3}, 4]}", "no_mapping"),
+        ("h.yaml", "apiVersion: v1\nkind: Pod\nspec: [1]\n---\n- 1\n", "unknown_part"),
         ("notes.txt", "{ not [ yaml", ""),
     ] {
         let told = check(name, text);

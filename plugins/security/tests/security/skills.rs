@@ -136,3 +136,30 @@ fn ages_are_judged_by_the_hosts_clock() {
     let told = perform::<Security>("check", json!({ "resources": [certificate] })).unwrap();
     assert_eq!(told["findings"][0]["rule"], "aws.acm.expires");
 }
+
+#[test]
+fn a_control_about_what_nobody_could_look_at_is_not_checked() {
+    let _host = host();
+    let problem = json!({ "provider": "aws", "service": "s3", "region": "global", "operation": "ListBuckets", "code": "AccessDenied",
+        "message": "no", "kind": "denied", "count": 1 });
+    let told =
+        perform::<Security>("report", json!({ "resources": [], "errors": [problem], "frameworks": ["cis-aws"] }))
+            .unwrap();
+    let status = |control: &str| {
+        let all = told["frameworks"][0]["controls"].as_array().unwrap();
+        all.iter().find(|one| one["control"] == control).unwrap()["status"].clone()
+    };
+    assert_eq!((status("2.1.4"), status("5.4")), (json!("not_checked"), json!("not_applicable")));
+}
+
+#[test]
+fn findings_that_nothing_tells_apart_count_once() {
+    let _host = host();
+    let mut group = open_group("sg-1");
+    let rule = json!({ "protocol": "tcp", "from_port": 22, "to_port": 22, "cidrs": ["0.0.0.0/0"], "groups": ["sg-2"] });
+    group["attributes"]["ingress"].as_array_mut().unwrap().push(rule);
+    let told = perform::<Security>("report", json!({ "resources": [group], "frameworks": ["cis-aws"] })).unwrap();
+    let all = told["frameworks"][0]["controls"].as_array().unwrap();
+    let control = all.iter().find(|one| one["control"] == "5.2").unwrap();
+    assert_eq!((told["open"].as_u64(), control["open"].as_u64()), (Some(1), Some(1)));
+}

@@ -103,6 +103,9 @@ pub async fn ask(
     };
     let mut hours = vec![Hours::default(); stems.len()];
     each_page(client, request(None), async |page: Value| {
+        if let Some(why) = missing(&page) {
+            return Err(Fault::of_ours("incomplete", format!("Cloud Monitoring does not tell all of {kind}: {why}")));
+        }
         for series in path::all(&page, "/timeSeries/*") {
             let node = ["/resource/labels/node_name", "/metadata/systemLabels/node_name"];
             let Some(node) = node.iter().find_map(|at| path::text(series, at)) else { continue };
@@ -120,6 +123,13 @@ pub async fn ask(
     })
     .await?;
     Ok(hours)
+}
+
+/// What an answer says is missing from it: a part of the query that went wrong, or what was out of reach.
+fn missing(page: &Value) -> Option<&str> {
+    let errors = path::all(page, "/executionErrors/*");
+    let wrong = errors.first().map(|error| path::text(error, "/message").unwrap_or("a part of it went wrong"));
+    wrong.or_else(|| path::text(page, "/unreachable/0"))
 }
 
 impl Hours {

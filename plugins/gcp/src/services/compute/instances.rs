@@ -56,6 +56,7 @@ const INSTANCE: Record = Record {
         is("last_stopped", "/lastStopTimestamp"),
         is("internal_ips", "/networkInterfaces/*/networkIP"),
         is("external_ips", "/networkInterfaces/*/accessConfigs/*/natIP"),
+        is("external_ipv6", "/networkInterfaces/*/ipv6AccessConfigs/*/externalIpv6"),
         is("licenses", "/disks/*/licenses/*"),
     ],
     relations: &[
@@ -173,7 +174,8 @@ fn machine(item: &Value, resource: &mut Resource) {
                 told = with(told, name, link);
             }
         }
-        with(told, "public", !path::all(one, "/accessConfigs/*").is_empty())
+        let open = ["/accessConfigs/*", "/ipv6AccessConfigs/*"].iter().any(|at| !path::all(one, at).is_empty());
+        with(told, "public", open)
     });
     resource.set("interfaces", interfaces.collect::<Vec<_>>());
     metadata(item, resource);

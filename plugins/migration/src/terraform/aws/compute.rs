@@ -5,6 +5,7 @@ use crate::facts;
 use crate::terraform::draft::{Draft, Subject, device};
 use crate::terraform::hcl::{Block, Value};
 use crate::terraform::names::{self, Form};
+use crate::terraform::providers;
 use crate::terraform::relations::{GROUP, MACHINE, SUBNET};
 
 const FILE: &str = "compute.tf";
@@ -47,7 +48,14 @@ pub fn instance(draft: &mut Draft<'_>, subject: &Subject<'_>) {
 pub fn volume(draft: &mut Draft<'_>, subject: &Subject<'_>) {
     let resource = subject.resource;
     let name = draft.name(subject);
-    let zone = draft.variable_or("zone", "The availability zone of disks.", format!("{}a", draft.region));
+    let zone = match draft.other_region(subject.row) {
+        Some(region) => draft.variable_or(
+            &format!("zone_{}", providers::alias(&region)),
+            format!("The availability zone of disks in `{region}`."),
+            format!("{region}a"),
+        ),
+        None => draft.variable_or("zone", "The availability zone of disks.", format!("{}a", draft.region)),
+    };
     let to = subject.row.to.as_ref();
     let tags = draft.tags(resource);
     let gib = to.and_then(|to| to.gib).map(Value::from);

@@ -72,11 +72,12 @@ pub fn security_group(draft: &mut Draft<'_>, subject: &Subject<'_>) {
             .with("vpc_id", vpc)
             .with("tags", tags),
     ];
-    let Some(rules) = rules::read(resource) else {
+    let Some((rules, by_hand)) = rules::read(resource) else {
         draft.leave(resource, "its rules are not told in a form that is read here; the group lets nothing in");
         draft.put(FILE, blocks);
         return;
     };
+    draft.leave_rules(resource, by_hand);
     let mut number = 0;
     for rule in &rules {
         for end in ends(draft, subject, rule) {

@@ -62,7 +62,8 @@ pub fn security_group(draft: &mut Draft<'_>, subject: &Subject<'_>) {
     let mut group = block(draft, subject, Form::Dashes, 60);
     group = tagged(draft, subject, group);
     match rules::read(resource) {
-        Some(rules) => {
+        Some((rules, by_hand)) => {
+            draft.leave_rules(resource, by_hand);
             let mut priority = PRIORITY_FIRST;
             for rule in &rules {
                 if !rule.groups.is_empty() {

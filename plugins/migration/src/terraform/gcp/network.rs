@@ -60,7 +60,7 @@ pub fn tag(resource: &troupe_estate::Resource) -> String {
 pub fn firewall(draft: &mut Draft<'_>, subject: &Subject<'_>) {
     let resource = subject.resource;
     let network = of(draft, subject);
-    let Some(rules) = rules::read(resource) else {
+    let Some((rules, by_hand)) = rules::read(resource) else {
         draft.leave(
             resource,
             "its rules are not told in a form that is read here; Google's networks let nothing in by themselves",
@@ -68,6 +68,7 @@ pub fn firewall(draft: &mut Draft<'_>, subject: &Subject<'_>) {
         draft.addresses.remove(&subject.place);
         return;
     };
+    draft.leave_rules(resource, by_hand);
     let mut blocks = Vec::new();
     for rule in &rules {
         // Google's rules have ranges of IPv4 or of IPv6.

@@ -5,9 +5,11 @@
 //! else only Azure knows, and what is made of it is not known yet.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use serde_json::{Map, Value, json};
 
+use crate::read::budget::Budget;
 use crate::text::Node;
 use crate::unknown;
 
@@ -20,6 +22,8 @@ const TEXT_BYTES_MAX: usize = 64 * 1024;
 pub struct Template {
     parameters: BTreeMap<String, Value>,
     variables: BTreeMap<String, Value>,
+    /// What may be made, in templates within it as well.
+    budget: Rc<Budget>,
 }
 
 /// A call, a text or a number, as it is written.
@@ -44,7 +48,23 @@ impl Template {
         Self {
             parameters: part("parameters").map(parameter).collect(),
             variables: part("variables").map(|entry| (entry.key.to_ascii_lowercase(), entry.value.value())).collect(),
+            budget: Rc::default(),
         }
+    }
+
+    /// Takes them out of a template within this one that is worked out by itself: a parameter is what this one gives
+    /// to it.
+    pub fn within(&self, node: &Node, given: &Node) -> Self {
+        let mut inner = Self::new(node);
+        inner.budget = Rc::clone(&self.budget);
+        for entry in given.entries() {
+            let value = match entry.value.get("value") {
+                Some(value) => self.resolve(&value.value()),
+                None => unknown::unknown(&format!("the parameter {} is fetched by Azure", entry.key)),
+            };
+            inner.parameters.insert(entry.key.to_ascii_lowercase(), value);
+        }
+        inner
     }
 
     /// Works out the expressions in a value.
@@ -96,7 +116,10 @@ impl Template {
         if let ("parameters" | "variables", [Term::Text(of)]) = (name, arguments) {
             let table = if name == "parameters" { &self.parameters } else { &self.variables };
             let found = table.get(&of.to_ascii_lowercase());
-            return found.map_or_else(not_known, |value| self.value(value, depth + 1));
+            if self.budget.is_spent() {
+                return Budget::spent();
+            }
+            return found.map_or_else(not_known, |value| self.budget.take(self.value(value, depth + 1)));
         }
         let values: Vec<Value> = arguments.iter().map(|one| self.term(one, depth + 1)).collect();
         let is_known = |value: &Value| unknown::reason(value).is_none();
@@ -129,7 +152,6 @@ impl Template {
                 bounded(rest.iter().take(50).enumerate().fold(pattern.clone(), put))
             }
             ("resourceid" | "extensionresourceid" | "subscriptionresourceid", _) => resource_id(&values),
-            ("subscription" | "resourcegroup" | "uniquestring" | "deployment" | "tenant", _) => not_known(),
             _ => not_known(),
         }
     }

@@ -1,9 +1,11 @@
 //! CloudFormation's functions, worked out as far as a template says enough.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use crate::read::budget::Budget;
 use crate::text::Node;
 use crate::unknown;
 
@@ -11,12 +13,17 @@ use crate::unknown;
 const DEPTH_MAX: usize = 60;
 /// Most references that one `Fn::Sub` has replaced.
 const REPLACED_MAX: usize = 500;
+/// Longest text that one `Fn::Sub` makes, in bytes.
+const TEXT_BYTES_MAX: usize = 1024 * 1024;
 
 /// What a template says beside its resources.
 pub struct Template {
     parameters: BTreeMap<String, Value>,
     mappings: Value,
     conditions: BTreeMap<String, Value>,
+    /// Conditions that were worked out, and those that are being worked out, which nobody knows.
+    known: RefCell<BTreeMap<String, Option<bool>>>,
+    budget: Budget,
 }
 
 impl Template {
@@ -42,6 +49,8 @@ impl Template {
             parameters: part("Parameters").map(parameter).collect(),
             mappings: node.get("Mappings").map_or(Value::Null, Node::value),
             conditions: part("Conditions").map(|entry| (entry.key.clone(), entry.value.value())).collect(),
+            known: RefCell::default(),
+            budget: Budget::default(),
         }
     }
 
@@ -51,7 +60,14 @@ impl Template {
     }
 
     fn named_condition(&self, name: &str, depth: usize) -> Option<bool> {
-        self.holds(self.conditions.get(name)?, depth + 1)
+        if let Some(known) = self.known.borrow().get(name) {
+            return *known;
+        }
+        // A condition that is about itself is never known; one that others name is worked out once.
+        self.known.borrow_mut().insert(name.to_owned(), None);
+        let holds = self.conditions.get(name).and_then(|value| self.holds(value, depth + 1));
+        self.known.borrow_mut().insert(name.to_owned(), holds);
+        holds
     }
 
     fn holds(&self, value: &Value, depth: usize) -> Option<bool> {
@@ -93,7 +109,10 @@ impl Template {
                     && let Some((name, inner)) = entries.iter().next()
                     && (name == "Ref" || name.starts_with("Fn::"))
                 {
-                    return self.function(name, inner, depth);
+                    if self.budget.is_spent() {
+                        return Budget::spent();
+                    }
+                    return self.budget.take(self.function(name, inner, depth));
                 }
                 let resolved = entries.iter().map(|(key, one)| (key.clone(), self.value(one, depth + 1)));
                 resolved.filter(|(_, one)| !one.is_null()).collect::<Map<_, _>>().into()
@@ -128,18 +147,20 @@ impl Template {
                 _ => not_known(),
             },
             "Fn::If" => match list {
-                [condition, then, otherwise] => match condition.as_str().and_then(|name| self.condition(name)) {
-                    Some(true) => self.value(then, depth + 1),
-                    Some(false) => self.value(otherwise, depth + 1),
-                    None => {
-                        let (then, otherwise) = (self.value(then, depth + 1), self.value(otherwise, depth + 1));
-                        if then == otherwise {
-                            then
-                        } else {
-                            unknown::unknown("it depends on a condition of the stack")
+                [condition, then, otherwise] => {
+                    match condition.as_str().and_then(|name| self.named_condition(name, depth)) {
+                        Some(true) => self.value(then, depth + 1),
+                        Some(false) => self.value(otherwise, depth + 1),
+                        None => {
+                            let (then, otherwise) = (self.value(then, depth + 1), self.value(otherwise, depth + 1));
+                            if then == otherwise {
+                                then
+                            } else {
+                                unknown::unknown("it depends on a condition of the stack")
+                            }
                         }
                     }
-                },
+                }
                 _ => not_known(),
             },
             "Fn::FindInMap" => {
@@ -192,6 +213,15 @@ impl Template {
                 rest = after;
                 break;
             };
+            // `${!Name}` is how a text has `${Name}` in it.
+            if let Some(literal) = name.strip_prefix('!') {
+                out.push_str(&format!("${{{literal}}}"));
+                rest = after;
+                continue;
+            }
+            if out.len() > TEXT_BYTES_MAX {
+                return unknown::unknown(&format!("Fn::Sub makes more than {TEXT_BYTES_MAX} bytes"));
+            }
             replaced += 1;
             let own = more.and_then(|more| more.get(name)).cloned();
             let value = own.unwrap_or_else(|| self.reference(name.split('.').next().unwrap_or_default()));
