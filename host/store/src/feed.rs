@@ -64,7 +64,9 @@ impl Tx {
             [tenant.into(), seq.into(), at.into(), (&event.kind).into(), (&event.subject).into(), (&event.data).into()]
         });
         let rows: Vec<[_; 6]> = rows.collect();
-        insert(&mut self.connection, "insert into feed (tenant, seq, at, kind, subject, data) ", rows, "").await
+        insert(&mut self.connection, "insert into feed (tenant, seq, at, kind, subject, data) ", rows, "")
+            .await
+            .map(drop)
     }
 }
 

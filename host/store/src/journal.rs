@@ -30,11 +30,8 @@ pub(crate) use seen::RowsSeen;
 use crate::Store;
 use crate::fault::{Done, Failed};
 use crate::rows::{Columns as _, broken, number};
-use crate::sql::{Builder, Connection, Row, insert, query};
+use crate::sql::{Connection, Row, insert, query};
 use crate::writer::Tx;
-
-/// Rows that one statement adds; the database allows 32,766 values in one.
-const ROWS_PER_STATEMENT: usize = 64;
 
 /// What a row takes beside its call and answer, in the account of a tenant's journals.
 const ROW_BYTES: u64 = 96;
@@ -204,7 +201,8 @@ pub(crate) async fn begin<'a>(tx: &mut Tx, heads: impl Iterator<Item = (Of<'a>, 
     let into = "insert into journal_heads
             (tenant, task, attempt, version, digest, epoch, configuration_revision, grants_revision,
              deadline, seed, started_at) ";
-    Ok(insert(&mut tx.connection, into, rows, "").await?)
+    insert(&mut tx.connection, into, rows, "").await?;
+    Ok(())
 }
 
 /// Adds rows, or completes those that have no answer yet. A completed row keeps its call
@@ -230,38 +228,30 @@ pub(crate) async fn append(tx: &mut Tx, tenant: &TenantId, task: TaskId, attempt
             }
         }
     }
-    for chunk in rows.chunks(ROWS_PER_STATEMENT) {
-        let numbers = chunk.iter().map(|row| number(row.number)).collect::<Done<Vec<_>>>()?;
-        let mut query: Builder = Builder::new(
-            "insert into journal (tenant, task, attempt, number, at, call, call_body, answer, answer_body, writes) ",
-        );
-        let body = |packed: &Packed| packed.body.as_ref().map(|body| body.digest.as_bytes().to_vec());
-        query.push_values(chunk.iter().zip(numbers).map(|(row, number)| {
-            [
-                tenant.as_str().into(),
-                (&task).into(),
-                i64::from(attempt).into(),
-                number.into(),
-                row.at.as_millis().into(),
-                row.call.bytes.as_slice().into(),
-                body(&row.call).into(),
-                row.answer.as_ref().map(|answer| answer.bytes.as_slice()).into(),
-                row.answer.as_ref().and_then(body).into(),
-                i64::from(row.write).into(),
-            ]
-        }));
-        query.push(
-            " on conflict (tenant, task, attempt, number) do update
+    let body = |packed: &Packed| packed.body.as_ref().map(|body| body.digest.as_bytes().to_vec());
+    let columns = |row: &Kept| {
+        Ok([
+            tenant.as_str().into(),
+            (&task).into(),
+            i64::from(attempt).into(),
+            number(row.number)?.into(),
+            row.at.as_millis().into(),
+            row.call.bytes.as_slice().into(),
+            body(&row.call).into(),
+            row.answer.as_ref().map(|answer| answer.bytes.as_slice()).into(),
+            row.answer.as_ref().and_then(body).into(),
+            i64::from(row.write).into(),
+        ])
+    };
+    let columns: Vec<[_; 10]> = rows.iter().map(columns).collect::<Done<_>>()?;
+    let into = "insert into journal (tenant, task, attempt, number, at, call, call_body, answer, answer_body, writes) ";
+    let or = " on conflict (tenant, task, attempt, number) do update
               set answer = excluded.answer, answer_body = excluded.answer_body, at = excluded.at,
                 writes = excluded.writes
-              where journal.answer is null",
-        );
-        // Only the usual lengths are worth keeping in compiled form.
-        let usual = chunk.len() <= 4 || chunk.len() == ROWS_PER_STATEMENT;
-        let written = query.build().persistent(usual).execute(&mut tx.connection).await?.rows_affected();
-        if usize::try_from(written).ok() != Some(chunk.len()) {
-            return Err(Error::internal(format!("task {task}: a journal row was to be answered a second time")).into());
-        }
+              where journal.answer is null";
+    let written = insert(&mut tx.connection, into, columns, or).await?;
+    if usize::try_from(written).ok() != Some(rows.len()) {
+        return Err(Error::internal(format!("task {task}: a journal row was to be answered a second time")).into());
     }
     account(tx, tenant, number(bytes)?).await
 }

@@ -310,10 +310,7 @@ fn all_of(there: i64, beside: usize) -> u64 {
 
 /// The same event, if it came before.
 async fn by_name(tx: &mut Tx, outbox: &mut Outbox, new: &Incoming) -> Done<Option<EventRow>> {
-    if new.is_fresh {
-        return Ok(None);
-    }
-    if !outbox.may_have(&new.name()) {
+    if new.is_fresh || !outbox.may_have(&new.name()) {
         return Ok(None);
     }
     // It may have come a moment ago.

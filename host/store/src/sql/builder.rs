@@ -42,16 +42,6 @@ impl Builder {
         self
     }
 
-    /// Adds `values` with one row in brackets for each of `rows`.
-    pub(crate) fn push_values<const N: usize>(&mut self, rows: impl IntoIterator<Item = [Argument; N]>) -> &mut Self {
-        self.sql.push_str("values ");
-        for (at, row) in rows.into_iter().enumerate() {
-            self.sql.push_str(if at > 0 { ", (" } else { "(" });
-            self.push_list(row).sql.push(')');
-        }
-        self
-    }
-
     /// The statement; afterwards the builder is empty.
     pub(crate) fn build(&mut self) -> Query {
         Query::of_parts(std::mem::take(&mut self.sql), std::mem::take(&mut self.arguments))

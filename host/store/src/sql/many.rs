@@ -11,18 +11,18 @@ use super::{Argument, Connection, Query, Row, Side};
 /// How many rows one statement has, the most first.
 const ROWS_AT_ONCE: [usize; 4] = [64, 16, 4, 1];
 
-/// Writes rows: `before values (…), (…) after`.
+/// Writes rows: `before values (…), (…) after`. Returns how many were added or changed.
 pub(crate) async fn insert<const N: usize>(
     connection: &mut dyn Connection,
     before: &str,
     rows: Vec<[Argument; N]>,
     after: &str,
-) -> Result<(), sqlx::Error> {
-    let mut rows = rows.into_iter();
+) -> Result<u64, sqlx::Error> {
+    let (mut rows, mut written) = (rows.into_iter(), 0);
     while let Some(statement) = next(connection, before, &mut rows, after) {
-        statement.execute(connection).await?;
+        written += statement.execute(connection).await?.rows_affected();
     }
-    Ok(())
+    Ok(written)
 }
 
 /// Reads what there is for each of `asked`, which the statement knows as `asked.column1` and so on:

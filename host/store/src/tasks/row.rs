@@ -139,7 +139,8 @@ pub(crate) async fn insert<'a>(tx: &mut Tx, tasks: impl Iterator<Item = (&'a Tas
              created_at, started_at, ended_at, lifetime_ms, affinity, instance, wake_at, retry, retries, member, session,
              root, hops, outlives, ask_key, retry_of, approval, event, memory_bytes,
              compute_us, host_calls, sent_bytes, received_bytes, budget) ";
-    Ok(sql::insert(&mut tx.connection, into, rows, "").await?)
+    sql::insert(&mut tx.connection, into, rows, "").await?;
+    Ok(())
 }
 
 fn columns(task: &TaskRow, request: &str) -> Done<[Argument; 45]> {
