@@ -82,9 +82,3 @@ fn beside(draft: &mut Draft<'_>, subject: &Subject<'_>, kind: &str) -> Block {
     let block = draft.beside(subject, kind);
     placed(draft, subject, block)
 }
-
-/// An attribute of the resource's own block.
-fn own(draft: &Draft<'_>, subject: &Subject<'_>, attribute: &str) -> Value {
-    let (kind, name) = draft.addresses.get(&subject.place).cloned().unwrap_or_default();
-    Value::Reference(format!("{kind}.{name}.{attribute}"))
-}

@@ -92,9 +92,3 @@ fn tagged(draft: &mut Draft<'_>, subject: &Subject<'_>, block: Block) -> Block {
     let tags = draft.tags(subject.resource);
     block.with("tags", tags)
 }
-
-/// An attribute of the resource's own block.
-fn own(draft: &Draft<'_>, subject: &Subject<'_>, attribute: &str) -> Value {
-    let (kind, name) = draft.addresses.get(&subject.place).cloned().unwrap_or_default();
-    Value::Reference(format!("{kind}.{name}.{attribute}"))
-}

@@ -119,6 +119,12 @@ impl<'a> Draft<'a> {
         Block::new("resource", &[kind, &self.name(subject)])
     }
 
+    /// An attribute of the resource's own block.
+    pub fn own(&self, subject: &Subject<'_>, attribute: &str) -> Value {
+        let (kind, name) = self.addresses.get(&subject.place).cloned().unwrap_or_default();
+        Value::Reference(format!("{kind}.{name}.{attribute}"))
+    }
+
     fn block_of(&self, subject: &Subject<'_>, kind: &str, name: &str) -> Block {
         let resource = subject.resource;
         let mut block = Block::new("resource", &[kind, name])

@@ -84,9 +84,3 @@ fn zone(draft: &mut Draft<'_>, subject: &Subject<'_>) -> Value {
         format!("{region}-b"),
     )
 }
-
-/// An attribute of the resource's own block.
-fn own(draft: &Draft<'_>, subject: &Subject<'_>, attribute: &str) -> Value {
-    let (kind, name) = draft.addresses.get(&subject.place).cloned().unwrap_or_default();
-    Value::Reference(format!("{kind}.{name}.{attribute}"))
-}

@@ -1,6 +1,6 @@
 //! Machines, disks and clusters at AWS.
 
-use super::{block, own};
+use super::block;
 use crate::facts;
 use crate::terraform::draft::{Draft, Subject, device};
 use crate::terraform::hcl::{Block, Value};
@@ -80,7 +80,7 @@ pub fn volume(draft: &mut Draft<'_>, subject: &Subject<'_>) {
             .with("tags", tags),
     ];
     if let Some(machine) = draft.related(resource, MACHINE, &["aws_instance"], "id") {
-        let volume = own(draft, subject, "id");
+        let volume = draft.own(subject, "id");
         let number = draft.attach(&machine);
         // `f` to `p` are for disks beside the first.
         let letter = char::from_u32(u32::from('f') + number.min(10)).unwrap_or('f');

@@ -1,6 +1,6 @@
 //! Networks at AWS.
 
-use super::{block, own};
+use super::block;
 use crate::facts;
 use crate::terraform::draft::{Draft, Subject};
 use crate::terraform::hcl::{Block, Value};
@@ -64,7 +64,7 @@ pub fn security_group(draft: &mut Draft<'_>, subject: &Subject<'_>) {
     let resource = subject.resource;
     let vpc = network(draft, subject);
     let tags = draft.tags(resource);
-    let id = own(draft, subject, "id");
+    let id = draft.own(subject, "id");
     let mut blocks = vec![
         block(draft, subject)
             .with("name", draft.name(subject))

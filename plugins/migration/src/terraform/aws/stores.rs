@@ -1,6 +1,6 @@
 //! What keeps data at AWS.
 
-use super::{beside, block, own};
+use super::{beside, block};
 use crate::facts;
 use crate::terraform::draft::{Draft, Subject};
 use crate::terraform::hcl::{Block, Value};
@@ -20,7 +20,7 @@ const LOG_DAYS: [f64; 14] =
 pub fn bucket(draft: &mut Draft<'_>, subject: &Subject<'_>) {
     let tags = draft.tags(subject.resource);
     let name = names::of(subject.resource, Form::Dashes, 63);
-    let id = own(draft, subject, "id");
+    let id = draft.own(subject, "id");
     let blocks = vec![
         block(draft, subject).with("bucket", name).with("tags", tags),
         beside(draft, subject, "aws_s3_bucket_public_access_block")

@@ -2,7 +2,7 @@
 
 use troupe_estate::Resource;
 
-use super::{block, group, own, tagged};
+use super::{block, group, tagged};
 use crate::facts;
 use crate::terraform::draft::{Draft, Subject};
 use crate::terraform::hcl::{Block, Value};
@@ -107,7 +107,7 @@ pub fn disk(draft: &mut Draft<'_>, subject: &Subject<'_>) {
     let machines = ["azurerm_linux_virtual_machine", "azurerm_windows_virtual_machine"];
     if let Some(machine) = draft.related(resource, MACHINE, &machines, "id") {
         let number = draft.attach(&machine);
-        let id = own(draft, subject, "id");
+        let id = draft.own(subject, "id");
         blocks.push(
             draft
                 .beside(subject, "azurerm_virtual_machine_data_disk_attachment")

@@ -2,7 +2,7 @@
 
 use troupe_estate::Class;
 
-use super::{block, group, own, tagged};
+use super::{block, group, tagged};
 use crate::facts;
 use crate::terraform::draft::{Draft, Subject};
 use crate::terraform::hcl::{Block, Value};
@@ -26,7 +26,7 @@ pub fn bucket(draft: &mut Draft<'_>, subject: &Subject<'_>) {
         .with("infrastructure_encryption_enabled", true);
     let account =
         tagged(draft, subject, account).within(Block::new("blob_properties", &[]).with("versioning_enabled", true));
-    let id = own(draft, subject, "id");
+    let id = draft.own(subject, "id");
     let container = draft
         .beside(subject, "azurerm_storage_container")
         .with("name", names::of(subject.resource, Form::Dashes, 60))

@@ -1,7 +1,7 @@
 //! Machines, disks and clusters at Google Cloud.
 
 use super::network::tag;
-use super::{block, labelled, own, zone};
+use super::{block, labelled, zone};
 use crate::facts;
 use crate::terraform::draft::{Draft, Subject};
 use crate::terraform::hcl::{Block, Value};
@@ -62,7 +62,7 @@ pub fn disk(draft: &mut Draft<'_>, subject: &Subject<'_>) {
     let mut blocks = vec![labelled(draft, subject, disk)];
     let machine = draft.related(resource, MACHINE, &["google_compute_instance"], "id");
     if let Some(machine) = machine {
-        let id = own(draft, subject, "id");
+        let id = draft.own(subject, "id");
         blocks.push(draft.beside(subject, "google_compute_attached_disk").with("disk", id).with("instance", machine));
     }
     draft.put(FILE, blocks);

@@ -2,7 +2,7 @@
 
 use troupe_estate::Class;
 
-use super::{block, labelled, own};
+use super::{block, labelled};
 use crate::facts;
 use crate::terraform::draft::{Draft, Subject};
 use crate::terraform::hcl::{Block, Value};
@@ -126,7 +126,7 @@ pub fn topic(draft: &mut Draft<'_>, subject: &Subject<'_>) {
     let topic = block(draft, subject);
     let mut blocks = vec![labelled(draft, subject, topic)];
     if subject.resource.class == Class::MessagingQueue {
-        let id = own(draft, subject, "id");
+        let id = draft.own(subject, "id");
         let fifo = facts::truth(subject.resource, &["fifo"]) == Some(true);
         let mut held = draft
             .beside(subject, "google_pubsub_subscription")
