@@ -52,6 +52,7 @@ use crate::endpoint::Partition;
 use crate::found::Found;
 use crate::model::{Resource, Word};
 use crate::protocol::json::Item;
+use crate::protocol::xml::{self, Element};
 
 /// Whose account it is.
 #[derive(Debug, Clone, Default)]
@@ -109,6 +110,21 @@ async fn each<T, F: Future<Output = Found>>(
     Found::all(std::iter::once(listed).chain(parts))
 }
 
+/// Asks about what was found, so many resources with one question.
+async fn in_batches<F: Future<Output = Found>>(
+    found: Found,
+    at_once: usize,
+    ask: impl FnMut(Vec<Resource>) -> F,
+) -> Found {
+    let Found { mut resources, problems } = found;
+    let mut batches = Vec::new();
+    while !resources.is_empty() {
+        let rest = resources.split_off(resources.len().min(at_once));
+        batches.push(std::mem::replace(&mut resources, rest));
+    }
+    each(Found { resources, problems }, batches, ask).await
+}
+
 /// Adds several of what a resource belongs to or uses.
 fn related<T: Into<String>>(resource: Resource, kind: &'static str, targets: impl Iterator<Item = T>) -> Resource {
     targets.fold(resource, |resource, target| resource.to(Word::Borrowed(kind), Some(target)))
@@ -136,6 +152,19 @@ fn told(
 ) {
     let answer = answer.as_ref().map_err(Clone::clone).and_then(Item::new);
     found.read(resource, operation, names, answer, put);
+}
+
+/// As [`told`], of an answer in XML; `put` is given its outermost element.
+fn told_xml(
+    found: &mut Found,
+    resource: &mut Resource,
+    operation: (&'static str, &'static str),
+    names: &[&'static str],
+    answer: &Result<String, Fault>,
+    put: impl FnOnce(&mut Resource, Element<'_>),
+) {
+    let document = answer.as_deref().map_err(Clone::clone).and_then(xml::parse);
+    found.read(resource, operation, names, document, |resource, document| put(resource, xml::root(&document)));
 }
 
 /// Takes an error that says that there is nothing of the kind for an answer without anything.

@@ -10,7 +10,7 @@ use crate::found::Found;
 use crate::model::Resource;
 use crate::protocol::json::{Item, Paging};
 use crate::protocol::rest;
-use crate::services::{Scope, absent, each, policy, related, told};
+use crate::services::{Scope, absent, each, policy, told};
 
 const SERVICE: &str = "backup";
 const VAULTS: (&str, &str) = (SERVICE, "ListBackupVaults");
@@ -110,12 +110,11 @@ async fn describe_plan(scope: Scope<'_>, base: &str, mut plan: Resource) -> Foun
     let (selected, (described, tags)) = wait::both(selected, described).await;
     told(&mut found, &mut plan, PLAN, &["rules"], &described, |plan, answer| {
         plan.set("rules", answer.list("BackupPlan/Rules").map(rule).collect::<Value>());
-        let vaults = answer.texts_of("BackupPlan/Rules", "TargetBackupVaultName");
-        *plan = related(plan.clone(), "vault", vaults);
+        answer.texts_of("BackupPlan/Rules", "TargetBackupVaultName").for_each(|vault| plan.relate("vault", vault));
     });
     found.read(&mut plan, SELECTIONS, &["selections"], selected, |plan, ()| {
         plan.set("selections", selections);
-        *plan = related(plan.clone(), "role", roles.into_iter());
+        roles.into_iter().for_each(|role| plan.relate("role", role));
     });
     told(&mut found, &mut plan, TAGS, &["tags"], &tags, |plan, answer| plan.tags.extend(answer.tags("Tags")));
     found.resources.push(plan);

@@ -9,8 +9,8 @@ use crate::found::Found;
 use crate::model::{GLOBAL, Resource};
 use crate::protocol::json::Paging;
 use crate::protocol::rest;
-use crate::protocol::xml::{self, Element};
-use crate::services::{Scope, each, related, texts};
+use crate::protocol::xml::Element;
+use crate::services::{Scope, each, related, texts, told_xml};
 
 const LIST: (&str, &str) = ("cloudfront", "ListDistributions");
 const CONFIGURATION: (&str, &str) = ("cloudfront", "GetDistributionConfig");
@@ -98,20 +98,16 @@ async fn describe(scope: Scope<'_>, endpoint: &str, mut distribution: Resource) 
     let query = [("Resource", arn.as_str())];
     let tags = rest::get(scope.client, format!("{endpoint}{VERSION}/tagging"), &query);
     let (configuration, tags) = wait::both(configuration, tags).await;
-    let configuration = configuration.as_deref().map_err(Clone::clone).and_then(xml::parse);
     let names = ["access_logs", "access_logs_bucket", "default_root_object", "field_level_encryption"];
-    found.read(&mut distribution, CONFIGURATION, &names, configuration, |distribution, document| {
-        let item = xml::root(&document);
+    told_xml(&mut found, &mut distribution, CONFIGURATION, &names, &configuration, |distribution, item| {
         *distribution = configured(distribution.clone(), item);
         distribution.set("access_logs", item.truth("Logging/Enabled"));
         distribution.set("access_logs_bucket", item.text("Logging/Bucket"));
         distribution.set("default_root_object", item.text("DefaultRootObject"));
         distribution.set("field_level_encryption", item.text("DefaultCacheBehavior/FieldLevelEncryptionId").is_some());
     });
-    let tags = tags.as_deref().map_err(Clone::clone).and_then(xml::parse);
-    found.read(&mut distribution, TAGS, &["tags"], tags, |distribution, document| {
-        let tags: Vec<_> = xml::root(&document).tags("Items").collect();
-        *distribution = distribution.clone().tags(tags);
+    told_xml(&mut found, &mut distribution, TAGS, &["tags"], &tags, |distribution, answer| {
+        *distribution = distribution.clone().tags(answer.tags("Items"));
     });
     found.resources.push(distribution);
     found

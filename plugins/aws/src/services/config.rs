@@ -7,7 +7,7 @@ use crate::endpoint::regional;
 use crate::found::Found;
 use crate::model::Resource;
 use crate::protocol::json::{Api, Item, Paging};
-use crate::services::{Scope, texts};
+use crate::services::{Scope, texts, told};
 
 const SERVICE: &str = "config";
 const RECORDERS: (&str, &str) = (SERVICE, "DescribeConfigurationRecorders");
@@ -35,24 +35,21 @@ async fn recorders(scope: Scope<'_>, api: Api<'_>) -> Found {
         }
     };
     for mut recorder in listed {
-        let answer = status.as_ref().map_err(Clone::clone).and_then(Item::new);
-        found.read(&mut recorder, STATUS, &["recording"], answer, |recorder, answer| {
+        told(&mut found, &mut recorder, STATUS, &["recording"], &status, |recorder, answer| {
             let mut all = answer.list("ConfigurationRecordersStatus");
             if let Some(status) = all.find(|one| one.text("name") == Some(&recorder.id)) {
                 recorder.set("recording", status.truth("recording"));
                 recorder.set("last_status", status.text("lastStatus"));
             }
         });
-        let answer = channels.as_ref().map_err(Clone::clone).and_then(Item::new);
-        found.read(&mut recorder, CHANNELS, &["delivers"], answer, |recorder, answer| {
+        told(&mut found, &mut recorder, CHANNELS, &["delivers"], &channels, |recorder, answer| {
             let mut delivers = false;
             for channel in answer.list("DeliveryChannels") {
                 delivers = true;
-                *recorder = recorder
-                    .clone()
-                    .to("bucket", channel.text("s3BucketName"))
-                    .to("topic", channel.text("snsTopicARN"))
-                    .to("kms-key", channel.text("s3KmsKeyArn"));
+                for (kind, field) in [("bucket", "s3BucketName"), ("topic", "snsTopicARN"), ("kms-key", "s3KmsKeyArn")]
+                {
+                    channel.text(field).into_iter().for_each(|target| recorder.relate(kind, target));
+                }
             }
             recorder.set("delivers", delivers);
         });

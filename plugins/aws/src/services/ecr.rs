@@ -8,7 +8,7 @@ use crate::endpoint::regional;
 use crate::found::Found;
 use crate::model::Resource;
 use crate::protocol::json::{Api, Item, Paging};
-use crate::services::{Scope, each, policy};
+use crate::services::{Scope, each, policy, told};
 
 const LIST: (&str, &str) = ("ecr", "DescribeRepositories");
 const POLICY: (&str, &str) = ("ecr", "GetRepositoryPolicy");
@@ -61,8 +61,9 @@ async fn describe(api: Api<'_>, mut repository: Resource) -> Found {
     found.read(&mut repository, LIFECYCLE, &["lifecycle"], lifecycle, |repository, text| {
         repository.set("lifecycle", text.is_some());
     });
-    let tags = tags.as_ref().map_err(Clone::clone).and_then(Item::new);
-    found.read(&mut repository, TAGS, &["tags"], tags, |repository, tags| repository.tags.extend(tags.tags("tags")));
+    told(&mut found, &mut repository, TAGS, &["tags"], &tags, |repository, tags| {
+        repository.tags.extend(tags.tags("tags"));
+    });
     found.resources.push(repository);
     found
 }

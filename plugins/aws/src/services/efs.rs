@@ -9,7 +9,7 @@ use crate::found::Found;
 use crate::model::Resource;
 use crate::protocol::json::{Item, Paging};
 use crate::protocol::rest;
-use crate::services::{Scope, absent, each, policy, related, told};
+use crate::services::{Scope, absent, each, policy, told};
 
 const SERVICE: &str = "efs";
 const LIST: (&str, &str) = (SERVICE, "DescribeFileSystems");
@@ -73,7 +73,7 @@ async fn describe(scope: Scope<'_>, base: &str, mut system: Resource) -> Found {
     let (targets, (policy, backup)) = wait::both(targets, policies).await;
     found.read(&mut system, TARGETS, &["mount_targets"], targets, |system, ()| {
         system.set("mount_targets", subnets.len());
-        *system = related(system.clone(), "subnet", subnets.into_iter());
+        subnets.into_iter().for_each(|subnet| system.relate("subnet", subnet));
     });
     let policy = absent(policy, &[NO_POLICY]);
     told(&mut found, &mut system, POLICY, &["public", "policy"], &policy, |system, answer| {

@@ -9,7 +9,7 @@ use crate::found::Found;
 use crate::model::Resource;
 use crate::protocol::json::{Item, Paging};
 use crate::protocol::rest;
-use crate::services::{Scope, each, related, texts};
+use crate::services::{Scope, each, related, texts, told};
 
 const SERVICE: &str = "eks";
 const LIST: (&str, &str) = (SERVICE, "ListClusters");
@@ -96,8 +96,7 @@ async fn describe(
 ) -> Found {
     let mut found = Found::default();
     let answer = rest::get_json(scope.client, url, &[]).await;
-    let answer = answer.as_ref().map_err(Clone::clone).and_then(Item::new);
-    found.read(&mut resource, operation, &["state", "tags"], answer, |resource, answer| {
+    told(&mut found, &mut resource, operation, &["state", "tags"], &answer, |resource, answer| {
         *resource = put(resource.clone(), answer.at(field)).tags(answer.at(field).tags("tags"));
     });
     found.resources.push(resource);

@@ -7,8 +7,8 @@ use crate::endpoint::regional;
 use crate::found::Found;
 use crate::model::Resource;
 use crate::protocol::query::{Api, Paging, result};
-use crate::protocol::xml::{self, Element};
-use crate::services::{Scope, each, related, texts};
+use crate::protocol::xml::Element;
+use crate::services::{Scope, each, related, texts, told_xml};
 
 const SERVICE: &str = "elasticache";
 const GROUPS: &str = "DescribeReplicationGroups";
@@ -100,9 +100,8 @@ async fn tag(api: Api<'_>, mut resource: Resource) -> Found {
         Some(arn) => api.ask(TAGS, &[("ResourceName", arn)]).await,
         None => Err(Fault::unreadable("it has no ARN")),
     };
-    let document = answer.as_deref().map_err(Clone::clone).and_then(xml::parse);
-    found.read(&mut resource, (SERVICE, TAGS), &["tags"], document, |resource, document| {
-        resource.tags.extend(result(xml::root(&document), TAGS).tags("TagList"));
+    told_xml(&mut found, &mut resource, (SERVICE, TAGS), &["tags"], &answer, |resource, answer| {
+        resource.tags.extend(result(answer, TAGS).tags("TagList"));
     });
     found.resources.push(resource);
     found

@@ -2,14 +2,13 @@
 //! ([`super::elbv2`]) at the same host.
 
 use serde_json::{Value, json};
-use troupe_sdk::wait;
 
 use crate::endpoint::regional;
 use crate::found::Found;
 use crate::model::Resource;
 use crate::protocol::query::{Api, Paging, result};
 use crate::protocol::xml::{self, Element};
-use crate::services::{Scope, each, related, texts};
+use crate::services::{Scope, each, in_batches, related, texts, told_xml};
 
 const SERVICE: &str = "elb";
 const LIST: &str = "DescribeLoadBalancers";
@@ -97,10 +96,9 @@ fn listeners(item: Element<'_>) -> Option<Value> {
 async fn describe(api: Api<'_>, mut balancer: Resource) -> Found {
     let mut found = Found::default();
     let answer = api.ask(ATTRIBUTES, &[("LoadBalancerName", &balancer.id)]).await;
-    let document = answer.as_deref().map_err(Clone::clone).and_then(xml::parse);
     let names = ["access_logs", "cross_zone", "connection_draining", "idle_timeout_s", "desync_mode"];
-    found.read(&mut balancer, (SERVICE, ATTRIBUTES), &names, document, |balancer, document| {
-        let item = result(xml::root(&document), ATTRIBUTES).at("LoadBalancerAttributes");
+    told_xml(&mut found, &mut balancer, (SERVICE, ATTRIBUTES), &names, &answer, |balancer, answer| {
+        let item = result(answer, ATTRIBUTES).at("LoadBalancerAttributes");
         let logs = json!({
             "enabled": item.truth("AccessLog/Enabled").unwrap_or_default(),
             "bucket": item.text("AccessLog/S3BucketName"),
@@ -119,14 +117,7 @@ async fn describe(api: Api<'_>, mut balancer: Resource) -> Found {
 
 /// Asks for the tags of everything that was found, many at once.
 pub(super) async fn tagged(api: Api<'_>, tagging: Tagging, found: Found) -> Found {
-    let Found { mut resources, problems } = found;
-    let mut batches = Vec::new();
-    while !resources.is_empty() {
-        let rest = resources.split_off(resources.len().min(TAGGED_AT_ONCE));
-        batches.push(std::mem::replace(&mut resources, rest));
-    }
-    let parts = wait::all(batches.into_iter().map(|batch| tag(api, tagging, batch))).await;
-    Found::all(std::iter::once(Found { resources, problems }).chain(parts))
+    in_batches(found, TAGGED_AT_ONCE, |batch| tag(api, tagging, batch)).await
 }
 
 async fn tag(api: Api<'_>, tagging: Tagging, mut batch: Vec<Resource>) -> Found {

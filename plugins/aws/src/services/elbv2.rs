@@ -11,7 +11,7 @@ use crate::model::Resource;
 use crate::protocol::query::{Api, Paging, result};
 use crate::protocol::xml::{self, Element};
 use crate::services::elb::{Tagging, tagged};
-use crate::services::{Scope, each, related, texts};
+use crate::services::{Scope, each, related, texts, told_xml};
 
 const SERVICE: &str = "elbv2";
 const HOST: &str = "elasticloadbalancing";
@@ -203,10 +203,9 @@ async fn listeners(api: Api<'_>, arn: &str) -> Result<Listeners, Fault> {
 async fn describe_group(api: Api<'_>, mut group: Resource) -> Found {
     let mut found = Found::default();
     let answer = api.ask(HEALTH, &[("TargetGroupArn", (TAGGING.name)(&group))]).await;
-    let document = answer.as_deref().map_err(Clone::clone).and_then(xml::parse);
-    found.read(&mut group, (SERVICE, HEALTH), &["targets"], document, |group, document| {
+    told_xml(&mut found, &mut group, (SERVICE, HEALTH), &["targets"], &answer, |group, answer| {
         let mut targets: Map<String, Value> = Map::new();
-        for one in result(xml::root(&document), HEALTH).list("TargetHealthDescriptions") {
+        for one in result(answer, HEALTH).list("TargetHealthDescriptions") {
             let state = one.text("TargetHealth/State").unwrap_or("unknown");
             let count = targets.get(state).and_then(Value::as_i64).unwrap_or_default();
             targets.insert(state.to_owned(), Value::from(count + 1));

@@ -11,7 +11,7 @@ use crate::endpoint::regional;
 use crate::found::Found;
 use crate::model::Resource;
 use crate::protocol::json::{Api, Item, Paging};
-use crate::services::{Scope, each, policy};
+use crate::services::{Scope, each, policy, told};
 
 const LIST: (&str, &str) = ("kms", "ListKeys");
 const ALIASES: (&str, &str) = ("kms", "ListAliases");
@@ -65,8 +65,8 @@ pub async fn collect(scope: Scope<'_>) -> Found {
 async fn describe(api: Api<'_>, mut key: Resource) -> Found {
     let mut found = Found::default();
     let answer = api.ask::<Value>(DESCRIBE.1, json!({ "KeyId": key.id })).await;
-    let answer = answer.as_ref().map_err(Clone::clone).and_then(Item::new);
-    found.read(&mut key, DESCRIBE, &["state", "manager", "origin", "rotation"], answer, |key, answer| {
+    let names = ["state", "manager", "origin", "rotation"];
+    told(&mut found, &mut key, DESCRIBE, &names, &answer, |key, answer| {
         *key = put(key.clone(), answer.at("KeyMetadata"));
     });
     // Of a key that nobody could ask about it is not known to be AWS's own.
@@ -102,14 +102,12 @@ async fn of_customer(api: Api<'_>, key: &mut Resource, found: &mut Found) {
     let (rotation, (policy, tags)) =
         wait::both(rotation, wait::both(api.ask::<Value>(POLICY.1, named), tags(api, &id))).await;
     if let Some(rotation) = &rotation {
-        let rotation = rotation.as_ref().map_err(Clone::clone).and_then(Item::new);
-        found.read(key, ROTATION, &["rotation"], rotation, |key, item| {
+        told(found, key, ROTATION, &["rotation"], rotation, |key, item| {
             key.set("rotation", item.truth("KeyRotationEnabled"));
             key.set("rotation_days", item.number("RotationPeriodInDays"));
         });
     }
-    let policy = policy.as_ref().map_err(Clone::clone).and_then(Item::new);
-    found.read(key, POLICY, &["public", "policy"], policy, |key, item| policy::put(key, item.text("Policy")));
+    told(found, key, POLICY, &["public", "policy"], &policy, |key, item| policy::put(key, item.text("Policy")));
     found.read(key, TAGS, &["tags"], tags, |key, tags| key.tags.extend(tags));
 }
 

@@ -8,8 +8,8 @@ use crate::endpoint::regional;
 use crate::found::Found;
 use crate::model::Resource;
 use crate::protocol::query::{Api, Paging, result};
-use crate::protocol::xml::{self, Element};
-use crate::services::{Scope, each, related};
+use crate::protocol::xml::Element;
+use crate::services::{Scope, each, related, told_xml};
 
 const SERVICE: &str = "redshift";
 const LIST: &str = "DescribeClusters";
@@ -70,9 +70,8 @@ async fn describe(api: Api<'_>, mut cluster: Resource, group: Option<String>) ->
     let id = cluster.id.clone();
     let named = [("ClusterIdentifier", id.as_str())];
     let (logging, tls) = wait::both(api.ask(LOGGING, &named), requires_tls(api, group.as_deref())).await;
-    let document = logging.as_deref().map_err(Clone::clone).and_then(xml::parse);
-    found.read(&mut cluster, (SERVICE, LOGGING), &["logging"], document, |cluster, document| {
-        let item = result(xml::root(&document), LOGGING);
+    told_xml(&mut found, &mut cluster, (SERVICE, LOGGING), &["logging"], &logging, |cluster, answer| {
+        let item = result(answer, LOGGING);
         let logging = json!({
             "enabled": item.truth("LoggingEnabled").unwrap_or_default(),
             "bucket": item.text("BucketName"),

@@ -12,7 +12,7 @@ use crate::model::{GLOBAL, Resource};
 use crate::protocol::json::Paging;
 use crate::protocol::rest;
 use crate::protocol::xml::{self, Element};
-use crate::services::{Scope, last};
+use crate::services::{Scope, in_batches, last, told_xml};
 
 const LIST: (&str, &str) = ("route53", "ListHostedZones");
 const ZONE: (&str, &str) = ("route53", "GetHostedZone");
@@ -26,16 +26,7 @@ const TAGGED_AT_ONCE: usize = 10;
 
 /// Lists the zones and asks about them.
 pub async fn collect(scope: Scope<'_>) -> Found {
-    let mut found = Found::default();
-    let mut zones = Vec::new();
-    let paging = Paging { take: "NextMarker", give: "marker" };
-    let read = |page: Element<'_>| zones.extend(page.list("HostedZones").filter_map(|item| zone(&scope, item)));
-    let url = url(scope, "hostedzone");
-    let listed = rest::xml_pages(scope.client, &url, &[("maxitems", "100")], paging, read);
-    let (listed, logged) = wait::both(listed, logged(scope)).await;
-    if let Err(fault) = listed {
-        found.note(LIST, GLOBAL, None, fault);
-    }
+    let ((mut found, mut zones), logged) = wait::both(list(scope), logged(scope)).await;
     for zone in &mut zones {
         if zone.attributes.get("private").is_none_or(|private| private == false) {
             let group = logged.as_ref().map(|logged| logged.get(&zone.id)).map_err(Clone::clone);
@@ -46,14 +37,19 @@ pub async fn collect(scope: Scope<'_>) -> Found {
         }
     }
     let zones = wait::all(zones.into_iter().map(|zone| networks(scope, zone))).await;
-    let Found { mut resources, problems } = Found::all(std::iter::once(found).chain(zones));
-    let mut batches = Vec::new();
-    while !resources.is_empty() {
-        let rest = resources.split_off(resources.len().min(TAGGED_AT_ONCE));
-        batches.push(std::mem::replace(&mut resources, rest));
+    in_batches(Found::all(std::iter::once(found).chain(zones)), TAGGED_AT_ONCE, |batch| tag(scope, batch)).await
+}
+
+async fn list(scope: Scope<'_>) -> (Found, Vec<Resource>) {
+    let (mut found, mut zones) = (Found::default(), Vec::new());
+    let paging = Paging { take: "NextMarker", give: "marker" };
+    let read = |page: Element<'_>| zones.extend(page.list("HostedZones").filter_map(|item| zone(&scope, item)));
+    if let Err(fault) =
+        rest::xml_pages(scope.client, &url(scope, "hostedzone"), &[("maxitems", "100")], paging, read).await
+    {
+        found.note(LIST, GLOBAL, None, fault);
     }
-    let tagged = wait::all(batches.into_iter().map(|batch| tag(scope, batch))).await;
-    Found::all(std::iter::once(Found { resources, problems }).chain(tagged))
+    (found, zones)
 }
 
 fn url(scope: Scope<'_>, path: &str) -> String {
@@ -91,9 +87,8 @@ async fn networks(scope: Scope<'_>, mut zone: Resource) -> Found {
     let mut found = Found::default();
     if zone.attributes.get("private").is_some_and(|private| private == true) {
         let answer = rest::get(scope.client, url(scope, &format!("hostedzone/{}", escape(&zone.id))), &[]).await;
-        let document = answer.as_deref().map_err(Clone::clone).and_then(xml::parse);
-        found.read(&mut zone, ZONE, &["vpcs"], document, |zone, document| {
-            let vpcs: Vec<String> = xml::root(&document).texts("VPCs", "VPCId").collect();
+        told_xml(&mut found, &mut zone, ZONE, &["vpcs"], &answer, |zone, answer| {
+            let vpcs: Vec<String> = answer.texts("VPCs", "VPCId").collect();
             vpcs.iter().for_each(|id| zone.relate("vpc", id.as_str()));
             zone.set("vpcs", vpcs);
         });

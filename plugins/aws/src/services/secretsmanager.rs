@@ -7,7 +7,7 @@ use crate::endpoint::regional;
 use crate::found::Found;
 use crate::model::Resource;
 use crate::protocol::json::{Api, Item, Paging};
-use crate::services::{Scope, each, policy};
+use crate::services::{Scope, each, policy, told};
 
 const LIST: (&str, &str) = ("secretsmanager", "ListSecrets");
 const POLICY: (&str, &str) = ("secretsmanager", "GetResourcePolicy");
@@ -49,8 +49,7 @@ async fn describe(api: Api<'_>, mut secret: Resource) -> Found {
     let mut found = Found::default();
     let id = secret.arn.as_deref().unwrap_or(&secret.id);
     let answer = api.ask::<Value>(POLICY.1, json!({ "SecretId": id })).await;
-    let answer = answer.as_ref().map_err(Clone::clone).and_then(Item::new);
-    found.read(&mut secret, POLICY, &["public", "policy"], answer, |secret, answer| {
+    told(&mut found, &mut secret, POLICY, &["public", "policy"], &answer, |secret, answer| {
         policy::put(secret, answer.text("ResourcePolicy"));
     });
     found.resources.push(secret);

@@ -6,8 +6,8 @@ use crate::endpoint::regional;
 use crate::found::Found;
 use crate::model::Resource;
 use crate::protocol::query::{Api, Paging, result};
-use crate::protocol::xml::{self, Element};
-use crate::services::{Scope, each, last, policy};
+use crate::protocol::xml::Element;
+use crate::services::{Scope, each, last, policy, told_xml};
 
 const TOPICS: (&str, &str) = ("sns", "ListTopics");
 const ATTRIBUTES: (&str, &str) = ("sns", "GetTopicAttributes");
@@ -41,13 +41,12 @@ async fn describe(scope: Scope<'_>, api: Api<'_>, arn: String) -> Found {
     let topic_arn = [("TopicArn", arn.as_str())];
     let resource_arn = [("ResourceArn", arn.as_str())];
     let (attributes, tags) = wait::both(api.ask(ATTRIBUTES.1, &topic_arn), api.ask(TAGS.1, &resource_arn)).await;
-    let attributes = attributes.as_deref().map_err(Clone::clone).and_then(xml::parse);
-    found.read(&mut topic, ATTRIBUTES, &["encrypted", "public", "policy"], attributes, |topic, document| {
-        put(topic, result(xml::root(&document), ATTRIBUTES.1));
+    let names = ["encrypted", "public", "policy"];
+    told_xml(&mut found, &mut topic, ATTRIBUTES, &names, &attributes, |topic, answer| {
+        put(topic, result(answer, ATTRIBUTES.1));
     });
-    let tags = tags.as_deref().map_err(Clone::clone).and_then(xml::parse);
-    found.read(&mut topic, TAGS, &["tags"], tags, |topic, document| {
-        topic.tags.extend(result(xml::root(&document), TAGS.1).tags("Tags"));
+    told_xml(&mut found, &mut topic, TAGS, &["tags"], &tags, |topic, answer| {
+        topic.tags.extend(result(answer, TAGS.1).tags("Tags"));
     });
     found.resources.push(topic);
     found

@@ -7,7 +7,7 @@ use crate::endpoint::regional;
 use crate::found::Found;
 use crate::model::Resource;
 use crate::protocol::json::{Api, Item, Paging};
-use crate::services::{Scope, each, last, policy};
+use crate::services::{Scope, each, last, policy, told};
 use crate::when;
 
 const LIST: (&str, &str) = ("sqs", "ListQueues");
@@ -46,11 +46,9 @@ async fn describe(scope: Scope<'_>, api: Api<'_>, url: String) -> Found {
     let attributes = api.ask::<Value>(ATTRIBUTES.1, json!({ "QueueUrl": url, "AttributeNames": ["All"] }));
     let tags = api.ask::<Value>(TAGS.1, json!({ "QueueUrl": url }));
     let (attributes, tags) = wait::both(attributes, tags).await;
-    let attributes = attributes.as_ref().map_err(Clone::clone).and_then(Item::new);
     let names = ["encrypted", "public", "policy", "dead_letter"];
-    found.read(&mut queue, ATTRIBUTES, &names, attributes, |queue, answer| put(queue, answer.at("Attributes")));
-    let tags = tags.as_ref().map_err(Clone::clone).and_then(Item::new);
-    found.read(&mut queue, TAGS, &["tags"], tags, |queue, answer| queue.tags.extend(answer.tags("Tags")));
+    told(&mut found, &mut queue, ATTRIBUTES, &names, &attributes, |queue, answer| put(queue, answer.at("Attributes")));
+    told(&mut found, &mut queue, TAGS, &["tags"], &tags, |queue, answer| queue.tags.extend(answer.tags("Tags")));
     found.resources.push(queue);
     found
 }

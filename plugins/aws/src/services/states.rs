@@ -8,7 +8,7 @@ use crate::endpoint::regional;
 use crate::found::Found;
 use crate::model::Resource;
 use crate::protocol::json::{Api, Item, Paging};
-use crate::services::{Scope, each, related, told};
+use crate::services::{Scope, each, told};
 
 const SERVICE: &str = "states";
 const LIST: (&str, &str) = (SERVICE, "ListStateMachines");
@@ -54,7 +54,7 @@ async fn describe(api: Api<'_>, mut machine: Resource) -> Found {
             .with("encryption", Some(answer.text("encryptionConfiguration/type").unwrap_or("AWS_OWNED_KEY")))
             .to("role", answer.text("roleArn"))
             .to("kms-key", answer.text("encryptionConfiguration/kmsKeyId"));
-        *machine = related(machine.clone(), "log-group", groups);
+        groups.for_each(|group| machine.relate("log-group", group));
     });
     told(&mut found, &mut machine, TAGS, &["tags"], &tags, |machine, answer| {
         machine.tags.extend(answer.tags("tags"));

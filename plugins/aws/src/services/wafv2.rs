@@ -10,7 +10,7 @@ use crate::endpoint::{Partition, regional};
 use crate::found::Found;
 use crate::model::{GLOBAL, Resource};
 use crate::protocol::json::{Api, Item, Paging};
-use crate::services::{Scope, absent, each, related, told};
+use crate::services::{Scope, absent, each, told};
 
 const SERVICE: &str = "wafv2";
 const LIST: (&str, &str) = (SERVICE, "ListWebACLs");
@@ -69,7 +69,7 @@ async fn describe(api: Api<'_>, reach: &str, mut acl: Resource) -> Found {
         let places = answer.texts("LoggingConfiguration/LogDestinationConfigs");
         let places: Vec<String> = places.collect();
         acl.set("logging", !places.is_empty());
-        *acl = related(acl.clone(), "log-destination", places.into_iter());
+        places.into_iter().for_each(|place| acl.relate("log-destination", place));
     });
     told(&mut found, &mut acl, TAGS, &["tags"], &tags, |acl, answer| {
         acl.tags.extend(answer.tags("TagInfoForResource/TagList"));
@@ -87,7 +87,7 @@ async fn guarded(api: Api<'_>, arn: &str, acl: &mut Resource, found: &mut Found)
         GUARDABLE.iter().map(|kind| api.ask::<Value>(GUARDED.1, json!({ "WebACLArn": arn, "ResourceType": kind })));
     for answer in wait::all(asked).await {
         told(found, acl, GUARDED, &["guards"], &answer, |acl, answer| {
-            *acl = related(acl.clone(), "guards", answer.texts("ResourceArns"));
+            answer.texts("ResourceArns").for_each(|arn| acl.relate("guards", arn));
         });
     }
     // Several questions may fail alike.

@@ -7,7 +7,7 @@ use super::SERVICE;
 use crate::found::Found;
 use crate::model::Resource;
 use crate::protocol::json::{Api, Item};
-use crate::services::{Scope, last};
+use crate::services::{Scope, last, told};
 
 const DESCRIBE: (&str, &str) = (SERVICE, "DescribeTaskDefinition");
 
@@ -29,8 +29,7 @@ pub(super) async fn definition(scope: Scope<'_>, api: Api<'_>, arn: String) -> F
     let id = last(&arn, '/');
     let mut definition = Resource::new(TYPE, scope.region, id).name(id).arn(Some(arn.clone()));
     let answer = api.ask::<Value>(DESCRIBE.1, json!({ "taskDefinition": arn, "include": ["TAGS"] })).await;
-    let answer = answer.as_ref().map_err(Clone::clone).and_then(Item::new);
-    found.read(&mut definition, DESCRIBE, &["containers", "tags"], answer, put);
+    told(&mut found, &mut definition, DESCRIBE, &["containers", "tags"], &answer, put);
     found.resources.push(definition);
     found
 }

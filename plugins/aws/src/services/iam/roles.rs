@@ -7,7 +7,8 @@ use troupe_sdk::wait;
 use crate::found::Found;
 use crate::model::{GLOBAL, Resource};
 use crate::protocol::query::{Api, result};
-use crate::protocol::xml::{self, Element};
+use crate::protocol::xml::Element;
+use crate::services::told_xml;
 use crate::when;
 
 const LIST: (&str, &str) = ("iam", "ListRoles");
@@ -51,9 +52,8 @@ fn policy(text: &str) -> Option<Value> {
 async fn describe(api: Api<'_>, mut role: Resource) -> Found {
     let mut found = Found::default();
     let answer = api.ask(GET.1, &[("RoleName", &role.id)]).await;
-    let document = answer.as_deref().map_err(Clone::clone).and_then(xml::parse);
-    found.read(&mut role, GET, &["tags", "last_used"], document, |role, document| {
-        let item = result(xml::root(&document), GET.1).at("Role");
+    told_xml(&mut found, &mut role, GET, &["tags", "last_used"], &answer, |role, answer| {
+        let item = result(answer, GET.1).at("Role");
         role.tags.extend(item.tags("Tags"));
         let used = item.at("RoleLastUsed");
         let last_used = used.text("LastUsedDate").and_then(when::at);

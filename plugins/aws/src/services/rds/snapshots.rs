@@ -6,8 +6,8 @@ use super::{SERVICE, list, resource};
 use crate::found::Found;
 use crate::model::Resource;
 use crate::protocol::query::{Api, result};
-use crate::protocol::xml::{self, Element};
-use crate::services::{Scope, each};
+use crate::protocol::xml::Element;
+use crate::services::{Scope, each, told_xml};
 
 /// The attribute of a snapshot that says who may restore it.
 const RESTORE: &str = "restore";
@@ -90,10 +90,9 @@ fn with_origin(resource: Resource, item: Element<'_>) -> Resource {
 async fn shared(api: Api<'_>, kind: Kind, mut snapshot: Resource) -> Found {
     let mut found = Found::default();
     let answer = api.ask(kind.attributes, &[(kind.parameter, &snapshot.id)]).await;
-    let document = answer.as_deref().map_err(Clone::clone).and_then(xml::parse);
     let operation = (SERVICE, kind.attributes);
-    found.read(&mut snapshot, operation, &["public", "shared_with"], document, |snapshot, document| {
-        let mut attributes = result(xml::root(&document), kind.attributes).list(kind.attribute_set);
+    told_xml(&mut found, &mut snapshot, operation, &["public", "shared_with"], &answer, |snapshot, answer| {
+        let mut attributes = result(answer, kind.attributes).list(kind.attribute_set);
         let restore = attributes.find(|attribute| attribute.text("AttributeName") == Some(RESTORE));
         let mut accounts: Vec<String> = restore.into_iter().flat_map(|it| it.own_texts("AttributeValues")).collect();
         let everybody = accounts.iter().any(|account| account == EVERYBODY);
