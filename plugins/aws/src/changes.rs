@@ -2,50 +2,25 @@
 //!
 //! A new inventory is taken of the same regions and services, and both are compared resource by
 //! resource, as every agent does it (`plugins/estate/src/diff.rs`). What changes by itself
-//! ([`MOVING`]) is no change. What is not found is `gone` only where the new inventory looked and
+//! ([`still`]) is no change. What is not found is `gone` only where the new inventory looked and
 //! nothing that went wrong may hide it; else it is `unknown`, and stays in what the next one is
 //! compared with.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
-use serde_json::Value;
+use troupe_estate::collect::Part;
 use troupe_estate::diff::{self, Change, Counts};
 use troupe_estate::{Area, Key, Problem, Provider, Resource, Scan};
 use troupe_sdk::prelude::*;
 
+use crate::found::Found;
 use crate::input::{InventoryInput, Plan, Settings};
-use crate::inventory;
-use crate::model::{GLOBAL, Inventory};
+use crate::look::Looker;
+use crate::model::GLOBAL;
 use crate::services::{Reach, Service};
-
-/// Attributes that change by themselves, by type; of a list of objects, the field that does.
-const MOVING: [(&str, &str, Option<&str>); 24] = [
-    ("aws.autoscaling.group", "instances", None),
-    ("aws.autoscaling.group", "unhealthy", None),
-    ("aws.backup.plan", "last_run", None),
-    ("aws.backup.vault", "recovery_points", None),
-    ("aws.cloudtrail.trail", "last_delivery", None),
-    ("aws.cloudwatch.alarm", "state", None),
-    ("aws.config.recorder", "last_status", None),
-    ("aws.dynamodb.table", "items", None),
-    ("aws.dynamodb.table", "size_bytes", None),
-    ("aws.ec2.subnet", "free_addresses", None),
-    ("aws.ecs.cluster", "tasks_pending", None),
-    ("aws.ecs.cluster", "tasks_running", None),
-    ("aws.ecs.service", "tasks_pending", None),
-    ("aws.ecs.service", "tasks_running", None),
-    ("aws.efs.file-system", "size_bytes", None),
-    ("aws.elbv2.target-group", "targets", None),
-    ("aws.iam.account", "summary", None),
-    ("aws.iam.role", "last_used", None),
-    ("aws.iam.user", "access_keys", Some("age_days")),
-    ("aws.iam.user", "password_last_used", None),
-    ("aws.logs.log-group", "stored_bytes", None),
-    ("aws.secretsmanager.secret", "last_used", None),
-    ("aws.sqs.queue", "messages", None),
-    ("aws.sqs.queue", "messages_in_flight", None),
-];
+use crate::still::{by_key, still};
 
 /// What to compare with, and where to look.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -72,6 +47,9 @@ pub struct Previous {
     pub regions: Vec<String>,
     /// The resources.
     pub resources: Vec<Resource>,
+    /// An inventory that is told in artefacts has no resources to compare with, and is refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
 }
 
 /// What changed.
@@ -94,25 +72,39 @@ pub struct Changes {
 /// Takes a new inventory and compares.
 pub async fn find(input: ChangesInput, settings: Settings) -> Result<Changes, Failure> {
     let ChangesInput { previous, regions, services } = input;
+    if let Some(part) = previous.parts.first() {
+        let why = format!(
+            "the resources of `previous` are in artefacts such as `{}`, and not in it; ask for fewer regions or \
+             services, and compare part by part",
+            part.name
+        );
+        return Err(Failure::invalid_input(why));
+    }
     let regions = if regions.is_empty() { previous.regions.clone() } else { regions };
     let plan = Plan::new(InventoryInput { regions, services }, settings)?;
-    let now = inventory::take(&plan).await;
-    let Some(account) = now.account.clone() else {
-        return Err(Failure::unavailable("whose account it is could not be asked, so nothing can be compared"));
-    };
+    let looker = Looker::begin(&plan.regions).await;
+    let account = looker.account()?.to_owned();
     if let Some(before) = previous.account.as_ref().filter(|before| **before != account) {
         let why = format!("`previous` is of account {before}, and this is {account}");
         return Err(Failure::invalid_input(why).with("account", &account));
     }
-    Ok(compare(&plan, account, previous, now))
+    let all = RefCell::new(Vec::new());
+    looker
+        .each(&plan, async |_, found| {
+            all.borrow_mut().push(found);
+            Ok(())
+        })
+        .await?;
+    Ok(compare(&plan, account, previous, Found::all(all.into_inner())))
 }
 
-fn compare(plan: &Plan, account: String, previous: Previous, now: Inventory) -> Changes {
-    let scan = Scan { areas: areas(plan, &account), rules: None, problems: now.errors };
-    let (before, now) = (kept(previous.resources), kept(now.resources));
+fn compare(plan: &Plan, account: String, previous: Previous, now: Found) -> Changes {
+    let problems = troupe_estate::settle(now.problems);
+    let scan = Scan { areas: areas(plan, &account), rules: None, problems };
+    let (before, now) = (by_key(previous.resources), by_key(now.resources));
     let (mut counts, mut changes, mut next) = (Counts::default(), Vec::new(), Vec::new());
     let sorted = |resources: &BTreeMap<Key, Resource>| {
-        resources.values().map(|resource| Ok(still(resource))).collect::<Vec<Result<Resource, Infallible>>>()
+        resources.values().map(|resource| Ok(still(resource.clone()))).collect::<Vec<Result<Resource, Infallible>>>()
     };
     // Both lists are in order and can be read, so there is no error to tell.
     for change in diff::resources(sorted(&before), sorted(&now), &scan, |_, _| false).flatten() {
@@ -123,7 +115,8 @@ fn compare(plan: &Plan, account: String, previous: Previous, now: Inventory) -> 
             changes.push(change);
         }
     }
-    let next = Previous { account: Some(account.clone()), regions: plan.regions.clone(), resources: next };
+    let next =
+        Previous { account: Some(account.clone()), regions: plan.regions.clone(), resources: next, parts: Vec::new() };
     Changes { account, regions: plan.regions.clone(), counts, changes, next, errors: scan.problems }
 }
 
@@ -143,29 +136,6 @@ fn areas(plan: &Plan, account: &str) -> Vec<Area> {
     let areas = [area(Reach::Regional, regions), area(Reach::Global, Vec::new())];
     // An empty list of services would bound nothing.
     areas.into_iter().filter(|area| !area.services.is_empty()).collect()
-}
-
-/// Resources by their keys, which is their order.
-fn kept(resources: Vec<Resource>) -> BTreeMap<Key, Resource> {
-    resources.into_iter().map(|resource| (resource.key(), resource)).collect()
-}
-
-/// A resource without what changes by itself.
-fn still(resource: &Resource) -> Resource {
-    let mut still = resource.clone();
-    for (_, name, field) in MOVING.iter().filter(|(kind, ..)| *kind == resource.kind) {
-        match (field, still.attributes.get_mut(*name)) {
-            (Some(field), Some(Value::Array(items))) => {
-                for item in items.iter_mut().filter_map(Value::as_object_mut) {
-                    item.remove(*field);
-                }
-            }
-            _ => {
-                still.attributes.remove(*name);
-            }
-        }
-    }
-    still
 }
 
 /// A change with the resources as they were told.

@@ -17,7 +17,6 @@ mod input;
 mod ledger;
 mod period;
 mod report;
-mod statistics;
 mod trend;
 
 use std::time::SystemTime;
@@ -25,6 +24,7 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use troupe_cloud::Budget;
 use troupe_estate::{Amount, Finding, Problem, Reference, Resource, settle};
 use troupe_sdk::prelude::*;
 
@@ -34,7 +34,6 @@ pub use report::CostReport;
 use crate::client::{Client, Fault};
 use crate::endpoint::Partition;
 use crate::found::Found;
-use crate::inventory::time_to_look;
 use crate::model::GLOBAL;
 use crate::services::{Identity, sts};
 use ledger::Ledger;
@@ -49,7 +48,7 @@ pub fn today(now: SystemTime) -> Result<Date, Failure> {
 
 /// Asks for the costs and makes the report.
 pub async fn report(plan: &CostPlan, regions: &[String], partition: Partition) -> CostReport {
-    let (time, until) = time_to_look(time::now(), invocation::deadline());
+    let Budget { time, until } = Budget::of_invocation();
     let client = Client::new(until);
     progress::report(0.0, "asking whose account this is");
     let (identity, mut found) = sts::identity(regions, time / 4).await;

@@ -1,10 +1,22 @@
 //! What was found and what went wrong, side by side.
 
+use std::fmt;
+
 use troupe_estate::Provider;
 
 use crate::client::Fault;
 use crate::model::{Problem, Resource, Word};
 use crate::services::Identity;
+
+/// Takes pieces of what a look finds before it is over, so that no long list is in memory whole.
+#[derive(Clone, Copy)]
+pub struct Outlet<'a>(pub &'a dyn Fn(Found));
+
+impl fmt::Debug for Outlet<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Outlet")
+    }
+}
 
 /// What one question, or many, came to.
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 //! An agent that answers what there is in an AWS account.
 //!
-//! *Holds:* the skills `inventory`, `changes`, `cost-report` and `savings`, a small client for
-//! AWS's four protocols, the prices in `data`, and what of each service is told of a resource,
+//! *Holds:* the skills `inventory`, `changes`, `cost-report` and `savings`, a
+//! small client for AWS's four protocols, the prices in `data`, and what of each service is told of a resource,
 //! in the form of `troupe-estate`.
 //! *Never holds:* a key or a signature: the host signs, for the actions in `agent.toml`.
 //! *Start at:* [`Aws`], then `inventory`, `cost` or `savings` for what is asked, and one file
@@ -15,10 +15,14 @@ mod endpoint;
 mod found;
 mod input;
 mod inventory;
+mod look;
+mod metrics;
 mod model;
 mod protocol;
 mod savings;
 mod services;
+mod statistics;
+mod still;
 mod when;
 
 use troupe_sdk::prelude::*;
@@ -43,11 +47,12 @@ impl Aws {
     /// the regions.
     ///
     /// What could not be looked at stands in `errors` beside what was found: a service
-    /// that is denied or not available is never taken for an empty one.
+    /// that is denied or not available is never taken for an empty one. More than 4 MiB of resources
+    /// are not told but left as artefacts, which `parts` names.
     #[skill(effect = "read")]
     pub fn inventory(&self, input: InventoryInput) -> Result<Inventory, Failure> {
         let plan = input::Plan::new(input, invocation::configuration()?)?;
-        Ok(inventory::take(&plan).wait())
+        inventory::take(&plan).wait()
     }
 
     /// Says what an AWS account spends, from its bill.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use troupe_estate::collect::Part;
 pub use troupe_estate::{GLOBAL, Problem, ProblemKind, Resource, Word};
 use troupe_sdk::prelude::*;
 
@@ -18,8 +19,12 @@ pub struct Inventory {
     pub regions: Vec<String>,
     /// How many resources there are of each type.
     pub counts: BTreeMap<String, u64>,
-    /// The resources, by type, region and id.
+    /// The resources, by type, region and id; none if they are too many to be told here.
     pub resources: Vec<Resource>,
+    /// The artefacts of the task that hold the resources, if they are too many: JSON Lines, each artefact
+    /// sorted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
     /// What could not be looked at. What these hide is not in `resources`.
     pub errors: Vec<Problem>,
 }

@@ -11,7 +11,6 @@
 //! or measure that failed leaves open is `not_checked`, or a row of `errors`.
 
 mod input;
-mod metrics;
 mod prices;
 mod report;
 mod rules;
@@ -19,6 +18,7 @@ mod rules;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use troupe_cloud::Budget;
 use troupe_estate::{Amount, Finding, Status};
 use troupe_sdk::prelude::*;
 
@@ -27,9 +27,8 @@ pub use report::Savings;
 
 use crate::client::Client;
 use crate::found::Found;
-use crate::inventory::time_to_look;
+use crate::metrics::{self, DAY, Measured, Span};
 use crate::services::{Identity, Scope, ec2, elbv2, sts};
-use metrics::{DAY, Measured};
 use report::{Applied, Total};
 use rules::{Facts, Judged};
 
@@ -53,13 +52,14 @@ struct Looked {
 
 /// Looks for what could be saved.
 pub async fn find(plan: &SavingsPlan) -> Result<Savings, Failure> {
-    let (time, until) = time_to_look(time::now(), invocation::deadline());
+    let Budget { time, until } = Budget::of_invocation();
     let now = Timestamp::try_from(time::now()).map_err(Failure::failed)?;
     let client = Client::new(until);
     progress::report(0.0, "asking whose account this is");
     let (identity, asked) = sts::identity(&plan.regions, time / 4).await;
     progress::report(0.1, format!("looking at {} regions", plan.regions.len()));
-    let scope = |region| Scope { client: &client, partition: plan.partition, identity: &identity, region };
+    let scope =
+        |region| Scope { client: &client, partition: plan.partition, identity: &identity, region, outlet: None };
     let looked = wait::all(plan.regions.iter().map(|region| look(plan, scope(region), now))).await;
     Ok(tell(plan, &identity, asked, looked))
 }
@@ -74,9 +74,9 @@ async fn look(plan: &SavingsPlan, scope: Scope<'_>, now: Timestamp) -> Looked {
     let mut found = Found::all([machines, balancers]);
     found.settle(scope.identity);
     let midnight = now.as_second().div_euclid(DAY) * DAY;
-    let from = midnight - i64::from(plan.bounds.days) * DAY;
+    let span = Span { from: midnight - i64::from(plan.bounds.days) * DAY, to: midnight, period: DAY };
     let questions = rules::questions(plan, &found.resources);
-    let (measured, asked): (Measured, Found) = metrics::measure(scope, &questions, from, midnight).await;
+    let (measured, asked): (Measured, Found) = metrics::measure(scope, &questions, span).await;
     found.problems.extend(asked.problems);
     let facts =
         Facts { resources: &found.resources, measured: &measured, problems: &found.problems, bounds: plan.bounds, now };

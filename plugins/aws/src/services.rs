@@ -42,14 +42,14 @@ pub mod sts;
 mod table;
 mod wafv2;
 
-pub use table::{Look, Reach, Service};
+pub use table::{Reach, Service};
 
 use serde_json::{Map, Value};
 use troupe_sdk::wait;
 
 use crate::client::{Client, Fault};
 use crate::endpoint::Partition;
-use crate::found::Found;
+use crate::found::{Found, Outlet};
 use crate::model::{Resource, Word};
 use crate::protocol::json::Item;
 use crate::protocol::xml::{self, Element};
@@ -85,9 +85,18 @@ pub struct Scope<'a> {
     pub identity: &'a Identity,
     /// The region, or `global`.
     pub region: &'a str,
+    /// Who takes pieces of what is found; without it, all of it is told at the end.
+    pub outlet: Option<Outlet<'a>>,
 }
 
 impl Scope<'_> {
+    /// Hands over what was found until now, if somebody takes pieces.
+    pub fn hand_over(&self, found: &mut Found) {
+        if let Some(Outlet(take)) = self.outlet {
+            take(std::mem::take(found));
+        }
+    }
+
     /// Makes the ARN of a resource of this region and account, if the account is known.
     pub fn arn(&self, service: &str, resource: &str) -> Option<String> {
         let account = self.identity.account.as_deref()?;

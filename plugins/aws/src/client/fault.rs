@@ -115,8 +115,7 @@ impl Fault {
 
     /// The partition does not have the service.
     pub fn no_endpoint() -> Self {
-        let why = "this partition of AWS does not have the service";
-        Self { kind: ProblemKind::NotAvailable, ..Self::of_ours("no_endpoint", why) }
+        Self::not_available("no_endpoint", "this partition of AWS does not have the service")
     }
 
     /// Nobody knows whether something is the account's.
@@ -129,6 +128,11 @@ impl Fault {
     /// An answer came of which a part is missing, or not told.
     pub fn partial(code: &str, why: impl std::fmt::Display) -> Self {
         Self::of_ours(code, why)
+    }
+
+    /// There is nothing of the kind to be had.
+    pub fn not_available(code: &str, why: impl std::fmt::Display) -> Self {
+        Self { kind: ProblemKind::NotAvailable, ..Self::of_ours(code, why) }
     }
 
     fn of_ours(code: &str, why: impl std::fmt::Display) -> Self {

@@ -18,7 +18,7 @@
 use troupe_estate::{Amount, Finding, Reference, Severity};
 
 use super::ledger::Ledger;
-use super::statistics::{deviation, median};
+use crate::statistics::{deviation, median};
 
 /// The rule's id.
 pub const RULE: &str = "cost.anomaly";

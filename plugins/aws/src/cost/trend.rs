@@ -22,7 +22,7 @@ use troupe_estate::Amount;
 
 use super::ledger::Ledger;
 use super::period::{day_after, days_between};
-use super::statistics::{deviation, median, slope};
+use crate::statistics::{deviation, median, slope};
 
 /// Most and fewest days that are looked at: whole weeks.
 const DAYS_MAX: usize = 56;

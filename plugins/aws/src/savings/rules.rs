@@ -17,8 +17,8 @@ use serde_json::Value;
 use troupe_estate::{Finding, Money, Problem, Resource, Severity};
 
 use super::input::{Bounds, Rule, SavingsPlan};
-use super::metrics::{DAY, Measured, Question};
 use super::prices::Price;
+use crate::metrics::{self, DAY, Measure, Measured, Question};
 
 /// What is known of one region.
 #[derive(Debug)]
@@ -54,6 +54,11 @@ impl Facts<'_> {
     /// The resources of a type.
     fn of<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Resource> {
         self.resources.iter().filter(move |resource| resource.kind == kind)
+    }
+
+    /// The values of a measure of a resource, or why there are none.
+    fn values(&self, measure: &Measure, name: &str) -> Result<&[f64], String> {
+        metrics::values(self.measured, measure, name)
     }
 
     /// Why a list may not be whole; none if it is.

@@ -56,23 +56,24 @@ pub async fn collect_some(scope: Scope<'_>, wanted: impl Fn(&str) -> bool) -> Fo
     Found::all(wait::all(listings.map(|listing| list(scope, listing))).await)
 }
 
+const fn api<'a>(scope: Scope<'a>, endpoint: &'a str) -> Api<'a> {
+    Api { client: scope.client, endpoint, version: "2016-11-15", paging: Paging::TOKEN }
+}
+
 async fn list(scope: Scope<'_>, listing: &Listing) -> Found {
     let endpoint = regional("ec2", scope.region);
-    let api = Api { client: scope.client, endpoint: &endpoint, version: "2016-11-15", paging: Paging::TOKEN };
-    let mut found = Found::default();
+    let api = api(scope, &endpoint);
+    let (mut found, operation) = (Found::default(), ("ec2", listing.operation));
     let read = |page: Element<'_>| {
-        for item in page.list(listing.set) {
-            found.resources.extend((listing.read)(&scope, item));
+        for resource in page.list(listing.set).flat_map(|item| (listing.read)(&scope, item)) {
+            if resource.attributes.contains_key(OWNER) {
+                found.note(operation, scope.region, Some(&resource.id), Fault::whose());
+            }
+            found.resources.push(resource);
         }
+        scope.hand_over(&mut found);
     };
-    let listed = api.pages(listing.operation, listing.parameters, read).await;
-    let operation = ("ec2", listing.operation);
-    let doubtful: Vec<String> =
-        found.resources.iter().filter(|one| one.attributes.contains_key(OWNER)).map(|one| one.id.clone()).collect();
-    for id in doubtful {
-        found.note(operation, scope.region, Some(&id), Fault::whose());
-    }
-    if let Err(fault) = listed {
+    if let Err(fault) = api.pages(listing.operation, listing.parameters, read).await {
         found.note(operation, scope.region, None, fault);
     }
     found

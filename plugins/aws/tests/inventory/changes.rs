@@ -31,7 +31,7 @@ fn volumes(second: bool) -> String {
     format!("<R><volumeSet>{}</volumeSet></R>", list.into_iter().map(volume).collect::<String>())
 }
 
-fn look(second: bool) -> impl FnMut(&Asked) -> Option<Answer> {
+pub fn look(second: bool) -> impl FnMut(&Asked) -> Option<Answer> {
     move |asked| {
         Some(match (asked.service.as_str(), asked.operation.as_str()) {
             ("ec2", "DescribeVolumes") => xml(&volumes(second)),
@@ -115,7 +115,7 @@ fn ten_changes_are_told_and_nothing_else() {
 #[test]
 fn what_comes_and_goes_by_itself_is_no_change() {
     const GROUP: &str = "arn:aws:elasticloadbalancing:us-east-1:111122223333:targetgroup/web/1";
-    let host = |count: u32| {
+    let host = |count: u32, target_type: &'static str| {
         account(move |asked| {
             let list = |name: &str, members: &str| {
                 let operation = &asked.operation;
@@ -131,32 +131,51 @@ fn what_comes_and_goes_by_itself_is_no_change() {
                 "DescribeAutoScalingGroups" => list(
                     "AutoScalingGroups",
                     &format!(
-                        "<member><AutoScalingGroupName>web</AutoScalingGroupName><Instances>{}</Instances></member>",
-                        "<member><InstanceId>i-1</InstanceId><HealthStatus>Unhealthy</HealthStatus></member>"
-                            .repeat(count as usize)
+                        "<member><AutoScalingGroupName>web</AutoScalingGroupName>\
+                         <DesiredCapacity>{count}</DesiredCapacity><Instances>{}</Instances></member>",
+                        (0..count)
+                            .map(|number| format!(
+                                "<member><InstanceId>i-{count}{number}</InstanceId>\
+                                 <HealthStatus>Unhealthy</HealthStatus></member>"
+                            ))
+                            .collect::<String>()
                     ),
                 ),
                 "DescribeTargetGroups" => list(
                     "TargetGroups",
                     &format!(
-                        "<member><TargetGroupName>web</TargetGroupName><TargetGroupArn>{GROUP}</TargetGroupArn></member>"
+                        "<member><TargetGroupName>web</TargetGroupName><TargetGroupArn>{GROUP}</TargetGroupArn>\
+                         <TargetType>{target_type}</TargetType></member>"
                     ),
                 ),
                 "DescribeTargetHealth" => list(
                     "TargetHealthDescriptions",
-                    &"<member><TargetHealth><State>draining</State></TargetHealth></member>".repeat(count as usize),
+                    &(0..count)
+                        .map(|number| {
+                            format!(
+                                "<member><Target><Id>i-{count}{number}</Id></Target>\
+                             <TargetHealth><State>draining</State></TargetHealth></member>"
+                            )
+                        })
+                        .collect::<String>(),
                 ),
                 _ => return None,
             })
         })
     };
     let services = json!(["sqs", "autoscaling", "elbv2"]);
-    let _first = host(1);
+    let _first = host(1, "instance");
     let previous = test::perform::<Aws>("inventory", json!({ "services": services })).unwrap();
     assert_eq!(previous["resources"].as_array().unwrap().len(), 3, "{previous:#}");
-    let _then = host(3);
+    let _then = host(3, "instance");
     let found = test::perform::<Aws>("changes", json!({ "previous": previous, "services": services })).unwrap();
     assert_eq!((told(&found), &found["counts"]), (BTreeMap::new(), &json!({ "same": 3 })));
+    // A function is put behind a target group by somebody.
+    let _first = host(1, "lambda");
+    let previous = test::perform::<Aws>("inventory", json!({ "services": services })).unwrap();
+    let _then = host(3, "lambda");
+    let found = test::perform::<Aws>("changes", json!({ "previous": previous, "services": services })).unwrap();
+    assert_eq!(told(&found), BTreeMap::from([("web".to_owned(), "changed [\"relations\"]".to_owned())]));
 }
 
 #[test]

@@ -23,6 +23,8 @@ mod guards;
 #[cfg(test)]
 mod keys_and_messages;
 #[cfg(test)]
+mod large;
+#[cfg(test)]
 mod policy;
 #[cfg(test)]
 mod recorded;

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use troupe_estate::{Amount, Money, Resource, Severity};
 
 use super::{Facts, Judged, difference, finding, saving, text, value};
+use crate::metrics::{Measure, Question};
 use crate::savings::input::Rule;
-use crate::savings::metrics::{Measure, Question};
 use crate::savings::prices::{self, Price};
+use crate::statistics::mean;
 
 const KIND: &str = "aws.ec2.instance";
 
@@ -128,20 +129,15 @@ pub fn underused(facts: &Facts<'_>) -> Judged {
 
 /// The mean and the highest use of the processor, or why nobody can tell.
 fn use_of(facts: &Facts<'_>, instance: &Resource) -> Result<(f64, f64), String> {
-    let values = |measure: &Measure| {
-        let key = (measure.metric, measure.statistic, instance.id.clone());
-        facts.measured.get(&key).cloned().unwrap_or_else(|| Err("it was not measured".to_owned()))
-    };
     if let Some(why) = facts.too_young(instance) {
         return Err(why);
     }
-    let (averages, maxima) = (values(&AVERAGE)?, values(&MAXIMUM)?);
+    let (averages, maxima) = (facts.values(&AVERAGE, &instance.id)?, facts.values(&MAXIMUM, &instance.id)?);
     // Measures of half of the days say nothing of the others.
     if averages.len() * 2 <= usize::from(facts.bounds.days) || maxima.is_empty() {
         return Err(format!("CloudWatch has values of {} of the {} days", averages.len(), facts.bounds.days));
     }
-    let (sum, count) = averages.iter().fold((0.0, 0.0_f64), |(sum, count), value| (sum + value, count + 1.0));
-    Ok((sum / count, maxima.iter().copied().fold(0.0, f64::max)))
+    Ok((mean(averages), maxima.iter().copied().fold(0.0, f64::max)))
 }
 
 /// The type that is half the machine and what it saves; none if the family has none. The error

@@ -3,8 +3,8 @@
 use troupe_estate::{Resource, Severity};
 
 use super::{Facts, Judged, finding, saving, text, value};
+use crate::metrics::{Measure, Question};
 use crate::savings::input::{Rule, SavingsPlan};
-use crate::savings::metrics::{Measure, Question};
 use crate::savings::prices;
 
 const BALANCER: &str = "aws.elbv2.load-balancer";
@@ -126,10 +126,9 @@ fn carried(facts: &Facts<'_>, resource: &Resource) -> Result<(&'static str, f64)
         return Err(why);
     }
     let Question { measure, name } = question;
-    let values = facts.measured.get(&(measure.metric, measure.statistic, name));
-    let values = values.cloned().unwrap_or_else(|| Err("it was not measured".to_owned()))?;
+    let values = facts.values(measure, &name)?;
     if values.len() < usize::from(facts.bounds.days) && !measure.silence_is_none {
         return Err(format!("CloudWatch has values of {} of the {} days", values.len(), facts.bounds.days));
     }
-    Ok((measure.metric, values.into_iter().sum()))
+    Ok((measure.metric, values.iter().sum()))
 }

@@ -1,6 +1,6 @@
-//! Asking CloudWatch what is used, for whole days that are over.
+//! Asking CloudWatch what is used.
 //!
-//! Up to 200 measures are asked for at once, each a value a day. Each measure costs the
+//! Up to 200 measures are asked for at once, each a value a day or an hour. Each measure costs the
 //! account 0.00001 USD.
 
 use std::collections::BTreeMap;
@@ -20,8 +20,22 @@ const OPERATION: (&str, &str) = ("cloudwatch", "GetMetricData");
 /// How many measures one question asks for; 500 is the most.
 const AT_ONCE: usize = 200;
 
+/// Seconds of an hour.
+pub const HOUR: i64 = 60 * 60;
+
 /// Seconds of a day.
-pub const DAY: i64 = 24 * 60 * 60;
+pub const DAY: i64 = 24 * HOUR;
+
+/// For which time values are asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Span {
+    /// The first second of the Unix epoch, at the beginning of a period.
+    pub from: i64,
+    /// The second after the last.
+    pub to: i64,
+    /// Seconds that become one value.
+    pub period: i64,
+}
 
 /// What is measured of a kind of resource.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,7 +46,7 @@ pub struct Measure {
     pub metric: &'static str,
     /// How the resource is named.
     pub dimension: &'static str,
-    /// How the values of a day become one: `Sum`, `Average`, `Maximum`.
+    /// How the values of a period become one: `Sum`, `Average`, `Maximum`.
     pub statistic: &'static str,
     /// Days without a value are days on which nothing happened. Services that always tell
     /// have no such days, and without values nobody knows.
@@ -48,9 +62,18 @@ pub struct Question {
     pub name: String,
 }
 
-/// The values of each measure, one a day, by metric and statistic and the resource's name; why
+/// The values of each measure, one a period, by metric and statistic and the resource's name; why
 /// there are none where they could not be asked.
 pub type Measured = BTreeMap<(&'static str, &'static str, String), Result<Vec<f64>, String>>;
+
+/// The values of a measure of a resource, or why there are none.
+pub fn values<'a>(measured: &'a Measured, measure: &Measure, name: &str) -> Result<&'a [f64], String> {
+    match measured.get(&(measure.metric, measure.statistic, name.to_owned())) {
+        Some(Ok(values)) => Ok(values),
+        Some(Err(why)) => Err(why.clone()),
+        None => Err("it was not measured".to_owned()),
+    }
+}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -69,14 +92,13 @@ struct Series {
     values: Vec<f64>,
 }
 
-/// Asks for the values of the days between two times, which are seconds of the Unix epoch at
-/// midnight.
-pub async fn measure(scope: Scope<'_>, questions: &[Question], from: i64, to: i64) -> (Measured, Found) {
+/// Asks for the values of a time.
+pub async fn measure(scope: Scope<'_>, questions: &[Question], span: Span) -> (Measured, Found) {
     let endpoint = regional("monitoring", scope.region);
     let api =
         Api { client: scope.client, endpoint: &endpoint, target: "GraniteServiceVersion20100801", version: "1.0" };
     let parts: Vec<&[Question]> = questions.chunks(AT_ONCE).collect();
-    let answers = wait::all(parts.iter().map(|part| ask(api, part, from, to))).await;
+    let answers = wait::all(parts.iter().map(|part| ask(api, part, span))).await;
     let (mut measured, mut found) = (Measured::new(), Found::default());
     for (part, answer) in parts.into_iter().zip(answers) {
         let values = match answer {
@@ -95,14 +117,15 @@ pub async fn measure(scope: Scope<'_>, questions: &[Question], from: i64, to: i6
     (measured, found)
 }
 
-async fn ask(api: Api<'_>, part: &[Question], from: i64, to: i64) -> Result<Vec<Result<Vec<f64>, String>>, Fault> {
-    let queries: Vec<Value> = part.iter().enumerate().map(|(number, question)| query(number, question)).collect();
+async fn ask(api: Api<'_>, part: &[Question], span: Span) -> Result<Vec<Result<Vec<f64>, String>>, Fault> {
+    let queries: Vec<Value> =
+        part.iter().enumerate().map(|(number, question)| query(number, question, span.period)).collect();
     let mut values: Vec<Result<Vec<f64>, String>> = part.iter().map(|_| Ok(Vec::new())).collect();
     // For each measure whether all of it is told, as it was said last.
     let mut whole: Vec<Option<bool>> = vec![None; part.len()];
     let mut token: Option<String> = None;
     loop {
-        let mut input = json!({ "StartTime": from, "EndTime": to, "MetricDataQueries": queries });
+        let mut input = json!({ "StartTime": span.from, "EndTime": span.to, "MetricDataQueries": queries });
         if let (Value::Object(input), Some(token)) = (&mut input, &token) {
             input.insert("NextToken".to_owned(), json!(token));
         }
@@ -132,7 +155,7 @@ async fn ask(api: Api<'_>, part: &[Question], from: i64, to: i64) -> Result<Vec<
     Ok(ended.collect())
 }
 
-fn query(number: usize, question: &Question) -> Value {
+fn query(number: usize, question: &Question, period: i64) -> Value {
     let Question { measure, name } = question;
     json!({
         "Id": format!("m{number}"),
@@ -142,7 +165,7 @@ fn query(number: usize, question: &Question) -> Value {
                 "MetricName": measure.metric,
                 "Dimensions": [{ "Name": measure.dimension, "Value": name }],
             },
-            "Period": DAY,
+            "Period": period,
             "Stat": measure.statistic,
         },
     })
