@@ -74,8 +74,8 @@ pub async fn find(input: ChangesInput, settings: Settings) -> Result<Changes, Fa
     let ChangesInput { previous, regions, services } = input;
     if let Some(part) = previous.parts.first() {
         let why = format!(
-            "the resources of `previous` are in artefacts such as `{}`, and not in it; ask for fewer regions or \
-             services, and compare part by part",
+            "the resources of `previous` are in artefacts such as `{}`, and not in it; `watch` compares accounts that \
+             are so large, region by region or service by service `changes` does",
             part.name
         );
         return Err(Failure::invalid_input(why));

@@ -1,6 +1,6 @@
 //! An agent that answers what there is in an AWS account.
 //!
-//! *Holds:* the skills `inventory`, `changes`, `cost-report` and `savings`, a
+//! *Holds:* the skills `inventory`, `changes`, `watch`, `cost-report` and `savings`, a
 //! small client for AWS's four protocols, the prices in `data`, and what of each service is told of a resource,
 //! in the form of `troupe-estate`.
 //! *Never holds:* a key or a signature: the host signs, for the actions in `agent.toml`.
@@ -23,6 +23,7 @@ mod savings;
 mod services;
 mod statistics;
 mod still;
+mod watch;
 mod when;
 
 use troupe_sdk::prelude::*;
@@ -33,6 +34,7 @@ pub use input::{InventoryInput, Settings};
 pub use model::Inventory;
 pub use savings::{Rule, Savings, SavingsInput};
 pub use services::Service;
+pub use watch::Watched;
 
 /// The agent.
 #[derive(Debug, Default)]
@@ -95,5 +97,17 @@ impl Aws {
     #[skill(effect = "read")]
     pub fn changes(&self, input: ChangesInput) -> Result<Changes, Failure> {
         changes::find(input, invocation::configuration()?).wait()
+    }
+
+    /// Publishes what changed in an AWS account since it was asked last: an event for each resource that is
+    /// new, changed or gone.
+    ///
+    /// The topic is the type and what became of it, such as `aws.ec2.instance.gone`. Each scan is kept and
+    /// compared with the next; the first of a service in a region publishes nothing. What could not be looked
+    /// at is never gone, and what changes by itself is no change. What there is no room for comes with the
+    /// next run. A schedule asks for it again and again.
+    #[skill(effect = "write")]
+    pub fn watch(&self, input: InventoryInput) -> Result<Watched, Failure> {
+        watch::run(input, invocation::configuration()?).wait()
     }
 }

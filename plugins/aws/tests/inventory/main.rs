@@ -37,4 +37,6 @@ mod stores;
 #[cfg(test)]
 mod tables_and_functions;
 #[cfg(test)]
+mod watch;
+#[cfg(test)]
 mod watching;
