@@ -45,9 +45,9 @@ pub struct Previous {
     /// The regions that were looked at.
     #[serde(default)]
     pub regions: Vec<String>,
-    /// The resources.
-    pub resources: Vec<Resource>,
-    /// An inventory that is told in artefacts has no resources to compare with, and is refused.
+    /// The resources; without them nothing can be compared.
+    pub resources: Option<Vec<Resource>>,
+    /// The artefacts that hold the resources of an inventory that is too large to be compared here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Part>,
 }
@@ -72,14 +72,17 @@ pub struct Changes {
 /// Takes a new inventory and compares.
 pub async fn find(input: ChangesInput, settings: Settings) -> Result<Changes, Failure> {
     let ChangesInput { previous, regions, services } = input;
-    if let Some(part) = previous.parts.first() {
-        let why = format!(
-            "the resources of `previous` are in artefacts such as `{}`, and not in it; `watch` compares accounts that \
-             are so large, region by region or service by service `changes` does",
-            part.name
-        );
+    let Some(resources) = previous.resources else {
+        let why = match previous.parts.first() {
+            None => "`previous` has no `resources` to compare with".to_owned(),
+            Some(part) => format!(
+                "the resources of `previous` are in artefacts such as `{}`, and not in it; `watch` compares accounts \
+                 that are so large, region by region or service by service `changes` does",
+                part.name
+            ),
+        };
         return Err(Failure::invalid_input(why));
-    }
+    };
     let regions = if regions.is_empty() { previous.regions.clone() } else { regions };
     let plan = Plan::new(InventoryInput { regions, services }, settings)?;
     let looker = Looker::begin(&plan.regions).await;
@@ -95,13 +98,13 @@ pub async fn find(input: ChangesInput, settings: Settings) -> Result<Changes, Fa
             Ok(())
         })
         .await?;
-    Ok(compare(&plan, account, previous, Found::all(all.into_inner())))
+    Ok(compare(&plan, account, resources, Found::all(all.into_inner())))
 }
 
-fn compare(plan: &Plan, account: String, previous: Previous, now: Found) -> Changes {
+fn compare(plan: &Plan, account: String, before: Vec<Resource>, now: Found) -> Changes {
     let problems = troupe_estate::settle(now.problems);
     let scan = Scan { areas: areas(plan, &account), rules: None, problems };
-    let (before, now) = (by_key(previous.resources), by_key(now.resources));
+    let (before, now) = (by_key(before), by_key(now.resources));
     let (mut counts, mut changes, mut next) = (Counts::default(), Vec::new(), Vec::new());
     let sorted = |resources: &BTreeMap<Key, Resource>| {
         resources.values().map(|resource| Ok(still(resource.clone()))).collect::<Vec<Result<Resource, Infallible>>>()
@@ -115,8 +118,12 @@ fn compare(plan: &Plan, account: String, previous: Previous, now: Found) -> Chan
             changes.push(change);
         }
     }
-    let next =
-        Previous { account: Some(account.clone()), regions: plan.regions.clone(), resources: next, parts: Vec::new() };
+    let next = Previous {
+        account: Some(account.clone()),
+        regions: plan.regions.clone(),
+        resources: Some(next),
+        parts: Vec::new(),
+    };
     Changes { account, regions: plan.regions.clone(), counts, changes, next, errors: scan.problems }
 }
 

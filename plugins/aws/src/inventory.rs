@@ -52,7 +52,7 @@ impl Told {
             caller: looker.identity.caller,
             regions: plan.regions.clone(),
             counts: kept.counts,
-            resources: kept.entries,
+            resources: kept.parts.is_empty().then_some(kept.entries),
             parts: kept.parts,
             errors: troupe_estate::settle(self.problems),
         })

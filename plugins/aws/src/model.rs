@@ -19,8 +19,10 @@ pub struct Inventory {
     pub regions: Vec<String>,
     /// How many resources there are of each type.
     pub counts: BTreeMap<String, u64>,
-    /// The resources, by type, region and id; none if they are too many to be told here.
-    pub resources: Vec<Resource>,
+    /// The resources, by type, region and id; absent if they are too many to be told here, so that nobody takes
+    /// them for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Vec<Resource>>,
     /// The artefacts of the task that hold the resources, if they are too many: JSON Lines, each artefact
     /// sorted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
