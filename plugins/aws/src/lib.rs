@@ -1,6 +1,6 @@
 //! An agent that answers what there is in an AWS account.
 //!
-//! *Holds:* the skills `inventory`, `changes`, `watch`, `cost-report` and `savings`, a
+//! *Holds:* the skills `inventory`, `changes`, `watch`, `migration-source`, `cost-report` and `savings`, a
 //! small client for AWS's four protocols, the prices in `data`, and what of each service is told of a resource,
 //! in the form of `troupe-estate`.
 //! *Never holds:* a key or a signature: the host signs, for the actions in `agent.toml`.
@@ -17,6 +17,7 @@ mod input;
 mod inventory;
 mod look;
 mod metrics;
+mod migration_source;
 mod model;
 mod protocol;
 mod savings;
@@ -97,6 +98,17 @@ impl Aws {
     #[skill(effect = "read")]
     pub fn changes(&self, input: ChangesInput) -> Result<Changes, Failure> {
         changes::find(input, invocation::configuration()?).wait()
+    }
+
+    /// Lists what a migration needs to know of an AWS account, in the inventory's form.
+    ///
+    /// Machines, databases, storage, networks and what leads to them, with their relations; of machines also
+    /// `vcpus`, `memory_gib` and `disks_gib`, how much of them is used in 14 days as `utilisation`, and as `names`
+    /// which names of Route 53 lead to them. What could not be asked stands in `unread` and in `errors`. The
+    /// resources are what the agent `migration` takes as `estate.resources`, or as files.
+    #[skill(name = "migration-source", effect = "read")]
+    pub fn migration_source(&self, input: InventoryInput) -> Result<Inventory, Failure> {
+        migration_source::take(input, invocation::configuration()?).wait()
     }
 
     /// Publishes what changed in an AWS account since it was asked last: an event for each resource that is

@@ -32,7 +32,7 @@ mod organizations;
 mod policy;
 mod rds;
 mod redshift;
-mod route53;
+pub mod route53;
 mod s3;
 mod secretsmanager;
 mod sns;

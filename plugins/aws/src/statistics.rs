@@ -20,6 +20,20 @@ pub fn median(values: &[f64]) -> Option<f64> {
     Some(f64::midpoint(lower, upper))
 }
 
+/// The smallest value that a share of all values, from 0 to 1, does not exceed; none of none.
+pub fn percentile(values: &[f64], share: f64) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a place among some hundred values"
+    )]
+    let place = (share * sorted.len() as f64).ceil() as usize;
+    sorted.get(place.saturating_sub(1)).or(sorted.last()).copied()
+}
+
 /// How far values usually lie from a middle, as a standard deviation: the median of their
 /// distances, or where more than half of them lie on it, the mean of their distances.
 pub fn deviation(values: &[f64], middle: f64) -> f64 {
@@ -59,6 +73,13 @@ mod tests {
         odd[15].1 = -1e6;
         assert_eq!(slope(&odd), Some(2.0));
         assert_eq!(slope(&[(1.0, 1.0)]), None);
+    }
+
+    #[test]
+    fn a_percentile_is_a_value_that_so_many_do_not_exceed() {
+        let hundred: Vec<f64> = (1..=100).rev().map(f64::from).collect();
+        assert_eq!((percentile(&hundred, 0.95), percentile(&hundred, 1.0)), (Some(95.0), Some(100.0)));
+        assert_eq!((percentile(&[7.0], 0.95), percentile(&[], 0.95)), (Some(7.0), None));
     }
 
     #[test]

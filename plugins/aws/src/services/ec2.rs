@@ -2,6 +2,7 @@
 
 mod addresses;
 mod images;
+mod instance_types;
 mod instances;
 mod nat_gateways;
 mod security_groups;
@@ -11,6 +12,8 @@ mod volumes;
 mod vpcs;
 
 use troupe_sdk::wait;
+
+pub use instance_types::{MachineSize, machine_sizes};
 
 use crate::client::Fault;
 use crate::endpoint::regional;

@@ -16,6 +16,7 @@ use crate::services::{Scope, in_batches, last, told_xml};
 
 const LIST: (&str, &str) = ("route53", "ListHostedZones");
 const ZONE: (&str, &str) = ("route53", "GetHostedZone");
+const RECORDS: (&str, &str) = ("route53", "ListResourceRecordSets");
 const TAGS: (&str, &str) = ("route53", "ListTagsForResources");
 const LOGGING: (&str, &str) = ("route53", "ListQueryLoggingConfigs");
 
@@ -80,6 +81,77 @@ async fn logged(scope: Scope<'_>) -> Result<BTreeMap<String, String>, Fault> {
     let url = url(scope, "queryloggingconfig");
     rest::xml_pages(scope.client, &url, &[("maxresults", "100")], paging, read).await?;
     Ok(logged)
+}
+
+/// What a name leads to.
+#[derive(Debug)]
+pub struct Record {
+    /// The id of the zone.
+    pub zone: String,
+    /// Whether the zone answers in networks of its own alone.
+    pub private: bool,
+    /// The name.
+    pub name: String,
+    /// `A`, `AAAA` or `CNAME`.
+    pub kind: String,
+    /// Addresses and names.
+    pub targets: Vec<String>,
+}
+
+/// Lists the records of every zone that lead somewhere: to an address, or to another name.
+pub async fn records(scope: Scope<'_>) -> (Vec<Record>, Found) {
+    let (mut found, zones) = list(scope).await;
+    let asked = wait::all(zones.iter().map(|zone| records_of(scope, zone))).await;
+    let mut records = Vec::new();
+    for (zone, (of_zone, listed)) in zones.iter().zip(asked) {
+        records.extend(of_zone);
+        if let Err(fault) = listed {
+            found.note(RECORDS, GLOBAL, Some(&zone.id), fault);
+        }
+    }
+    (records, found)
+}
+
+async fn records_of(scope: Scope<'_>, zone: &Resource) -> (Vec<Record>, Result<(), Fault>) {
+    let private = zone.attributes.get("private").is_some_and(|private| private == true);
+    let mut records = Vec::new();
+    let each = |page: Element<'_>| {
+        records.extend(page.list("ResourceRecordSets").filter_map(|set| {
+            let kind = set.text("Type").filter(|kind| ["A", "AAAA", "CNAME"].contains(kind))?;
+            let alias = set.text("AliasTarget/DNSName").map(str::to_owned);
+            let targets = alias.into_iter().chain(set.texts("ResourceRecords", "Value")).collect();
+            // A star is written by its number.
+            let name = set.text("Name")?.trim_end_matches('.').replace("\\052", "*");
+            Some(Record { zone: zone.id.clone(), private, name, kind: kind.to_owned(), targets })
+        }));
+    };
+    let listed = record_pages(scope, &zone.id, each).await;
+    (records, listed)
+}
+
+/// Reads the pages of a zone's records: the next one is asked by three values.
+async fn record_pages(scope: Scope<'_>, zone: &str, mut each: impl FnMut(Element<'_>)) -> Result<(), Fault> {
+    const NEXT: [(&str, &str); 3] =
+        [("name", "NextRecordName"), ("type", "NextRecordType"), ("identifier", "NextRecordIdentifier")];
+    let url = url(scope, &format!("hostedzone/{}/rrset", escape(zone)));
+    let mut next: Vec<(&str, String)> = Vec::new();
+    loop {
+        let query: Vec<(&str, &str)> =
+            [("maxitems", "300")].into_iter().chain(next.iter().map(|(name, value)| (*name, value.as_str()))).collect();
+        let text = rest::get(scope.client, url.clone(), &query).await?;
+        let document = xml::parse(&text)?;
+        let page = xml::root(&document);
+        each(page);
+        if page.truth("IsTruncated") != Some(true) {
+            return Ok(());
+        }
+        let after: Vec<(&str, String)> =
+            NEXT.iter().filter_map(|(give, take)| Some((*give, page.text(take)?.to_owned()))).collect();
+        if after == next {
+            return Err(Fault::unreadable("the service goes on to the page it just gave"));
+        }
+        next = after;
+    }
 }
 
 /// Asks which networks a private zone answers in.

@@ -25,6 +25,8 @@ mod keys_and_messages;
 #[cfg(test)]
 mod large;
 #[cfg(test)]
+mod migration_source;
+#[cfg(test)]
 mod policy;
 #[cfg(test)]
 mod recorded;
