@@ -3,9 +3,19 @@
 //! A resource is compared by its ARN, name, tags, time of making, relations and attributes. What either scan
 //! could not read of it is passed over, and so is what the caller says changes by itself, such as when a
 //! role was last used. Class and cost follow from tables, and are not compared.
+//!
+//! The caller is asked of a type about
+//!
+//! | name | which is |
+//! |---|---|
+//! | `last_used` | an attribute |
+//! | `access_keys.age_days` | a field of an attribute that is an object, or of the objects in its lists, at any depth |
+//! | `relations.target` | the relations of a kind |
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
+
+use serde_json::{Map, Value};
 
 use super::join::{Pair, join};
 use super::{Change, DiffError};
@@ -14,8 +24,8 @@ use crate::{Relation, Resource, Scan};
 /// Tells what became of each resource, in the order of their keys.
 ///
 /// Both lists are in that order, as [`crate::collect::merge`] brings them. `scan` says what the present
-/// scan looked at; `moves` whether an attribute of a type changes by itself. The changes end after the
-/// first error.
+/// scan looked at; `moves` whether something of a type changes by itself, by the names above. What does stays in
+/// the resources that are told. The changes end after the first error.
 ///
 /// # Errors
 ///
@@ -62,21 +72,41 @@ fn differing(before: &Resource, now: &Resource, moves: &impl Fn(&str, &str) -> b
     if both(&before.created, &now.created) {
         fields.push("created".to_owned());
     }
-    let sorted = |relations: &[Relation]| {
-        let mut relations = relations.to_vec();
-        relations.sort_unstable();
-        relations
-    };
-    if !unread("relations") && sorted(&before.relations) != sorted(&now.relations) {
-        fields.push("relations".to_owned());
+    if !unread("relations") && before.relations != now.relations {
+        let still = |relation: &&Relation| !moves(&now.kind, &format!("relations.{}", relation.kind));
+        let of = |relations: &[Relation]| relations.iter().filter(still).cloned().collect::<BTreeSet<Relation>>();
+        if of(&before.relations) != of(&now.relations) {
+            fields.push("relations".to_owned());
+        }
     }
+    let moves = |name: &str| moves(&now.kind, name);
     let names: BTreeSet<&String> = before.attributes.keys().chain(now.attributes.keys()).collect();
-    for name in names.into_iter().filter(|name| !unread(name) && !moves(&now.kind, name)) {
-        // What a resource has not is absent or `null`.
-        let value = |resource: &Resource| resource.attributes.get(name).filter(|value| !value.is_null()).cloned();
-        if value(before) != value(now) {
+    for name in names.into_iter().filter(|name| !unread(name)) {
+        if !is_same(field(&before.attributes, name), field(&now.attributes, name), name, &moves) {
             fields.push(format!("attributes.{name}"));
         }
     }
     fields
+}
+
+/// Reports whether two values of this name are the same but for what changes by itself.
+fn is_same(before: &Value, now: &Value, name: &str, moves: &dyn Fn(&str) -> bool) -> bool {
+    if before == now || moves(name) {
+        return true;
+    }
+    match (before, now) {
+        (Value::Array(before), Value::Array(now)) => {
+            before.len() == now.len() && before.iter().zip(now).all(|(before, now)| is_same(before, now, name, moves))
+        }
+        (Value::Object(before), Value::Object(now)) => before
+            .keys()
+            .chain(now.keys())
+            .all(|key| is_same(field(before, key), field(now, key), &format!("{name}.{key}"), moves)),
+        _ => false,
+    }
+}
+
+/// A field; what is not there is `null`, as what a resource has not is absent or `null`.
+fn field<'a>(fields: &'a Map<String, Value>, name: &str) -> &'a Value {
+    fields.get(name).unwrap_or(&Value::Null)
 }

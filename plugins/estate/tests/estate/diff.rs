@@ -82,6 +82,39 @@ fn what_could_not_be_read_or_moves_by_itself_is_no_change() {
 }
 
 #[test]
+fn what_moves_within_an_attribute_or_as_a_relation_is_no_change_and_what_stands_beside_it_is() {
+    const MOVING: [&str; 3] = ["keys.age_days", "health.checks.at", "relations.target"];
+    let of = |before: Resource, now: Resource| -> Vec<String> {
+        let scan = scan(Vec::new());
+        let moves = |kind: &str, name: &str| kind == "aws.ec2.volume" && MOVING.contains(&name);
+        let changes = diff::resources(rows(vec![before]), rows(vec![now]), &scan, moves);
+        match changes.map(Result::unwrap).collect::<Vec<_>>().as_slice() {
+            [Change::Changed { fields, before, .. }] => {
+                assert!(before.attributes.contains_key("keys"), "what was there is told whole");
+                fields.clone()
+            }
+            [Change::Same { .. }] => Vec::new(),
+            other => panic!("{other:#?}"),
+        }
+    };
+    let keys = |id: &str, age: u32| json!([{ "id": id, "age_days": age }, { "id": "k2" }]);
+    let health = |at: &str, well: bool| json!({ "well": well, "checks": [{ "at": at }] });
+    let told = |keys: serde_json::Value, health: serde_json::Value, target: &str, group: &str| {
+        let told = volume("v").with("keys", Some(keys)).with("health", Some(health));
+        told.to("target", Some(target)).to("group", Some(group))
+    };
+    let before = told(keys("k1", 4), health("08:00", true), "i-1", "g");
+    assert_eq!(of(before.clone(), told(keys("k1", 5), health("09:00", true), "i-2", "g")), [""; 0]);
+    assert_eq!(of(before.clone(), told(keys("k3", 5), health("08:00", true), "i-1", "g")), ["attributes.keys"]);
+    assert_eq!(of(before.clone(), told(json!([]), health("08:00", true), "i-1", "g")), ["attributes.keys"]);
+    assert_eq!(of(before.clone(), told(keys("k1", 4), health("09:00", false), "i-1", "g")), ["attributes.health"]);
+    assert_eq!(of(before, told(keys("k1", 4), health("08:00", true), "i-2", "h")), ["relations"]);
+    // A field that nobody told is no other than one that is `null`.
+    let null = |value: serde_json::Value| volume("v").with("keys", Some(value));
+    assert_eq!(of(null(json!({ "a": 1, "b": null })), null(json!({ "a": 1 }))), [""; 0]);
+}
+
+#[test]
 fn a_finding_is_fixed_only_where_the_scan_looked() {
     let gone = || vec![found("vol-1")];
     let why = |scan: &Scan| match findings(gone(), Vec::new(), scan).as_slice() {
