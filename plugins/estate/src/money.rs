@@ -5,7 +5,7 @@
 //! and that list's date, cannot be made: prices change, and who reads it must be able to tell.
 
 use std::iter::Sum;
-use std::ops::Add;
+use std::ops::{Add, AddAssign, Sub};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -53,6 +53,21 @@ impl Add for Amount {
     /// Adds two amounts; what is too large stays at the largest there is.
     fn add(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
+    }
+}
+
+impl AddAssign for Amount {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+impl Sub for Amount {
+    type Output = Self;
+
+    /// Takes one amount from another; what is too large stays at the largest there is.
+    fn sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
     }
 }
 
@@ -134,6 +149,13 @@ mod tests {
         }
         assert!(serde_json::from_str::<Amount>("1e300").unwrap_err().to_string().contains("not an amount"));
         assert_eq!(serde_json::to_string(&serde_json::from_str::<Amount>("12.5").unwrap()).unwrap(), "12.5");
-        assert_eq!(Amount(i64::MAX) + Amount(1), Amount(i64::MAX));
+    }
+
+    #[test]
+    fn what_is_too_large_stays_at_the_largest_there_is() {
+        let mut sum = Amount(i64::MAX);
+        sum += Amount(1);
+        assert_eq!((sum, Amount(i64::MIN) - Amount(1)), (Amount(i64::MAX), Amount(i64::MIN)));
+        assert_eq!(Amount(3) - Amount(5), Amount(-2));
     }
 }

@@ -12,13 +12,37 @@ use jiff::{Timestamp, Unit, civil::Date, tz::TimeZone};
 /// assert_eq!(time::at("yesterday"), None);
 /// ```
 pub fn at(text: &str) -> Option<String> {
-    let time = text.parse::<Timestamp>().ok()?;
+    text.parse::<Timestamp>().ok().and_then(whole)
+}
+
+fn whole(time: Timestamp) -> Option<String> {
     time.round(Unit::Second).ok().map(|time| time.to_string())
 }
 
 /// Milliseconds since the Unix epoch of a time in the one form.
 pub fn milliseconds(text: &str) -> Option<i64> {
     text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond)
+}
+
+/// The same form of milliseconds since the Unix epoch; none if they are beyond the year 9999.
+pub fn at_milliseconds(milliseconds: i64) -> Option<String> {
+    Timestamp::from_millisecond(milliseconds).ok().and_then(whole)
+}
+
+/// Counts the whole days between a time that a cloud wrote and now, less than nothing for one to come; none if it
+/// is no time.
+///
+/// ```
+/// use troupe_estate::time;
+/// let now = "2026-03-04T06:00:00Z".parse()?;
+/// assert_eq!(time::days_since("2026-03-01T06:00:01Z", now), Some(2));
+/// assert_eq!(time::days_since("2026-03-01T06:00:01+02:00", now), Some(3));
+/// # Ok::<(), jiff::Error>(())
+/// ```
+pub fn days_since(text: &str, now: Timestamp) -> Option<i64> {
+    const DAY_SECONDS: i64 = 24 * 60 * 60;
+    let then = text.parse::<Timestamp>().ok()?;
+    Some(now.duration_since(then).as_secs() / DAY_SECONDS)
 }
 
 /// Reports whether something that holds until a day or a time, `2027-01-31` or `2027-01-31T12:00:00Z`, is

@@ -42,8 +42,7 @@ impl Tally {
                 };
                 *self.by_service.entry(service).or_default() += 1;
                 if let Some(saving) = &finding.saving {
-                    let sum = self.savings.entry(saving.currency.clone()).or_default();
-                    *sum = *sum + saving.monthly;
+                    *self.savings.entry(saving.currency.clone()).or_default() += saving.monthly;
                 }
             }
         }
