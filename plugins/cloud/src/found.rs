@@ -54,6 +54,13 @@ impl Asked {
         self
     }
 
+    /// Adds types of which nothing is told if it fails.
+    #[must_use]
+    pub fn hides_all(mut self, kinds: impl IntoIterator<Item = impl Into<Word>>) -> Self {
+        self.hides.extend(kinds.into_iter().map(Into::into));
+        self
+    }
+
     /// The row for a fault, and which resource it is about, if it is about one.
     pub fn problem(&self, resource: Option<&str>, fault: Fault) -> Problem {
         let Self { provider, account, service, region, operation, hides } = self.clone();

@@ -24,6 +24,10 @@ use troupe_sdk::http::{Again, HttpError, Response};
 
 use super::codes;
 
+/// Most characters of a message that are kept. Some services put a whole page into it, and a row is kept for each of
+/// thousands of resources.
+const MESSAGE_CHARS_MAX: usize = 1_000;
+
 /// Why there is no answer that can be used.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
@@ -129,6 +133,15 @@ fn wait(answer: &Response) -> Option<Duration> {
         .max()
 }
 
+/// The beginning of a long text.
+fn shortened(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(MESSAGE_CHARS_MAX) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
 /// Reads code and message in any of the forms.
 fn told(answer: &Response) -> Option<(String, String)> {
     let told: Value = serde_json::from_str(answer.text().ok()?).ok()?;
@@ -147,5 +160,5 @@ fn told(answer: &Response) -> Option<(String, String)> {
         .or_else(|| text(Some(error)))?;
     let message = error.get("message").or_else(|| told.get("error_description"));
     let message = text(message).or_else(|| text(message.and_then(|message| message.get("value"))));
-    Some((code, message.unwrap_or_default()))
+    Some((shortened(code), message.map(shortened).unwrap_or_default()))
 }

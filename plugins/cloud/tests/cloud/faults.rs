@@ -78,3 +78,10 @@ fn absent_is_what_the_cloud_itself_says_is_not_there() {
     assert!(!absent(404, r#"{"error":{"code":"InvalidResourceType","message":""}}"#));
     assert!(!absent(403, r#"{"error":{"code":"AuthorizationFailed","message":""}}"#));
 }
+
+#[test]
+fn of_a_message_as_long_as_a_page_the_beginning_is_kept() {
+    let long = "é".repeat(100_000);
+    let fault = fault(Answer::json(400, json!({ "error": { "code": "BadRequest", "message": long } })));
+    assert_eq!((fault.message.chars().count(), fault.message.ends_with('…')), (1_001, true));
+}

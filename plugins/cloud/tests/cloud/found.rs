@@ -10,7 +10,9 @@ use troupe_sdk::{CapabilityError, Failure, Problem};
 const DISK: &str = "azure.microsoft.compute/disks";
 
 fn disks() -> Asked {
-    Asked::new(Provider::Azure, "microsoft.compute", GLOBAL, "disks/list").account(Some("s".to_owned())).hides(DISK)
+    Asked::new(Provider::Azure, "microsoft.compute", GLOBAL, "disks/list")
+        .account(Some("s".to_owned()))
+        .hides_all([DISK])
 }
 
 fn disk(number: usize) -> Resource {
