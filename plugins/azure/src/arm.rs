@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde_json::Value;
-use troupe_cloud::{Fault, Next};
+use troupe_cloud::{Budget, Client, Fault, Next};
 use troupe_sdk::http::{self, Request};
 
 /// The credential that the host asks with.
-pub const CREDENTIAL: &str = "azure:default";
+const CREDENTIAL: &str = "azure:default";
 
 /// Requests under way at once. Resource Manager refills a bucket of 250 reads by 25 a second for each subscription
 /// and caller (learn.microsoft.com, *Throttling Resource Manager requests*, 2024); 16 at once keep below that.
@@ -53,6 +53,11 @@ pub fn next(link: Option<&str>) -> Result<Option<Next>, Fault> {
     };
     // Some services leave spaces in it as they are.
     Ok(Some(Next::at(format!("{ADDRESS}{}", path.replace(' ', "%20")))))
+}
+
+/// What asks Resource Manager, for as long as the invocation has time.
+pub fn client() -> Client {
+    Client::new(CREDENTIAL, AT_ONCE, Budget::of_invocation().until)
 }
 
 /// Begins to ask for a path, by a version of the API.

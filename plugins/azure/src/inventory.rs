@@ -14,7 +14,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::pin::Pin;
 
-use troupe_cloud::{Asked, Budget, Client, Fault, Found, Steps};
+use troupe_cloud::{Asked, Client, Fault, Found, Steps};
 use troupe_estate::{GLOBAL, Provider, Resource, Word};
 use troupe_sdk::prelude::*;
 
@@ -32,8 +32,9 @@ struct Look<'a> {
     plan: &'a Plan,
     /// Who sees each resource; without it, resources are kept and told.
     seen_by: Option<&'a dyn Fn(&Resource)>,
-    /// Ids that several subscriptions tell, such as roles of the whole tenant.
-    shared: RefCell<BTreeSet<String>>,
+    /// What was taken, by the hash of its id: eight bytes for each of a million. Several subscriptions tell the roles
+    /// of the whole tenant, and what is made while a list is read moves others to the next page, which tells them again.
+    taken: RefCell<BTreeSet<u64>>,
 }
 
 /// Looks at everything that is planned, and tells it.
@@ -44,8 +45,7 @@ pub async fn take(plan: &Plan) -> Result<Inventory, Failure> {
 /// Looks at everything that is planned. If somebody sees each resource as it comes, none is kept.
 pub async fn see(plan: &Plan, seen_by: Option<&dyn Fn(&Resource)>) -> Result<Inventory, Failure> {
     let found = Found::default();
-    let client = Client::new(arm::CREDENTIAL, arm::AT_ONCE, Budget::of_invocation().until);
-    let look = Look { client, found: &found, plan, seen_by, shared: RefCell::default() };
+    let look = Look { client: arm::client(), found: &found, plan, seen_by, taken: RefCell::default() };
     progress::report(0.0, "asking which subscriptions there are");
     let subscriptions = subscriptions::all(&look).await;
     let steps = Steps::new(&found);
@@ -66,11 +66,9 @@ pub async fn see(plan: &Plan, seen_by: Option<&dyn Fn(&Resource)>) -> Result<Inv
             let (look, subscriptions) = (&look, &subscriptions);
             let kinds: Vec<&Kind> = listed().filter(|kind| kind.table() == Some(table)).collect();
             let work = async move {
-                if graph::take(look, table, &kinds, subscriptions).await.is_none() {
-                    let alone: Vec<&Kind> = kinds.into_iter().filter(|kind| !kind.is_under()).collect();
-                    let each = subscriptions.iter().map(|one| lists::all(look, one, alone.clone()));
-                    wait::at_most(arm::AT_ONCE, each).await;
-                }
+                let instead = graph::take(look, table, &kinds, subscriptions).await.into_iter();
+                let alone: Vec<&Kind> = kinds.into_iter().filter(|kind| !kind.is_under()).collect();
+                wait::at_most(arm::AT_ONCE, instead.map(|one| lists::all(look, one, alone.clone()))).await;
             };
             jobs.push(Box::pin(steps.step(format!("Resource Graph's {table}"), work)));
         }

@@ -210,6 +210,11 @@ impl Kind {
         kind_of(self.under.as_deref().or_else(|| Some(&self.embedded.as_ref()?.r#in))?)
     }
 
+    /// The kinds that lie in it: told with it, or listed below it.
+    pub fn children(&self) -> &'static [&'static Self] {
+        CHILDREN.get(self.name.as_str()).map_or(&[], Vec::as_slice)
+    }
+
     /// Reports whether it is listed below each of its parents.
     pub const fn is_under(&self) -> bool {
         self.under.is_some()
@@ -270,6 +275,17 @@ static BY_NAME: LazyLock<BTreeMap<String, &'static Kind>> = LazyLock::new(|| {
     KINDS.iter().flat_map(named).collect()
 });
 
+/// The kinds that lie in each.
+static CHILDREN: LazyLock<BTreeMap<&str, Vec<&'static Kind>>> = LazyLock::new(|| {
+    let mut children: BTreeMap<&str, Vec<&'static Kind>> = BTreeMap::new();
+    for kind in KINDS.iter() {
+        if let Some(parent) = kind.parent() {
+            children.entry(parent.name()).or_default().push(kind);
+        }
+    }
+    children
+});
+
 /// Everything the agent knows.
 pub fn kinds() -> &'static [Kind] {
     &KINDS
@@ -313,6 +329,15 @@ mod tests {
                 assert!(is_word, "{}: {name}", kind.name);
             }
         }
+    }
+
+    #[test]
+    fn what_lies_in_a_kind_is_each_that_has_it_as_its_parent() {
+        let names = |name: &str| kind_of(name).unwrap().children().iter().map(|kind| kind.name()).collect::<Vec<_>>();
+        assert!(names("microsoft.network/VIRTUALNETWORKS").contains(&"Microsoft.Network/virtualNetworks/subnets"));
+        assert_eq!(names("Microsoft.Compute/disks"), [""; 0]);
+        let all: usize = kinds().iter().map(|kind| kind.children().len()).sum();
+        assert_eq!(all, kinds().iter().filter(|kind| kind.parent().is_some()).count());
     }
 
     #[test]

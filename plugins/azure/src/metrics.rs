@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::{Timestamp, Unit};
 use serde_json::Value;
-use troupe_cloud::{Asked, Budget, Client, Fault};
+use troupe_cloud::{Asked, Client, Fault};
 use troupe_estate::{GLOBAL, Problem, Provider, settle};
 use troupe_sdk::prelude::*;
 
@@ -115,7 +115,7 @@ pub async fn ask(input: MetricsInput) -> Result<Metrics, Failure> {
     check(&input)?;
     let now = Timestamp::try_from(time::now()).and_then(|now| now.round(Unit::Minute)).map_err(Failure::failed)?;
     let from = now.checked_sub(Duration::from_secs(u64::from(input.hours) * 3_600)).map_err(Failure::failed)?;
-    let client = Client::new(arm::CREDENTIAL, arm::AT_ONCE, Budget::of_invocation().until);
+    let client = arm::client();
     let span = format!("{from}/{now}");
     let asked = input.resources.iter().map(|resource| one(&client, resource, &input, &span));
     let answers = wait::at_most(arm::AT_ONCE, asked).await;

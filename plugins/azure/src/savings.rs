@@ -14,12 +14,12 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::time::SystemTime;
 
 use jiff::Timestamp;
 use serde_json::Value;
 use troupe_cloud::Kept;
 use troupe_estate::collect::Part;
+use troupe_estate::time::days_since;
 use troupe_estate::{Amount, Finding, Money, Problem, Resource, Severity};
 use troupe_sdk::prelude::*;
 
@@ -75,7 +75,7 @@ pub async fn look(input: SavingsInput, settings: Settings) -> Result<Savings, Fa
     let asked = InventoryInput { subscriptions: input.subscriptions, types, ..InventoryInput::default() };
     let plan = Plan::new(asked, settings)?;
     let findings = RefCell::new(Kept::new("findings"));
-    let now = time::now();
+    let now = Timestamp::try_from(time::now()).map_err(Failure::failed)?;
     // Resources are judged as they come and not kept, so memory holds the findings alone.
     let judge = |resource: &Resource| {
         if let Some(finding) = judge(resource, now, input.snapshot_days) {
@@ -93,7 +93,7 @@ pub async fn look(input: SavingsInput, settings: Settings) -> Result<Savings, Fa
     })
 }
 
-fn judge(resource: &Resource, now: SystemTime, snapshot_days: u32) -> Option<Finding> {
+fn judge(resource: &Resource, now: Timestamp, snapshot_days: u32) -> Option<Finding> {
     match resource.kind.strip_prefix("azure.")? {
         "microsoft.compute/disks" => disk(resource),
         "microsoft.compute/snapshots" => snapshot(resource, now, snapshot_days),
@@ -134,25 +134,18 @@ fn disk(resource: &Resource) -> Option<Finding> {
     }
 }
 
-fn snapshot(resource: &Resource, now: SystemTime, days: u32) -> Option<Finding> {
+fn snapshot(resource: &Resource, now: Timestamp, days: u32) -> Option<Finding> {
     let title = "A snapshot is old";
     let fix = "Delete the snapshot if nobody restores from it.";
     let finding = || found("azure.snapshot.old", title, Severity::Low, resource, fix);
-    let Some(age) = resource.created.as_deref().and_then(|created| age_days(created, now)) else {
+    let Some(age) = resource.created.as_deref().and_then(|created| days_since(created, now)) else {
         return Some(finding().not_checked("Azure does not tell when the snapshot was made"));
     };
     if age < i64::from(days) {
         return None;
     }
-    let mut old = with(finding(), resource, &["size_gib", "sku", "incremental"]);
-    old.evidence.push(troupe_estate::Evidence { attribute: "age_days".to_owned(), value: age.into(), moving: true });
-    Some(old.seen("created", resource.created.clone()))
-}
-
-/// The whole days between a time and now.
-fn age_days(created: &str, now: SystemTime) -> Option<i64> {
-    let (then, now) = (created.parse::<Timestamp>().ok()?, Timestamp::try_from(now).ok()?);
-    Some(now.duration_since(then).as_secs() / (24 * 60 * 60))
+    let old = with(finding(), resource, &["size_gib", "sku", "incremental"]);
+    Some(old.seen_moving("age_days", age).seen("created", resource.created.clone()))
 }
 
 fn machine(resource: &Resource) -> Option<Finding> {
@@ -209,7 +202,10 @@ fn advice(resource: &Resource) -> Option<Finding> {
 
 /// What Advisor says that is saved in a month: `savingsAmount`, else a twelfth of `annualSavingsAmount`.
 fn saving(resource: &Resource) -> Option<Money> {
-    let number = |name: &str| text(resource, name)?.parse::<f64>().ok();
+    let number = |name: &str| {
+        let value = resource.attributes.get(name)?;
+        value.as_f64().or_else(|| value.as_str()?.parse().ok())
+    };
     let monthly = number("savings").or_else(|| Some(number("annual_savings")? / 12.0))?;
     let currency = text(resource, "savings_currency")?;
     let day = resource.created.as_deref()?.get(..10)?;

@@ -63,10 +63,11 @@ impl Data {
     }
 }
 
-/// Takes everything of these kinds that a table has. None if Resource Graph may not be asked or is not there, and
-/// Resource Manager has to be instead.
-pub async fn take(look: &Look<'_>, table: &str, kinds: &[&'static Kind], subscriptions: &[String]) -> Option<()> {
-    for subscriptions in subscriptions.chunks(SUBSCRIPTIONS_MAX) {
+/// Takes everything of these kinds that a table has. Returns the subscriptions for which Resource Graph may not be
+/// asked or is not there, so that Resource Manager has to be instead.
+pub async fn take<'a>(look: &Look<'_>, table: &str, kinds: &[&'static Kind], all: &'a [String]) -> Vec<&'a String> {
+    let mut instead = Vec::new();
+    for subscriptions in all.chunks(SUBSCRIPTIONS_MAX) {
         let (mut told, mut total) = (0_u64, None);
         let query = query(table, kinds);
         let listed = each_page(&look.client, request(&query, subscriptions, None), async |answer: Answer| {
@@ -88,7 +89,8 @@ pub async fn take(look: &Look<'_>, table: &str, kinds: &[&'static Kind], subscri
         let fault = match listed {
             Err(fault) if told == 0 && matches!(fault.kind, ProblemKind::Denied | ProblemKind::NotAvailable) => {
                 look.note(&graph, fault);
-                return None;
+                instead.extend(subscriptions);
+                continue;
             }
             Err(fault) => fault,
             Ok(()) => match total.filter(|total| told < *total) {
@@ -96,9 +98,9 @@ pub async fn take(look: &Look<'_>, table: &str, kinds: &[&'static Kind], subscri
                 None => continue,
             },
         };
-        look.note(&kinds.iter().fold(graph, |graph, kind| graph.hides(kind.estate())), fault);
+        look.note(&graph.hides_all(kinds.iter().map(|kind| kind.estate())), fault);
     }
-    Some(())
+    instead
 }
 
 /// The query. Paging needs an order that stays.

@@ -21,7 +21,7 @@ pub fn of(kind: &Kind, row: &Value, subscription: Option<&str>) -> Option<Resour
         .account(account.map(str::to_owned))
         .name(name.unwrap_or_else(|| id.rsplit('/').next().unwrap_or(id)))
         .tags(tags)
-        .created(created.and_then(time::at))
+        .created(created.and_then(made))
         .with("resource_group", group_of(id))
         .with("sku", at(row, "/sku"))
         .with("kind", text("/kind"))
@@ -32,15 +32,20 @@ pub fn of(kind: &Kind, row: &Value, subscription: Option<&str>) -> Option<Resour
         .to("resource-group", group_id_of(id));
     let identities = row.pointer("/identity/userAssignedIdentities").and_then(Value::as_object);
     for identity in identities.into_iter().flatten().map(|(id, _)| id) {
-        resource = resource.to("identity", Some(identity));
+        resource.relate("identity", identity);
     }
     put(&mut resource, kind.settings.iter().chain(&kind.state), row);
     for (relation, places) in &kind.relations {
         for target in places.iter().flat_map(|place| texts(row, place)) {
-            resource = resource.to(relation.clone(), Some(target));
+            resource.relate(relation.clone(), target);
         }
     }
     Some(resource)
+}
+
+/// A time in the one form. Some services leave out that theirs is UTC.
+fn made(text: &str) -> Option<String> {
+    time::at(text).or_else(|| time::at(&format!("{text}Z")))
 }
 
 /// Puts attributes into a resource, as far as Azure tells them.

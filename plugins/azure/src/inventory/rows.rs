@@ -1,6 +1,8 @@
 //! What is made of each object that a list tells: the resource, what is asked of it beside the list, and what lies in
 //! it.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use serde_json::{Map, Value, json};
 use troupe_cloud::{Client, Fault, each_page};
 use troupe_estate::Resource;
@@ -8,7 +10,7 @@ use troupe_sdk::wait;
 
 use super::{Job, Look, asked, lists, resource};
 use crate::arm;
-use crate::kinds::{Embedded, Kind, Read, kind_of, kinds};
+use crate::kinds::{Embedded, Kind, Read, kind_of};
 
 /// How many objects are looked into at once. Each asks a few things, in turn with all others.
 const AT_ONCE: usize = 2 * arm::AT_ONCE;
@@ -53,19 +55,18 @@ fn one<'a>(look: &'a Look<'_>, kind: &'static Kind, row: Value, subscription: Op
 }
 
 impl Look<'_> {
-    /// Reports whether an object has not been taken yet. What lies in a subscription is told by that one alone.
+    /// Reports whether an object has not been taken yet.
     fn is_new(&self, id: &str) -> bool {
-        arm::subscription_of(id).is_some() || self.shared.borrow_mut().insert(id.to_ascii_lowercase())
+        let mut hasher = DefaultHasher::new();
+        id.to_ascii_lowercase().hash(&mut hasher);
+        self.taken.borrow_mut().insert(hasher.finish())
     }
 }
 
 /// Takes what stands whole in an object, such as the subnets of a network.
 async fn embedded(look: &Look<'_>, kind: &'static Kind, row: &Value, parent: &Resource) {
-    let children = kinds().iter().filter_map(|child| Some((child, child.embedded.as_ref()?)));
-    for (child, embedded) in children {
-        if !look.plan.tells(child) || child.parent().map(Kind::name) != Some(kind.name()) {
-            continue;
-        }
+    let told = kind.children().iter().copied().filter(|child| look.plan.tells(child));
+    for (child, embedded) in told.filter_map(|child| Some((child, child.embedded.as_ref()?))) {
         let items = row.pointer(&embedded.at).and_then(Value::as_array).into_iter().flatten();
         let items = items.filter_map(|item| Some((child, whole(child, embedded, item, row, parent)?)));
         wait::all(items.map(|(child, item)| one(look, child, item, parent.account.as_deref(), false))).await;
@@ -95,30 +96,30 @@ async fn answer(look: &Look<'_>, kind: &Kind, read: &Read, resource: &Resource) 
     Some(whole_answer(&look.client, &format!("{}{}", resource.id, read.path), &kind.api).await)
 }
 
-/// An answer; if it is a list, with all its pages.
+/// An answer; if it is a list, with all its pages. `null` if Azure says that there is no such thing.
 async fn whole_answer(client: &Client, path: &str, api: &str) -> Result<Value, Fault> {
     let mut whole = Value::Null;
     let mut items: Vec<Value> = Vec::new();
-    each_page(client, arm::get(&arm::encoded(path), api), async |mut part: Value| {
+    let told = each_page(client, arm::get(&arm::encoded(path), api), async |mut part: Value| {
         let Some(list) = part.get_mut("value").and_then(Value::as_array_mut) else {
             whole = part;
             return Ok(None);
         };
         items.append(list);
         arm::next(part.get("nextLink").and_then(Value::as_str))
-    })
-    .await?;
-    Ok(if whole.is_null() { json!({ "value": items }) } else { whole })
+    });
+    match told.await {
+        Err(fault) if fault.is_absent() => Ok(Value::Null),
+        Err(fault) => Err(fault),
+        Ok(()) if whole.is_null() => Ok(json!({ "value": items })),
+        Ok(()) => Ok(whole),
+    }
 }
 
 /// Puts an answer into the resource. What is not there is `null`; what could not be asked for is unread.
 fn fill(look: &Look<'_>, kind: &Kind, read: &'static Read, answer: Option<Result<Value, Fault>>, made: &mut Resource) {
     let Some(answer) = answer else { return };
     let names: Vec<&'static str> = read.attributes.keys().map(String::as_str).collect();
-    let answer = match answer {
-        Err(fault) if fault.is_absent() => Ok(Value::Null),
-        other => other,
-    };
     let operation = asked(kind, format!("get {}{}", kind.name(), read.path));
     look.found.read(made, &operation, &names, answer, |made, told| {
         for (name, spec) in &read.attributes {
@@ -132,10 +133,7 @@ fn fill(look: &Look<'_>, kind: &Kind, read: &'static Read, answer: Option<Result
 async fn diagnostics(look: &Look<'_>, made: &mut Resource) {
     let Some(kind) = kind_of(DIAGNOSTICS) else { return };
     let path = format!("{}{}", made.id, kind.list());
-    let settings = match whole_answer(&look.client, &path, &kind.api).await {
-        Err(fault) if fault.is_absent() => Ok(Value::Null),
-        other => other,
-    };
+    let settings = whole_answer(&look.client, &path, &kind.api).await;
     let operation = asked(kind, format!("list {DIAGNOSTICS}"));
     look.found.read(made, &operation, &["diagnostic_logs"], settings, |made, told| {
         let mut logs: Vec<Value> = Vec::new();
@@ -156,12 +154,9 @@ async fn diagnostics(look: &Look<'_>, made: &mut Resource) {
 
 /// Lists what lies below a resource.
 async fn below(look: &Look<'_>, kind: &'static Kind, made: &Resource, deep: bool) {
-    let children = kinds().iter().filter(|child| {
-        child.is_under()
-            && child.parent().map(Kind::name) == Some(kind.name())
-            && look.plan.lists(child)
-            && (deep || child.table().is_none())
-    });
+    let children = kind.children().iter().copied();
+    let children =
+        children.filter(|child| child.is_under() && look.plan.lists(child) && (deep || child.table().is_none()));
     let subscription = made.account.as_deref().unwrap_or_default();
     let lists = children.map(|child| lists::one(look, child, subscription, arm::encoded(&made.id).into_owned(), deep));
     wait::all(lists).await;

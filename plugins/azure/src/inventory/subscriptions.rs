@@ -8,7 +8,7 @@ use troupe_sdk::wait;
 use super::Look;
 use crate::arm::{self, Page, SUBSCRIPTIONS_API};
 use crate::input::Source;
-use crate::kinds::{at, kinds};
+use crate::kinds::{Kind, at, kinds};
 
 const KIND: &str = "azure.microsoft.resources/subscriptions";
 
@@ -43,7 +43,7 @@ async fn listed(look: &Look<'_>) -> Vec<String> {
         // What is in a subscription that nobody names is not seen.
         let all = kinds().iter().filter(|kind| look.plan.tells(kind));
         let asked = Asked::new(Provider::Azure, "microsoft.resources", GLOBAL, "subscriptions").hides(KIND);
-        look.note(&all.fold(asked, |asked, kind| asked.hides(kind.estate())), fault);
+        look.note(&asked.hides_all(all.map(Kind::estate)), fault);
     }
     ids.sort_unstable();
     ids.dedup();
@@ -61,7 +61,7 @@ async fn one(look: &Look<'_>, id: &str) {
             }
             // Resource Graph leaves out what the credential may not see, and says nothing of it.
             let all = kinds().iter().filter(|kind| look.plan.tells(kind) && kind.table().is_some());
-            look.note(&all.fold(asked.hides(KIND), |asked, kind| asked.hides(kind.estate())), fault);
+            look.note(&asked.hides(KIND).hides_all(all.map(Kind::estate)), fault);
         }
     }
 }

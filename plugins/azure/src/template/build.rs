@@ -7,14 +7,14 @@ use troupe_sdk::Failure;
 
 use super::LeftOut;
 use super::invert::{merge, put};
-use super::refs::{Names, Stand};
+use super::refs::{Names, Stand, has_reserved, is_reserved};
 use super::wanted::Wanted;
-use crate::kinds::{Kind, kinds};
+use crate::kinds::Kind;
 
 /// What a template holds.
 #[derive(Debug)]
 pub struct Built {
-    /// The resources, in an order in which none comes before what it depends on.
+    /// The resources, in the order in which they are wanted; none waits for another that waits for it.
     pub objects: Vec<Object>,
     /// What whoever deploys it gives: secrets.
     pub parameters: Vec<Parameter>,
@@ -47,8 +47,7 @@ pub struct Parameter {
 impl Object {
     /// The kind of something that stands whole in it, and its name as it is spelled there.
     pub fn inside(&self, name: &str) -> Option<(&'static Kind, &str)> {
-        let children = kinds().iter().filter(|kind| kind.parent().map(Kind::name) == Some(self.kind.name()));
-        let mut children = children.filter_map(|kind| Some((kind, kind.embedded.as_ref()?)));
+        let mut children = self.kind.children().iter().filter_map(|kind| Some((*kind, kind.embedded.as_ref()?)));
         children.find_map(|(kind, embedded)| {
             let place = embedded.at.strip_prefix("/properties")?;
             let items = self.body.get("properties")?.pointer(place)?.as_array()?;
@@ -71,14 +70,15 @@ impl Built {
         let mut parameters = Vec::new();
         let mut objects: Vec<Object> = Vec::new();
         let mut after: Vec<Vec<String>> = Vec::new();
+        let invalid =
+            |name: &str, why: String| Failure::invalid_input(format!("`{name}`: {why}")).with("resource", name);
         for one in wanted {
+            check_plain(&one).map_err(|why| invalid(&one.name, why))?;
             names.learn(objects.len(), one.id.as_deref(), &one.name);
             after.push(one.after.clone());
             let symbol = symbol(&one.name, &mut symbols);
             objects.push(object(one, symbol, &mut parameters));
         }
-        let invalid =
-            |name: &str, why: String| Failure::invalid_input(format!("`{name}`: {why}")).with("resource", name);
         let mut bodies: Vec<Map<String, Value>> = objects.iter().map(|object| object.body.clone()).collect();
         for (index, body) in bodies.iter_mut().enumerate() {
             let Some(name) = objects.get(index).map(|object| object.name.clone()) else { continue };
@@ -127,6 +127,15 @@ fn without_embedded(wanted: Vec<Wanted>, left_out: &mut Vec<LeftOut>) -> Vec<Wan
         }
     }
     kept
+}
+
+/// Refuses what would be taken for something that the template itself says, such as a parameter.
+fn check_plain(one: &Wanted) -> Result<(), String> {
+    let fields = [&one.beside, &one.settings, &one.properties];
+    if one.tags.keys().any(|name| is_reserved(name)) || fields.into_iter().any(has_reserved) {
+        return Err("a field or tag has a name that begins with the character U+0001; name it otherwise".to_owned());
+    }
+    Ok(())
 }
 
 fn object(one: Wanted, symbol: String, parameters: &mut Vec<Parameter>) -> Object {
@@ -187,23 +196,28 @@ fn symbol(name: &str, taken: &mut BTreeSet<String>) -> String {
 
 /// Refuses resources that wait for each other: such a template cannot be deployed.
 fn check_order(objects: &[Object]) -> Result<(), Failure> {
-    let mut done: BTreeSet<usize> = BTreeSet::new();
-    loop {
-        let ready = |(index, object): (usize, &Object)| {
-            (!done.contains(&index) && object.after.is_subset(&done)).then_some(index)
-        };
-        let ready: Vec<usize> = objects.iter().enumerate().filter_map(ready).collect();
-        if ready.is_empty() {
-            break;
+    let mut left: Vec<usize> = objects.iter().map(|object| object.after.len()).collect();
+    let mut before: Vec<Vec<usize>> = vec![Vec::new(); objects.len()];
+    for (index, object) in objects.iter().enumerate() {
+        for other in &object.after {
+            if let Some(waiting) = before.get_mut(*other) {
+                waiting.push(index);
+            }
         }
-        done.extend(ready);
     }
-    let waiting: Vec<&str> = objects
-        .iter()
-        .enumerate()
-        .filter(|(index, _)| !done.contains(index))
-        .map(|(_, object)| object.name.as_str())
-        .collect();
+    let mut ready: Vec<usize> = (0..objects.len()).filter(|index| left.get(*index) == Some(&0)).collect();
+    while let Some(done) = ready.pop() {
+        for index in before.get(done).into_iter().flatten() {
+            if let Some(count) = left.get_mut(*index) {
+                *count -= 1;
+                if *count == 0 {
+                    ready.push(*index);
+                }
+            }
+        }
+    }
+    let waiting = objects.iter().zip(left).filter(|(_, left)| *left > 0);
+    let waiting: Vec<&str> = waiting.map(|(object, _)| object.name.as_str()).collect();
     if waiting.is_empty() {
         return Ok(());
     }

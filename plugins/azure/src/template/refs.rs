@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::build::Object;
 
 /// A value that stands for something else, which JSON alone cannot say. While a template is built it is an object of
-/// one field that no object of Azure's has.
+/// one field, whose name is [reserved](is_reserved).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stand {
     /// The id of the object of this index.
@@ -54,6 +54,24 @@ impl Stand {
             _ => None,
         }
     }
+}
+
+/// Reports whether a name of a field is one that only a [`Stand`] has. No object of Azure's has such a field; what
+/// callers give is refused with one, since it would be taken for what the template itself says.
+pub fn is_reserved(name: &str) -> bool {
+    name.starts_with('\u{1}')
+}
+
+/// Reports whether any of these fields, at any depth, has a reserved name.
+pub fn has_reserved(fields: &Map<String, Value>) -> bool {
+    fn within(value: &Value) -> bool {
+        match value {
+            Value::Array(items) => items.iter().any(within),
+            Value::Object(fields) => has_reserved(fields),
+            _ => false,
+        }
+    }
+    fields.iter().any(|(name, value)| is_reserved(name) || within(value))
 }
 
 /// Whom ids and names lead to.

@@ -69,6 +69,45 @@ fn where_it_is_denied_resource_manager_is_asked_and_the_denial_is_told() {
 }
 
 #[test]
+fn where_it_is_denied_for_some_subscriptions_resource_manager_is_asked_about_those_alone() {
+    // A query names a thousand subscriptions, so these are two.
+    let ids: Vec<String> = (0..1_001).map(|number| format!("00000000-0000-0000-0000-{number:012}")).collect();
+    let (last, named) = (ids[1_000].clone(), ids.clone());
+    let of = |id: &str, name: &str| {
+        json!({ "id": format!("/subscriptions/{id}/resourceGroups/web/providers/Microsoft.Compute/disks/{name}"),
+                "name": name, "type": "Microsoft.Compute/disks", "properties": {} })
+    };
+    let _host = cloud(move |asked| match asked.path.as_str() {
+        GRAPH if asked.body["subscriptions"][0] == json!(ids[0]) => Some(graph(&[of(&ids[0], "a")], None)),
+        GRAPH => Some(error(403, "AuthorizationFailed")),
+        path if path.ends_with("/providers/microsoft.compute/disks") => {
+            assert!(path.contains(&last), "{path} was told by Resource Graph");
+            Some(list(&[of(&last, "b")]))
+        }
+        path => Some(Answer::json(200, subscription(path.rsplit('/').next().unwrap()))),
+    });
+    let found = inventory(json!({ "types": ["Microsoft.Compute/disks"], "subscriptions": named }));
+    assert_eq!((&found["counts"][DISK], found["errors"].as_array().unwrap().len()), (&json!(2), 1));
+}
+
+#[test]
+fn what_a_page_tells_again_counts_once() {
+    let again = |name: &str| {
+        let mut row = disk(name);
+        row["id"] = json!(row["id"].as_str().unwrap().to_ascii_uppercase());
+        row
+    };
+    let _host = cloud(move |asked| {
+        (asked.path == GRAPH).then(|| {
+            let is_first = asked.body["options"].get("$skipToken").is_none();
+            if is_first { graph(&[disk("a"), disk("b")], Some("more")) } else { graph(&[again("b"), disk("c")], None) }
+        })
+    });
+    let found = inventory(json!({ "types": ["Microsoft.Compute/disks"] }));
+    assert_eq!((&found["counts"][DISK], &found["errors"]), (&json!(3), &json!([])));
+}
+
+#[test]
 fn a_query_that_fails_on_the_way_keeps_what_came_and_says_what_may_be_missing() {
     let _host = cloud(|asked| {
         (asked.path == GRAPH).then(|| {

@@ -177,3 +177,15 @@ fn names_that_have_to_be_escaped_are() {
     assert_eq!(found["errors"], json!([]));
     assert_eq!(resource(&found, "/a b#c")["attributes"]["diagnostic_logs"], json!([]));
 }
+
+#[test]
+fn a_time_without_a_zone_is_one_of_utc() {
+    let told = |time: &str| {
+        let cluster = object("Microsoft.HDInsight/clusters", "c", json!({ "createdDate": time }));
+        let _host = cloud(move |asked| (asked.path == GRAPH).then(|| graph(std::slice::from_ref(&cluster), None)));
+        resource(&inventory(json!({ "types": ["Microsoft.HDInsight"] })), "/clusters/c")["created"].clone()
+    };
+    assert_eq!(told("2016-11-13T19:04:51.153"), "2016-11-13T19:04:51Z");
+    assert_eq!(told("2016-11-13T19:04:51+02:00"), "2016-11-13T17:04:51Z");
+    assert_eq!(told("yesterday"), Value::Null);
+}

@@ -94,6 +94,27 @@ fn what_is_not_used_is_found_with_its_evidence_and_what_is_used_is_not() {
 }
 
 #[test]
+fn a_disk_that_machines_share_is_found_once_and_only_while_none_has_it() {
+    let disk = |name: &str, state: &str, by: &[&str]| {
+        let machines: Vec<Value> =
+            by.iter().map(|by| object("Microsoft.Compute/virtualMachines", by, json!({}))["id"].clone()).collect();
+        let mut disk = object("Microsoft.Compute/disks", name, json!({ "diskState": state, "maxShares": 2 }));
+        disk["managedByExtended"] = json!(machines);
+        disk
+    };
+    let _host = cloud(move |asked| {
+        let is_main = asked.path == GRAPH && asked.body["query"].as_str()?.starts_with("resources ");
+        let rows = [disk("loose", "Unattached", &[]), disk("shared", "Attached", &["one", "two"])];
+        // The second page tells again what the first one told.
+        let is_first = asked.body["options"].get("$skipToken").is_none();
+        is_main.then(|| graph(&rows, is_first.then_some("more")))
+    });
+    let told = savings(json!({}));
+    let names: Vec<&Value> = told["findings"].as_array().unwrap().iter().map(|one| &one["resource"]["name"]).collect();
+    assert_eq!((names, &told["counts"]), (vec![&json!("loose")], &json!({ "medium": 1 })));
+}
+
+#[test]
 fn an_amount_is_what_advisor_says_and_of_which_day() {
     let advice = |name: &str, category: &str, more: Value| {
         object(
@@ -110,7 +131,7 @@ fn an_amount_is_what_advisor_says_and_of_which_day() {
             "Cost",
             json!({ "savingsAmount": "47", "annualSavingsAmount": "575", "savingsCurrency": "EUR" }),
         ),
-        advice("year", "Cost", json!({ "annualSavingsAmount": "600", "savingsCurrency": "USD" })),
+        advice("year", "Cost", json!({ "annualSavingsAmount": 600, "savingsCurrency": "USD" })),
         advice("unpriced", "Cost", json!({})),
         advice("other", "Security", json!({ "savingsAmount": "1", "savingsCurrency": "USD" })),
     ];

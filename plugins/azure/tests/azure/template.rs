@@ -245,3 +245,31 @@ fn what_cannot_be_made_is_refused_with_what_could_be() {
         assert!(why.contains(said), "{list}: {why}");
     }
 }
+
+#[test]
+fn what_would_be_taken_for_the_templates_own_words_is_refused() {
+    let with =
+        |more: &str| json!({ "yaml": format!("resources: [{{ type: Microsoft.Compute/disks, name: d, {more} }}]") });
+    for more in [
+        r#"tags: { "\u0001parameter": "x" }"#,
+        r#"properties: { a: [{ "\u0001parameter": "x string\nresource y" }] }"#,
+        r#"sku: { "\u0001id": 7 }"#,
+    ] {
+        let failure = refusal(with(more)).to_string();
+        assert!(failure.contains("`d`") && failure.contains("U+0001"), "{failure}");
+    }
+}
+
+#[test]
+fn a_long_row_of_resources_that_need_each_other_is_put_in_order_at_once() {
+    const COUNT: usize = 3_000;
+    let entry = |number: usize| {
+        let after = if number + 1 < COUNT { format!("[d{}]", number + 1) } else { "[]".to_owned() };
+        format!("  - {{ type: Microsoft.Compute/disks, name: d{number}, depends_on: {after} }}\n")
+    };
+    let list = |entries: String| json!({ "yaml": format!("resources:\n{entries}") });
+    let all: String = (0..COUNT).map(entry).collect();
+    assert_eq!(template(list(all.clone()))["resources"], COUNT);
+    let circle = all.replace("name: d2999, depends_on: []", "name: d2999, depends_on: [d0]");
+    assert!(refusal(list(circle)).to_string().contains("wait for each other"));
+}
