@@ -6,17 +6,19 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use troupe_cloud::{Asked, Budget as Time, Client, Fault, Found};
-use troupe_estate::{GLOBAL, Problem, ProblemKind, Provider};
+use troupe_cloud::{Client, Fault, Found};
+use troupe_estate::{GLOBAL, Problem, ProblemKind};
 use troupe_sdk::http;
 use troupe_sdk::prelude::*;
 
 use crate::address::address;
+use crate::ask::{self, asked};
 use crate::input::{Settings, some_projects};
-use crate::inventory::{AT_ONCE, CREDENTIAL};
 use crate::listing;
 use crate::name;
 use crate::record::path;
+
+const BILLING: &str = "cloudbilling.googleapis.com";
 
 /// Which projects.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -107,7 +109,7 @@ pub struct Budget {
 /// `InvalidInput`, if no project is named, or something that cannot be one.
 pub async fn ask(input: BillingInput, settings: Settings) -> Result<Billing, Failure> {
     let names = some_projects(input.projects, settings)?;
-    let client = Client::new(CREDENTIAL, AT_ONCE, Time::of_invocation().until);
+    let client = ask::client();
     let found = Found::default();
     let told = wait::all(names.iter().map(|name| of_project(&client, &found, name))).await;
     let mut accounts: BTreeMap<&str, (Account, bool)> = BTreeMap::new();
@@ -134,7 +136,7 @@ pub async fn ask(input: BillingInput, settings: Settings) -> Result<Billing, Fai
             "what was spent is told by the export of Cloud Billing to BigQuery alone, and not by an interface for asking",
         );
         fault.kind = ProblemKind::NotAvailable;
-        found.note(&asked("cloudbilling.googleapis.com", "cost", Some(&project.project)), None, fault);
+        found.note(&asked(BILLING, "cost", Some(&project.project), GLOBAL), None, fault);
         projects.push(project);
     }
     let accounts = accounts.into_values().map(|(account, _)| account).collect();
@@ -156,10 +158,6 @@ impl Budget {
     }
 }
 
-fn asked(service: &'static str, operation: &'static str, project: Option<&str>) -> Asked {
-    Asked::new(Provider::Gcp, service, GLOBAL, operation).account(project.map(str::to_owned))
-}
-
 /// Who pays for a project, and its name by number.
 async fn of_project(client: &Client, found: &Found, project: &str) -> (ProjectBilling, Option<String>) {
     let get = async |form: &str, service: &'static str, operation: &'static str| -> Option<Value> {
@@ -167,14 +165,14 @@ async fn of_project(client: &Client, found: &Found, project: &str) -> (ProjectBi
         match client.read::<Value>(http::get(address)).await {
             Ok(answer) => Some(answer),
             Err(fault) => {
-                found.note(&asked(service, operation, Some(project)), None, fault);
+                found.note(&asked(service, operation, Some(project), GLOBAL), None, fault);
                 None
             }
         }
     };
     let info = get(
         "https://cloudbilling.googleapis.com/v1/projects/{project}/billingInfo",
-        "cloudbilling.googleapis.com",
+        BILLING,
         "cloudbilling.projects.getBillingInfo",
     );
     let whole = get(
@@ -198,9 +196,10 @@ async fn account(client: &Client, found: &Found, name: &str) -> (Account, bool) 
     let mut account = Account { name: name.to_owned(), title: None, open: None, currency: None, budgets: Vec::new() };
     let item = serde_json::json!({ "name": name });
     let filled = |form: &str| address(form, "", &item, &Value::Null);
+    let asked_account = asked(BILLING, "cloudbilling.billingAccounts.get", None, GLOBAL);
     let Some(address) = filled("https://cloudbilling.googleapis.com/v1/{/name}") else {
         let fault = Fault::unreadable("the account's name is none");
-        found.note(&asked("cloudbilling.googleapis.com", "cloudbilling.billingAccounts.get", None), Some(name), fault);
+        found.note(&asked_account, Some(name), fault);
         return (account, false);
     };
     match client.read::<Value>(http::get(address)).await {
@@ -210,11 +209,7 @@ async fn account(client: &Client, found: &Found, name: &str) -> (Account, bool) 
             account.currency = path::text(&told, "/currencyCode").map(str::to_owned);
         }
         Err(fault) => {
-            found.note(
-                &asked("cloudbilling.googleapis.com", "cloudbilling.billingAccounts.get", None),
-                Some(name),
-                fault,
-            );
+            found.note(&asked_account, Some(name), fault);
         }
     }
     let Some(address) = filled("https://billingbudgets.googleapis.com/v1/{/name}/budgets?pageSize=100") else {
@@ -226,19 +221,14 @@ async fn account(client: &Client, found: &Found, name: &str) -> (Account, bool) 
     let outcome = listed.await;
     let is_whole = outcome.is_ok();
     if let Err(fault) = outcome {
-        let asked = asked("billingbudgets.googleapis.com", "billingbudgets.billingAccounts.budgets.list", None);
+        let asked = asked("billingbudgets.googleapis.com", "billingbudgets.billingAccounts.budgets.list", None, GLOBAL);
         found.note(&asked, Some(name), fault);
     }
     (account, is_whole)
 }
 
 fn budget(item: &Value) -> Option<Budget> {
-    let amount = path::one(item, "/amount/specifiedAmount").map(|amount| {
-        let (units, nanos) = (path::integer(amount, "/units"), path::integer(amount, "/nanos"));
-        #[expect(clippy::cast_precision_loss, reason = "an amount that people set has few digits")]
-        let value = units.unwrap_or_default() as f64 + nanos.unwrap_or_default() as f64 / 1e9;
-        value
-    });
+    let amount = path::one(item, "/amount/specifiedAmount").map(path::money);
     let texts = |path: &str| path::all(item, path).into_iter().filter_map(Value::as_str).map(str::to_owned).collect();
     Some(Budget {
         name: path::text(item, "/name")?.to_owned(),

@@ -7,20 +7,14 @@ mod walk;
 
 use std::pin::Pin;
 
-use troupe_cloud::{Budget, Client, Found, Steps};
+use troupe_cloud::{Found, Steps};
 use troupe_sdk::prelude::*;
 
+use crate::ask::client;
 use crate::input::{Plan, Via};
 use crate::model::Inventory;
 use crate::services::Service;
 pub use walk::Scope;
-
-/// The credential that the host mints a token with.
-pub const CREDENTIAL: &str = "gcp:default";
-
-/// Requests under way at once. Google allows a project some ten a second of most services; the host allows a tenant
-/// 64 at once.
-pub const AT_ONCE: usize = 8;
 
 type Job<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
@@ -30,14 +24,14 @@ type Job<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 ///
 /// What the host says, if there are so many resources that they go into artefacts, and those cannot be written.
 pub async fn take(plan: &Plan) -> Result<Inventory, Failure> {
-    let client = Client::new(CREDENTIAL, AT_ONCE, Budget::of_invocation().until);
+    let client = client();
     let found = Found::default();
     let mut services = plan.services.clone();
     let projects = if plan.projects.is_empty() {
         progress::report(0.0, "asking which projects there are");
         let are_told = plan.via == Via::Services && services.contains(&Service::Project);
         services.retain(|service| !are_told || *service != Service::Project);
-        projects::seen(&client, &found, are_told).await
+        projects::seen(&client, &found, &services, are_told).await
     } else {
         plan.projects.clone()
     };

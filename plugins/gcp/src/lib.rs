@@ -4,11 +4,12 @@
 //! `gke-upgrade` and `gke-rightsizing` for clusters; `start`, `stop` and `resize` for machines; `recommendations`
 //! and `billing`.
 //! *Never holds:* a key or a token: the host mints them, for the hosts in `agent.toml`.
-//! *Start at:* [`Gcp`], then `inventory` for how it is walked, `record` for how a type is read, and one file a
+//! *Start at:* [`Gcp`], then `ask` for how Google is asked, `inventory` for how it is walked, `record` for how a type is read, and one file a
 //! service under `services`; the other skills have a folder each.
 //! *Tested by:* `tests`, natively with scripted answers and with recordings of the real cloud.
 
 mod address;
+mod ask;
 mod billing;
 mod gke;
 mod input;

@@ -17,12 +17,12 @@ mod request_id;
 mod step;
 
 use serde_json::Value;
-use troupe_cloud::{Budget, Client, Fault};
+use troupe_cloud::{Client, Fault};
 use troupe_sdk::http;
 use troupe_sdk::prelude::*;
 
+use crate::ask;
 use crate::input::check_project;
-use crate::inventory::{AT_ONCE, CREDENTIAL};
 use crate::name;
 use crate::named::check_name;
 use crate::record::path;
@@ -119,7 +119,7 @@ pub async fn bring(input: &MachineInput, wanted: Wanted<'_>) -> Result<Change, F
     if let Wanted::Sized(machine_type, _) = wanted {
         check_name("machine_type", machine_type)?;
     }
-    let client = Client::new(CREDENTIAL, AT_ONCE, Budget::of_invocation().until);
+    let client = ask::client();
     let MachineInput { project, zone, instance, dry_run } = input;
     let address =
         format!("https://compute.googleapis.com/compute/v1/projects/{project}/zones/{zone}/instances/{instance}");

@@ -50,22 +50,25 @@ pub fn behind<'a>(name: &'a str, word: &str) -> Option<&'a str> {
     words.next().filter(|next| !next.is_empty())
 }
 
-/// The region of a location: `us-east1` of the zone `us-east1-b` and of Spanner's `regional-us-east1`, any other as it
-/// is, in lower case.
+/// The region of a location: `us-east1` of the zones `us-east1-b` and `us-east1-ai1b`, and of Spanner's
+/// `regional-us-east1`; any other as it is, in lower case.
 pub fn region(location: &str) -> String {
     let lower = location.to_ascii_lowercase();
     let location = lower.strip_prefix("regional-").unwrap_or(&lower);
     match location.rsplit_once('-') {
         Some((region, zone))
-            if zone.len() == 1
-                && zone.bytes().all(|byte| byte.is_ascii_lowercase())
-                && region.contains('-')
-                && region.ends_with(|last: char| last.is_ascii_digit()) =>
+            if is_zone(zone) && region.contains('-') && region.ends_with(|last: char| last.is_ascii_digit()) =>
         {
             region.to_owned()
         }
         _ => location.to_owned(),
     }
+}
+
+/// Reports whether this is what a zone adds to its region: a letter, or for one of machines for AI `ai1b`.
+fn is_zone(word: &str) -> bool {
+    let letter = word.strip_prefix("ai").map_or(word, |rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));
+    letter.len() == 1 && letter.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
 /// The zone of a location, if it is one.
@@ -133,6 +136,7 @@ mod tests {
         for (location, in_region, in_zone) in [
             ("us-central1-a", "us-central1", Some("us-central1-a")),
             ("us-central1", "us-central1", None),
+            ("us-south1-ai1b", "us-south1", Some("us-south1-ai1b")),
             ("regional-us-central1", "us-central1", None),
             ("nam6", "nam6", None),
             ("US", "us", None),

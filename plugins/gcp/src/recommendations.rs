@@ -4,21 +4,24 @@
 //! which places those are. Which zones and regions there are is asked of Compute.
 
 mod read;
+mod said;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use troupe_cloud::{Asked, Budget, Client, Fault, Found, Steps};
-use troupe_estate::{Amount, Finding, GLOBAL, Problem, Provider, Severity};
+use troupe_cloud::{Client, Fault, Found, KeptAll, Steps};
+use troupe_estate::collect::Part;
+use troupe_estate::{Amount, Finding, GLOBAL, Problem, Severity};
 use troupe_sdk::prelude::*;
 
 use crate::address::address;
+use crate::ask::{self, asked};
 use crate::input::{Settings, some_projects};
-use crate::inventory::{AT_ONCE, CREDENTIAL};
 use crate::listing;
 use crate::name;
 use crate::named::check_name;
 use crate::record::path;
+use said::Said;
 
 /// The table of recommenders.
 const RECOMMENDERS: &str = include_str!("../data/recommenders.json");
@@ -45,8 +48,11 @@ pub struct Recommendations {
     /// What all of them would save in a month, by currency. Recommendations about one thing may exclude each other,
     /// so that less is saved than the sum.
     pub savings: BTreeMap<String, Amount>,
-    /// What is recommended, the largest saving first.
+    /// What is recommended, currency by currency and the largest saving first; none if they are in `parts`.
     pub findings: Vec<Finding>,
+    /// The artefacts of this task that hold the findings, if they are too many for an output.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
     /// What could not be asked.
     pub errors: Vec<Problem>,
 }
@@ -92,94 +98,80 @@ pub async fn ask(input: RecommendationsInput, settings: Settings) -> Result<Reco
         check_name("locations", location)?;
     }
     let recommenders: Vec<Recommender> = serde_json::from_str(RECOMMENDERS)?;
-    let client = Client::new(CREDENTIAL, AT_ONCE, Budget::of_invocation().until);
-    let found = Found::default();
-    let mut findings: Vec<Finding> = Vec::new();
+    let client = ask::client();
+    let (found, said) = (Found::default(), Said::new());
+    let locations: BTreeSet<String> = input.locations.into_iter().collect();
     {
         let steps = Steps::new(&found);
-        let jobs = projects.iter().map(|project| {
-            steps.step(project.clone(), of_project(&client, &found, project, &input.locations, &recommenders))
+        let look = Look { client: &client, found: &found, said: &said, recommenders: &recommenders };
+        let jobs = projects.iter().map(|project| steps.step(project.clone(), look.of_project(project, &locations)));
+        wait::all(jobs).await;
+    }
+    let (KeptAll { counts, entries: findings, parts }, savings) = said.finish()?;
+    Ok(Recommendations { projects, counts, savings, findings, parts, errors: found.finish()?.errors })
+}
+
+/// What everything that asks has at hand.
+#[derive(Clone, Copy)]
+struct Look<'a> {
+    client: &'a Client,
+    found: &'a Found,
+    said: &'a Said,
+    recommenders: &'a [Recommender],
+}
+
+impl Look<'_> {
+    async fn of_project(self, project: &str, named: &BTreeSet<String>) {
+        let locations = if named.is_empty() { &self.places(project).await } else { named };
+        let pairs = locations.iter().flat_map(|location| {
+            let there = self.recommenders.iter().filter(|recommender| recommender.place.has(location));
+            there.map(move |recommender| (location, recommender))
         });
-        findings.extend(wait::all(jobs).await.into_iter().flatten());
+        wait::all(pairs.map(|(location, recommender)| self.of_recommender(project, location, recommender))).await;
     }
-    let saved = |finding: &Finding| finding.saving.as_ref().map_or(Amount::ZERO, |money| money.monthly);
-    findings.sort_by(|a, b| saved(b).cmp(&saved(a)).then_with(|| a.fingerprint.cmp(&b.fingerprint)));
-    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-    let mut savings: BTreeMap<String, Amount> = BTreeMap::new();
-    for finding in &findings {
-        *counts.entry(finding.severity.name().to_owned()).or_default() += 1;
-        if let Some(money) = &finding.saving {
-            let sum = savings.entry(money.currency.clone()).or_default();
-            *sum = *sum + money.monthly;
-        }
-    }
-    Ok(Recommendations { projects, counts, savings, findings, errors: found.finish()?.errors })
-}
 
-async fn of_project(
-    client: &Client,
-    found: &Found,
-    project: &str,
-    locations: &[String],
-    recommenders: &[Recommender],
-) -> Vec<Finding> {
-    let locations = if locations.is_empty() { places(client, found, project).await } else { locations.to_vec() };
-    let pairs = locations.iter().flat_map(|location| {
-        recommenders.iter().filter(|recommender| recommender.place.has(location)).map(move |one| (location, one))
-    });
-    let asked = pairs.map(|(location, one)| of_recommender(client, found, project, location, one));
-    wait::all(asked).await.into_iter().flatten().collect()
-}
-
-/// Every zone and region, and `global`.
-async fn places(client: &Client, found: &Found, project: &str) -> Vec<String> {
-    let mut places = vec![GLOBAL.to_owned()];
-    for (operation, things) in [("compute.zones.list", "zones"), ("compute.regions.list", "regions")] {
-        let form = format!("https://compute.googleapis.com/compute/v1/projects/{{project}}/{things}?maxResults=500");
-        let Some(address) = address(&form, project, &Value::Null, &Value::Null) else { continue };
-        let listed = listing::pages(client, &address, async |page: &Value| {
-            let names = path::all(page, "/items/*/name").into_iter().filter_map(Value::as_str);
-            places.extend(names.map(str::to_owned));
-        });
-        if let Err(fault) = listed.await {
-            let asked = Asked::new(Provider::Gcp, "compute.googleapis.com", GLOBAL, operation);
-            found.note(&asked.account(Some(project.to_owned())), None, fault);
-        }
-    }
-    places
-}
-
-async fn of_recommender(
-    client: &Client,
-    found: &Found,
-    project: &str,
-    location: &str,
-    recommender: &Recommender,
-) -> Vec<Finding> {
-    let Recommender { id, rule, title, .. } = recommender;
-    let form = format!(
-        "https://recommender.googleapis.com/v1/projects/{{project}}/locations/{location}/recommenders/{id}/recommendations?pageSize=1000"
-    );
-    let mut findings = Vec::new();
-    let Some(address) = address(&form, project, &Value::Null, &Value::Null) else { return findings };
-    let operation = format!("recommender.projects.locations.recommenders.recommendations.list {id}");
-    let asked = Asked::new(Provider::Gcp, "recommender.googleapis.com", &name::region(location), operation)
-        .account(Some(project.to_owned()));
-    let listed = listing::pages(client, &address, async |page: &Value| {
-        for item in path::all(page, "/recommendations/*") {
-            match read::finding(item, project, location, (rule, title)) {
-                Some(finding) => findings.push(finding),
-                None if read::is_open(item) => {
-                    found.note(&asked, None, Fault::unreadable("a recommendation does not say what it is about"));
-                }
-                None => {}
+    /// Every zone and region, and `global`.
+    async fn places(self, project: &str) -> BTreeSet<String> {
+        let mut places = BTreeSet::from([GLOBAL.to_owned()]);
+        for (operation, things) in [("compute.zones.list", "zones"), ("compute.regions.list", "regions")] {
+            let form =
+                format!("https://compute.googleapis.com/compute/v1/projects/{{project}}/{things}?maxResults=500");
+            let Some(address) = address(&form, project, &Value::Null, &Value::Null) else { continue };
+            let listed = listing::pages(self.client, &address, async |page: &Value| {
+                let names = path::all(page, "/items/*/name").into_iter().filter_map(Value::as_str);
+                places.extend(names.map(str::to_owned));
+            });
+            if let Err(fault) = listed.await {
+                self.found.note(&asked("compute.googleapis.com", operation, Some(project), GLOBAL), None, fault);
             }
         }
-    });
-    if let Err(fault) = listed.await {
-        found.note(&asked, None, fault);
+        places
     }
-    findings
+
+    async fn of_recommender(self, project: &str, location: &str, recommender: &Recommender) {
+        let Recommender { id, rule, title, .. } = recommender;
+        let form = format!(
+            "https://recommender.googleapis.com/v1/projects/{{project}}/locations/{location}/recommenders/{id}/recommendations?pageSize=1000"
+        );
+        let Some(address) = address(&form, project, &Value::Null, &Value::Null) else { return };
+        let operation = format!("recommender.projects.locations.recommenders.recommendations.list {id}");
+        let asked = asked("recommender.googleapis.com", operation, Some(project), location);
+        let listed = listing::pages(self.client, &address, async |page: &Value| {
+            for item in path::all(page, "/recommendations/*") {
+                match read::finding(item, project, location, (rule, title)) {
+                    Some(finding) => self.said.take(finding),
+                    None if read::is_open(item) => {
+                        let fault = Fault::unreadable("a recommendation does not say what it is about");
+                        self.found.note(&asked, None, fault);
+                    }
+                    None => {}
+                }
+            }
+        });
+        if let Err(fault) = listed.await {
+            self.found.note(&asked, None, fault);
+        }
+    }
 }
 
 /// How bad it is, by the priority that Google gives: `P1` is the highest.

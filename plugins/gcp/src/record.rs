@@ -196,7 +196,7 @@ impl Record {
         resource.tags = labels(item, self.labels);
         resource.created = match self.created {
             Created::At(path) => path::text(item, path).and_then(time::at),
-            Created::Milliseconds(path) => path::integer(item, path).and_then(at_milliseconds),
+            Created::Milliseconds(path) => path::integer(item, path).and_then(time::at_milliseconds),
             Created::Untold => None,
         };
         for attribute in self.attributes {
@@ -205,8 +205,9 @@ impl Record {
             }
         }
         for link in self.relations {
-            for target in path::all(item, link.path).into_iter().filter_map(Value::as_str) {
-                resource = resource.to(link.kind, link.target(target, project));
+            let told = path::all(item, link.path).into_iter().filter_map(Value::as_str);
+            for target in told.filter_map(|told| link.target(told, project)) {
+                resource.relate(link.kind, target);
             }
         }
         if let Some(more) = self.more {
@@ -248,10 +249,6 @@ fn labels(item: &Value, path: &str) -> std::collections::BTreeMap<String, String
     let labels = path::one(item, path).and_then(Value::as_object);
     let pair = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
     labels.into_iter().flatten().filter_map(pair).collect()
-}
-
-fn at_milliseconds(milliseconds: i64) -> Option<String> {
-    jiff::Timestamp::from_millisecond(milliseconds).ok().and_then(|time| time::at(&time.to_string()))
 }
 
 /// The fields of an object that are there, under other names.

@@ -4,13 +4,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use troupe_cloud::{Asked, Client, Fault, Found};
-use troupe_estate::{GLOBAL, Provider, Resource};
+use troupe_cloud::{Client, Fault, Found};
+use troupe_estate::{GLOBAL, Resource};
 use troupe_sdk::http;
 
 use crate::address::address;
+use crate::ask::asked;
 use crate::listing;
-use crate::name;
 use crate::record::path;
 use crate::services::container;
 
@@ -45,7 +45,7 @@ impl<'a> Meant<'a> {
         let there = self.there.borrow();
         let absent = self.names.iter().map(String::as_str).filter(|name| !self.missed.get() && !there.contains(name));
         for name in absent.collect::<BTreeSet<&str>>() {
-            let asked = Asked::new(Provider::Gcp, "container.googleapis.com", GLOBAL, LIST);
+            let asked = asked("container.googleapis.com", LIST, None, GLOBAL);
             found.note(&asked, None, Fault::of_ours("not_found", format!("there is no cluster `{name}`")));
         }
     }
@@ -70,14 +70,9 @@ impl Cluster {
     }
 }
 
-/// What a row about this operation says.
-pub fn asked(service: &'static str, operation: &'static str, project: &str, location: &str) -> Asked {
-    Asked::new(Provider::Gcp, service, &name::region(location), operation).account(Some(project.to_owned()))
-}
-
 /// The clusters of a project that are meant.
 pub async fn of_project(client: &Client, found: &Found, project: &str, meant: &Meant<'_>) -> Vec<Cluster> {
-    let asked_all = asked("container.googleapis.com", LIST, project, GLOBAL);
+    let asked_all = asked("container.googleapis.com", LIST, Some(project), GLOBAL);
     let Some(address) = address(container::CLUSTERS, project, &Value::Null, &Value::Null) else { return Vec::new() };
     let page = match client.read::<Value>(http::get(address)).await {
         Ok(page) => page,
@@ -88,7 +83,7 @@ pub async fn of_project(client: &Client, found: &Found, project: &str, meant: &M
         }
     };
     for missing in listing::missing(&page, listing::Source::Within("")) {
-        let asked = asked("container.googleapis.com", LIST, project, &missing.place);
+        let asked = asked("container.googleapis.com", LIST, Some(project), &missing.place);
         meant.missed.set(true);
         found.note(&asked, None, Fault::of_ours("unreachable", missing.message));
     }

@@ -19,13 +19,13 @@ mod series;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use troupe_cloud::{Budget, Client, Found, Steps};
+use troupe_cloud::{Client, Found, Steps};
 use troupe_estate::{Finding, Problem};
 use troupe_sdk::prelude::*;
 
-use super::clusters::{self, Cluster, Meant, asked};
+use super::clusters::{self, Cluster, Meant};
+use crate::ask::{self, asked};
 use crate::input::{Settings, some_projects};
-use crate::inventory::{AT_ONCE, CREDENTIAL};
 use crate::named::check_name;
 pub use judge::PoolSize;
 use series::{Hours, Metric};
@@ -80,7 +80,7 @@ pub async fn look(input: RightsizingInput, settings: Settings) -> Result<Rightsi
     if !(1..=DAYS_MAX).contains(&days) {
         return Err(Failure::invalid_input(format!("`days` is 1 to {DAYS_MAX}; this is {days}")));
     }
-    let client = Client::new(CREDENTIAL, AT_ONCE, Budget::of_invocation().until);
+    let client = ask::client();
     let found = Found::default();
     let meant = Meant::new(&input.clusters);
     let mut pools: Vec<(PoolSize, Option<Finding>)> = Vec::new();
@@ -126,8 +126,8 @@ async fn of_cluster(
     let ask = async |metric: Metric| {
         let told = series::ask(client, project, (name, &cluster.location), metric, &stems, span).await;
         told.map_err(|fault| {
-            let asked =
-                asked("monitoring.googleapis.com", "monitoring.projects.timeSeries.list", project, &cluster.location);
+            let operation = "monitoring.projects.timeSeries.list";
+            let asked = asked("monitoring.googleapis.com", operation, Some(project), &cluster.location);
             found.note(&asked, None, fault);
         })
         .ok()

@@ -14,16 +14,16 @@ mod rules;
 mod server;
 
 use serde_json::Value;
-use troupe_cloud::{Budget, Client, Fault, Found, Steps};
+use troupe_cloud::{Client, Fault, Found, Steps};
 use troupe_estate::{Finding, Problem, Status};
 use troupe_sdk::http;
 use troupe_sdk::prelude::*;
 
-use super::clusters::{self, Cluster, Meant, asked};
+use super::clusters::{self, Cluster, Meant};
 use super::version::Version;
 use crate::address::address;
+use crate::ask::{self, asked};
 use crate::input::{Settings, some_projects};
-use crate::inventory::{AT_ONCE, CREDENTIAL};
 use crate::listing;
 use crate::name;
 use crate::named::check_name;
@@ -113,7 +113,7 @@ pub async fn look(input: UpgradeInput, settings: Settings) -> Result<Upgrades, F
     for cluster in &input.clusters {
         check_name("clusters", cluster)?;
     }
-    let client = Client::new(CREDENTIAL, AT_ONCE, Budget::of_invocation().until);
+    let client = ask::client();
     let found = Found::default();
     let meant = Meant::new(&input.clusters);
     let mut told: Vec<(ClusterUpgrade, Vec<Finding>)> = Vec::new();
@@ -157,7 +157,7 @@ struct Facts {
 async fn facts(client: &Client, found: &Found, project: &str, location: &str) -> Facts {
     let (server, insights) = wait::both(offered(client, project, location), insights(client, project, location)).await;
     let note = |service: &'static str, operation: &'static str, fault: Fault| {
-        found.note(&asked(service, operation, project, location), None, fault);
+        found.note(&asked(service, operation, Some(project), location), None, fault);
     };
     let server = server
         .map_err(|fault| note("container.googleapis.com", "container.projects.locations.getServerConfig", fault))

@@ -7,12 +7,12 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use troupe_cloud::Asked;
-use troupe_estate::{GLOBAL, Provider, Resource, time};
+use troupe_estate::{GLOBAL, Resource, time};
 use troupe_sdk::wait;
 
 use super::{Scope, service_of};
 use crate::address::address;
+use crate::ask::asked;
 use crate::input::Plan;
 use crate::listing;
 use crate::name;
@@ -24,7 +24,7 @@ const LIST: &str = "https://cloudasset.googleapis.com/v1/projects/{project}/asse
 /// Tells every asset of a project; asks each service, where Cloud Asset may not be asked.
 pub async fn collect<'a>(plan: &Plan, scope: impl Fn(Service) -> Scope<'a>) {
     let Scope { client, found, project, .. } = scope(Service::Project);
-    let records: BTreeMap<&str, &'static Record> = plan
+    let records: BTreeMap<&'static str, &'static Record> = plan
         .services
         .iter()
         .flat_map(|service| service.records())
@@ -46,14 +46,10 @@ pub async fn collect<'a>(plan: &Plan, scope: impl Fn(Service) -> Scope<'a>) {
         }
     });
     let Err(fault) = listed.await else { return };
-    let mut asked = Asked::new(Provider::Gcp, "cloudasset.googleapis.com", GLOBAL, "cloudasset.assets.list")
-        .account(Some(project.to_owned()));
+    let asked = asked("cloudasset.googleapis.com", "cloudasset.assets.list", Some(project), GLOBAL);
     if any.get() {
         // What came before is told; anything may be missing.
-        for kind in records.keys() {
-            asked = asked.hides(*kind);
-        }
-        return found.note(&asked, None, fault);
+        return found.note(&asked.hides_all(records.into_keys()), None, fault);
     }
     found.note(&asked, None, fault);
     wait::all(plan.services.iter().map(|service| service_of(*service, scope(*service)))).await;

@@ -5,11 +5,11 @@
 //! thousand at a time.
 
 use serde_json::{Value, json};
-use troupe_cloud::Asked;
-use troupe_estate::{GLOBAL, Provider, Resource};
+use troupe_estate::{GLOBAL, Resource};
 
 use super::Scope;
 use crate::address::address;
+use crate::ask::asked;
 use crate::listing;
 use crate::name;
 use crate::record::path;
@@ -17,15 +17,15 @@ use crate::services::policy;
 
 const BINDING: &str = "gcp.iam.googleapis.com/PolicyBinding";
 const AUDIT: &str = "gcp.iam.googleapis.com/AuditConfig";
+
+/// The types that are told.
+pub const KINDS: [&str; 2] = [BINDING, AUDIT];
+
 const LIST: &str =
     "https://cloudasset.googleapis.com/v1/projects/{project}/assets?contentType=IAM_POLICY&pageSize=1000";
 
 /// Tells every binding and every configuration of audit logs.
 pub async fn collect(scope: Scope<'_>) {
-    let asked = Asked::new(Provider::Gcp, "cloudasset.googleapis.com", GLOBAL, "cloudasset.assets.list")
-        .account(Some(scope.project.to_owned()))
-        .hides(BINDING)
-        .hides(AUDIT);
     let Some(address) = address(LIST, scope.project, &Value::Null, &Value::Null) else { return };
     let listed = listing::pages(scope.client, &address, async |page: &Value| {
         for asset in path::all(page, "/assets/*") {
@@ -35,7 +35,8 @@ pub async fn collect(scope: Scope<'_>) {
         }
     });
     if let Err(fault) = listed.await {
-        scope.found.note(&asked, None, fault);
+        let asked = asked("cloudasset.googleapis.com", "cloudasset.assets.list", Some(scope.project), GLOBAL);
+        scope.found.note(&asked.hides_all(KINDS), None, fault);
     }
 }
 
@@ -61,12 +62,15 @@ fn told(asset: &Value, project: &str) -> Vec<Resource> {
             told.attributes.extend(fields);
         }
         told.set("public", policy::is_public(binding));
-        if role.starts_with("projects/") || role.starts_with("organizations/") {
-            told = told.to("role", name::full("iam.googleapis.com", role));
+        if (role.starts_with("projects/") || role.starts_with("organizations/"))
+            && let Some(role) = name::full("iam.googleapis.com", role)
+        {
+            told.relate("role", role);
         }
-        for member in path::all(binding, "/members/*").into_iter().filter_map(Value::as_str) {
-            let email = member.strip_prefix("serviceAccount:");
-            told = told.to("service_account", email.and_then(|email| name::account(email, project)));
+        let members = path::all(binding, "/members/*").into_iter().filter_map(Value::as_str);
+        let emails = members.filter_map(|member| member.strip_prefix("serviceAccount:"));
+        for account in emails.filter_map(|email| name::account(email, project)) {
+            told.relate("service_account", account);
         }
         Some(told)
     });

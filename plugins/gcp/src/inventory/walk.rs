@@ -4,11 +4,12 @@ use std::pin::Pin;
 
 use serde_json::Value;
 use troupe_cloud::{Asked, Client, Fault, Found};
-use troupe_estate::{GLOBAL, Provider, Resource};
+use troupe_estate::{GLOBAL, Resource};
 use troupe_sdk::http;
 use troupe_sdk::wait;
 
 use crate::address::address;
+use crate::ask::asked;
 use crate::listing::{self, Listing, Missing, Source};
 use crate::name;
 use crate::record::Record;
@@ -42,7 +43,7 @@ type Walk<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 impl<'a> Scope<'a> {
     /// What a row about this operation says.
     pub fn asked(&self, operation: &'static str) -> Asked {
-        Asked::new(Provider::Gcp, self.service, GLOBAL, operation).account(Some(self.project.to_owned()))
+        asked(self.service, operation, Some(self.project), GLOBAL)
     }
 
     /// Walks a list of the project.
@@ -55,7 +56,7 @@ impl<'a> Scope<'a> {
         'a: 'b,
     {
         Box::pin(async move {
-            let whole = || hiding(self.asked(listing.operation), listing);
+            let whole = || self.asked(listing.operation).hides_all(listing.kinds());
             let form = match listing.source {
                 Source::List(form, _) | Source::Aggregated(form, _) | Source::Single(form) => form,
                 Source::Within(_) => return self.page(listing, above.item, above).await,
@@ -80,7 +81,7 @@ impl<'a> Scope<'a> {
 
     async fn page(self, listing: &'static Listing, page: &Value, above: Above<'_>) {
         for Missing { place, code, message } in listing::missing(page, listing.source) {
-            let mut asked = hiding(self.asked(listing.operation), listing);
+            let mut asked = self.asked(listing.operation).hides_all(listing.kinds());
             asked.region = name::region(&place);
             let mut fault = Fault::of_ours("unreachable", message);
             fault.code = code;
@@ -104,7 +105,7 @@ impl<'a> Scope<'a> {
                 }
                 None => {
                     let fault = Fault::unreadable("an item of the list does not say who it is");
-                    self.found.note(&hiding(self.asked(listing.operation), listing), None, fault);
+                    self.found.note(&self.asked(listing.operation).hides_all(listing.kinds()), None, fault);
                 }
             }
         }
@@ -120,8 +121,8 @@ impl<'a> Scope<'a> {
         above: Above<'_>,
     ) -> Option<Resource> {
         let mut resource = record.read(item, self.project, above.item)?;
-        if let Some(kind) = listing.parent {
-            resource = resource.to(kind, above.id);
+        if let Some((kind, id)) = listing.parent.zip(above.id) {
+            resource.relate(kind, id);
         }
         for detail in listing.details {
             let answer = match address(detail.address, self.project, item, above.item) {
@@ -139,12 +140,4 @@ fn about(mut fault: Fault, id: Option<&str>) -> Fault {
         fault.message = format!("{id}: {}", fault.message);
     }
     fault
-}
-
-/// A row about a list hides what the list and those below it would have told.
-fn hiding(mut asked: Asked, listing: &Listing) -> Asked {
-    for kind in listing.kinds() {
-        asked = asked.hides(kind);
-    }
-    asked
 }

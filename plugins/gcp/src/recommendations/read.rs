@@ -23,12 +23,15 @@ pub fn finding(item: &Value, project: &str, location: &str, (rule, title): (&str
     if !is_open(item) {
         return None;
     }
-    let subtype = path::text(item, "/recommenderSubtype").unwrap_or_default();
-    let mut finding =
-        Finding::new(rule, title, severity(path::text(item, "/priority")), about(item, project, location)?, subtype);
+    let severity = severity(path::text(item, "/priority"));
+    // A role is taken from many members of one project.
+    let parts = ["/recommenderSubtype", "/content/overview/removedRole", "/content/overview/member"];
+    let what: Vec<&str> = parts.iter().filter_map(|at| path::text(item, at)).collect();
+    let mut finding = Finding::new(rule, title, severity, about(item, project, location)?, &what.join(" "));
     path::text(item, "/description").unwrap_or_default().clone_into(&mut finding.fix);
     finding.saving = saving(item);
-    finding = finding.seen("recommendation", path::text(item, "/name"));
+    // Google gives it another name when it computes it anew, and in another place.
+    finding = finding.seen_moving("recommendation", path::text(item, "/name"));
     for (name, path) in [
         ("action", "/content/overview/recommendedAction"),
         ("current", "/content/overview/currentMachineType"),
@@ -69,11 +72,8 @@ fn kind_of(id: &str) -> String {
 
 fn saving(item: &Value) -> Option<Money> {
     let projection = path::one(item, "/primaryImpact/costProjection")?;
-    let units = path::integer(projection, "/cost/units").unwrap_or_default();
-    let nanos = path::integer(projection, "/cost/nanos").unwrap_or_default();
     let seconds: f64 = path::text(projection, "/duration")?.strip_suffix('s')?.parse().ok()?;
-    #[expect(clippy::cast_precision_loss, reason = "an amount is told to a millionth")]
-    let cost = units as f64 + nanos as f64 / 1e9;
+    let cost = path::one(projection, "/cost").map_or(0.0, path::money);
     // What would cost more saves nothing, and is told as what it is: less than nothing.
     let monthly = Amount::new(-cost * MONTH_SECONDS / seconds)?;
     Some(Money {

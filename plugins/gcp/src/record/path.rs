@@ -33,6 +33,14 @@ pub fn number(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_str()?.parse().ok())
 }
 
+/// An amount in Google's form: whole units, and billionths of one. What is none is left out.
+pub fn money(amount: &Value) -> f64 {
+    let of = |path: &str| integer(amount, path).unwrap_or_default();
+    #[expect(clippy::cast_precision_loss, reason = "an amount is told to a millionth, and has few digits")]
+    let value = of("/units") as f64 + of("/nanos") as f64 / 1e9;
+    value
+}
+
 /// Reports whether a path leads to `true`.
 pub fn is_set(item: &Value, path: &str) -> bool {
     one(item, path).and_then(Value::as_bool).unwrap_or_default()

@@ -3,8 +3,8 @@
 //! A list tells little of a dataset, so each is asked about. Tables are told as far as their list tells: to ask
 //! about each would be a request for each of what may be a hundred thousand.
 
-use serde_json::{Value, json};
-use troupe_estate::Resource;
+use serde_json::Value;
+use troupe_estate::{Resource, time};
 
 use crate::listing::{Detail, Listing};
 use crate::name;
@@ -16,7 +16,7 @@ pub const LISTINGS: [Listing; 1] = [Listing {
     details: &[Detail {
         operation: "bigquery.datasets.get",
         address: "https://bigquery.googleapis.com/bigquery/v2/projects/{project}/datasets/{/datasetReference/datasetId}",
-        names: &["access", "public", "kms_key", "table_expiration_ms"],
+        names: &["access", "public", "kms_key", "table_expiration_ms", "max_time_travel_hours", "relations"],
         put: dataset,
     }],
     below: &[Listing {
@@ -93,11 +93,11 @@ fn dataset(resource: &mut Resource, whole: Value) {
     let key = path::text(item, "/defaultEncryptionConfiguration/kmsKeyName");
     resource.set("kms_key", key.map(name::key));
     resource.set("table_expiration_ms", path::integer(item, "/defaultTableExpirationMs"));
-    resource.set("max_time_travel_hours", json!(path::integer(item, "/maxTimeTravelHours")));
+    resource.set("max_time_travel_hours", path::integer(item, "/maxTimeTravelHours"));
     if resource.created.is_none() {
-        let made = path::integer(item, "/creationTime").and_then(|made| jiff::Timestamp::from_millisecond(made).ok());
-        resource.created = made.and_then(|made| troupe_estate::time::at(&made.to_string()));
+        resource.created = path::integer(item, "/creationTime").and_then(time::at_milliseconds);
     }
-    let target = key.and_then(|key| name::full("cloudkms.googleapis.com", name::key(key)));
-    *resource = resource.clone().to("kms_key", target);
+    if let Some(target) = key.and_then(|key| name::full("cloudkms.googleapis.com", name::key(key))) {
+        resource.relate("kms_key", target);
+    }
 }

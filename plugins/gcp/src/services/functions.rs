@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 use troupe_estate::Resource;
 
-use crate::listing::{Detail, Listing};
+use crate::listing::Listing;
 use crate::record::{Created, Id, Record, flag, is, number, path, to_account, to_key, to_of};
 use crate::services::policy;
 
@@ -14,12 +14,10 @@ use crate::services::policy;
 pub const LISTINGS: [Listing; 2] = [
     Listing {
         record: Some(&FIRST),
-        details: &[Detail {
-            operation: "cloudfunctions.projects.locations.functions.getIamPolicy",
-            address: "https://cloudfunctions.googleapis.com/v1/{/name}:getIamPolicy",
-            names: policy::NAMES,
-            put: policy::put,
-        }],
+        details: &[policy::detail(
+            "cloudfunctions.projects.locations.functions.getIamPolicy",
+            "https://cloudfunctions.googleapis.com/v1/{/name}:getIamPolicy",
+        )],
         ..Listing::new(
             "cloudfunctions.projects.locations.functions.list",
             "https://cloudfunctions.googleapis.com/v1/projects/{project}/locations/-/functions?pageSize=1000",
@@ -29,12 +27,10 @@ pub const LISTINGS: [Listing; 2] = [
     Listing {
         record: Some(&SECOND),
         except: Some(is_of_first),
-        details: &[Detail {
-            operation: "cloudfunctions.projects.locations.functions.getIamPolicy",
-            address: "https://cloudfunctions.googleapis.com/v2/{/name}:getIamPolicy",
-            names: policy::NAMES,
-            put: policy::put,
-        }],
+        details: &[policy::detail(
+            "cloudfunctions.projects.locations.functions.getIamPolicy",
+            "https://cloudfunctions.googleapis.com/v2/{/name}:getIamPolicy",
+        )],
         ..Listing::new(
             "cloudfunctions.projects.locations.functions.list",
             "https://cloudfunctions.googleapis.com/v2/projects/{project}/locations/-/functions?pageSize=1000",

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use troupe_estate::Resource;
 
-use crate::listing::{Detail, Listing};
+use crate::listing::Listing;
 use crate::record::{Id, Record, is, path};
 use crate::services::policy;
 
@@ -14,12 +14,10 @@ pub const LISTINGS: [Listing; 1] = [Listing {
         below: &[Listing {
             record: Some(&KEY),
             parent: Some("key_ring"),
-            details: &[Detail {
-                operation: "cloudkms.projects.locations.keyRings.cryptoKeys.getIamPolicy",
-                address: "https://cloudkms.googleapis.com/v1/{/name}:getIamPolicy",
-                names: policy::NAMES,
-                put: policy::put,
-            }],
+            details: &[policy::detail(
+                "cloudkms.projects.locations.keyRings.cryptoKeys.getIamPolicy",
+                "https://cloudkms.googleapis.com/v1/{/name}:getIamPolicy",
+            )],
             ..Listing::new(
                 "cloudkms.projects.locations.keyRings.cryptoKeys.list",
                 "https://cloudkms.googleapis.com/v1/{/name}/cryptoKeys?pageSize=1000",

@@ -78,6 +78,7 @@ const BUCKET: Record = Record {
 
 fn sink(item: &Value, sink: &mut Resource) {
     // `storage.googleapis.com/BUCKET`, `pubsub.googleapis.com/projects/…`: a full name without its slashes.
-    let target = path::text(item, "/destination").map(|destination| format!("//{destination}"));
-    *sink = sink.clone().to("destination", target);
+    if let Some(destination) = path::text(item, "/destination") {
+        sink.relate("destination", format!("//{destination}"));
+    }
 }

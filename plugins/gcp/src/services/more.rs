@@ -3,19 +3,17 @@
 use serde_json::Value;
 use troupe_estate::Resource;
 
-use crate::listing::{Detail, Listing, Source};
+use crate::listing::{Listing, Source};
 use crate::record::{Created, Id, Record, flag, has, is, last, number, path, renamed, to, to_account, to_key, to_of};
 use crate::services::policy;
 
 /// Secret Manager: names of secrets, never what is in them.
 pub const SECRETS: [Listing; 1] = [Listing {
     record: Some(&SECRET),
-    details: &[Detail {
-        operation: "secretmanager.projects.secrets.getIamPolicy",
-        address: "https://secretmanager.googleapis.com/v1/{/name}:getIamPolicy",
-        names: policy::NAMES,
-        put: policy::put,
-    }],
+    details: &[policy::detail(
+        "secretmanager.projects.secrets.getIamPolicy",
+        "https://secretmanager.googleapis.com/v1/{/name}:getIamPolicy",
+    )],
     ..Listing::new(
         "secretmanager.projects.secrets.list",
         "https://secretmanager.googleapis.com/v1/projects/{project}/secrets?pageSize=1000",
@@ -43,12 +41,10 @@ const SECRET: Record = Record {
 pub const ARTIFACTS: [Listing; 1] = [Listing {
     below: &[Listing {
         record: Some(&REPOSITORY),
-        details: &[Detail {
-            operation: "artifactregistry.projects.locations.repositories.getIamPolicy",
-            address: "https://artifactregistry.googleapis.com/v1/{/name}:getIamPolicy",
-            names: policy::NAMES,
-            put: policy::put,
-        }],
+        details: &[policy::detail(
+            "artifactregistry.projects.locations.repositories.getIamPolicy",
+            "https://artifactregistry.googleapis.com/v1/{/name}:getIamPolicy",
+        )],
         ..Listing::new(
             "artifactregistry.projects.locations.repositories.list",
             "https://artifactregistry.googleapis.com/v1/{/name}/repositories?pageSize=1000",

@@ -3,16 +3,22 @@
 use serde_json::{Value, json};
 use troupe_estate::Resource;
 
+use crate::listing::Detail;
 use crate::record::path;
 
 /// What is not known of a resource whose policy cannot be read.
-pub const NAMES: &[&str] = &["policy", "public"];
+const NAMES: &[&str] = &["policy", "public"];
 
 /// Members that are everybody, or everybody who has signed in with anything at Google.
 const EVERYBODY: [&str; 2] = ["allUsers", "allAuthenticatedUsers"];
 
+/// The question about a resource's policy.
+pub const fn detail(operation: &'static str, address: &'static str) -> Detail {
+    Detail { operation, address, names: NAMES, put }
+}
+
 /// Puts a policy into its resource: the bindings, and whether everybody is bound.
-pub fn put(resource: &mut Resource, policy: Value) {
+fn put(resource: &mut Resource, policy: Value) {
     let bindings: Vec<Value> = path::all(&policy, "/bindings/*").into_iter().map(binding).collect();
     resource.set("public", bindings.iter().any(is_public));
     resource.set("policy", bindings);

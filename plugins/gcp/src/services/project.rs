@@ -33,7 +33,6 @@ pub const PROJECT: Record = Record {
 
 fn project(item: &Value, project: &mut Resource) {
     if let (Some(kind), Some(id)) = (path::text(item, "/parent/type"), path::text(item, "/parent/id")) {
-        let target = format!("//cloudresourcemanager.googleapis.com/{kind}s/{id}");
-        *project = project.clone().to("parent", Some(target));
+        project.relate("parent", format!("//cloudresourcemanager.googleapis.com/{kind}s/{id}"));
     }
 }

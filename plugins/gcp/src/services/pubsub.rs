@@ -3,7 +3,7 @@
 use serde_json::Value;
 use troupe_estate::Resource;
 
-use crate::listing::{Detail, Listing};
+use crate::listing::Listing;
 use crate::record::{Created, Id, Record, flag, has, is, number, path, to_key, to_of};
 use crate::services::policy;
 
@@ -11,12 +11,10 @@ use crate::services::policy;
 pub const LISTINGS: [Listing; 3] = [
     Listing {
         record: Some(&TOPIC),
-        details: &[Detail {
-            operation: "pubsub.projects.topics.getIamPolicy",
-            address: "https://pubsub.googleapis.com/v1/{/name}:getIamPolicy",
-            names: policy::NAMES,
-            put: policy::put,
-        }],
+        details: &[policy::detail(
+            "pubsub.projects.topics.getIamPolicy",
+            "https://pubsub.googleapis.com/v1/{/name}:getIamPolicy",
+        )],
         ..Listing::new(
             "pubsub.projects.topics.list",
             "https://pubsub.googleapis.com/v1/projects/{project}/topics?pageSize=1000",

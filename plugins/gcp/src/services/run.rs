@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use troupe_estate::Resource;
 
-use crate::listing::{Detail, Listing};
+use crate::listing::Listing;
 use crate::record::{Created, Id, Record, is, last, number, path, to_account, to_key};
 use crate::services::policy;
 
@@ -11,12 +11,10 @@ use crate::services::policy;
 pub const LISTINGS: [Listing; 2] = [
     Listing {
         record: Some(&SERVICE),
-        details: &[Detail {
-            operation: "run.projects.locations.services.getIamPolicy",
-            address: "https://run.googleapis.com/v1/projects/{project}/locations/{/metadata/labels/cloud.googleapis.com~1location}/services/{/metadata/name}:getIamPolicy",
-            names: policy::NAMES,
-            put: policy::put,
-        }],
+        details: &[policy::detail(
+            "run.projects.locations.services.getIamPolicy",
+            "https://run.googleapis.com/v1/projects/{project}/locations/{/metadata/labels/cloud.googleapis.com~1location}/services/{/metadata/name}:getIamPolicy",
+        )],
         ..Listing::new(
             "run.projects.locations.services.list",
             "https://run.googleapis.com/v1/projects/{project}/locations/-/services",

@@ -97,8 +97,7 @@ fn instance(item: &Value, instance: &mut Resource) {
     if let Some(name) = path::text(item, "/masterInstanceName") {
         // `project:instance`; a project of a domain has a colon of its own.
         if let Some((project, of)) = name.rsplit_once(':') {
-            let target = format!("//cloudsql.googleapis.com/projects/{project}/instances/{of}");
-            *instance = instance.clone().to("replica_of", Some(target));
+            instance.relate("replica_of", format!("//cloudsql.googleapis.com/projects/{project}/instances/{of}"));
         }
     }
 }

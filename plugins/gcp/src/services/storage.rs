@@ -3,19 +3,17 @@
 use serde_json::{Value, json};
 use troupe_estate::Resource;
 
-use crate::listing::{Detail, Listing};
+use crate::listing::Listing;
 use crate::record::{Created, Id, Record, flag, has, is, path, renamed, to_key, to_of};
 use crate::services::policy;
 
 /// What is listed.
 pub const LISTINGS: [Listing; 1] = [Listing {
     record: Some(&BUCKET),
-    details: &[Detail {
-        operation: "storage.buckets.getIamPolicy",
-        address: "https://storage.googleapis.com/storage/v1/b/{/name}/iam?optionsRequestedPolicyVersion=3",
-        names: policy::NAMES,
-        put: policy::put,
-    }],
+    details: &[policy::detail(
+        "storage.buckets.getIamPolicy",
+        "https://storage.googleapis.com/storage/v1/b/{/name}/iam?optionsRequestedPolicyVersion=3",
+    )],
     ..Listing::new(
         "storage.buckets.list",
         "https://storage.googleapis.com/storage/v1/b?project={project}&maxResults=1000&projection=noAcl",

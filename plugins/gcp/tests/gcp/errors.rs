@@ -116,6 +116,30 @@ fn what_is_asked_about_one_resource_hides_nothing_else() {
 }
 
 #[test]
+fn what_only_the_dataset_itself_tells_is_unread_where_it_may_not_be_asked() {
+    let dataset = json!({ "datasetReference": { "projectId": "acme-prod", "datasetId": "d" }, "location": "EU" });
+    let whole = json!({ "access": [], "maxTimeTravelHours": "168", "defaultTableExpirationMs": "1",
+                        "defaultEncryptionConfiguration": { "kmsKeyName": "projects/p/locations/eu/keyRings/r/cryptoKeys/k" } });
+    let look = |answer: Answer| {
+        let datasets = json!({ "datasets": [dataset.clone()] });
+        let _host = cloud(move |asked| match asked.path.as_str() {
+            "/bigquery/v2/projects/acme-prod/datasets" => Some(Answer::json(200, datasets.clone())),
+            "/bigquery/v2/projects/acme-prod/datasets/d" => Some(answer.clone()),
+            _ => None,
+        });
+        inventory(json!({ "services": ["bigquery"] }))["resources"][0].clone()
+    };
+    let (told, denied) = (look(Answer::json(200, whole)), look(error(403, "accessDenied", None, "no")));
+    assert_eq!((told["attributes"]["max_time_travel_hours"].as_i64(), told.get("unread")), (Some(168), None));
+    assert_eq!(told["relations"][0]["kind"], "kms_key");
+    // So that a comparison takes none of it for gone.
+    let names: Vec<&str> = denied["unread"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    let attributes = told["attributes"].as_object().unwrap().keys();
+    let missing: Vec<&String> = attributes.filter(|name| !names.contains(&name.as_str())).collect();
+    assert!(missing.is_empty() && names.contains(&"relations"), "{missing:?} of {names:?}");
+}
+
+#[test]
 fn a_list_below_one_resource_that_fails_hides_all_of_its_type() {
     let accounts = json!({ "accounts": [{ "name": "projects/acme-prod/serviceAccounts/a@acme-prod.iam.gserviceaccount.com",
         "email": "a@acme-prod.iam.gserviceaccount.com" }] });
@@ -215,6 +239,30 @@ fn projects_come_from_the_input_else_the_configuration_else_from_google() {
     assert_eq!(asked(json!({ "projects": ["c", "c"] }), dns(json!([]))), json!(["c"]));
     assert_eq!(asked(json!({ "projects": ["c"] }), dns(json!(["d"]))), json!(["d"]));
     assert_eq!(asked(json!({}), dns(json!([]))), json!(["a", "b"]));
+}
+
+#[test]
+fn projects_that_could_not_be_listed_hide_what_would_be_looked_at_in_them() {
+    let _host = Host::start().configuration(json!({})).respond_by(|sent| {
+        let asked = crate::cloud::read(sent);
+        Some(match (asked.path.as_str(), asked.query("pageToken")) {
+            ("/v1/projects", None) => {
+                Answer::json(200, json!({ "projects": [{ "projectId": "a" }], "nextPageToken": "t" }))
+            }
+            ("/v1/projects", _) => error(403, "PERMISSION_DENIED", None, "no"),
+            _ => Answer::json(200, json!({})),
+        })
+    });
+    let all = inventory(json!({ "services": ["dns", "iam"] }));
+    assert_eq!(all["projects"], json!(["a"]));
+    let [error] = all["errors"].as_array().unwrap().as_slice() else { panic!("{all:#}") };
+    let hides: Vec<&str> = error["hides"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    for kind in
+        ["cloudresourcemanager.googleapis.com/Project", "dns.googleapis.com/Policy", "iam.googleapis.com/PolicyBinding"]
+    {
+        assert!(hides.contains(&format!("gcp.{kind}").as_str()), "{kind}: {hides:?}");
+    }
+    assert!(error.get("account").is_none() && !hides.contains(&"gcp.compute.googleapis.com/Disk"), "{error:#}");
 }
 
 #[test]

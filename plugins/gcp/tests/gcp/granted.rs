@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
 use troupe_agent_gcp::Service;
 use troupe_estate::{Class, class_of, service_of};
-use troupe_package::Manifest;
+use troupe_package::{Manifest, template};
 
 fn manifest() -> Manifest {
     Manifest::parse(include_str!("../../agent.toml")).unwrap()
@@ -31,12 +32,50 @@ fn what_changes_something_is_one_line_that_may_be_left_out() {
         .map(|grant| grant.id.clone())
         .collect();
     assert_eq!(change, ["compute-change"]);
+    let manifest = manifest();
+    let line = manifest.capabilities.http.iter().find(|grant| grant.id == "compute-change").unwrap();
+    assert_eq!(line.budget.requests_per_minute, Some(60));
     let profile = troupe_sdk::test::profile::<troupe_agent_gcp::Gcp>();
     let skills = profile["skills"].as_array().unwrap().iter();
     let effects: Vec<(&str, &str)> =
         skills.map(|one| (one["name"].as_str().unwrap(), one["effect"].as_str().unwrap())).collect();
     let changes: Vec<(&str, &str)> = effects.into_iter().filter(|(_, effect)| *effect != "read").collect();
     assert_eq!(changes, [("start", "write"), ("stop", "destructive"), ("resize", "destructive")]);
+}
+
+#[test]
+fn an_agent_of_one_zone_asks_for_no_more_than_its_machines() {
+    let template = serde_saphyr::from_str(include_str!("../../templates/machines.yaml")).unwrap();
+    template::check(&template).unwrap();
+    let given = json!({ "project": "acme-prod", "zone": "us-east1-b" }).as_object().unwrap().clone();
+    let values = template::values(&template, &given).unwrap();
+    let (name, version) = ("acme-machines".parse().unwrap(), "0.1.0".parse().unwrap());
+    let made = template::manifest(&template, &values, &manifest(), name, version).unwrap();
+    assert_eq!(made.skills.len(), 3);
+    let admits = |method: &str, path: &str| {
+        let mut lines = made.capabilities.http.iter();
+        lines.any(|line| line.admits_method(method) && line.admits_path(path))
+    };
+    let zone = "/compute/v1/projects/acme-prod/zones/us-east1-b";
+    for step in ["start", "stop", "setMachineType"] {
+        assert!(admits("POST", &format!("{zone}/instances/web/{step}")), "{step}");
+    }
+    for path in ["instances/web", "machineTypes/e2-standard-8", "operations/operation-1"] {
+        assert!(admits("GET", &format!("{zone}/{path}")), "{path}");
+    }
+    for path in [
+        format!("{zone}/instances"),
+        format!("{zone}/disks/d/createSnapshot"),
+        "/compute/v1/projects/acme-prod/global/firewalls".to_owned(),
+        "/compute/v1/projects/acme-prod/setCommonInstanceMetadata".to_owned(),
+        "/compute/v1/projects/acme-prod/zones/us-east1-c/instances/web/stop".to_owned(),
+        "/compute/v1/projects/other/zones/us-east1-b/instances/web/stop".to_owned(),
+    ] {
+        assert!(!admits("POST", &path), "{path}");
+    }
+    assert!(!admits("GET", "/compute/v1/projects/acme-prod/global/firewalls"));
+    // What it asks for lies within what the agent `gcp` asks for.
+    assert!(!made.capabilities.grants().is_wider_than(&manifest().capabilities.grants()));
 }
 
 #[test]

@@ -65,6 +65,80 @@ fn a_recommendation_is_a_finding_with_what_it_saves_and_from_when_that_is() {
     assert!(finding["fix"].as_str().unwrap().starts_with("Save cost"));
 }
 
+/// A recommendation to save so much about a disk, in the zone where it is told.
+fn advice(zone: &str, disk: &str, units: &str, currency: &str) -> Value {
+    let mut item = idle_disk("ACTIVE");
+    item["name"] =
+        json!(format!("projects/acme-prod/locations/{zone}/recommenders/r/recommendations/{disk}-{currency}"));
+    item["primaryImpact"]["costProjection"]["cost"] = json!({ "currencyCode": currency, "units": units });
+    item["primaryImpact"]["costProjection"]["duration"] = json!("2628000s");
+    item["description"] = json!(format!("Delete {disk}"));
+    item["content"]["overview"]["resource"] = json!(format!("//compute.googleapis.com/projects/acme-prod/{disk}"));
+    item
+}
+
+fn recommended(locations: Value, pages: impl Fn(&str) -> Vec<Value> + 'static) -> Value {
+    let _host = cloud(move |asked| {
+        let zone = asked.path.split("/locations/").nth(1)?.split('/').next()?;
+        let is_disk = asked.path.contains("google.compute.disk.IdleResourceRecommender");
+        is_disk.then(|| Answer::json(200, json!({ "recommendations": pages(zone) })))
+    });
+    perform("recommendations", json!({ "locations": locations }))
+}
+
+#[test]
+fn a_disk_that_lies_in_two_zones_is_told_and_counted_once() {
+    let told = recommended(json!(["us-east1-b", "us-east1-c", "us-east1-b"]), |zone| {
+        vec![
+            advice(zone, "regions/us-east1/disks/both", "-10", "USD"),
+            advice(zone, &format!("zones/{zone}/disks/own"), "-1", "USD"),
+        ]
+    });
+    let ids: Vec<&str> =
+        told["findings"].as_array().unwrap().iter().filter_map(|one| one["resource"]["id"].as_str()).collect();
+    let id = |name: &str| format!("//compute.googleapis.com/projects/acme-prod/{name}");
+    assert_eq!(ids[0], id("regions/us-east1/disks/both"));
+    assert_eq!(
+        (ids.len(), &told["counts"], &told["savings"]),
+        (3, &json!({ "informational": 3 }), &json!({ "USD": 12.0 }))
+    );
+}
+
+#[test]
+fn what_is_saved_in_two_currencies_is_two_sums() {
+    let told = recommended(json!(["us-east1-b"]), |zone| {
+        let of =
+            |name: &str, units: &str, currency: &str| advice(zone, &format!("zones/z/disks/{name}"), units, currency);
+        vec![of("a", "-2", "USD"), of("b", "-300", "JPY"), of("c", "-5", "USD"), of("d", "-100", "JPY")]
+    });
+    assert_eq!(told["savings"], json!({ "JPY": 400.0, "USD": 7.0 }));
+    let amounts = told["findings"].as_array().unwrap().iter();
+    let amounts: Vec<(&Value, &Value)> =
+        amounts.map(|one| (&one["saving"]["monthly"], &one["saving"]["currency"])).collect();
+    assert_eq!(
+        amounts.iter().map(|(amount, _)| amount.as_f64().unwrap()).collect::<Vec<_>>(),
+        [300.0, 100.0, 5.0, 2.0]
+    );
+}
+
+#[test]
+fn roles_of_several_members_are_several_findings() {
+    let role = |member: &str, name: &str| {
+        json!({ "name": format!("projects/p/locations/global/recommenders/r/recommendations/{name}"),
+                "description": "This role has not been used", "recommenderSubtype": "REMOVE_ROLE", "stateInfo": { "state": "ACTIVE" },
+                "content": { "overview": { "member": member, "removedRole": "roles/editor" },
+                             "operationGroups": [{ "operations": [{ "action": "remove", "resourceType": "cloudresourcemanager.googleapis.com/Project",
+                                                                    "resource": "//cloudresourcemanager.googleapis.com/projects/acme-prod" }] }] } })
+    };
+    let page = json!({ "recommendations": [role("user:ann@example.com", "1"), role("user:bo@example.com", "2")] });
+    let _host = cloud(move |asked| {
+        asked.path.contains("google.iam.policy.Recommender").then(|| Answer::json(200, page.clone()))
+    });
+    let told = perform("recommendations", json!({ "locations": ["global"] }));
+    let told: Vec<&Value> = told["findings"].as_array().unwrap().iter().map(|one| &one["fingerprint"]).collect();
+    assert!(told.len() == 2 && told[0] != told[1], "{told:?}");
+}
+
 #[test]
 fn a_recommender_is_asked_where_it_may_have_something_to_say() {
     let host = cloud(|_| None);

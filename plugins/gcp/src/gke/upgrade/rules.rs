@@ -325,7 +325,7 @@ fn node_pool(pool: &Value, resource: &Resource, master: Option<Version>, finding
     // Who says nothing gets one node more. Who says something leaves out what is none.
     if is_surge && pool.get("upgradeSettings").is_some_and(|settings| settings != &json!({})) {
         let (surge, away) = (spare("maxSurge").unwrap_or(0), spare("maxUnavailable").unwrap_or(0));
-        if surge + away == 0 {
+        if surge == 0 && away == 0 {
             findings.push(finding(&NO_SURGE, resource, "").seen("max_surge", surge).seen("max_unavailable", away));
         }
     }

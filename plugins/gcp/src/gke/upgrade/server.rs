@@ -56,7 +56,7 @@ impl Server {
             return Vec::new();
         }
         let offered = self.offered(channel);
-        let between = (from.minor + 1..target.minor).filter_map(|minor| {
+        let between = (from.minor.saturating_add(1)..target.minor).filter_map(|minor| {
             offered.iter().filter(|version| version.major == target.major && version.minor == minor).max().copied()
         });
         between.chain([target]).collect()

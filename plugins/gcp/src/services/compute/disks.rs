@@ -15,12 +15,10 @@ pub(super) const LISTINGS: [Listing; 4] = [
     Listing { record: Some(&MACHINE_IMAGE), ..global("compute.machineImages.list", url!(global "machineImages")) },
 ];
 
-const IMAGE_POLICY: Detail = Detail {
-    operation: "compute.images.getIamPolicy",
-    address: "https://compute.googleapis.com/compute/v1/projects/{project}/global/images/{/name}/getIamPolicy",
-    names: policy::NAMES,
-    put: policy::put,
-};
+const IMAGE_POLICY: Detail = policy::detail(
+    "compute.images.getIamPolicy",
+    "https://compute.googleapis.com/compute/v1/projects/{project}/global/images/{/name}/getIamPolicy",
+);
 
 const DISK: Record = Record {
     elsewhere: Some(("/regions/", "gcp.compute.googleapis.com/RegionDisk")),
