@@ -50,6 +50,28 @@ pub struct About<'a> {
     pub at: jiff::Timestamp,
 }
 
+/// A table of a report beside its findings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    /// What it is about, as a heading.
+    pub title: String,
+    /// What its rows are.
+    pub caption: String,
+    /// The names of its columns; the first is that of the rows' own names.
+    pub columns: Vec<String>,
+    /// Its rows, each with a cell for each column.
+    pub rows: Vec<Vec<Cell>>,
+}
+
+/// One cell of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cell {
+    /// A text.
+    Text(String),
+    /// A number.
+    Number(u64),
+}
+
 /// What was seen, in a line: `acl = "public-read", age_days = 4`.
 pub(crate) fn evidence(finding: &crate::Finding) -> String {
     let seen = finding.evidence.iter().map(|seen| format!("{} = {}", seen.attribute, seen.value));

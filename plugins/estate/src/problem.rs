@@ -117,7 +117,7 @@ impl Problem {
     }
 
     /// The resources that it names.
-    fn named(&self) -> impl Iterator<Item = &str> {
+    pub fn named(&self) -> impl Iterator<Item = &str> {
         self.resource.iter().chain(&self.others).map(String::as_str)
     }
 

@@ -61,7 +61,7 @@ impl Provider {
     /// Azure takes `/Subscriptions/A` and `/subscriptions/a` for the same and answers now with one, now
     /// with the other, so there ASCII letters are compared in lower case. Elsewhere names are compared
     /// byte by byte.
-    pub(crate) fn canonical(self, text: &str) -> String {
+    pub fn canonical(self, text: &str) -> String {
         if self == Self::Azure { text.to_ascii_lowercase() } else { text.to_owned() }
     }
 

@@ -16,7 +16,7 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
-use super::OutputError;
+use super::{OutputError, Table};
 use crate::{Finding, Problem, Resource};
 
 /// Characters at the beginning of a cell that may make it a formula.
@@ -203,6 +203,23 @@ pub fn problems<'a>(out: &mut impl Write, rows: impl IntoIterator<Item = &'a Pro
             Cell::Text(&row.hides.join(" ")),
         ];
         line(out, &cells)?;
+    }
+    Ok(())
+}
+
+/// Writes a table of a report.
+///
+/// # Errors
+///
+/// If a row cannot be written.
+pub fn table(out: &mut impl Write, table: &Table) -> io::Result<()> {
+    line(out, &table.columns.iter().map(|name| Cell::Text(name)).collect::<Vec<_>>())?;
+    for row in &table.rows {
+        let cells = row.iter().map(|cell| match cell {
+            super::Cell::Text(text) => Cell::Text(text),
+            super::Cell::Number(number) => Cell::Number(number.to_string()),
+        });
+        line(out, &cells.collect::<Vec<_>>())?;
     }
     Ok(())
 }

@@ -23,7 +23,7 @@ use chart::{Bar, bars};
 use escape::text;
 pub use tally::Tally;
 
-use super::{About, OutputError, PRODUCT, evidence};
+use super::{About, Cell, OutputError, PRODUCT, Table, evidence};
 use crate::diff::Counts;
 use crate::{Finding, Problem, Severity};
 
@@ -40,6 +40,8 @@ pub struct Report<'a> {
     pub tally: &'a Tally,
     /// How they differ from those of the last scan, if there was one.
     pub changes: Option<&'a Counts>,
+    /// Tables that stand before the findings.
+    pub tables: &'a [Table],
     /// What could not be checked.
     pub problems: &'a [Problem],
     /// Most rows of the table of findings.
@@ -58,6 +60,7 @@ pub fn findings<E: Display>(
 ) -> Result<(), OutputError<E>> {
     head(out, report)?;
     charts(out, report)?;
+    report.tables.iter().try_for_each(|one| table(out, one))?;
     problems(out, report.problems)?;
     let open = report.tally.open();
     writeln!(out, "<section><h2>Open findings</h2>")?;
@@ -136,6 +139,27 @@ fn charts(out: &mut impl Write, report: Report<'_>) -> io::Result<()> {
         tally.services().into_iter().map(|(name, count)| Bar { name, count, style: "plain" }).collect();
     bars(out, "Open findings by service", &services)?;
     writeln!(out, "</div></section>")
+}
+
+fn table(out: &mut impl Write, table: &Table) -> io::Result<()> {
+    let (title, caption) = (text(&table.title), text(&table.caption));
+    writeln!(out, "<section><h2>{title}</h2>\n<div class=\"wide\"><table><caption>{caption}</caption><thead><tr>")?;
+    for column in &table.columns {
+        writeln!(out, "<th scope=\"col\">{}</th>", text(column))?;
+    }
+    writeln!(out, "</tr></thead><tbody>")?;
+    for row in &table.rows {
+        write!(out, "<tr>")?;
+        for (place, cell) in row.iter().enumerate() {
+            match cell {
+                Cell::Text(own) if place == 0 => write!(out, "<th scope=\"row\">{}</th>", text(own))?,
+                Cell::Text(own) => write!(out, "<td>{}</td>", text(own))?,
+                Cell::Number(number) => write!(out, "<td>{number}</td>")?,
+            }
+        }
+        writeln!(out, "</tr>")?;
+    }
+    writeln!(out, "</tbody></table></div></section>")
 }
 
 fn problems(out: &mut impl Write, problems: &[Problem]) -> io::Result<()> {

@@ -3,14 +3,26 @@
 use roxmltree::{Document, Node};
 use troupe_estate::diff::{Change, Counts};
 use troupe_estate::output::html::{self, Report, Tally};
+use troupe_estate::output::{Cell, Table};
 use troupe_estate::{Finding, Problem, Severity};
 
 use crate::samples::{about, findings, money, now, problem, rows, volume, written};
 
 fn report(list: &[Finding], problems: &[Problem], changes: Option<&Counts>, rows_max: usize) -> String {
+    with_tables(list, problems, changes, rows_max, &[])
+}
+
+fn with_tables(
+    list: &[Finding],
+    problems: &[Problem],
+    changes: Option<&Counts>,
+    rows_max: usize,
+    tables: &[Table],
+) -> String {
     let mut tally = Tally::default();
     list.iter().for_each(|finding| tally.add(finding, now()));
-    let report = Report { title: "Acme <production>", about: about(), tally: &tally, changes, problems, rows_max };
+    let report =
+        Report { title: "Acme <production>", about: about(), tally: &tally, changes, tables, problems, rows_max };
     written(|out| html::findings(out, report, rows(list.to_vec())).unwrap())
 }
 
@@ -119,4 +131,19 @@ fn many_services_share_the_last_bar_and_the_longest_fills_the_room() {
     );
     let widths: Vec<&str> = chart.children().filter_map(|node| node.attribute("width")).collect();
     assert_eq!((widths.len(), widths[0], widths[11]), (12, "66.7", "300.0"));
+}
+
+#[test]
+fn a_table_stands_before_the_findings_and_its_texts_are_texts() {
+    let table = Table {
+        title: "Compliance & more".to_owned(),
+        caption: "<b>controls</b>".to_owned(),
+        columns: vec!["Framework".to_owned(), "Failed".to_owned()],
+        rows: vec![vec![Cell::Text("<script>".to_owned()), Cell::Number(3)]],
+    };
+    let text = with_tables(&findings(), &[], None, 100, &[table]);
+    let document = parsed(&text);
+    let of = |name: &str| document.descendants().find(|node| node.has_tag_name(name)).map(words).unwrap();
+    assert_eq!((of("caption"), of("tbody").trim().to_owned()), ("<b>controls</b>".to_owned(), "<script> 3".to_owned()));
+    assert!(text.find("Compliance &amp; more").unwrap() < text.find("Open findings</h2>").unwrap());
 }
