@@ -10,7 +10,7 @@ pub mod rules;
 mod told;
 pub mod workloads;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use troupe_estate::Problem;
 use troupe_sdk::prelude::*;
@@ -69,8 +69,8 @@ pub struct Looked {
     pub groups: Vec<Group>,
     /// Of each resource its workload.
     pub group_of: Vec<usize>,
-    /// Of each resource what it uses.
-    pub uses: Vec<Vec<usize>>,
+    /// Of each workload those that it uses, in order.
+    pub needs: Vec<Vec<usize>>,
 }
 
 impl Looked {
@@ -93,8 +93,19 @@ impl Looked {
             decisions.push(rules::of_resource(resource, &row, usage));
             rows.push(row);
         }
-        Ok(Self { estate, rows, decisions, groups, group_of, uses })
+        let needs = needs(&uses, &group_of, groups.len());
+        Ok(Self { estate, rows, decisions, groups, group_of, needs })
     }
+}
+
+/// Of each workload those that its resources use.
+fn needs(uses: &[Vec<usize>], group_of: &[usize], groups: usize) -> Vec<Vec<usize>> {
+    let mut needs: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); groups];
+    for (own, others) in group_of.iter().zip(uses) {
+        let others = others.iter().filter_map(|other| group_of.get(*other)).filter(|other| *other != own);
+        needs.get_mut(*own).into_iter().for_each(|needs| needs.extend(others.clone()));
+    }
+    needs.into_iter().map(|needs| needs.into_iter().collect()).collect()
 }
 
 /// Assesses.

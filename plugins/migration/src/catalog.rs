@@ -33,26 +33,6 @@ pub struct Cited {
     pub as_of: String,
 }
 
-/// One thing for each cloud.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Each<T> {
-    aws: Option<T>,
-    azure: Option<T>,
-    gcp: Option<T>,
-}
-
-impl<T> Each<T> {
-    /// That of a cloud.
-    pub const fn of(&self, cloud: Cloud) -> Option<&T> {
-        match cloud {
-            Cloud::Aws => self.aws.as_ref(),
-            Cloud::Azure => self.azure.as_ref(),
-            Cloud::Gcp => self.gcp.as_ref(),
-        }
-    }
-}
-
 /// Where what is said of a target is from.
 pub fn cited(target: Cloud) -> Vec<Cited> {
     let services = services::table();

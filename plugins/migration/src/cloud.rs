@@ -30,21 +30,22 @@ impl Cloud {
         }
     }
 
+    /// Whose it is.
+    const fn provider(self) -> Provider {
+        match self {
+            Self::Aws => Provider::Aws,
+            Self::Azure => Provider::Azure,
+            Self::Gcp => Provider::Gcp,
+        }
+    }
+
     /// Its name in JSON, which is also the name of the agent that lists what it holds.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Aws => "aws",
-            Self::Azure => "azure",
-            Self::Gcp => "gcp",
-        }
+        self.provider().name()
     }
 
     /// Its name for people.
     pub const fn title(self) -> &'static str {
-        match self {
-            Self::Aws => "AWS",
-            Self::Azure => "Azure",
-            Self::Gcp => "Google Cloud",
-        }
+        self.provider().title()
     }
 }

@@ -55,7 +55,7 @@ impl Estate {
         let mut places = BTreeMap::new();
         for (place, resource) in resources.iter().enumerate() {
             for name in [Some(&resource.id), resource.arn.as_ref()].into_iter().flatten() {
-                places.entry(canonical(resource.provider, name)).or_insert(place);
+                places.entry(resource.provider.canonical(name)).or_insert(place);
             }
         }
         Self { resources, places, problems }
@@ -73,12 +73,12 @@ impl Estate {
 
     /// The place of the resource that another one means by an id or ARN.
     pub fn find(&self, by: &Resource, name: &str) -> Option<usize> {
-        self.places.get(&canonical(by.provider, name)).copied()
+        self.places.get(&by.provider.canonical(name)).copied()
     }
 
     /// The resource that a provider knows by an id or ARN.
     pub fn named(&self, provider: Provider, name: &str) -> Option<&Resource> {
-        self.get(*self.places.get(&canonical(provider, name))?)
+        self.get(*self.places.get(&provider.canonical(name))?)
     }
 
     /// Of each resource the places of those that it belongs to or uses.
@@ -105,11 +105,6 @@ impl Estate {
         }
         kinds
     }
-}
-
-/// Azure takes its ids in any case.
-fn canonical(provider: Provider, name: &str) -> String {
-    if provider == Provider::Azure { name.to_ascii_lowercase() } else { name.to_owned() }
 }
 
 fn too_large(what: &str, most: usize) -> Failure {

@@ -27,11 +27,13 @@ use crate::catalog::services::Move;
 use crate::input::{Origin, Target, Usages};
 use crate::settings::Settings;
 use graph::Unit;
+use runbook::Order;
 
 /// Resources of a wave where nothing is said: as many as people look after in a night.
 const WAVE_RESOURCES: usize = 50;
 
-/// Bytes that the runbooks of a plan have together in its output; the rest are asked for by the number of their wave.
+/// Bytes that the runbooks of a plan have together in its output, but for the lines that people read in the last of
+/// them; the rest are asked for by the number of their wave.
 const RUNBOOK_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Relations that a circle is told by.
@@ -83,8 +85,11 @@ pub struct Plan {
     pub cycles: Vec<Cycle>,
     /// Who uses whom, among all workloads.
     pub edges: Vec<Edge>,
-    /// Every resource that is in a wave.
+    /// Every resource that is in a wave, while they are few.
     pub items: Vec<Item>,
+    /// The artefact that holds them, one on each line, once they are many.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<String>,
     /// Every resource that is in none, and why.
     pub left_out: Vec<LeftOut>,
     /// Of each wave the task group of its cut-over, as `troupe groups run` takes it.
@@ -184,31 +189,34 @@ pub async fn run(input: PlanInput) -> Result<Plan, Failure> {
     if !(1..=1000).contains(&input.wave_resources_max) {
         return Err(Failure::invalid_input("`wave_resources_max` is 1 to 1000"));
     }
+    let PlanInput { estate, target, usage, wave_resources_max, runbooks: wanted, dry_run } = input;
     let settings: Settings = invocation::configuration()?;
-    let looked = Looked::at(input.estate.clone(), &input.target, &input.usage, &settings).await?;
+    let looked = Looked::at(estate, &target, &usage, &settings).await?;
     let workloads = assess::told_of(&looked);
     progress::report(0.6, format!("{} workloads", workloads.len()));
     let moves = moving(&looked, &workloads);
-    let needs = needs(&looked);
-    let units = graph::units(&needs, &moves);
-    let drawn = waves::draw(&units, &moves, input.wave_resources_max);
+    let units = graph::units(&looked.needs, &moves);
+    let drawn = waves::draw(&units, &moves, wave_resources_max);
     let wave_of = wave_of(&drawn, &units, looked.groups.len());
-    let waves = tell(&drawn, &units, &moves, &needs, &wave_of, &workloads, input.wave_resources_max);
+    let waves = tell(&drawn, &units, &moves, &looked.needs, &wave_of, &workloads, wave_resources_max);
     let (items, left_out) = items::all(&looked, &workloads, &wave_of);
-    let (runbooks, runbooks_left) = runbooks(&input, &looked, &waves, &items)?;
+    let order = Order { target: &target, dry_run, looked: &looked };
+    let (runbooks, runbooks_left) = runbooks(&order, wanted.as_deref(), &waves, &items)?;
+    let (items, parts) = items::told(items)?;
     Ok(Plan {
-        dry_run: input.dry_run,
+        dry_run,
         resources: looked.estate.all().len() as u64,
         cycles: units.iter().filter(|unit| unit.groups.len() > 1).map(|unit| cycle(&looked, unit)).collect(),
-        edges: edges(&looked, &needs),
+        edges: edges(&looked),
         waves,
         items,
+        parts,
         left_out,
         runbooks,
         runbooks_left,
         not_read: looked.estate.dangling(),
         errors: looked.estate.problems,
-        target: input.target,
+        target,
     })
 }
 
@@ -219,20 +227,6 @@ fn moving(looked: &Looked, workloads: &[Workload]) -> Vec<usize> {
         moves.count()
     };
     looked.groups.iter().zip(workloads).map(count).collect()
-}
-
-/// Of each workload those that it uses.
-fn needs(looked: &Looked) -> Vec<Vec<usize>> {
-    let mut needs: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); looked.groups.len()];
-    for (place, others) in looked.uses.iter().enumerate() {
-        let Some(own) = looked.group_of.get(place) else { continue };
-        for other in others.iter().filter_map(|other| looked.group_of.get(*other)).filter(|other| *other != own) {
-            needs.get_mut(*own).into_iter().for_each(|needs| {
-                needs.insert(*other);
-            });
-        }
-    }
-    needs.into_iter().map(|needs| needs.into_iter().collect()).collect()
 }
 
 /// Of each workload its wave, from 1; none if it does not move.
@@ -285,52 +279,70 @@ fn tell(
 }
 
 fn cycle(looked: &Looked, unit: &Unit) -> Cycle {
-    let within: BTreeSet<usize> = unit.groups.iter().copied().collect();
-    let mut relations = Vec::new();
-    for (place, resource) in looked.estate.all().iter().enumerate() {
-        let Some(own) = looked.group_of.get(place).filter(|own| within.contains(own)) else { continue };
-        for relation in &resource.relations {
-            let other = looked.estate.find(resource, &relation.target);
-            let leads_on = other.and_then(|other| looked.group_of.get(other));
-            if relations.len() < RELATIONS_TOLD_MAX
-                && leads_on.is_some_and(|other| other != own && within.contains(other))
-            {
-                let kind = relation.kind.to_string();
-                relations.push(Link { from: resource.id.clone(), kind, to: relation.target.clone() });
-            }
-        }
-    }
-    let names = unit.groups.iter().filter_map(|group| looked.groups.get(*group));
-    Cycle { workloads: names.map(|group| group.name.clone()).collect(), relations }
+    let groups = || unit.groups.iter().filter_map(|group| Some((*group, looked.groups.get(*group)?)));
+    let members = groups().flat_map(|(own, group)| group.members.iter().map(move |place| (own, *place)));
+    let resources = members.filter_map(|(own, place)| Some((own, looked.estate.get(place)?)));
+    let all = resources.flat_map(|(own, resource)| resource.relations.iter().map(move |one| (own, resource, one)));
+    let leads_on = all.filter(|(own, resource, relation)| {
+        let other = looked.estate.find(resource, &relation.target);
+        let other = other.and_then(|other| looked.group_of.get(other));
+        other.is_some_and(|other| other != own && unit.groups.binary_search(other).is_ok())
+    });
+    let links = leads_on.take(RELATIONS_TOLD_MAX).map(|(_, resource, relation)| Link {
+        from: resource.id.clone(),
+        kind: relation.kind.to_string(),
+        to: relation.target.clone(),
+    });
+    let relations = links.collect();
+    Cycle { workloads: groups().map(|(_, group)| group.name.clone()).collect(), relations }
 }
 
-fn edges(looked: &Looked, needs: &[Vec<usize>]) -> Vec<Edge> {
+fn edges(looked: &Looked) -> Vec<Edge> {
     let name = |group: usize| looked.groups.get(group).map(|group| group.name.clone()).unwrap_or_default();
-    let all = needs.iter().enumerate().flat_map(|(from, others)| others.iter().map(move |to| (from, *to)));
+    let all = looked.needs.iter().enumerate().flat_map(|(from, others)| others.iter().map(move |to| (from, *to)));
     all.map(|(from, to)| Edge { from: name(from), to: name(to) }).collect()
 }
 
+/// The runbooks of the waves that are wanted, as far as there is room, and the waves for which there was none.
+///
+/// A runbook tells each item of its wave twice, so whether there is room is known before it is written.
 fn runbooks(
-    input: &PlanInput,
-    looked: &Looked,
+    order: &Order<'_>,
+    wanted: Option<&[usize]>,
     waves: &[Wave],
     items: &[Item],
 ) -> Result<(Vec<Runbook>, Vec<usize>), Failure> {
-    if let Some(none) = input.runbooks.iter().flatten().find(|number| !(1..=waves.len()).contains(*number)) {
+    if let Some(none) = wanted.into_iter().flatten().find(|number| !(1..=waves.len()).contains(*number)) {
         return Err(Failure::invalid_input(format!("there is no wave {none}; the plan has {}", waves.len())));
     }
-    let (mut written, mut left, mut bytes) = (Vec::new(), Vec::new(), 0);
-    for wave in waves {
-        if input.runbooks.as_ref().is_some_and(|wanted| !wanted.contains(&wave.number)) {
+    let mut of_wave: BTreeMap<usize, Vec<&Item>> = BTreeMap::new();
+    for item in items {
+        of_wave.entry(item.wave).or_default().push(item);
+    }
+    let (mut written, mut left, mut room) = (Vec::new(), Vec::new(), RUNBOOK_BYTES_MAX);
+    for wave in waves.iter().filter(|wave| wanted.is_none_or(|wanted| wanted.contains(&wave.number))) {
+        let own = of_wave.get(&wave.number).map(Vec::as_slice).unwrap_or_default();
+        let mut bytes = 0;
+        for item in own {
+            bytes += 2 * serde_json::to_vec(item)?.len();
+        }
+        if bytes > RUNBOOK_BYTES_MAX && wanted.is_some() {
+            let message = format!(
+                "the runbook of wave {} would tell {bytes} bytes of resources, which is more than {RUNBOOK_BYTES_MAX}; \
+                 ask for smaller waves by `wave_resources_max`, or divide its workloads by tags",
+                wave.number
+            );
+            return Err(Failure::invalid_input(message)
+                .with("code", "migration.too_large")
+                .with("maximum", RUNBOOK_BYTES_MAX));
+        }
+        if bytes > room {
+            left.push(wave.number);
             continue;
         }
-        let group = runbook::write(input, looked, wave, items);
-        bytes += serde_json::to_vec(&group)?.len();
-        if bytes > RUNBOOK_BYTES_MAX && !written.is_empty() {
-            left.push(wave.number);
-        } else {
-            written.push(Runbook { wave: wave.number, group });
-        }
+        let group = runbook::write(order, wave, own);
+        room = room.saturating_sub(serde_json::to_vec(&group)?.len());
+        written.push(Runbook { wave: wave.number, group });
     }
     Ok((written, left))
 }

@@ -26,6 +26,7 @@
 use std::collections::BTreeMap;
 
 use troupe_estate::{Class, Resource};
+use troupe_sdk::prelude::*;
 
 use super::workloads::is_carrying;
 use crate::catalog::services::Move;
@@ -121,20 +122,20 @@ fn unused(resource: &Resource, usage: Option<&Usage>) -> Option<Decision> {
 }
 
 /// Why a workload goes its way.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Because {
-    /// The rule.
-    pub rule: &'static str,
-    /// The sentence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Reason {
+    /// The rule, as README.md explains it.
+    pub rule: String,
+    /// What it says.
     pub says: String,
-    /// The resources that decided, the first of them.
+    /// The ids of resources that it is about: the first ten.
     pub resources: Vec<String>,
     /// How many there are.
     pub count: u64,
 }
 
 /// Decides about a workload of these resources.
-pub fn of_workload<'a>(members: impl Iterator<Item = (&'a Resource, &'a Decision)> + Clone) -> (Move, Vec<Because>) {
+pub fn of_workload<'a>(members: impl Iterator<Item = (&'a Resource, &'a Decision)> + Clone) -> (Move, Vec<Reason>) {
     let moving = members.clone().filter(|(_, decision)| decision.way != Move::Follows);
     let carrying = moving.clone().filter(|(resource, _)| is_carrying(resource.class));
     let counted: Vec<(&Resource, &Decision)> =
@@ -158,7 +159,7 @@ pub fn of_workload<'a>(members: impl Iterator<Item = (&'a Resource, &'a Decision
     (way, reasons)
 }
 
-fn reason(rule: &'static str, way: Move, counted: &[(&Resource, &Decision)]) -> Because {
+fn reason(rule: &'static str, way: Move, counted: &[(&Resource, &Decision)]) -> Reason {
     let deciding: Vec<&Resource> =
         counted.iter().filter(|(_, decision)| decision.way == way).map(|(resource, _)| *resource).collect();
     let says = match rule {
@@ -171,13 +172,13 @@ fn reason(rule: &'static str, way: Move, counted: &[(&Resource, &Decision)]) -> 
     because(rule, says, &deciding)
 }
 
-fn because(rule: &'static str, says: String, resources: &[&Resource]) -> Because {
+fn because(rule: &'static str, says: String, resources: &[&Resource]) -> Reason {
     let named = resources.iter().take(NAMED_MAX).map(|resource| resource.id.clone()).collect();
-    Because { rule, says, resources: named, count: resources.len() as u64 }
+    Reason { rule: rule.to_owned(), says, resources: named, count: resources.len() as u64 }
 }
 
 /// What the rules said of the resources that decided, one reason for each rule and sentence.
-fn by_rule(counted: &[(&Resource, &Decision)], way: Move) -> Vec<Because> {
+fn by_rule(counted: &[(&Resource, &Decision)], way: Move) -> Vec<Reason> {
     let mut found: BTreeMap<(&'static str, &str), Vec<&Resource>> = BTreeMap::new();
     for (resource, decision) in
         counted.iter().filter(|(_, decision)| decision.way == way || decision.way == Move::Retire)

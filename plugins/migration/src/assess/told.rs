@@ -6,7 +6,7 @@ use troupe_estate::Amount;
 use troupe_sdk::prelude::*;
 
 use super::Looked;
-use super::rules::{self, NAMED_MAX};
+use super::rules::{self, NAMED_MAX, Reason};
 use super::workloads::{By, Group};
 use crate::catalog::services::Move;
 use crate::map::Code;
@@ -50,19 +50,6 @@ pub struct Member {
     pub way: Move,
     /// By which rule.
     pub rule: String,
-}
-
-/// Why a workload goes its way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Reason {
-    /// The rule, as README.md explains it.
-    pub rule: String,
-    /// What it says.
-    pub says: String,
-    /// The ids of resources that it is about: the first ten.
-    pub resources: Vec<String>,
-    /// How many there are.
-    pub count: u64,
 }
 
 /// What is in the way of resources of a workload.
@@ -110,10 +97,10 @@ pub struct Costs {
 
 /// Every workload.
 pub fn all(looked: &Looked) -> Vec<Workload> {
-    looked.groups.iter().map(|group| one(looked, group)).collect()
+    looked.groups.iter().zip(&looked.needs).map(|(group, needs)| one(looked, group, needs)).collect()
 }
 
-fn one(looked: &Looked, group: &Group) -> Workload {
+fn one(looked: &Looked, group: &Group, needs: &[usize]) -> Workload {
     let places = || group.members.iter().copied();
     let decided = places().filter_map(|place| Some((looked.estate.get(place)?, looked.decisions.get(place)?)));
     let (strategy, reasons) = rules::of_workload(decided.clone());
@@ -129,34 +116,18 @@ fn one(looked: &Looked, group: &Group) -> Workload {
             }
         })
         .collect();
-    let reasons = reasons.into_iter().map(|because| Reason {
-        rule: because.rule.to_owned(),
-        says: because.says,
-        resources: because.resources,
-        count: because.count,
-    });
     Workload {
         name: group.name.clone(),
         by: group.by,
         strategy,
-        reasons: reasons.collect(),
+        reasons,
         members,
         classes,
-        needs: needs(looked, group),
+        needs: needs.iter().filter_map(|other| looked.groups.get(*other)).map(|other| other.name.clone()).collect(),
         blockers: blockers(looked, group),
         unchecked: unchecked(looked, group),
         costs: costs(looked, group),
     }
-}
-
-/// The names of the workloads that a workload uses.
-fn needs(looked: &Looked, group: &Group) -> Vec<String> {
-    let used = group.members.iter().filter_map(|place| looked.uses.get(*place)).flatten();
-    let mut numbers: Vec<usize> = used.filter_map(|other| looked.group_of.get(*other).copied()).collect();
-    numbers.sort_unstable();
-    numbers.dedup();
-    let names = numbers.into_iter().filter_map(|number| looked.groups.get(number)).map(|other| other.name.clone());
-    names.filter(|name| *name != group.name).collect()
 }
 
 fn blockers(looked: &Looked, group: &Group) -> Vec<BlockerRow> {

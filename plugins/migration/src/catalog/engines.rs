@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 use troupe_estate::{Class, Resource};
 
-use super::{Cited, Each};
+use super::Cited;
 use crate::{Cloud, facts};
 
 /// An engine as a cloud offers it.
@@ -22,9 +22,8 @@ pub struct Offered {
     pub versions: Vec<String>,
 }
 
-/// An engine.
+/// An engine. What else stands in its row is no cloud, and refused as such.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Engine {
     /// Its name here.
     pub engine: String,
@@ -35,12 +34,12 @@ pub struct Engine {
     /// Releases by the beginning of their number, where they are called otherwise.
     #[serde(default)]
     releases: BTreeMap<String, String>,
-    aws: Option<Offered>,
-    azure: Option<Offered>,
-    gcp: Option<Offered>,
     /// Why a cloud has none of it.
     #[serde(default)]
     notes: BTreeMap<Cloud, String>,
+    /// It at each cloud.
+    #[serde(flatten)]
+    at: BTreeMap<Cloud, Offered>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -55,7 +54,7 @@ struct Runtimes {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
-    sources: Each<Cited>,
+    sources: BTreeMap<Cloud, Cited>,
     engines: Vec<Engine>,
     runtimes: BTreeMap<Cloud, Runtimes>,
 }
@@ -65,17 +64,13 @@ static TABLE: LazyLock<Table> =
 
 /// Where the engines of a cloud are from.
 pub fn cited(cloud: Cloud) -> Option<&'static Cited> {
-    TABLE.sources.of(cloud)
+    TABLE.sources.get(&cloud)
 }
 
 impl Engine {
     /// It at a cloud.
-    pub const fn at(&self, cloud: Cloud) -> Option<&Offered> {
-        match cloud {
-            Cloud::Aws => self.aws.as_ref(),
-            Cloud::Azure => self.azure.as_ref(),
-            Cloud::Gcp => self.gcp.as_ref(),
-        }
+    pub fn at(&self, cloud: Cloud) -> Option<&Offered> {
+        self.at.get(&cloud)
     }
 
     /// Why a cloud has none of it.

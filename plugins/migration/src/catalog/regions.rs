@@ -3,23 +3,20 @@
 //! *The rule:* a resource goes to a region of the same place; where the target has none there, to one of the same
 //! country; never out of it by itself, since data may have to stay.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
 use crate::Cloud;
 
+/// A place. What else stands in its row is no cloud, and refused as such.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Place {
     place: String,
     country: String,
-    #[serde(default)]
-    aws: Vec<String>,
-    #[serde(default)]
-    azure: Vec<String>,
-    #[serde(default)]
-    gcp: Vec<String>,
+    #[serde(flatten)]
+    regions: BTreeMap<Cloud, Vec<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -35,11 +32,7 @@ static TABLE: LazyLock<Table> =
 
 impl Place {
     fn regions(&self, cloud: Cloud) -> &[String] {
-        match cloud {
-            Cloud::Aws => &self.aws,
-            Cloud::Azure => &self.azure,
-            Cloud::Gcp => &self.gcp,
-        }
+        self.regions.get(&cloud).map(Vec::as_slice).unwrap_or_default()
     }
 }
 

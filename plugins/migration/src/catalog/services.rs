@@ -68,9 +68,8 @@ struct Caveat {
     says: String,
 }
 
-/// A row.
+/// A row. What else stands in it is no cloud, and refused as such.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Service {
     /// Its name in this table.
     pub key: String,
@@ -84,11 +83,11 @@ pub struct Service {
     /// The way to one cloud, where it is another than to the rest.
     #[serde(default)]
     moves: BTreeMap<Cloud, Move>,
-    aws: Option<Offer>,
-    azure: Option<Offer>,
-    gcp: Option<Offer>,
     #[serde(default)]
     caveats: Vec<Caveat>,
+    /// What each cloud offers.
+    #[serde(flatten)]
+    offers: BTreeMap<Cloud, Offer>,
 }
 
 /// The table as it is written.
@@ -105,12 +104,8 @@ pub struct Table {
 
 impl Service {
     /// What a cloud offers for it.
-    pub const fn offer(&self, cloud: Cloud) -> Option<&Offer> {
-        match cloud {
-            Cloud::Aws => self.aws.as_ref(),
-            Cloud::Azure => self.azure.as_ref(),
-            Cloud::Gcp => self.gcp.as_ref(),
-        }
+    pub fn offer(&self, cloud: Cloud) -> Option<&Offer> {
+        self.offers.get(&cloud)
     }
 
     /// The way to a cloud.

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::{Cited, Each};
+use super::Cited;
 use crate::Cloud;
 
 /// A machine type.
@@ -54,7 +54,7 @@ pub struct Family {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
-    sources: Each<Cited>,
+    sources: BTreeMap<Cloud, Cited>,
     families: Vec<Family>,
 }
 
@@ -77,7 +77,7 @@ pub fn families(cloud: Cloud) -> impl Iterator<Item = &'static Family> {
 
 /// Where the types of a cloud are from.
 pub fn cited(cloud: Cloud) -> Option<&'static Cited> {
-    TABLE.sources.of(cloud)
+    TABLE.sources.get(&cloud)
 }
 
 /// What a cloud's name of a machine type stands for. Names of databases, caches and search nodes (`db.m5.large`,

@@ -18,7 +18,7 @@ pub fn disk(resource: &Resource, target: &Target, to: &mut Destination, row: &mu
     to.gib = facts::gib(resource);
     match class {
         Some(class) => {
-            to.disk_type = if from == target.cloud { name } else { class.name(target.cloud) }.map(str::to_owned);
+            to.disk_type = if from == target.cloud { name } else { class.names.name(target.cloud) }.map(str::to_owned);
             let most = class.gib_max(target.cloud);
             #[expect(clippy::cast_precision_loss, reason = "some tens of thousands")]
             if let Some((gib, most)) = to.gib.zip(most).filter(|(gib, most)| *gib > *most as f64) {
@@ -50,7 +50,7 @@ pub fn bucket(resource: &Resource, target: &Target, to: &mut Destination, row: &
     // A bucket of S3 has no class of its own: its objects have.
     let name = name.or((from == Cloud::Aws).then_some("STANDARD"));
     let class = name.and_then(|name| storage::object_class(from, name));
-    to.storage_class = class.and_then(|class| class.name(target.cloud)).map(str::to_owned);
+    to.storage_class = class.and_then(|class| class.names.name(target.cloud)).map(str::to_owned);
     row.caveats.extend(class.and_then(|class| class.caveat.as_ref()).map(|text| format!("Note that {text}.")));
 }
 

@@ -5,16 +5,19 @@
 //! changed. What changes by itself (counts, states, times) is none of them.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use troupe_estate::{Provider, Resource};
+use troupe_sdk::prelude::*;
 
 use super::{LeftOut, is_moving};
 use crate::assess::{Looked, Workload};
 use crate::catalog::services::Move;
 use crate::facts;
+
+/// Bytes of items that the output of a plan has at most, which leaves room for its waves and runbooks.
+const ITEMS_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// The tag or label that what a resource becomes bears, with its mark.
 pub const MARK_TAG: &str = "migration-source";
@@ -104,6 +107,28 @@ pub fn all(looked: &Looked, workloads: &[Workload], wave_of: &[Option<usize>]) -
         }
     }
     (items, left)
+}
+
+/// The items as the output has them: themselves, or the artefact that holds them once they are more than it has room
+/// for.
+///
+/// # Errors
+///
+/// If the artefact cannot be written.
+pub fn told(items: Vec<Item>) -> Result<(Vec<Item>, Vec<String>), Failure> {
+    let mut bytes = 0;
+    for item in &items {
+        bytes += serde_json::to_vec(item)?.len();
+    }
+    if bytes <= ITEMS_BYTES_MAX {
+        return Ok((items, Vec::new()));
+    }
+    let mut artefact = artifacts::create("items.jsonl", "application/jsonl")?;
+    for item in &items {
+        serde_json::to_writer(&mut artefact, item)?;
+        artefact.write_all(b"\n")?;
+    }
+    Ok((Vec::new(), vec![artefact.finish()?.name]))
 }
 
 /// The value of the tag that what a resource becomes bears: short, and of letters that every cloud takes in a label.

@@ -17,14 +17,15 @@
 //! A wave is a group of its own: one that fails is rolled back whole, and no wave before it is touched. In a dry run
 //! nobody is asked and nothing fails: each step answers what it would ask, and what it sees.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{Item, PlanInput, Wave};
+use super::{Item, Wave};
 use crate::Cloud;
 use crate::assess::Looked;
 use crate::catalog::services::Move;
+use crate::input::Target;
 
 /// Groups within the group of a wave: with two steps each and four more beside them they are what a group may have.
 const MOVES_MAX: usize = 20;
@@ -35,16 +36,29 @@ const STEP_TIME_MS: u64 = 14 * 24 * 60 * 60 * 1000;
 /// Lines of a step that people read; what is more is counted.
 const LINES_MAX: usize = 40;
 
-/// The task group of a wave.
-pub fn write(input: &PlanInput, looked: &Looked, wave: &Wave, items: &[Item]) -> Value {
-    let own: Vec<&Item> = items.iter().filter(|item| item.wave == wave.number).collect();
+/// What all runbooks of a plan are written by.
+pub struct Order<'a> {
+    /// Where it goes.
+    pub target: &'a Target,
+    /// Whether nobody is asked.
+    pub dry_run: bool,
+    /// What moves.
+    pub looked: &'a Looked,
+}
+
+/// The task group of a wave that moves these items.
+pub fn write(order: &Order<'_>, wave: &Wave, own: &[&Item]) -> Value {
+    let mut of_workload: BTreeMap<&str, Vec<&Item>> = BTreeMap::new();
+    for item in own {
+        of_workload.entry(&item.workload).or_default().push(item);
+    }
     let mut steps = vec![
-        check(input, "unchanged", &own, "unchanged", &[]),
+        check(order, "unchanged", own, "unchanged", &[]),
         confirm(
-            input,
+            order,
             "approve",
             &format!("begin wave {}", wave.number),
-            approve(input, wave),
+            approve(order, wave),
             &["unchanged".to_owned()],
         ),
     ];
@@ -53,27 +67,27 @@ pub fn write(input: &PlanInput, looked: &Looked, wave: &Wave, items: &[Item]) ->
     for (number, names) in wave.workloads.chunks(size).enumerate() {
         let step = format!("move-{}", number + 1);
         steps.push(
-            json!({ "name": step, "needs": ["approve"], "group": { "steps": moves(input, looked, names, &own) } }),
+            json!({ "name": step, "needs": ["approve"], "group": { "steps": moves(order, names, &of_workload) } }),
         );
         moved.push(step);
     }
-    steps.push(check(input, "verify", &own, "moved", &moved));
+    steps.push(check(order, "verify", own, "moved", &moved));
     let accept = vec![
         format!(
             "{} resources of {} workloads run in {}",
             wave.resources,
             wave.workloads.len(),
-            input.target.cloud.title()
+            order.target.cloud.title()
         ),
         "users and operators see what they saw before: errors, latency, alarms, backups".to_owned(),
         "the source is kept, stopped, until its data is no longer needed to go back".to_owned(),
     ];
-    steps.push(confirm(input, "accept", &format!("accept wave {}", wave.number), accept, &["verify".to_owned()]));
+    steps.push(confirm(order, "accept", &format!("accept wave {}", wave.number), accept, &["verify".to_owned()]));
     json!({ "on_failure": "stop", "steps": steps })
 }
 
-fn approve(input: &PlanInput, wave: &Wave) -> Vec<String> {
-    let mut lines = vec![format!("{} resources move to {}", wave.resources, input.target.cloud.title())];
+fn approve(order: &Order<'_>, wave: &Wave) -> Vec<String> {
+    let mut lines = vec![format!("{} resources move to {}", wave.resources, order.target.cloud.title())];
     lines.extend(wave.workloads.iter().map(|name| format!("workload {name}")));
     lines.extend(wave.blockers.iter().map(|row| {
         let code = row.code.name();
@@ -88,8 +102,8 @@ fn approve(input: &PlanInput, wave: &Wave) -> Vec<String> {
 }
 
 /// What is asked of people.
-fn confirm(input: &PlanInput, name: &str, title: &str, lines: Vec<String>, needs: &[String]) -> Value {
-    let mut step = json!({ "name": name, "task": asked(input, title, lines) });
+fn confirm(order: &Order<'_>, name: &str, title: &str, lines: Vec<String>, needs: &[String]) -> Value {
+    let mut step = json!({ "name": name, "task": asked(order, title, lines) });
     if !needs.is_empty()
         && let Some(step) = step.as_object_mut()
     {
@@ -98,7 +112,7 @@ fn confirm(input: &PlanInput, name: &str, title: &str, lines: Vec<String>, needs
     step
 }
 
-fn asked(input: &PlanInput, title: &str, mut lines: Vec<String>) -> Value {
+fn asked(order: &Order<'_>, title: &str, mut lines: Vec<String>) -> Value {
     if lines.len() > LINES_MAX {
         let more = lines.len() - LINES_MAX;
         lines.truncate(LINES_MAX);
@@ -109,13 +123,13 @@ fn asked(input: &PlanInput, title: &str, mut lines: Vec<String>) -> Value {
     json!({
         "agent": "migration",
         "skill": "confirm",
-        "input": { "title": title.chars().take(200).collect::<String>(), "lines": lines, "dry_run": input.dry_run },
+        "input": { "title": title.chars().take(200).collect::<String>(), "lines": lines, "dry_run": order.dry_run },
         "lifetime_ms": STEP_TIME_MS,
     })
 }
 
 /// A look at the source or the target.
-fn check(input: &PlanInput, name: &str, own: &[&Item], require: &str, needs: &[String]) -> Value {
+fn check(order: &Order<'_>, name: &str, own: &[&Item], require: &str, needs: &[String]) -> Value {
     let clouds: BTreeSet<Cloud> = own.iter().filter_map(|item| Cloud::of(item.provider)).collect();
     let regions = |cloud: Cloud| {
         let of = own.iter().filter(|item| Cloud::of(item.provider) == Some(cloud));
@@ -123,17 +137,17 @@ fn check(input: &PlanInput, name: &str, own: &[&Item], require: &str, needs: &[S
     };
     let source: Vec<Value> = clouds.into_iter().map(|cloud| inventory(cloud, &regions(cloud))).collect();
     let mut task = json!({
-        "target": input.target,
+        "target": order.target,
         "items": own,
         "source": { "inventories": source },
         "require": require,
-        "dry_run": input.dry_run,
+        "dry_run": order.dry_run,
     });
     if require == "moved"
         && let Some(task) = task.as_object_mut()
     {
-        let regions = input.target.region.as_deref().into_iter().collect();
-        task.insert("arrived".to_owned(), json!({ "inventories": [inventory(input.target.cloud, &regions)] }));
+        let regions = order.target.region.as_deref().into_iter().collect();
+        task.insert("arrived".to_owned(), json!({ "inventories": [inventory(order.target.cloud, &regions)] }));
     }
     let mut step = json!({ "name": name, "task": { "agent": "migration", "skill": "progress", "input": task } });
     if !needs.is_empty()
@@ -153,14 +167,14 @@ fn inventory(cloud: Cloud, regions: &BTreeSet<&str>) -> Value {
 }
 
 /// The two steps of some workloads.
-fn moves(input: &PlanInput, looked: &Looked, names: &[String], own: &[&Item]) -> Value {
+fn moves(order: &Order<'_>, names: &[String], of_workload: &BTreeMap<&str, Vec<&Item>>) -> Value {
     let title = names.join(", ");
-    let mine = own.iter().filter(|item| names.contains(&item.workload));
+    let mine = names.iter().filter_map(|name| of_workload.get(name.as_str())).flatten();
     let (mut prepare, mut cut, mut back) = (Vec::new(), Vec::new(), Vec::new());
     prepare.push(format!("apply the Terraform of the wave for {title}, and look at its plan first"));
     for item in mine {
         let (before, during) = words(item.way);
-        let name = looked.estate.named(item.provider, &item.id).and_then(|found| found.name.as_deref());
+        let name = order.looked.estate.named(item.provider, &item.id).and_then(|found| found.name.as_deref());
         let shown = name.map_or_else(|| item.id.clone(), |name| format!("{name} ({})", item.id));
         prepare.extend(before.map(|words| format!("{shown}: {words}")));
         cut.extend(during.map(|words| format!("{shown}: {words}")));
@@ -170,12 +184,12 @@ fn moves(input: &PlanInput, looked: &Looked, names: &[String], own: &[&Item]) ->
     back.push("lead names and clients back to the source".to_owned());
     back.push("bring back what was written to the target since the cut-over, or say that it is lost".to_owned());
     back.push("let the source write again, and stop the target".to_owned());
-    let mut cut_over = confirm(input, "cut-over", &format!("cut over {title}"), cut, &["prepare".to_owned()]);
+    let mut cut_over = confirm(order, "cut-over", &format!("cut over {title}"), cut, &["prepare".to_owned()]);
     if let Some(step) = cut_over.as_object_mut() {
-        let task = asked(input, &format!("roll back {title}"), back);
+        let task = asked(order, &format!("roll back {title}"), back);
         step.insert("compensate".to_owned(), json!({ "task": task }));
     }
-    json!([confirm(input, "prepare", &format!("prepare {title}"), prepare, &[]), cut_over])
+    json!([confirm(order, "prepare", &format!("prepare {title}"), prepare, &[]), cut_over])
 }
 
 /// What is done to a resource before and during its cut-over.

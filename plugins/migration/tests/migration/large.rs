@@ -56,3 +56,30 @@ fn the_largest_estate_there_may_be_is_planned_within_an_answer() {
     assert!(bytes < 16 * 1024 * 1024, "{bytes}");
     assert!(!plan["runbooks_left"].as_array().unwrap().is_empty());
 }
+
+#[test]
+fn a_wave_that_is_too_large_for_a_runbook_is_told_before_one_is_written() {
+    let host = Host::start().configuration(json!({}));
+    let one = |number: usize| {
+        let mut machine = machine(number);
+        machine["id"] = json!(format!("i-{number:0>900}"));
+        machine["tags"] = json!({ "app": "all" });
+        machine
+    };
+    let resources: Vec<Value> = (0..10_000).map(one).collect();
+    let ask = |more: Value| {
+        let mut input = json!({ "estate": { "resources": resources }, "target": { "cloud": "gcp" } });
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        perform("plan", input)
+    };
+    let plan = ask(json!({})).unwrap();
+    assert_eq!((plan["runbooks"].as_array().unwrap().len(), &plan["runbooks_left"]), (0, &json!([1])));
+    assert_eq!((plan["items"].as_array().unwrap().len(), &plan["parts"]), (0, &json!(["items.jsonl"])));
+    let left = String::from_utf8(host.artifact("items.jsonl").unwrap().bytes).unwrap();
+    assert_eq!(left.lines().count(), 10_000);
+    let first: Value = serde_json::from_str(left.lines().next().unwrap()).unwrap();
+    assert_eq!((&first["wave"], &first["workload"]), (&json!(1), &json!("all")));
+    let Failure::InvalidInput(problem) = ask(json!({ "runbooks": [1] })).unwrap_err() else { panic!("no such input") };
+    assert_eq!(problem.code(), Some("migration.too_large"));
+    assert!(problem.message.contains("wave_resources_max"), "{problem:?}");
+}
