@@ -38,25 +38,22 @@ pub fn drafts(node: &Node) -> Result<Vec<Draft>, String> {
         }
     }
     let configuration = node.get("configuration").and_then(|node| node.get("root_module")).map(Node::value);
-    let mut reader = Reader { unknowns, drafts: Vec::new() };
+    let mut reader = Reader { unknowns, regions: regions(node), drafts: Vec::new() };
     reader.module(root, configuration.as_ref(), "");
-    let regions = region(node);
-    for draft in &mut reader.drafts {
-        let provider = draft.kind.split('_').next().unwrap_or_default();
-        draft.region = regions.get(provider).cloned();
-    }
     Ok(reader.drafts)
 }
 
 struct Reader {
     unknowns: BTreeMap<String, Value>,
+    /// The regions that providers are set to, by their keys: `aws`, `aws.other`, `module.x:aws.other`.
+    regions: BTreeMap<String, String>,
     drafts: Vec<Draft>,
 }
 
 impl Reader {
     /// Reads a module and those within it; how deep that goes is bounded by the text.
     fn module(&mut self, module: &Node, configuration: Option<&Value>, prefix: &str) {
-        let written = expressions(configuration);
+        let written = written(configuration);
         for resource in module.get("resources").map(Node::elements).unwrap_or_default() {
             let text = |key: &str| resource.get(key).and_then(Node::text).unwrap_or_default().to_owned();
             if text("mode") == "data" {
@@ -68,16 +65,18 @@ impl Reader {
                 mark(&mut raw, after);
             }
             let (kind, name) = (text("type"), text("name"));
-            if let Some(expressions) = written.get(&(kind.as_str(), name.as_str())) {
+            let written = written.get(&(kind.as_str(), name.as_str())).copied();
+            if let Some(expressions) = written.and_then(|written| written.get("expressions")) {
                 let index = resource.get("index").map(|index| index.value().to_string());
                 refer(&mut raw, expressions, prefix, index.as_deref());
             }
+            let region = self.region(&kind, written, &raw);
             self.drafts.push(Draft {
                 source: Source::Terraform,
                 kind,
                 address,
                 line: Some(resource.line),
-                region: None,
+                region,
                 raw,
             });
         }
@@ -88,15 +87,24 @@ impl Reader {
             self.module(child, inner, &format!("{address}."));
         }
     }
+
+    /// Where a resource is made: where it says itself, as AWS's may, else where its provider is set to, which is one
+    /// under an alias if it names one.
+    fn region(&self, kind: &str, written: Option<&Value>, raw: &Value) -> Option<String> {
+        let own = raw.get("region").and_then(Value::as_str).filter(|_| kind.starts_with("aws_"));
+        let default = || kind.split('_').next().unwrap_or_default();
+        let key = written.and_then(|written| written.get("provider_config_key")?.as_str()).unwrap_or_else(default);
+        own.map(str::to_owned).or_else(|| self.regions.get(key).cloned())
+    }
 }
 
 /// What the resources of a module are written as, by type and name.
-fn expressions(configuration: Option<&Value>) -> BTreeMap<(&str, &str), &Value> {
+fn written(configuration: Option<&Value>) -> BTreeMap<(&str, &str), &Value> {
     let resources = configuration.and_then(|module| module.get("resources")?.as_array());
     let managed = resources.into_iter().flatten().filter(|one| one.get("mode") != Some(&Value::from("data")));
     let entry = |one| -> Option<((&str, &str), &Value)> {
         let text = |key: &str| Value::as_str(Value::get(one, key)?);
-        Some(((text("type")?, text("name")?), Value::get(one, "expressions")?))
+        Some(((text("type")?, text("name")?), one))
     };
     managed.filter_map(entry).collect()
 }
@@ -215,20 +223,23 @@ fn addresses(references: &[Value], prefix: &str, index: Option<&str>) -> Vec<Str
     found
 }
 
-/// The regions that providers are set to, by the beginning of their types.
-fn region(node: &Node) -> BTreeMap<String, String> {
-    let configuration = node.get("configuration").and_then(|node| node.get("provider_config"));
-    let mut regions = BTreeMap::new();
-    for entry in configuration.into_iter().flat_map(Node::entries) {
-        let expressions = entry.value.get("expressions");
-        let region = expressions.and_then(|node| node.get("region")).and_then(|node| node.get("constant_value"));
-        if let Some(region) = region.and_then(Node::text) {
-            regions
-                .entry(entry.key.split('.').next().unwrap_or_default().to_owned())
-                .or_insert_with(|| region.to_owned());
-        }
-    }
-    regions
+/// The regions that providers are set to, by their keys: by a constant, or a variable of the plan.
+fn regions(node: &Node) -> BTreeMap<String, String> {
+    let providers = node.get("configuration").and_then(|node| node.get("provider_config"));
+    let variable = |name: &str| node.get("variables")?.get(name)?.get("value")?.text();
+    let of = |provider: &Node| {
+        let region = provider.get("expressions")?.get("region")?;
+        let constant = region.get("constant_value").and_then(Node::text);
+        // A module's own variables are not those of the plan.
+        let is_root = provider.get("module_address").is_none();
+        let named = || {
+            let references = region.get("references").map(Node::elements).unwrap_or_default();
+            references.iter().filter_map(|one| one.text()?.strip_prefix("var.")).find_map(variable)
+        };
+        constant.or_else(|| if is_root { named() } else { None }).map(str::to_owned)
+    };
+    let providers = providers.into_iter().flat_map(Node::entries);
+    providers.filter_map(|entry| Some((entry.key.clone(), of(&entry.value)?))).collect()
 }
 
 /// Reads a state as Terraform keeps it.

@@ -86,6 +86,46 @@ fn a_member_of_a_cluster_is_not_asked_for_what_its_cluster_has() {
 }
 
 #[test]
+fn a_resource_is_where_the_provider_is_set_to_that_it_names() {
+    let volume = |name: &str| json!({ "address": format!("aws_ebs_volume.{name}"), "mode": "managed", "type": "aws_ebs_volume", "name": name, "values": { "encrypted": false } });
+    let written = |name: &str, key: &str| json!({ "type": "aws_ebs_volume", "name": name, "provider_config_key": key, "expressions": {} });
+    let mut own = volume("own");
+    own["values"]["region"] = json!("us-west-2");
+    let region = |region: Value| json!({ "expressions": { "region": region } });
+    let plan = json!({ "format_version": "1.2", "variables": { "far": { "value": "ap-south-1" } },
+        "planned_values": { "root_module": { "resources": [volume("here"), volume("there"), volume("far"), volume("nowhere"), own] } },
+        "configuration": {
+            "provider_config": { "aws.there": region(json!({ "constant_value": "eu-west-3" })),
+                "aws": region(json!({ "constant_value": "eu-central-1" })), "aws.far": region(json!({ "references": ["var.far"] })),
+                "aws.nowhere": region(json!({ "references": ["data.x.y"] })) },
+            "root_module": { "resources": [written("here", "aws"), written("there", "aws.there"), written("far", "aws.far"),
+                written("nowhere", "aws.nowhere"), written("own", "aws")] } } });
+    let told = check("plan.json", &plan.to_string());
+    let all = told["findings"].as_array().unwrap();
+    let region = |name: &str| {
+        let id = format!("aws_ebs_volume.{name}");
+        let one = all.iter().find(|one| one["rule"] == "aws.ec2.volume-unencrypted" && one["resource"]["id"] == id);
+        one.unwrap()["resource"]["region"].as_str().unwrap()
+    };
+    let regions = ["here", "there", "far", "nowhere", "own"].map(region);
+    assert_eq!(regions, ["eu-central-1", "eu-west-3", "ap-south-1", "global", "us-west-2"]);
+}
+
+#[test]
+fn a_cache_in_a_replication_group_is_not_asked_for_what_its_group_has() {
+    let resource = |kind: &str, name: &str, values: Value| json!({ "address": format!("{kind}.{name}"), "mode": "managed", "type": kind, "name": name, "values": values });
+    let plan = json!({ "format_version": "1.2", "planned_values": { "root_module": { "resources": [
+        resource("aws_elasticache_replication_group", "g", json!({ "replication_group_id": "g", "engine": "redis", "transit_encryption_enabled": true })),
+        resource("aws_elasticache_cluster", "member", json!({ "cluster_id": "member", "replication_group_id": "g" })),
+        resource("aws_elasticache_cluster", "alone", json!({ "cluster_id": "alone", "engine": "redis", "replication_group_id": null })),
+    ] } } });
+    let told = check("plan.json", &plan.to_string());
+    for rule in ["encryption-at-rest", "authentication", "backups"].map(|rule| format!("aws.elasticache.{rule}")) {
+        assert_eq!(["g", "alone", "member"].map(|id| has(&told, &rule, id)), [true, true, false], "{rule}");
+    }
+}
+
+#[test]
 fn a_state_is_checked_in_both_its_forms() {
     let file = json!({ "version": 4, "terraform_version": "1.9.0", "lineage": "x", "resources": [
         { "mode": "managed", "type": "aws_sqs_queue", "name": "q", "instances": [{ "attributes": { "name": "orders", "sqs_managed_sse_enabled": false,
