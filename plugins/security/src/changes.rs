@@ -7,15 +7,107 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 
 use troupe_estate::diff::{self, Change, Counts};
-use troupe_estate::{Area, Finding, Key, Problem, Provider, Scan, Why, WhyKind};
+use troupe_estate::{Area, Finding, Fingerprint, Problem, Provider, Scan, Why, WhyKind};
 use troupe_sdk::prelude::*;
 
 use crate::ask::Asked;
-use crate::check::{Changes, Outcome};
+use crate::check::{Changes, Check, Outcome};
 use crate::secrets;
 
+/// Compares findings with those of the last time, while they go by.
+pub struct Comparing {
+    scope: Scope,
+    /// Those of the last time that were not found yet.
+    before: BTreeMap<Fingerprint, Finding>,
+    counts: Counts,
+    /// The first of what is not the same, by fingerprint.
+    changes: Vec<Change<Finding>>,
+    most: usize,
+}
+
+impl Comparing {
+    /// Compares with the findings of the last time, and tells so many changes.
+    pub fn new(previous: Vec<Finding>, asked: &Asked, most: usize) -> Self {
+        let mut before = BTreeMap::new();
+        for finding in previous {
+            before.entry(finding.fingerprint.clone()).or_insert(finding);
+        }
+        Self { scope: Scope::of(asked), before, counts: Counts::default(), changes: Vec::new(), most }
+    }
+
+    /// Takes a finding that is there now.
+    ///
+    /// # Errors
+    ///
+    /// Never, as far as is known.
+    pub fn take(&mut self, now: &Finding) -> Result<(), Failure> {
+        let before = self.before.remove(&now.fingerprint);
+        self.compare(before, Some(now.clone()), &Scan::default())
+    }
+
+    /// What became of all of them.
+    ///
+    /// # Errors
+    ///
+    /// Never, as far as is known.
+    pub fn finish(mut self, check: &Check, outcome: &Outcome) -> Result<Changes, Failure> {
+        // A document says all that it makes, so all of its resources were looked at; the rest is as the caller says.
+        let all = [Provider::Aws, Provider::Azure, Provider::Gcp, Provider::Kubernetes, Provider::Other];
+        let rules = Some(check.applied.clone());
+        let of_documents = Scan { areas: all.map(Area::all).to_vec(), rules: rules.clone(), problems: Vec::new() };
+        let areas = std::mem::take(&mut self.scope.areas);
+        let problems = std::mem::take(&mut self.scope.problems);
+        let of_inventories = Scan { areas, rules, problems };
+        for finding in std::mem::take(&mut self.before).into_values() {
+            if let Some(why) = self.why_unread(&finding, &outcome.problems) {
+                self.note(Change::Unknown { before: finding, why });
+                continue;
+            }
+            let scan = if finding.place.is_some() { &of_documents } else { &of_inventories };
+            let now = check.why_undecided(&finding).map(|why| finding.clone().not_checked(&why));
+            self.compare(Some(finding), now, scan)?;
+        }
+        self.settle();
+        Ok(Changes { counts: self.counts, changes: self.changes })
+    }
+
+    fn compare(&mut self, before: Option<Finding>, now: Option<Finding>, scan: &Scan) -> Result<(), Failure> {
+        let list = |one: Option<Finding>| one.into_iter().map(Ok::<_, Infallible>);
+        for change in diff::findings(list(before), list(now), scan) {
+            self.note(change.map_err(Failure::failed)?);
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, change: Change<Finding>) {
+        self.counts.add(&change);
+        if change.name() != "same" {
+            self.changes.push(change);
+        }
+        if self.changes.len() > 2 * self.most {
+            self.settle();
+        }
+    }
+
+    fn settle(&mut self) {
+        self.changes.sort_by(|one, other| one.entry().fingerprint.cmp(&other.entry().fingerprint));
+        self.changes.truncate(self.most);
+    }
+
+    /// Why the document of a finding, or what is about it there, was not read.
+    fn why_unread(&self, finding: &Finding, problems: &[Problem]) -> Option<Why> {
+        let file = &finding.place.as_ref()?.file;
+        if !self.scope.documents.contains(file) {
+            let reason = format!("{file} is not among the documents");
+            return Some(Why { kind: WhyKind::NotLookedAt, reason });
+        }
+        let problem = problems.iter().find(|problem| hides(problem, &finding.rule, file))?;
+        Some(Why { kind: WhyKind::Problem, reason: format!("{}: {}", problem.code, problem.message) })
+    }
+}
+
 /// What was looked at, as the caller says or as it shows.
-pub struct Scope {
+struct Scope {
     areas: Vec<Area>,
     documents: BTreeSet<String>,
     problems: Vec<Problem>,
@@ -23,7 +115,7 @@ pub struct Scope {
 
 impl Scope {
     /// Takes it from what is asked.
-    pub fn of(asked: &Asked) -> Self {
+    fn of(asked: &Asked) -> Self {
         let mut areas = asked.areas.clone();
         if areas.is_empty() {
             let mut seen: BTreeSet<(Provider, Option<String>, String, String)> = BTreeSet::new();
@@ -49,74 +141,13 @@ impl Scope {
     }
 }
 
-/// Tells what became of each.
-pub fn tell(previous: Vec<Finding>, outcome: &Outcome, scope: &Scope, inline_max: usize) -> Result<Changes, Failure> {
-    let mut undecided: BTreeMap<(&str, Key), &str> = BTreeMap::new();
-    for ((rule, at), reason) in &outcome.undecided {
-        if let Some(subject) = outcome.estate.get(*at) {
-            undecided.insert((rule, subject.resource.key()), reason);
-        }
-    }
-    let mut present = outcome.findings.clone();
-    let there: BTreeSet<_> = present.iter().map(|finding| finding.fingerprint.clone()).collect();
-    let mut unknown: Vec<Change<Finding>> = Vec::new();
-    let mut before: Vec<Finding> = Vec::new();
-    let mut of_documents: Vec<Finding> = Vec::new();
-    for finding in previous {
-        if let Some(place) = &finding.place {
-            if !scope.documents.contains(&place.file) {
-                let reason = format!("{} is not among the documents", place.file);
-                unknown.push(Change::Unknown { before: finding, why: Why { kind: WhyKind::NotLookedAt, reason } });
-                continue;
-            }
-            if let Some(problem) = outcome.problems.iter().find(|problem| hides(problem, &finding.rule, &place.file)) {
-                let reason = format!("{}: {}", problem.code, problem.message);
-                unknown.push(Change::Unknown { before: finding, why: Why { kind: WhyKind::Problem, reason } });
-                continue;
-            }
-        }
-        if !there.contains(&finding.fingerprint)
-            && let Some(reason) = undecided.get(&(finding.rule.as_str(), finding.resource.key()))
-        {
-            present.push(finding.clone().not_checked(reason));
-        }
-        if finding.place.is_some() { of_documents.push(finding) } else { before.push(finding) }
-    }
-    let rules = Some(outcome.applied.iter().cloned().collect());
-    let mut counts = Counts::default();
-    let mut changes: Vec<Change<Finding>> = Vec::new();
-    // A document says all that it makes, so all of its resources were looked at; the rest is as the caller says.
-    let all = [Provider::Aws, Provider::Azure, Provider::Gcp, Provider::Kubernetes, Provider::Other].map(Area::all);
-    let (of_present, present): (Vec<Finding>, Vec<Finding>) =
-        present.into_iter().partition(|finding| finding.place.is_some());
-    for (before, present, areas, problems) in [
-        (before, present, scope.areas.clone(), scope.problems.clone()),
-        (of_documents, of_present, all.to_vec(), Vec::new()),
-    ] {
-        let scan = Scan { areas, rules: Option::clone(&rules), problems };
-        for change in diff::findings(sorted(before), sorted(present), &scan) {
-            changes.push(change.map_err(Failure::failed)?);
-        }
-    }
-    changes.extend(unknown);
-    changes.iter().for_each(|change| counts.add(change));
-    changes.retain(|change| change.name() != "same");
-    changes.truncate(inline_max);
-    Ok(Changes { counts, changes })
-}
-
 /// Reports whether a problem kept a document, or a part of it, from being read, or secrets in it from being told.
 fn hides(problem: &Problem, rule: &str, file: &str) -> bool {
-    let names = || problem.resource.iter().chain(&problem.others).any(|name| name == file);
+    let names = || problem.named().any(|name| name == file);
     let is_about = match problem.code.as_str() {
         "unreadable" | "unknown_format" | "unknown_part" => true,
         secrets::TOO_MANY => problem.service == rule,
         _ => false,
     };
     is_about && (problem.every || names())
-}
-
-fn sorted(mut findings: Vec<Finding>) -> impl Iterator<Item = Result<Finding, Infallible>> {
-    findings.sort_by(|one, other| one.fingerprint.cmp(&other.fingerprint));
-    findings.into_iter().map(Ok)
 }

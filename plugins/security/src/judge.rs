@@ -18,7 +18,7 @@ mod words;
 
 pub use condition::{Condition, Matcher};
 pub use estate::{Estate, Source, Subject};
-pub use evaluate::{Base, Judge};
+pub use evaluate::{Base, Delivers, Everything, Judge};
 pub use path::Path;
 pub use secrets::{Pattern, looks_secret, pieces};
 pub use truth::Truth;

@@ -23,7 +23,7 @@ mod unknown;
 use troupe_sdk::prelude::*;
 
 pub use ask::{Asked, Settings};
-pub use check::{CheckInput, Checked, NotChecked, Outcome};
+pub use check::{CheckInput, Checked, NotChecked};
 pub use explain::{ExplainInput, Explained};
 pub use paths::{AttackPath, Paths, PathsInput};
 pub use report::{Report, ReportInput};

@@ -6,14 +6,14 @@
 
 mod grant;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::Value;
 use troupe_estate::{Problem, Provider, Reference, Severity};
 use troupe_sdk::prelude::*;
 
 use crate::ask::{Asked, Settings};
-use crate::check::{self, NotChecked};
+use crate::check::{Check, NotChecked, Wanted};
 use crate::judge::{Estate, Glob};
 use grant::Grants;
 
@@ -27,7 +27,7 @@ const EDGES_MAX: usize = 500_000;
 /// Where to look for paths.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 pub struct PathsInput {
-    /// What is checked. Of the rules those count that say what is exposed.
+    /// What is checked. Only the rules are applied that say what is exposed, whichever are named.
     #[serde(flatten)]
     pub asked: Asked,
     /// Longest path, in steps; 6 if left out, 12 at most.
@@ -110,16 +110,23 @@ struct WrittenHop {
 #[serde(deny_unknown_fields)]
 struct Written {
     hops: Vec<WrittenHop>,
-    goals: Vec<Goal>,
+    goals: Vec<WrittenGoal>,
     reads: Vec<grant::Reading>,
     administrators: Vec<String>,
 }
 
-/// What attackers want.
-#[derive(Debug, Clone, Deserialize)]
+/// What attackers want, as it is written.
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Goal {
+struct WrittenGoal {
     class: String,
+    what: String,
+    severity: Severity,
+}
+
+/// What attackers want.
+struct Goal {
+    class: Glob,
     what: String,
     severity: Severity,
 }
@@ -137,19 +144,17 @@ pub fn answer(input: PathsInput, settings: &Settings) -> Result<Paths, Failure> 
     let paths_max = input.paths_max.unwrap_or(50).clamp(1, PATHS_MAX);
     let mut asked = input.asked;
     asked.rules.clear();
-    let outcome = check::run(asked, settings)?;
-    let written: Written = serde_json::from_value(outcome.catalogue.paths.clone()).map_err(Failure::failed)?;
-    let exposing: BTreeSet<&str> =
-        outcome.catalogue.rules.iter().filter(|rule| rule.exposes).map(|rule| rule.id.as_str()).collect();
-    let places: BTreeMap<_, usize> =
-        outcome.estate.subjects.iter().enumerate().map(|(at, subject)| (subject.resource.key(), at)).collect();
+    let check = Check::new(asked, settings, Wanted::Exposure)?;
+    let written = Written::deserialize(&check.catalogue.paths).map_err(Failure::failed)?;
     let mut entries: BTreeMap<usize, String> = BTreeMap::new();
-    for finding in outcome.findings.iter().filter(|finding| exposing.contains(finding.rule.as_str())) {
-        if let Some(&at) = places.get(&finding.resource.key()) {
-            entries.entry(at).or_insert_with(|| finding.rule.clone());
+    let mut findings = check.findings();
+    for (at, finding) in &mut findings {
+        if let Some(at) = at {
+            entries.entry(at).or_insert(finding.rule);
         }
     }
-    let search = Search::new(&outcome.estate, written, length_max);
+    let outcome = findings.outcome();
+    let search = Search::new(&check.estate, written, length_max);
     let mut kept = Kept { paths: Vec::new(), total: 0, most: paths_max };
     let mut why = search.grants.why.clone();
     let mut edges_left = EDGES_MAX;
@@ -165,16 +170,14 @@ pub fn answer(input: PathsInput, settings: &Settings) -> Result<Paths, Failure> 
     if total > paths_max {
         why = why.or_else(|| Some(format!("there are {total} paths, of which {paths_max} are told")));
     }
-    let mut not_checked = check::rows(&outcome.undecided, &outcome.estate);
-    not_checked.retain(|row| exposing.contains(row.rule.as_str()));
-    let goals = (0..outcome.estate.subjects.len()).filter(|at| search.goal(*at).is_some()).count();
+    let goals = (0..check.estate.subjects.len()).filter(|at| search.goal(*at).is_some()).count();
     Ok(Paths {
         exposed: entries.len() as u64,
         goals: goals as u64,
         paths,
         complete: why.is_none(),
         why,
-        not_checked,
+        not_checked: outcome.not_checked,
         problems: outcome.problems,
     })
 }
@@ -227,8 +230,12 @@ impl<'a> Search<'a> {
             how: hop.how,
         });
         let grants = Grants::new(estate, written.reads, &written.administrators);
-        let mut search =
-            Self { estate, hops: hops.collect(), goals: written.goals, grants, length_max, below: Vec::new() };
+        let goals = written.goals.into_iter().map(|goal| {
+            let WrittenGoal { class, what, severity } = goal;
+            Goal { class: Glob::new(&class), what, severity }
+        });
+        let (hops, goals) = (hops.collect(), goals.collect());
+        let mut search = Self { estate, hops, goals, grants, length_max, below: Vec::new() };
         let azure = estate.subjects.iter().enumerate().filter(|(_, one)| one.resource.provider == Provider::Azure);
         let wanted = azure.filter(|(at, _)| search.goal(*at).is_some());
         let mut below: Vec<_> = wanted.map(|(at, one)| (one.resource.id.to_ascii_lowercase(), at)).collect();
@@ -238,14 +245,14 @@ impl<'a> Search<'a> {
     }
 
     /// What a resource is to an attacker, if it is a goal.
-    fn goal(&self, at: usize) -> Option<(String, Severity)> {
+    fn goal(&self, at: usize) -> Option<(&str, Severity)> {
         let subject = self.estate.get(at)?;
         if self.grants.is_administrator(at) {
-            return Some(("may do everything".to_owned(), Severity::Critical));
+            return Some(("may do everything", Severity::Critical));
         }
         let class = subject.resource.class.name();
-        let goal = self.goals.iter().find(|goal| Glob::new(&goal.class).fits(class))?;
-        Some((goal.what.clone(), goal.severity))
+        let goal = self.goals.iter().find(|goal| goal.class.fits(class))?;
+        Some((&goal.what, goal.severity))
     }
 
     /// Goes from what is exposed to every goal within reach.
@@ -275,7 +282,7 @@ impl<'a> Search<'a> {
         &self,
         goal: usize,
         rule: &str,
-        what: String,
+        what: &str,
         severity: Severity,
         reached: &BTreeMap<usize, Option<(usize, String, bool)>>,
     ) -> AttackPath {
@@ -302,7 +309,7 @@ impl<'a> Search<'a> {
             (true, Severity::High) => Severity::Medium,
             (_, severity) => severity,
         };
-        AttackPath { severity, exposed_by: rule.to_owned(), steps, goal: what, conditional }
+        AttackPath { severity, exposed_by: rule.to_owned(), steps, goal: what.to_owned(), conditional }
     }
 
     fn edges(&self, at: usize) -> Vec<Edge> {
@@ -310,14 +317,14 @@ impl<'a> Search<'a> {
         let kind = &subject.resource.kind;
         let mut edges = Vec::new();
         for hop in self.hops.iter().filter(|hop| hop.from.fits(kind)) {
-            let ends: Vec<(usize, String)> = if hop.back {
-                self.estate.referrers(at).to_vec()
+            let ends: &mut dyn Iterator<Item = (usize, &str)> = if hop.back {
+                &mut self.estate.referrers(at)
             } else {
-                self.estate.targets(at).into_iter().filter_map(|(to, kind)| Some((to?, kind))).collect()
+                &mut self.estate.targets(at).filter_map(|(to, kind)| Some((to?, kind)))
             };
             for (to, kind) in ends {
                 let fits = self.estate.get(to).is_some_and(|other| hop.to.fits(&other.resource.kind));
-                if fits && hop.kind.fits(&kind) {
+                if fits && hop.kind.fits(kind) {
                     edges.push(Edge { to, how: hop.how.clone(), conditional: false });
                 }
             }

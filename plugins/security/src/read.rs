@@ -141,7 +141,6 @@ pub fn documents(documents: &[Document], mappings: &Mappings) -> Read {
     if let Err(why) = kubernetes::connect(&mut read.subjects) {
         read.note("", "kubernetes pods", "too_many", why, ProblemKind::Failed);
     }
-    read.problems = troupe_estate::settle(std::mem::take(&mut read.problems));
     read
 }
 

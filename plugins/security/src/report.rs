@@ -5,19 +5,23 @@
 //! types its rules are about. What is passed over counts neither as passed nor as failed, and is counted beside.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::io::Write;
 
-use troupe_estate::output::{About, OutputError, csv, html, json, ocsf, sarif};
+use jiff::Timestamp;
+use troupe_estate::output::{About, Cell, OutputError, Table, csv, html, json, ocsf, sarif};
 use troupe_estate::{Finding, Framework, Problem, Provider, Reference};
 use troupe_sdk::prelude::*;
 
 use crate::ask::{Asked, Settings};
-use crate::check::{self, NotChecked, Outcome, Tally};
+use crate::check::{Check, NotChecked, Outcome, Tally, Wanted, Worst};
 use crate::rule::Rule;
-use crate::secrets;
 
 /// Most rows of the table of an HTML report.
 const ROWS_MAX: usize = 2_000;
+/// Most findings that are kept to be written in several forms. Of more, each form is written while the resources are
+/// judged once more: that takes time, and memory it takes none.
+const FEW_MAX: usize = 5_000;
 
 /// What to report on.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -37,10 +41,12 @@ pub struct ReportInput {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReportFormat {
-    /// A report for people.
+    /// A report for people: frameworks, the worst findings, what could not be checked.
     Html,
     /// For spreadsheets.
     Csv,
+    /// The frameworks for spreadsheets: how many controls of each passed, failed and were not checked.
+    ComplianceCsv,
     /// SARIF 2.1.0, for code scanning.
     Sarif,
     /// OCSF 1.3.0, for security lakes.
@@ -119,26 +125,59 @@ pub enum ControlStatus {
 /// Answers `report`.
 pub fn answer(input: ReportInput, settings: &Settings) -> Result<Report, Failure> {
     let ReportInput { asked, frameworks: words, formats } = input;
-    let outcome = check::run(asked, settings)?;
-    let frameworks = words.iter().map(|word| outcome.catalogue.frameworks.name(word)).collect::<Result<Vec<_>, _>>();
+    let check = Check::new(asked, settings, Wanted::Everything)?;
+    let frameworks = words.iter().map(|word| check.catalogue.frameworks.name(word)).collect::<Result<Vec<_>, _>>();
     let frameworks = frameworks.map_err(Failure::invalid_input)?;
+    let mut kept = Kept::new(check.now);
+    let mut findings = check.findings();
+    for (_, finding) in &mut findings {
+        kept.take(finding);
+    }
+    kept.worst.settle();
+    let outcome = findings.outcome();
+    let frameworks = compliance(&check, &outcome, &frameworks);
+    let tables = [table(&frameworks)];
     let mut artefacts = Vec::new();
     for format in formats {
-        artefacts.push(leave(format, &outcome)?);
+        artefacts.push(leave(format, &check, &outcome, &kept, &tables)?);
     }
-    let open = outcome.findings.iter().filter(|finding| finding.is_open(outcome.now)).count() as u64;
     Ok(Report {
-        frameworks: compliance(&outcome, &frameworks),
-        open,
-        suppressed: outcome.findings.len() as u64 - open,
-        not_checked: check::rows(&outcome.undecided, &outcome.estate),
+        open: outcome.sum(|tally| tally.failed),
+        suppressed: outcome.sum(|tally| tally.suppressed),
+        frameworks,
+        not_checked: outcome.not_checked,
         problems: outcome.problems,
         artefacts,
     })
 }
 
+/// What is kept of the findings for what is left of them.
+struct Kept {
+    tally: html::Tally,
+    /// The rows of an HTML report.
+    worst: Worst,
+    /// All of them while they are few, in their order; more are found again for each form.
+    few: Option<Vec<Finding>>,
+    now: Timestamp,
+}
+
+impl Kept {
+    fn new(now: Timestamp) -> Self {
+        Self { tally: html::Tally::default(), worst: Worst::new(ROWS_MAX, now), few: Some(Vec::new()), now }
+    }
+
+    fn take(&mut self, finding: Finding) {
+        self.tally.add(&finding, self.now);
+        self.few = self.few.take().filter(|few| few.len() < FEW_MAX);
+        if let Some(few) = &mut self.few {
+            few.push(finding.clone());
+        }
+        self.worst.take(finding);
+    }
+}
+
 /// The rules of each control of each framework that is asked for.
-fn compliance(outcome: &Outcome, asked: &[String]) -> Vec<FrameworkReport> {
+fn compliance(check: &Check, outcome: &Outcome, asked: &[String]) -> Vec<FrameworkReport> {
     let mut controls: BTreeMap<(String, Vec<u64>, String), Vec<String>> = BTreeMap::new();
     let mut put = |id: &str, about: &[Framework]| {
         for Framework { framework, control } in about {
@@ -148,17 +187,16 @@ fn compliance(outcome: &Outcome, asked: &[String]) -> Vec<FrameworkReport> {
             }
         }
     };
-    for rule in &outcome.catalogue.rules {
+    for rule in &check.catalogue.rules {
         put(&rule.id, &rule.frameworks);
     }
-    let about_secrets = outcome.catalogue.frameworks.of_topic(secrets::TOPIC).unwrap_or_default();
-    for pattern in &outcome.catalogue.patterns {
-        put(&pattern.id, &about_secrets);
+    for pattern in &check.catalogue.patterns {
+        put(&pattern.id, &check.controls);
     }
-    let hidden = hidden(outcome);
+    let hidden = hidden(&check.catalogue.rules, &outcome.problems);
     let mut reports: Vec<FrameworkReport> = Vec::new();
     for ((framework, _, control), rules) in controls {
-        let told = told(control, rules, outcome, &hidden);
+        let told = told(control, rules, check, outcome, &hidden);
         if reports.last().is_none_or(|last| last.framework != framework) {
             let (passed, failed, not_checked, not_applicable, controls) = (0, 0, 0, 0, Vec::new());
             reports.push(FrameworkReport { framework, passed, failed, not_checked, not_applicable, controls });
@@ -177,21 +215,25 @@ fn compliance(outcome: &Outcome, asked: &[String]) -> Vec<FrameworkReport> {
 }
 
 /// The rules about types of which a problem may hide resources.
-fn hidden(outcome: &Outcome) -> BTreeSet<&str> {
+fn hidden<'a>(rules: &'a [Rule], problems: &[Problem]) -> BTreeSet<&'a str> {
+    let types: BTreeSet<&str> = rules.iter().flat_map(|rule| &rule.types).map(String::as_str).collect();
     let hides = |problem: &Problem, kind: &str| {
-        problem.may_hide(&Reference {
-            id: String::new(),
-            arn: None,
-            provider: Provider::of_type(kind),
-            kind: kind.to_owned().into(),
-            account: problem.account.clone(),
-            region: problem.region.clone(),
-            name: None,
-        })
+        let provider = Provider::of_type(kind);
+        provider == problem.provider
+            && problem.may_hide(&Reference {
+                id: String::new(),
+                arn: None,
+                provider,
+                kind: kind.to_owned().into(),
+                account: problem.account.clone(),
+                region: problem.region.clone(),
+                name: None,
+            })
     };
-    let is_hidden =
-        |rule: &&Rule| rule.types.iter().any(|kind| outcome.problems.iter().any(|problem| hides(problem, kind)));
-    outcome.catalogue.rules.iter().filter(is_hidden).map(|rule| rule.id.as_str()).collect()
+    let are_hidden: BTreeSet<&str> =
+        types.into_iter().filter(|kind| problems.iter().any(|problem| hides(problem, kind))).collect();
+    let is_hidden = |rule: &&Rule| rule.types.iter().any(|kind| are_hidden.contains(kind.as_str()));
+    rules.iter().filter(is_hidden).map(|rule| rule.id.as_str()).collect()
 }
 
 /// So that `2.10` comes after `2.9`.
@@ -199,13 +241,19 @@ fn numbers(control: &str) -> Vec<u64> {
     control.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect()
 }
 
-fn told(control: String, rules: Vec<String>, outcome: &Outcome, hidden: &BTreeSet<&str>) -> ControlReport {
+fn told(
+    control: String,
+    rules: Vec<String>,
+    check: &Check,
+    outcome: &Outcome,
+    hidden: &BTreeSet<&str>,
+) -> ControlReport {
     let none = Tally::default();
     let tallies: Vec<&Tally> = rules.iter().map(|rule| outcome.tallies.get(rule).unwrap_or(&none)).collect();
     let sum = |of: fn(&Tally) -> u64| -> u64 { tallies.iter().map(|tally| of(tally)).sum() };
     let (open, suppressed) = (sum(|tally| tally.failed), sum(|tally| tally.suppressed));
     let (passed, undecided) = (sum(|tally| tally.passed), sum(|tally| tally.undecided));
-    let is_left_out = rules.iter().any(|rule| !outcome.applied.contains(rule) || hidden.contains(rule.as_str()));
+    let is_left_out = rules.iter().any(|rule| !check.applied.contains(rule) || hidden.contains(rule.as_str()));
     let status = if open > 0 {
         ControlStatus::Failed
     } else if undecided > 0 || is_left_out {
@@ -218,24 +266,48 @@ fn told(control: String, rules: Vec<String>, outcome: &Outcome, hidden: &BTreeSe
     ControlReport { control, status, open, suppressed, passed, undecided, rules }
 }
 
-/// Leaves the findings in one form; returns the artefact's name.
-fn leave(format: ReportFormat, outcome: &Outcome) -> Result<String, Failure> {
-    let about = About { agent: "security", version: env!("CARGO_PKG_VERSION"), at: outcome.now };
+/// The frameworks as rows of a table.
+fn table(frameworks: &[FrameworkReport]) -> Table {
+    let row = |one: &FrameworkReport| {
+        let counts = [one.passed, one.failed, one.not_checked, one.not_applicable];
+        [Cell::Text(one.framework.clone())].into_iter().chain(counts.map(Cell::Number)).collect()
+    };
+    Table {
+        title: "Compliance".to_owned(),
+        caption: "Controls of each framework that rules are about".to_owned(),
+        columns: ["Framework", "Passed", "Failed", "Not checked", "Not applicable"].map(str::to_owned).to_vec(),
+        rows: frameworks.iter().map(row).collect(),
+    }
+}
+
+/// Leaves the findings, or what they mean for frameworks, in one form; returns the artefact's name.
+fn leave(
+    format: ReportFormat,
+    check: &Check,
+    outcome: &Outcome,
+    kept: &Kept,
+    tables: &[Table],
+) -> Result<String, Failure> {
+    let about = About { agent: "security", version: env!("CARGO_PKG_VERSION"), at: check.now };
     let (name, media_type) = match format {
         ReportFormat::Html => ("findings.html", "text/html"),
         ReportFormat::Csv => ("findings.csv", "text/csv"),
+        ReportFormat::ComplianceCsv => ("compliance.csv", "text/csv"),
         ReportFormat::Sarif => ("findings.sarif", "application/sarif+json"),
         ReportFormat::Ocsf => ("findings.ocsf.json", "application/json"),
         ReportFormat::Jsonl => ("findings.jsonl", "application/jsonl"),
     };
     let mut out = artifacts::create(name, media_type)?;
-    let mut findings: Vec<Finding> = outcome.findings.clone();
-    findings.sort_by(|one, other| one.severity.cmp(&other.severity).then_with(|| one.rule.cmp(&other.rule)));
-    let rows = findings.into_iter().map(Ok::<_, std::convert::Infallible>);
+    let rows = kept.few.iter().flatten().cloned();
+    let again = kept.few.is_none().then(|| check.findings()).into_iter().flatten().map(|(_, finding)| finding);
+    let rows = rows.chain(again).map(Ok::<_, Infallible>);
     let problems = &outcome.problems;
     match format {
-        ReportFormat::Html => page(&mut out, about, outcome, rows),
+        ReportFormat::Html => page(&mut out, about, outcome, kept, tables),
         ReportFormat::Csv => csv::findings(&mut out, rows),
+        ReportFormat::ComplianceCsv => {
+            tables.iter().try_for_each(|table| csv::table(&mut out, table)).map_err(OutputError::Write)
+        }
         ReportFormat::Sarif => sarif::findings(&mut out, about, problems, rows),
         ReportFormat::Ocsf => ocsf::findings(&mut out, about, rows),
         ReportFormat::Jsonl => json::lines(&mut out, rows),
@@ -248,19 +320,20 @@ fn page(
     out: &mut impl Write,
     about: About<'_>,
     outcome: &Outcome,
-    rows: impl IntoIterator<Item = Result<Finding, std::convert::Infallible>>,
-) -> Result<(), OutputError<std::convert::Infallible>> {
-    let mut tally = html::Tally::default();
-    outcome.findings.iter().for_each(|finding| tally.add(finding, outcome.now));
-    tally.passed = outcome.tallies.values().map(|tally| tally.passed).sum();
-    tally.not_checked = outcome.tallies.values().map(|tally| tally.undecided).sum();
+    kept: &Kept,
+    tables: &[Table],
+) -> Result<(), OutputError<Infallible>> {
+    let mut tally = kept.tally.clone();
+    tally.passed = outcome.sum(|tally| tally.passed);
+    tally.not_checked = outcome.sum(|tally| tally.undecided);
     let report = html::Report {
         title: "Security findings",
         about,
         tally: &tally,
         changes: None,
+        tables,
         problems: &outcome.problems,
         rows_max: ROWS_MAX,
     };
-    html::findings(out, report, rows)
+    html::findings(out, report, kept.worst.findings().iter().cloned().map(Ok))
 }

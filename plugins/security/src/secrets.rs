@@ -6,11 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest as _, Sha256};
-use troupe_estate::{Finding, GLOBAL, Place, Problem, ProblemKind, Resource, Severity};
+use troupe_estate::{Finding, Framework, GLOBAL, Place, Problem, ProblemKind, Resource, Severity};
 
-use crate::judge::pieces;
+use crate::check::Tally;
+use crate::judge::{Pattern, pieces};
 use crate::read::{Document, Read};
-use crate::rule::Catalogue;
 
 /// The topic whose controls secrets are about.
 pub const TOPIC: &str = "secrets";
@@ -23,58 +23,54 @@ pub const TOO_MANY: &str = "too_many_secrets";
 /// Most findings of one kind in one file.
 const FOUND_MAX: usize = 100;
 
-/// What was found.
-#[derive(Default)]
-pub struct Found {
-    /// The rules that were applied.
-    pub applied: Vec<String>,
-    /// The secrets.
-    pub findings: Vec<Finding>,
-    /// In how many documents a rule found nothing.
-    pub passed: BTreeMap<String, u64>,
+/// What searching came to, beside what was found.
+#[derive(Debug, Default)]
+pub struct Tallies {
+    /// What each pattern came to, by its id.
+    pub by_pattern: BTreeMap<String, Tally>,
     /// Where there are more than are told.
     pub problems: Vec<Problem>,
 }
 
-/// Searches documents, line by line; the same secret is told once, where it stands first.
-pub fn search(documents: &[Document], catalogue: &Catalogue, is_asked: &dyn Fn(&str) -> bool) -> Found {
-    let mut found = Found::default();
-    let patterns: Vec<_> = catalogue.patterns.iter().filter(|pattern| is_asked(&pattern.id)).collect();
-    found.applied = patterns.iter().map(|pattern| pattern.id.clone()).collect();
-    let mut noted = Read::default();
-    let frameworks = catalogue.frameworks.of_topic(TOPIC).unwrap_or_default();
-    for document in documents {
-        let resource = Resource::new(DOCUMENT, GLOBAL, document.name.as_str()).name(&document.name);
-        // Of each pattern the hashes of what it found.
-        let mut hashes: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-        for (line, number) in document.text.lines().zip(1_u32..) {
-            for piece in pieces(line) {
-                for (pattern, secret) in patterns.iter().flat_map(|one| one.find(&piece).map(move |it| (one, it))) {
-                    let hash = hex::encode(Sha256::digest(secret)).chars().take(4).collect::<String>();
-                    let known = hashes.entry(&pattern.id).or_default();
-                    if known.len() > FOUND_MAX || !known.insert(hash.clone()) || known.len() > FOUND_MAX {
-                        continue;
-                    }
-                    let title = format!("{} stands in a document", pattern.title);
-                    let mut finding = Finding::new(&pattern.id, &title, Severity::High, resource.reference(), &hash);
-                    finding.fix = FIX.to_owned();
-                    finding.frameworks.clone_from(&frameworks);
-                    finding.place = Some(Place { file: document.name.clone(), line: Some(number) });
-                    found.findings.push(finding.seen("letters", secret.chars().count()));
+/// Searches a document, line by line; the same secret is told once, where it stands first.
+pub fn search(
+    document: &Document,
+    patterns: &[&Pattern],
+    controls: &[Framework],
+    tallies: &mut Tallies,
+) -> Vec<Finding> {
+    let resource = Resource::new(DOCUMENT, GLOBAL, document.name.as_str()).name(&document.name);
+    let mut found = Vec::new();
+    // Of each pattern the hashes of what it found.
+    let mut hashes: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for (line, number) in document.text.lines().zip(1_u32..) {
+        for piece in pieces(line) {
+            for (pattern, secret) in patterns.iter().flat_map(|one| one.find(&piece).map(move |it| (one, it))) {
+                let hash = hex::encode(Sha256::digest(secret)).chars().take(4).collect::<String>();
+                let known = hashes.entry(&pattern.id).or_default();
+                if known.len() > FOUND_MAX || !known.insert(hash.clone()) || known.len() > FOUND_MAX {
+                    continue;
                 }
-            }
-        }
-        for pattern in &patterns {
-            match hashes.get(pattern.id.as_str()).map(BTreeSet::len) {
-                None => *found.passed.entry(pattern.id.clone()).or_default() += 1,
-                Some(count) if count > FOUND_MAX => {
-                    let why = format!("{} finds more than {FOUND_MAX}, of which the first are told", pattern.id);
-                    noted.note(&document.name, &pattern.id, TOO_MANY, why, ProblemKind::Failed);
-                }
-                Some(_) => {}
+                let title = format!("{} stands in a document", pattern.title);
+                let mut finding = Finding::new(&pattern.id, &title, Severity::High, resource.reference(), &hash);
+                finding.fix = FIX.to_owned();
+                finding.frameworks = controls.to_vec();
+                finding.place = Some(Place { file: document.name.clone(), line: Some(number) });
+                found.push(finding.seen("letters", secret.chars().count()));
             }
         }
     }
-    found.problems = noted.problems;
+    let mut noted = Read::default();
+    for pattern in patterns {
+        match hashes.get(pattern.id.as_str()).map(BTreeSet::len) {
+            None => tallies.by_pattern.entry(pattern.id.clone()).or_default().passed += 1,
+            Some(count) if count > FOUND_MAX => {
+                let why = format!("{} finds more than {FOUND_MAX}, of which the first are told", pattern.id);
+                noted.note(&document.name, &pattern.id, TOO_MANY, why, ProblemKind::Failed);
+            }
+            Some(_) => {}
+        }
+    }
+    tallies.problems.extend(noted.problems);
     found
 }

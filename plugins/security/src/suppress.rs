@@ -34,36 +34,65 @@ pub struct Suppressing {
     pub until: Option<String>,
 }
 
-impl Suppressing {
-    fn fits(&self, finding: &Finding) -> bool {
-        let fits = |pattern: &Option<String>, texts: &[Option<&str>]| {
-            pattern.as_ref().is_none_or(|pattern| {
-                let glob = Glob::new(pattern);
-                texts.iter().flatten().any(|text| glob.fits(text))
+/// What is passed over, ready to be compared with findings.
+#[derive(Debug, Clone, Default)]
+pub struct Suppressions(Vec<Ready>);
+
+/// One of them, its patterns read once.
+#[derive(Debug, Clone)]
+struct Ready {
+    rule: Glob,
+    resource: Option<Glob>,
+    account: Option<Glob>,
+    document: Option<Glob>,
+    discriminator: Option<Glob>,
+    is: Suppression,
+}
+
+impl Suppressions {
+    /// Makes sure that each says why.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::InvalidInput`] if one does not.
+    pub fn new(all: impl Iterator<Item = Suppressing>) -> Result<Self, Failure> {
+        let glob = |pattern: Option<String>| pattern.as_deref().map(Glob::new);
+        let ready = all.map(|one| {
+            if one.reason.trim().is_empty() {
+                return Err(Failure::invalid_input(format!("the suppression of `{}` has no reason", one.rule)));
+            }
+            Ok(Ready {
+                rule: Glob::new(&one.rule),
+                resource: glob(one.resource),
+                account: glob(one.account),
+                document: glob(one.document),
+                discriminator: glob(one.discriminator),
+                is: Suppression { reason: one.reason, until: one.until },
             })
+        });
+        ready.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Marks a finding that is passed over; of several that fit, the one that is not over yet.
+    pub fn mark(&self, finding: &mut Finding, now: Timestamp) {
+        let is_over = |one: &Ready| one.is.until.as_deref().is_some_and(|until| time::is_over(until, now));
+        let mut fitting = self.0.iter().filter(|one| one.fits(finding));
+        let Some(first) = fitting.next() else { return };
+        let one = if is_over(first) { fitting.find(|one| !is_over(one)).unwrap_or(first) } else { first };
+        finding.suppressed = Some(one.is.clone());
+    }
+}
+
+impl Ready {
+    fn fits(&self, finding: &Finding) -> bool {
+        let fits = |glob: &Option<Glob>, texts: &[Option<&str>]| {
+            glob.as_ref().is_none_or(|glob| texts.iter().flatten().any(|text| glob.fits(text)))
         };
         let resource = &finding.resource;
-        Glob::new(&self.rule).fits(&finding.rule)
+        self.rule.fits(&finding.rule)
             && fits(&self.resource, &[Some(&resource.id), resource.arn.as_deref(), resource.name.as_deref()])
             && fits(&self.account, &[resource.account.as_deref()])
             && fits(&self.document, &[finding.place.as_ref().map(|place| place.file.as_str())])
             && fits(&self.discriminator, &[Some(&finding.discriminator)])
     }
-}
-
-/// Makes sure that each says why.
-pub fn verify(suppressing: &[Suppressing]) -> Result<(), Failure> {
-    match suppressing.iter().find(|one| one.reason.trim().is_empty()) {
-        Some(one) => Err(Failure::invalid_input(format!("the suppression of `{}` has no reason", one.rule))),
-        None => Ok(()),
-    }
-}
-
-/// Marks a finding that is passed over; of several that fit, the one that is not over yet.
-pub fn mark(finding: &mut Finding, suppressing: &[Suppressing], now: Timestamp) {
-    let is_over = |one: &&Suppressing| one.until.as_deref().is_some_and(|until| time::is_over(until, now));
-    let mut fitting = suppressing.iter().filter(|one| one.fits(finding));
-    let all: Vec<&Suppressing> = fitting.by_ref().collect();
-    let one = all.iter().find(|one| !is_over(one)).or_else(|| all.first());
-    finding.suppressed = one.map(|one| Suppression { reason: one.reason.clone(), until: one.until.clone() });
 }

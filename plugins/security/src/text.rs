@@ -12,7 +12,7 @@ use serde_json::{Map, Number, Value};
 
 /// Longest document, in bytes. A plan of ten thousand resources has about 30 MB.
 pub const TEXT_BYTES_MAX: usize = 48 * 1024 * 1024;
-/// Most values of one document, each alias counted as what it stands for.
+/// Most values of one document, each alias counted as what it stands for, and a long text of YAML as several.
 pub const NODES_MAX: usize = 2_000_000;
 /// Deepest nesting of lists and mappings.
 pub const DEPTH_MAX: usize = 100;
@@ -189,6 +189,9 @@ mod tests {
             ladder.push_str(&format!("a{n}: &a{n} [*a{}]\n", n - 1));
         }
         assert!(read(&ladder).unwrap_err().why.contains("deep"));
+        // Few values, and each is long.
+        let long = format!("a: &a {}\nb: [{}]\n", "x".repeat(100_000), vec!["*a"; 100_000].join(", "));
+        assert!(read(&long).unwrap_err().why.contains("values"));
         assert!(read("{\"a\": 1, \"a\": 2}").unwrap_err().why.contains("twice"));
         assert!(read("a: 1\na: 2\n").unwrap_err().why.contains("twice"));
         assert_eq!(read("a: 1\nb: [\n").unwrap_err().line, 2);

@@ -1,8 +1,21 @@
 //! The resources that are judged, found by whatever others call them.
+//!
+//! *The attack:* ten thousand resources have one name, and each names it: a hundred million connections. *The rule:*
+//! of one name so many are followed, and of all names together so many; what goes beyond counts as not read, so
+//! that no rule passes or fails by it.
+//!
+//! Documents have names of their own: what one calls `Role` is what stands in it under that name, and only where
+//! nothing does, what others have.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{Bound, Range};
 
 use troupe_estate::{Place, Provider, Resource};
+
+/// Most resources of one name that a relation leads to.
+const NAMESAKES_MAX: usize = 1_000;
+/// Most connections that are followed from resources whose names are not theirs alone.
+const SHARED_MAX: usize = 2_000_000;
 
 /// Where a resource was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,14 +67,24 @@ pub struct Subject {
     pub aliases: Vec<String>,
 }
 
+impl Subject {
+    /// The document it stands in, if it was read from one.
+    pub fn file(&self) -> Option<&str> {
+        self.place.as_ref().map(|place| place.file.as_str())
+    }
+}
+
 /// The resources, with who names whom.
 #[derive(Debug, Default)]
 pub struct Estate {
-    /// The resources, in the order in which they came.
+    /// The resources, in the order in which they came; those of a document stand together.
     pub subjects: Vec<Subject>,
     names: BTreeMap<String, Vec<usize>>,
-    /// For each resource, those that name it and as what.
-    backwards: BTreeMap<usize, Vec<(usize, String)>>,
+    /// For each resource: which of its relations leads where.
+    forwards: Vec<Vec<(usize, Option<usize>)>>,
+    /// For each resource: who names it, and by which of his relations.
+    backwards: Vec<Vec<(usize, usize)>>,
+    /// The types that are there, in lower case.
     types: BTreeSet<String>,
 }
 
@@ -69,26 +92,61 @@ impl Estate {
     /// Puts resources in order.
     pub fn new(subjects: Vec<Subject>) -> Self {
         let mut estate = Self { subjects, ..Self::default() };
+        let mut before = None;
         for (at, subject) in estate.subjects.iter().enumerate() {
             let resource = &subject.resource;
-            estate.types.insert(resource.kind.to_ascii_lowercase());
-            let mut named: Vec<String> = vec![key(resource.provider, &resource.id)];
-            named.extend(resource.arn.iter().map(|arn| key(resource.provider, arn)));
-            named.extend(subject.aliases.iter().map(|alias| key(resource.provider, alias)));
-            named.sort_unstable();
-            named.dedup();
-            for name in named {
-                estate.names.entry(name).or_default().push(at);
+            if before != Some(&resource.kind) {
+                estate.types.insert(resource.kind.to_ascii_lowercase());
+                before = Some(&resource.kind);
             }
-        }
-        for at in 0..estate.subjects.len() {
-            for (target, kind) in estate.targets(at) {
-                if let Some(target) = target {
-                    estate.backwards.entry(target).or_default().push((at, kind));
+            for name in [&resource.id].into_iter().chain(&resource.arn).chain(&subject.aliases) {
+                let places = estate.names.entry(resource.provider.canonical(name)).or_default();
+                if places.last() != Some(&at) {
+                    places.push(at);
                 }
             }
         }
+        estate.connect();
         estate
+    }
+
+    /// Follows the relations of each resource, once for all.
+    fn connect(&mut self) {
+        let mut shared_left = SHARED_MAX;
+        let mut backwards = vec![Vec::new(); self.subjects.len()];
+        let mut forwards = Vec::with_capacity(self.subjects.len());
+        for document in self.subjects.chunk_by(|one, other| one.file() == other.file()) {
+            let first = forwards.len();
+            let own = first..first + document.len();
+            for (at, subject) in own.clone().zip(document) {
+                let mut ends = Vec::new();
+                for (number, relation) in subject.resource.relations.iter().enumerate() {
+                    let found = self.meant(subject.resource.provider, &relation.target, &own);
+                    let count = ends.len();
+                    for to in found.iter().copied().filter(|to| *to != at) {
+                        if found.len() > 1 {
+                            let Some(left) = shared_left.checked_sub(1) else { break };
+                            shared_left = left;
+                        }
+                        ends.push((number, Some(to)));
+                        backwards.get_mut(to).into_iter().for_each(|who: &mut Vec<_>| who.push((at, number)));
+                    }
+                    if ends.len() == count {
+                        ends.push((number, None));
+                    }
+                }
+                forwards.push(ends);
+            }
+        }
+        (self.forwards, self.backwards) = (forwards, backwards);
+    }
+
+    /// The resources that a document means by a name: its own, else those of others.
+    fn meant(&self, provider: Provider, name: &str, own: &Range<usize>) -> &[usize] {
+        let all = self.named(provider, name);
+        let (from, to) = (all.partition_point(|at| *at < own.start), all.partition_point(|at| *at < own.end));
+        let within = all.get(from..to).filter(|within| !within.is_empty()).unwrap_or(all);
+        within.get(..NAMESAKES_MAX).unwrap_or(within)
     }
 
     /// A resource by its place.
@@ -96,39 +154,69 @@ impl Estate {
         self.subjects.get(at)
     }
 
-    /// The resources of a name, an id or an ARN.
+    /// The places of the resources of a name, an id or an ARN, in order.
     pub fn named(&self, provider: Provider, name: &str) -> &[usize] {
-        self.names.get(&key(provider, name)).map_or(&[], Vec::as_slice)
+        self.names.get(&provider.canonical(name)).map_or(&[], Vec::as_slice)
     }
 
     /// What a resource names, and as what; a place is absent where nothing of that name was read.
-    pub fn targets(&self, at: usize) -> Vec<(Option<usize>, String)> {
-        let Some(subject) = self.get(at) else { return Vec::new() };
-        let resource = &subject.resource;
-        let mut targets = Vec::new();
-        for relation in &resource.relations {
-            let found = self.named(resource.provider, &relation.target);
-            let found: Vec<usize> = found.iter().copied().filter(|target| *target != at).collect();
-            if found.is_empty() {
-                targets.push((None, relation.kind.to_string()));
-            }
-            targets.extend(found.into_iter().map(|target| (Some(target), relation.kind.to_string())));
-        }
-        targets
+    pub fn targets(&self, at: usize) -> impl Iterator<Item = (Option<usize>, &str)> {
+        let ends = self.forwards.get(at).map(Vec::as_slice).unwrap_or_default();
+        ends.iter().map(move |(number, to)| (*to, self.kind(at, *number)))
     }
 
     /// Those that name a resource, and as what.
-    pub fn referrers(&self, at: usize) -> &[(usize, String)] {
-        self.backwards.get(&at).map_or(&[], Vec::as_slice)
+    pub fn referrers(&self, at: usize) -> impl Iterator<Item = (usize, &str)> {
+        let ends = self.backwards.get(at).map(Vec::as_slice).unwrap_or_default();
+        ends.iter().map(|(from, number)| (*from, self.kind(*from, *number)))
+    }
+
+    /// Of what kind a relation is.
+    fn kind(&self, at: usize, number: usize) -> &str {
+        let relation = self.get(at).and_then(|subject| subject.resource.relations.get(number));
+        relation.map(|relation| relation.kind.as_ref()).unwrap_or_default()
     }
 
     /// Reports whether a resource of a type that fits was read.
     pub fn has_type(&self, types: &super::Glob) -> bool {
-        self.types.iter().any(|kind| types.fits(kind))
+        let beginning = types.beginning();
+        let mut those = self
+            .types
+            .range::<str, _>((Bound::Included(beginning), Bound::Unbounded))
+            .take_while(|kind| kind.starts_with(beginning));
+        those.any(|kind| types.fits(kind))
     }
 }
 
-/// Azure's names are the same in any case.
-fn key(provider: Provider, name: &str) -> String {
-    if provider == Provider::Azure { name.to_ascii_lowercase() } else { name.to_owned() }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn subject(id: &str, file: &str, names: &str) -> Subject {
+        let resource = Resource::new("aws.iam.role", "global", id).to("role", Some(names));
+        let place = Some(Place { file: file.to_owned(), line: None });
+        Subject { resource, source: Source::CloudFormation, place, aliases: Vec::new() }
+    }
+
+    #[test]
+    fn a_name_means_what_its_own_document_has_under_it_and_else_what_others_have() {
+        let estate = Estate::new(vec![
+            subject("Role", "a.yaml", "Role"),
+            subject("User", "a.yaml", "Role"),
+            subject("Role", "b.yaml", "User"),
+            subject("Other", "b.yaml", "nobody"),
+        ]);
+        let targets = |at: usize| estate.targets(at).map(|(to, _)| to).collect::<Vec<_>>();
+        assert_eq!((targets(0), targets(1)), (vec![None], vec![Some(0)]));
+        assert_eq!((targets(2), targets(3)), (vec![Some(1)], vec![None]));
+        assert_eq!(estate.referrers(0).collect::<Vec<_>>(), [(1, "role")]);
+    }
+
+    #[test]
+    fn many_of_one_name_that_all_name_it_are_no_square() {
+        let estate = Estate::new((0..20_000).map(|_| subject("x", "a.yaml", "x")).collect());
+        let links: usize = (0..20_000).map(|at| estate.targets(at).count()).sum();
+        assert!(links <= SHARED_MAX + 20_000, "{links}");
+        assert_eq!(estate.targets(19_999).collect::<Vec<_>>(), [(None, "role")]);
+    }
 }

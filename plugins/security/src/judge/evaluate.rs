@@ -13,7 +13,7 @@ use troupe_estate::Resource;
 
 use super::condition::{Condition, Matcher, Related};
 use super::matching;
-use super::{Estate, Path, Pattern, Source, Truth, looks_secret};
+use super::{Estate, Path, Pattern, Source, Subject, Truth, looks_secret};
 use crate::unknown;
 
 /// Steps that one rule may take at one resource. A bucket takes about ten, a security group of a thousand rules a
@@ -22,8 +22,21 @@ const STEPS_MAX: u32 = 200_000;
 /// Most values that are told as evidence of one finding.
 const SEEN_MAX: usize = 8;
 
-/// Tells whether whoever read a resource of a type tells an attribute of it.
-pub type Delivers<'a> = dyn Fn(Source, &str, &str) -> bool + 'a;
+/// Who knows what whoever read a resource tells of it.
+pub trait Delivers {
+    /// Reports whether a source tells an attribute of a type.
+    fn delivers(&self, source: Source, kind: &str, attribute: &str) -> bool;
+}
+
+/// Everything is told, as by an example or a value that is there whole.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Everything;
+
+impl Delivers for Everything {
+    fn delivers(&self, _: Source, _: &str, _: &str) -> bool {
+        true
+    }
+}
 
 /// What a condition is about: a resource, or a value within one.
 #[derive(Clone, Copy)]
@@ -44,25 +57,32 @@ struct Found<'v> {
 /// Evaluates conditions.
 pub struct Judge<'a> {
     estate: &'a Estate,
-    delivers: &'a Delivers<'a>,
+    delivers: &'a dyn Delivers,
     patterns: &'a [Pattern],
     now: Timestamp,
     steps: Cell<u32>,
-    seen: RefCell<Vec<(String, Value)>>,
+    /// What was looked at, while somebody wants to know it.
+    seen: RefCell<Option<Vec<(String, Value)>>>,
 }
 
 impl<'a> Judge<'a> {
     /// Makes a judge.
-    pub fn new(estate: &'a Estate, delivers: &'a Delivers<'a>, patterns: &'a [Pattern], now: Timestamp) -> Self {
+    pub fn new(estate: &'a Estate, delivers: &'a dyn Delivers, patterns: &'a [Pattern], now: Timestamp) -> Self {
         Self { estate, delivers, patterns, now, steps: Cell::new(0), seen: RefCell::default() }
     }
 
-    /// Reports whether a condition holds, and what was looked at for that.
-    pub fn judge(&self, base: Base<'_>, condition: &Condition) -> (Truth, Vec<(String, Value)>) {
+    /// Reports whether a condition holds.
+    pub fn judge(&self, base: Base<'_>, condition: &Condition) -> Truth {
         self.steps.set(0);
-        self.seen.borrow_mut().clear();
-        let truth = self.condition(base, condition);
-        (truth, self.seen.take())
+        self.condition(base, condition)
+    }
+
+    /// What is looked at to find out whether a condition holds. Few conditions hold that are about something wrong,
+    /// so it is gathered for those alone, in a second look.
+    pub fn evidence(&self, base: Base<'_>, condition: &Condition) -> Vec<(String, Value)> {
+        self.seen.replace(Some(Vec::new()));
+        self.judge(base, condition);
+        self.seen.take().unwrap_or_default()
     }
 
     /// The elements of a list within a resource, or why they are not known.
@@ -70,7 +90,7 @@ impl<'a> Judge<'a> {
     /// # Errors
     ///
     /// The reason.
-    pub fn elements(&self, at: usize, path: &Path) -> Result<Vec<Value>, String> {
+    pub fn elements(&self, at: usize, path: &Path) -> Result<Vec<Cow<'a, Value>>, String> {
         self.steps.set(0);
         let found = self.resolve(Base::Resource(at), path);
         if let Some(why) = found.unknown {
@@ -78,10 +98,9 @@ impl<'a> Judge<'a> {
         }
         let mut elements = Vec::new();
         for value in found.values {
-            match value.into_owned() {
-                Value::Array(list) => elements.extend(list),
-                Value::Null => {}
-                value => elements.push(value),
+            match value {
+                Cow::Borrowed(value) => elements.extend(matching::elements(value).iter().map(Cow::Borrowed)),
+                Cow::Owned(value) => elements.extend(matching::elements(&value).iter().cloned().map(Cow::Owned)),
             }
         }
         Ok(elements)
@@ -103,10 +122,10 @@ impl<'a> Judge<'a> {
             Condition::Any(any) => Truth::any(any.iter().map(|one| self.condition(base, one))),
             Condition::Not(one) => self.condition(base, one).negated(),
             Condition::Opens(ports) => match base {
-                Base::Element(value, _) => matching::opens(value, ports),
+                Base::Element(value, _) => matching::opens(|key| value.get(key), ports),
                 Base::Resource(at) => {
-                    let attributes = self.estate.get(at).map(|subject| subject.resource.attributes.clone());
-                    matching::opens(&Value::Object(attributes.unwrap_or_default()), ports)
+                    let subject = self.estate.get(at);
+                    matching::opens(|key| subject?.resource.attributes.get(key), ports)
                 }
             },
             Condition::Related(related) => match base {
@@ -124,6 +143,7 @@ impl<'a> Judge<'a> {
     /// Keeps what was looked at.
     fn see(&self, path: &str, found: &Found<'_>, matcher: &Matcher) {
         let mut seen = self.seen.borrow_mut();
+        let Some(seen) = seen.as_mut() else { return };
         if seen.len() >= SEEN_MAX || seen.iter().any(|(there, _)| there == path) {
             return;
         }
@@ -133,24 +153,27 @@ impl<'a> Judge<'a> {
         }
         let secret = matching::is_about_secrets(matcher);
         let value = match found.values.as_slice() {
-            [] => Value::Null,
-            [one] => one.as_ref().clone(),
-            several => Value::Array(several.iter().take(5).map(|one| one.as_ref().clone()).collect()),
+            [] => matching::shown(&Value::Null, secret),
+            [one] => matching::shown(one, secret),
+            several => {
+                let several = several.iter().take(5).map(|one| one.as_ref().clone());
+                matching::shown(&Value::Array(several.collect()), secret)
+            }
         };
-        seen.push((path.to_owned(), matching::shown(value, secret)));
+        seen.push((path.to_owned(), value));
     }
 
     fn related(&self, at: usize, related: &Related) -> Truth {
         let Some(subject) = self.estate.get(at) else { return Truth::No };
         let mut truth = Truth::No;
         let mut is_missing = false;
-        let ends: Vec<(Option<usize>, String)> = if related.backwards {
-            self.estate.referrers(at).iter().map(|(from, kind)| (Some(*from), kind.clone())).collect()
+        let ends: &mut dyn Iterator<Item = (Option<usize>, &str)> = if related.backwards {
+            &mut self.estate.referrers(at).map(|(from, kind)| (Some(from), kind))
         } else {
-            self.estate.targets(at)
+            &mut self.estate.targets(at)
         };
         for (end, kind) in ends {
-            if !related.kind.fits(&kind) || !self.step(1) {
+            if !related.kind.fits(kind) || !self.step(1) {
                 continue;
             }
             let Some(end) = end else {
@@ -213,7 +236,8 @@ impl<'a> Judge<'a> {
             }
             scalar => {
                 let absent = Value::Null;
-                let mut scalars: Vec<&Value> = found.values.iter().flat_map(|value| matching::scalars(value)).collect();
+                let mut scalars: Vec<&Value> = Vec::new();
+                found.values.iter().for_each(|value| matching::scalars(value, &mut scalars));
                 if scalars.is_empty() && found.unknown.is_none() {
                     scalars.push(&absent);
                 }
@@ -232,14 +256,16 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn resolve<'v>(&'v self, base: Base<'v>, path: &Path) -> Found<'v> {
+    fn resolve<'v>(&self, base: Base<'v>, path: &Path) -> Found<'v>
+    where
+        'a: 'v,
+    {
         let mut found = Found::default();
         let (Base::Resource(at) | Base::Element(_, at)) = base;
-        let Some(subject) = self.estate.get(at) else { return found };
         let rest = path.steps.get(1..).unwrap_or_default();
         match (path.first(), base) {
             (Some("$resource"), _) => {
-                let resource = &subject.resource;
+                let Some(Subject { resource, .. }) = self.estate.get(at) else { return found };
                 if rest.first().is_some_and(|step| step == "tags") && resource.is_unread("tags") {
                     found.unknown = Some("`tags` could not be read".to_owned());
                 } else if let Some(value) = own(resource, rest) {
@@ -250,14 +276,18 @@ impl<'a> Judge<'a> {
             (Some(_), Base::Resource(_)) => self.attribute(at, &path.steps, &mut found),
             (_, Base::Element(value, _)) => self.walk(value, &path.steps, &mut found),
             (None, Base::Resource(_)) => {
-                found.values.push(Cow::Owned(Value::Object(subject.resource.attributes.clone())))
+                let all = self.estate.get(at).map(|subject| Value::Object(subject.resource.attributes.clone()));
+                found.values.extend(all.map(Cow::Owned));
             }
         }
         found
     }
 
     /// Goes from a resource to what a path within its attributes leads to.
-    fn attribute<'v>(&'v self, at: usize, steps: &[String], found: &mut Found<'v>) {
+    fn attribute<'v>(&self, at: usize, steps: &[String], found: &mut Found<'v>)
+    where
+        'a: 'v,
+    {
         let (Some(subject), Some((name, rest))) = (self.estate.get(at), steps.split_first()) else { return };
         let resource = &subject.resource;
         if resource.is_unread(name) {
@@ -266,7 +296,7 @@ impl<'a> Judge<'a> {
         }
         match resource.attributes.get(name) {
             Some(value) => self.walk(value, rest, found),
-            None if (self.delivers)(subject.source, &resource.kind, name) => {}
+            None if self.delivers.delivers(subject.source, &resource.kind, name) => {}
             None => {
                 let source = subject.source.name();
                 found.unknown = Some(format!("`{name}` of {} is not told by the {source}", resource.kind));

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::condition::{Matcher, Order};
 use super::network::{self, Range};
-use super::{Glob, Truth, version};
+use super::words::covers;
+use super::{Truth, version};
 use crate::unknown;
 
 /// Longest text that a regular expression is tried on, in bytes.
@@ -21,10 +22,9 @@ pub fn scalar(value: &Value, matcher: &Matcher, now: Timestamp) -> Truth {
         Matcher::Equals(wanted) => Truth::from(equal(value, wanted)),
         Matcher::OneOf(wanted) => Truth::from(wanted.iter().any(|wanted| equal(value, wanted))),
         Matcher::Matches(globs) => Truth::from(text.is_some_and(|text| globs.iter().any(|glob| glob.fits(text)))),
-        Matcher::Covers(texts) => Truth::from(text.is_some_and(|pattern| {
-            let glob = Glob::new(pattern);
-            texts.iter().any(|text| glob.fits(text))
-        })),
+        Matcher::Covers(texts) => {
+            Truth::from(text.is_some_and(|pattern| texts.iter().any(|text| covers(pattern, text))))
+        }
         Matcher::Regex(regex) => match text {
             Some(text) if text.len() > REGEX_TEXT_MAX => Truth::unknown("a text is too long to be searched"),
             Some(text) => Truth::from(regex.is_match(text)),
@@ -38,7 +38,7 @@ pub fn scalar(value: &Value, matcher: &Matcher, now: Timestamp) -> Truth {
                 Order::AtLeast => number >= *bound,
             }),
             None if value.is_null() => Truth::No,
-            None => Truth::unknown(format!("{} is no number", shown(value.clone(), false))),
+            None => Truth::unknown(format!("{} is no number", shown(value, false))),
         },
         Matcher::OlderThanDays(days) => age(value, now, |age| age >= *days),
         Matcher::WithinDays(days) => age(value, now, |age| -age <= *days),
@@ -63,9 +63,9 @@ pub fn scalar(value: &Value, matcher: &Matcher, now: Timestamp) -> Truth {
 }
 
 /// Reports whether the ports of an element, `from_port` to `to_port` of `protocol`, contain one of these. Without
-/// ports it is all of them, if the protocol has ports.
-pub fn opens(value: &Value, ports: &[u16]) -> Truth {
-    let get = |key: &str| value.get(key).filter(|value| !value.is_null());
+/// ports it is all of them, if the protocol has ports. `entry` gives the element's entries.
+pub fn opens<'v>(entry: impl Fn(&str) -> Option<&'v Value>, ports: &[u16]) -> Truth {
+    let get = |key: &str| entry(key).filter(|value| !value.is_null());
     for key in ["protocol", "from_port", "to_port"] {
         if let Some(why) = get(key).and_then(unknown::reason) {
             return Truth::unknown(why);
@@ -107,7 +107,7 @@ pub fn equal(value: &Value, wanted: &Value) -> bool {
 }
 
 fn number(value: &Value) -> Option<f64> {
-    value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())
+    value.as_f64().or_else(|| value.as_str()?.trim().parse().ok()).filter(|number| number.is_finite())
 }
 
 /// Reports on how many days ago a time was; negative if it comes.
@@ -120,7 +120,7 @@ fn age(value: &Value, now: Timestamp, is_so: impl Fn(f64) -> bool) -> Truth {
     };
     match at {
         Some(at) => Truth::from(is_so(at.duration_until(now).as_secs_f64() / 86_400.0)),
-        None => Truth::unknown(format!("{} is no time", shown(value.clone(), false))),
+        None => Truth::unknown(format!("{} is no time", shown(value, false))),
     }
 }
 
@@ -161,11 +161,11 @@ pub fn elements(value: &Value) -> &[Value] {
     }
 }
 
-/// The values that a scalar matcher looks at: those of a list, in lists of lists as well.
-pub fn scalars(value: &Value) -> Vec<&Value> {
+/// Gathers the values that a scalar matcher looks at: those of a list, in lists of lists as well.
+pub fn scalars<'v>(value: &'v Value, into: &mut Vec<&'v Value>) {
     match value {
-        Value::Array(list) => list.iter().flat_map(scalars).collect(),
-        one => vec![one],
+        Value::Array(list) => list.iter().for_each(|one| scalars(one, into)),
+        one => into.push(one),
     }
 }
 
@@ -180,25 +180,24 @@ pub fn is_about_secrets(matcher: &Matcher) -> bool {
 }
 
 /// A value as it is told: cut to what a person reads.
-pub fn shown(value: Value, is_secret: bool) -> Value {
+pub fn shown(value: &Value, is_secret: bool) -> Value {
     if is_secret {
         return json!("(not shown)");
     }
-    if let Some(why) = unknown::reason(&value) {
+    if let Some(why) = unknown::reason(value) {
         return json!(format!("(not known: {why})"));
     }
+    let cut = |text: &str| text.chars().take(SHOWN_LETTERS_MAX).chain(['…']).collect::<String>();
     match value {
-        Value::String(text) if text.chars().count() > SHOWN_LETTERS_MAX => {
-            json!(text.chars().take(SHOWN_LETTERS_MAX).chain(['…']).collect::<String>())
-        }
+        Value::String(text) if text.chars().nth(SHOWN_LETTERS_MAX).is_some() => json!(cut(text)),
         Value::Array(_) | Value::Object(_) => {
             let text = value.to_string();
             if text.len() > SHOWN_BYTES_MAX || text.contains("\\u0000unknown") {
-                json!(text.chars().take(SHOWN_LETTERS_MAX).chain(['…']).collect::<String>().replace("\\u0000", ""))
+                json!(cut(&text).replace("\\u0000", ""))
             } else {
-                value
+                value.clone()
             }
         }
-        value => value,
+        value => value.clone(),
     }
 }

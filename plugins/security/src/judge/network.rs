@@ -6,20 +6,20 @@ use std::net::{IpAddr, Ipv6Addr};
 const OPEN_WORDS: [&str; 5] = ["*", "any", "internet", "0.0.0.0", "::"];
 
 /// Ranges of which no address is reached from the internet (IANA's registries of special-purpose addresses).
-const PRIVATE: [&str; 13] = [
-    "0.0.0.0/8",
-    "10.0.0.0/8",
-    "100.64.0.0/10",
-    "127.0.0.0/8",
-    "169.254.0.0/16",
-    "172.16.0.0/12",
-    "192.168.0.0/16",
-    "198.18.0.0/15",
-    "224.0.0.0/3",
-    "::/128",
-    "::1/128",
-    "fc00::/7",
-    "fe80::/10",
+const PRIVATE: [Range; 13] = [
+    Range::v4([0, 0, 0, 0], 8),
+    Range::v4([10, 0, 0, 0], 8),
+    Range::v4([100, 64, 0, 0], 10),
+    Range::v4([127, 0, 0, 0], 8),
+    Range::v4([169, 254, 0, 0], 16),
+    Range::v4([172, 16, 0, 0], 12),
+    Range::v4([192, 168, 0, 0], 16),
+    Range::v4([198, 18, 0, 0], 15),
+    Range::v4([224, 0, 0, 0], 3),
+    Range::v6(0, 128),
+    Range::v6(1, 128),
+    Range::v6(0xfc00 << 112, 7),
+    Range::v6(0xfe80 << 112, 10),
 ];
 
 /// A range of addresses. Those of version 4 are told as version 6, mapped, with 96 more bits.
@@ -31,6 +31,14 @@ pub struct Range {
 }
 
 impl Range {
+    const fn v4(address: [u8; 4], bits: u32) -> Self {
+        Self { base: u32::from_be_bytes(address) as u128, bits, is_v4: true }
+    }
+
+    const fn v6(base: u128, bits: u32) -> Self {
+        Self { base, bits, is_v4: false }
+    }
+
     /// Reads `10.0.0.0/8`, `2001:db8::/32` or one address.
     pub fn parse(text: &str) -> Option<Self> {
         let (address, bits) = text.trim().split_once('/').map_or((text.trim(), None), |(a, b)| (a, Some(b)));
@@ -59,7 +67,7 @@ impl Range {
 
     /// Reports whether an address of it may be reached from the internet.
     pub fn is_public(&self) -> bool {
-        !PRIVATE.iter().filter_map(|range| Self::parse(range)).any(|private| private.contains(self))
+        !PRIVATE.iter().any(|private| private.contains(self))
     }
 }
 

@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::judge::{Estate, Glob};
+use crate::judge::{Estate, Glob, Subject};
 
-/// Most pairs of identity and data that are worked out.
-const PAIRS_MAX: usize = 2_000_000;
+/// Most patterns of policies that are compared with what data is called; a long one counts as several.
+const PATTERNS_MAX: usize = 50_000_000;
 /// Most statements of one identity.
 const STATEMENTS_MAX: usize = 2_000;
 
@@ -61,24 +61,20 @@ impl Grants {
         let mut grants = Self { of: BTreeMap::new(), administrators: BTreeSet::new(), why: None };
         let readings: Vec<(Glob, &Reading)> =
             readings.iter().map(|reading| (Glob::new(&reading.kind), reading)).collect();
-        let data: Vec<(usize, &Reading, String)> = estate
-            .subjects
+        // What each reading leads to, and what its action is about there.
+        let data: Vec<(&Reading, Vec<(usize, String)>)> = readings
             .iter()
-            .enumerate()
-            .flat_map(|(at, subject)| {
-                let readings = &readings;
-                readings.iter().filter(|(glob, _)| glob.fits(&subject.resource.kind)).map(move |(_, reading)| {
-                    let arn = subject
-                        .resource
-                        .arn
-                        .clone()
-                        .unwrap_or_else(|| guessed_arn(&subject.resource.kind, &subject.resource.id));
-                    (at, *reading, reading.resource.replace("{arn}", &arn))
-                })
+            .map(|(glob, reading)| {
+                let of_kind = estate.subjects.iter().enumerate().filter(|(_, one)| glob.fits(&one.resource.kind));
+                let named = of_kind.map(|(at, Subject { resource, .. })| {
+                    let arn = resource.arn.clone().unwrap_or_else(|| guessed_arn(&resource.kind, &resource.id));
+                    (at, reading.resource.replace("{arn}", &arn))
+                });
+                (*reading, named.collect())
             })
             .collect();
         let administrating: Vec<Glob> = administrators.iter().map(|pattern| Glob::new(pattern)).collect();
-        let mut pairs_left = PAIRS_MAX;
+        let mut patterns_left = PATTERNS_MAX;
         for (at, subject) in estate.subjects.iter().enumerate() {
             let mut statements = statements(&subject.resource.attributes);
             if statements.len() > STATEMENTS_MAX {
@@ -91,23 +87,27 @@ impl Grants {
                 .relations
                 .iter()
                 .any(|relation| administrating.iter().any(|glob| glob.fits(&relation.target)));
-            let all = allowed(&statements, "iam:CreatePolicyVersion", "*");
-            if attached || (all == Some(false) && allowed(&statements, "s3:DeleteBucket", "*") == Some(false)) {
+            let may_all = |action: &str| allowed(&about(&statements, action), "*") == Some(false);
+            if attached || (may_all("iam:CreatePolicyVersion") && may_all("s3:DeleteBucket")) {
                 grants.administrators.insert(at);
                 continue;
             }
-            if statements.is_empty() {
-                continue;
-            }
-            for (to, reading, resource) in &data {
-                let Some(left) = pairs_left.checked_sub(1) else {
-                    grants.why = Some(format!("{PAIRS_MAX} pairs of identities and data were worked out"));
-                    return grants;
-                };
-                pairs_left = left;
-                if let Some(conditional) = allowed(&statements, &reading.action, resource) {
-                    let how = format!("may {} by its policies", reading.action);
-                    grants.of.entry(at).or_default().push(Grant { to: *to, how, conditional });
+            for (reading, named) in &data {
+                let about = about(&statements, &reading.action);
+                if !about.iter().any(|statement| statement.allows) {
+                    continue;
+                }
+                let weight: usize = about.iter().map(|statement| statement.weight()).sum();
+                for (to, resource) in named {
+                    let Some(left) = patterns_left.checked_sub(weight) else {
+                        grants.why = Some(format!("{PATTERNS_MAX} patterns of policies were compared"));
+                        return grants;
+                    };
+                    patterns_left = left;
+                    if let Some(conditional) = allowed(&about, resource) {
+                        let how = format!("may {} by its policies", reading.action);
+                        grants.of.entry(at).or_default().push(Grant { to: *to, how, conditional });
+                    }
                 }
             }
         }
@@ -130,39 +130,48 @@ fn guessed_arn(kind: &str, id: &str) -> String {
     if kind == "aws.s3.bucket" { format!("arn:aws:s3:::{id}") } else { id.to_owned() }
 }
 
-/// Whether an action is allowed on a resource; the answer is whether that depends on a condition.
-fn allowed(statements: &[Statement], action: &str, resource: &str) -> Option<bool> {
-    let fits = |statement: &&Statement| {
-        let acts = match &statement.not_actions {
-            Some(not) => !not.iter().any(|glob| glob.fits(action)),
-            None => statement.actions.iter().any(|glob| glob.fits(action)),
-        };
-        acts && match &statement.not_resources {
-            Some(not) => !not.iter().any(|glob| glob.fits(resource)),
-            None => statement.resources.iter().any(|glob| glob.fits(resource)),
-        }
+/// The statements that are about an action.
+fn about<'a>(statements: &'a [Statement], action: &str) -> Vec<&'a Statement> {
+    let acts = |statement: &&Statement| match &statement.not_actions {
+        Some(not) => !not.iter().any(|glob| glob.fits(action)),
+        None => statement.actions.iter().any(|glob| glob.fits(action)),
     };
-    let (allow, deny): (Vec<&Statement>, Vec<&Statement>) = statements.iter().filter(fits).partition(|one| one.allows);
+    statements.iter().filter(acts).collect()
+}
+
+/// Whether statements about an action allow it on a resource; the answer is whether that depends on a condition.
+fn allowed(about: &[&Statement], resource: &str) -> Option<bool> {
+    let fits = |statement: &&&Statement| match &statement.not_resources {
+        Some(not) => !not.iter().any(|glob| glob.fits(resource)),
+        None => statement.resources.iter().any(|glob| glob.fits(resource)),
+    };
+    let (allow, deny): (Vec<&Statement>, Vec<&Statement>) =
+        about.iter().filter(fits).copied().partition(|one| one.allows);
     if deny.iter().any(|one| !one.conditional) || allow.is_empty() {
         return None;
     }
     Some(!deny.is_empty() || allow.iter().all(|one| one.conditional))
 }
 
+impl Statement {
+    /// How much work it is to compare a resource with it.
+    fn weight(&self) -> usize {
+        self.not_resources.as_ref().unwrap_or(&self.resources).iter().map(Glob::weight).sum::<usize>().max(1)
+    }
+}
+
 /// The statements of `policies`, a list of `{name, document}`, and of `document`.
 fn statements(attributes: &serde_json::Map<String, Value>) -> Vec<Statement> {
-    let of = |value: &Value| -> Vec<Value> {
-        let document = value.get("document").unwrap_or(value);
-        let statements = document.get("Statement").cloned().unwrap_or_default();
-        match statements {
-            Value::Array(list) => list,
-            Value::Object(_) => vec![statements],
-            _ => Vec::new(),
+    fn of(value: &Value) -> &[Value] {
+        match value.get("document").unwrap_or(value).get("Statement") {
+            Some(Value::Array(list)) => list,
+            Some(one @ Value::Object(_)) => std::slice::from_ref(one),
+            _ => &[],
         }
-    };
+    }
     let policies = attributes.get("policies").and_then(Value::as_array).into_iter().flatten();
     let own = attributes.get("document").into_iter();
-    policies.chain(own).flat_map(of).take(STATEMENTS_MAX + 1).map(|one| statement(&one)).collect()
+    policies.chain(own).flat_map(of).take(STATEMENTS_MAX + 1).map(statement).collect()
 }
 
 fn statement(value: &Value) -> Statement {

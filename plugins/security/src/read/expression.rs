@@ -16,9 +16,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use troupe_estate::Resource;
 
-use crate::judge::{Base, Condition, Estate, Judge, Path, Source, Subject, Truth};
+use crate::judge::{Base, Condition, Estate, Everything, Judge, Path, Truth};
 use crate::unknown;
 
 /// An expression.
@@ -299,11 +298,8 @@ fn get(value: &Value, steps: &[String]) -> Value {
     }
 }
 
-/// Reports whether a condition holds of raw values, as of a resource that has them as attributes.
+/// Reports whether a condition holds of raw values, as of an element that has them.
 fn holds(condition: &Condition, raw: &Value) -> Truth {
-    let mut resource = Resource::new("raw", "", "");
-    resource.attributes = raw.as_object().cloned().unwrap_or_default();
-    let subject = Subject { resource, source: Source::Example, place: None, aliases: Vec::new() };
-    let estate = Estate::new(vec![subject]);
-    Judge::new(&estate, &|_, _, _| true, &[], Timestamp::UNIX_EPOCH).judge(Base::Resource(0), condition).0
+    let nobody = Estate::default();
+    Judge::new(&nobody, &Everything, &[], Timestamp::UNIX_EPOCH).judge(Base::Element(raw, 0), condition)
 }

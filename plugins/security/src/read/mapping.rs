@@ -13,6 +13,10 @@ use crate::unknown;
 
 const MAPPINGS: &str = include_str!(concat!(env!("OUT_DIR"), "/mappings.json"));
 
+/// Most parts of a document that are put into resources which have one name: ten thousand of either are a hundred
+/// million otherwise.
+const PARTS_MAX: usize = 100_000;
+
 /// Types that say nothing about security, and are no gap where nothing maps them.
 const IRRELEVANT: [&str; 10] = [
     "random_",
@@ -139,16 +143,6 @@ impl Mappings {
         all
     }
 
-    /// How many types of documents are mapped.
-    pub fn len(&self) -> usize {
-        self.by_source.values().map(BTreeMap::len).sum()
-    }
-
-    /// Reports whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     fn get(&self, source: Source, kind: &str) -> Option<&[Mapping]> {
         self.by_source.get(&source)?.get(&canonical(source, kind)).map(Vec::as_slice)
     }
@@ -219,19 +213,32 @@ pub fn apply(mappings: &Mappings, drafts: Vec<Draft>, file: &str, read: &mut Rea
     // A draft may be a part of several types; it has a place if one of them is there.
     let mut placed: BTreeSet<&str> = BTreeSet::new();
     let mut lost: BTreeMap<&str, (&Draft, Option<String>)> = BTreeMap::new();
+    let mut shared_left = PARTS_MAX;
     for (mapping, draft) in parts {
         let entry = lost.entry(&draft.address).or_insert((draft, None));
         let Some((from, kind)) = &mapping.of else { continue };
         let target = first(&draft.raw, from);
         let targets: Vec<String> = texts(&target);
-        let mut found: Vec<usize> =
-            targets.iter().filter_map(|name| names.get(&(kind.clone(), name.clone()))).flatten().copied().collect();
+        let mut found: Vec<usize> = Vec::new();
+        for name in &targets {
+            let named = names.get(&(kind.clone(), name.clone())).into_iter().flatten();
+            found.extend(named.take(shared_left + 2));
+        }
         found.dedup();
         if found.is_empty() {
             entry.1 = entry.1.take().or_else(|| targets.first().cloned());
             continue;
         }
         placed.insert(&draft.address);
+        if found.len() > 1 {
+            let Some(left) = shared_left.checked_sub(found.len()) else {
+                let why = format!("{PARTS_MAX} parts of resources of one name were put in; {} was not", draft.address);
+                let service = format!("{} {}", draft.source.name(), draft.kind);
+                read.note(file, &service, "too_many", why, ProblemKind::Failed);
+                continue;
+            };
+            shared_left = left;
+        }
         for at in found {
             if let Some(subject) = made.get_mut(at) {
                 put(&mut subject.resource, mapping, draft);
@@ -267,9 +274,7 @@ fn put(resource: &mut Resource, mapping: &Mapping, draft: &Draft) {
             _ => resource.set(name, more),
         }
     }
-    let relations = std::mem::take(&mut resource.relations);
-    let with = relate(Resource { relations, ..Resource::new("", "", "") }, mapping, draft);
-    resource.relations = with.relations;
+    relate(&mut resource.relations, mapping, draft);
 }
 
 fn subject(mapping: &Mapping, kind: &str, draft: &Draft, file: &str) -> Subject {
@@ -295,16 +300,15 @@ fn subject(mapping: &Mapping, kind: &str, draft: &Draft, file: &str) -> Subject 
     Subject { resource, source: draft.source, place, aliases }
 }
 
-fn relate(mut resource: Resource, mapping: &Mapping, draft: &Draft) -> Resource {
+fn relate(relations: &mut Vec<Relation>, mapping: &Mapping, draft: &Draft) {
     let mut seen: BTreeSet<(&str, String)> = BTreeSet::new();
     for (kind, from) in &mapping.relations {
         for target in from.iter().flat_map(|path| texts(&first(&draft.raw, std::slice::from_ref(path)))) {
             if seen.insert((kind, target.clone())) {
-                resource.relations.push(Relation { kind: kind.clone().into(), target });
+                relations.push(Relation { kind: kind.clone().into(), target });
             }
         }
     }
-    resource
 }
 
 /// The texts of a value: itself, or those in a list.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
 use super::{Each, Facts, Frameworks, Rule, Written};
@@ -93,11 +94,6 @@ impl Catalogue {
             Err(Problems(problems))
         }
     }
-
-    /// A rule by its id.
-    pub fn get(&self, id: &str) -> Option<&Rule> {
-        self.rules.iter().find(|rule| rule.id == id)
-    }
 }
 
 /// The rules of a file, each with the types under which it stands.
@@ -107,7 +103,7 @@ fn groups(file: &str, value: &Value) -> Result<Vec<(Vec<String>, Written)>, Stri
     for (types, rules) in groups {
         let types: Vec<String> = types.split(',').map(|kind| kind.trim().to_owned()).collect();
         for rule in rules.as_array().ok_or_else(|| format!("{file}: {types:?} has no list of rules"))? {
-            let one: Written = serde_json::from_value(rule.clone()).map_err(|error| {
+            let one = Written::deserialize(rule).map_err(|error| {
                 let id = rule.get("id").and_then(Value::as_str).unwrap_or("a rule without an id");
                 format!("{file}: {id}: {error}")
             })?;

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::judge::Source;
+use crate::judge::{Delivers, Source};
 use crate::read::Mappings;
 
 /// Which attributes who tells.
@@ -28,19 +28,6 @@ impl Facts {
         Self { by_source }
     }
 
-    /// Reports whether a source tells an attribute of a type.
-    pub fn delivers(&self, source: Source, kind: &str, attribute: &str) -> bool {
-        match source {
-            // An object of Kubernetes is told whole, and so is an example.
-            Source::Kubernetes | Source::Example => true,
-            source => {
-                let kinds = self.by_source.get(&source);
-                let names = kinds.and_then(|kinds| kinds.get(&kind.to_ascii_lowercase()));
-                names.is_some_and(|names| names.contains(attribute))
-            }
-        }
-    }
-
     /// Those who tell an attribute of a type.
     pub fn sources(&self, kind: &str, attribute: &str) -> Vec<Source> {
         let all = [Source::Inventory, Source::Terraform, Source::CloudFormation, Source::Arm];
@@ -50,5 +37,21 @@ impl Facts {
             sources.push(Source::Kubernetes);
         }
         sources
+    }
+}
+
+impl Delivers for Facts {
+    fn delivers(&self, source: Source, kind: &str, attribute: &str) -> bool {
+        match source {
+            // An object of Kubernetes is told whole, and so is an example.
+            Source::Kubernetes | Source::Example => true,
+            source => {
+                let names = self.by_source.get(&source).and_then(|kinds| {
+                    // Types of Azure may come in any case; most do not need to be looked at twice.
+                    kinds.get(kind).or_else(|| kinds.get(&kind.to_ascii_lowercase()))
+                });
+                names.is_some_and(|names| names.contains(attribute))
+            }
+        }
     }
 }

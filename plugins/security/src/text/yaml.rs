@@ -8,6 +8,9 @@ use serde_json::Number;
 
 use super::{DEPTH_MAX, Entry, Kind, NODES_MAX, Node, TextError};
 
+/// Bytes of text that count as a value: an alias of a long text is a long text.
+const TEXT_BYTES: usize = 64;
+
 /// An anchored value: how many nodes it has, and how deep it is.
 struct Anchored {
     node: Node,
@@ -62,7 +65,7 @@ impl Builder {
             Event::Scalar(text, style, anchor, tag) => {
                 let kind = scalar(&text, style, tag.as_deref());
                 let node = tagged(Node { line, kind }, short_tag(tag.as_deref()));
-                self.put(node, 1, 0, anchor, line)
+                self.put(node, 1 + text.len() / TEXT_BYTES, 0, anchor, line)
             }
             Event::SequenceStart(_, anchor, tag) => self.begin(line, anchor, tag.as_deref(), Content::List(Vec::new())),
             Event::MappingStart(_, anchor, tag) => self.begin(

@@ -188,3 +188,16 @@ fn a_role_reaches_what_lies_below_its_scope_and_nothing_beside() {
     assert_eq!(ask("/subscriptions/S/resourcegroups/data").len(), 1);
     assert_eq!((ask("/subscriptions/s/").len(), ask("/").len(), ask("/subscriptions/x").len()), (2, 2, 0));
 }
+
+#[test]
+fn only_rules_are_judged_that_say_what_is_exposed() {
+    let _host = host();
+    let mut group = open_group("sg-1");
+    group["unread"] = json!(["description"]);
+    let bucket = resource("aws.s3.bucket", "b", json!({}), &[]);
+    let told =
+        perform::<Security>("paths", json!({ "resources": [group, bucket], "rules": ["aws.s3.versioning"] })).unwrap();
+    let rows: Vec<&str> =
+        told["not_checked"].as_array().unwrap().iter().map(|row| row["rule"].as_str().unwrap()).collect();
+    assert!(rows.contains(&"aws.s3.public-policy") && !rows.contains(&"aws.s3.versioning"), "{rows:?}");
+}

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use troupe_agent_security::check::{Verdict, verdict};
-use troupe_agent_security::judge::{Estate, Judge, Pattern, Source, Subject, pieces};
+use troupe_agent_security::judge::{Estate, Everything, Judge, Pattern, Source, Subject, pieces};
 use troupe_agent_security::read::Mappings;
 use troupe_agent_security::rule::{Catalogue, Rule};
 use troupe_estate::{Relation, Resource, class_of};
@@ -49,8 +49,7 @@ fn judged(catalogue: &Catalogue, rule: &Rule, example: &Value) -> Verdict {
     let others = example.get("$others").and_then(Value::as_array).cloned().unwrap_or_default();
     let subjects = std::iter::once(first).chain(others.iter().map(|other| subject(other, "")));
     let estate = Estate::new(subjects.collect());
-    let all = |_: Source, _: &str, _: &str| true;
-    let judge = Judge::new(&estate, &all, &catalogue.patterns, NOW.parse::<Timestamp>().unwrap());
+    let judge = Judge::new(&estate, &Everything, &catalogue.patterns, NOW.parse::<Timestamp>().unwrap());
     verdict(&judge, rule, 0, &estate.subjects[0])
 }
 

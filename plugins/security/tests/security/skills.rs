@@ -106,7 +106,7 @@ fn a_rule_is_explained_with_who_tells_what_it_looks_at() {
 fn a_report_counts_controls_and_leaves_findings_in_each_form() {
     let host = host();
     let input = json!({ "resources": [open_group("sg-1")], "frameworks": ["cis-aws", "soc2"],
-        "formats": ["html", "csv", "sarif", "ocsf", "jsonl"] });
+        "formats": ["html", "csv", "compliance_csv", "sarif", "ocsf", "jsonl"] });
     let told = perform::<Security>("report", input).unwrap();
     let frameworks = told["frameworks"].as_array().unwrap();
     assert_eq!(frameworks.len(), 2);
@@ -118,11 +118,18 @@ fn a_report_counts_controls_and_leaves_findings_in_each_form() {
     assert_eq!(control("1.5")["status"], "not_applicable");
     let counted = ["passed", "failed", "not_checked", "not_applicable"].map(|name| cis[name].as_u64().unwrap());
     assert_eq!(counted.iter().sum::<u64>(), cis["controls"].as_array().unwrap().len() as u64);
-    assert_eq!(told["artefacts"].as_array().unwrap().len(), 5);
-    let html = host.artifact("findings.html").unwrap();
-    assert!(String::from_utf8(html.bytes).unwrap().contains("A port for administration is open to the world"));
+    assert_eq!(told["artefacts"].as_array().unwrap().len(), 6);
+    let html = String::from_utf8(host.artifact("findings.html").unwrap().bytes).unwrap();
+    assert!(html.contains("A port for administration is open to the world"));
     let sarif: Value = serde_json::from_slice(&host.artifact("findings.sarif").unwrap().bytes).unwrap();
     assert_eq!(sarif["runs"][0]["results"][0]["ruleId"], "aws.ec2.admin-port-open");
+    let counts = |one: &Value| ["passed", "failed", "not_checked", "not_applicable"].map(|name| one[name].to_string());
+    let row = |one: &Value| format!("\"{}\",{}\r\n", one["framework"].as_str().unwrap(), counts(one).join(","));
+    let csv = String::from_utf8(host.artifact("compliance.csv").unwrap().bytes).unwrap();
+    assert!(csv.starts_with("\"Framework\",\"Passed\",\"Failed\",\"Not checked\""), "{csv}");
+    assert!(frameworks.iter().all(|one| csv.contains(&row(one))), "{csv}");
+    let cells = counts(cis).map(|count| format!("<td>{count}</td>")).concat();
+    assert!(html.contains(&format!("<th scope=\"row\">CIS AWS Foundations Benchmark 3.0.0</th>{cells}")));
     let part = perform::<Security>("report", json!({ "rules": ["aws.s3.*"], "frameworks": ["cis-aws"] })).unwrap();
     let left_out =
         part["frameworks"][0]["controls"].as_array().unwrap().iter().find(|one| one["control"] == "5.2").unwrap();
@@ -162,4 +169,40 @@ fn findings_that_nothing_tells_apart_count_once() {
     let all = told["frameworks"][0]["controls"].as_array().unwrap();
     let control = all.iter().find(|one| one["control"] == "5.2").unwrap();
     assert_eq!((told["open"].as_u64(), control["open"].as_u64()), (Some(1), Some(1)));
+}
+
+#[test]
+fn each_plan_of_defender_has_a_control_of_its_own() {
+    let _host = host();
+    let plan = |name: &str, tier: &str| {
+        json!({ "id": format!("/subscriptions/s/providers/Microsoft.Security/pricings/{name}"), "name": name,
+        "type": "azure.microsoft.security/pricings", "region": "global", "attributes": { "tier": tier, "deprecated": false } })
+    };
+    let resources = [plan("VirtualMachines", "Standard"), plan("KeyVaults", "Free"), plan("Api", "Free")];
+    let told = perform::<Security>("report", json!({ "resources": resources, "frameworks": ["cis-azure"] })).unwrap();
+    let all = told["frameworks"][0]["controls"].as_array().unwrap();
+    let status = |control: &str| all.iter().find(|one| one["control"] == control).unwrap()["status"].clone();
+    assert_eq!(["2.1.1", "2.1.9", "2.1.7"].map(status), ["passed", "failed", "not_applicable"]);
+    assert_eq!(told["open"], 2, "what the benchmark says nothing of is told as well");
+}
+
+#[test]
+fn more_findings_than_are_kept_are_in_every_form_and_each_once() {
+    let host = host();
+    let groups: Vec<Value> = (0..6_000).map(|number| open_group(&format!("sg-{number}"))).collect();
+    // One that is told twice is one.
+    let resources = [groups.as_slice(), &groups[..10]].concat();
+    let input = json!({ "resources": resources, "rules": ["aws.ec2.admin-port-open"], "formats": ["html", "csv", "jsonl", "sarif"],
+        "suppressions": [{ "rule": "*", "resource": "sg-7", "reason": "known" }] });
+    let told = perform::<Security>("report", input).unwrap();
+    assert_eq!((told["open"].as_u64(), told["suppressed"].as_u64()), (Some(5_999), Some(1)));
+    let text = |name: &str| String::from_utf8(host.artifact(name).unwrap().bytes).unwrap();
+    let lines = text("findings.jsonl");
+    let fingerprints: std::collections::BTreeSet<String> =
+        lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["fingerprint"].to_string()).collect();
+    assert_eq!((lines.lines().count(), fingerprints.len()), (6_000, 6_000));
+    assert_eq!(text("findings.csv").lines().count(), 6_001);
+    let sarif: Value = serde_json::from_str(&text("findings.sarif")).unwrap();
+    assert_eq!(sarif["runs"][0]["results"].as_array().unwrap().len(), 6_000);
+    assert!(text("findings.html").contains("The table shows 2000 of 5999"));
 }

@@ -146,10 +146,16 @@ impl Template {
             }
             ("concat", _) => bounded(values.iter().map(text).collect()),
             ("format", [Value::String(pattern), rest @ ..]) => {
-                let put = |out: String, (at, value): (usize, &Value)| {
-                    if out.len() > TEXT_BYTES_MAX { out } else { out.replace(&format!("{{{at}}}"), &text(value)) }
-                };
-                bounded(rest.iter().take(50).enumerate().fold(pattern.clone(), put))
+                let mut out = pattern.clone();
+                for (at, value) in rest.iter().take(50).enumerate() {
+                    let (name, put) = (format!("{{{at}}}"), text(value));
+                    // A short pattern may have a long text in it a thousand times.
+                    if put.len().saturating_mul(out.matches(&name).count()) > TEXT_BYTES_MAX {
+                        return too_long();
+                    }
+                    out = out.replace(&name, &put);
+                }
+                bounded(out)
             }
             ("resourceid" | "extensionresourceid" | "subscriptionresourceid", _) => resource_id(&values),
             _ => not_known(),
@@ -165,11 +171,11 @@ fn resource_id(values: &[Value]) -> Value {
 }
 
 fn bounded(text: String) -> Value {
-    if text.len() > TEXT_BYTES_MAX {
-        unknown::unknown("an expression makes a text that is too long")
-    } else {
-        json!(text)
-    }
+    if text.len() > TEXT_BYTES_MAX { too_long() } else { json!(text) }
+}
+
+fn too_long() -> Value {
+    unknown::unknown("an expression makes a text that is too long")
 }
 
 /// A value within a text; what is not known keeps its place.

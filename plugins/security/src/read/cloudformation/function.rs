@@ -13,7 +13,7 @@ use crate::unknown;
 const DEPTH_MAX: usize = 60;
 /// Most references that one `Fn::Sub` has replaced.
 const REPLACED_MAX: usize = 500;
-/// Longest text that one `Fn::Sub` makes, in bytes.
+/// Longest text that one `Fn::Sub` or `Fn::Join` makes, in bytes.
 const TEXT_BYTES_MAX: usize = 1024 * 1024;
 
 /// What a template says beside its resources.
@@ -244,11 +244,17 @@ impl Template {
     }
 }
 
+/// Joins texts, once it is known that the whole is not too long: what stands between may be long, and stand often.
 fn join(between: &str, parts: &[Value]) -> Value {
     let part = |value: &Value| match value {
         Value::String(text) => text.clone(),
         value if unknown::reason(value).is_some() => "${?}".to_owned(),
         value => value.to_string(),
     };
-    json!(parts.iter().map(part).collect::<Vec<_>>().join(between))
+    let parts: Vec<String> = parts.iter().map(part).collect();
+    let length = between.len().saturating_mul(parts.len()).saturating_add(parts.iter().map(String::len).sum());
+    if length > TEXT_BYTES_MAX {
+        return unknown::unknown(&format!("Fn::Join makes more than {TEXT_BYTES_MAX} bytes"));
+    }
+    json!(parts.join(between))
 }
