@@ -42,12 +42,14 @@ mod task_approvals;
 mod trust;
 mod ws;
 
+use std::process::Command;
+
 use serde_json::{Value, json};
 use troupe_core::audit::AuditEntry;
 use troupe_store::{Gather, JournalRow, Reading};
 use troupe_tests::host::CREDENTIAL;
 use troupe_tests::server::Server;
-use troupe_tests::{Client, Host, guests};
+use troupe_tests::{Client, Host, guests, root};
 
 /// For a store whose journals nobody reads.
 const NOTHING_READ: Reading = Reading { name: |_| String::new(), gather: || Box::new(Nothing) };
@@ -64,6 +66,24 @@ impl Gather for Nothing {
 
 /// The program under test, built by the run that tests it.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_troupe-under-test");
+
+/// Builds agents of `plugins/` before a host does, so that no start of a host has a compiler in it.
+fn build_plugins(names: &[&str]) {
+    let packages = names.iter().flat_map(|name| ["--package".to_owned(), format!("troupe-agent-{name}")]);
+    let built = Command::new("cargo")
+        .args(["build", "--quiet", "--release", "--lib", "--target", "wasm32-wasip2"])
+        .args(packages)
+        .current_dir(root())
+        .status();
+    assert!(built.unwrap().success());
+}
+
+/// A host that has not been started, on which such an agent serves and is granted what it asks for.
+fn plugin_host(name: &str) -> Host {
+    build_plugins(&[name]);
+    let agent = root().join("plugins").join(name);
+    Host::new(PROGRAM, &["dev", agent.to_str().unwrap(), "--listen", "127.0.0.1:0"])
+}
 
 /// A host with nothing in it.
 async fn empty_host() -> Host {

@@ -80,7 +80,7 @@ pub(crate) fn document(named: Option<&Path>, data_dir: &Path) -> Result<PathBuf>
 /// # Errors
 /// [`Code::CredentialsInvalid`] if the document cannot be used, naming the line.
 pub(crate) fn egress(own: SocketAddr, document: PathBuf, clock: Arc<dyn Clock>) -> Result<Egress> {
-    let (aws, endpoints) = match looked(find) {
+    let (aws, mut endpoints) = match looked(find) {
         Ok(found) => (found.credentials.map(Credential::aws).transpose(), found.endpoints),
         Err(error) => (Err(error), EndpointMap::default()),
     };
@@ -97,6 +97,7 @@ pub(crate) fn egress(own: SocketAddr, document: PathBuf, clock: Arc<dyn Clock>) 
         variable: Arc::new(variable),
     };
     let book = Arc::new(Book::open(document, config)?);
+    book.map_hosts(&mut endpoints);
     book.keep();
     let credentials = Arc::new(Operator { book, environment: aws.map(|found| found.map(Arc::new)) });
     Ok(Egress { client, circuits: Circuits::default(), endpoints, own_addresses, credentials })

@@ -61,15 +61,20 @@ impl Entra {
     /// Starts a service that takes this directory's tokens while they are good, and gives
     /// back what it was sent.
     pub async fn api(&self) -> Service {
+        self.guarding(|request| Reply::text(200, request.text())).await
+    }
+
+    /// Starts a service that answers so whoever has one of this directory's tokens, while it is good.
+    pub async fn guarding(&self, answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Service {
         let state = Arc::clone(&self.state);
-        Service::start(move |request| guarded(&state.tokens, request)).await
+        Service::start(move |request| guarded(&state.tokens, request, &answer)).await
     }
 }
 
-/// The answer of a service that takes tokens: the whole request, or 401.
-pub(super) fn guarded(tokens: &Tokens, request: &Request) -> Reply {
+/// The answer of a service that takes tokens: its own, or 401.
+pub(super) fn guarded(tokens: &Tokens, request: &Request, answer: impl Fn(&Request) -> Reply) -> Reply {
     match request.header("authorization").and_then(|value| value.strip_prefix("Bearer ")) {
-        Some(token) if tokens.is_good(token) => Reply::text(200, request.text()),
+        Some(token) if tokens.is_good(token) => answer(request),
         Some(_) => Reply::text(401, "the token is not good").with("www-authenticate", "Bearer error=\"invalid_token\""),
         None => Reply::text(401, "no token").with("www-authenticate", "Bearer"),
     }

@@ -64,8 +64,13 @@ impl Google {
     /// Starts a service that takes these tokens while they are good, and gives back what it
     /// was sent.
     pub async fn api(&self) -> Service {
+        self.guarding(|request| Reply::text(200, request.text())).await
+    }
+
+    /// Starts a service that answers so whoever has one of these tokens, while it is good.
+    pub async fn guarding(&self, answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Service {
         let state = Arc::clone(&self.state);
-        Service::start(move |request| guarded(&state.tokens, request)).await
+        Service::start(move |request| guarded(&state.tokens, request, &answer)).await
     }
 
     /// The account's key, as Google gives it out. Its `token_uri` leads elsewhere, as that

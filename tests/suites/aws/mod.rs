@@ -6,6 +6,7 @@
 
 mod account;
 mod breadth;
+mod changed;
 mod inventory;
 mod money;
 pub mod moto;
@@ -13,14 +14,13 @@ mod role;
 mod services;
 mod templates;
 
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
-use troupe_tests::{Host, root};
+use troupe_tests::Host;
 
-use crate::PROGRAM;
+use crate::plugin_host;
 use moto::Moto;
 
 const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-2"];
@@ -38,22 +38,11 @@ pub fn agent_host(moto: &Moto, key: (&str, &str)) -> Host {
 
 /// The same for whatever there is at an address, or is not.
 pub fn agent_host_at(url: &str, (key, secret): (&str, &str)) -> Host {
-    build_agent();
-    let agent = root().join("plugins/aws");
-    Host::new(PROGRAM, &["dev", agent.to_str().unwrap(), "--listen", "127.0.0.1:0"])
+    plugin_host("aws")
         .with_variable("AWS_ENDPOINT_URL", url)
         .with_variable("AWS_ACCESS_KEY_ID", key)
         .with_secret("AWS_SECRET_ACCESS_KEY", secret)
         .with_variable("AWS_REGION", "us-east-1")
-}
-
-/// Builds the agent before the host does, so that the host's start has no compiler in it.
-fn build_agent() {
-    let built = Command::new("cargo")
-        .args(["build", "--quiet", "--release", "--lib", "--target", "wasm32-wasip2", "--package", "troupe-agent-aws"])
-        .current_dir(root())
-        .status();
-    assert!(built.unwrap().success());
 }
 
 /// Takes an inventory.

@@ -3,40 +3,18 @@
 //!
 //! What the agent makes of Azure's answers is told by `plugins/azure/tests`, with recorded ones.
 
+mod running;
+
 use std::collections::BTreeSet;
-use std::process::Command;
 
 use serde_json::{Value, json};
-use troupe_tests::{Host, root};
 
-use crate::PROGRAM;
-
-/// A host that has started, with the agent.
-async fn agent_host() -> Host {
-    // Built before the host does, so that the host's start has no compiler in it.
-    let built = Command::new("cargo")
-        .args([
-            "build",
-            "--quiet",
-            "--release",
-            "--lib",
-            "--target",
-            "wasm32-wasip2",
-            "--package",
-            "troupe-agent-azure",
-        ])
-        .current_dir(root())
-        .status();
-    assert!(built.unwrap().success());
-    let agent = root().join("plugins/azure");
-    let mut host = Host::new(PROGRAM, &["dev", agent.to_str().unwrap(), "--listen", "127.0.0.1:0"]);
-    host.start().await;
-    host
-}
+use crate::plugin_host;
 
 #[tokio::test]
 async fn without_a_credential_everything_is_a_row_and_a_template_is_made_all_the_same() {
-    let host = agent_host().await;
+    let mut host = plugin_host("azure");
+    host.start().await;
     let client = host.client();
     let subscription = "11111111-2222-3333-4444-555555555555";
     let input = json!({ "subscriptions": [subscription], "types": ["Microsoft.Compute", "Microsoft.Storage"] });

@@ -3,27 +3,13 @@
 //!
 //! What the agent makes of Google's answers is told by `plugins/gcp/tests`, with recorded ones.
 
+mod running;
+
 use std::collections::BTreeSet;
-use std::process::Command;
 
 use serde_json::{Value, json};
-use troupe_tests::{Host, root};
 
-use crate::PROGRAM;
-
-/// A host that has started, with the agent.
-async fn agent_host() -> Host {
-    // Built before the host does, so that the host's start has no compiler in it.
-    let built = Command::new("cargo")
-        .args(["build", "--quiet", "--release", "--lib", "--target", "wasm32-wasip2", "--package", "troupe-agent-gcp"])
-        .current_dir(root())
-        .status();
-    assert!(built.unwrap().success());
-    let agent = root().join("plugins/gcp");
-    let mut host = Host::new(PROGRAM, &["dev", agent.to_str().unwrap(), "--listen", "127.0.0.1:0"]);
-    host.start().await;
-    host
-}
+use crate::plugin_host;
 
 fn texts<'a>(rows: &'a Value, field: &str) -> BTreeSet<&'a str> {
     rows.as_array().unwrap().iter().filter_map(|row| row[field].as_str()).collect()
@@ -31,7 +17,8 @@ fn texts<'a>(rows: &'a Value, field: &str) -> BTreeSet<&'a str> {
 
 #[tokio::test]
 async fn without_a_credential_every_service_is_a_row_and_no_list_is_empty() {
-    let host = agent_host().await;
+    let mut host = plugin_host("gcp");
+    host.start().await;
     let client = host.client();
     let services = ["compute", "storage", "gke"];
     let input = json!({ "projects": ["acme-prod"], "services": services });

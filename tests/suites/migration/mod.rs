@@ -9,21 +9,15 @@ use tempfile::TempDir;
 use tokio::time::Instant;
 use troupe_tests::{Host, root};
 
-use crate::PROGRAM;
+use crate::{PROGRAM, build_plugins, plugin_host};
 
 /// Longest until something that is due has happened, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A host with both agents. That of AWS is granted nothing, so all that it lists is what it could not look at.
 async fn host() -> Host {
-    let built = Command::new("cargo")
-        .args(["build", "--quiet", "--release", "--lib", "--target", "wasm32-wasip2"])
-        .args(["--package", "troupe-agent-migration", "--package", "troupe-agent-aws"])
-        .current_dir(root())
-        .status();
-    assert!(built.unwrap().success());
-    let agent = root().join("plugins/migration");
-    let mut host = Host::new(PROGRAM, &["dev", agent.to_str().unwrap(), "--listen", "127.0.0.1:0"]);
+    build_plugins(&["migration", "aws"]);
+    let mut host = plugin_host("migration");
     host.start().await;
     let dir = TempDir::new().unwrap();
     let archive = dir.path().join("aws.tar");

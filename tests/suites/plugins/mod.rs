@@ -5,24 +5,20 @@ mod executor;
 mod qa_manager;
 mod security;
 
-use std::process::Command;
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::{Value, json};
 use troupe_tests::{Client, Host, guests, root};
 
-use crate::PROGRAM;
+use crate::plugin_host;
 
 /// Longest until something that is due has happened, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A host on which `troupe dev` serves one of the agents, and on which `echo` and `counter` are deployed.
 async fn host(plugin: &str) -> Host {
-    build();
-    let agent = root().join("plugins").join(plugin);
-    let mut host = Host::new(PROGRAM, &["dev", agent.to_str().unwrap(), "--listen", "127.0.0.1:0"]);
+    let mut host = plugin_host(plugin);
     host.start().await;
     let client = host.client();
     for guest in [&guests().echo, &guests().counter] {
@@ -32,26 +28,6 @@ async fn host(plugin: &str) -> Host {
     let grants = json!({ "grants": { "state": { "bytes": 1 << 20, "keys": 100 } } });
     client.put("/api/v1/deployments/counter/grants", &grants).await.of(200);
     host
-}
-
-/// Builds the agents before hosts do, so that a host's start has no compiler in it.
-fn build() {
-    static BUILT: OnceLock<()> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let built = Command::new("cargo")
-            .args(["build", "--quiet", "--release", "--lib", "--target", "wasm32-wasip2"])
-            .args([
-                "--package",
-                "troupe-agent-runner",
-                "--package",
-                "troupe-agent-chatbot",
-                "--package",
-                "troupe-agent-security",
-            ])
-            .current_dir(root())
-            .status();
-        assert!(built.unwrap().success());
-    });
 }
 
 /// Imports a template that comes with an agent; it is given back as it was.

@@ -112,6 +112,14 @@ impl Book {
         });
     }
 
+    /// Maps requests to the hosts of the document's table `[endpoints]`, in front of what is mapped already. One that
+    /// is changed later is in force from the next start on.
+    pub fn map_hosts(&self, map: &mut EndpointMap) {
+        for (host, endpoint) in &self.pages().document.endpoints {
+            map.map_host(host, endpoint.clone());
+        }
+    }
+
     /// Whether the document gives a tenant's credential a meaning, and the credential.
     ///
     /// # Errors
@@ -158,7 +166,11 @@ impl Book {
         }
         match read(&self.path) {
             Ok(document) => {
-                let pages = Pages::new(document.unwrap_or_default(), &self.config, &self.pages());
+                let before = self.pages();
+                let pages = Pages::new(document.unwrap_or_default(), &self.config, &before);
+                if pages.document.endpoints != before.document.endpoints {
+                    tracing::warn!("the changed table [endpoints] is in force once the host starts again");
+                }
                 *self.in_force.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(pages);
                 tracing::info!("the changed document of credentials is in force");
             }

@@ -32,6 +32,9 @@
 //! address = "https://vault.example.com:8200"
 //! mount = "secret"
 //! approle = { role_id = { file = "/run/role" }, secret_id = { file = "/run/secret" } }
+//!
+//! [endpoints]                                     # where requests to a host really go
+//! "management.azure.com" = "http://127.0.0.1:5001"
 //! ```
 //!
 //! A credential's name begins with its kind. A field nobody knows is refused rather than
@@ -39,6 +42,7 @@
 //! wrong with it is told by line, table and field.
 
 mod credential;
+mod endpoints;
 mod vault;
 
 use std::collections::BTreeMap;
@@ -54,6 +58,7 @@ pub(in crate::credentials) use credential::{AwsTable, CredentialTable, KeysOf};
 use super::Reach;
 use super::source::Source;
 use super::vault::VaultSettings;
+use crate::Endpoint;
 
 /// Everything that an operator has set up.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -65,6 +70,9 @@ pub(super) struct Document {
     /// The Vault servers, by a name of the operator's.
     #[serde(default, deserialize_with = "vault::servers")]
     pub(super) vault: BTreeMap<String, VaultSettings>,
+    /// What takes the place of hosts that agents address.
+    #[serde(default, deserialize_with = "endpoints::endpoints")]
+    pub(super) endpoints: BTreeMap<String, Endpoint>,
 }
 
 /// What one tenant may use.

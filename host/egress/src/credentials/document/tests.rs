@@ -191,3 +191,22 @@ fn of_several_vaults_one_is_named() {
     assert!(refused(&text("{ vault = \"a#b\" }")).contains("there are several; name one by `server = \"NAME\"`"));
     assert!(refused(&text("{ vault = \"a#b\", server = \"three\" }")).contains("there is no [vault.three]"));
 }
+
+#[test]
+fn a_host_is_mapped_to_an_endpoint_and_nothing_else_is() {
+    let document = Document::parse("[endpoints]\n\"management.azure.com\" = \"http://127.0.0.1:5001\"\n").unwrap();
+    assert_eq!(
+        document.endpoints.get("management.azure.com"),
+        Some(&Endpoint::parse("http://127.0.0.1:5001").unwrap())
+    );
+    for (line, why) in [
+        ("\"*.azure.com\" = \"http://127.0.0.1:5001\"", "`*.azure.com` is no host; write one in full"),
+        ("\"https://a.b\" = \"http://127.0.0.1:5001\"", "`https://a.b` is no host"),
+        ("\"A.example.com\" = \"http://127.0.0.1:5001\"", "`A.example.com` is no host"),
+        ("\"a.example.com\" = \"127.0.0.1:5001\"", "`a.example.com`: the endpoint \"127.0.0.1:5001\""),
+        ("\"a.example.com\" = 5001", "invalid type: integer `5001`, expected a string"),
+    ] {
+        let message = refused(&format!("[endpoints]\n{line}\n"));
+        assert!(message.starts_with("credentials.toml line ") && message.contains(why), "{message}\nis not: {why}");
+    }
+}
