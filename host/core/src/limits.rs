@@ -126,7 +126,7 @@
 //! | keys in memory; looking whether the host's certificate was renewed, and how much memory is left | `KEYS_CACHED_MAX`, `KEY_CACHE_TIME_MAX`, `KEY_USE_STEP`, `TLS_LOOK_EVERY`, `HOST_MEMORY_LOOK_EVERY` |
 //! | suspending, waking, and making tasks that are due | `SUSPEND_AFTER`, `SUSPEND_AHEAD_MIN`, `WOKEN_AT_ONCE`, `SCHEDULES_AT_ONCE`, `LOCKS_ENDED_AT_ONCE`, `GROUPS_AT_ONCE`, `APPROVALS_AT_ONCE` |
 //! | sessions: messages whose turn it is, and those whose time is over | `SESSIONS_AT_ONCE` |
-//! | the health of instances, and their restarts | `INSTANCE_TRAPS`, `HEALTH_CHECKS_AT_ONCE`, `HEALTH_WAIT_MAX`, `HEALTH_FIRST_AGAIN`, `INSTANCES_DUE_AT_ONCE`, `INSTANCE_RESTART_PAUSE_FIRST`, `INSTANCE_RESTART_PAUSE_MAX`, `INSTANCE_RESTARTS_MAX`, `INSTANCE_RESTART_WINDOW` |
+//! | the health of instances, and their restarts | `INSTANCE_TRAPS`, `HEALTH_CHECKS_AT_ONCE`, `HEALTH_CHECKS_PER_AGENT`, `HEALTH_WAIT_MAX`, `HEALTH_FIRST_AGAIN`, `INSTANCES_DUE_AT_ONCE`, `INSTANCE_RESTART_PAUSE_FIRST`, `INSTANCE_RESTART_PAUSE_MAX`, `INSTANCE_RESTARTS_MAX`, `INSTANCE_RESTART_WINDOW` |
 //! | leases, and the end of a task | `LEASE_TIME`, `LEASE_RENEWAL`, `TASK_END_TIME_MAX`, `CANCEL_TIME_MAX`, `CANCEL_WAIT_MAX` |
 //! | events: which go first, when one is delivered again, and removing old ones | `EVENT_HEAD_START_NORMAL`, `EVENT_HEAD_START_HIGH`, `EVENT_HEAD_START_CRITICAL`, `EVENT_PAUSE_FIRST`, `EVENT_PAUSE_MAX`, `EVENTS_AT_ONCE`, `EVENTS_SWEEP_EVERY` |
 //! | webhooks: a try, when there is another, and what is read of an answer | `WEBHOOK_TIME_MAX`, `WEBHOOK_PAUSE_FIRST`, `WEBHOOK_LEASE`, `WEBHOOK_ANSWER_BYTES_MAX` |

@@ -2,7 +2,7 @@
 //!
 //! *The danger:* a check is a call like any other, and there may be thousands of instances: checks that come
 //! all at once, of several hosts, or that wait for a guest that hangs, are in the way of what people ask. *The
-//! rule:* a check is taken in the database by one host, which makes few at once; the next time of each is off
+//! rule:* a check is taken in the database by one host, which makes few at once, and few of those for one agent; the next time of each is off
 //! by a part that is left to chance, so that those that began together do not stay together. It runs as a call
 //! of durability `none`, of the host's own: it fills no history, is no evidence in a swap, and changes nothing.
 //! *The default:* an instance is checked only where the manifest of the release that serves says how.
@@ -18,6 +18,7 @@
 //! (`host/store/src/instances/life.rs`), and so does when the host restarts one that is in error.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -40,14 +41,37 @@ const HOST: &str = "host";
 pub(crate) struct Health {
     changed: Notify,
     places: Arc<Semaphore>,
+    /// How many of the places each agent has that has any.
+    of_agents: Arc<Mutex<HashMap<Key, usize>>>,
     /// The epochs of which it is known that the agent's instances are checked.
-    begun: Mutex<HashMap<(TenantId, AgentName), u64>>,
+    begun: Mutex<HashMap<Key, u64>>,
+}
+
+/// An agent of a tenant.
+type Key = (TenantId, AgentName);
+
+/// A place that an agent has, as long as this lives.
+struct Checking {
+    of_agents: Arc<Mutex<HashMap<Key, usize>>>,
+    key: Key,
+}
+
+impl Drop for Checking {
+    fn drop(&mut self) {
+        let mut of_agents = self.of_agents.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Occupied(mut held) = of_agents.entry(self.key.clone()) {
+            *held.get_mut() -= 1;
+            if *held.get() == 0 {
+                held.remove();
+            }
+        }
+    }
 }
 
 impl Default for Health {
     fn default() -> Self {
         let places = Arc::new(Semaphore::new(limits::HEALTH_CHECKS_AT_ONCE));
-        Self { changed: Notify::new(), places, begun: Mutex::default() }
+        Self { changed: Notify::new(), places, of_agents: Arc::default(), begun: Mutex::default() }
     }
 }
 
@@ -55,6 +79,28 @@ impl Health {
     /// Tells that an instance may be due sooner than was known.
     pub(crate) fn happened(&self) {
         self.changed.notify_one();
+    }
+
+    /// A place for a check of an agent, unless it has as many as it may.
+    fn place(&self, seen: &InstanceRow) -> Option<Checking> {
+        let key = (seen.tenant.clone(), seen.agent.clone());
+        let mut of_agents = self.of_agents.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = of_agents.entry(key.clone()).or_default();
+        if *held >= limits::HEALTH_CHECKS_PER_AGENT {
+            return None;
+        }
+        *held += 1;
+        Some(Checking { of_agents: Arc::clone(&self.of_agents), key })
+    }
+
+    /// The agents that have as many places as they may.
+    fn full(&self) -> Vec<Key> {
+        let of_agents = self.of_agents.lock().unwrap_or_else(PoisonError::into_inner);
+        of_agents
+            .iter()
+            .filter(|(_, held)| **held >= limits::HEALTH_CHECKS_PER_AGENT)
+            .map(|(key, _)| key.clone())
+            .collect()
     }
 }
 
@@ -103,7 +149,7 @@ impl Runtime {
             // The end of a check says that there is a place.
             return Ok(limits::LEASE_RENEWAL);
         }
-        let next = self.store.next_of_instances().await?;
+        let next = self.store.next_of_instances(&self.health.full()).await?;
         let pause = next.map_or(limits::LEASE_RENEWAL, |next| next.since(self.clock.now()));
         Ok(pause.clamp(limits::TICK, limits::LEASE_RENEWAL))
     }
@@ -147,9 +193,11 @@ impl Runtime {
         if places == 0 {
             return Ok(false);
         }
-        let due = self.store.instances_to_check(self.clock.now(), limits::INSTANCES_DUE_AT_ONCE).await?;
+        let full = self.health.full();
+        let due = self.store.instances_to_check(self.clock.now(), &full, limits::INSTANCES_DUE_AT_ONCE).await?;
         let is_more = due.len() >= places;
         for seen in due {
+            let Some(checking) = self.health.place(&seen) else { continue };
             let Ok(place) = Arc::clone(&self.health.places).try_acquire_owned() else { return Ok(false) };
             let health = self.health_of(&seen.tenant, &seen.agent);
             let time = health.as_ref().map_or(Duration::ZERO, |health| Duration::from_millis(health.timeout_ms));
@@ -163,7 +211,7 @@ impl Runtime {
                 if let Err(error) = runtime.check_instance_health(seen, health, until).await {
                     tracing::warn!(%instance, cause = error.cause_chain(), "a check of an instance was not noted: {error}");
                 }
-                drop(place);
+                drop((place, checking));
                 runtime.health.happened();
             });
         }

@@ -24,6 +24,8 @@ pub const HEALTH_FAILURES_MAX: u32 = 100;
 /// Checks that one host makes at once: a thousandth of a second each, so that thousands of instances
 /// are checked within a round, and most places are for what is asked.
 pub const HEALTH_CHECKS_AT_ONCE: usize = 8;
+/// Those of one agent: where all of its instances hang, others are checked all the same.
+pub const HEALTH_CHECKS_PER_AGENT: usize = 2;
 /// How long a check waits for a place to run in. One that has none by then says nothing.
 pub const HEALTH_WAIT_MAX: Duration = Duration::from_secs(10);
 /// When an instance that waits for its first good check is checked again, if it was not to be had.

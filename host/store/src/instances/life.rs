@@ -31,14 +31,13 @@ use crate::Store;
 use crate::deployments;
 use crate::fault::{Done, Failed};
 use crate::rows::{Columns as _, broken, number};
-use crate::sql::{Row, query};
+use crate::sql::{Builder, Query, Row, query};
 use crate::tasks::TaskRow;
 use crate::writer::Tx;
 
 /// Instances whose check is due.
 const TO_CHECK: &str = "select *, 0 as running from instances
-     where check_at is not null and stopped_at is null and paused_at is null and error_at is null and check_at <= $1
-     order by check_at, tenant, id limit $2";
+     where check_at is not null and stopped_at is null and paused_at is null and error_at is null";
 
 /// Instances in error that the host restarts now.
 const TO_RESTART: &str = "select *, 0 as running from instances where restart_at is not null and restart_at <= $1
@@ -48,6 +47,24 @@ const TO_RESTART: &str = "select *, 0 as running from instances where restart_at
 const NEXT_CHECK: &str = "select min(check_at) as next from instances
      where check_at is not null and stopped_at is null and paused_at is null and error_at is null";
 const NEXT_RESTART: &str = "select min(restart_at) as next from instances where restart_at is not null";
+
+/// A statement about instances that leaves those of some agents out.
+fn but_for(statement: &str, except: &[(TenantId, AgentName)]) -> Builder {
+    let mut statement = Builder::new(statement);
+    for (tenant, agent) in except {
+        statement.push(" and not (tenant = ").push_bind(tenant.as_str());
+        statement.push(" and agent = ").push_bind(agent.as_str()).push(")");
+    }
+    statement
+}
+
+/// The statement for those that are due.
+fn to_check(now: Timestamp, except: &[(TenantId, AgentName)], limit: u32) -> Query {
+    let mut statement = but_for(TO_CHECK, except);
+    statement.push(" and check_at <= ").push_bind(now.as_millis());
+    statement.push(" order by check_at, tenant, id limit ").push_bind(i64::from(limit));
+    statement.build()
+}
 
 /// What the row of an instance says of its life.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -240,12 +257,18 @@ impl Store {
         self.write(move |tx| Box::pin(restart_failed(tx, seen, checked))).await
     }
 
-    /// Reads at most `limit` instances of any tenant whose health is to be checked now.
+    /// Reads at most `limit` instances of any tenant whose health is to be checked now, but for those of some agents.
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn instances_to_check(&self, now: Timestamp, limit: u32) -> Result<Vec<InstanceRow>> {
-        self.due(TO_CHECK, now, limit).await
+    pub async fn instances_to_check(
+        &self,
+        now: Timestamp,
+        except: &[(TenantId, AgentName)],
+        limit: u32,
+    ) -> Result<Vec<InstanceRow>> {
+        let rows = to_check(now, except, limit).fetch_all(&mut self.reader().await?).await.map_err(Failed::from)?;
+        Ok(rows.iter().map(read).collect::<Done<_>>()?)
     }
 
     /// Reads at most `limit` instances of any tenant that the host restarts now.
@@ -253,24 +276,20 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn instances_to_restart(&self, now: Timestamp, limit: u32) -> Result<Vec<InstanceRow>> {
-        self.due(TO_RESTART, now, limit).await
-    }
-
-    async fn due(&self, statement: &'static str, now: Timestamp, limit: u32) -> Result<Vec<InstanceRow>> {
-        let due = query(statement).bind(now.as_millis()).bind(i64::from(limit));
+        let due = query(TO_RESTART).bind(now.as_millis()).bind(i64::from(limit));
         let rows = due.fetch_all(&mut self.reader().await?).await.map_err(Failed::from)?;
         Ok(rows.iter().map(read).collect::<Done<_>>()?)
     }
 
-    /// When the first instance of any tenant is to be checked or restarted.
+    /// When the first instance of any tenant is to be checked, but for those of some agents, or restarted.
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn next_of_instances(&self) -> Result<Option<Timestamp>> {
+    pub async fn next_of_instances(&self, except: &[(TenantId, AgentName)]) -> Result<Option<Timestamp>> {
         let mut reader = self.reader().await?;
         let mut next = None;
-        for statement in [NEXT_CHECK, NEXT_RESTART] {
-            let row = query(statement).fetch_one(&mut reader).await.map_err(Failed::from)?;
+        for statement in [but_for(NEXT_CHECK, except).build(), query(NEXT_RESTART)] {
+            let row = statement.fetch_one(&mut reader).await.map_err(Failed::from)?;
             next = [next, row.at_option("next")?].into_iter().flatten().min();
         }
         Ok(next)
@@ -459,7 +478,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_due_is_found_without_looking_at_others() {
-        let of = [TO_CHECK, NEXT_CHECK, TO_RESTART, NEXT_RESTART];
+        let due = format!("{TO_CHECK} and check_at <= 0 order by check_at, tenant, id limit 1");
+        let of = [due.as_str(), NEXT_CHECK, TO_RESTART, NEXT_RESTART];
         let indexes = ["instances_to_check", "instances_to_check", "instances_to_restart", "instances_to_restart"];
         for (statement, index) in of.into_iter().zip(indexes) {
             let plan = plan(statement).await;

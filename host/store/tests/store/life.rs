@@ -46,7 +46,7 @@ impl Home {
     /// Has the check that is due say so; returns the instance as it then is.
     async fn check(&self, number: u64, checked: Checked) -> InstanceRow {
         let now = self.clock.now();
-        let due = self.store.instances_to_check(now, 10).await.unwrap();
+        let due = self.store.instances_to_check(now, &[], 10).await.unwrap();
         let seen = due.iter().find(|row| row.id == instance_id(number)).expect("a check that is due");
         let until = now.plus(Duration::from_secs(30));
         assert!(self.store.take_check(seen, until).await.unwrap());
@@ -84,7 +84,7 @@ async fn an_instance_whose_health_is_checked_begins_nothing_before_it_was_found_
     assert_eq!(home.check(1, Checked::Unknown).await.status(), InstanceStatus::Starting);
     home.clock.advance(Duration::from_secs(10));
     assert_eq!(home.check(1, Checked::Bad(failure(Code::GuestFailed), 2)).await.status(), InstanceStatus::Starting);
-    assert!(home.store.instances_to_check(home.clock.now(), 10).await.unwrap().is_empty(), "not before its time");
+    assert!(home.store.instances_to_check(home.clock.now(), &[], 10).await.unwrap().is_empty(), "not before its time");
     home.clock.advance(Duration::from_secs(10));
     let well = home.check(1, Checked::Good).await;
     assert_eq!((well.status(), well.life.failures), (InstanceStatus::Idle, 0));
@@ -103,7 +103,7 @@ async fn a_check_that_its_host_did_not_live_to_note_is_made_again_and_a_late_wor
     let until = home.clock.now().plus(Duration::from_secs(30));
     assert!(home.store.take_check(&seen, until).await.unwrap());
     home.clock.advance(Duration::from_secs(30));
-    let [again] = home.store.instances_to_check(home.clock.now(), 10).await.unwrap().try_into().unwrap();
+    let [again] = home.store.instances_to_check(home.clock.now(), &[], 10).await.unwrap().try_into().unwrap();
     let later = home.clock.now().plus(Duration::from_secs(30));
     assert!(home.store.take_check(&again, later).await.unwrap());
     let bad = Checked::Bad(failure(Code::GuestTrap), 1);
@@ -130,7 +130,7 @@ async fn the_host_restarts_after_pauses_that_double_as_often_as_it_may_and_then_
         let pause = home.waits(1).await.expect("the host restarts it");
         assert!(bound / 2 <= pause && pause <= bound, "{pause:?} of {bound:?}");
         assert_eq!(home.restarts(true).await, 0, "not before its time");
-        assert!(home.store.instances_to_check(home.clock.now().plus(pause), 10).await.unwrap().is_empty());
+        assert!(home.store.instances_to_check(home.clock.now().plus(pause), &[], 10).await.unwrap().is_empty());
         home.clock.advance(pause);
         assert_eq!(home.restarts(true).await, 1);
         assert_eq!(home.life(1).await.status(), InstanceStatus::Starting);
@@ -138,7 +138,7 @@ async fn the_host_restarts_after_pauses_that_double_as_often_as_it_may_and_then_
     }
     home.check(1, bad()).await;
     assert_eq!(home.waits(1).await, None, "the budget is used up");
-    assert_eq!(home.store.next_of_instances().await.unwrap(), None);
+    assert_eq!(home.store.next_of_instances(&[]).await.unwrap(), None);
     home.clock.advance(Duration::from_secs(24 * 3_600));
     assert_eq!(home.restarts(true).await, 0);
     assert_eq!(home.life(1).await.status(), InstanceStatus::Error);
@@ -224,9 +224,22 @@ async fn a_paused_instance_in_error_stays_paused_when_the_host_restarts_it_and_n
     home.clock.advance(limits::INSTANCE_RESTART_PAUSE_FIRST);
     assert_eq!(home.restarts(true).await, 1);
     assert_eq!(home.life(1).await.status(), InstanceStatus::Paused);
-    assert!(home.store.instances_to_check(home.clock.now(), 10).await.unwrap().is_empty(), "nobody asks it");
+    assert!(home.store.instances_to_check(home.clock.now(), &[], 10).await.unwrap().is_empty(), "nobody asks it");
     home.store.restart_instance(&tenant(), instance_id(1), "owner", true).await.unwrap();
     assert_eq!(home.life(1).await.status(), InstanceStatus::Starting);
+}
+
+#[tokio::test]
+async fn what_is_due_leaves_agents_out_whose_checks_are_under_way() {
+    let home = Home::open().await;
+    home.lives(1, true).await;
+    let (now, agent) = (home.clock.now(), home.life(1).await.agent);
+    let due = async |except: &[_]| home.store.instances_to_check(now, except, 10).await.unwrap().len();
+    let next = async |except: &[_]| home.store.next_of_instances(except).await.unwrap();
+    let busy = [(tenant(), agent.clone())];
+    let others = [(tenant(), "another".parse().unwrap()), ("another".parse().unwrap(), agent)];
+    assert_eq!((due(&[]).await, due(&busy).await, due(&others).await), (1, 0, 1));
+    assert!(next(&[]).await.is_some() && next(&busy).await.is_none() && next(&others).await.is_some());
 }
 
 #[tokio::test]
@@ -246,7 +259,7 @@ async fn instances_are_checked_once_a_release_serves_that_says_how_and_no_more_o
     home.clock.advance(Duration::from_secs(10));
     let unchecked = home.check(1, Checked::Unchecked { epoch: 0 }).await;
     assert_eq!(unchecked.life.check_at, None);
-    assert_eq!(home.store.next_of_instances().await.unwrap(), None);
+    assert_eq!(home.store.next_of_instances(&[]).await.unwrap(), None);
 }
 
 #[tokio::test]
