@@ -5,11 +5,13 @@
 //! they hold just then.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
+use troupe_core::view::{StreamEnd, StreamEndReason};
 use troupe_core::{Code, Error, Result, limits, shown};
 
 use crate::told::{END, Telling, Told};
@@ -61,8 +63,15 @@ impl Subscriptions {
         self.count += 1;
         let (number, tell, of) = (self.count, self.tell.clone(), id.clone());
         let read = async move {
-            while let Some(told) = telling.next().await {
-                if tell.send((of.clone(), number, told)).await.is_err() {
+            loop {
+                // It failed in the host, whose log has it; what was told stands.
+                let told = AssertUnwindSafe(telling.next()).catch_unwind().await.unwrap_or_else(|_| {
+                    let end = StreamEnd { reason: StreamEndReason::Unavailable, resume: None };
+                    Some(Told::new(END, None, &end))
+                });
+                let Some(told) = told else { return };
+                let is_last = told.name == END;
+                if tell.send((of.clone(), number, told)).await.is_err() || is_last {
                     return;
                 }
             }
@@ -92,5 +101,27 @@ impl Subscriptions {
                 return Some((id, told));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_reader_that_panics_ends_its_own_subscription_and_says_so() {
+        let mut subscriptions = Subscriptions::new();
+        let breaks = futures::stream::unfold(0, |number| async move {
+            assert!(number < 1, "a fault in the host");
+            Some((Told::new("event", None, &number), number + 1))
+        });
+        subscriptions.add("broken".to_owned(), Box::pin(breaks));
+        let names = [subscriptions.next().await.unwrap(), subscriptions.next().await.unwrap()];
+        assert_eq!(names.each_ref().map(|(id, told)| (id.as_str(), told.name)), [("broken", "event"), ("broken", END)]);
+        assert!(names[1].1.data.get().contains("unavailable"), "{:?}", names[1]);
+        assert!(subscriptions.is_empty());
+        // Its id is free again, and what follows under it is told.
+        subscriptions.add("broken".to_owned(), Box::pin(futures::stream::iter([Told::new("event", None, &7)])));
+        assert_eq!(subscriptions.next().await.unwrap().1.data.get(), "7");
     }
 }
