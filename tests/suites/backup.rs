@@ -91,6 +91,29 @@ async fn what_was_saved_comes_back_and_serves() {
 }
 
 #[tokio::test]
+async fn a_damaged_artefact_is_left_out_and_told_and_all_else_is_saved() {
+    let host = furnished().await;
+    let client = host.client();
+    client.run("scribe", "leave", crate::artifacts::text("whole.txt", "whole")).await.output();
+    let artifacts = host.data_dir().join("artifacts");
+    let damaged = fs::read_dir(&artifacts).unwrap().map(|entry| entry.unwrap().path());
+    let damaged =
+        damaged.into_iter().find(|path| fs::read(path).is_ok_and(|bytes| bytes == b"left by a task")).unwrap();
+    fs::write(&damaged, "left by nobody").unwrap();
+    let said = run_on(PROGRAM, &host, &["backup", text(&host.dir().join("saved.tar.zst"))]).await;
+    assert!(said.good().contains("1 artefacts; 1 more were left out, since they are damaged or"), "{said:?}");
+    assert!(host.said().contains("an artefact is left out of the backup: "), "{}", host.said());
+    let back = restored(&host.dir().join("saved.tar.zst"), &host).await;
+    let client = back.client();
+    let tasks = client.get("/api/v1/tasks?agent=scribe").await.of(200);
+    let path = |number: usize, name: &str| {
+        format!("/api/v1/tasks/{}/artifacts/{name}", tasks["items"][number]["id"].as_str().unwrap())
+    };
+    assert_eq!(client.get(&path(0, "whole.txt")).await.text, "whole");
+    assert!(client.get(&path(1, "left.txt")).await.status >= 400);
+}
+
+#[tokio::test]
 async fn it_says_what_is_in_it_to_people_and_programs() {
     let host = furnished().await;
     let file = save(&host).await;

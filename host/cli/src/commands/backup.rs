@@ -165,7 +165,9 @@ fn describe(report: &BackupReport, what: &str) -> String {
     let BackupReport { head, end } = report;
     let left_out = match end.artifacts_left_out {
         0 => String::new(),
-        some => format!("; {some} more were left out, since the hosts that have them are away"),
+        some => format!(
+            "; {some} more were left out, since they are damaged or the hosts that have them are away; the host's log names each"
+        ),
     };
     format!(
         "the backup of {}, by troupe {} with schema {}, {what}\n{} rows in {} tables, {} blobs of releases, {} files of agents, {} artefacts{left_out}",

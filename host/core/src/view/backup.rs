@@ -34,7 +34,7 @@ pub struct BackupEnd {
     /// How many artefacts of tasks there are; those with the same bytes are one.
     #[serde(default)]
     pub artifacts: u64,
-    /// How many artefacts were left out, since the hosts that have them are away.
+    /// How many artefacts were left out, since they are damaged or the hosts that have them are away.
     #[serde(default)]
     pub artifacts_left_out: u64,
     /// What blobs, files and artefacts have together, in bytes.

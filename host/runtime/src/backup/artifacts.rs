@@ -1,8 +1,10 @@
 //! Artefacts in a backup: all that are here, and those that lie at other hosts of the database, as far as those are
-//! there. What is left out since its host is away is counted, so that whoever makes the backup is told: a backup
-//! that needs every host would be none once one of them is gone for good.
+//! there. What is left out since its host is away, or since its bytes are damaged, is counted, so that whoever makes
+//! the backup is told: a backup that needs every host and every byte would be none once one of them is gone for good.
 
 use std::collections::HashSet;
+use std::fs::File;
+use std::io::Seek as _;
 
 use troupe_core::view::BackupEnd;
 use troupe_core::{Code, Digest, Error, Result};
@@ -21,6 +23,12 @@ pub(super) async fn save(runtime: &Runtime, archive: &mut Archive<'_>, end: &mut
     for digest in &here {
         let (artifacts, digest) = (runtime.artifacts.clone(), *digest);
         let Some((file, size)) = blocking(move || artifacts.any(&digest)).await? else { continue };
+        // Its head cannot be taken back once the bytes turn out to be others.
+        if let Err(error) = is_whole(file.try_clone().map_err(Error::internal)?, digest).await {
+            left_out(end, &error);
+            continue;
+        }
+        let file = blocking(move || rewound(file)).await?;
         archive.head(&path(&digest), size, 0)?;
         let mut coming = pieces(file, digest);
         while let Some(piece) = coming.recv().await {
@@ -54,8 +62,7 @@ async fn elsewhere(
     let (mut coming, place) = match runtime.coming_from(&what, &digest, &place).await {
         Ok(coming) => coming,
         Err(error) => {
-            tracing::warn!(cause = error.cause_chain(), "an artefact is left out of the backup: {error}");
-            end.artifacts_left_out += 1;
+            left_out(end, &error);
             return Ok(());
         }
     };
@@ -71,6 +78,29 @@ async fn elsewhere(
     archive.pad(size).await?;
     count(end, size);
     Ok(())
+}
+
+/// Reads an artefact through to see whether it is what its digest says.
+///
+/// # Errors
+/// [`Code::ArtifactDigest`]; [`Code::UnavailableStorage`].
+async fn is_whole(file: File, digest: Digest) -> Result<()> {
+    let mut coming = pieces(file, digest);
+    while let Some(piece) = coming.recv().await {
+        piece?;
+    }
+    Ok(())
+}
+
+/// The same file from its beginning.
+fn rewound(mut file: File) -> Result<File> {
+    file.rewind().map_err(Error::internal)?;
+    Ok(file)
+}
+
+fn left_out(end: &mut BackupEnd, error: &Error) {
+    tracing::warn!(cause = error.cause_chain(), "an artefact is left out of the backup: {error}");
+    end.artifacts_left_out += 1;
 }
 
 const fn count(end: &mut BackupEnd, size: u64) {
