@@ -39,6 +39,12 @@ pub fn kills() -> usize {
     std::env::var("TROUPE_KILLS").map_or(12, |kills| kills.parse().expect("TROUPE_KILLS is a number"))
 }
 
+/// Returns how often a host whose database is on PostgreSQL is killed in each: a third of that, for it is the
+/// same host, and what differs is what the server still commits of one that is dead.
+pub fn kills_on_postgres() -> usize {
+    kills().div_ceil(3)
+}
+
 /// Returns for how long one of three hosts is killed every five seconds: `TROUPE_KILL_PROOF` seconds, if that is set.
 pub fn kill_proof() -> Option<Duration> {
     let time = std::env::var("TROUPE_KILL_PROOF").ok()?;

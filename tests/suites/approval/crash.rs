@@ -10,6 +10,7 @@ use troupe_tests::{Answer, Client, Host, guests, seed};
 use super::{reaches, swap_of};
 use crate::faults::instant;
 use crate::host;
+use crate::postgres::Base;
 
 /// How a decision is asked for, and what it is called once it is made.
 #[derive(Clone, Copy)]
@@ -127,7 +128,16 @@ async fn killed(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s11_a_decision_that_is_killed_at_any_instant_is_made_or_is_not() {
-    let mut host = host().await;
+    killed_while_it_decides(host().await, seed::kills()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s11_a_decision_that_is_killed_at_any_instant_is_made_or_is_not_on_postgres() {
+    let Some(base) = Base::new() else { return };
+    killed_while_it_decides(base.host_with_echo().await, seed::kills_on_postgres()).await;
+}
+
+async fn killed_while_it_decides(mut host: Host, kills: usize) {
     let mut random = seed::seeded("decision");
     let mut window = Duration::MAX;
     for (number, decision) in [APPROVE, REJECT].into_iter().enumerate() {
@@ -141,8 +151,7 @@ async fn s11_a_decision_that_is_killed_at_any_instant_is_made_or_is_not() {
         window = window.min(asked.elapsed());
         assert!(whole(&client, decision, &version, &swap).await);
     }
-    let (window, kills) = (window.mul_f64(1.5), seed::kills());
-    let mut made = 0;
+    let (window, mut made) = (window.mul_f64(1.5), 0);
     for kill in 0..kills {
         let after = instant(&mut random, window);
         let decision = [APPROVE, REJECT][kill % 2];

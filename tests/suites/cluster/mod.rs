@@ -13,6 +13,7 @@ mod killed;
 mod life;
 mod routes;
 mod shown;
+mod streams;
 mod tasks;
 mod words;
 

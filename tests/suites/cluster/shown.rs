@@ -1,15 +1,23 @@
 //! Who is there, as its owner sees it.
 
 use std::fs;
+use std::net::TcpListener;
+use std::time::Duration;
 
 use insta::assert_snapshot;
+use rustix::process::Signal;
 use serde_json::{Value, json};
-use troupe_tests::command::{run, run_on};
-use troupe_tests::guests;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use troupe_tests::command::{command, ended, run, run_on, signal};
+use troupe_tests::{guests, root};
 
 use super::Cluster;
 use crate::PROGRAM;
 use crate::cli::seen;
+use crate::postgres::Base;
+
+/// How long three hosts may take to serve, each after the other.
+const START_TIME_MAX: Duration = Duration::from_secs(120);
 
 fn addresses(hosts: &Value) -> Vec<String> {
     hosts["hosts"].as_array().unwrap().iter().map(|host| host["address"].as_str().unwrap().to_owned()).collect()
@@ -95,4 +103,44 @@ async fn blobs_that_only_another_host_has_keep_no_host_from_removing_what_nobody
     assert!(!blob.exists());
     // And what it lacked is handed over when it is asked for.
     other.swap("echo", "1.0.0").await.of(200);
+}
+
+/// The first of three ports in a row that nobody listens at.
+fn three_ports() -> u16 {
+    let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    let first = u16::try_from(std::process::id() % 8_000).unwrap() + 20_000;
+    (first..first + 4_000).step_by(3).find(|port| (0..3).all(|more| is_free(port + more))).expect("three free ports")
+}
+
+#[tokio::test]
+async fn the_script_for_three_hosts_shows_them_and_stops_them_when_it_is_interrupted() {
+    let Some(base) = Base::new() else { return };
+    let (dir, port) = (tempfile::tempdir().unwrap(), three_ports());
+    let script = root().join("tests/cluster.sh");
+    let url = base.url();
+    let mut running = command("sh", dir.path(), &[script.to_str().unwrap(), PROGRAM, &url])
+        .env("TROUPE_CLUSTER_PORT", port.to_string())
+        .stderr(fs::File::create(dir.path().join("said")).unwrap())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(running.stdout.take().unwrap()).lines();
+    let mut shown = String::new();
+    while !shown.contains("talk to any of them") {
+        let line = tokio::time::timeout(START_TIME_MAX, lines.next_line()).await.expect("three hosts in time");
+        let said = || fs::read_to_string(dir.path().join("said")).unwrap();
+        shown += &line.unwrap().unwrap_or_else(|| panic!("it ends before three hosts serve: {}", said()));
+        shown.push('\n');
+    }
+    let address = |number: u16| format!("http://127.0.0.1:{}", port + number);
+    assert!((0..3).all(|number| shown.contains(&address(number))), "{shown}");
+    // The command that it ends with works, for any of them.
+    let command_shown = shown.lines().last().unwrap().split_once("troupe ").unwrap().1.to_owned();
+    let listed = run(PROGRAM, dir.path(), &command_shown.split(' ').collect::<Vec<_>>()).await;
+    assert_eq!(listed.code, Some(0), "{listed:?}");
+    signal(running.id(), Signal::INT);
+    assert_eq!(ended(running).await.code, Some(130));
+    for number in 0..3 {
+        assert!(TcpListener::bind(("127.0.0.1", port + number)).is_ok(), "a host outlives the script");
+    }
+    assert_eq!(base.ask("select count(*) from hosts"), "0", "they have left");
 }

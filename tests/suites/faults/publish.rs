@@ -18,6 +18,7 @@ use troupe_tests::{Client, Guest, Host, blobs, guests, seed};
 
 use super::instant;
 use crate::host;
+use crate::postgres::Base;
 use crate::registry::host_with;
 
 /// How a release gets into a host.
@@ -83,22 +84,24 @@ const TRIES: u32 = 40;
 const COMMIT_TIME: Duration = Duration::from_micros(500);
 
 /// A release on its way into a host.
-struct Coming {
+struct Coming<'a> {
     data_dir: PathBuf,
+    /// The host's database, where that is no file of its own.
+    base: Option<&'a Base>,
     release: ReleaseRef,
     blobs: Vec<PathBuf>,
     /// The compiled code that was there before.
     before: BTreeSet<String>,
 }
 
-impl Coming {
-    fn new(host: &Host, guest: &Guest, version: &str) -> Self {
+impl<'a> Coming<'a> {
+    fn new(host: &Host, base: Option<&'a Base>, guest: &Guest, version: &str) -> Self {
         let (data_dir, release) = (host.data_dir(), guest.release(version));
         let dir = data_dir.join("releases/blobs/sha256");
         let image = release.image().unwrap();
         let blobs = image.blobs().map(|blob| dir.join(blob.digest.hex())).collect();
         let before = names(&data_dir.join("compiled"));
-        Self { data_dir, release: release.manifest.release(), blobs, before }
+        Self { data_dir, base, release: release.manifest.release(), blobs, before }
     }
 
     fn blobs(&self) -> usize {
@@ -120,9 +123,15 @@ impl Coming {
         Some((log.len(), log.modified().ok()?))
     }
 
-    /// What is there of it once its host is dead. The database is looked at in a copy, so that what
-    /// the host has left is for the host to put right.
-    async fn left(&self) -> Left {
+    /// Whether its row is there once its host is dead. A file is looked at in a copy, so that what the host has left
+    /// is for the host to put right.
+    async fn has_row(&self) -> bool {
+        if let Some(base) = self.base {
+            base.deserted().await;
+            let ReleaseRef { agent, version } = &self.release;
+            let rows = format!("select count(*) from releases where agent = '{agent}' and version = '{version}'");
+            return base.ask(&rows) == "1";
+        }
         let dir = TempDir::new().unwrap();
         for file in ["troupe.db", "troupe.db-wal"] {
             let _ = std::fs::copy(self.data_dir.join(file), dir.path().join(file));
@@ -130,8 +139,14 @@ impl Coming {
         let rows = Store::open(&dir.path().join("troupe.db"), Arc::new(SystemClock)).await.unwrap();
         let row = rows.release(&TenantId::default(), &self.release).await.unwrap();
         rows.close().await;
+        row.is_some()
+    }
+
+    /// What is there of it then.
+    async fn left(&self) -> Left {
+        let has_row = self.has_row().await;
         let (blobs, is_compiled) = (self.blobs(), self.is_compiled());
-        let left = match (self.is_indexed(), row.is_some(), blobs) {
+        let left = match (self.is_indexed(), has_row, blobs) {
             (true, _, _) => Left::Index,
             (_, true, _) => Left::Row,
             (_, _, 0) if is_compiled => Left::Code,
@@ -140,7 +155,7 @@ impl Coming {
         };
         // None of it is there without what comes before it.
         assert!(left < Left::Row || blobs == self.blobs.len(), "{left:?} with {blobs} blobs");
-        assert!(left < Left::Index || row.is_some(), "the index names what is not published");
+        assert!(left < Left::Index || has_row, "the index names what is not published");
         let first = self.blobs.iter().take_while(|blob| blob.exists()).count();
         assert_eq!(blobs, first, "{left:?}: a blob is there before one that it names");
         left
@@ -193,9 +208,9 @@ enum When {
 
 /// Kills the host while a release gets into it, then looks at what is there. Returns what there
 /// was when the host was dead.
-async fn killed(host: &mut Host, way: &Way, guest: &Guest, version: &str, when: When) -> Left {
+async fn killed(host: &mut Host, base: Option<&Base>, way: &Way, guest: &Guest, version: &str, when: When) -> Left {
     way.lay_out(host, guest, version).await;
-    let coming = Coming::new(host, guest, version);
+    let coming = Coming::new(host, base, guest, version);
     let (client, request) = (host.client(), way.request(&host.client(), guest, version));
     let asked = tokio::spawn(async move { client.try_send(request).await });
     match when {
@@ -226,8 +241,8 @@ async fn killed(host: &mut Host, way: &Way, guest: &Guest, version: &str, when: 
 }
 
 /// The same so long after it was asked; whether the release is there.
-async fn is_there(host: &mut Host, guest: &Guest, version: &str, after: Duration) -> bool {
-    killed(host, &Way::Published, guest, version, When::After(after)).await >= Left::Row
+async fn is_there(host: &mut Host, base: Option<&Base>, guest: &Guest, version: &str, after: Duration) -> bool {
+    killed(host, base, &Way::Published, guest, version, When::After(after)).await >= Left::Row
 }
 
 /// How long a publish takes on this machine, when nothing kills it.
@@ -240,17 +255,26 @@ async fn quiet(host: &Host, guest: &Guest, version: &str) -> Duration {
 
 #[tokio::test]
 async fn i114_a_publish_that_is_killed_is_whole_or_absent() {
-    let mut host = host().await;
+    killed_while_it_publishes(host().await, None, seed::kills()).await;
+}
+
+#[tokio::test]
+async fn i114_a_publish_that_is_killed_is_whole_or_absent_on_postgres() {
+    let Some(base) = Base::new() else { return };
+    killed_while_it_publishes(base.host_with_echo().await, Some(&base), seed::kills_on_postgres()).await;
+}
+
+async fn killed_while_it_publishes(mut host: Host, base: Option<&Base>, kills: usize) {
     let mut random = seed::seeded("publish");
     let mut whole = 0;
     // Code that is compiled already: the time goes to blobs and rows.
     let window = quiet(&host, &guests().echo, "3.0.0").await.mul_f64(1.2);
-    for kill in 1..=seed::kills() {
+    for kill in 1..=kills {
         let version = format!("3.0.{kill}");
         let after = instant(&mut random, window);
-        whole += usize::from(is_there(&mut host, &guests().echo, &version, after).await);
+        whole += usize::from(is_there(&mut host, base, &guests().echo, &version, after).await);
     }
-    println!("killed {} times within {window:?}: {whole} whole, the rest absent", seed::kills());
+    println!("killed {kills} times within {window:?}: {whole} whole, the rest absent");
 }
 
 #[tokio::test]
@@ -271,7 +295,7 @@ async fn i114_a_publish_that_is_killed_while_it_compiles_is_whole_or_absent() {
     for kill in 1..=kills {
         let guest = guests().echo.marked(u32::try_from(kill).unwrap());
         let after = instant(&mut random, window);
-        whole += usize::from(is_there(&mut host, &guest, &format!("4.0.{kill}"), after).await);
+        whole += usize::from(is_there(&mut host, None, &guest, &format!("4.0.{kill}"), after).await);
     }
     println!("killed {kills} times within {window:?}: {whole} whole, the rest absent");
 }
@@ -286,7 +310,7 @@ async fn killed_at_each_step(host: &mut Host, way: &Way, major: u32) {
             assert!(tried < TRIES, "{step}: it never dies there but at {came:?}");
             let guest = guests().echo.marked(major * 10_000 + number * 100 + tried);
             let version = format!("{major}.{number}.{tried}");
-            came.push(killed(host, way, &guest, &version, When::Shows(wanted)).await);
+            came.push(killed(host, None, way, &guest, &version, When::Shows(wanted)).await);
         }
         println!("{step}: {came:?}");
     }

@@ -14,6 +14,7 @@ mod restored;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use troupe_tests::canary::canary;
@@ -96,10 +97,38 @@ impl Base {
         host.with_variable("TROUPE_DATABASE", &self.url())
     }
 
-    /// A host on it with the one agent `sleeper`, which counts its evenings.
-    async fn host_that_counts(&self) -> Host {
+    /// One that has been.
+    pub(crate) async fn started(&self) -> Host {
         let mut host = self.host();
         host.start().await;
+        host
+    }
+
+    /// One on which `echo` 1.0.0 serves and 2.0.0 is there.
+    pub(crate) async fn host_with_echo(&self) -> Host {
+        let host = self.started().await;
+        let client = host.client();
+        client.publish(guests().echo.archive("1.0.0")).await.of(201);
+        client.publish(guests().echo_2.archive("2.0.0")).await.of(201);
+        client.swap("echo", "1.0.0").await.of(200);
+        host
+    }
+
+    /// Waits until the server has ended every session of hosts that are dead: until then it may commit what they had
+    /// sent.
+    pub(crate) async fn deserted(&self) {
+        let sessions = "select count(*) from pg_stat_activity
+                        where application_name like 'troupe %' and datname = current_database()";
+        let until = Instant::now() + Duration::from_secs(10);
+        while self.ask(sessions) != "0" {
+            assert!(Instant::now() < until, "sessions of a dead host go on");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// A host on it with the one agent `sleeper`, which counts its evenings.
+    async fn host_that_counts(&self) -> Host {
+        let host = self.started().await;
         let grants = json!({ "state": { "bytes": 1 << 20, "keys": 1_000 } });
         host_that_sleeps(host, &guests().sleeper, grants).await
     }

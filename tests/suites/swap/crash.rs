@@ -3,10 +3,12 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use troupe_tests::{Client, seed};
+use troupe_tests::{Client, Host, seed};
 
-use super::{begin, canary, host_with_trials, over, swap_of};
+use super::{begin, canary, over, swap_of, with_trials};
 use crate::faults::instant;
+use crate::postgres::Base;
+use crate::{empty_host, host};
 
 /// Looks whether route and swap of `trial` say the same, and whether it answers; returns the swap.
 pub(super) async fn coherent(client: &Client, id: &str) -> Value {
@@ -62,10 +64,20 @@ async fn settled(client: &Client, id: &str, promote: bool) -> Value {
 
 #[tokio::test]
 async fn i115_a_swap_that_is_killed_at_any_instant_is_before_or_after() {
-    let mut host = host_with_trials(&[("2.0.0", json!({ "mib": 2 }))]).await;
+    killed_while_it_swaps(empty_host().await, seed::kills()).await;
+}
+
+#[tokio::test]
+async fn i115_a_swap_that_is_killed_at_any_instant_is_before_or_after_on_postgres() {
+    let Some(base) = Base::new() else { return };
+    killed_while_it_swaps(base.started().await, seed::kills_on_postgres()).await;
+}
+
+async fn killed_while_it_swaps(host: Host, kills: usize) {
+    let mut host = with_trials(host, &[("2.0.0", json!({ "mib": 2 }))]).await;
     let mut random = seed::seeded("swap");
     let mut phases: Vec<String> = Vec::new();
-    for kill in 0..seed::kills() {
+    for kill in 0..kills {
         let client = host.client();
         let serving = client.get("/api/v1/deployments/trial").await.of(200)["serving"].clone();
         let to = if serving == "1.0.0" { "2.0.0" } else { "1.0.0" };
@@ -109,8 +121,18 @@ async fn i115_a_swap_that_is_killed_at_any_instant_is_before_or_after() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s11_a_swap_at_once_or_a_rollback_that_is_killed_at_any_instant_is_before_or_after() {
+    killed_at_once(host().await, seed::kills()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s11_a_swap_at_once_or_a_rollback_that_is_killed_at_any_instant_is_before_or_after_on_postgres() {
+    let Some(base) = Base::new() else { return };
+    killed_at_once(base.host_with_echo().await, seed::kills_on_postgres()).await;
+}
+
+/// A host that serves `echo` and dies while that is swapped by one request.
+async fn killed_at_once(mut host: Host, kills: usize) {
     const ECHO: &str = "/api/v1/deployments/echo";
-    let mut host = crate::host().await;
     host.client().swap("echo", "2.0.0").await.of(200);
     let mut random = seed::seeded("swap at once and rollback");
     let asked = async |client: Client, rolls_back: bool, to: &str| {
@@ -125,7 +147,7 @@ async fn s11_a_swap_at_once_or_a_rollback_that_is_killed_at_any_instant_is_befor
         asked(host.client(), rolls_back, to).await.unwrap().of(200);
         window = window.min(began.elapsed());
     }
-    let (window, kills, mut done) = (window.mul_f64(1.5), seed::kills(), 0);
+    let (window, mut done) = (window.mul_f64(1.5), 0);
     for kill in 0..kills {
         let client = host.client();
         let before = client.get(ECHO).await.of(200);

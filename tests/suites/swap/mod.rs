@@ -36,7 +36,11 @@ const CALLS_AT_ONCE: usize = 8;
 /// A host on which `trial` 1.0.0 serves, and its releases of these versions are published,
 /// each with what it is like.
 async fn host_with_trials(releases: &[(&str, Value)]) -> Host {
-    let host = empty_host().await;
+    with_trials(empty_host().await, releases).await
+}
+
+/// The same of an empty host.
+async fn with_trials(host: Host, releases: &[(&str, Value)]) -> Host {
     let client = host.client();
     client.publish(guests().trial.archive("1.0.0")).await.of(201);
     client.swap("trial", "1.0.0").await.of(200);

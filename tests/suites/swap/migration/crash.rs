@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use serde_json::json;
-use troupe_tests::seed;
+use troupe_tests::{Host, seed};
 
-use super::{NAMES, goes, host_with_sums, keeper, kept, migrating, spaces, values};
+use super::{NAMES, goes, host_with_sums, keeper, kept, migrating, spaces, values, with_sums};
+use crate::empty_host;
 use crate::faults::instant;
+use crate::postgres::Base;
 use crate::swap::{over, reaches};
 
 #[tokio::test]
@@ -34,10 +36,20 @@ async fn i117_a_host_that_dies_while_state_is_migrated_serves_the_old_release_on
 
 #[tokio::test]
 async fn i117_a_migration_that_is_killed_at_any_instant_has_happened_or_has_not() {
-    let (mut host, instance) = host_with_sums().await;
+    killed_while_it_migrates(empty_host().await, seed::kills()).await;
+}
+
+#[tokio::test]
+async fn i117_a_migration_that_is_killed_at_any_instant_has_happened_or_has_not_on_postgres() {
+    let Some(base) = Base::new() else { return };
+    killed_while_it_migrates(base.started().await, seed::kills_on_postgres()).await;
+}
+
+async fn killed_while_it_migrates(host: Host, kills: usize) {
+    let (mut host, instance) = with_sums(host).await;
     let mut random = seed::seeded("migration");
     let mut outcomes = Vec::new();
-    for kill in 0..seed::kills() {
+    for kill in 0..kills {
         let client = host.client();
         let before = kept(&client, &instance).await;
         let is_first = values(&before[0])[0].0 == "a";

@@ -31,8 +31,12 @@ pub(in crate::swap) fn keeper(form: u32, way: &str, ms: u64) -> Guest {
 /// A host on which `keeper` 1.0.0 serves and has kept something, for itself and for an instance,
 /// whose id it returns.
 async fn host_with_sums() -> (Host, String) {
+    with_sums(empty_host().await).await
+}
+
+/// The same of an empty host.
+async fn with_sums(host: Host) -> (Host, String) {
     let first = keeper(1, "good", 0);
-    let host = empty_host().await;
     let client = host.client();
     client.publish(first.archive("1.0.0")).await.of(201);
     client.swap("keeper", "1.0.0").await.of(200);
