@@ -174,7 +174,7 @@ fn months(ledger: &Ledger) -> Vec<Month> {
         let day = ledger.period.day(place);
         let name = day.strftime("%Y-%m").to_string();
         match months.last_mut().filter(|month| month.month == name) {
-            Some(month) => month.cost = month.cost + cost,
+            Some(month) => month.cost += cost,
             None => {
                 let part = day.day() > 1 || days_between(day.last_of_month(), ledger.period.settled) == 0;
                 months.push(Month { month: name, cost, part });

@@ -136,10 +136,10 @@ fn totals(findings: &[Finding]) -> Vec<Total> {
             by_rule: BTreeMap::new(),
             by_region: BTreeMap::new(),
         });
-        total.monthly = total.monthly + money.monthly;
+        total.monthly += money.monthly;
         for (sums, key) in [(&mut total.by_rule, &finding.rule), (&mut total.by_region, &finding.resource.region)] {
             let sum = sums.entry(key.clone()).or_default();
-            *sum = *sum + money.monthly;
+            *sum += money.monthly;
         }
     }
     totals.into_values().collect()

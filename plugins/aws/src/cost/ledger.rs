@@ -44,7 +44,7 @@ impl Ledger {
         let days = self.period.days();
         let row = self.rows.entry(key.to_owned()).or_insert_with(|| vec![Amount::ZERO; days]);
         if let Some(there) = row.get_mut(place) {
-            *there = *there + amount;
+            *there += amount;
         }
     }
 
@@ -63,7 +63,7 @@ impl Ledger {
         let mut sums = vec![Amount::ZERO; self.period.days()];
         for row in self.rows.values() {
             for (sum, amount) in sums.iter_mut().zip(row) {
-                *sum = *sum + *amount;
+                *sum += *amount;
             }
         }
         sums

@@ -180,7 +180,7 @@ fn costs(looked: &Looked, group: &Group) -> Costs {
                 costs.both += 1;
                 for (sums, money) in [(&mut costs.now, now), (&mut costs.then, then)] {
                     let sum = sums.entry(money.currency.clone()).or_default();
-                    *sum = *sum + money.monthly;
+                    *sum += money.monthly;
                 }
             }
             _ if row.to.is_some() => costs.unknown += 1,
