@@ -2,7 +2,7 @@
 //!
 //! A new inventory is taken of the same regions and services, and both are compared resource by
 //! resource, as every agent does it (`plugins/estate/src/diff.rs`). What changes by itself
-//! ([`still`]) is no change. What is not found is `gone` only where the new inventory looked and
+//! ([`moves`]) is no change. What is not found is `gone` only where the new inventory looked and
 //! nothing that went wrong may hide it; else it is `unknown`, and stays in what the next one is
 //! compared with.
 
@@ -20,7 +20,7 @@ use crate::input::{InventoryInput, Plan, Settings};
 use crate::look::Looker;
 use crate::model::GLOBAL;
 use crate::services::{Reach, Service};
-use crate::still::{by_key, still};
+use crate::still::{by_key, moves};
 
 /// What to compare with, and where to look.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -106,12 +106,9 @@ fn compare(plan: &Plan, account: String, before: Vec<Resource>, now: Found) -> C
     let scan = Scan { areas: areas(plan, &account), rules: None, problems };
     let (before, now) = (by_key(before), by_key(now.resources));
     let (mut counts, mut changes, mut next) = (Counts::default(), Vec::new(), Vec::new());
-    let sorted = |resources: &BTreeMap<Key, Resource>| {
-        resources.values().map(|resource| Ok(still(resource.clone()))).collect::<Vec<Result<Resource, Infallible>>>()
-    };
     // Both lists are in order and can be read, so there is no error to tell.
-    for change in diff::resources(sorted(&before), sorted(&now), &scan, |_, _| false).flatten() {
-        let change = whole(change, &before, &now);
+    let read = |resources: BTreeMap<Key, Resource>| resources.into_values().map(Ok::<Resource, Infallible>);
+    for change in diff::resources(read(before), read(now), &scan, moves).flatten() {
         counts.add(&change);
         next.extend(change.clone().kept());
         if !matches!(change, Change::Same { .. }) {
@@ -143,24 +140,4 @@ fn areas(plan: &Plan, account: &str) -> Vec<Area> {
     let areas = [area(Reach::Regional, regions), area(Reach::Global, Vec::new())];
     // An empty list of services would bound nothing.
     areas.into_iter().filter(|area| !area.services.is_empty()).collect()
-}
-
-/// A change with the resources as they were told.
-fn whole(
-    change: Change<Resource>,
-    before: &BTreeMap<Key, Resource>,
-    now: &BTreeMap<Key, Resource>,
-) -> Change<Resource> {
-    let told =
-        |list: &BTreeMap<Key, Resource>, resource: Resource| list.get(&resource.key()).cloned().unwrap_or(resource);
-    match change {
-        Change::New { now: it } => Change::New { now: told(now, it) },
-        Change::Same { now: it } => Change::Same { now: told(now, it) },
-        Change::Changed { before: was, now: it, fields } => {
-            Change::Changed { before: told(before, was), now: told(now, it), fields }
-        }
-        Change::Fixed { before: was } => Change::Fixed { before: told(before, was) },
-        Change::Gone { before: was } => Change::Gone { before: told(before, was) },
-        Change::Unknown { before: was, why } => Change::Unknown { before: told(before, was), why },
-    }
 }

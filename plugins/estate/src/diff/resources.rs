@@ -72,7 +72,9 @@ fn differing(before: &Resource, now: &Resource, moves: &impl Fn(&str, &str) -> b
     if both(&before.created, &now.created) {
         fields.push("created".to_owned());
     }
-    if !unread("relations") && before.relations != now.relations {
+    // They are known from several attributes, so none is compared while one of these is not known.
+    let is_known = |one: &Resource| one.unread.iter().all(|name| name == "tags");
+    if is_known(before) && is_known(now) && before.relations != now.relations {
         let still = |relation: &&Relation| !moves(&now.kind, &format!("relations.{}", relation.kind));
         let of = |relations: &[Relation]| relations.iter().filter(still).cloned().collect::<BTreeSet<Relation>>();
         if of(&before.relations) != of(&now.relations) {
