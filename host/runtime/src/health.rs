@@ -18,12 +18,11 @@
 //! (`host/store/src/instances/life.rs`), and so does when the host restarts one that is in error.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use troupe_core::breaker::Ending;
 use troupe_core::view::{Durability, NewTask, TaskStatus};
 use troupe_core::{AgentName, Caller, Code, Error, Result, TenantId, backoff, limits};
@@ -32,46 +31,42 @@ use troupe_store::{Checked, InstanceRow, TaskRow};
 
 use crate::Runtime;
 use crate::route::{Route, compiled};
+use crate::tasks::{Key, Most, Shares};
 
 /// Who asks for a check.
 const HOST: &str = "host";
+
+/// Checks that run here at once.
+const CHECKS: Most = Most {
+    all: limits::HEALTH_CHECKS_AT_ONCE,
+    tenant: limits::HEALTH_CHECKS_AT_ONCE,
+    agent: limits::HEALTH_CHECKS_PER_AGENT,
+};
 
 /// What this host knows of the checks it makes.
 #[derive(Debug)]
 pub(crate) struct Health {
     changed: Notify,
-    places: Arc<Semaphore>,
-    /// How many of the places each agent has that has any.
-    of_agents: Arc<Mutex<HashMap<Key, usize>>>,
+    running: Arc<Mutex<Shares>>,
     /// The epochs of which it is known that the agent's instances are checked.
     begun: Mutex<HashMap<Key, u64>>,
 }
 
-/// An agent of a tenant.
-type Key = (TenantId, AgentName);
-
-/// A place that an agent has, as long as this lives.
-struct Checking {
-    of_agents: Arc<Mutex<HashMap<Key, usize>>>,
+/// A check that runs; its place is another's when this is dropped.
+struct Running {
+    running: Arc<Mutex<Shares>>,
     key: Key,
 }
 
-impl Drop for Checking {
+impl Drop for Running {
     fn drop(&mut self) {
-        let mut of_agents = self.of_agents.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Entry::Occupied(mut held) = of_agents.entry(self.key.clone()) {
-            *held.get_mut() -= 1;
-            if *held.get() == 0 {
-                held.remove();
-            }
-        }
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).give(&self.key);
     }
 }
 
 impl Default for Health {
     fn default() -> Self {
-        let places = Arc::new(Semaphore::new(limits::HEALTH_CHECKS_AT_ONCE));
-        Self { changed: Notify::new(), places, of_agents: Arc::default(), begun: Mutex::default() }
+        Self { changed: Notify::new(), running: Arc::new(Mutex::new(Shares::new(CHECKS))), begun: Mutex::default() }
     }
 }
 
@@ -81,26 +76,25 @@ impl Health {
         self.changed.notify_one();
     }
 
-    /// A place for a check of an agent, unless it has as many as it may.
-    fn place(&self, seen: &InstanceRow) -> Option<Checking> {
-        let key = (seen.tenant.clone(), seen.agent.clone());
-        let mut of_agents = self.of_agents.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = of_agents.entry(key.clone()).or_default();
-        if *held >= limits::HEALTH_CHECKS_PER_AGENT {
-            return None;
-        }
-        *held += 1;
-        Some(Checking { of_agents: Arc::clone(&self.of_agents), key })
+    fn running(&self) -> MutexGuard<'_, Shares> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The agents that have as many places as they may.
-    fn full(&self) -> Vec<Key> {
-        let of_agents = self.of_agents.lock().unwrap_or_else(PoisonError::into_inner);
-        of_agents
-            .iter()
-            .filter(|(_, held)| **held >= limits::HEALTH_CHECKS_PER_AGENT)
-            .map(|(key, _)| key.clone())
-            .collect()
+    /// How many checks more there may be, and the agents that have as many as they may.
+    fn left(&self) -> (usize, Vec<Key>) {
+        let running = self.running();
+        (running.left(), running.full_agents())
+    }
+
+    /// A place for a check, unless its agent or the host has no other.
+    fn place(&self, seen: &InstanceRow) -> Option<Running> {
+        let key = (seen.tenant.clone(), seen.agent.clone());
+        let mut running = self.running();
+        if running.full(&key).is_some() {
+            return None;
+        }
+        running.take(&key);
+        Some(Running { running: Arc::clone(&self.running), key })
     }
 }
 
@@ -145,11 +139,12 @@ impl Runtime {
         self.begin_checks().await?;
         while self.restart_due().await? {}
         while self.check_due().await? {}
-        if self.health.places.available_permits() == 0 {
+        let (left, full) = self.health.left();
+        if left == 0 {
             // The end of a check says that there is a place.
             return Ok(limits::LEASE_RENEWAL);
         }
-        let next = self.store.next_of_instances(&self.health.full()).await?;
+        let next = self.store.next_of_instances(&full).await?;
         let pause = next.map_or(limits::LEASE_RENEWAL, |next| next.since(self.clock.now()));
         Ok(pause.clamp(limits::TICK, limits::LEASE_RENEWAL))
     }
@@ -189,16 +184,14 @@ impl Runtime {
 
     /// Begins checks that are due while there are places for them; says whether there may be more.
     async fn check_due(&self) -> Result<bool> {
-        let places = self.health.places.available_permits();
-        if places == 0 {
+        let (left, full) = self.health.left();
+        if left == 0 {
             return Ok(false);
         }
-        let full = self.health.full();
         let due = self.store.instances_to_check(self.clock.now(), &full, limits::INSTANCES_DUE_AT_ONCE).await?;
-        let is_more = due.len() >= places;
+        let is_more = due.len() >= left;
         for seen in due {
-            let Some(checking) = self.health.place(&seen) else { continue };
-            let Ok(place) = Arc::clone(&self.health.places).try_acquire_owned() else { return Ok(false) };
+            let Some(place) = self.health.place(&seen) else { continue };
             let health = self.health_of(&seen.tenant, &seen.agent);
             let time = health.as_ref().map_or(Duration::ZERO, |health| Duration::from_millis(health.timeout_ms));
             let until = self.clock.now().plus(time + limits::HEALTH_WAIT_MAX + limits::LEASE_TIME);
@@ -211,7 +204,7 @@ impl Runtime {
                 if let Err(error) = runtime.check_instance_health(seen, health, until).await {
                     tracing::warn!(%instance, cause = error.cause_chain(), "a check of an instance was not noted: {error}");
                 }
-                drop((place, checking));
+                drop(place);
                 runtime.health.happened();
             });
         }

@@ -59,7 +59,7 @@ pub(crate) use query::{view as view_of, view_for};
 pub(crate) use queue::{Queue, Room, Slot};
 pub(crate) use reader::Reader;
 pub(crate) use run::{facts, traceparent};
-pub(crate) use shares::Key;
+pub(crate) use shares::{Key, Most, Shares};
 pub(crate) use submit::check_key;
 pub(crate) use timed::Timed;
 pub(crate) use waits::{Wait, Waits};

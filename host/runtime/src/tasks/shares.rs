@@ -17,16 +17,16 @@ pub(crate) type Key = (TenantId, AgentName);
 
 /// The most of something: in all, for a tenant, for an agent.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Most {
-    pub(super) all: usize,
-    pub(super) tenant: usize,
-    pub(super) agent: usize,
+pub(crate) struct Most {
+    pub(crate) all: usize,
+    pub(crate) tenant: usize,
+    pub(crate) agent: usize,
 }
 
 /// Who has how much of something. It counts and does not refuse: what was promised before
 /// may be more than a share.
 #[derive(Debug)]
-pub(super) struct Shares {
+pub(crate) struct Shares {
     most: Most,
     all: usize,
     tenants: HashMap<TenantId, usize>,
@@ -35,21 +35,31 @@ pub(super) struct Shares {
 
 /// Whose share is used up, and how much that is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Full {
+pub(crate) enum Full {
     Host(usize),
     Tenant(usize),
     Agent(usize),
 }
 
 impl Shares {
-    pub(super) fn new(most: Most) -> Self {
+    pub(crate) fn new(most: Most) -> Self {
         Self { most, all: 0, tenants: HashMap::new(), agents: HashMap::new() }
     }
 
     /// Whose share keeps `key` from having one more.
-    pub(super) fn full(&self, key: &Key) -> Option<Full> {
+    pub(crate) fn full(&self, key: &Key) -> Option<Full> {
         let of_agent = self.agents.get(key).copied().unwrap_or(0);
         self.full_for(&key.0).or_else(|| (of_agent >= self.most.agent).then_some(Full::Agent(self.most.agent)))
+    }
+
+    /// How many more there may be in all.
+    pub(crate) const fn left(&self) -> usize {
+        self.most.all.saturating_sub(self.all)
+    }
+
+    /// The agents that have used up their share.
+    pub(crate) fn full_agents(&self) -> Vec<Key> {
+        self.agents.iter().filter(|(_, count)| **count >= self.most.agent).map(|(key, _)| key.clone()).collect()
     }
 
     /// How many there are in all, of the tenant of `key`, and of `key`.
@@ -58,12 +68,12 @@ impl Shares {
         (self.all, tenant, self.agents.get(key).copied().unwrap_or(0))
     }
 
-    pub(super) fn take(&mut self, key: &Key) {
+    pub(crate) fn take(&mut self, key: &Key) {
         self.take_for(&key.0);
         *self.agents.entry(key.clone()).or_default() += 1;
     }
 
-    pub(super) fn give(&mut self, key: &Key) {
+    pub(crate) fn give(&mut self, key: &Key) {
         self.give_for(&key.0);
         less(&mut self.agents, key);
     }
