@@ -267,8 +267,7 @@ impl Store {
         except: &[(TenantId, AgentName)],
         limit: u32,
     ) -> Result<Vec<InstanceRow>> {
-        let rows = to_check(now, except, limit).fetch_all(&mut self.reader().await?).await.map_err(Failed::from)?;
-        Ok(rows.iter().map(read).collect::<Done<_>>()?)
+        self.due(to_check(now, except, limit)).await
     }
 
     /// Reads at most `limit` instances of any tenant that the host restarts now.
@@ -276,8 +275,11 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn instances_to_restart(&self, now: Timestamp, limit: u32) -> Result<Vec<InstanceRow>> {
-        let due = query(TO_RESTART).bind(now.as_millis()).bind(i64::from(limit));
-        let rows = due.fetch_all(&mut self.reader().await?).await.map_err(Failed::from)?;
+        self.due(query(TO_RESTART).bind(now.as_millis()).bind(i64::from(limit))).await
+    }
+
+    async fn due(&self, statement: Query) -> Result<Vec<InstanceRow>> {
+        let rows = statement.fetch_all(&mut self.reader().await?).await.map_err(Failed::from)?;
         Ok(rows.iter().map(read).collect::<Done<_>>()?)
     }
 
