@@ -11,7 +11,7 @@ use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
-use troupe_core::view::{StreamEnd, StreamEndReason};
+use troupe_core::view::StreamEndReason;
 use troupe_core::{Code, Error, Result, limits, shown};
 
 use crate::told::{END, Telling, Told};
@@ -65,11 +65,10 @@ impl Subscriptions {
         let read = async move {
             loop {
                 // It failed in the host, whose log has it; what was told stands.
-                let told = AssertUnwindSafe(telling.next()).catch_unwind().await.unwrap_or_else(|_| {
-                    let end = StreamEnd { reason: StreamEndReason::Unavailable, resume: None };
-                    Some(Told::new(END, None, &end))
-                });
-                let Some(told) = told else { return };
+                let told = AssertUnwindSafe(telling.next()).catch_unwind().await;
+                let Some(told) = told.unwrap_or_else(|_| Some(Told::end(StreamEndReason::Unavailable, None))) else {
+                    return;
+                };
                 let is_last = told.name == END;
                 if tell.send((of.clone(), number, told)).await.is_err() || is_last {
                     return;

@@ -8,6 +8,7 @@ use futures::Stream;
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
+use troupe_core::view::{StreamEnd, StreamEndReason};
 use troupe_runtime::{
     BusEvents, BusItem, FeedEvents, FeedItem, GroupEvent, GroupEvents, MessageEvent, MessageEvents, SessionEvents,
     SwapEvent, SwapEvents, TaskEvent, TaskEvents,
@@ -35,6 +36,12 @@ pub(crate) struct Told {
 impl Told {
     pub(crate) fn new(name: &'static str, position: Option<String>, document: &impl Serialize) -> Self {
         Self { name, position, data: to_raw_value(document).unwrap_or_else(|_| RawValue::NULL.to_owned()) }
+    }
+
+    /// The last that a stream tells, with where it goes on.
+    pub(crate) fn end(reason: StreamEndReason, resume: Option<String>) -> Self {
+        let end = StreamEnd { reason, resume: resume.clone() };
+        Self::new(END, resume, &end)
     }
 }
 

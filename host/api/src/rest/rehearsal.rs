@@ -14,7 +14,7 @@ use futures::Stream;
 use http::HeaderMap;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
-use troupe_core::view::{Problem, RehearsalProgress, RehearsalReport, RehearseRequest, StreamEnd, StreamEndReason};
+use troupe_core::view::{Problem, RehearsalProgress, RehearsalReport, RehearseRequest, StreamEndReason};
 use troupe_core::{Code, Error, Kind, Result};
 use troupe_runtime::Rehearsal;
 
@@ -23,7 +23,7 @@ use crate::auth::Authenticated;
 use crate::body::{Json, Path};
 use crate::problem::{Answer, problem};
 use crate::rest::streams;
-use crate::told::{END, Told};
+use crate::told::Told;
 
 /// Between two reports of how far it is.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -77,7 +77,7 @@ fn stream(rehearsal: Rehearsal) -> impl Stream<Item = Told> {
                 Some((event, end.map_or(Next::Progress(under_way), Next::End)))
             }
             // It cannot be gone on with, but begun anew.
-            Next::End(reason) => Some((Told::new(END, None, &StreamEnd { reason, resume: None }), Next::Nothing)),
+            Next::End(reason) => Some((Told::end(reason, None), Next::Nothing)),
             Next::Nothing => None,
         }
     })

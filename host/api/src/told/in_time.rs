@@ -12,9 +12,9 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 use troupe_core::limits;
-use troupe_core::view::{StreamEnd, StreamEndReason};
+use troupe_core::view::StreamEndReason;
 
-use super::{END, Told};
+use super::Told;
 
 /// What is told, and by whom.
 struct Telling {
@@ -83,9 +83,7 @@ impl Telling {
             // It failed in the host, whose log has it; what was told stands.
             Err(_) => StreamEndReason::Unavailable,
         };
-        let resume = self.position.take();
-        let end = StreamEnd { reason, resume: resume.clone() };
-        Some(Told::new(END, resume, &end))
+        Some(Told::end(reason, self.position.take()))
     }
 }
 
@@ -94,6 +92,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::told::END;
 
     #[tokio::test]
     async fn who_takes_nothing_is_left_and_told_so_with_where_it_goes_on() {
