@@ -137,18 +137,9 @@ impl<'a> Findings<'a> {
         } else if verdict.applies && verdict.findings.is_empty() {
             tally.passed += 1;
         }
-        for mut finding in verdict.findings {
-            // What nothing tells apart is one finding, and counts as one.
-            if !self.told.insert(finding.fingerprint.clone()) {
-                continue;
-            }
-            self.check.suppressions.mark(&mut finding, self.check.now);
-            if finding.is_open(self.check.now) {
-                tally.failed += 1
-            } else {
-                tally.suppressed += 1
-            }
-            self.waiting.push_back((Some(at), finding));
+        for finding in verdict.findings {
+            let told = tell(self.check, &mut self.told, tally, finding);
+            self.waiting.extend(told.map(|finding| (Some(at), finding)));
         }
     }
 
@@ -160,18 +151,10 @@ impl<'a> Findings<'a> {
             self.told.clear();
         }
         self.searched += 1;
-        for mut finding in secrets::search(document, &self.check.patterns(), &self.check.controls, &mut self.found) {
-            if !self.told.insert(finding.fingerprint.clone()) {
-                continue;
-            }
-            self.check.suppressions.mark(&mut finding, self.check.now);
+        for finding in secrets::search(document, &self.check.patterns(), &self.check.controls, &mut self.found) {
             let tally = self.found.by_pattern.entry(finding.rule.clone()).or_default();
-            if finding.is_open(self.check.now) {
-                tally.failed += 1
-            } else {
-                tally.suppressed += 1
-            }
-            self.waiting.push_back((None, finding));
+            let told = tell(self.check, &mut self.told, tally, finding);
+            self.waiting.extend(told.map(|finding| (None, finding)));
         }
         true
     }
@@ -181,6 +164,18 @@ impl<'a> Findings<'a> {
     pub fn held(&self) -> usize {
         self.waiting.len()
     }
+}
+
+/// Counts a finding that is new and marks it if it is passed over; none if it was told. What nothing tells apart is one
+/// finding, and counts as one.
+fn tell(check: &Check, told: &mut BTreeSet<Fingerprint>, tally: &mut Tally, mut finding: Finding) -> Option<Finding> {
+    if !told.insert(finding.fingerprint.clone()) {
+        return None;
+    }
+    check.suppressions.mark(&mut finding, check.now);
+    let count = if finding.is_open(check.now) { &mut tally.failed } else { &mut tally.suppressed };
+    *count += 1;
+    Some(finding)
 }
 
 impl Iterator for Findings<'_> {
