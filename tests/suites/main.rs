@@ -42,7 +42,9 @@ mod task_approvals;
 mod trust;
 mod ws;
 
+use std::collections::BTreeSet;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 use troupe_core::audit::AuditEntry;
@@ -67,20 +69,25 @@ impl Gather for Nothing {
 /// The program under test, built by the run that tests it.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_troupe-under-test");
 
-/// Builds agents of `plugins/` before a host does, so that no start of a host has a compiler in it.
-fn build_plugins(names: &[&str]) {
-    let packages = names.iter().flat_map(|name| ["--package".to_owned(), format!("troupe-agent-{name}")]);
-    let built = Command::new("cargo")
+/// Builds an agent of `plugins/`, once, before a host does, so that no start of a host has a compiler in it.
+fn build_plugin(name: &str) {
+    static BUILT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if built.contains(name) {
+        return;
+    }
+    let status = Command::new("cargo")
         .args(["build", "--quiet", "--release", "--lib", "--target", "wasm32-wasip2"])
-        .args(packages)
+        .args(["--package", &format!("troupe-agent-{name}")])
         .current_dir(root())
         .status();
-    assert!(built.unwrap().success());
+    assert!(status.unwrap().success());
+    built.insert(name.to_owned());
 }
 
 /// A host that has not been started, on which such an agent serves and is granted what it asks for.
 fn plugin_host(name: &str) -> Host {
-    build_plugins(&[name]);
+    build_plugin(name);
     let agent = root().join("plugins").join(name);
     Host::new(PROGRAM, &["dev", agent.to_str().unwrap(), "--listen", "127.0.0.1:0"])
 }

@@ -21,28 +21,21 @@ fn documented() -> String {
     actions.iter().map(Value::to_string).collect::<Vec<_>>().join(",")
 }
 
-/// A call of a query service.
-async fn query(moto: &Moto, service: &str, version: &str, action: &str, rest: &[(&'static str, &str)]) -> String {
-    let mut call = vec![("Action", action.to_owned()), ("Version", version.to_owned())];
-    call.extend(rest.iter().map(|(name, value)| (*name, (*value).to_owned())));
-    moto.query(service, REGION, &call).await
-}
-
 /// Makes one of each kind by the query and JSON protocols; returns types and ids.
 async fn make_by_query_and_json(moto: &Moto) -> Vec<(&'static str, String)> {
     let balancers = "elasticloadbalancing";
-    let vpc = query(moto, "ec2", "2016-11-15", "CreateVpc", &[("CidrBlock", "10.0.0.0/16")]).await;
+    let vpc = moto.call("ec2", "2016-11-15", "CreateVpc", &[("CidrBlock", "10.0.0.0/16")]).await;
     let vpc = all_between(&vpc, "vpcId")[0].to_owned();
     let mut subnets = Vec::new();
     for (cidr, zone) in [("10.0.0.0/24", "us-east-1a"), ("10.0.1.0/24", "us-east-1b")] {
         let place = [("VpcId", vpc.as_str()), ("CidrBlock", cidr), ("AvailabilityZone", zone)];
-        let made = query(moto, "ec2", "2016-11-15", "CreateSubnet", &place).await;
+        let made = moto.call("ec2", "2016-11-15", "CreateSubnet", &place).await;
         subnets.push(all_between(&made, "subnetId")[0].to_owned());
     }
     let shop = [("Name", "shop"), ("Subnets.member.1", subnets[0].as_str()), ("Subnets.member.2", subnets[1].as_str())];
-    query(moto, balancers, "2015-12-01", "CreateLoadBalancer", &shop).await;
+    moto.call(balancers, "2015-12-01", "CreateLoadBalancer", &shop).await;
     let web = [("Name", "web"), ("Protocol", "HTTP"), ("Port", "80"), ("VpcId", vpc.as_str())];
-    query(moto, balancers, "2015-12-01", "CreateTargetGroup", &web).await;
+    moto.call(balancers, "2015-12-01", "CreateTargetGroup", &web).await;
     let old = [
         ("LoadBalancerName", "old"),
         ("AvailabilityZones.member.1", "us-east-1a"),
@@ -50,10 +43,10 @@ async fn make_by_query_and_json(moto: &Moto) -> Vec<(&'static str, String)> {
         ("Listeners.member.1.LoadBalancerPort", "80"),
         ("Listeners.member.1.InstancePort", "80"),
     ];
-    query(moto, balancers, "2012-06-01", "CreateLoadBalancer", &old).await;
+    moto.call(balancers, "2012-06-01", "CreateLoadBalancer", &old).await;
     let configuration =
         [("LaunchConfigurationName", "machine"), ("ImageId", "ami-12c6146b"), ("InstanceType", "t3.micro")];
-    query(moto, "autoscaling", "2011-01-01", "CreateLaunchConfiguration", &configuration).await;
+    moto.call("autoscaling", "2011-01-01", "CreateLaunchConfiguration", &configuration).await;
     let database = [
         ("DBInstanceIdentifier", "orders"),
         ("DBInstanceClass", "db.t3.micro"),
@@ -62,8 +55,8 @@ async fn make_by_query_and_json(moto: &Moto) -> Vec<(&'static str, String)> {
         ("MasterUsername", "owner"),
         ("MasterUserPassword", "not-to-be-told"),
     ];
-    query(moto, "rds", "2014-10-31", "CreateDBInstance", &database).await;
-    query(moto, "sns", "2010-03-31", "CreateTopic", &[("Name", "alarms")]).await;
+    moto.call("rds", "2014-10-31", "CreateDBInstance", &database).await;
+    moto.call("sns", "2010-03-31", "CreateTopic", &[("Name", "alarms")]).await;
 
     let key = moto.json("kms", REGION, "TrentService.CreateKey", &json!({})).await;
     let key: Value = serde_json::from_str(&key).unwrap();

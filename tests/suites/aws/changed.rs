@@ -11,18 +11,12 @@ const REGION: &str = "us-east-1";
 
 /// A call of EC2.
 async fn ec2(moto: &Moto, action: &str, rest: &[(&'static str, &str)]) -> String {
-    query(moto, "ec2", "2016-11-15", action, rest).await
+    moto.call("ec2", "2016-11-15", action, rest).await
 }
 
 /// A call of IAM.
 async fn iam(moto: &Moto, action: &str, rest: &[(&'static str, &str)]) -> String {
-    query(moto, "iam", "2010-05-08", action, rest).await
-}
-
-async fn query(moto: &Moto, service: &str, version: &str, action: &str, rest: &[(&'static str, &str)]) -> String {
-    let mut call = vec![("Action", action.to_owned()), ("Version", version.to_owned())];
-    call.extend(rest.iter().map(|(name, value)| (*name, (*value).to_owned())));
-    moto.query(service, REGION, &call).await
+    moto.call("iam", "2010-05-08", action, rest).await
 }
 
 async fn volume(moto: &Moto) -> String {

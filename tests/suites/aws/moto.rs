@@ -9,6 +9,7 @@ use reqwest::Response;
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
+use super::REGIONS;
 use super::account::iam;
 
 /// Longest that the server may take to start.
@@ -70,6 +71,13 @@ impl Moto {
             .header("content-type", "application/x-www-form-urlencoded")
             .body(body.join("&"));
         done(request.send().await.unwrap()).await
+    }
+
+    /// Calls an operation of a query service of a version, in the first region.
+    pub async fn call(&self, service: &str, version: &str, action: &str, rest: &[(&'static str, &str)]) -> String {
+        let mut call = vec![("Action", action.to_owned()), ("Version", version.to_owned())];
+        call.extend(rest.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        self.query(service, REGIONS[0], &call).await
     }
 
     /// Calls an operation of a JSON service, and returns the answer's text.

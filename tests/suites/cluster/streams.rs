@@ -6,11 +6,7 @@ use troupe_tests::guests;
 
 use super::{Cluster, state};
 use crate::rest::groups::{create, of, step, step_with};
-use crate::streams::until_end;
-
-fn named<'a>(events: &'a [Event], name: &str) -> Vec<&'a Value> {
-    events.iter().filter(|event| event.name == name).map(|event| &event.data).collect()
-}
+use crate::streams::{named, until_end};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_group_is_followed_at_any_host_with_its_progress_and_goes_on_at_another() {

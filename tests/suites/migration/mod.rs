@@ -9,14 +9,14 @@ use tempfile::TempDir;
 use tokio::time::Instant;
 use troupe_tests::{Host, root};
 
-use crate::{PROGRAM, build_plugins, plugin_host};
+use crate::{PROGRAM, build_plugin, plugin_host};
 
 /// Longest until something that is due has happened, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A host with both agents. That of AWS is granted nothing, so all that it lists is what it could not look at.
 async fn host() -> Host {
-    build_plugins(&["migration", "aws"]);
+    build_plugin("aws");
     let mut host = plugin_host("migration");
     host.start().await;
     let dir = TempDir::new().unwrap();

@@ -36,6 +36,6 @@ pub(crate) async fn until_end(mut stream: Raw) -> Vec<Event> {
 }
 
 /// What events of a name say.
-fn named<'a>(events: &'a [Event], name: &str) -> Vec<&'a Value> {
+pub(crate) fn named<'a>(events: &'a [Event], name: &str) -> Vec<&'a Value> {
     events.iter().filter(|event| event.name == name).map(|event| &event.data).collect()
 }
