@@ -16,7 +16,8 @@
 //! Failures, panics and counts are exact. The latency has a floor, [`bystander::FLOOR`]: on a machine of
 //! two cores that also compiles, twice a quiet that was measured a moment ago is less than what
 //! the machine itself adds now. What the machine adds is measured beside it, by a thread that
-//! wakes up and writes as often; and what passes that is held against a quiet that is measured
+//! wakes up and writes as often, and by how long the host's own threads were ready and waited for
+//! a core (Linux tells); and what passes that is held against a quiet that is measured
 //! anew, since a host that is not at fault answers as slowly then. Memory is what the
 //! process alone holds: pages of its own program, which the system reads in and drops as it
 //! likes, do not count, and what the allocator keeps of freed memory is bounded for it.
@@ -98,7 +99,7 @@ impl<'a> Oracle<'a> {
         let subject = Subject::begin(client, good).await;
         let owner = host.client().fresh();
         let before = Standing::at_rest(host, &owner).await;
-        let probe = bystander.probe(&owner.url).await;
+        let probe = bystander.probe(host).await;
         Self { host, owner, subject, before, probe }
     }
 
@@ -148,7 +149,7 @@ impl<'a> Oracle<'a> {
         let probed = self.probe.end().await;
         // What is next comes at once: a quarantine is over in a while.
         let mut wrong: Vec<String> = self.subject.wrong().await.into_iter().collect();
-        if let Err(late) = bystander.judge(probed, &self.owner.url).await {
+        if let Err(late) = bystander.judge(probed, self.host).await {
             wrong.push(format!("U2: {late}"));
         }
         let until = Instant::now() + SETTLE_TIME_MAX;

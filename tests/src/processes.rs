@@ -1,4 +1,7 @@
-//! Processes as the system tells of them (proc_pid_stat(5)).
+//! Processes as the system tells of them (proc_pid_stat(5), and Documentation/scheduler/sched-stats.rst of the kernel).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// A process that has not been forgotten yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +42,34 @@ pub fn children_of(parent: u32) -> Vec<Process> {
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     let is_child = |of: &Process| of.parent == parent.cast_signed() && of.state != 'Z';
     pids.filter_map(process).filter(is_child).collect()
+}
+
+/// How long the threads of a process have run, and were ready and waited for a core, by thread.
+/// Empty where the system does not tell.
+pub type Turns = BTreeMap<u64, (Duration, Duration)>;
+
+/// How it stands with the threads of a process.
+pub fn turns(pid: u32) -> Turns {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().filter_map(Result::ok);
+    let turns = threads.filter_map(|thread| {
+        let told = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        let mut times = told.split_whitespace().map(|nanos| Some(Duration::from_nanos(nanos.parse().ok()?)));
+        Some((thread.file_name().to_str()?.parse().ok()?, (times.next()??, times.next()??)))
+    });
+    turns.collect()
+}
+
+/// How many times as long as they ran the threads of a process took to run since then, because others had the
+/// cores: 1 if they never waited for one.
+pub fn contention(before: &Turns, now: &Turns) -> f64 {
+    let (mut ran, mut waited) = (Duration::ZERO, Duration::ZERO);
+    for (thread, (all_ran, all_waited)) in now {
+        // A thread that began since had done nothing before, and neither had one whose number is given again.
+        let (ran_before, waited_before) = before.get(thread).copied().unwrap_or_default();
+        ran += all_ran.saturating_sub(ran_before);
+        waited += all_waited.saturating_sub(waited_before);
+    }
+    if ran.is_zero() { 1.0 } else { 1.0 + waited.as_secs_f64() / ran.as_secs_f64() }
 }
 
 /// Lets this process, and those that it starts from now on, have so many descriptors, or as many

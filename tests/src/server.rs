@@ -1,14 +1,13 @@
 //! A service that agents call: it answers whatever it is asked, and remembers it. It can be
 //! told to end the process that asks, at the instant between a request and its answer.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rustix::process::Signal;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::command::signal;
 
@@ -23,7 +22,8 @@ pub struct Server {
 struct Shared {
     requests: Mutex<Vec<String>>,
     came: Notify,
-    answers: AtomicBool,
+    /// How many answers may be given yet.
+    answers: Semaphore,
     trap: Mutex<Option<Trap>>,
 }
 
@@ -41,21 +41,21 @@ pub struct Trap {
 impl Server {
     /// Starts one that answers each request with its first line.
     pub async fn start() -> Self {
-        Self::new(true).await
+        Self::new(Semaphore::MAX_PERMITS).await
     }
 
-    /// Starts one that takes requests and never answers.
+    /// Starts one that takes requests and answers none until it is told to.
     pub async fn silent() -> Self {
-        Self::new(false).await
+        Self::new(0).await
     }
 
-    async fn new(answers: bool) -> Self {
+    async fn new(answers: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let shared = Arc::new(Shared {
             requests: Mutex::default(),
             came: Notify::new(),
-            answers: AtomicBool::new(answers),
+            answers: Semaphore::new(answers),
             trap: Mutex::default(),
         });
         let serving = Arc::clone(&shared);
@@ -69,7 +69,12 @@ impl Server {
 
     /// Answers from now on.
     pub fn answer(&self) {
-        self.shared.answers.store(true, Ordering::SeqCst);
+        self.answer_more(Semaphore::MAX_PERMITS - self.shared.answers.available_permits());
+    }
+
+    /// Answers so many more, of those that wait and of those that come.
+    pub fn answer_more(&self, count: usize) {
+        self.shared.answers.add_permits(count);
     }
 
     /// Kills a process at one of the next requests, once.
@@ -118,7 +123,8 @@ async fn serve(mut connection: TcpStream, shared: Arc<Shared>) {
             return;
         }
         let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{line}", line.len());
-        if shared.answers.load(Ordering::SeqCst) && connection.write_all(answer.as_bytes()).await.is_err() {
+        shared.answers.acquire().await.expect("a semaphore that stays open").forget();
+        if connection.write_all(answer.as_bytes()).await.is_err() {
             return;
         }
         if let Some(Trap { pid, answered: Some(after), .. }) = sprung {

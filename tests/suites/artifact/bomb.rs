@@ -61,7 +61,7 @@ async fn refused_beyond(limit: (&str, Resource, u64), to: u64) -> Value {
     let bystander = host.bystander().await;
     let client = host.client();
     let both = futures::future::join(client.publish(bomb().archive("1.0.0")), lowered(&host, limit, to));
-    let (refused, ()) = bystander.served_while(&client.url, both).await;
+    let (refused, ()) = bystander.served_while(&host, both).await;
     client.get("/api/v1/agents/odd/versions").await.problem(404, "agent.not_found");
     assert_eq!(client.run("echo", "version", json!({})).await.output()["version"], "1.0.0");
     refused.problem(422, "artifact.compile_limit")

@@ -131,7 +131,7 @@ async fn j145_a_hundred_releases_at_once_are_compiled_few_at_a_time_and_neighbou
     let at_once =
         join_all(fresh.iter().map(async |guest| acme.swap(guest.manifest.name.as_str(), "1.0.0").await.of(200)));
     let publishes = join_all(late.iter().map(async |guest| acme.publish(guest.archive("1.0.0")).await.of(201)));
-    let all = bystander.served_while(&owner.url, join3(by_steps, at_once, publishes));
+    let all = bystander.served_while(&host, join3(by_steps, at_once, publishes));
     let ((swaps, _, _), most, nice) = watched(&host, all).await;
     few(most, &nice);
     // One that is very quick is not seen.
