@@ -95,7 +95,7 @@ fn a_rule_is_explained_with_who_tells_what_it_looks_at() {
         rule["attributes"]["public_access_block"]["aws.s3.bucket"],
         json!(["inventory", "terraform", "cloudformation"])
     );
-    assert!(rule["frameworks"].as_array().unwrap().iter().any(|one| one["control"] == "2.1.4"));
+    assert!(rule["frameworks"].as_array().unwrap().iter().any(|one| one["control"] == "3.1.4"));
     assert_eq!(rule["examples"]["fails"].as_array().unwrap().len(), 2);
     let all = perform::<Security>("explain", json!({ "framework": "cis-kubernetes" })).unwrap();
     assert!(all["count"].as_u64().unwrap() >= 30 && all["rules"].as_array().unwrap().is_empty());
@@ -111,11 +111,11 @@ fn a_report_counts_controls_and_leaves_findings_in_each_form() {
     let frameworks = told["frameworks"].as_array().unwrap();
     assert_eq!(frameworks.len(), 2);
     let cis = &frameworks[0];
-    assert_eq!(cis["framework"], "CIS AWS Foundations Benchmark 3.0.0");
+    assert_eq!(cis["framework"], "CIS AWS Foundations Benchmark 7.0.0");
     let control =
         |id: &str| cis["controls"].as_array().unwrap().iter().find(|one| one["control"] == id).unwrap().clone();
-    assert_eq!(control("5.2")["status"], "failed");
-    assert_eq!(control("1.5")["status"], "not_applicable");
+    assert_eq!(control("6.3")["status"], "failed");
+    assert_eq!(control("2.5")["status"], "not_applicable");
     let counted = ["passed", "failed", "not_checked", "not_applicable"].map(|name| cis[name].as_u64().unwrap());
     assert_eq!(counted.iter().sum::<u64>(), cis["controls"].as_array().unwrap().len() as u64);
     assert_eq!(told["artefacts"].as_array().unwrap().len(), 6);
@@ -129,10 +129,10 @@ fn a_report_counts_controls_and_leaves_findings_in_each_form() {
     assert!(csv.starts_with("\"Framework\",\"Passed\",\"Failed\",\"Not checked\""), "{csv}");
     assert!(frameworks.iter().all(|one| csv.contains(&row(one))), "{csv}");
     let cells = counts(cis).map(|count| format!("<td>{count}</td>")).concat();
-    assert!(html.contains(&format!("<th scope=\"row\">CIS AWS Foundations Benchmark 3.0.0</th>{cells}")));
+    assert!(html.contains(&format!("<th scope=\"row\">CIS AWS Foundations Benchmark 7.0.0</th>{cells}")));
     let part = perform::<Security>("report", json!({ "rules": ["aws.s3.*"], "frameworks": ["cis-aws"] })).unwrap();
     let left_out =
-        part["frameworks"][0]["controls"].as_array().unwrap().iter().find(|one| one["control"] == "5.2").unwrap();
+        part["frameworks"][0]["controls"].as_array().unwrap().iter().find(|one| one["control"] == "6.3").unwrap();
     assert_eq!(left_out["status"], "not_checked", "a rule that was not applied has not passed");
 }
 
@@ -156,7 +156,7 @@ fn a_control_about_what_nobody_could_look_at_is_not_checked() {
         let all = told["frameworks"][0]["controls"].as_array().unwrap();
         all.iter().find(|one| one["control"] == control).unwrap()["status"].clone()
     };
-    assert_eq!((status("2.1.4"), status("5.4")), (json!("not_checked"), json!("not_applicable")));
+    assert_eq!((status("3.1.4"), status("6.5")), (json!("not_checked"), json!("not_applicable")));
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn findings_that_nothing_tells_apart_count_once() {
     group["attributes"]["ingress"].as_array_mut().unwrap().push(rule);
     let told = perform::<Security>("report", json!({ "resources": [group], "frameworks": ["cis-aws"] })).unwrap();
     let all = told["frameworks"][0]["controls"].as_array().unwrap();
-    let control = all.iter().find(|one| one["control"] == "5.2").unwrap();
+    let control = all.iter().find(|one| one["control"] == "6.3").unwrap();
     assert_eq!((told["open"].as_u64(), control["open"].as_u64()), (Some(1), Some(1)));
 }
 
@@ -182,7 +182,7 @@ fn each_plan_of_defender_has_a_control_of_its_own() {
     let told = perform::<Security>("report", json!({ "resources": resources, "frameworks": ["cis-azure"] })).unwrap();
     let all = told["frameworks"][0]["controls"].as_array().unwrap();
     let status = |control: &str| all.iter().find(|one| one["control"] == control).unwrap()["status"].clone();
-    assert_eq!(["2.1.1", "2.1.9", "2.1.7"].map(status), ["passed", "failed", "not_applicable"]);
+    assert_eq!(["8.1.3.1", "8.1.8.1", "8.1.5.1"].map(status), ["passed", "failed", "not_applicable"]);
     assert_eq!(told["open"], 2, "what the benchmark says nothing of is told as well");
 }
 
