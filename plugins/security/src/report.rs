@@ -1,8 +1,10 @@
 //! Reports on frameworks of controls.
 //!
 //! A control stands as its worst rule: `failed` if one has an open finding, else `not_checked` if one could not be
-//! decided somewhere, was not applied, or is about what an inventory could not look at, else `passed` if one passed, else `not_applicable`, where nothing is of the
-//! types its rules are about. What is passed over counts neither as passed nor as failed, and is counted beside.
+//! decided somewhere, was not applied, or is about what an inventory could not look at, else `passed` if one passed, else
+//! `not_applicable`, where nothing is of the types its rules are about. A control that no rule is about is `not_checked`
+//! as well, so that the counts of a framework are all of its controls. What is passed over counts neither as passed nor
+//! as failed, and is counted beside.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -81,12 +83,14 @@ pub struct FrameworkReport {
     pub passed: u64,
     /// How many failed.
     pub failed: u64,
-    /// How many could not be checked.
+    /// How many were not checked, those that no rule is about among them.
     pub not_checked: u64,
     /// How many are about nothing that is there.
     pub not_applicable: u64,
     /// Each control that rules are about.
     pub controls: Vec<ControlReport>,
+    /// Those that no rule is about.
+    pub without_rule: Vec<String>,
 }
 
 /// Whether a control holds.
@@ -176,42 +180,60 @@ impl Kept {
     }
 }
 
-/// The rules of each control of each framework that is asked for.
+/// Each framework that is asked for, with all of its controls.
 fn compliance(check: &Check, outcome: &Outcome, asked: &[String]) -> Vec<FrameworkReport> {
-    let mut controls: BTreeMap<(String, Vec<u64>, String), Vec<String>> = BTreeMap::new();
-    let mut put = |id: &str, about: &[Framework]| {
-        for Framework { framework, control } in about {
-            if asked.is_empty() || asked.contains(framework) {
-                let key = (framework.clone(), numbers(control), control.clone());
-                controls.entry(key).or_default().push(id.to_owned());
+    let catalogue = &check.catalogue;
+    let mut rules: BTreeMap<&Framework, Vec<String>> = BTreeMap::new();
+    let of_rules = catalogue.rules.iter().map(|rule| (&rule.id, &rule.frameworks));
+    let of_patterns = catalogue.patterns.iter().map(|pattern| (&pattern.id, &check.controls));
+    for (id, about) in of_rules.chain(of_patterns) {
+        for control in about {
+            rules.entry(control).or_default().push(id.clone());
+        }
+    }
+    let hidden = hidden(&catalogue.rules, &outcome.problems);
+    let mut names: Vec<&String> = catalogue.frameworks.names.values().collect();
+    names.retain(|name| asked.is_empty() || asked.contains(name));
+    names.sort_unstable();
+    let report = |name: &String| {
+        let mut report = FrameworkReport::new(name);
+        let mut numbers: Vec<&String> = catalogue.frameworks.numbers(name).into_iter().flatten().collect();
+        numbers.sort_by_cached_key(|number| place(number));
+        for number in numbers {
+            let control = Framework { framework: name.clone(), control: number.clone() };
+            match rules.get(&control) {
+                Some(rules) => report.take(told(number.clone(), rules.clone(), check, outcome, &hidden)),
+                None => report.leave(number.clone()),
             }
         }
+        report
     };
-    for rule in &check.catalogue.rules {
-        put(&rule.id, &rule.frameworks);
+    names.into_iter().map(report).collect()
+}
+
+impl FrameworkReport {
+    fn new(name: &str) -> Self {
+        let (passed, failed, not_checked, not_applicable) = (0, 0, 0, 0);
+        let (controls, without_rule) = (Vec::new(), Vec::new());
+        Self { framework: name.to_owned(), passed, failed, not_checked, not_applicable, controls, without_rule }
     }
-    for pattern in &check.catalogue.patterns {
-        put(&pattern.id, &check.controls);
+
+    /// Takes a control that rules are about.
+    fn take(&mut self, told: ControlReport) {
+        *match told.status {
+            ControlStatus::Failed => &mut self.failed,
+            ControlStatus::NotChecked => &mut self.not_checked,
+            ControlStatus::Passed => &mut self.passed,
+            ControlStatus::NotApplicable => &mut self.not_applicable,
+        } += 1;
+        self.controls.push(told);
     }
-    let hidden = hidden(&check.catalogue.rules, &outcome.problems);
-    let mut reports: Vec<FrameworkReport> = Vec::new();
-    for ((framework, _, control), rules) in controls {
-        let told = told(control, rules, check, outcome, &hidden);
-        if reports.last().is_none_or(|last| last.framework != framework) {
-            let (passed, failed, not_checked, not_applicable, controls) = (0, 0, 0, 0, Vec::new());
-            reports.push(FrameworkReport { framework, passed, failed, not_checked, not_applicable, controls });
-        }
-        if let Some(report) = reports.last_mut() {
-            *match told.status {
-                ControlStatus::Failed => &mut report.failed,
-                ControlStatus::NotChecked => &mut report.not_checked,
-                ControlStatus::Passed => &mut report.passed,
-                ControlStatus::NotApplicable => &mut report.not_applicable,
-            } += 1;
-            report.controls.push(told);
-        }
+
+    /// Takes a control that no rule is about.
+    fn leave(&mut self, number: String) {
+        self.not_checked += 1;
+        self.without_rule.push(number);
     }
-    reports
 }
 
 /// The rules about types of which a problem may hide resources.
@@ -236,9 +258,10 @@ fn hidden<'a>(rules: &'a [Rule], problems: &[Problem]) -> BTreeSet<&'a str> {
     rules.iter().filter(is_hidden).map(|rule| rule.id.as_str()).collect()
 }
 
-/// So that `2.10` comes after `2.9`.
-fn numbers(control: &str) -> Vec<u64> {
-    control.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect()
+/// Where a control stands in its framework: `AC-2` before `AU-1`, and `2.9` before `2.10`.
+fn place(number: &str) -> (&str, Vec<u64>) {
+    let letters = number.split(|c: char| c.is_ascii_digit()).next().unwrap_or_default();
+    (letters, number.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect())
 }
 
 fn told(
@@ -269,13 +292,16 @@ fn told(
 /// The frameworks as rows of a table.
 fn table(frameworks: &[FrameworkReport]) -> Table {
     let row = |one: &FrameworkReport| {
-        let counts = [one.passed, one.failed, one.not_checked, one.not_applicable];
+        let without_rule = one.without_rule.len() as u64;
+        let counts = [one.passed, one.failed, one.not_checked, one.not_applicable, without_rule];
         [Cell::Text(one.framework.clone())].into_iter().chain(counts.map(Cell::Number)).collect()
     };
     Table {
         title: "Compliance".to_owned(),
-        caption: "Controls of each framework that rules are about".to_owned(),
-        columns: ["Framework", "Passed", "Failed", "Not checked", "Not applicable"].map(str::to_owned).to_vec(),
+        caption: "All controls of each framework; those that no rule is about were not checked".to_owned(),
+        columns: ["Framework", "Passed", "Failed", "Not checked", "Not applicable", "Without a rule"]
+            .map(str::to_owned)
+            .to_vec(),
         rows: frameworks.iter().map(row).collect(),
     }
 }

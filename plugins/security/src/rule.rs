@@ -10,7 +10,7 @@ use troupe_estate::{Framework, Severity};
 
 pub use catalogue::{Catalogue, Problems, expand};
 pub use facts::Facts;
-pub use framework::{Frameworks, Topic};
+pub use framework::{Controls, Frameworks, Topic};
 
 use crate::judge::{Condition, Glob, Path};
 

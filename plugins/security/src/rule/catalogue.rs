@@ -49,8 +49,10 @@ impl Catalogue {
         let fault = |what: &str, error: &dyn std::fmt::Display| Problems(vec![format!("{what}: {error}")]);
         let mut data: BTreeMap<String, Value> = serde_json::from_str(DATA).map_err(|error| fault("data", &error))?;
         let mut take = |file: &str| data.remove(&format!("data/{file}.yaml")).unwrap_or_default();
-        let frameworks: Frameworks =
+        let mut frameworks: Frameworks =
             serde_json::from_value(take("frameworks")).map_err(|error| fault("data/frameworks.yaml", &error))?;
+        frameworks.controls =
+            serde_json::from_value(take("controls")).map_err(|error| fault("data/controls.yaml", &error))?;
         let inventory: BTreeMap<String, Vec<String>> =
             serde_json::from_value(take("inventory")).map_err(|error| fault("data/inventory.yaml", &error))?;
         let written_patterns: Vec<WrittenPattern> =

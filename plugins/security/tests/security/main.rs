@@ -5,6 +5,8 @@ mod changes;
 #[cfg(test)]
 mod documents;
 #[cfg(test)]
+mod frameworks;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod paths;

@@ -13,7 +13,7 @@ use troupe_estate::{Relation, Resource, class_of};
 /// By when the ages of examples are judged.
 const NOW: &str = "2026-01-01T00:00:00Z";
 
-fn catalogue() -> Catalogue {
+pub fn catalogue() -> Catalogue {
     let mappings = Mappings::load().unwrap();
     Catalogue::load(&mappings, &[], &BTreeMap::new()).unwrap_or_else(|problems| panic!("{problems}"))
 }
