@@ -41,6 +41,13 @@
 //! credential = "aws:default"
 //! actions = ["ec2:Describe*"]
 //!
+//! [[capabilities.http]]
+//! id = "stop"
+//! host = "compute.googleapis.com"
+//! methods = ["POST"]
+//! path_prefix = "/compute/v1/projects/*/zones/*/instances/*/stop"   # `*`: any one segment
+//! credential = "gcp:default"
+//!
 //! [[capabilities.secrets]]
 //! name = "wiki-token"
 //! host = "wiki.example.com"

@@ -51,6 +51,10 @@ pub(super) const WORDS: &[&str] = &[
     "?",
     "#",
     "*.",
+    "/*",
+    "%2a",
+    "%3f",
+    "%3b",
     "example.com",
     "ａ",
     "\t",
@@ -149,23 +153,38 @@ fn of_pattern(text: &str, authority: Option<&Authority>) {
     }
 }
 
-/// A path that a prefix admits stays below it for every server that unescapes and resolves it, however often.
+/// A path that a prefix admits stays below it for every server that unescapes and resolves it, however often, and what
+/// stands for a star is one segment to each.
 fn of_path(prefix: &str, path: &str) {
     let grant = json!({ "id": "a", "host": "a.example", "path_prefix": prefix });
     let Ok(grant) = serde_json::from_value::<HttpGrant>(grant) else { return };
     if prefix == "/" || !path.starts_with('/') || !grant.admits_path(path) {
         return;
     }
+    let stars: Vec<bool> = prefix.split('/').filter(|part| !part.is_empty()).map(|part| part == "*").collect();
     let (mut seen, mut begins) = (path.as_bytes().to_vec(), prefix.as_bytes().to_vec());
     for _ in 0..UNESCAPED_TIMES {
         let (there, wanted) = (resolved(&seen), resolved(&begins));
         assert!(
-            there.len() >= wanted.len() && there[..wanted.len()] == wanted[..],
+            there.len() >= wanted.len() && wanted.len() == stars.len(),
             "{prefix} admits {path:?}, which leads to {there:?}"
         );
+        for ((there, wanted), star) in there.iter().zip(&wanted).zip(&stars) {
+            let fits = if *star { is_one(there) } else { decoded(there) == decoded(wanted) };
+            assert!(fits, "{prefix} admits {path:?}, where {there:?} stands for {wanted:?}");
+        }
         seen = percent_decode(&seen).collect();
         begins = percent_decode(&begins).collect();
     }
+}
+
+/// Whether a part has a name, to a server that drops parameters, and does not end the path.
+fn is_one(part: &str) -> bool {
+    !part.starts_with(';') && !part.contains(|c: char| matches!(c, '?' | '#') || c.is_control())
+}
+
+fn decoded(part: &str) -> Vec<u8> {
+    percent_decode(part.as_bytes()).collect()
 }
 
 /// The parts of a path as a server finds them that takes `\` for `/`, drops parameters and resolves dots.

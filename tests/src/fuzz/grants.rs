@@ -17,12 +17,26 @@ const HOSTS: [&str; 8] = [
     "127.0.0.1",
     "::1",
 ];
-const PATHS: [&str; 8] = ["/", "/v1/", "/v1", "/v1/x", "/v2", "/%761/", "/v1/%C3%A9/", "/v1/a%252fb/"];
+const PATHS: [&str; 13] = [
+    "/",
+    "/v1/",
+    "/v1",
+    "/v1/x",
+    "/v2",
+    "/%761/",
+    "/v1/%C3%A9/",
+    "/v1/a%252fb/",
+    "/*",
+    "/*/x",
+    "/v1/*/y",
+    "/v1/*/",
+    "/v1/%2A",
+];
 const METHODS: [&str; 5] = ["GET", "POST", "DELETE", "HEAD", "PUT"];
 const ACTIONS: [&str; 5] = ["ec2:*", "ec2:Describe*", "ec2:DescribeInstances", "ec2:StopInstances", "s3:*"];
 const CREDENTIALS: [&str; 4] = ["none", "bearer:a", "bearer:b", "aws:default"];
 const CLASSES: [&str; 3] = ["read", "write", "destructive"];
-const TARGETS: [&str; 12] = [
+const TARGETS: [&str; 16] = [
     "/",
     "/v1/",
     "/v1",
@@ -34,6 +48,10 @@ const TARGETS: [&str; 12] = [
     "/v1/a%2fb",
     "/%76%31/x",
     "/v1/x;y/../z",
+    "/v1/;x/y",
+    "/v1/%3bx/y",
+    "/v1/x%3F/y",
+    "/v1/*/y",
     "/?Action=DescribeInstances&Version=2016-11-15",
 ];
 const NAMES: [&str; 3] = ["one", "two", "three"];

@@ -27,7 +27,7 @@ impl HttpGrant {
             host: self.host.intersect(&other.host)?,
             port: self.port,
             methods,
-            path_prefix: path::shared(&self.path_prefix, &other.path_prefix)?.to_owned(),
+            path_prefix: path::shared(&self.path_prefix, &other.path_prefix)?,
             credential: self.credential.clone(),
             actions,
             effect: stricter(self.effect, other.effect),

@@ -8,7 +8,7 @@
 //! | `host` | see [`HostPattern`] | must be there |
 //! | `port` | 1 to 65535 | the scheme's |
 //! | `methods` | upper-case letters and hyphens | `GET`, `HEAD` |
-//! | `path_prefix` | an absolute path without `.` segments, escapes of `.` `/` `\`, query | `/` |
+//! | `path_prefix` | an absolute path without `.` segments, escapes of `.` `/` `\`, query; a segment `*` is any one, a star itself `%2A` | `/` |
 //! | `credential` | `KIND:NAME`, a name the operator gives a meaning | none |
 //! | `actions` | `service:Operation` as AWS's API models name them, `*` at the end | none |
 //! | `effect` | `read`, `write` or `destructive` | from action or method |
@@ -94,7 +94,7 @@ pub struct HttpGrant {
     /// The methods, upper case.
     #[serde(default = "default_methods", deserialize_with = "methods")]
     pub methods: Vec<String>,
-    /// What every path begins with.
+    /// What every path begins with; a segment `*` stands for any one segment.
     #[serde(default = "default_path", deserialize_with = "path_prefix")]
     pub path_prefix: String,
     /// The credential that the host adds, such as `aws:default`; absent = none.
@@ -305,7 +305,8 @@ fn methods<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D:
     Ok(methods)
 }
 
-/// Reads what every path begins with: an absolute path that every server reads alike.
+/// Reads what every path begins with: an absolute path that every server reads alike, in
+/// which a segment `*` stands for any one.
 ///
 /// # Errors
 /// Those of the deserialiser, with the grammar.
@@ -321,8 +322,15 @@ pub fn path_prefix<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
         && segments_plain
         && text.bytes().all(plain)
         && !["%2e", "%2f", "%5c"].iter().any(|escape| lower.contains(escape));
-    if valid {
+    let stars_whole = text.split('/').all(|segment| segment == "*" || !segment.contains('*'));
+    if valid && stars_whole {
         return Ok(text);
+    }
+    if valid {
+        return Err(D::Error::custom(format_args!(
+            "`{text}` has a `*` inside a segment; a segment that is `*` alone stands for any one, and a star itself is \
+             written `%2A`"
+        )));
     }
     Err(D::Error::custom(format_args!(
         "`{text}` is not an absolute path such as `/v1/`, without query, `.` and `..` segments, `//`, \
@@ -378,4 +386,41 @@ pub(super) fn is_kebab(text: &str) -> bool {
         && !text.ends_with('-')
         && !text.contains("--")
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Grants, compare};
+    use super::*;
+
+    fn of(http: Vec<HttpGrant>) -> Grants {
+        Grants { http, ..Grants::default() }
+    }
+
+    #[test]
+    fn a_star_in_a_path_is_seen_is_wider_than_a_name_and_is_a_whole_segment() {
+        let stop = |path: &str| {
+            let line = serde_json::json!({ "id": "stop", "host": "a.b", "methods": ["POST"], "path_prefix": path });
+            serde_json::from_value::<HttpGrant>(line).map_err(|error| error.to_string())
+        };
+        let any = of(vec![stop("/v1/projects/*/machines/*/stop").unwrap()]);
+        let one = of(vec![stop("/v1/projects/acme").unwrap()]);
+        insta::assert_snapshot!(any.lines().join("\n"), @"http stop: POST https://a.b/v1/projects/*/machines/*/stop[/*]");
+        assert!(any.is_wider_than(&one) && one.is_wider_than(&any));
+        // An operator narrows one star and the manifest leaves out what lies beside the path.
+        let both = any.intersect(&one);
+        assert_eq!(both.http[0].path_prefix, "/v1/projects/acme/machines/*/stop");
+        assert!(any.is_wider_than(&both) && !both.is_wider_than(&any) && !both.is_wider_than(&one));
+        let widened = compare(&both, &any);
+        assert!(widened.iter().all(|(_, change)| change.widens()) && !widened.is_empty());
+        for path in ["/v1/a*", "/v1/*a/b", "/**", "/v1/a*b/", "/v1/*;x"] {
+            let said = stop(path).unwrap_err();
+            assert!(
+                said.starts_with(&format!("`{path}` has a `*` inside a segment")) && said.contains("`%2A`"),
+                "{said}"
+            );
+        }
+        assert!(stop("/v1/%2A").is_ok() && stop("/*").is_ok());
+        assert!(stop("/v1/..*").unwrap_err().contains("inside a segment") && stop("/v1/*/..").is_err());
+    }
 }

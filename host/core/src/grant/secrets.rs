@@ -47,7 +47,7 @@ pub struct SecretGrant {
     /// The port; absent = the scheme's.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "http::port")]
     pub port: Option<u16>,
-    /// What every path begins with.
+    /// What every path begins with; a segment `*` stands for any one segment.
     #[serde(default = "http::default_path", deserialize_with = "http::path_prefix")]
     pub path_prefix: String,
 }
@@ -77,7 +77,7 @@ impl SecretGrant {
             scheme: self.scheme,
             host: self.host.intersect(&other.host)?,
             port: Some(self.port()).filter(|port| *port != self.scheme.default_port()),
-            path_prefix: path::shared(&self.path_prefix, &other.path_prefix)?.to_owned(),
+            path_prefix: path::shared(&self.path_prefix, &other.path_prefix)?,
         })
     }
 

@@ -25,7 +25,7 @@ fn an_http_grant() -> impl Strategy<Value = HttpGrant> {
         one_of(&["*.b.example", "a.b.example", "c.b.example", "a.*.x.example"]),
         proptest::option::of(one_of(&["443", "8443"])),
         proptest::sample::subsequence(vec!["GET", "POST", "DELETE"], 1..4),
-        one_of(&["/", "/v1/", "/v1/x", "/v2"]),
+        one_of(&["/", "/v1/", "/v1/x", "/v2", "/*/x", "/v1/*/y", "/*"]),
         proptest::option::of(actions),
         proptest::option::of(one_of(&["read", "write", "destructive"])),
         any::<bool>(),
@@ -68,7 +68,7 @@ fn a_secret_grant() -> impl Strategy<Value = SecretGrant> {
         one_of(&["https", "http"]),
         one_of(&["*.b.example", "a.b.example", "a.*.x.example"]),
         proptest::option::of(proptest::sample::select(&[80_u16, 443, 8443][..])),
-        one_of(&["/", "/v1/", "/v1/x", "/%761/"]),
+        one_of(&["/", "/v1/", "/v1/x", "/%761/", "/v1/*/y", "/*/x"]),
     )
         .prop_map(|(name, scheme, host, port, path_prefix)| {
             let grant = serde_json::json!({

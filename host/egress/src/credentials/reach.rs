@@ -101,6 +101,15 @@ mod tests {
     }
 
     #[test]
+    fn a_star_in_where_a_value_is_bound_is_one_segment() {
+        let reach = Reach::at(Scheme::Https, vec!["a.b".parse().unwrap()], None, "/of/*/in".to_owned());
+        assert_eq!(refused(&reach, "https://a.b/of/x/in/y"), None);
+        for uri in ["https://a.b/of/x/y/in", "https://a.b/of/x%2Fy/in", "https://a.b/of/in", "https://a.b/of/;x/in"] {
+            assert_eq!(refused(&reach, uri).as_deref(), Some("the secret `a` goes to other paths"), "{uri}");
+        }
+    }
+
+    #[test]
     fn plain_http_is_a_word_of_the_operator_s() {
         let hosts = vec!["127.0.0.1".parse().unwrap()];
         let reach = Reach::at(Scheme::Http, hosts, Some(8080), "/".to_owned());

@@ -155,6 +155,10 @@ fn fields_that_do_not_go_together_are_refused() {
             credential("bearer:a", "token = { env = \"A\" }\nto = { hosts = [\"a.b\"], path_prefix = \"/../\" }"),
             "is not an absolute path",
         ),
+        (
+            credential("bearer:a", "token = { env = \"A\" }\nto = { hosts = [\"a.b\"], path_prefix = \"/a*/\" }"),
+            "has a `*` inside a segment",
+        ),
         ("[tenant.Default]".to_owned(), "a tenant name is"),
         (
             "[tenant.default.secrets.Chat]\nvalue = { env = \"A\" }\nto = { hosts = [\"a.b\"] }".to_owned(),
