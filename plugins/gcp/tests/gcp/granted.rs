@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 use troupe_agent_gcp::Service;
 use troupe_estate::{Class, class_of, service_of};
-use troupe_package::{Manifest, template};
+use troupe_package::{Capabilities, Manifest, template};
 
 fn manifest() -> Manifest {
     Manifest::parse(include_str!("../../agent.toml")).unwrap()
@@ -23,18 +23,59 @@ fn an_inventory_needs_grants_to_read_and_nothing_else() {
 }
 
 #[test]
-fn what_changes_something_is_one_line_that_may_be_left_out() {
-    let change: Vec<String> = manifest()
-        .capabilities
-        .http
-        .iter()
-        .filter(|grant| grant.methods != ["GET"])
-        .map(|grant| grant.id.clone())
-        .collect();
-    assert_eq!(change, ["compute-change"]);
+fn what_changes_something_is_three_requests_each_a_line_that_may_be_left_out() {
     let manifest = manifest();
-    let line = manifest.capabilities.http.iter().find(|grant| grant.id == "compute-change").unwrap();
-    assert_eq!(line.budget.requests_per_minute, Some(60));
+    let change: Vec<_> = manifest.capabilities.http.iter().filter(|grant| grant.methods != ["GET"]).collect();
+    assert_eq!(
+        change.iter().map(|line| line.id.as_str()).collect::<Vec<_>>(),
+        ["compute-start", "compute-stop", "compute-resize"]
+    );
+    assert!(change.iter().all(|line| line.methods == ["POST"] && line.budget.requests_per_minute == Some(60)));
+    let admitted = |path: &str| change.iter().filter(|line| line.admits_path(path)).count();
+    let machine = "/compute/v1/projects/acme-prod/zones/us-east1-b/instances/web";
+    for step in ["start", "stop", "setMachineType"] {
+        assert_eq!(admitted(&format!("{machine}/{step}")), 1, "{step}");
+    }
+    for path in [
+        machine.to_owned(),
+        format!("{machine}/delete"),
+        format!("{machine}/setMetadata"),
+        format!("{machine}/attachDisk"),
+        format!("{machine}/startWithEncryptionKey"),
+        format!("{machine}/a/stop"),
+        "/compute/v1/projects/acme-prod/zones/us-east1-b/instances".to_owned(),
+        "/compute/v1/projects/acme-prod/zones/us-east1-b/instances/bulkInsert".to_owned(),
+        "/compute/v1/projects/acme-prod/zones/us-east1-b/disks/d/stop".to_owned(),
+        "/compute/v1/projects/acme-prod/global/firewalls".to_owned(),
+    ] {
+        assert_eq!(admitted(&path), 0, "{path}");
+    }
+}
+
+#[test]
+fn an_operator_narrows_what_changes_something_by_what_the_grant_and_the_manifest_share() {
+    let granted = Capabilities::parse(
+        r#"
+        [[capabilities.http]]
+        id = "zone"
+        host = "compute.googleapis.com"
+        methods = ["POST"]
+        credential = "gcp:default"
+        path_prefix = "/compute/v1/projects/acme-prod/zones/us-east1-b/"
+        "#,
+    );
+    let in_force = manifest().capabilities.grants().intersect(&granted.unwrap().grants());
+    let mut paths: Vec<&str> = in_force.http.iter().map(|line| line.path_prefix.as_str()).collect();
+    paths.sort_unstable();
+    assert_eq!(
+        paths,
+        ["setMachineType", "start", "stop"]
+            .map(|step| format!("/compute/v1/projects/acme-prod/zones/us-east1-b/instances/*/{step}"))
+    );
+}
+
+#[test]
+fn each_skill_says_whether_it_changes_something() {
     let profile = troupe_sdk::test::profile::<troupe_agent_gcp::Gcp>();
     let skills = profile["skills"].as_array().unwrap().iter();
     let effects: Vec<(&str, &str)> =
@@ -65,6 +106,9 @@ fn an_agent_of_one_zone_asks_for_no_more_than_its_machines() {
     }
     for path in [
         format!("{zone}/instances"),
+        format!("{zone}/instances/bulkInsert"),
+        format!("{zone}/instances/web"),
+        format!("{zone}/instances/web/setMetadata"),
         format!("{zone}/disks/d/createSnapshot"),
         "/compute/v1/projects/acme-prod/global/firewalls".to_owned(),
         "/compute/v1/projects/acme-prod/setCommonInstanceMetadata".to_owned(),
