@@ -5,7 +5,7 @@
 //! is made up for it.
 
 use serde_json::Value;
-use troupe_estate::Resource;
+use troupe_estate::{Relation, Resource};
 
 use crate::input::Usage;
 
@@ -148,10 +148,6 @@ pub fn gib(resource: &Resource) -> Option<f64> {
 }
 
 /// The relations of one of these kinds, in order.
-pub fn related<'a>(resource: &'a Resource, kinds: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
-    resource
-        .relations
-        .iter()
-        .filter(move |relation| kinds.contains(&relation.kind.as_ref()))
-        .map(|relation| relation.target.as_str())
+pub fn related<'a>(resource: &'a Resource, kinds: &'a [&'a str]) -> impl Iterator<Item = &'a Relation> {
+    resource.relations.iter().filter(move |relation| kinds.contains(&relation.kind.as_ref()))
 }

@@ -284,7 +284,7 @@ fn cycle(looked: &Looked, unit: &Unit) -> Cycle {
     let resources = members.filter_map(|(own, place)| Some((own, looked.estate.get(place)?)));
     let all = resources.flat_map(|(own, resource)| resource.relations.iter().map(move |one| (own, resource, one)));
     let leads_on = all.filter(|(own, resource, relation)| {
-        let other = looked.estate.find(resource, &relation.target);
+        let other = looked.estate.find(resource, &relation.kind, &relation.target);
         let other = other.and_then(|other| looked.group_of.get(other));
         other.is_some_and(|other| other != own && unit.groups.binary_search(other).is_ok())
     });

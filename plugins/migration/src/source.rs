@@ -5,6 +5,7 @@
 
 use serde::Deserialize;
 use serde_json::json;
+use troupe_estate::collect::Part;
 use troupe_estate::{Problem, Resource};
 use troupe_sdk::prelude::*;
 
@@ -19,11 +20,16 @@ const PIECE_BYTES: u32 = 1024 * 1024;
 /// Longest line of a file: a resource is a few kilobytes.
 const LINE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// What an inventory has beside much else.
+/// Artefacts that a refusal names.
+const NAMED_MAX: usize = 5;
+
+/// What an inventory has beside much else. Resources that are too many for an answer are artefacts, which `parts`
+/// names; `resources` is absent then, or empty.
 #[derive(Debug, Deserialize)]
 struct Answer {
+    resources: Option<Vec<Resource>>,
     #[serde(default)]
-    resources: Vec<Resource>,
+    parts: Vec<Part>,
     #[serde(default, alias = "problems")]
     errors: Vec<Problem>,
 }
@@ -47,9 +53,9 @@ pub async fn read(
         take(resource)?;
     }
     for inventory in &origin.inventories {
-        let answer = ask(inventory).await?;
-        problems.extend(answer.errors);
-        for resource in answer.resources {
+        let (resources, errors) = ask(inventory).await?;
+        problems.extend(errors);
+        for resource in resources {
             take(resource)?;
         }
     }
@@ -59,19 +65,34 @@ pub async fn read(
     Ok(problems)
 }
 
-async fn ask(inventory: &Inventory) -> Result<Answer, Failure> {
+async fn ask(inventory: &Inventory) -> Result<(Vec<Resource>, Vec<Problem>), Failure> {
     let agent = inventory.cloud.name();
     progress::report(0.0, format!("asking {agent} what there is"));
-    let answer: serde_json::Value = agents::ask(agent, "inventory").input(&inventory.input).answer().await?;
-    if answer.get("resources").is_none() {
-        let message = format!(
-            "the inventory of `{agent}` has no `resources`: what is too long for an answer is left as artefacts, \
-             which are named under `files` once they lie in the directory `{DIRECTORY}`"
-        );
-        return Err(Failure::failed(message)
-            .with("answer_has", answer.as_object().map(|all| json!(all.keys().collect::<Vec<_>>()))));
+    let task = agents::ask(agent, "inventory").input(&inventory.input).start()?;
+    let answer: Answer = task.answer().await?;
+    if !answer.parts.is_empty() {
+        return Err(in_artefacts(agent, &task.id(), &answer.parts));
     }
-    Ok(serde_json::from_value(answer)?)
+    match answer.resources {
+        Some(resources) => Ok((resources, answer.errors)),
+        None => Err(Failure::failed(format!("the inventory of `{agent}` has neither `resources` nor `parts`"))
+            .with("task", task.id())),
+    }
+}
+
+/// An agent reads no artefacts of another's task: whoever may read the task puts them where this one reads files.
+fn in_artefacts(agent: &str, task: &str, parts: &[Part]) -> Failure {
+    let names: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
+    let shown = names.iter().take(NAMED_MAX).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let more = names.len().saturating_sub(NAMED_MAX);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let message = format!(
+        "the inventory of `{agent}` is too long for an answer: its {} resources are artefacts of the task `{task}`, \
+         {shown}{more}; fetch each (`troupe tasks {task} --artifact NAME -o NAME`) into the directory `{DIRECTORY}` and \
+         name them under `files` in place of the inventory, or ask for less of it by `input`",
+        parts.iter().map(|part| part.entries).sum::<u64>(),
+    );
+    Failure::failed(message).with("code", "migration.in_artefacts").with("task", task).with("artefacts", json!(names))
 }
 
 /// Reads a file line by line.

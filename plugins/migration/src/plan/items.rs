@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use sha2::{Digest, Sha256};
-use troupe_estate::{Provider, Resource};
+use troupe_estate::{Provider, Reference, Resource};
 use troupe_sdk::prelude::*;
 
 use super::{LeftOut, is_moving};
@@ -53,6 +53,21 @@ pub struct Item {
     pub mark: String,
     /// What it looked like.
     pub facts: BTreeMap<String, String>,
+}
+
+impl Item {
+    /// Which resource it is.
+    pub fn reference(&self) -> Reference {
+        Reference {
+            id: self.id.clone(),
+            arn: None,
+            provider: self.provider,
+            kind: self.kind.clone().into(),
+            account: self.account.clone(),
+            region: self.region.clone(),
+            name: None,
+        }
+    }
 }
 
 /// Whether a resource is in a wave, or why not.

@@ -174,7 +174,7 @@ fn moves(order: &Order<'_>, names: &[String], of_workload: &BTreeMap<&str, Vec<&
     prepare.push(format!("apply the Terraform of the wave for {title}, and look at its plan first"));
     for item in mine {
         let (before, during) = words(item.way);
-        let name = order.looked.estate.named(item.provider, &item.id).and_then(|found| found.name.as_deref());
+        let name = order.looked.estate.by_key(&item.reference().key()).and_then(|found| found.name.as_deref());
         let shown = name.map_or_else(|| item.id.clone(), |name| format!("{name} ({})", item.id));
         prepare.extend(before.map(|words| format!("{shown}: {words}")));
         cut.extend(during.map(|words| format!("{shown}: {words}")));

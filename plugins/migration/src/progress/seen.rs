@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use troupe_estate::{Problem, Reference};
+use troupe_estate::Problem;
 use troupe_sdk::prelude::*;
 
 use super::NEW_TOLD_MAX;
@@ -74,15 +74,7 @@ impl Source {
 
     /// Whether a problem hides a resource.
     pub fn may_hide(&self, item: &Item) -> bool {
-        let reference = Reference {
-            id: item.id.clone(),
-            arn: None,
-            provider: item.provider,
-            kind: item.kind.clone().into(),
-            account: item.account.clone(),
-            region: item.region.clone(),
-            name: None,
-        };
+        let reference = item.reference();
         self.problems.iter().any(|problem| problem.may_hide(&reference))
     }
 }

@@ -103,8 +103,9 @@ pub fn starts_machine(estate: &Estate, resource: &Resource) -> bool {
     // Azure tells a disk's system where it has one.
     is_disk
         && (crate::facts::text(resource, &["os_type"]).is_some()
-            || machines
-                .any(|name| estate.find(resource, name).and_then(|place| estate.get(place)).is_some_and(is_boot)))
+            || machines.any(|one| {
+                estate.find(resource, &one.kind, &one.target).and_then(|place| estate.get(place)).is_some_and(is_boot)
+            }))
 }
 
 impl<'a> Draft<'a> {
@@ -188,7 +189,8 @@ impl<'a> Draft<'a> {
         if found.is_empty() {
             // A machine of Azure's is in a subnet by its interface, a database of AWS's by its group of subnets.
             let between = crate::facts::related(resource, relations::BETWEEN);
-            let between = between.filter_map(|target| self.estate.get(self.estate.find(resource, target)?));
+            let between =
+                between.filter_map(|one| self.estate.get(self.estate.find(resource, &one.kind, &one.target)?));
             found = between.flat_map(|other| self.direct(other, kinds, types, attribute)).collect();
             found.dedup();
         }
@@ -197,8 +199,9 @@ impl<'a> Draft<'a> {
 
     fn direct(&self, resource: &Resource, kinds: &[&str], types: &[&str], attribute: &str) -> Vec<Value> {
         let mut found = Vec::new();
-        for target in crate::facts::related(resource, kinds) {
-            let address = self.estate.find(resource, target).and_then(|place| self.addresses.get(&place));
+        for one in crate::facts::related(resource, kinds) {
+            let address =
+                self.estate.find(resource, &one.kind, &one.target).and_then(|place| self.addresses.get(&place));
             if let Some((kind, name)) = address.filter(|(kind, _)| types.contains(kind)) {
                 let value = Value::Reference(format!("{kind}.{name}.{attribute}"));
                 if !found.contains(&value) {

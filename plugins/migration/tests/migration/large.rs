@@ -38,6 +38,43 @@ fn map_takes_any_number_and_leaves_what_is_too_long_as_artefacts() {
 }
 
 #[test]
+fn an_inventory_that_lies_in_artefacts_is_no_empty_estate() {
+    let part = |number: usize| {
+        json!({ "name": format!("resources-{number:05}.jsonl"), "entries": 20_000, "bytes": 1, "sha256": "00",
+            "counts": {}, "first": "a", "last": "b" })
+    };
+    let parts = |count: usize| json!((1..=count).map(part).collect::<Vec<_>>());
+    // As `azure` and `gcp` tell it, and as `aws` does.
+    for (cloud, answer) in [
+        ("azure", json!({ "resources": [], "parts": parts(1), "errors": [] })),
+        ("gcp", json!({ "resources": [], "parts": parts(7), "errors": [] })),
+        ("aws", json!({ "parts": parts(2), "errors": [] })),
+    ] {
+        let told = answer.clone();
+        let _host = Host::start().configuration(json!({})).agent(cloud, "inventory", move |_| Ok(told.clone()));
+        for skill in ["map", "assess", "plan", "terraform"] {
+            let input = json!({ "estate": { "inventories": [{ "cloud": cloud }] }, "target": { "cloud": "gcp" } });
+            let failure = perform(skill, input).unwrap_err();
+            let Failure::Failed(problem) = &failure else { panic!("{skill} of {cloud}: {failure:?}") };
+            assert_eq!(problem.code(), Some("migration.in_artefacts"), "{skill} of {cloud}");
+            for part in ["`resources-00001.jsonl`", "task-", "--artifact", "`inventories`", "`files`"] {
+                assert!(problem.message.contains(part), "{part}: {}", problem.message);
+            }
+            assert_eq!(problem.message.contains("and 2 more"), cloud == "gcp", "{}", problem.message);
+            assert_eq!(
+                problem.details.as_ref().unwrap()["artefacts"].as_array().unwrap().len(),
+                answer["parts"].as_array().unwrap().len()
+            );
+        }
+    }
+    // What is empty and says so is an estate without resources.
+    let nothing = json!({ "resources": [], "errors": [] });
+    let _host = Host::start().configuration(json!({})).agent("gcp", "inventory", move |_| Ok(nothing.clone()));
+    let input = json!({ "estate": { "inventories": [{ "cloud": "gcp" }] }, "target": { "cloud": "aws" } });
+    assert_eq!(perform("map", input).unwrap()["resources"], json!(0));
+}
+
+#[test]
 fn what_looks_at_everything_refuses_what_is_too_large_by_name() {
     let _host = Host::start().configuration(json!({})).file("inventories", "all.jsonl", lines(20_001));
     let failure =

@@ -4,7 +4,7 @@ use super::block;
 use crate::facts;
 use crate::terraform::draft::{Draft, Subject};
 use crate::terraform::hcl::{Block, Value};
-use crate::terraform::relations::VPC;
+use crate::terraform::relations::{SECURITY_GROUP, VPC};
 use crate::terraform::rules::{self, Rule};
 
 const FILE: &str = "network.tf";
@@ -110,7 +110,7 @@ fn ends(draft: &mut Draft<'_>, subject: &Subject<'_>, rule: &Rule) -> Vec<(&'sta
         rule.cidrs.iter().map(|cidr| ("cidr_ipv4", cidr.as_str().into())).collect();
     ends.extend(rule.cidrs_v6.iter().map(|cidr| ("cidr_ipv6", cidr.as_str().into())));
     for group in &rule.groups {
-        let place = draft.estate.find(subject.resource, group);
+        let place = draft.estate.find(subject.resource, SECURITY_GROUP, group);
         match place.and_then(|place| draft.addresses.get(&place)).filter(|(kind, _)| *kind == "aws_security_group") {
             Some((kind, name)) => {
                 ends.push(("referenced_security_group_id", Value::Reference(format!("{kind}.{name}.id"))));

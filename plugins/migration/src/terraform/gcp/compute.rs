@@ -24,7 +24,8 @@ pub fn instance(draft: &mut Draft<'_>, subject: &Subject<'_>) {
         draft.variable(&format!("subnet_of_{name}"), format!("The id of the subnet for `{}`.", resource.id))
     });
     let zone = zone(draft, subject);
-    let groups = facts::related(resource, GROUP).filter_map(|group| draft.estate.find(resource, group));
+    let groups =
+        facts::related(resource, GROUP).filter_map(|group| draft.estate.find(resource, &group.kind, &group.target));
     let tags: Vec<Value> = groups.filter_map(|place| draft.estate.get(place)).map(|group| tag(group).into()).collect();
     let mut machine = block(draft, subject).with("machine_type", size).with("zone", zone).with("can_ip_forward", false);
     if !tags.is_empty() {

@@ -5,7 +5,7 @@ use crate::facts;
 use crate::terraform::draft::{Draft, Subject};
 use crate::terraform::hcl::{Block, Value};
 use crate::terraform::names::{self, Form};
-use crate::terraform::relations::VPC;
+use crate::terraform::relations::{SECURITY_GROUP, VPC};
 use crate::terraform::rules::{self, Rule};
 
 const FILE: &str = "network.tf";
@@ -133,7 +133,11 @@ fn between(draft: &mut Draft<'_>, subject: &Subject<'_>, rule: &Rule, network: &
     }
     let mut tags = Vec::new();
     for group in &rule.groups {
-        let found = draft.estate.find(subject.resource, group).and_then(|place| draft.estate.get(place)).map(tag);
+        let found = draft
+            .estate
+            .find(subject.resource, SECURITY_GROUP, group)
+            .and_then(|place| draft.estate.get(place))
+            .map(tag);
         match found {
             Some(tag) => tags.push(Value::from(tag)),
             None => draft.leave(subject.resource, format!("its rule about the group `{group}`, which was not read")),
