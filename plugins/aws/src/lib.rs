@@ -22,11 +22,11 @@ mod model;
 mod protocol;
 mod savings;
 mod services;
-mod statistics;
 mod still;
 mod watch;
 mod when;
 
+use troupe_estate::cost::day_of;
 use troupe_sdk::prelude::*;
 
 pub use changes::{Changes, ChangesInput, Previous};
@@ -70,7 +70,7 @@ impl Aws {
     #[skill(name = "cost-report", effect = "read")]
     pub fn cost_report(&self, input: CostInput) -> Result<CostReport, Failure> {
         let settings: Settings = invocation::configuration()?;
-        let plan = cost::CostPlan::new(input, cost::today(time::now())?)?;
+        let plan = cost::CostPlan::new(input, day_of(time::now()).map_err(Failure::failed)?)?;
         let (regions, partition) = input::regions(settings.regions)?;
         Ok(cost::report(&plan, &regions, partition).wait())
     }

@@ -1,7 +1,7 @@
 //! What agents that look at estates in the cloud say to each other and to people.
 //!
 //! *Holds:* one form of a [`Resource`] and of a [`Finding`] for all clouds, the rows for what could not be
-//! checked ([`Problem`]), how two scans differ ([`diff`]), how a million of either is gathered within a
+//! checked ([`Problem`]), how two scans differ ([`diff`]), what a bill comes to ([`cost`]), how a million of either is gathered within a
 //! budget of memory ([`collect`]), and the forms in which people read them ([`output`]).
 //! *Never holds:* a request to a cloud, a clock, randomness, a file, a rule: what time it is, and where
 //! bytes go, are arguments.
@@ -10,6 +10,7 @@
 
 pub mod class;
 pub mod collect;
+pub mod cost;
 pub mod diff;
 mod entry;
 pub mod finding;
@@ -20,6 +21,7 @@ mod problem;
 mod provider;
 mod resource;
 mod scan;
+pub mod statistics;
 pub mod time;
 mod types;
 

@@ -8,10 +8,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use troupe_estate::Amount;
+use troupe_estate::cost::{Ledger, Period};
 
 use super::input::{By, Metric};
-use super::ledger::Ledger;
-use super::period::Period;
 use crate::client::{Client, Fault, check_progress};
 use crate::protocol::json::Api;
 
@@ -80,7 +79,7 @@ pub async fn costs(
             "Metrics": [metric.name()],
         });
         if let (Value::Object(input), Some(by)) = (&mut input, by) {
-            input.insert("GroupBy".to_owned(), json!([{ "Type": by.kind, "Key": by.key }]));
+            input.insert("GroupBy".to_owned(), json!([{ "Type": by.kind(), "Key": by.key }]));
         }
         if let (Value::Object(input), Some(token)) = (&mut input, &token) {
             input.insert("NextPageToken".to_owned(), json!(token));
@@ -107,7 +106,7 @@ fn take(ledger: &mut Ledger, slice: &Slice, metric: Metric, by: Option<&By>) -> 
         let key = group.keys.first().map(String::as_str).unwrap_or_default();
         // Values of a tag are told as `key$value`, with nothing behind for what has no such tag.
         let tag = || key.strip_prefix(by.key.as_str()).and_then(|rest| rest.strip_prefix('$'));
-        let key = if by.kind == "TAG" { tag().unwrap_or(key) } else { key };
+        let key = if by.thing.is_tag { tag().unwrap_or(key) } else { key };
         add(ledger, key, place, group.metrics.get(metric.name()))?;
     }
     Ok(())

@@ -1,27 +1,14 @@
 //! What a caller of `cost-report` asks for, and what is made of it.
 
-use jiff::ToSpan;
 use jiff::civil::Date;
+use troupe_estate::cost::{Bounds, Terms, Thing, Wishes};
 use troupe_sdk::prelude::*;
 
-use super::period::{Period, days_between};
-
-/// How many days are looked at if the caller does not say: a quarter, so that the month before
-/// is whole whatever day it is.
-const DAYS: i64 = 92;
-
-/// Most days that are looked at. Cost Explorer keeps thirteen months by day.
-const DAYS_MAX: usize = 400;
+/// What Cost Explorer allows: it keeps thirteen months by day, is up to a day behind, and today is not over.
+const BOUNDS: Bounds = Bounds { days_max: 400, unsettled_days: 2 };
 
 /// Most things that one report is by: each is paid for.
 const BY_MAX: usize = 10;
-
-/// How many rows and changes are told if the caller does not say, and at most.
-const TOP: usize = 50;
-const TOP_MAX: usize = 1_000;
-
-/// Days of each of the two compared periods, if there are twice as many.
-const COMPARED_DAYS: usize = 30;
 
 /// What to report on.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -109,80 +96,51 @@ impl Metric {
 /// One thing that costs are told by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct By {
-    /// Its name in the report: `service`, `tag:team`.
-    pub name: String,
-    /// `DIMENSION` or `TAG`.
-    pub kind: &'static str,
+    /// What the report calls it.
+    pub thing: Thing,
     /// Cost Explorer's name for it.
     pub key: String,
+}
+
+impl By {
+    /// `DIMENSION` or `TAG`.
+    pub const fn kind(&self) -> &'static str {
+        if self.thing.is_tag { "TAG" } else { "DIMENSION" }
+    }
 }
 
 /// What will be asked and told: the input, checked.
 #[derive(Debug)]
 pub struct CostPlan {
-    /// The days.
-    pub period: Period,
+    /// The days, and what is told of them.
+    pub terms: Terms,
     /// What costs are told by; at least one thing, none twice.
     pub by: Vec<By>,
     /// Which costs.
     pub metric: Metric,
-    /// Days of each of the two compared periods; none if there are too few.
-    pub compare_days: usize,
-    /// The smallest difference that may be an anomaly.
-    pub smallest_anomaly: f64,
-    /// How many rows are told.
-    pub top: usize,
 }
 
 impl CostPlan {
     /// Makes a plan as of today.
     pub fn new(input: CostInput, today: Date) -> Result<Self, Failure> {
-        let to = day(input.to.as_deref(), "to")?.unwrap_or(today).min(today);
-        let from = day(input.from.as_deref(), "from")?.unwrap_or_else(|| to.saturating_sub(DAYS.days()));
-        if from >= to {
-            return Err(Failure::invalid_input(format!("`from` ({from}) is not before `to` ({to})")));
-        }
-        if days_between(from, to) > DAYS_MAX {
-            return Err(Failure::invalid_input(format!("from {from} to {to} are more than {DAYS_MAX} days")));
-        }
-        let mut by = things(input.by, input.tags)?;
+        let CostInput { from, to, by, tags, metric, compare_days, smallest_anomaly, top } = input;
+        let wishes = Wishes { from: from.as_deref(), to: to.as_deref(), compare_days, smallest_anomaly, top };
+        let terms = Terms::new(&wishes, BOUNDS, today).map_err(Failure::invalid_input)?;
+        let mut by = things(by, tags)?;
         if by.is_empty() {
             by = things(vec![Dimension::Service, Dimension::Region], Vec::new())?;
         }
-        let smallest_anomaly = input.smallest_anomaly.unwrap_or(1.0);
-        if !(smallest_anomaly.is_finite() && smallest_anomaly >= 0.0) {
-            return Err(Failure::invalid_input("`smallest_anomaly` is below zero"));
-        }
-        let top = input.top.unwrap_or(TOP);
-        if !(1..=TOP_MAX).contains(&top) {
-            return Err(Failure::invalid_input(format!("`top` is not between 1 and {TOP_MAX}")));
-        }
-        let period = Period::new(from, to, today);
-        let half = period.settled_days() / 2;
-        let compare_days = match input.compare_days {
-            Some(days) if days == 0 || usize::from(days) > half => {
-                let why = format!("`compare_days` is not between 1 and half of the {} settled days", half * 2);
-                return Err(Failure::invalid_input(why));
-            }
-            Some(days) => usize::from(days),
-            None => half.min(COMPARED_DAYS),
-        };
-        Ok(Self { period, by, metric: input.metric, compare_days, smallest_anomaly, top })
+        Ok(Self { terms, by, metric })
     }
-}
-
-fn day(text: Option<&str>, name: &str) -> Result<Option<Date>, Failure> {
-    let parsed = text.map(str::parse::<Date>).transpose();
-    parsed.map_err(|_| Failure::invalid_input(format!("`{name}` is not a day such as `2026-08-01`")))
 }
 
 fn things(dimensions: Vec<Dimension>, tags: Vec<String>) -> Result<Vec<By>, Failure> {
     let mut by: Vec<By> = Vec::new();
     let dimensions = dimensions.into_iter().map(|dimension| {
         let (name, key) = dimension.key();
-        By { name: name.to_owned(), kind: "DIMENSION", key: key.to_owned() }
+        By { thing: Thing { name: name.to_owned(), is_tag: false }, key: key.to_owned() }
     });
-    let tags = tags.into_iter().map(|tag| By { name: format!("tag:{tag}"), kind: "TAG", key: tag });
+    let tags = tags.into_iter().map(|tag| By { thing: Thing { name: format!("tag:{tag}"), is_tag: true }, key: tag });
     for thing in dimensions.chain(tags) {
         if thing.key.is_empty() {
             return Err(Failure::invalid_input("a tag's key is empty"));

@@ -12,7 +12,7 @@ use crate::found::Found;
 use crate::metrics::{self, DAY, HOUR, Measure, Measured, Question, Span};
 use crate::model::Resource;
 use crate::services::Scope;
-use crate::statistics::percentile;
+use troupe_estate::statistics::percentile;
 
 /// How many days are looked at, as `savings` does where nothing else is said.
 const DAYS: i64 = 14;

@@ -8,7 +8,7 @@ use super::{Facts, Judged, difference, finding, saving, text, value};
 use crate::metrics::{Measure, Question};
 use crate::savings::input::Rule;
 use crate::savings::prices::{self, Price};
-use crate::statistics::mean;
+use troupe_estate::statistics::mean;
 
 const KIND: &str = "aws.ec2.instance";
 

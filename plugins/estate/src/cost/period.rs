@@ -1,10 +1,19 @@
 //! The days that are looked at, and which of them the bill has settled.
 
-use jiff::ToSpan;
-use jiff::civil::Date;
+use std::time::SystemTime;
 
-/// Days that Cost Explorer still fills: it is up to a day behind, and today is not over.
-const UNSETTLED_DAYS: i32 = 2;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+
+/// The day that a time is in, in UTC, as bills count.
+///
+/// # Errors
+///
+/// If it is in no year that there are days of.
+pub fn day_of(now: SystemTime) -> Result<Date, jiff::Error> {
+    Ok(Timestamp::try_from(now)?.to_zoned(TimeZone::UTC).date())
+}
 
 /// A run of days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,9 +28,9 @@ pub struct Period {
 }
 
 impl Period {
-    /// Makes a period as it stands today.
-    pub fn new(from: Date, to: Date, today: Date) -> Self {
-        let settled = today.saturating_sub((UNSETTLED_DAYS - 1).days()).clamp(from, to);
+    /// Makes a period as it stands today, where the bill still fills so many days, of which today is the last.
+    pub fn new(from: Date, to: Date, today: Date, unsettled_days: u8) -> Self {
+        let settled = today.saturating_sub((i32::from(unsettled_days) - 1).days()).clamp(from, to);
         Self { from, to, settled }
     }
 
@@ -63,12 +72,14 @@ mod tests {
     #[test]
     fn today_and_yesterday_are_not_settled() {
         let day = |text: &str| text.parse::<Date>().unwrap();
-        let period = Period::new(day("2026-02-01"), day("2026-03-05"), day("2026-03-05"));
+        let period = Period::new(day("2026-02-01"), day("2026-03-05"), day("2026-03-05"), 2);
         assert_eq!((period.settled, period.days(), period.settled_days()), (day("2026-03-04"), 32, 31));
         assert_eq!((period.place(day("2026-03-01")), period.place(day("2026-03-05"))), (Some(28), None));
         assert_eq!(period.day(28), day("2026-03-01"));
-        let past = Period::new(day("2025-02-01"), day("2025-03-01"), day("2026-03-05"));
+        let past = Period::new(day("2025-02-01"), day("2025-03-01"), day("2026-03-05"), 2);
         assert_eq!(past.settled, past.to);
-        assert_eq!(Period::new(day("2026-03-04"), day("2026-03-05"), day("2026-03-05")).settled_days(), 0);
+        assert_eq!(Period::new(day("2026-03-04"), day("2026-03-05"), day("2026-03-05"), 2).settled_days(), 0);
+        let slower = Period::new(day("2026-02-01"), day("2026-03-05"), day("2026-03-05"), 3);
+        assert_eq!(slower.settled, day("2026-03-03"));
     }
 }

@@ -1,10 +1,9 @@
-//! What was spent on each day, by one thing: amounts as Cost Explorer told them.
+//! What was spent on each day, by one thing: amounts as the bill told them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use troupe_estate::Amount;
-
 use super::period::Period;
+use crate::Amount;
 
 /// Amounts by key and day.
 #[derive(Debug, Clone)]
@@ -33,6 +32,28 @@ impl Ledger {
         if let Some(told) = self.told.get_mut(place) {
             *told = true;
         }
+    }
+
+    /// Notes that all days were told of.
+    pub fn tell_all(&mut self) {
+        self.told.fill(true);
+    }
+
+    /// Adds what stands in another of the same days, in the same currency.
+    pub fn absorb(&mut self, other: &Self) {
+        for (mine, theirs) in self.told.iter_mut().zip(&other.told) {
+            *mine &= theirs;
+        }
+        for (key, row) in &other.rows {
+            for (place, amount) in row.iter().enumerate() {
+                self.add(key, place, *amount, other.currency.as_deref().unwrap_or_default());
+            }
+        }
+    }
+
+    /// How many keys there are.
+    pub fn keys(&self) -> usize {
+        self.rows.len()
     }
 
     /// Adds an amount of a key on a day.

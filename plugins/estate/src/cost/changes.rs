@@ -2,9 +2,9 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use troupe_estate::Amount;
 
 use super::ledger::{Ledger, less};
+use crate::Amount;
 
 /// What a key cost in one period and in the one before.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]

@@ -18,10 +18,10 @@
 use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::Serialize;
-use troupe_estate::Amount;
 
 use super::ledger::Ledger;
 use super::period::{day_after, days_between};
+use crate::Amount;
 use crate::statistics::{deviation, median, slope};
 
 /// Most and fewest days that are looked at: whole weeks.

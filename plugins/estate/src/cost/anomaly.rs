@@ -15,10 +15,9 @@
 //! 4. Days in a row that differ in the same direction are one anomaly, which is known by its
 //!    first day. So it stays the same finding while it goes on.
 
-use troupe_estate::{Amount, Finding, Reference, Severity};
-
 use super::ledger::Ledger;
 use crate::statistics::{deviation, median};
+use crate::{Amount, Finding, Reference, Severity};
 
 /// The rule's id.
 pub const RULE: &str = "cost.anomaly";
