@@ -8,7 +8,7 @@ use troupe_cloud::{Budget, Client, Fault, Next};
 use troupe_sdk::http::{self, Request};
 
 /// The credential that the host asks with.
-const CREDENTIAL: &str = "azure:default";
+pub const CREDENTIAL: &str = "azure:default";
 
 /// Requests under way at once. Resource Manager refills a bucket of 250 reads by 25 a second for each subscription
 /// and caller (learn.microsoft.com, *Throttling Resource Manager requests*, 2024); 16 at once keep below that.

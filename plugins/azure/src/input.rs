@@ -63,18 +63,7 @@ impl Plan {
     ///
     /// If a type is asked for that the agent does not know, or a subscription's id cannot be one.
     pub fn new(input: InventoryInput, settings: Settings) -> Result<Self, Failure> {
-        let asked = if input.subscriptions.is_empty() { settings.subscriptions } else { input.subscriptions };
-        let mut subscriptions: Vec<String> = Vec::new();
-        for id in asked {
-            if id.is_empty() || !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
-                let why =
-                    format!("`{id}` is no id of a subscription; write it as 00000000-0000-0000-0000-000000000000");
-                return Err(Failure::invalid_input(why).with("subscription", id));
-            }
-            if !subscriptions.iter().any(|there| there.eq_ignore_ascii_case(&id)) {
-                subscriptions.push(id);
-            }
-        }
+        let subscriptions = subscriptions(input.subscriptions, settings)?;
         let mut told = BTreeSet::new();
         for asked in &input.types {
             let before = told.len();
@@ -108,4 +97,24 @@ impl Plan {
     pub fn lists(&self, kind: &Kind) -> bool {
         self.listed.contains(kind.name())
     }
+}
+
+/// The subscriptions that are named, by the caller or else by the configuration, none twice; none if nobody names any.
+///
+/// # Errors
+///
+/// If an id cannot be one.
+pub fn subscriptions(named: Vec<String>, settings: Settings) -> Result<Vec<String>, Failure> {
+    let asked = if named.is_empty() { settings.subscriptions } else { named };
+    let mut subscriptions: Vec<String> = Vec::new();
+    for id in asked {
+        if id.is_empty() || !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+            let why = format!("`{id}` is no id of a subscription; write it as 00000000-0000-0000-0000-000000000000");
+            return Err(Failure::invalid_input(why).with("subscription", id));
+        }
+        if !subscriptions.iter().any(|there| there.eq_ignore_ascii_case(&id)) {
+            subscriptions.push(id);
+        }
+    }
+    Ok(subscriptions)
 }

@@ -8,7 +8,7 @@ mod graph;
 mod lists;
 mod resource;
 mod rows;
-mod subscriptions;
+pub mod subscriptions;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;

@@ -1,6 +1,6 @@
 //! An agent that answers what there is in Azure subscriptions.
 //!
-//! *Holds:* the skills `inventory`, `metrics`, `savings` and `template`, the catalogue of the types they know, and how Resource
+//! *Holds:* the skills `inventory`, `metrics`, `cost-report`, `savings` and `template`, the catalogue of the types they know, and how Resource
 //! Graph and Resource Manager are asked for them.
 //! *Never holds:* a token: the host gets one and adds it. Nor a rule about security: those are another agent's.
 //! *Start at:* [`Azure`], then `kinds` for the catalogue, whose words stand in `data/types`, and `inventory` for how
@@ -8,6 +8,7 @@
 //! *Tested by:* `tests`, natively with scripted answers and with recorded ones, and the suite `azure`.
 
 mod arm;
+mod cost;
 mod input;
 mod inventory;
 mod kinds;
@@ -16,8 +17,10 @@ mod model;
 mod savings;
 mod template;
 
+use troupe_estate::cost::day_of;
 use troupe_sdk::prelude::*;
 
+pub use cost::{CostInput, CostReport, Dimension, Metric};
 pub use input::{InventoryInput, Settings, Source};
 pub use kinds::{Kind, kind_of, kinds};
 pub use metrics::{Interval, Measured, Metrics, MetricsInput};
@@ -50,6 +53,18 @@ impl Azure {
     #[skill(effect = "read")]
     pub fn metrics(&self, input: MetricsInput) -> Result<Metrics, Failure> {
         metrics::ask(input).wait()
+    }
+
+    /// Says what Azure subscriptions spend, by service and location or whatever is asked for, from Cost Management.
+    ///
+    /// What was spent on each day and in each month, where costs are going and what the month will come to, what
+    /// changed most, and days on which something cost what it usually does not. Each currency is a bill of its own. A
+    /// subscription that cannot be asked is a row in `errors`, and nothing of it is in the bills.
+    #[skill(name = "cost-report", effect = "read")]
+    pub fn cost_report(&self, input: CostInput) -> Result<CostReport, Failure> {
+        let today = day_of(time::now()).map_err(Failure::failed)?;
+        let plan = cost::CostPlan::new(input, invocation::configuration()?, today)?;
+        Ok(cost::report(&plan).wait())
     }
 
     /// Finds what is paid for and not used: disks that are attached to nothing, public addresses without a use,

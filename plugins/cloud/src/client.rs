@@ -6,6 +6,7 @@ mod fault;
 use std::time::{Duration, SystemTime};
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use troupe_sdk::http::{HttpError, Request, Response, Retry};
 use troupe_sdk::time;
 use troupe_sdk::wait::Turns;
@@ -20,6 +21,9 @@ const TRY_TIME_MAX: Duration = Duration::from_secs(20);
 /// requests fill their buckets again within seconds.
 const PATIENCE: Retry =
     Retry { tries: 8, first: Duration::from_millis(200), most: Duration::from_secs(10), until: None };
+
+/// The status of an answer that has nothing to say.
+const NO_CONTENT: u16 = 204;
 
 /// A client for the services of one cloud.
 #[derive(Debug)]
@@ -59,12 +63,16 @@ impl Client {
         Retry { until: Some(self.until), ..PATIENCE }.run(attempt, Fault::again).await
     }
 
-    /// Asks, and reads the answer as JSON.
+    /// Asks, and reads the answer as JSON. One that says that it has no content, with status 204, reads as `null`.
     ///
     /// # Errors
     ///
     /// As [`Self::ask`]; `unreadable` if the answer is not a `T`.
     pub async fn read<T: DeserializeOwned>(&self, request: Request) -> Result<T, Fault> {
-        self.ask(request).await?.json().map_err(Fault::unreadable)
+        let answer = self.ask(request).await?;
+        if answer.status() == NO_CONTENT {
+            return serde_json::from_value(Value::Null).map_err(Fault::unreadable);
+        }
+        answer.json().map_err(Fault::unreadable)
     }
 }

@@ -1,7 +1,7 @@
 //! Which subscriptions there are. Each is a resource, too.
 
 use serde_json::Value;
-use troupe_cloud::{Asked, each_page};
+use troupe_cloud::{Asked, Client, Fault, each_page};
 use troupe_estate::{GLOBAL, Provider, Resource};
 use troupe_sdk::wait;
 
@@ -10,7 +10,8 @@ use crate::arm::{self, Page, SUBSCRIPTIONS_API};
 use crate::input::Source;
 use crate::kinds::{Kind, at, kinds};
 
-const KIND: &str = "azure.microsoft.resources/subscriptions";
+/// The type of a subscription.
+pub const KIND: &str = "azure.microsoft.resources/subscriptions";
 
 /// The ids of those that are planned, or of all that the credential sees; takes each as a resource.
 ///
@@ -26,18 +27,29 @@ pub async fn all(look: &Look<'_>) -> Vec<String> {
     }
 }
 
-async fn listed(look: &Look<'_>) -> Vec<String> {
-    let mut ids: Vec<String> = Vec::new();
-    let first = arm::get("/subscriptions", SUBSCRIPTIONS_API);
-    let listed = each_page(&look.client, first, async |page: Page| {
+/// Takes each subscription that the credential sees: its id, and what Resource Manager tells of it.
+///
+/// # Errors
+///
+/// The fault after which there may be more.
+pub async fn each(client: &Client, mut take: impl FnMut(&str, &Value)) -> Result<(), Fault> {
+    each_page(client, arm::get("/subscriptions", SUBSCRIPTIONS_API), async |page: Page| {
         let next = page.next();
-        for row in page.value {
+        for row in &page.value {
             if let Some(id) = row.get("subscriptionId").and_then(Value::as_str) {
-                ids.push(id.to_owned());
-                look.take(resource(id, &row));
+                take(id, row);
             }
         }
         next
+    })
+    .await
+}
+
+async fn listed(look: &Look<'_>) -> Vec<String> {
+    let mut ids: Vec<String> = Vec::new();
+    let listed = each(&look.client, |id, row| {
+        ids.push(id.to_owned());
+        look.take(resource(id, row));
     });
     if let Err(fault) = listed.await {
         // What is in a subscription that nobody names is not seen.

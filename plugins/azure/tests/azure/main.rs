@@ -5,6 +5,8 @@ mod checkov;
 #[cfg(test)]
 mod cloud;
 #[cfg(test)]
+mod cost;
+#[cfg(test)]
 mod errors;
 #[cfg(test)]
 mod graph;
