@@ -17,7 +17,7 @@ pub const KIND: &str = "azure.microsoft.resources/subscriptions";
 ///
 /// What is named is looked at even where it cannot be asked for by itself: a credential may be allowed to read a
 /// resource group and no more.
-pub async fn all(look: &Look<'_>) -> Vec<String> {
+pub(super) async fn all(look: &Look<'_>) -> Vec<String> {
     let named = &look.plan.subscriptions;
     if named.is_empty() {
         listed(look).await
