@@ -6,21 +6,27 @@
 //! nothing that went wrong may hide it; else it is `unknown`, and stays in what the next one is
 //! compared with.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
+use troupe_cloud::json_bytes;
 use troupe_estate::collect::Part;
 use troupe_estate::diff::{self, Change, Counts};
 use troupe_estate::{Area, Key, Problem, Provider, Resource, Scan};
 use troupe_sdk::prelude::*;
 
+use crate::client::TOO_MANY;
 use crate::found::Found;
 use crate::input::{InventoryInput, Plan, Settings};
 use crate::look::Looker;
 use crate::model::GLOBAL;
 use crate::services::{Reach, Service};
 use crate::still::{by_key, moves};
+
+/// Most that may be there now, in bytes of JSON: an answer has 16 MiB, and tells what is there once in `next`, and
+/// once more where all of it is new. What was there before has the 1 MiB of an input at most.
+const NOW_BYTES_MAX: usize = 6 * 1024 * 1024;
 
 /// What to compare with, and where to look.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -70,6 +76,10 @@ pub struct Changes {
 }
 
 /// Takes a new inventory and compares.
+///
+/// # Errors
+///
+/// Input that is not acceptable; what [`Looker::account`] says; more resources than an answer tells.
 pub async fn find(input: ChangesInput, settings: Settings) -> Result<Changes, Failure> {
     let ChangesInput { previous, regions, services } = input;
     let Some(resources) = previous.resources else {
@@ -91,14 +101,26 @@ pub async fn find(input: ChangesInput, settings: Settings) -> Result<Changes, Fa
         let why = format!("`previous` is of account {before}, and this is {account}");
         return Err(Failure::invalid_input(why).with("account", &account));
     }
-    let all = RefCell::new(Vec::new());
+    let (all, bytes) = (RefCell::new(Vec::new()), Cell::new(0));
     looker
-        .each(&plan, async |_, found| {
+        .each(&plan, async |_, found: Found| {
+            bytes.set(bytes.get() + found.resources.iter().map(json_bytes).sum::<usize>());
+            if bytes.get() > NOW_BYTES_MAX || found.problems.iter().any(|one| one.code == TOO_MANY) {
+                return Err(too_many());
+            }
             all.borrow_mut().push(found);
             Ok(())
         })
         .await?;
     Ok(compare(&plan, account, resources, Found::all(all.into_inner())))
+}
+
+fn too_many() -> Failure {
+    Failure::failed(format!(
+        "there are resources of more than {} MiB, the most that an answer of `changes` tells with what the next \
+         comparison needs; ask for fewer regions or services, or use `watch`, which keeps what it compares with",
+        NOW_BYTES_MAX / (1024 * 1024)
+    ))
 }
 
 fn compare(plan: &Plan, account: String, before: Vec<Resource>, now: Found) -> Changes {

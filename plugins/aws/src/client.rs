@@ -2,60 +2,47 @@
 
 mod fault;
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use troupe_sdk::http::{HttpError, Request, Response, Retry};
-use troupe_sdk::time;
-use troupe_sdk::wait::Turns;
+use troupe_cloud::{ANSWERS_BYTES_MAX, Asking};
+use troupe_sdk::http::{Request, Response};
 
-pub use fault::Fault;
+use crate::endpoint::region_of;
+
+pub use fault::{Fault, TOO_MANY};
 
 /// The credential that the host signs with.
-const CREDENTIAL: &str = "aws:default";
+pub const CREDENTIAL: &str = "aws:default";
 
 /// Requests under way at once. AWS's own tools use ten; it turns away who asks for much
 /// more, and the host allows a tenant 64.
 pub const AT_ONCE: usize = 8;
 
-/// Longest that one try may take. AWS answers a page within seconds; the host alone would
-/// wait a minute for its first byte.
-const TRY_TIME_MAX: Duration = Duration::from_secs(20);
-
-/// Eight tries, with 23 s of waiting between them at most, or what the service itself asks
-/// for: services that count requests fill their buckets again within seconds.
-const PATIENCE: Retry =
-    Retry { tries: 8, first: Duration::from_millis(200), most: Duration::from_secs(10), until: None };
-
 /// A client for AWS's services.
 #[derive(Debug)]
-pub struct Client {
-    turns: Turns,
-    until: SystemTime,
-}
+pub struct Client(Asking<Fault>);
 
 impl Client {
     /// Makes a client that asks until then; what it is asked later is a fault at once.
-    pub const fn new(until: SystemTime) -> Self {
-        Self { turns: Turns::new(AT_ONCE), until }
+    pub fn new(until: SystemTime) -> Self {
+        Self(Asking::new(CREDENTIAL, AT_ONCE, until))
+    }
+
+    /// Has further answers take a third of what there is room for: whoever keeps scans in the state reads the last
+    /// and writes the next, which the journal holds, too.
+    pub fn share_journal(&self) {
+        self.0.bound_answers(ANSWERS_BYTES_MAX / 3);
     }
 
     /// Asks, again where that may help, and returns an answer of the 200s. Everything
     /// that is asked only looks, so asking twice does no harm.
     pub async fn ask(&self, request: Request) -> Result<Response, Fault> {
-        let request = request.credential(CREDENTIAL);
-        let attempt = async || {
-            let _turn = self.turns.take().await;
-            let left = self.until.duration_since(time::now()).unwrap_or_default();
-            if left.is_zero() {
-                return Err(Fault::late());
-            }
-            match request.clone().timeout(left.min(TRY_TIME_MAX)).send().await {
-                Ok(answer) => fault::check(answer),
-                Err(HttpError::Timeout(_)) if left <= TRY_TIME_MAX => Err(Fault::late()),
-                Err(error) => Err(Fault::of_transport(error)),
-            }
-        };
-        Retry { until: Some(self.until), ..PATIENCE }.run(attempt, Fault::again).await
+        let host = request.host().to_owned();
+        // A region may fall silent as a whole, and each of its services has a host of its own.
+        match region_of(&host) {
+            Some(region) => self.0.ask(request, &[&host, region]).await,
+            None => self.0.ask(request, &[&host]).await,
+        }
     }
 }
 

@@ -86,6 +86,11 @@ pub fn regional(service: &str, region: &str) -> String {
     format!("https://{service}.{region}.amazonaws.com/")
 }
 
+/// Returns the region in the name of a service's host; none of one that has no regions.
+pub fn region_of(host: &str) -> Option<&str> {
+    host.strip_suffix(".amazonaws.com")?.rsplit('.').next().filter(|last| is_region(last))
+}
+
 /// Reports whether this has a region's form: words of letters, then a number.
 pub fn is_region(text: &str) -> bool {
     let mut words: Vec<&str> = text.split('-').collect();
@@ -94,4 +99,22 @@ pub fn is_region(text: &str) -> bool {
         && words.iter().all(|word| word.len() >= 2 && word.bytes().all(|byte| byte.is_ascii_lowercase()))
         && (1..=2).contains(&number.len())
         && number.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_region_stands_last_in_the_name_of_a_host() {
+        for (host, region) in [
+            ("api.ecr.eu-west-1.amazonaws.com", Some("eu-west-1")),
+            ("ec2.us-gov-west-1.amazonaws.com", Some("us-gov-west-1")),
+            ("iam.amazonaws.com", None),
+            ("iam.us-gov.amazonaws.com", None),
+            ("eu-west-1.example.com", None),
+        ] {
+            assert_eq!(region_of(host), region, "{host}");
+        }
+    }
 }

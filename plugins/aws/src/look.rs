@@ -5,20 +5,26 @@
 //! does not suffice for is told as a problem beside what was found.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::task::Poll;
 
-use troupe_cloud::Budget;
+use troupe_cloud::{Budget, json_bytes};
 use troupe_sdk::prelude::*;
 use troupe_sdk::wait::Turns;
 
-use crate::client::{AT_ONCE, Client};
+use crate::client::{AT_ONCE, Client, Fault};
 use crate::found::{Found, Outlet};
 use crate::input::Plan;
-use crate::model::GLOBAL;
+use crate::model::{GLOBAL, ProblemKind};
 use crate::services::{Identity, Reach, Scope, Service, sts};
 
 /// Looks under way at once: each has at least one request under way, mostly one after the other, so twice
 /// as many as there may be requests leave no turn unused.
 const LOOKS_AT_ONCE: usize = 2 * AT_ONCE;
+
+/// Most that looks under way have in memory together where they are wanted whole, in bytes of JSON: in memory it is
+/// some five times as much, and whoever takes it compares it with as much again, in the 256 MiB that there are.
+pub const WHOLE_BYTES_MAX: usize = 24 * 1024 * 1024;
 
 /// One service in one place.
 #[derive(Debug, Clone, Copy)]
@@ -50,13 +56,33 @@ impl Looker {
         Self { client: Client::new(until), identity, unknown }
     }
 
+    /// Leaves room in the journal for scans that are read and kept.
+    pub fn share_journal(&self) {
+        self.client.share_journal();
+    }
+
     /// The account's number.
     ///
     /// # Errors
     ///
-    /// [`Failure::Unavailable`] if nobody knows it.
+    /// If nobody knows it, with what was said about it: [`Failure::Denied`] where asking again is of no use,
+    /// [`Failure::Unavailable`] where it may be.
     pub fn account(&self) -> Result<&str, Failure> {
-        let unknown = || Failure::unavailable("whose account it is could not be asked, so nothing can be compared");
+        let unknown = || {
+            let problems = &self.unknown.problems;
+            // A region that is not enabled for the account denies, whatever is wrong with the others.
+            let told = problems.iter().find(|one| one.kind != ProblemKind::Denied).or(problems.first());
+            let told = told.map(|one| format!(": {} in {}: {} ({})", one.operation, one.region, one.message, one.code));
+            let why = format!(
+                "whose account it is could not be asked, so nothing can be compared{}",
+                told.unwrap_or_default()
+            );
+            if problems.iter().all(|one| one.kind == ProblemKind::Denied) {
+                Failure::denied(why)
+            } else {
+                Failure::unavailable(why)
+            }
+        };
         self.identity.account.as_deref().ok_or_else(unknown)
     }
 
@@ -65,7 +91,8 @@ impl Looker {
         Scope { client: &self.client, partition: plan.partition, identity: &self.identity, region, outlet: None }
     }
 
-    /// Looks at everything that is planned and has each look's result taken as it comes.
+    /// Looks at everything that is planned and has each look's result taken whole as it comes; of one that is too
+    /// large for that, a problem that hides all of it.
     ///
     /// # Errors
     ///
@@ -102,28 +129,17 @@ impl Looker {
             }
         }
         let (turns, done, planned) = (Turns::new(LOOKS_AT_ONCE), Cell::new(0_u32), places.len());
-        let failed = RefCell::new(None);
+        let (failed, held) = (RefCell::new(None), Held::default());
         let look = async |place: Place<'_>| {
             let _turn = turns.take().await;
             if failed.borrow().is_some() {
                 return;
             }
-            let handed = Cell::new((0, 0));
-            let hand_over = |mut piece: Found| {
-                piece.settle(&self.identity);
-                let (resources, problems) = handed.get();
-                handed.set((resources + piece.resources.len(), problems + piece.problems.len()));
-                if let Some(take) = pieces {
-                    take(piece);
-                }
+            let (found, counts) = match pieces {
+                Some(take) => self.look_in_pieces(plan, place, take).await,
+                None => self.look_whole(plan, place, &held).await,
             };
-            let outlet = pieces.map(|_| Outlet(&hand_over));
-            let scope = Scope { outlet, ..self.scope(plan, place.region) };
-            let mut found = place.service.look(scope).await;
-            found.settle(&self.identity);
             done.set(done.get() + 1);
-            let (resources, problems) = handed.get();
-            let counts = (resources + found.resources.len(), problems + found.problems.len());
             report(place, counts, (done.get(), planned));
             if let Err(failure) = take(place, found).await {
                 failed.replace(Some(failure));
@@ -131,6 +147,93 @@ impl Looker {
         };
         wait::all(places.into_iter().map(look)).await;
         failed.into_inner().map_or(Ok(()), Err)
+    }
+
+    /// Looks at one place and hands over what it finds as it comes; returns the rest, and how many resources and
+    /// problems there were.
+    async fn look_in_pieces(&self, plan: &Plan, place: Place<'_>, take: &dyn Fn(Found)) -> (Found, (usize, usize)) {
+        let handed = Cell::new((0, 0));
+        let hand_over = |mut piece: Found| {
+            piece.settle(&self.identity);
+            let (resources, problems) = handed.get();
+            handed.set((resources + piece.resources.len(), problems + piece.problems.len()));
+            take(piece);
+        };
+        let scope = Scope { outlet: Some(Outlet(&hand_over)), ..self.scope(plan, place.region) };
+        let mut found = place.service.look(scope).await;
+        found.settle(&self.identity);
+        let (resources, problems) = handed.get();
+        let counts = (resources + found.resources.len(), problems + found.problems.len());
+        (found, counts)
+    }
+
+    /// Looks at one place and returns all that it found; that it is too much, if it is. The look ends then.
+    async fn look_whole(&self, plan: &Plan, place: Place<'_>, held: &Held) -> (Found, (usize, usize)) {
+        let (pieces, share) = (RefCell::new(Vec::new()), held.share());
+        let hand_over = |piece: Found| {
+            if share.take(&piece) {
+                pieces.borrow_mut().push(piece);
+            }
+        };
+        let scope = Scope { outlet: Some(Outlet(&hand_over)), ..self.scope(plan, place.region) };
+        let mut look = place.service.look(scope);
+        let ended = poll_fn(|context| match look.as_mut().poll(context) {
+            Poll::Pending if share.is_over() => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(found) => Poll::Ready(Some(found)),
+        });
+        let rest = ended.await;
+        let mut found = match rest {
+            Some(rest) if share.take(&rest) => Found::all(pieces.take().into_iter().chain([rest])),
+            _ => {
+                pieces.take();
+                let mut found = Found::default();
+                found.note((place.service.name(), "inventory"), place.region, None, Fault::too_many(WHOLE_BYTES_MAX));
+                found
+            }
+        };
+        found.settle(&self.identity);
+        let counts = (found.resources.len(), found.problems.len());
+        (found, counts)
+    }
+}
+
+/// How much of looks is in memory that are under way.
+#[derive(Debug, Default)]
+struct Held(Cell<usize>);
+
+/// What one look has of it, until it is over.
+#[derive(Debug)]
+struct Share<'a> {
+    of: &'a Held,
+    bytes: Cell<usize>,
+    is_over: Cell<bool>,
+}
+
+impl Held {
+    const fn share(&self) -> Share<'_> {
+        Share { of: self, bytes: Cell::new(0), is_over: Cell::new(false) }
+    }
+}
+
+impl Share<'_> {
+    /// Reports whether there is room for a piece, and for all before it.
+    fn take(&self, piece: &Found) -> bool {
+        let bytes: usize = piece.resources.iter().map(json_bytes).sum();
+        self.bytes.set(self.bytes.get() + bytes);
+        self.of.0.set(self.of.0.get() + bytes);
+        self.is_over.set(self.is_over.get() || self.of.0.get() > WHOLE_BYTES_MAX);
+        !self.is_over.get()
+    }
+
+    const fn is_over(&self) -> bool {
+        self.is_over.get()
+    }
+}
+
+impl Drop for Share<'_> {
+    fn drop(&mut self) {
+        self.of.0.set(self.of.0.get() - self.bytes.get());
     }
 }
 

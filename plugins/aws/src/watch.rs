@@ -60,6 +60,7 @@ pub async fn run(input: InventoryInput, settings: Settings) -> Result<Watched, F
     let plan = Plan::new(input, settings)?;
     let looker = Looker::begin(&plan.regions).await;
     let account = looker.account()?.to_owned();
+    looker.share_journal();
     let watched = Watched { account, regions: plan.regions.clone(), ..Watched::default() };
     let both = RefCell::new((watched, News::default()));
     looker

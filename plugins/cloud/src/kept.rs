@@ -70,7 +70,7 @@ impl<T: Entry> Kept<T> {
             self.failure = sink.push(&entry).map_err(failure).err();
             return;
         }
-        self.bytes += bytes(&entry);
+        self.bytes += json_bytes(&entry);
         self.entries.push(entry);
         if self.bytes > INLINE_BYTES_MAX {
             let mut sink = Sink::new(self.name, SINK_BYTES_MAX, Artifacts);
@@ -98,8 +98,8 @@ impl<T: Entry> Kept<T> {
     }
 }
 
-/// How long an entry is as JSON.
-fn bytes(entry: &impl Entry) -> usize {
+/// How long an entry is as JSON, in bytes.
+pub fn json_bytes(entry: &impl Entry) -> usize {
     struct Length(usize);
     impl Write for Length {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -1,6 +1,6 @@
 //! What agents have in common that ask clouds whose APIs speak JSON over REST.
 //!
-//! *Holds:* a [`Client`] that asks in turn and with patience, what an error means ([`Fault`]), lists that come in
+//! *Holds:* a [`Client`] that asks in turn and with patience ([`Asking`]), what an error means ([`Fault`]), lists that come in
 //! pages ([`each_page`]), what was found beside what could not be looked at ([`Found`]), many entries within bounds
 //! of memory ([`Kept`]), how long to look ([`Budget`]) and how far it is ([`Steps`]).
 //! *Never holds:* an address of a cloud, a type of its resources, a credential: those are the agents' and the host's.
@@ -15,9 +15,9 @@ mod pages;
 mod steps;
 
 pub use budget::Budget;
-pub use client::{Client, Fault};
+pub use client::{ANSWERS_BYTES_MAX, Asking, Client, Fault, Faults, SILENT, SPENT, silence, transport};
 pub use found::{Asked, Found, Told};
-pub use kept::{INLINE_BYTES_MAX, Kept, KeptAll};
+pub use kept::{INLINE_BYTES_MAX, Kept, KeptAll, json_bytes};
 pub use pages::{Next, each_page};
 pub use steps::Steps;
 

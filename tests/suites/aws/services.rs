@@ -59,7 +59,7 @@ async fn a_service_that_is_not_there_and_one_that_is_silent_hide_nothing() {
         told,
         [
             ["dynamodb", "ListTables", "not_available", "http_500"].map(|text| json!(text)).each_ref(),
-            ["lambda", "ListFunctions", "failed", "deadline"].map(|text| json!(text)).each_ref(),
+            ["lambda", "ListFunctions", "failed", "silent"].map(|text| json!(text)).each_ref(),
         ]
     );
 }

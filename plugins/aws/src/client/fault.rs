@@ -12,11 +12,18 @@
 //! says that nobody wrote what was asked for; AWS's services answer in their own form, or
 //! with nothing.
 
+use std::time::Duration;
+
 use serde_json::Value;
+use troupe_cloud::{Faults, SILENT, SPENT, silence, transport};
 use troupe_sdk::http::{Again, HttpError, Response};
 
+use super::CREDENTIAL;
 use crate::model::ProblemKind;
 use crate::protocol::xml;
+
+/// Our code for more than can be compared.
+pub const TOO_MANY: &str = "too_many";
 
 /// Codes about too many requests.
 const THROTTLING: [&str; 13] = [
@@ -57,6 +64,9 @@ const DENYING: [&str; 18] = [
     "UnrecognizedClientException",
 ];
 
+/// Those of them about keys that were good and are no longer, or are dated by a clock that is wrong.
+const EXPIRED: [&str; 3] = ["ExpiredToken", "ExpiredTokenException", "RequestExpired"];
+
 /// Codes of an endpoint that does not know what it is asked for.
 const MISSING: [&str; 5] =
     ["InvalidAction", "NotImplemented", "UnknownOperationException", "UnsupportedOperation", "NotYetImplemented"];
@@ -86,26 +96,21 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// No answer came.
-    pub fn of_transport(error: HttpError) -> Self {
-        let (kind, code) = match &error {
-            HttpError::Denied(_) => (ProblemKind::Denied, "denied"),
-            HttpError::Timeout(_) => (ProblemKind::Failed, "timeout"),
-            HttpError::Unreachable(_) => (ProblemKind::Failed, "unreachable"),
-            HttpError::TooLarge(_) => (ProblemKind::Failed, "too_large"),
-            _ => (ProblemKind::Failed, "failed"),
-        };
-        Self { kind, code: code.to_owned(), again: error.again(), message: error.to_string() }
-    }
-
     /// An answer came that is not what the service promises.
     pub fn unreadable(why: impl std::fmt::Display) -> Self {
         Self::of_ours("unreadable", why)
     }
 
-    /// The time was over before there was an answer.
-    pub fn late() -> Self {
-        Self::of_ours("deadline", "the time was over; ask for fewer regions or services at once, or allow more time")
+    /// There is more than can be compared.
+    pub fn too_many(bytes_max: usize) -> Self {
+        let most = bytes_max / (1024 * 1024);
+        Self::of_ours(
+            TOO_MANY,
+            format!(
+                "there are resources of more than {most} MiB, the most that are compared in memory at once, so none of \
+                 these are told: ask for this service in this region alone; `inventory` leaves any number as artefacts"
+            ),
+        )
     }
 
     /// A list may go on where it ends.
@@ -138,15 +143,42 @@ impl Fault {
     fn of_ours(code: &str, why: impl std::fmt::Display) -> Self {
         Self { kind: ProblemKind::Failed, code: code.to_owned(), message: why.to_string(), again: Again::No }
     }
+}
 
-    /// Says whether to try again.
-    pub const fn again(&self) -> Again {
+impl Faults for Fault {
+    fn check(answer: Response) -> Result<Response, Self> {
+        check(answer)
+    }
+
+    fn of_transport(error: &HttpError) -> Self {
+        let (kind, code) = transport(error);
+        Self { kind, code: code.to_owned(), again: error.again(), message: error.to_string() }
+    }
+
+    fn late() -> Self {
+        Self::of_ours("deadline", "the time was over; ask for fewer regions or services at once, or allow more time")
+    }
+
+    fn silent(place: &str, times: u32, time: Duration) -> Self {
+        Self::of_ours(SILENT, silence(place, times, time))
+    }
+
+    fn spent() -> Self {
+        let why = "answers have as much together as those of one task may; ask for fewer regions or services at once";
+        Self::of_ours(SPENT, why)
+    }
+
+    fn again(&self) -> Again {
         self.again
+    }
+
+    fn is_throttled(&self) -> bool {
+        self.kind == ProblemKind::Throttled
     }
 }
 
 /// Returns an answer of the 200s, or the fault it carries.
-pub fn check(answer: Response) -> Result<Response, Fault> {
+fn check(answer: Response) -> Result<Response, Fault> {
     let status = answer.status();
     if (200..300).contains(&status) {
         return Ok(answer);
@@ -166,6 +198,7 @@ pub fn check(answer: Response) -> Result<Response, Fault> {
         return Err(Fault { kind, code: format!("http_{status}"), message, again });
     };
     let is = |codes: &[&str]| codes.contains(&code.as_str());
+    let message = if is(&EXPIRED) { format!("{message}{}", expired(&message)) } else { message };
     let (kind, again) = if status == 429 || is(&THROTTLING) {
         (ProblemKind::Throttled, later)
     } else if is(&DENYING) {
@@ -180,6 +213,15 @@ pub fn check(answer: Response) -> Result<Response, Fault> {
         (ProblemKind::Failed, Again::No)
     };
     Err(Fault { kind, code, message, again })
+}
+
+/// What to do about keys that have expired, after what the service says.
+fn expired(message: &str) -> String {
+    let end = if message.ends_with('.') { "" } else { "." };
+    format!(
+        "{end} Give the host new keys for the credential `{CREDENTIAL}`, or a role whose keys it renews itself \
+         (`role_arn` in credentials.toml), and see that its clock is right"
+    )
 }
 
 /// Reads code and message in any of the protocols' forms.

@@ -13,10 +13,13 @@ use crate::services::Identity;
 
 const OPERATION: &str = "GetCallerIdentity";
 
+/// Longest that one region is asked: one that is silent must not hold up what waits for this.
+const REGION_TIME_MAX: Duration = Duration::from_secs(20);
+
 /// Asks whose account it is, in one region after the other until one answers: one that is
 /// not enabled for the account denies. Each gets its part of the time.
 pub async fn identity(regions: &[String], time: Duration) -> (Identity, Found) {
-    let part = time / u32::try_from(regions.len()).unwrap_or(u32::MAX).max(1);
+    let part = (time / u32::try_from(regions.len()).unwrap_or(u32::MAX).max(1)).min(REGION_TIME_MAX);
     let mut found = Found::default();
     for region in regions {
         match ask(&Client::new(time::now() + part), region).await {

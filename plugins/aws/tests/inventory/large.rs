@@ -1,6 +1,7 @@
 //! Accounts of more than an answer holds.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use troupe_agent_aws::Aws;
@@ -79,4 +80,29 @@ fn an_inventory_in_artefacts_is_not_taken_for_an_empty_one() {
     let neither = json!({ "account": "111122223333" });
     test::perform::<Aws>("changes", json!({ "previous": neither })).expect_err("nothing to compare with");
     assert_eq!(host.sent().len(), sent, "nothing is asked");
+}
+
+#[test]
+fn what_is_too_large_to_be_compared_is_a_row_and_the_rest_is_compared() {
+    let mut volumes = volumes(200_000);
+    let vpc = "<R><vpcSet><item><vpcId>vpc-1</vpcId></item></vpcSet></R>";
+    let host = account(move |asked| match (asked.region.as_str(), asked.operation.as_str()) {
+        ("us-east-1", "DescribeVolumes") => volumes(asked).map(|answer| answer.after(Duration::from_millis(1))),
+        ("us-east-1", _) => None,
+        (_, "DescribeVpcs") => Some(xml(vpc)),
+        _ => None,
+    });
+    let regions = json!({ "regions": ["eu-west-1", "us-east-1"], "services": ["ec2"] });
+    let watched = test::perform::<Aws>("watch", regions.clone()).unwrap();
+    assert_eq!(watched["counts"], json!({ "first_seen": 1 }));
+    let [error] = watched["errors"].as_array().unwrap().as_slice() else { panic!("{watched:#}") };
+    assert_eq!(
+        [&error["service"], &error["region"], &error["code"], &error["kind"]],
+        ["ec2", "us-east-1", "too_many", "failed"].map(|text| json!(text)).each_ref()
+    );
+    // It ends where it is too much, and not where the list does.
+    assert!(host.sent().len() < 300, "{}", host.sent().len());
+    let previous = json!({ "account": "111122223333", "resources": [] });
+    let failure = test::perform::<Aws>("changes", json!({ "previous": previous, "services": ["ec2"] })).unwrap_err();
+    assert!(failure.to_string().contains("or use `watch`"), "{failure}");
 }

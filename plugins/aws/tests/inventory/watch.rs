@@ -290,6 +290,9 @@ fn many_and_long_resources_are_kept_in_pages_that_fit_the_state() {
 #[test]
 fn an_account_that_nobody_knows_is_not_watched() {
     let account = Account::new(|asked| (asked.service == "sts").then(|| xml_error(403, "AccessDenied")));
+    let Failure::Denied(problem) = watch().unwrap_err() else { panic!("asking again is of no use") };
+    assert!(problem.message.ends_with("GetCallerIdentity in us-east-1: told (AccessDenied)"), "{}", problem.message);
+    account.answers(|asked| (asked.service == "sts").then(|| xml_error(500, "InternalFailure")));
     assert!(matches!(watch().unwrap_err(), Failure::Unavailable(_)));
     assert_eq!((kept().len(), account.host.published().len()), (0, 0));
 }

@@ -96,7 +96,7 @@ fn a_service_that_is_busy_is_asked_again_when_it_says() {
 }
 
 #[test]
-fn what_the_time_does_not_suffice_for_is_named_beside_what_was_found() {
+fn what_is_silent_is_named_beside_what_was_found() {
     let start = time::now();
     let deadline = start + Duration::from_secs(60);
     let snapshot = object("Microsoft.Compute/snapshots", "s", json!({}));
@@ -109,7 +109,7 @@ fn what_the_time_does_not_suffice_for_is_named_beside_what_was_found() {
     let found = inventory(
         json!({ "types": ["Microsoft.Compute/disks", "Microsoft.Compute/snapshots"], "source": "resource_manager" }),
     );
-    assert_eq!(errors(&found), [("list Microsoft.Compute/disks", "failed", "deadline")]);
+    assert_eq!(errors(&found), [("list Microsoft.Compute/disks", "failed", "silent")]);
     resource(&found, "/snapshots/s");
     assert!(time::now() < deadline);
 }

@@ -22,6 +22,7 @@ use serde_json::Value;
 use troupe_estate::ProblemKind;
 use troupe_sdk::http::{Again, HttpError, Response};
 
+use super::asking::Faults;
 use super::codes;
 
 /// Most characters of a message that are kept. Some services put a whole page into it, and a row is kept for each of
@@ -43,26 +44,9 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// No answer came.
-    pub fn of_transport(error: &HttpError) -> Self {
-        let (kind, code) = match error {
-            HttpError::Denied(_) => (ProblemKind::Denied, "denied"),
-            HttpError::Timeout(_) => (ProblemKind::Failed, "timeout"),
-            HttpError::Unreachable(_) => (ProblemKind::Failed, "unreachable"),
-            HttpError::TooLarge(_) => (ProblemKind::Failed, "too_large"),
-            _ => (ProblemKind::Failed, "failed"),
-        };
-        Self { kind, code: code.to_owned(), message: error.to_string(), status: None, again: error.again() }
-    }
-
     /// An answer came that is not what the service promises.
     pub fn unreadable(why: impl std::fmt::Display) -> Self {
         Self::of_ours("unreadable", why)
-    }
-
-    /// The time was over before there was an answer.
-    pub fn late() -> Self {
-        Self::of_ours("deadline", "the time was over; ask for less at once, or allow more time")
     }
 
     /// A fault that the agent found itself; its code is in lower case. It is not tried again.
@@ -75,15 +59,67 @@ impl Fault {
     pub fn is_absent(&self) -> bool {
         self.status == Some(404) && self.kind == ProblemKind::Failed
     }
+}
 
-    /// Says whether to try again.
-    pub const fn again(&self) -> Again {
+impl Faults for Fault {
+    fn check(answer: Response) -> Result<Response, Self> {
+        check(answer)
+    }
+
+    fn of_transport(error: &HttpError) -> Self {
+        let (kind, code) = transport(error);
+        Self { kind, code: code.to_owned(), message: error.to_string(), status: None, again: error.again() }
+    }
+
+    fn late() -> Self {
+        Self::of_ours("deadline", "the time was over; ask for less at once, or allow more time")
+    }
+
+    fn silent(place: &str, times: u32, time: Duration) -> Self {
+        Self::of_ours(SILENT, silence(place, times, time))
+    }
+
+    fn spent() -> Self {
+        Self::of_ours(SPENT, "answers have as much together as those of one task may; ask for less at once")
+    }
+
+    fn again(&self) -> Again {
         self.again
+    }
+
+    fn is_throttled(&self) -> bool {
+        self.kind == ProblemKind::Throttled
+    }
+}
+
+/// The code of what was not asked since its place is silent.
+pub const SILENT: &str = "silent";
+
+/// The code of what was not asked since there is no room for its answer.
+pub const SPENT: &str = "spent";
+
+/// Says why something was not asked.
+pub fn silence(place: &str, times: u32, time: Duration) -> String {
+    let seconds = time.as_secs();
+    format!(
+        "{place} left requests without an answer for {seconds} s, {times} times in a row, so it was not asked for \
+         this; ask for it later, or without it"
+    )
+}
+
+/// What it means that no answer came, and our code for it.
+pub const fn transport(error: &HttpError) -> (ProblemKind, &'static str) {
+    match error {
+        HttpError::Denied(_) => (ProblemKind::Denied, "denied"),
+        HttpError::Timeout(_) => (ProblemKind::Failed, "timeout"),
+        HttpError::Unreachable(_) => (ProblemKind::Failed, "unreachable"),
+        HttpError::TooLarge(_) => (ProblemKind::Failed, "too_large"),
+        _ => (ProblemKind::Failed, "failed"),
     }
 }
 
 /// Returns an answer of the 200s, or the fault it carries.
-pub(super) fn check(answer: Response) -> Result<Response, Fault> {
+fn check(answer: Response) -> Result<Response, Fault> {
     let status = answer.status();
     if (200..300).contains(&status) {
         return Ok(answer);

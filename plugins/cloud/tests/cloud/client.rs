@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use troupe_cloud::{Budget, Client, Found, Steps};
 use troupe_estate::{ProblemKind, Resource};
-use troupe_sdk::http;
+use troupe_sdk::http::{self, HttpError};
 use troupe_sdk::prelude::*;
 use troupe_sdk::test::{Answer, Host};
 
@@ -78,16 +78,98 @@ fn what_the_time_does_not_suffice_for_is_late_and_is_not_asked() {
     let start = time::now();
     let host = Host::start()
         .deadline(start + Duration::from_secs(100))
-        .respond_by(|_| Some(Answer::new(200).after(Duration::from_secs(3_600))));
+        .respond_by(|_| Some(Answer::new(200).after(Duration::from_secs(18))));
     let client = client();
-    for _ in 0..2 {
-        let fault = client.ask(http::get(URL)).wait().unwrap_err();
-        assert_eq!((fault.kind, fault.code.as_str()), (ProblemKind::Failed, "deadline"));
-    }
+    let fault = std::iter::repeat_with(|| client.ask(http::get(URL)).wait()).find_map(Result::err).unwrap();
+    assert_eq!((fault.kind, fault.code.as_str()), (ProblemKind::Failed, "deadline"));
     assert!(time::now() < start + Duration::from_secs(96), "a tenth is kept for telling, five seconds at most");
     let sent = host.sent().len();
     assert!(client.ask(http::get(URL)).wait().is_err());
     assert_eq!(host.sent().len(), sent, "nothing is asked when the time is over");
+}
+
+#[test]
+fn a_service_that_is_silent_is_given_up_by_all_and_asked_again_after_a_while() {
+    let start = time::now();
+    let host = Host::start().deadline(start + Duration::from_secs(600)).respond_by(move |_| {
+        let answer = Answer::text(200, "{}");
+        let is_back = time::now() > start + Duration::from_secs(50);
+        Some(if is_back { answer } else { answer.after(Duration::from_secs(3_600)) })
+    });
+    let client = client();
+    let answers = wait::all((0..50).map(|_| client.ask(http::get(URL)))).wait();
+    for answer in answers {
+        let fault = answer.unwrap_err();
+        assert_eq!((fault.kind, fault.code.as_str()), (ProblemKind::Failed, "silent"));
+        assert!(fault.message.starts_with("cloud.example.com left requests without an answer for 20 s"), "{fault:?}");
+    }
+    assert!(time::now() < start + Duration::from_secs(50));
+    assert!(host.sent().len() <= 24, "two tries of each turn, and those that took one in between");
+    let sent = host.sent().len();
+    assert!(client.ask(http::get(URL)).wait().is_err());
+    assert_eq!(host.sent().len(), sent);
+    time::sleep(Duration::from_secs(60)).wait();
+    assert!(client.ask(http::get(URL)).wait().is_ok() && client.ask(http::get(URL)).wait().is_ok());
+}
+
+#[test]
+fn what_the_host_leaves_alone_that_asked_for_patience_waits_and_costs_no_tries() {
+    let refused = || Answer::error(HttpError::Unreachable("left alone for a while".to_owned()));
+    let mut left = 30;
+    let host = Host::start().respond_by(move |_| {
+        left -= 1;
+        Some(match left {
+            29 => Answer::new(429),
+            1.. => refused(),
+            _ => Answer::text(200, "{}"),
+        })
+    });
+    let client = client();
+    let answers = wait::all((0..3).map(|_| client.ask(http::get(URL)))).wait();
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    assert_eq!(host.sent().len(), 32);
+    // What was reached before and cannot be now is told as that.
+    let _host = Host::start().respond_by(move |_| Some(refused()));
+    let fault = client.ask(http::get(URL)).wait().unwrap_err();
+    assert_eq!((fault.kind, fault.code.as_str()), (ProblemKind::Failed, "unreachable"));
+}
+
+#[test]
+fn what_is_left_alone_for_too_long_is_told_in_the_words_of_the_service() {
+    let start = time::now();
+    let mut first = true;
+    let _host = Host::start().deadline(start + Duration::from_secs(600)).respond_by(move |_| {
+        let refused = Answer::error(HttpError::Unreachable("left alone for a while".to_owned()));
+        Some(if std::mem::take(&mut first) { Answer::new(429) } else { refused })
+    });
+    let fault = client().ask(http::get(URL)).wait().unwrap_err();
+    assert_eq!((fault.kind, fault.code.as_str()), (ProblemKind::Throttled, "http_429"));
+    assert!(time::now() < start + Duration::from_secs(90));
+}
+
+#[test]
+fn a_service_that_wore_out_one_request_is_asked_once_by_the_others_until_it_serves() {
+    let host = Host::start().respond("GET", URL, Answer::new(429));
+    let client = client();
+    assert!(client.ask(http::get(URL)).wait().is_err());
+    assert_eq!(host.sent().len(), 8);
+    for _ in 0..20 {
+        assert_eq!(client.ask(http::get(URL)).wait().unwrap_err().kind, ProblemKind::Throttled);
+    }
+    assert_eq!(host.sent().len(), 28);
+    let host = Host::start().respond_once("GET", URL, Answer::new(200)).respond("GET", URL, Answer::new(429));
+    assert!(client.ask(http::get(URL)).wait().is_ok());
+    assert!(client.ask(http::get(URL)).wait().is_err());
+    assert_eq!(host.sent().len(), 9);
+}
+
+#[test]
+fn answers_have_an_end_before_the_journal_does() {
+    let text = "x".repeat(16 * 1024 * 1024);
+    let host = Host::start().respond_by(move |_| Some(Answer::text(200, text.clone())));
+    let client = client();
+    let fault = std::iter::repeat_with(|| client.ask(http::get(URL)).wait()).find_map(Result::err).unwrap();
+    assert_eq!((fault.kind, fault.code.as_str(), host.sent().len()), (ProblemKind::Failed, "spent", 60));
 }
 
 #[test]

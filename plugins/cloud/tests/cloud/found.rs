@@ -1,7 +1,7 @@
 //! What was found and what went wrong are told in one order, however much there is.
 
 use serde_json::json;
-use troupe_cloud::{Asked, Fault, Found, INLINE_BYTES_MAX};
+use troupe_cloud::{Asked, Fault, Faults, Found, INLINE_BYTES_MAX};
 use troupe_estate::collect::{lines, merge};
 use troupe_estate::{GLOBAL, Provider, Resource};
 use troupe_sdk::test::Host;

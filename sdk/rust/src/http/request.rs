@@ -42,6 +42,17 @@ impl Request {
         }
     }
 
+    /// Returns the host that it goes to, with the port if one is named; empty where the address has none.
+    ///
+    /// ```
+    /// use troupe_sdk::http;
+    ///
+    /// assert_eq!(http::get("https://api.example.com:8443/a").host(), "api.example.com:8443");
+    /// ```
+    pub fn host(&self) -> &str {
+        super::Url::parse(&self.url).map_or("", |url| url.authority)
+    }
+
     /// Adds a name and a value to the query, both escaped.
     pub fn query(mut self, name: &str, value: impl Display) -> Self {
         self.url.push(if self.url.contains('?') { '&' } else { '?' });
