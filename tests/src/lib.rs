@@ -7,6 +7,7 @@
 //! *Start at:* [`host::Host`] for a host of one's own, [`guests`] for what runs on it.
 //! *Tested by:* every suite in `tests/suites/`.
 
+pub mod adverse;
 pub mod archive;
 pub mod blobs;
 pub mod canary;

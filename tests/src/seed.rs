@@ -55,3 +55,8 @@ pub fn kill_proof() -> Option<Duration> {
 pub fn swaps() -> usize {
     std::env::var("TROUPE_SWAPS").map_or(100, |swaps| swaps.parse().expect("TROUPE_SWAPS is a number"))
 }
+
+/// Returns how many resources a large account holds: `TROUPE_RESOURCES`, or 20,000.
+pub fn resources() -> usize {
+    std::env::var("TROUPE_RESOURCES").map_or(20_000, |count| count.parse().expect("TROUPE_RESOURCES is a number"))
+}

@@ -2,6 +2,7 @@
 //! function.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
@@ -104,14 +105,23 @@ pub struct Service {
     seen: Arc<Mutex<Vec<Request>>>,
 }
 
-type Handler = dyn Fn(&Request) -> Reply + Send + Sync;
+type Handler = dyn Fn(Request) -> Pin<Box<dyn Future<Output = Option<Reply>> + Send>> + Send + Sync;
 
 impl Service {
     /// Starts a service.
     pub async fn start(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        Self::answering(move |request| std::future::ready(Some(answer(&request)))).await
+    }
+
+    /// Starts a service whose answers take time; where there is none it stays silent, and connected.
+    pub async fn answering<F>(answer: impl Fn(Request) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Option<Reply>> + Send + 'static,
+    {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let service = Self { port: listener.local_addr().expect("an address").port(), seen: Arc::default() };
-        let (seen, answer): (_, Arc<Handler>) = (Arc::clone(&service.seen), Arc::new(answer));
+        let (seen, answer): (_, Arc<Handler>) =
+            (Arc::clone(&service.seen), Arc::new(move |request| Box::pin(answer(request))));
         tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
                 tokio::spawn(serve(connection, Arc::clone(&seen), Arc::clone(&answer)));
@@ -148,8 +158,11 @@ async fn serve(mut connection: TcpStream, seen: Arc<Mutex<Vec<Request>>>, answer
             }
         };
         bytes.drain(..length);
-        let Reply { status, headers, body } = answer(&request);
-        seen.lock().expect("no panic while held").push(request);
+        seen.lock().expect("no panic while held").push(request.clone());
+        let Some(Reply { status, headers, body }) = answer(request).await else {
+            while connection.read(&mut [0; 64]).await.unwrap_or(0) > 0 {}
+            return;
+        };
         let mut text = format!("HTTP/1.1 {status} -\r\ncontent-length: {}\r\n", body.len());
         for (name, value) in headers {
             text.push_str(&format!("{name}: {value}\r\n"));

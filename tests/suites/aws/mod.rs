@@ -5,9 +5,11 @@
 //! `TROUPE_REQUIRE_SUITES` set that is a failure.
 
 mod account;
+mod adverse;
 mod breadth;
 mod changed;
 mod inventory;
+mod million;
 mod money;
 pub mod moto;
 mod role;
