@@ -71,7 +71,12 @@ impl<'a> Element<'a> {
 
     /// Returns the elements of the list at a path, whatever the service calls each.
     pub fn list(self, path: &str) -> impl Iterator<Item = Self> + use<'a> {
-        self.at(path).children().map(|child| Self(Some(child)))
+        self.at(path).items()
+    }
+
+    /// Returns the elements right within it.
+    pub fn items(self) -> impl Iterator<Item = Self> + use<'a> {
+        self.children().map(|child| Self(Some(child)))
     }
 
     /// Returns the texts of the list at a path, each at a path of its own.

@@ -15,6 +15,7 @@ use crate::when;
 const LIST: (&str, &str) = ("dynamodb", "ListTables");
 const DESCRIBE: (&str, &str) = ("dynamodb", "DescribeTable");
 const TAGS: (&str, &str) = ("dynamodb", "ListTagsOfResource");
+const BACKUPS: (&str, &str) = ("dynamodb", "DescribeContinuousBackups");
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -148,6 +149,13 @@ async fn describe(scope: Scope<'_>, api: Api<'_>, name: String) -> Found {
     let arn = scope.arn("dynamodb", &format!("table/{name}"));
     let mut resource = Resource::new("aws.dynamodb.table", scope.region, &name).name(&name).arn(arn);
     let described = api.ask::<Described>(DESCRIBE.1, json!({ "TableName": name })).await;
+    let backups = api.ask::<Value>(BACKUPS.1, json!({ "TableName": name })).await;
+    found.read(&mut resource, BACKUPS, &["point_in_time_recovery"], backups, |resource, backups| {
+        let state = backups
+            .pointer("/ContinuousBackupsDescription/PointInTimeRecoveryDescription/PointInTimeRecoveryStatus")
+            .and_then(Value::as_str);
+        resource.set("point_in_time_recovery", state == Some("ENABLED"));
+    });
     found.read(&mut resource, DESCRIBE, &["state"], described, |resource, described| put(resource, described.table));
     let tags = match resource.arn.clone() {
         Some(arn) => tags(api, &arn).await,

@@ -1,11 +1,14 @@
 //! EC2: machines, disks and networks of one region. Each kind is one list.
 
 mod addresses;
+mod flow_logs;
 mod images;
 mod instance_types;
 mod instances;
+mod launch_templates;
 mod nat_gateways;
 mod security_groups;
+mod settings;
 mod snapshots;
 mod subnets;
 mod volumes;
@@ -36,7 +39,7 @@ struct Listing {
     read: fn(&Scope<'_>, Element<'_>) -> Vec<Resource>,
 }
 
-const LISTINGS: [&Listing; 9] = [
+const LISTINGS: [&Listing; 10] = [
     &instances::LISTING,
     &volumes::LISTING,
     &snapshots::LISTING,
@@ -46,11 +49,14 @@ const LISTINGS: [&Listing; 9] = [
     &vpcs::LISTING,
     &subnets::LISTING,
     &nat_gateways::LISTING,
+    &flow_logs::LISTING,
 ];
 
 /// Lists every kind.
 pub async fn collect(scope: Scope<'_>) -> Found {
-    collect_some(scope, |_| true).await
+    let others = wait::both(launch_templates::collect(scope), settings::collect(scope));
+    let (listed, (templates, settings)) = wait::both(collect_some(scope, |_| true), others).await;
+    Found::all([listed, templates, settings])
 }
 
 /// Lists the kinds whose operation is wanted.

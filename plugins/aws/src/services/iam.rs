@@ -1,9 +1,13 @@
-//! IAM: users, roles and the account's summary. IAM has no regions.
+//! IAM: users, groups, roles, their rights and the account's own policies and settings. IAM has no regions.
 
+mod details;
+mod password_policy;
 mod roles;
 mod summary;
 mod users;
 
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
 use troupe_sdk::wait;
 
 use crate::client::Fault;
@@ -13,13 +17,21 @@ use crate::protocol::query::{Api, Paging};
 use crate::protocol::xml::Element;
 use crate::services::Scope;
 
-/// Looks at users, roles and the summary.
+/// Looks at users, groups, roles, policies and what holds for the account.
 pub async fn collect(scope: Scope<'_>) -> Found {
     let api =
         Api { client: scope.client, endpoint: scope.partition.iam(), version: "2010-05-08", paging: Paging::TRUNCATED };
     let people = wait::both(users::collect(api), roles::collect(api));
-    let ((users, roles), summary) = wait::both(people, summary::collect(scope, api)).await;
-    Found::all([users, roles, summary])
+    let account = wait::both(summary::collect(scope, api), password_policy::collect(api));
+    let ((users, roles), (details, (summary, passwords))) =
+        wait::both(people, wait::both(details::collect(api), account)).await;
+    details.put_into([users, roles, summary, passwords])
+}
+
+/// Reads a policy, which IAM escapes as if it stood in an address.
+fn document(text: &str) -> Option<Value> {
+    let text = percent_decode_str(text).decode_utf8().ok()?;
+    serde_json::from_str(&text).ok()
 }
 
 /// Lists what there is, page by page, each item read as a resource; what was read before an

@@ -2,6 +2,7 @@
 //! secrets there.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use troupe_sdk::http::escape;
@@ -12,11 +13,16 @@ use crate::endpoint::regional;
 use crate::found::Found;
 use crate::model::Resource;
 use crate::protocol::{json, rest};
-use crate::services::Scope;
+use crate::services::{Scope, policy};
 use crate::when;
 
 const LIST: (&str, &str) = ("lambda", "ListFunctions");
 const TAGS: (&str, &str) = ("lambda", "ListTags");
+const POLICY: (&str, &str) = ("lambda", "GetPolicy");
+const URL: (&str, &str) = ("lambda", "GetFunctionUrlConfig");
+
+/// What Lambda answers where a function has nothing of the kind.
+const ABSENT: &str = "ResourceNotFoundException";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -46,6 +52,7 @@ struct Function {
     kms_key: Option<String>,
     vpc_config: Option<VpcConfig>,
     tracing_config: Option<TracingConfig>,
+    dead_letter_config: Option<DeadLetterConfig>,
 }
 
 #[derive(Deserialize, Default)]
@@ -60,6 +67,24 @@ struct VpcConfig {
 #[serde(rename_all = "PascalCase")]
 struct TracingConfig {
     mode: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DeadLetterConfig {
+    target_arn: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Policy {
+    policy: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Url {
+    auth_type: String,
 }
 
 #[derive(Deserialize)]
@@ -98,14 +123,35 @@ async fn describe(scope: Scope<'_>, function: Function) -> Found {
     let mut found = Found::default();
     let arn =
         function.function_arn.clone().or_else(|| scope.arn("lambda", &format!("function:{}", function.function_name)));
+    let name = escape(&function.function_name);
     let mut resource = resource(scope.region, function).arn(arn.clone());
-    let tags = match arn {
-        Some(arn) => tags(scope, &arn).await,
-        None => Err(Fault::unreadable("the function has no ARN")),
+    let tags = async {
+        match arn {
+            Some(arn) => tags(scope, &arn).await,
+            None => Err(Fault::unreadable("the function has no ARN")),
+        }
     };
+    let policy = has::<Policy>(scope, format!("2015-03-31/functions/{name}/policy"));
+    let url = has::<Url>(scope, format!("2021-10-31/functions/{name}/url"));
+    let (tags, (policy, url)) = wait::both(tags, wait::both(policy, url)).await;
+    found.read(&mut resource, POLICY, &["policy", "public"], policy, |resource, policy| {
+        policy::put(resource, policy.map(|policy| policy.policy).as_deref());
+    });
+    found.read(&mut resource, URL, &["url_authentication"], url, |resource, url| {
+        resource.set("url_authentication", json!(url.map(|url| url.auth_type)));
+    });
     found.read(&mut resource, TAGS, &["tags"], tags, |resource, tags| resource.tags = tags);
     found.resources.push(resource);
     found
+}
+
+/// Asks for what a function may have; none if it has none.
+async fn has<T: DeserializeOwned>(scope: Scope<'_>, path: String) -> Result<Option<T>, Fault> {
+    match rest::get(scope.client, format!("{}{path}", regional("lambda", scope.region)), &[]).await {
+        Ok(text) => json::read(&text).map(Some),
+        Err(fault) if fault.code == ABSENT => Ok(None),
+        Err(fault) => Err(fault),
+    }
 }
 
 async fn tags(scope: Scope<'_>, arn: &str) -> Result<BTreeMap<String, String>, Fault> {
@@ -131,6 +177,7 @@ fn resource(region: &str, function: Function) -> Resource {
         .with("state", function.state)
         .with("kms_key", function.kms_key.filter(|key| !key.is_empty()))
         .with("tracing", function.tracing_config.and_then(|tracing| tracing.mode).map(Value::from))
+        .with("dead_letter", Some(function.dead_letter_config.and_then(|config| config.target_arn).is_some()))
         .to("role", function.role)
         .to("vpc", vpc.vpc_id.filter(|id| !id.is_empty()));
     let subnets = vpc.subnet_ids.into_iter().fold(resource, |resource, id| resource.to("subnet", Some(id)));

@@ -14,7 +14,7 @@ use crate::found::Found;
 use crate::model::{GLOBAL, Resource, Word};
 use crate::protocol::rest;
 use crate::protocol::xml::{self, Element};
-use crate::services::Scope;
+use crate::services::{Scope, policy};
 use crate::when;
 
 const LIST: (&str, &str) = ("s3", "ListBuckets");
@@ -34,7 +34,7 @@ struct Question {
     read: fn(Element<'_>) -> Value,
 }
 
-const QUESTIONS: [Question; 3] = [
+const QUESTIONS: [Question; 6] = [
     Question {
         operation: "GetBucketEncryption",
         key: "encryption",
@@ -56,7 +56,26 @@ const QUESTIONS: [Question; 3] = [
         attribute: "versioning",
         read: versioning,
     },
+    Question { operation: "GetBucketAcl", key: "acl", absent: None, attribute: "acl", read: acl },
+    Question {
+        operation: "GetBucketLogging",
+        key: "logging",
+        absent: None,
+        attribute: "access_logs",
+        read: access_logs,
+    },
+    Question {
+        operation: "GetBucketLifecycleConfiguration",
+        key: "lifecycle",
+        absent: Some("NoSuchLifecycleConfiguration"),
+        attribute: "lifecycle_rules",
+        read: lifecycle_rules,
+    },
 ];
+
+/// What access lists call everybody, and everybody with some account of AWS.
+const EVERYBODY: &str = "http://acs.amazonaws.com/groups/global/AllUsers";
+const AUTHENTICATED: &str = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers";
 
 /// A bucket as the list tells it.
 struct Listed {
@@ -116,7 +135,8 @@ async fn describe(scope: Scope<'_>, listed: Listed) -> Found {
         Err(fault) => {
             // Nothing else can be asked where nobody knows whom to ask.
             found.note(LOCATION, GLOBAL, Some(&bucket.id), fault);
-            let unread = QUESTIONS.iter().map(|question| question.attribute).chain(["region", "tags"]);
+            let unread =
+                QUESTIONS.iter().map(|question| question.attribute).chain(["policy", "public", "region", "tags"]);
             bucket.unread = unread.map(Word::Borrowed).collect();
             found.resources.push(bucket);
             return found;
@@ -124,13 +144,23 @@ async fn describe(scope: Scope<'_>, listed: Listed) -> Found {
     }
     let at = bucket.region.clone();
     let mut keys: Vec<&str> = QUESTIONS.iter().map(|question| question.key).collect();
-    keys.push("tagging");
+    keys.extend(["policy", "tagging"]);
     let mut answers = wait::all(keys.into_iter().map(|key| ask(scope, &at, &listed.name, key))).await.into_iter();
     for (question, answer) in QUESTIONS.iter().zip(answers.by_ref()) {
         let value = value(answer, question.absent, question.read);
         let operation = ("s3", question.operation);
         found.read(&mut bucket, operation, &[question.attribute], value, |bucket, value| {
             bucket.set(question.attribute, value);
+        });
+    }
+    if let Some(answer) = answers.next() {
+        let policy = match answer {
+            Ok(text) => Ok(Some(text)),
+            Err(fault) if fault.code == "NoSuchBucketPolicy" => Ok(None),
+            Err(fault) => Err(fault),
+        };
+        found.read(&mut bucket, ("s3", "GetBucketPolicy"), &["policy", "public"], policy, |bucket, text| {
+            policy::put(bucket, text.as_deref());
         });
     }
     for answer in answers {
@@ -194,4 +224,31 @@ fn public_access_block(result: Element<'_>) -> Value {
 /// `enabled`, `suspended`, or `off` for a bucket that never had versions.
 fn versioning(result: Element<'_>) -> Value {
     Value::from(result.text("Status").map_or_else(|| "off".to_owned(), str::to_lowercase))
+}
+
+/// The access list by the name of the canned one that opens as much: `public-read-write`, `public-read`,
+/// `authenticated-read`, or `private` where nobody outside is named.
+fn acl(result: Element<'_>) -> Value {
+    let may = |grant: Element<'_>, who: &str| grant.text("Grantee/URI") == Some(who);
+    let writes = |grant: Element<'_>| !matches!(grant.text("Permission"), Some("READ" | "READ_ACP"));
+    let grants = || result.list("AccessControlList");
+    let name = if grants().any(|grant| may(grant, EVERYBODY) && writes(grant)) {
+        "public-read-write"
+    } else if grants().any(|grant| may(grant, EVERYBODY)) {
+        "public-read"
+    } else if grants().any(|grant| may(grant, AUTHENTICATED)) {
+        "authenticated-read"
+    } else {
+        "private"
+    };
+    Value::from(name)
+}
+
+fn access_logs(result: Element<'_>) -> Value {
+    Value::from(result.at("LoggingEnabled").exists())
+}
+
+/// The rules with their `status`: one that is `Disabled` removes nothing.
+fn lifecycle_rules(result: Element<'_>) -> Value {
+    result.items().map(|rule| json!({ "id": rule.text("ID"), "status": rule.text("Status") })).collect()
 }

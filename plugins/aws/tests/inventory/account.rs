@@ -40,6 +40,22 @@ fn buckets(asked: &Asked) -> Option<Answer> {
         ("eu-central-1", "kept versioning") => {
             xml("<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>")
         }
+        ("eu-central-1", "kept acl") => xml(
+            "<AccessControlPolicy><Owner><ID>own</ID></Owner><AccessControlList><Grant><Grantee><ID>own</ID></Grantee>\
+             <Permission>FULL_CONTROL</Permission></Grant><Grant><Grantee>\
+             <URI>http://acs.amazonaws.com/groups/global/AllUsers</URI></Grantee><Permission>READ</Permission></Grant>\
+             </AccessControlList></AccessControlPolicy>",
+        ),
+        ("eu-central-1", "kept logging") => xml(
+            "<BucketLoggingStatus><LoggingEnabled><TargetBucket>logs</TargetBucket></LoggingEnabled></BucketLoggingStatus>",
+        ),
+        ("eu-central-1", "kept lifecycle") => {
+            xml("<LifecycleConfiguration><Rule><ID>old</ID><Status>Enabled</Status></Rule>\
+             <Rule><ID>off</ID><Status>Disabled</Status></Rule></LifecycleConfiguration>")
+        }
+        ("eu-central-1", "kept policy") => {
+            Answer::text(200, r#"{"Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject"}]}"#)
+        }
         ("eu-central-1", "kept tagging") => {
             xml("<Tagging><TagSet><Tag><Key>team</Key><Value>data</Value></Tag></TagSet></Tagging>")
         }
@@ -50,6 +66,12 @@ fn buckets(asked: &Asked) -> Option<Answer> {
             Answer::text(404, "<Error><Code>NoSuchPublicAccessBlockConfiguration</Code></Error>")
         }
         ("eu-west-1", "old publicAccessBlock") => Answer::text(403, "<Error><Code>AccessDenied</Code></Error>"),
+        (_, "plain acl" | "old acl") => xml("<AccessControlPolicy/>"),
+        (_, "plain logging" | "old logging") => xml("<BucketLoggingStatus/>"),
+        (_, "plain lifecycle" | "old lifecycle") => {
+            Answer::text(404, "<Error><Code>NoSuchLifecycleConfiguration</Code></Error>")
+        }
+        (_, "plain policy" | "old policy") => Answer::text(404, "<Error><Code>NoSuchBucketPolicy</Code></Error>"),
         (_, "plain versioning" | "old versioning") => xml("<VersioningConfiguration/>"),
         (_, "plain tagging" | "old tagging") => Answer::text(404, "<Error><Code>NoSuchTagSet</Code></Error>"),
         other => panic!("{other:?}"),
@@ -71,12 +93,21 @@ fn buckets_are_asked_in_their_own_region_and_what_they_lack_is_data() {
                 "block_public_acls": true, "ignore_public_acls": true, "block_public_policy": false,
                 "restrict_public_buckets": true
             },
-            "versioning": "enabled"
+            "versioning": "enabled", "acl": "public-read", "access_logs": true,
+            "lifecycle_rules": [{ "id": "old", "status": "Enabled" }, { "id": "off", "status": "Disabled" }],
+            "public": true,
+            "policy": { "Statement": [{ "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject" }] }
         })
     );
     let plain = resource(&found, "plain");
     assert_eq!((&plain["region"], &plain["created"]), (&json!("us-east-1"), &json!("2020-02-03T04:05:06Z")));
-    assert_eq!(plain["attributes"], json!({ "encryption": null, "public_access_block": null, "versioning": "off" }));
+    assert_eq!(
+        plain["attributes"],
+        json!({
+            "encryption": null, "public_access_block": null, "versioning": "off", "acl": "private", "access_logs": false,
+            "lifecycle_rules": null, "public": false, "policy": null
+        })
+    );
     assert_eq!(plain.get("unread"), None);
 }
 
@@ -196,6 +227,26 @@ fn people(asked: &Asked) -> Option<Answer> {
             "<entry><key>AccountMFAEnabled</key><value>1</value></entry><entry><key>Users</key><value>2</value></entry>",
             "",
         ),
+        ("GetAccountAuthorizationDetails", _) => xml(
+            "<GetAccountAuthorizationDetailsResponse><GetAccountAuthorizationDetailsResult><IsTruncated>false</IsTruncated>\
+             <UserDetailList><member><UserName>ann</UserName><AttachedManagedPolicies><member>\
+             <PolicyArn>arn:aws:iam::aws:policy/ReadOnlyAccess</PolicyArn></member></AttachedManagedPolicies></member>\
+             <member><UserName>robot</UserName></member></UserDetailList>\
+             <GroupDetailList><member><GroupName>ops</GroupName><Arn>arn:aws:iam::111122223333:group/ops</Arn></member></GroupDetailList>\
+             <RoleDetailList><member><RoleName>deploy</RoleName><RolePolicyList><member><PolicyName>own</PolicyName>\
+             <PolicyDocument>%7B%22Statement%22%3A%5B%5D%7D</PolicyDocument></member></RolePolicyList></member></RoleDetailList>\
+             <Policies><member><PolicyName>all</PolicyName><Arn>arn:aws:iam::111122223333:policy/all</Arn>\
+             <AttachmentCount>1</AttachmentCount><PolicyVersionList><member><Document>%7B%22old%22%3A1%7D</Document>\
+             <IsDefaultVersion>false</IsDefaultVersion></member><member><Document>%7B%22Statement%22%3A%5B%5D%7D</Document>\
+             <IsDefaultVersion>true</IsDefaultVersion></member></PolicyVersionList></member></Policies>\
+             </GetAccountAuthorizationDetailsResult></GetAccountAuthorizationDetailsResponse>",
+        ),
+        ("GetAccountPasswordPolicy", _) => list(
+            "GetAccountPasswordPolicy",
+            "PasswordPolicy",
+            "<MinimumPasswordLength>14</MinimumPasswordLength><RequireNumbers>true</RequireNumbers>",
+            "",
+        ),
         (operation, _) => list(operation, "Empty", "", ""),
     })
 }
@@ -216,7 +267,8 @@ fn a_user_is_told_with_the_age_of_keys_devices_and_password() {
         json!({
             "user_id": "AIDA1", "path": "/", "password_last_used": "2025-12-01T10:00:00Z",
             "access_keys": [{ "id": "AKIA1", "state": "active", "created": "2025-11-22T12:00:00Z", "age_days": 39 }],
-            "mfa": true, "mfa_devices": ["arn:aws:iam::111122223333:mfa/ann"], "password": true
+            "mfa": true, "mfa_devices": ["arn:aws:iam::111122223333:mfa/ann"], "password": true,
+            "policies": [], "attached_policies": ["arn:aws:iam::aws:policy/ReadOnlyAccess"]
         })
     );
 }
@@ -240,6 +292,37 @@ fn roles_and_the_summary_are_told() {
     let summary = &resource(&found, "111122223333")["attributes"];
     assert_eq!((&summary["root_mfa"], &summary["summary"]["Users"]), (&json!(true), &json!(2)));
     assert_eq!(summary.get("root_access_keys"), None, "it was not counted");
+}
+
+#[test]
+fn rights_of_roles_groups_and_policies_are_told_by_one_question() {
+    let found = looked_at_people();
+    let (role, group) = (resource(&found, "deploy"), resource(&found, "ops"));
+    assert_eq!(role["attributes"]["policies"], json!([{ "name": "own", "document": { "Statement": [] } }]));
+    assert_eq!((&group["type"], &group["attributes"]["policies"]), (&json!("aws.iam.group"), &json!([])));
+    let policy = resource(&found, "arn:aws:iam::111122223333:policy/all");
+    assert_eq!(policy["attributes"], json!({ "attachments": 1, "versions": 2, "document": { "Statement": [] } }));
+    let passwords = &resource(&found, "password-policy")["attributes"];
+    assert_eq!((&passwords["configured"], &passwords["length_min"]), (&json!(true), &json!(14)));
+    assert_eq!(passwords["reuse_prevention"], json!(null));
+}
+
+#[test]
+fn rights_that_are_denied_are_not_read_and_hide_groups_and_policies() {
+    let refused = |asked: &Asked| match asked.operation.as_str() {
+        "GetAccountAuthorizationDetails" => Some(xml_error(403, "AccessDenied")),
+        "GetAccountPasswordPolicy" => Some(xml_error(404, "NoSuchEntity")),
+        _ => people(asked),
+    };
+    let _host = account(refused);
+    let found = inventory(json!({ "services": ["iam"] }));
+    assert_eq!(resource(&found, "ann")["unread"], json!(["attached_policies", "policies"]));
+    let errors = found["errors"].as_array().unwrap();
+    let denied = errors.iter().find(|error| error["operation"] == "GetAccountAuthorizationDetails").unwrap();
+    assert_eq!(denied["hides"], json!(["aws.iam.group", "aws.iam.policy"]));
+    // Without a policy of its own the account has IAM's.
+    let passwords = &resource(&found, "password-policy")["attributes"];
+    assert_eq!((&passwords["configured"], &passwords["length_min"]), (&json!(false), &json!(8)));
 }
 
 #[test]

@@ -27,6 +27,8 @@ mod large;
 #[cfg(test)]
 mod migration_source;
 #[cfg(test)]
+mod networks;
+#[cfg(test)]
 mod policy;
 #[cfg(test)]
 mod recorded;

@@ -26,6 +26,10 @@ fn tables_are_listed_page_by_page_and_described() {
                     "GlobalSecondaryIndexes": [{ "IndexName": "by-time", "IndexStatus": "ACTIVE" }],
                     "SomethingNew": { "that": ["nobody", "knows"] }
                 } }),
+                ("DescribeContinuousBackups", _) => json!({ "ContinuousBackupsDescription": {
+                    "ContinuousBackupsStatus": "ENABLED",
+                    "PointInTimeRecoveryDescription": { "PointInTimeRecoveryStatus": "ENABLED" }
+                } }),
                 ("ListTagsOfResource", _) => match input["NextToken"].as_str() {
                     None => json!({ "Tags": [{ "Key": "x", "Value": "1" }], "NextToken": "t" }),
                     Some(_) => json!({ "Tags": [{ "Key": "y", "Value": "2" }] }),
@@ -43,14 +47,14 @@ fn tables_are_listed_page_by_page_and_described() {
             "provider": "aws", "class": "database.document", "account": "111122223333",
             "region": "us-east-1", "name": "b", "tags": { "x": "1", "y": "2" }, "created": "2025-01-01T00:00:00Z",
             "attributes": {
-                "state": "ACTIVE", "items": 3, "size_bytes": 99, "billing_mode": "pay_per_request", "read_capacity": null,
+                "point_in_time_recovery": true, "state": "ACTIVE", "items": 3, "size_bytes": 99, "billing_mode": "pay_per_request", "read_capacity": null,
                 "write_capacity": null, "deletion_protection": true,
                 "encryption": { "state": "ENABLED", "algorithm": "KMS", "kms_key": "k" }, "stream": null,
                 "keys": [{ "name": "id", "kind": "hash" }], "indexes": ["by-time"], "replicas": []
             }
         })
     );
-    assert_eq!(host.sent().len(), 1 + 2 + 2 + 4);
+    assert_eq!(host.sent().len(), 1 + 2 + 2 + 2 + 4);
 }
 
 #[test]
@@ -64,9 +68,9 @@ fn a_table_that_cannot_be_described_is_named_all_the_same() {
         _ => None,
     });
     let found = inventory(json!({ "services": ["dynamodb"] }));
-    assert_eq!(resource(&found, "a")["unread"], json!(["state", "tags"]));
+    assert_eq!(resource(&found, "a")["unread"], json!(["point_in_time_recovery", "state", "tags"]));
     let errors = found["errors"].as_array().unwrap();
-    assert_eq!(errors.len(), 2);
+    assert_eq!(errors.len(), 3);
     for error in errors {
         assert_eq!(
             (&error["kind"], &error["code"], &error["message"]),
@@ -88,13 +92,21 @@ fn functions_are_listed_page_by_page_without_their_environment() {
                         "FunctionName": "resize", "FunctionArn": ARN, "Runtime": "python3.13", "Handler": "a.b", "Description": "",
                         "Role": "arn:aws:iam::111122223333:role/fn", "CodeSize": 10, "MemorySize": 128, "Timeout": 3,
                         "LastModified": "2025-06-07T08:09:10.123+0000", "Architectures": ["arm64"],
-                        "Environment": { "Variables": { "PASSWORD": "hush" } },
+                        "Environment": { "Variables": { "PASSWORD": "hush" } }, "DeadLetterConfig": { "TargetArn": "arn:lost" },
                         "VpcConfig": { "VpcId": "vpc-1", "SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"] }
                     }],
                     "NextMarker": "m"
                 }),
             ),
             ("lambda", "2015-03-31/functions", Some("m")) => Answer::json(200, next),
+            ("lambda", "2015-03-31/functions/resize/policy", _) => Answer::json(
+                200,
+                json!({ "Policy": r#"{"Statement":[{"Effect":"Allow","Principal":"*","Action":"lambda:InvokeFunction"}]}"# }),
+            ),
+            ("lambda", "2021-10-31/functions/resize/url", _) => Answer::json(200, json!({ "AuthType": "NONE" })),
+            ("lambda", path, _) if path.contains("functions/bare/") => {
+                Answer::json(404, json!({ "Message": "none" })).header("x-amzn-errortype", "ResourceNotFoundException")
+            }
             ("lambda", path, _) => {
                 let arn = path.strip_prefix("2017-03-31/tags/").unwrap();
                 assert!(arn.starts_with("arn%3Aaws%3Alambda%3A"), "{arn}");
@@ -108,6 +120,11 @@ fn functions_are_listed_page_by_page_without_their_environment() {
     let function = resource(&found, "resize");
     assert_eq!(function["attributes"]["last_modified"], "2025-06-07T08:09:10Z");
     assert_eq!((&function["tags"], function["relations"].as_array().unwrap().len()), (&json!({ "team": "img" }), 4));
+    let attributes = &function["attributes"];
+    assert_eq!((&attributes["public"], &attributes["url_authentication"]), (&json!(true), &json!("NONE")));
+    let bare = &resource(&found, "bare")["attributes"];
+    assert_eq!((&bare["policy"], &bare["url_authentication"]), (&json!(null), &json!(null)));
+    assert_eq!((&attributes["dead_letter"], &bare["dead_letter"]), (&json!(true), &json!(false)));
     assert_eq!(resource(&found, "bare")["arn"], "arn:aws:lambda:us-east-1:111122223333:function:bare");
     assert!(!found.to_string().contains("hush"));
 }

@@ -1,7 +1,6 @@
 //! Roles: who may take them, and when each was last used.
 
-use percent_encoding::percent_decode_str;
-use serde_json::{Value, json};
+use serde_json::json;
 use troupe_sdk::wait;
 
 use crate::found::Found;
@@ -39,14 +38,8 @@ fn role(item: Element<'_>) -> Option<Resource> {
         .with("service_linked", Some(path.starts_with(SERVICE_LINKED)))
         .with("description", item.verbatim("Description"))
         .with("max_session_s", item.number("MaxSessionDuration"))
-        .with("trust_policy", item.text("AssumeRolePolicyDocument").and_then(policy));
+        .with("trust_policy", item.text("AssumeRolePolicyDocument").and_then(super::document));
     Some(resource)
-}
-
-/// Reads a policy, which IAM escapes as if it stood in an address.
-fn policy(text: &str) -> Option<Value> {
-    let text = percent_decode_str(text).decode_utf8().ok()?;
-    serde_json::from_str(&text).ok()
 }
 
 async fn describe(api: Api<'_>, mut role: Resource) -> Found {

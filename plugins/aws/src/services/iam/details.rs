@@ -1,0 +1,119 @@
+//! Who has which rights: one question tells the policies that users, groups and roles have of their own or attached, and the
+//! managed policies that are the account's.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::document;
+use crate::client::Fault;
+use crate::found::Found;
+use crate::model::{GLOBAL, Resource};
+use crate::protocol::query::Api;
+use crate::protocol::xml::Element;
+use crate::when;
+
+const DETAILS: (&str, &str) = ("iam", "GetAccountAuthorizationDetails");
+
+/// What is told; not the policies that AWS manages, which are the same everywhere.
+const FILTER: [(&str, &str); 5] = [
+    ("Filter.member.1", "User"),
+    ("Filter.member.2", "Group"),
+    ("Filter.member.3", "Role"),
+    ("Filter.member.4", "LocalManagedPolicy"),
+    ("MaxItems", "1000"),
+];
+
+/// What users, groups and roles have.
+const TELLS: [&str; 2] = ["policies", "attached_policies"];
+
+/// The rights of users and roles, by type and id; groups and policies are resources.
+#[derive(Debug, Default)]
+pub struct Details {
+    rights: BTreeMap<(&'static str, String), Vec<(&'static str, Value)>>,
+    found: Found,
+    fault: Option<Fault>,
+}
+
+/// Asks for the details.
+pub async fn collect(api: Api<'_>) -> Details {
+    let mut details = Details::default();
+    let read = |page: Element<'_>| {
+        for (set, own, kind, name) in [
+            ("UserDetailList", "UserPolicyList", "aws.iam.user", "UserName"),
+            ("RoleDetailList", "RolePolicyList", "aws.iam.role", "RoleName"),
+        ] {
+            let items =
+                page.list(set).filter_map(|item| Some(((kind, item.text(name)?.to_owned()), rights(item, own))));
+            details.rights.extend(items);
+        }
+        details.found.resources.extend(page.list("GroupDetailList").filter_map(group));
+        details.found.resources.extend(page.list("Policies").filter_map(policy));
+    };
+    details.fault = api.pages(DETAILS.1, &FILTER, read).await.err();
+    details
+}
+
+impl Details {
+    /// Puts the rights into the users and roles that were found, and returns everything.
+    pub fn put_into(mut self, others: impl IntoIterator<Item = Found>) -> Found {
+        let mut whole = Found::all(others);
+        for resource in &mut whole.resources {
+            let key = match resource.kind.as_ref() {
+                "aws.iam.user" => ("aws.iam.user", resource.id.clone()),
+                "aws.iam.role" => ("aws.iam.role", resource.id.clone()),
+                _ => continue,
+            };
+            match self.rights.remove(&key) {
+                Some(rights) => rights.into_iter().for_each(|(name, value)| resource.set(name, value)),
+                // One that came between two questions is not known either.
+                None => resource.unread(&TELLS),
+            }
+        }
+        if let Some(fault) = self.fault {
+            let hidden = ["aws.iam.group", "aws.iam.policy"];
+            self.found.note_hiding(DETAILS, GLOBAL, None, &hidden, fault);
+        }
+        Found::all([whole, self.found])
+    }
+}
+
+/// What somebody has of his own, and what is attached to him.
+fn rights(item: Element<'_>, own: &str) -> Vec<(&'static str, Value)> {
+    let policies: Value = item
+        .list(own)
+        .map(|policy| json!({ "name": policy.text("PolicyName"), "document": policy.text("PolicyDocument").and_then(document) }))
+        .collect();
+    let attached: Value = item.texts("AttachedManagedPolicies", "PolicyArn").map(Value::from).collect();
+    vec![("policies", policies), ("attached_policies", attached)]
+}
+
+fn group(item: Element<'_>) -> Option<Resource> {
+    let name = item.text("GroupName")?;
+    let mut group = Resource::new("aws.iam.group", GLOBAL, name)
+        .name(name)
+        .arn(item.text("Arn").map(str::to_owned))
+        .created(item.text("CreateDate").and_then(when::at))
+        .with("path", item.text("Path"));
+    for (name, value) in rights(item, "GroupPolicyList") {
+        group.set(name, value);
+    }
+    Some(group)
+}
+
+fn policy(item: Element<'_>) -> Option<Resource> {
+    let arn = item.text("Arn")?;
+    let versions = || item.list("PolicyVersionList");
+    let current = versions().find(|version| version.truth("IsDefaultVersion") == Some(true));
+    let text = current.and_then(|version| version.text("Document"));
+    let name = item.text("PolicyName").unwrap_or_default();
+    let policy = Resource::new("aws.iam.policy", GLOBAL, arn)
+        .name(name)
+        .arn(Some(arn.to_owned()))
+        .created(item.text("CreateDate").and_then(when::at))
+        .with("path", item.text("Path"))
+        .with("attachments", item.number("AttachmentCount"))
+        .with("versions", Some(versions().count()))
+        .with("document", text.and_then(document));
+    Some(policy)
+}
