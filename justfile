@@ -71,6 +71,13 @@ bench-quick *FIGURES:
     cargo --config tests/bench/quick.toml build --workspace --bin bench
     target/debug/bench {{ FIGURES }}
 
+# Hold the agents `aws` and `security` against Prowler, Checkov and Cloud Custodian on one emulated account, such as
+# `just peers ../our-terraform`; built as `bench-quick` is.
+[positional-arguments]
+peers *ARGS:
+    cargo --config tests/bench/quick.toml build --workspace --bin peers --bin troupe
+    target/debug/peers "$@"
+
 # Start three hosts on one database of PostgreSQL, such as `just cluster postgres://postgres@127.0.0.1/troupe`, and show them; Ctrl-C stops them.
 cluster DATABASE:
     cargo build

@@ -14,7 +14,7 @@ use troupe_tests::root;
 const LINES_MAX: usize = 500;
 
 /// The crates, and what each may name among the others.
-const MAY_NAME: [(&str, &[&str]); 17] = [
+const MAY_NAME: [(&str, &[&str]); 18] = [
     ("troupe-core", &[]),
     ("troupe-package", &["troupe-core"]),
     ("troupe-egress", &["troupe-core"]),
@@ -70,6 +70,8 @@ const MAY_NAME: [(&str, &[&str]); 17] = [
             "troupe-store",
         ],
     ),
+    // Asks a host as the suites do, and others beside it.
+    ("troupe-peers", &["troupe-package", "troupe-tests"]),
     (
         BENCH,
         &[

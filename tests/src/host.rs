@@ -60,6 +60,8 @@ pub struct Host {
     acts_at: Option<u16>,
     /// Whether the process outlives a refused write to a file.
     bears_limits: bool,
+    /// What the allocator is told.
+    allocator: &'static [(&'static str, &'static str)],
     dir: TempDir,
     said: Arc<Mutex<String>>,
     canaries: Canaries,
@@ -100,6 +102,7 @@ impl Host {
             environment: Vec::new(),
             acts_at: None,
             bears_limits: false,
+            allocator: &ALLOCATOR,
             dir: TempDir::new().expect("a temporary directory"),
             said: Arc::default(),
             canaries: Canaries::default(),
@@ -127,6 +130,13 @@ impl Host {
     #[must_use]
     pub const fn acting_at(mut self, port: u16) -> Self {
         self.acts_at = Some(port);
+        self
+    }
+
+    /// Leaves the allocator as operators have it, for who measures memory.
+    #[must_use]
+    pub const fn with_usual_memory(mut self) -> Self {
+        self.allocator = &[];
         self
     }
 
@@ -197,7 +207,7 @@ impl Host {
             .arg(self.data_dir())
             .args(&self.arguments)
             .env_remove("TROUPE_DATABASE")
-            .envs(ALLOCATOR)
+            .envs(self.allocator.iter().copied())
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .env_remove("TROUPE_LOG")
             .current_dir(self.dir())

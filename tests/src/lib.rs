@@ -22,9 +22,11 @@ pub mod guests;
 pub mod hook;
 pub mod host;
 pub mod identity;
+pub mod moto;
 pub mod nowhere;
 pub mod odd;
 pub mod oracle;
+pub mod plugin;
 #[cfg(target_os = "linux")]
 pub mod processes;
 pub mod redact;

@@ -29,6 +29,20 @@ pub fn began(pid: u32) -> Option<String> {
     fields(pid)?.get(19).cloned()
 }
 
+/// What a process has spent on the processor, in ticks (fields 14 and 15), itself and not those it started.
+pub fn ticks(pid: u32) -> Option<u64> {
+    let fields = fields(pid)?;
+    let number = |at: usize| fields.get(at)?.parse::<u64>().ok();
+    Some(number(11)? + number(12)?)
+}
+
+/// The most memory that a process held at a time, in bytes (`VmHWM`, proc_pid_status(5)).
+pub fn peak_bytes(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
+}
+
 /// What the system tells of a process, from its state on, which is field 3.
 fn fields(pid: u32) -> Option<Vec<String>> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

@@ -11,7 +11,6 @@ mod changed;
 mod inventory;
 mod million;
 mod money;
-pub mod moto;
 mod role;
 mod services;
 mod templates;
@@ -21,6 +20,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use troupe_tests::Host;
+pub use troupe_tests::moto;
 
 use crate::plugin_host;
 use moto::Moto;

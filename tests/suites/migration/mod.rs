@@ -7,16 +7,16 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::Instant;
-use troupe_tests::{Host, root};
+use troupe_tests::{Host, plugin, root};
 
-use crate::{PROGRAM, build_plugin, plugin_host};
+use crate::{PROGRAM, plugin_host};
 
 /// Longest until something that is due has happened, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A host with both agents. That of AWS is granted nothing, so all that it lists is what it could not look at.
 async fn host() -> Host {
-    build_plugin("aws");
+    plugin::build("aws");
     let mut host = plugin_host("migration");
     host.start().await;
     let dir = TempDir::new().unwrap();

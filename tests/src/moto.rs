@@ -9,13 +9,14 @@ use reqwest::Response;
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
-use super::REGIONS;
-use super::account::iam;
+/// The region of what is asked of no region of its own.
+const REGION: &str = "us-east-1";
 
 /// Longest that the server may take to start.
 const START_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// A server, ended with this.
+#[derive(Debug)]
 pub struct Moto {
     _child: Child,
     url: String,
@@ -25,29 +26,37 @@ pub struct Moto {
 impl Moto {
     /// Starts a server; none where there is no moto on this machine.
     pub async fn start() -> Option<Self> {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let started = Command::new("moto_server")
+        if let Ok(moto) = Self::try_start().await {
+            return Some(moto);
+        }
+        assert!(std::env::var_os("TROUPE_REQUIRE_SUITES").is_none(), "moto_server is not on the path");
+        // Past the test runner, which keeps what a passing test prints to itself.
+        let _ = writeln!(std::io::stderr(), "left out: the AWS suite, because moto_server is not on the path");
+        None
+    }
+
+    /// Starts a server.
+    ///
+    /// # Errors
+    /// Whatever keeps the program from being started.
+    pub async fn try_start() -> std::io::Result<Self> {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let child = Command::new("moto_server")
             .args(["-H", "127.0.0.1", "-p", &port.to_string()])
             .env("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .kill_on_drop(true)
-            .spawn();
-        let Ok(child) = started else {
-            assert!(std::env::var_os("TROUPE_REQUIRE_SUITES").is_none(), "moto_server is not on the path");
-            // Past the test runner, which keeps what a passing test prints to itself.
-            let _ = writeln!(std::io::stderr(), "left out: the AWS suite, because moto_server is not on the path");
-            return None;
-        };
-        let http = troupe_tests::client::builder().build().unwrap();
+            .spawn()?;
+        let http = crate::client::builder().build().expect("a client");
         let moto = Self { _child: child, url: format!("http://127.0.0.1:{port}"), http };
         let until = tokio::time::Instant::now() + START_TIME_MAX;
         while moto.http.get(format!("{}/moto-api/", moto.url)).send().await.is_err() {
             assert!(tokio::time::Instant::now() < until, "moto does not start");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        Some(moto)
+        Ok(moto)
     }
 
     /// Where it listens.
@@ -77,7 +86,7 @@ impl Moto {
     pub async fn call(&self, service: &str, version: &str, action: &str, rest: &[(&'static str, &str)]) -> String {
         let mut call = vec![("Action", action.to_owned()), ("Version", version.to_owned())];
         call.extend(rest.iter().map(|(name, value)| (*name, (*value).to_owned())));
-        self.query(service, REGIONS[0], &call).await
+        self.query(service, REGION, &call).await
     }
 
     /// Calls an operation of a JSON service, and returns the answer's text.
@@ -114,9 +123,8 @@ impl Moto {
     pub async fn make_role(&self, name: &str) {
         let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole",
             "Principal":{"Service":"lambda.amazonaws.com"}}]}"#;
-        let mut call = iam("CreateRole", ("RoleName", name.to_owned()));
-        call.push(("AssumeRolePolicyDocument", trust.to_owned()));
-        self.query("iam", "us-east-1", &call).await;
+        let call = [("RoleName", name), ("AssumeRolePolicyDocument", trust)];
+        self.call("iam", "2010-05-08", "CreateRole", &call).await;
     }
 
     /// Makes a function, tagged with its own name as its team.
