@@ -14,7 +14,6 @@ resource "aws_lambda_function" "rotate" {
   s3_key        = aws_s3_object.code.key
   kms_key_arn   = aws_kms_key.data.arn
   tracing_config { mode = "Active" }
-  dead_letter_config { target_arn = aws_sqs_queue.orders.arn }
   vpc_config {
     subnet_ids         = [aws_subnet.private_a.id, aws_subnet.private_b.id]
     security_group_ids = [aws_security_group.database.id]

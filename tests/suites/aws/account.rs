@@ -14,15 +14,17 @@ const AT_ONCE: usize = 8;
 /// which moto checks what it does not tell apart (AWS does).
 pub const ALL: &str = r#"
     "ec2:Describe*","s3:ListAllMyBuckets","s3:GetBucketLocation","s3:GetBucketTagging","s3:GetBucketVersioning",
-    "s3:GetEncryptionConfiguration","s3:GetBucketPublicAccessBlock","s3:ListBucket","iam:GetAccountSummary","iam:GetLoginProfile",
+    "s3:GetEncryptionConfiguration","s3:GetBucketPublicAccessBlock","s3:ListBucket","s3:GetBucketAcl","s3:GetBucketLogging",
+    "s3:GetBucketPolicy","s3:GetLifecycleConfiguration","iam:GetAccountAuthorizationDetails","iam:GetAccountPasswordPolicy","iam:GetAccountSummary","iam:GetLoginProfile",
     "iam:GetRole","iam:GetUser","iam:ListAccessKeys","iam:ListMFADevices","iam:ListRoles","iam:ListUsers",
-    "dynamodb:DescribeTable","dynamodb:ListTables","dynamodb:ListTagsOfResource","batch:DescribeComputeEnvironments",
+    "ec2:GetEbsEncryptionByDefault","dynamodb:DescribeContinuousBackups","dynamodb:DescribeTable","dynamodb:ListTables","dynamodb:ListTagsOfResource","batch:DescribeComputeEnvironments",
     "batch:DescribeJobQueues","batch:describecomputeenvironments","batch:describejobqueues","sts:GetCallerIdentity""#;
 
 /// Those of them about S3.
 pub const S3: &str = r#"
     "s3:ListAllMyBuckets","s3:GetBucketLocation","s3:GetBucketTagging","s3:GetBucketVersioning",
-    "s3:GetEncryptionConfiguration","s3:GetBucketPublicAccessBlock","s3:ListBucket","sts:GetCallerIdentity""#;
+    "s3:GetEncryptionConfiguration","s3:GetBucketPublicAccessBlock","s3:ListBucket","s3:GetBucketAcl","s3:GetBucketLogging",
+    "s3:GetBucketPolicy","s3:GetLifecycleConfiguration","sts:GetCallerIdentity""#;
 
 /// Parameters of a call of IAM.
 pub fn iam(action: &str, name: (&'static str, String)) -> Vec<(&'static str, String)> {

@@ -316,7 +316,7 @@ fn rights_that_are_denied_are_not_read_and_hide_groups_and_policies() {
     };
     let _host = account(refused);
     let found = inventory(json!({ "services": ["iam"] }));
-    assert_eq!(resource(&found, "ann")["unread"], json!(["attached_policies", "policies"]));
+    assert_eq!(resource(&found, "ann")["unread"], json!(["policies", "attached_policies"]));
     let errors = found["errors"].as_array().unwrap();
     let denied = errors.iter().find(|error| error["operation"] == "GetAccountAuthorizationDetails").unwrap();
     assert_eq!(denied["hides"], json!(["aws.iam.group", "aws.iam.policy"]));

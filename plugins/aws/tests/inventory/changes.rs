@@ -105,8 +105,8 @@ fn ten_changes_are_told_and_nothing_else() {
     assert_eq!(told(&found), expected);
     assert_eq!(found["errors"], json!([]));
     let counts: u64 = found["counts"].as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum();
-    // Twenty volumes and three new ones, a subnet, a user and the account.
-    assert_eq!((counts, &found["counts"]["gone"]), (20 + 3 + 1 + 1 + 1, &json!(3)));
+    // Twenty volumes and three new ones, a subnet, a user, the account and its passwords.
+    assert_eq!((counts, &found["counts"]["gone"]), (20 + 3 + 1 + 1 + 1 + 1, &json!(3)));
     // What is told next is what is there, and compared with that nothing has changed.
     let again = changes(&found["next"], look(true));
     assert_eq!((told(&again), again["counts"].as_object().unwrap().len()), (BTreeMap::new(), 1));

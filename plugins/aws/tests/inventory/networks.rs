@@ -42,10 +42,10 @@ fn flow_logs_name_what_they_record_and_templates_tell_the_version_that_counts() 
 }
 
 #[test]
-fn settings_that_are_denied_are_not_read() {
+fn settings_that_are_denied_are_hidden_and_not_off() {
     let _host = account(|asked| {
         (asked.operation == "GetEbsEncryptionByDefault").then(|| ec2_error(403, "UnauthorizedOperation", "not you"))
     });
     let found = inventory(json!({ "services": ["ec2"] }));
-    assert_eq!(resource(&found, "us-east-1")["unread"], json!(["default_encryption"]));
+    assert_eq!((&found["counts"], &found["errors"][0]["hides"]), (&json!({}), &json!(["aws.ec2.settings"])));
 }

@@ -81,13 +81,13 @@ fn ten_changes_are_ten_events_and_the_first_scan_is_none() {
     let account = Account::new(look(false));
     let first = watch().unwrap();
     assert_eq!(first["first_scans"], json!(["ec2 in us-east-1", "iam"]));
-    // Twenty volumes, a subnet, a user and the account.
-    assert_eq!((&first["counts"], &first["published"]), (&json!({ "first_seen": 23 }), &json!(0)));
+    // Twenty volumes, a subnet, a user, the account and its passwords.
+    assert_eq!((&first["counts"], &first["published"]), (&json!({ "first_seen": 24 }), &json!(0)));
     assert_eq!(account.host.published(), []);
     account.answers(look(true));
     let second = watch().unwrap();
     assert_eq!((&second["first_scans"], &second["published"]), (&json!([]), &json!(10)));
-    assert_eq!(second["counts"], json!({ "gone": 3, "changed": 4, "new": 3, "same": 16 }));
+    assert_eq!(second["counts"], json!({ "gone": 3, "changed": 4, "new": 3, "same": 17 }));
     let expected = [
         ("vol-00", "aws.ec2.volume.gone"),
         ("vol-01", "aws.ec2.volume.gone"),

@@ -194,7 +194,8 @@ fn only_rules_are_judged_that_say_what_is_exposed() {
     let _host = host();
     let mut group = open_group("sg-1");
     group["unread"] = json!(["description"]);
-    let bucket = resource("aws.s3.bucket", "b", json!({}), &[]);
+    let mut bucket = resource("aws.s3.bucket", "b", json!({}), &[]);
+    bucket["unread"] = json!(["policy", "public", "versioning"]);
     let told =
         perform::<Security>("paths", json!({ "resources": [group, bucket], "rules": ["aws.s3.versioning"] })).unwrap();
     let rows: Vec<&str> =

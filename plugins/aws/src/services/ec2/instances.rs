@@ -31,6 +31,7 @@ fn instance(scope: &Scope<'_>, item: Element<'_>, owner: Option<&str>) -> Option
         .with("key_name", item.text("keyName"))
         .with("lifecycle", Some(item.text("instanceLifecycle").unwrap_or("on-demand")))
         .with("monitoring", item.text("monitoring/state"))
+        .with("metadata_endpoint", item.text("metadataOptions/httpEndpoint"))
         .with("metadata_tokens", item.text("metadataOptions/httpTokens"))
         .with("ebs_optimized", item.truth("ebsOptimized"))
         .with("root_device", item.text("rootDeviceName"))
