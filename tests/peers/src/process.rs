@@ -84,9 +84,9 @@ pub async fn run(mut command: Command, said: &Path, time: Duration) -> Result<Ex
     if let Ok(ended) = timeout(time, running.0.wait()).await {
         return Ok(ended?);
     }
-    // As Ctrl-C does, so that it can still write down what it has done.
+    // Asked, so that it can still write down what it has done; who has started it may have it ignore Ctrl-C.
     if let Some(group) = running.group() {
-        let _ = kill_process_group(group, Signal::INT);
+        let _ = kill_process_group(group, Signal::TERM);
     }
     match timeout(END_TIME_MAX, running.0.wait()).await {
         Ok(ended) => Ok(ended?),
