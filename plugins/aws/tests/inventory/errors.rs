@@ -229,7 +229,8 @@ fn patience_ends() {
     let found = inventory(json!({ "services": ["iam"] }));
     let kinds: Vec<_> = found["errors"].as_array().unwrap().iter().map(|error| &error["kind"]).collect();
     assert_eq!(kinds, [&json!("throttled"); 5]);
-    assert_eq!(host.sent().len(), 1 + 5 * 8);
+    // Once one of five has given up, the others try no further.
+    assert!((1 + 8..=1 + 5 * 8).contains(&host.sent().len()), "{}", host.sent().len());
 }
 
 #[test]
