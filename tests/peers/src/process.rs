@@ -19,6 +19,9 @@ const END_TIME_MAX: Duration = Duration::from_secs(20);
 /// A key and its secret; the emulated account takes any.
 pub const KEY: (&str, &str) = ("AKIAIOSFODNN7EXAMPLE", "a-secret-of-the-emulator");
 
+/// A proxy that is not there, for a tool that does not ask at the account's address but at AWS's own.
+const NOWHERE: &str = "http://127.0.0.1:9";
+
 /// What a program took.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Took {
@@ -58,7 +61,7 @@ pub fn command(program: &Path, dir: &Path) -> Command {
     command
 }
 
-/// Gives a command the emulated account, which takes any key.
+/// Gives a command the emulated account, which takes any key, and no way to any other.
 pub fn in_account(command: &mut Command, url: &str, region: &str) {
     command
         .env("AWS_ENDPOINT_URL", url)
@@ -67,6 +70,10 @@ pub fn in_account(command: &mut Command, url: &str, region: &str) {
         .env("AWS_REGION", region)
         .env("AWS_DEFAULT_REGION", region)
         .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("HTTPS_PROXY", NOWHERE)
+        .env("https_proxy", NOWHERE)
+        .env("NO_PROXY", "127.0.0.1,localhost")
+        .env("no_proxy", "127.0.0.1,localhost")
         .env("AWS_CONFIG_FILE", "/dev/null")
         .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
 }
