@@ -102,7 +102,10 @@ impl Terraform {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = process::command(&self.program, &self.dir);
-        process::in_account(&mut command, &self.url, &self.region);
+        // `init` may fetch the provider, and asks nothing of an account.
+        if arguments.first() != Some(&"init") {
+            process::in_account(&mut command, &self.url, &self.region);
+        }
         // What the emulator fails at it fails at again.
         command.args(arguments).env("AWS_MAX_ATTEMPTS", "2").env("TF_IN_AUTOMATION", "1");
         let configured = std::env::var_os("TF_CLI_CONFIG_FILE");
