@@ -176,6 +176,14 @@ fn told_xml(
     found.read(resource, operation, names, document, |resource, document| put(resource, xml::root(&document)));
 }
 
+/// Takes an error of this code, which says that there is nothing of the kind, for none.
+fn if_any<T>(answer: Result<T, Fault>, absent: &str) -> Result<Option<T>, Fault> {
+    match answer {
+        Err(fault) if fault.code == absent => Ok(None),
+        answer => answer.map(Some),
+    }
+}
+
 /// Takes an error that says that there is nothing of the kind for an answer without anything.
 fn absent(answer: Result<Value, Fault>, codes: &[&str]) -> Result<Value, Fault> {
     match answer {

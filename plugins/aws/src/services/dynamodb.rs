@@ -148,8 +148,9 @@ async fn describe(scope: Scope<'_>, api: Api<'_>, name: String) -> Found {
     let mut found = Found::default();
     let arn = scope.arn("dynamodb", &format!("table/{name}"));
     let mut resource = Resource::new("aws.dynamodb.table", scope.region, &name).name(&name).arn(arn);
-    let described = api.ask::<Described>(DESCRIBE.1, json!({ "TableName": name })).await;
-    let backups = api.ask::<Value>(BACKUPS.1, json!({ "TableName": name })).await;
+    let described = api.ask::<Described>(DESCRIBE.1, json!({ "TableName": name }));
+    let backups = api.ask::<Value>(BACKUPS.1, json!({ "TableName": name }));
+    let (described, backups) = wait::both(described, backups).await;
     found.read(&mut resource, BACKUPS, &["point_in_time_recovery"], backups, |resource, backups| {
         let state = backups
             .pointer("/ContinuousBackupsDescription/PointInTimeRecoveryDescription/PointInTimeRecoveryStatus")

@@ -8,7 +8,7 @@ use crate::endpoint::regional;
 use crate::found::Found;
 use crate::model::Resource;
 use crate::protocol::json::{Api, Item, Paging};
-use crate::services::{Scope, each, policy, told};
+use crate::services::{Scope, each, if_any, policy, told};
 
 const LIST: (&str, &str) = ("ecr", "DescribeRepositories");
 const POLICY: (&str, &str) = ("ecr", "GetRepositoryPolicy");
@@ -70,9 +70,6 @@ async fn describe(api: Api<'_>, mut repository: Resource) -> Found {
 
 /// Asks for a document; none if the service says that there is none.
 async fn text(api: Api<'_>, operation: &str, input: Value, field: &str, absent: &str) -> Result<Option<String>, Fault> {
-    match api.ask::<Value>(operation, input).await {
-        Ok(answer) => Ok(Item::new(&answer)?.text(field).map(str::to_owned)),
-        Err(fault) if fault.code == absent => Ok(None),
-        Err(fault) => Err(fault),
-    }
+    let Some(answer) = if_any(api.ask::<Value>(operation, input).await, absent)? else { return Ok(None) };
+    Ok(Item::new(&answer)?.text(field).map(str::to_owned))
 }

@@ -28,6 +28,9 @@ pub async fn collect(scope: Scope<'_>) -> Found {
     details.put_into([users, roles, summary, passwords])
 }
 
+/// What IAM answers where there is no such thing.
+const ABSENT: &str = "NoSuchEntity";
+
 /// Reads a policy, which IAM escapes as if it stood in an address.
 fn document(text: &str) -> Option<Value> {
     let text = percent_decode_str(text).decode_utf8().ok()?;

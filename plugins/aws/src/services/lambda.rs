@@ -13,7 +13,7 @@ use crate::endpoint::regional;
 use crate::found::Found;
 use crate::model::Resource;
 use crate::protocol::{json, rest};
-use crate::services::{Scope, policy};
+use crate::services::{Scope, if_any, policy};
 use crate::when;
 
 const LIST: (&str, &str) = ("lambda", "ListFunctions");
@@ -147,11 +147,8 @@ async fn describe(scope: Scope<'_>, function: Function) -> Found {
 
 /// Asks for what a function may have; none if it has none.
 async fn has<T: DeserializeOwned>(scope: Scope<'_>, path: String) -> Result<Option<T>, Fault> {
-    match rest::get(scope.client, format!("{}{path}", regional("lambda", scope.region)), &[]).await {
-        Ok(text) => json::read(&text).map(Some),
-        Err(fault) if fault.code == ABSENT => Ok(None),
-        Err(fault) => Err(fault),
-    }
+    let answer = rest::get(scope.client, format!("{}{path}", regional("lambda", scope.region)), &[]).await;
+    if_any(answer, ABSENT)?.map(|text| json::read(&text)).transpose()
 }
 
 async fn tags(scope: Scope<'_>, arn: &str) -> Result<BTreeMap<String, String>, Fault> {

@@ -14,7 +14,7 @@ use crate::found::Found;
 use crate::model::{GLOBAL, Resource, Word};
 use crate::protocol::rest;
 use crate::protocol::xml::{self, Element};
-use crate::services::{Scope, policy};
+use crate::services::{Scope, if_any, policy};
 use crate::when;
 
 const LIST: (&str, &str) = ("s3", "ListBuckets");
@@ -154,11 +154,7 @@ async fn describe(scope: Scope<'_>, listed: Listed) -> Found {
         });
     }
     if let Some(answer) = answers.next() {
-        let policy = match answer {
-            Ok(text) => Ok(Some(text)),
-            Err(fault) if fault.code == "NoSuchBucketPolicy" => Ok(None),
-            Err(fault) => Err(fault),
-        };
+        let policy = if_any(answer, "NoSuchBucketPolicy");
         found.read(&mut bucket, ("s3", "GetBucketPolicy"), &["policy", "public"], policy, |bucket, text| {
             policy::put(bucket, text.as_deref());
         });

@@ -86,16 +86,21 @@ impl Frameworks {
     /// A control of a framework, by its number.
     fn control(&self, framework: &str, number: &str) -> Result<Framework, String> {
         let name = self.name(framework)?;
-        if self.numbers(&name).is_some_and(|numbers| numbers.contains(number)) {
+        if self.numbers(framework).is_some_and(|numbers| numbers.contains(number)) {
             Ok(Framework { framework: name, control: number.to_owned() })
         } else {
             Err(format!("{name} has no control `{number}`; data/controls.yaml has those that there are"))
         }
     }
 
-    /// The numbers of a framework's controls, by its name.
+    /// The short word and the name of a framework, by either.
+    fn find(&self, word: &str) -> Option<(&String, &String)> {
+        self.names.iter().find(|(short, name)| *short == word || *name == word)
+    }
+
+    /// The numbers of a framework's controls, by its name or short word.
     pub fn numbers(&self, name: &str) -> Option<&BTreeSet<String>> {
-        let (word, _) = self.names.iter().find(|(_, one)| *one == name)?;
+        let (word, _) = self.find(name)?;
         self.controls.get(word).map(|controls| &controls.numbers)
     }
 
@@ -105,9 +110,7 @@ impl Frameworks {
     ///
     /// If there is no such framework.
     pub fn name(&self, word: &str) -> Result<String, String> {
-        let is_it = |(short, name): &(&String, &String)| *short == word || *name == word;
-        let found = self.names.iter().find(is_it).map(|(_, name)| name.clone());
-        found.ok_or_else(|| {
+        self.find(word).map(|(_, name)| name.clone()).ok_or_else(|| {
             let words: Vec<&str> = self.names.keys().map(String::as_str).collect();
             format!("there is no framework `{word}`; there are {}", words.join(", "))
         })

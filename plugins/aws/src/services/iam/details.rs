@@ -24,6 +24,12 @@ const FILTER: [(&str, &str); 5] = [
     ("MaxItems", "1000"),
 ];
 
+/// Who is found elsewhere and has rights: the list of them, of their own policies, their type, what their id is called.
+const OWNERS: [(&str, &str, &str, &str); 2] = [
+    ("UserDetailList", "UserPolicyList", "aws.iam.user", "UserName"),
+    ("RoleDetailList", "RolePolicyList", "aws.iam.role", "RoleName"),
+];
+
 /// What users, groups and roles have.
 const TELLS: [&str; 2] = ["policies", "attached_policies"];
 
@@ -39,10 +45,7 @@ pub struct Details {
 pub async fn collect(api: Api<'_>) -> Details {
     let mut details = Details::default();
     let read = |page: Element<'_>| {
-        for (set, own, kind, name) in [
-            ("UserDetailList", "UserPolicyList", "aws.iam.user", "UserName"),
-            ("RoleDetailList", "RolePolicyList", "aws.iam.role", "RoleName"),
-        ] {
+        for (set, own, kind, name) in OWNERS {
             let items =
                 page.list(set).filter_map(|item| Some(((kind, item.text(name)?.to_owned()), rights(item, own))));
             details.rights.extend(items);
@@ -59,12 +62,10 @@ impl Details {
     pub fn put_into(mut self, others: impl IntoIterator<Item = Found>) -> Found {
         let mut whole = Found::all(others);
         for resource in &mut whole.resources {
-            let key = match resource.kind.as_ref() {
-                "aws.iam.user" => ("aws.iam.user", resource.id.clone()),
-                "aws.iam.role" => ("aws.iam.role", resource.id.clone()),
-                _ => continue,
+            let Some((_, _, kind, _)) = OWNERS.into_iter().find(|(_, _, kind, _)| *kind == resource.kind) else {
+                continue;
             };
-            match self.rights.remove(&key) {
+            match self.rights.remove(&(kind, resource.id.clone())) {
                 Some(rights) => rights.into_iter().for_each(|(name, value)| resource.set(name, value)),
                 // One that came between two questions is not known either.
                 None => resource.unread(&TELLS),

@@ -2,11 +2,13 @@
 
 use serde_json::json;
 
+use super::ABSENT;
 use crate::client::Fault;
 use crate::found::Found;
 use crate::model::{GLOBAL, Resource};
 use crate::protocol::query::{Api, result};
 use crate::protocol::xml;
+use crate::services::if_any;
 
 const OPERATION: (&str, &str) = ("iam", "GetAccountPasswordPolicy");
 
@@ -16,10 +18,7 @@ const LENGTH_WITHOUT: i64 = 8;
 /// Asks for the account's policy; without one, what holds then is told.
 pub async fn collect(api: Api<'_>) -> Found {
     let mut found = Found::default();
-    let answer = match api.ask(OPERATION.1, &[]).await {
-        Err(fault) if fault.code == "NoSuchEntity" => Ok(None),
-        answer => answer.map(Some),
-    };
+    let answer = if_any(api.ask(OPERATION.1, &[]).await, ABSENT);
     // There is one, without a name.
     let policy = Resource::new("aws.iam.password-policy", GLOBAL, "password-policy");
     match answer.and_then(|text| put(policy, text.as_deref())) {

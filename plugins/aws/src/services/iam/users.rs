@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use troupe_sdk::{time, wait};
 
-use crate::client::Fault;
+use super::ABSENT;
 use crate::found::Found;
 use crate::model::{GLOBAL, Resource};
 use crate::protocol::query::{Api, result};
@@ -60,7 +60,7 @@ async fn describe(api: Api<'_>, mut user: Resource) -> Found {
     for (question, answer) in QUESTIONS.iter().zip(answers) {
         let answer = match &answer {
             Ok(text) => xml::parse(text).map(Some),
-            Err(fault) if is_absent(fault) => Ok(None),
+            Err(fault) if fault.code == ABSENT => Ok(None),
             Err(fault) => Err(fault.clone()),
         };
         found.read(&mut user, ("iam", question.operation), question.tells, answer, |user, answer| {
@@ -69,11 +69,6 @@ async fn describe(api: Api<'_>, mut user: Resource) -> Found {
     }
     found.resources.push(user);
     found
-}
-
-/// Reports whether IAM says that there is no such thing.
-fn is_absent(fault: &Fault) -> bool {
-    fault.code == "NoSuchEntity"
 }
 
 fn put_user(user: &mut Resource, answer: Option<Element<'_>>) {
