@@ -49,3 +49,29 @@ fn settings_that_are_denied_are_hidden_and_not_off() {
     let found = inventory(json!({ "services": ["ec2"] }));
     assert_eq!((&found["counts"], &found["errors"][0]["hides"]), (&json!({}), &json!(["aws.ec2.settings"])));
 }
+
+#[test]
+fn a_template_whose_version_is_denied_tells_nothing_of_it() {
+    let _host = account(|asked| match asked.operation.as_str() {
+        "DescribeLaunchTemplates" => Some(xml(
+            "<DescribeLaunchTemplatesResponse><launchTemplates><item><launchTemplateId>lt-1</launchTemplateId>\
+             <defaultVersionNumber>2</defaultVersionNumber></item></launchTemplates></DescribeLaunchTemplatesResponse>",
+        )),
+        "DescribeLaunchTemplateVersions" => Some(ec2_error(403, "UnauthorizedOperation", "not you")),
+        _ => None,
+    });
+    let found = inventory(json!({ "services": ["ec2"] }));
+    let template = resource(&found, "lt-1");
+    assert_eq!(template["attributes"], json!({ "version": 2 }));
+    let unread = [
+        "image",
+        "instance_type",
+        "metadata_endpoint",
+        "metadata_tokens",
+        "monitoring",
+        "public_ip",
+        "security_groups",
+        "volumes",
+    ];
+    assert_eq!(template["unread"], json!(unread));
+}

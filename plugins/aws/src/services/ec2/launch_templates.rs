@@ -17,8 +17,16 @@ const LIST: (&str, &str) = ("ec2", "DescribeLaunchTemplates");
 const VERSIONS: (&str, &str) = ("ec2", "DescribeLaunchTemplateVersions");
 
 /// What a version tells.
-const TELLS: [&str; 7] =
-    ["image", "instance_type", "metadata_endpoint", "metadata_tokens", "monitoring", "public_ip", "volumes"];
+const TELLS: [&str; 8] = [
+    "image",
+    "instance_type",
+    "metadata_endpoint",
+    "metadata_tokens",
+    "monitoring",
+    "public_ip",
+    "security_groups",
+    "volumes",
+];
 
 /// Lists the templates and asks for the version of each that counts.
 pub(super) async fn collect(scope: Scope<'_>) -> Found {
