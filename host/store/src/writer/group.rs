@@ -12,7 +12,7 @@ use std::pin::Pin;
 use tokio::sync::oneshot;
 use troupe_core::Result;
 
-use super::job::{Job, Ran};
+use super::job::{Job, Ran, caught};
 use super::{Tx, Work};
 use crate::fault::{Failed, Fault};
 
@@ -46,7 +46,7 @@ impl<K: Together> Job for Group<K> {
         Box::pin(async move {
             let asked =
                 if self.is_split { self.asked.get(self.outcomes.len()).map(std::slice::from_ref) } else { None };
-            let done = K::all(tx, asked.unwrap_or(&self.asked)).await;
+            let done = caught(async { K::all(tx, asked.unwrap_or(&self.asked)).await }).await;
             match done {
                 Ok(answers) => {
                     self.outcomes.extend(answers.into_iter().map(Ok));

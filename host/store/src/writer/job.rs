@@ -2,19 +2,28 @@
 
 use std::any::Any;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 
+use futures::FutureExt as _;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
-use troupe_core::Result;
+use troupe_core::{Error, Result};
 
 use super::{Tx, Work};
-use crate::fault::{Failed, Fault};
+use crate::fault::{Done, Failed, Fault};
 
 /// What became of a job before its batch's commit.
 pub(super) enum Ran {
     Kept,
     Undone(Option<Fault>),
+}
+
+/// Does a job's work. A panic in it is a mistake of ours, for which the job is undone as one that is refused is; the
+/// writer has others to do.
+pub(super) async fn caught<T>(work: impl Future<Output = Done<T>>) -> Done<T> {
+    let done = AssertUnwindSafe(work).catch_unwind().await;
+    done.unwrap_or_else(|_| Err(Error::internal("a write panicked").into()))
 }
 
 /// A write that waits for its turn.
@@ -64,7 +73,7 @@ where
     fn run<'c>(&'c mut self, tx: &'c mut Tx) -> Pin<Box<dyn Future<Output = Ran> + Send + 'c>> {
         Box::pin(async move {
             let Some(work) = self.work.take() else { return Ran::Kept };
-            let (ran, outcome) = match work(tx).await {
+            let (ran, outcome) = match caught(async { work(tx).await }).await {
                 Ok(value) => (Ran::Kept, Ok(value)),
                 Err(Failed::Refused(error)) => (Ran::Undone(None), Err(error)),
                 Err(Failed::Database(error)) => {

@@ -153,13 +153,24 @@ async fn i120_a_failed_sync_of_a_single_write_ends_the_writer_too() {
 }
 
 #[tokio::test]
-async fn a_job_that_panics_leaves_an_error_and_not_a_hang() {
+async fn i132_a_job_that_panics_is_undone_and_fails_no_other() {
     let dir = tempfile::tempdir().unwrap();
     let writer = writer(&dir, 1000).await;
-    let job = writer.write(|_| Box::pin(async { "no number".parse::<i64>().map(Ok).expect("a mistake") }));
-    assert_eq!(job.await.unwrap_err().code, Code::UnavailableStore);
-    assert_eq!(writer.check().unwrap_err().code, Code::UnavailableStore);
-    assert_eq!(add(&writer, 1, 10).await.unwrap_err().code, Code::UnavailableStore);
+    let panics = || {
+        writer.write(|tx| {
+            Box::pin(async move {
+                query("insert into things (id, size) values (9, 1)").execute(&mut tx.connection).await?;
+                "no number".parse::<i64>().map(Ok).expect("a mistake")
+            })
+        })
+    };
+    assert_eq!(panics().await.unwrap_err().code, Code::Internal);
+    let (before, panicked, after) = tokio::join!(add(&writer, 1, 10), panics(), add(&writer, 2, 10));
+    before.unwrap();
+    assert_eq!(panicked.unwrap_err().code, Code::Internal);
+    after.unwrap();
+    writer.check().unwrap();
+    assert_eq!(kept(&writer).await, [1, 2]);
 }
 
 #[tokio::test]
