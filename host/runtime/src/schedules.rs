@@ -142,28 +142,26 @@ impl Runtime {
         });
     }
 
-    /// Makes what is due, and returns for how long nothing will be, or until what waits is tried
+    /// Makes what is due, and returns for how long nothing more will be, or until what waits is tried
     /// again. Each is looked at once, so that nobody's stand in the way of others'.
     async fn fire_due(&self) -> Result<Duration> {
-        let (now, mut last, mut some_wait) = (self.clock.now(), None, false);
+        let (now, mut last) = (self.clock.now(), None);
         loop {
             let due = self.store.due_schedules(now, last.as_ref(), limits::SCHEDULES_AT_ONCE).await?;
             if due.is_empty() {
                 break;
             }
             for row in due {
-                if let Err(error) = self.fire(row.clone(), now).await {
-                    some_wait = true;
+                if self.disabled.check(&row.tenant).is_ok()
+                    && let Err(error) = self.fire(row.clone(), now).await
+                {
                     let (tenant, schedule, cause) = (&row.tenant, &row.name, error.cause_chain());
                     tracing::warn!(%tenant, %schedule, cause, "the task of a schedule waits: {error}");
                 }
                 last = Some(row);
             }
         }
-        if some_wait {
-            return Ok(limits::LEASE_RENEWAL);
-        }
-        let next = self.store.next_schedule().await?;
+        let next = self.store.next_schedule(now).await?;
         Ok(next.map_or(limits::LEASE_RENEWAL, |next| next.since(self.clock.now()).min(limits::LEASE_RENEWAL)))
     }
 
@@ -172,7 +170,6 @@ impl Runtime {
     /// # Errors
     /// What may pass: then it is still due.
     async fn fire(&self, row: ScheduleRow, now: Timestamp) -> Result<()> {
-        self.disabled.check(&row.tenant)?;
         let next = Times::of(&row.schedule).ok().and_then(|times| times.after(now));
         let caller = Caller::absent(&row.tenant, &row.principal);
         let room = self.queue.room(&(row.tenant.clone(), row.agent.clone()))?;

@@ -46,7 +46,7 @@ pub(crate) use deliver::task_over;
 pub use deliver::{Dispatched, ReadyRow, ToDeliver};
 pub use hooks::{HookRow, not_found as hook_not_found};
 pub(crate) use publish::publish;
-pub use publish::{NewEventRow, Publication};
+pub use publish::{DueEvent, NewEventRow, Publication};
 pub use query::EventFilter;
 pub use row::{DeliveryRow, EventHead, EventRow, TopicRow, dead_letter_not_found, not_found};
 pub use send::{Sending, Sent};

@@ -50,8 +50,8 @@ pub use channels::{ChannelMove, ChannelRow, DocumentRow, SeenDocument, not_found
 pub use deployments::{CandidateRow, DeploymentRow, Forms, Removal, RemovedRow, RouteChange, check_epoch};
 pub use dump::{DumpPart, Loading, TableSums};
 pub use events::{
-    Again, DeliveryRow, Dispatched, EventFilter, EventHead, EventRow, HookRow, NewEventRow, NewSubscriptionRow,
-    Publication, ReadyRow, Sending, Sent, SubscriptionRow, Taker, ToDeliver, TopicRow, WebhookRow,
+    Again, DeliveryRow, Dispatched, DueEvent, EventFilter, EventHead, EventRow, HookRow, NewEventRow,
+    NewSubscriptionRow, Publication, ReadyRow, Sending, Sent, SubscriptionRow, Taker, ToDeliver, TopicRow, WebhookRow,
     dead_letter_not_found, hook_not_found, not_found as event_not_found, subscription_not_found, webhook_not_found,
 };
 pub use groups::{

@@ -19,7 +19,7 @@ use crate::writer::Tx;
 const DUE: &str = "select * from schedules where next_at <= $1 and (next_at, tenant, name) > ($2, $3, $4)
      order by next_at, tenant, name limit $5";
 
-const NEXT: &str = "select min(next_at) as next from schedules where next_at is not null";
+const NEXT: &str = "select min(next_at) as next from schedules where next_at > $1";
 
 /// A schedule as it stands.
 #[derive(Debug, Clone)]
@@ -139,12 +139,12 @@ impl Store {
         Ok(rows.iter().map(read).collect::<Done<_>>()?)
     }
 
-    /// When the first schedule of any tenant is due.
+    /// When the first schedule of any tenant is due of those that are not by `now`.
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn next_schedule(&self) -> Result<Option<Timestamp>> {
-        let row = query(NEXT).fetch_one(&mut self.reader().await?).await.map_err(Failed::from)?;
+    pub async fn next_schedule(&self, now: Timestamp) -> Result<Option<Timestamp>> {
+        let row = query(NEXT).bind(now.as_millis()).fetch_one(&mut self.reader().await?).await.map_err(Failed::from)?;
         Ok(row.at_option("next")?)
     }
 

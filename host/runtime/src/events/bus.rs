@@ -12,10 +12,13 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::task::JoinSet;
 use troupe_core::view::{NewSubscription, NewTask, TaskFailure};
-use troupe_core::{Caller, Code, Error, EventDraft, EventInput, Result, TenantId, limits};
+use troupe_core::{Caller, Code, Error, EventDraft, EventInput, Kind, Result, TenantId, Timestamp, limits};
 use troupe_store::{Dispatched, EventRow, ReadyRow, Taker, ToDeliver};
 
 use crate::Runtime;
+
+/// Tenants that have no room for what is due, and until when that is not looked at again.
+type Full = HashMap<TenantId, Timestamp>;
 
 impl Runtime {
     /// Hands out events until the host stops.
@@ -23,10 +26,10 @@ impl Runtime {
         let runtime = self.clone();
         tokio::spawn(async move {
             runtime.take_over_sending().await;
-            let mut moves = runtime.store.watch_events();
+            let (mut moves, mut full) = (runtime.store.watch_events(), Full::new());
             while !runtime.is_stopping() {
                 moves.borrow_and_update();
-                let pause = runtime.hand_out().await.unwrap_or_else(|error| {
+                let pause = runtime.hand_out(&mut full).await.unwrap_or_else(|error| {
                     tracing::warn!(cause = error.cause_chain(), "events were not looked at: {error}");
                     limits::LEASE_RENEWAL
                 });
@@ -69,8 +72,9 @@ impl Runtime {
 
     /// Routes and hands out what can be, and returns for how long nothing more will be, or until what has to
     /// wait is tried again.
-    async fn hand_out(&self) -> Result<Duration> {
-        self.route_due().await?;
+    async fn hand_out(&self, full: &mut Full) -> Result<Duration> {
+        let looked = self.clock.now();
+        self.route_due(looked, full).await?;
         // What is begun here ends later than the longest pause.
         let leased = self.store.next_end_of_sending().await?;
         if leased.is_some_and(|leased| leased <= self.clock.now()) {
@@ -80,24 +84,37 @@ impl Runtime {
             self.handle(rows, room).await;
         }
         let now = self.clock.now();
-        let next = [self.store.next_event().await?, self.store.next_delivery(now).await?, leased];
+        let next = [self.store.next_event(looked).await?, self.store.next_delivery(now).await?, leased];
         let next = next.into_iter().flatten().min();
         let left = next.map_or(limits::LEASE_RENEWAL, |next| next.since(self.clock.now()));
         Ok(left.clamp(limits::TICK, limits::LEASE_RENEWAL))
     }
 
-    /// Routes what was put off and is due. Each is looked at once, so that nobody's stand in the way of others'.
-    async fn route_due(&self) -> Result<()> {
-        let (now, mut last) = (self.clock.now(), None);
+    /// Routes what was put off and is due. Each is looked at once, and a tenant that has no room is left in peace for a
+    /// while, so that nobody's stand in the way of others'.
+    async fn route_due(&self, now: Timestamp, full: &mut Full) -> Result<()> {
+        full.retain(|_, until| *until > now);
+        let mut last = None;
         loop {
-            let due = self.store.due_events(now, last.as_ref(), limits::EVENTS_AT_ONCE).await?;
+            let due = self.store.due_events(now, last.as_ref(), full.keys(), limits::EVENTS_AT_ONCE).await?;
             if due.is_empty() {
                 return Ok(());
             }
             for event in due {
-                if let Err(error) = self.store.route_event(&event.tenant, event.position).await {
-                    let (tenant, position, cause) = (&event.tenant, event.position, error.cause_chain());
-                    tracing::warn!(%tenant, position, cause, "an event whose time has come waits: {error}");
+                let (tenant, position) = (&event.tenant, event.position);
+                if full.contains_key(tenant) {
+                    continue;
+                }
+                match self.store.route_event(tenant, position).await {
+                    Ok(()) => {}
+                    Err(error) if error.code.kind() == Kind::Unavailable => return Err(error),
+                    Err(error) => {
+                        let cause = error.cause_chain();
+                        tracing::warn!(%tenant, position, cause, "an event whose time has come waits: {error}");
+                        if error.code == Code::LimitEvents {
+                            full.insert(tenant.clone(), now.plus(limits::LEASE_RENEWAL));
+                        }
+                    }
                 }
                 last = Some(event);
             }
@@ -191,7 +208,7 @@ impl Runtime {
     async fn forget_events(&self) -> Result<()> {
         let kept = Duration::from_secs(limits::EVENT_DAYS_KEPT * 86_400);
         let kept_ms = i64::try_from(kept.as_millis()).unwrap_or(i64::MAX);
-        let before = troupe_core::Timestamp::from_millis(self.clock.now().as_millis().saturating_sub(kept_ms));
+        let before = Timestamp::from_millis(self.clock.now().as_millis().saturating_sub(kept_ms));
         for tenant in self.store.tenants_with_events().await? {
             while self.store.sweep_events(&tenant, before).await? >= u64::from(limits::EVENTS_AT_ONCE) {}
         }

@@ -99,7 +99,9 @@ impl Runtime {
                 return Ok(());
             }
             for (tenant, group) in due {
-                if let Err(error) = self.look_at(&tenant, group).await {
+                if self.disabled.check(&tenant).is_ok()
+                    && let Err(error) = self.look_at(&tenant, group).await
+                {
                     let cause = error.cause_chain();
                     tracing::warn!(%tenant, %group, cause, "a task group waits: {error}");
                 }
@@ -113,7 +115,6 @@ impl Runtime {
     /// # Errors
     /// What may pass: then it is still due.
     async fn look_at(&self, tenant: &TenantId, id: GroupId) -> Result<()> {
-        self.disabled.check(tenant)?;
         let Some(row) = self.store.group(tenant, id).await? else { return Ok(()) };
         let drawing = Drawing::of(&row.group)?;
         let mut state = state_of(&row)?;

@@ -66,7 +66,9 @@ impl Runtime {
                 return Ok(());
             }
             for (tenant, session, number) in due {
-                if let Err(error) = self.take_turn(&tenant, session, number).await {
+                if self.disabled.check(&tenant).is_ok()
+                    && let Err(error) = self.take_turn(&tenant, session, number).await
+                {
                     let cause = error.cause_chain();
                     tracing::warn!(%tenant, %session, message = number, cause, "a message waits: {error}");
                 }
@@ -80,7 +82,6 @@ impl Runtime {
     /// # Errors
     /// What may pass: then it waits on.
     async fn take_turn(&self, tenant: &TenantId, session: SessionId, number: u64) -> Result<()> {
-        self.disabled.check(tenant)?;
         let Some(message) = self.store.message(tenant, session, number).await? else { return Ok(()) };
         let Some(session) = self.store.session(tenant, session).await? else { return Ok(()) };
         let new = NewMessageRow {

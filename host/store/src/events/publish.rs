@@ -13,15 +13,25 @@ use super::taker::Taker;
 use crate::Store;
 use crate::fault::{Done, Failed};
 use crate::rows::{Columns as _, json, number};
-use crate::sql::{query, query_scalar};
+use crate::sql::{Builder, Row, query, query_scalar};
 use crate::tasks::REDACTED;
 use crate::writer::{Together, Tx, Work};
 
-const DUE: &str = "select tenant, position from events
-     where routed is null and (due_at, tenant, position) > ($1, $2, $3) and due_at <= $4
-     order by due_at, tenant, position limit $5";
+const DUE: &str = "select tenant, position, due_at from events where routed is null and due_at <= ";
 
-const NEXT: &str = "select min(due_at) as next from events where routed is null";
+const DUE_ORDER: &str = " order by due_at, tenant, position limit ";
+
+const NEXT: &str = "select min(due_at) as next from events where routed is null and due_at > $1";
+
+/// An event whose time has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueEvent {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Its place among the tenant's events.
+    pub position: u64,
+    due_at: Timestamp,
+}
 
 /// An event to accept.
 #[derive(Debug, Clone, PartialEq)]
@@ -101,26 +111,33 @@ impl Store {
         self.write(move |tx| Box::pin(call_off(tx, tenant, position, by))).await
     }
 
-    /// At most `limit` events of any tenant whose time has come, after one of them.
+    /// At most `limit` events whose time has come, after one of them, of any tenant but those that have no room.
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn due_events(&self, now: Timestamp, after: Option<&EventRow>, limit: u32) -> Result<Vec<EventRow>> {
-        let mut reader = self.reader().await?;
-        let rows = query(DUE)
-            .bind(after.and_then(|row| row.due_at).map_or(i64::MIN, Timestamp::as_millis))
-            .bind(after.map_or("", |row| row.tenant.as_str()))
-            .bind(number(after.map_or(0, |row| row.position))?)
-            .bind(now.as_millis())
-            .bind(i64::from(limit))
-            .fetch_all(&mut reader)
-            .await
-            .map_err(Failed::from)?;
-        let mut events = Vec::new();
-        for row in rows {
-            events.extend(row::find_event(&mut reader, &row.parsed("tenant")?, row.number("position")?).await?);
+    pub async fn due_events(
+        &self,
+        now: Timestamp,
+        after: Option<&DueEvent>,
+        full: impl IntoIterator<Item = &TenantId>,
+        limit: u32,
+    ) -> Result<Vec<DueEvent>> {
+        let mut due = Builder::new(DUE);
+        due.push_bind(now.as_millis());
+        if let Some(after) = after {
+            due.push(" and (due_at, tenant, position) > (").push_bind(after.due_at.as_millis());
+            due.push(", ").push_bind(after.tenant.as_str()).push(", ").push_bind(number(after.position)?).push(")");
         }
-        Ok(events)
+        let mut full = full.into_iter().map(TenantId::as_str).peekable();
+        if full.peek().is_some() {
+            due.push(" and tenant not in (").push_list(full).push(")");
+        }
+        due.push(DUE_ORDER).push_bind(i64::from(limit));
+        let rows = due.build().fetch_all(&mut self.reader().await?).await.map_err(Failed::from)?;
+        let read = |row: &Row| -> Done<DueEvent> {
+            Ok(DueEvent { tenant: row.parsed("tenant")?, position: row.number("position")?, due_at: row.at("due_at")? })
+        };
+        Ok(rows.iter().map(read).collect::<Done<_>>()?)
     }
 
     /// The event that a sender published from somewhere under an id, if it is kept.
@@ -145,12 +162,12 @@ impl Store {
         Ok(found.as_ref().map(row::event).transpose()?)
     }
 
-    /// When the first event that was put off is due, of any tenant.
+    /// When the first event of any tenant is due of those that are put off for longer than `now`.
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn next_event(&self) -> Result<Option<Timestamp>> {
-        let row = query(NEXT).fetch_one(&mut self.reader().await?).await.map_err(Failed::from)?;
+    pub async fn next_event(&self, now: Timestamp) -> Result<Option<Timestamp>> {
+        let row = query(NEXT).bind(now.as_millis()).fetch_one(&mut self.reader().await?).await.map_err(Failed::from)?;
         Ok(row.at_option("next")?)
     }
 }
@@ -391,7 +408,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_due_is_found_without_looking_at_others() {
-        for query in [DUE, NEXT] {
+        let after = "1 and (due_at, tenant, position) > (0, 'a', 1) and tenant not in ('b')";
+        for query in [&format!("{DUE}{after}{DUE_ORDER}1"), NEXT] {
             let plan = plan(query).await;
             assert!(plan.iter().any(|step| step.contains("INDEX events_due")), "{plan:?}");
         }
