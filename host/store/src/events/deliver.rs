@@ -36,6 +36,8 @@ pub struct ReadyRow {
     pub rank: i64,
     /// How often it was tried.
     pub attempts: u32,
+    /// How many of its subscription are handled at once.
+    pub parallel: u32,
 }
 
 /// All that is needed to have one handled.
@@ -101,7 +103,7 @@ impl Store {
             .map_err(Failed::from)?;
         let read = |row: &crate::sql::Row| {
             let (place, rank, attempts) = (row.number("place")?, row.get_as("rank")?, row.number("attempts")?);
-            Ok(ReadyRow { tenant: tenant.clone(), place, rank, attempts })
+            Ok(ReadyRow { tenant: tenant.clone(), place, rank, attempts, parallel: subscription.parallel() })
         };
         Ok(Some((at, rows.iter().map(read).collect::<Done<_>>()?)))
     }
@@ -140,8 +142,8 @@ impl Store {
     /// # Errors
     /// Those of a task that cannot be accepted; then nothing has changed.
     pub async fn dispatch(&self, ready: &ReadyRow, made: Result<TaskRow, TaskFailure>) -> Result<Dispatched> {
-        let ready = ready.clone();
-        self.write(move |tx| Box::pin(dispatch(tx, ready, made))).await
+        let (ready, shared) = (ready.clone(), self.is_shared());
+        self.write(move |tx| Box::pin(dispatch(tx, ready, made, shared))).await
     }
 }
 
@@ -164,10 +166,27 @@ async fn running(connection: &mut dyn Connection, tenant: &TenantId, subscriptio
     row.number("running")
 }
 
-async fn dispatch(tx: &mut Tx, ready: ReadyRow, made: Result<TaskRow, TaskFailure>) -> Done<Dispatched> {
+/// A delivery, if it still is as it was looked at and others have not been begun in its place meanwhile: where hosts
+/// share a database, each looks for itself.
+pub(super) async fn still_ready(tx: &mut Tx, ready: &ReadyRow, shared: bool) -> Done<Option<DeliveryRow>> {
     let found = row::find_delivery(&mut tx.connection, &ready.tenant, ready.place).await?;
     let is_same = |found: &DeliveryRow| found.state == DeliveryState::Ready && found.attempts == ready.attempts;
-    let Some(mut delivery) = found.filter(is_same) else { return Ok(Dispatched::Changed) };
+    let Some(found) = found.filter(is_same) else { return Ok(None) };
+    if shared {
+        let own = running(&mut tx.connection, &ready.tenant, Some(&found.subscription)).await?;
+        if own >= u64::from(ready.parallel) {
+            return Ok(None);
+        }
+        let in_all = running(&mut tx.connection, &ready.tenant, None).await?;
+        if in_all >= u64::from(limits::EVENTS_PARALLEL_MAX) {
+            return Ok(None);
+        }
+    }
+    Ok(Some(found))
+}
+
+async fn dispatch(tx: &mut Tx, ready: ReadyRow, made: Result<TaskRow, TaskFailure>, shared: bool) -> Done<Dispatched> {
+    let Some(mut delivery) = still_ready(tx, &ready, shared).await? else { return Ok(Dispatched::Changed) };
     delivery.attempts += 1;
     let task = match made {
         Ok(task) => task,

@@ -63,8 +63,8 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn begin_sending(&self, ready: &ReadyRow, until: Timestamp) -> Result<Option<Sending>> {
-        let ready = ready.clone();
-        self.write(move |tx| Box::pin(begin(tx, ready, until))).await
+        let (ready, shared) = (ready.clone(), self.is_shared());
+        self.write(move |tx| Box::pin(begin(tx, ready, until, shared))).await
     }
 
     /// Keeps what came of a delivery, if the host still has it to itself; returns whether it had.
@@ -110,10 +110,8 @@ impl Store {
     }
 }
 
-async fn begin(tx: &mut Tx, ready: ReadyRow, until: Timestamp) -> Done<Option<Sending>> {
-    let found = row::find_delivery(&mut tx.connection, &ready.tenant, ready.place).await?;
-    let is_same = |found: &DeliveryRow| found.state == DeliveryState::Ready && found.attempts == ready.attempts;
-    let Some(delivery) = found.filter(is_same) else { return Ok(None) };
+async fn begin(tx: &mut Tx, ready: ReadyRow, until: Timestamp, shared: bool) -> Done<Option<Sending>> {
+    let Some(delivery) = deliver::still_ready(tx, &ready, shared).await? else { return Ok(None) };
     let taker = subscriptions::find(&mut tx.connection, &ready.tenant, &delivery.subscription).await?;
     if taker.is_none_or(|taker| taker.removed_at().is_some()) {
         deliver::settle(tx, &delivery, DeliveryState::Dropped, None).await?;

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use serde_json::json;
 use troupe_core::view::{DeliveryState, NewSubscription, NewWebhook, TaskFailure, WebhookTry};
-use troupe_core::{Clock as _, Code, Error, EventDraft, EventPriority, TaskId, WebhookSecret, limits};
+use troupe_core::{Clock as _, Code, Error, EventDraft, EventPriority, TaskId, TenantId, WebhookSecret, limits};
 use troupe_store::{
-    Again, Dispatched, EventRow, NewEventRow, NewSubscriptionRow, Pin, Publication, PublishCommit, ReadyRow, Sent,
-    SubscriptionRow, TaskRow,
+    Again, Dispatched, DueEvent, EventRow, NewEventRow, NewSubscriptionRow, Pin, Publication, PublishCommit, ReadyRow,
+    Sent, SubscriptionRow, TaskRow,
 };
 
-use crate::support::{Home, OWNER, id, pending, pin as pinned, ran_on, row, tenant};
+use crate::support::{Home, OWNER, READING, id, pending, pin as pinned, ran_on, row, tenant};
 
 /// Tells events apart.
 static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -70,6 +70,51 @@ async fn a_delivery_is_made_a_task_once_whoever_looks() {
     let made = [one.unwrap(), two.unwrap()];
     assert_eq!(made.iter().filter(|made| matches!(made, Dispatched::Made(_))).count(), 1, "{made:?}");
     assert!(ready(&home).await.is_empty());
+}
+
+#[tokio::test]
+async fn hosts_of_one_database_handle_no_more_at_once_together_than_one_would() {
+    let home = Home::open().await;
+    subscribe(&home, "one", "a.>", 1).await;
+    for topic in ["a.1", "a.2"] {
+        publish(&home, new(topic, EventPriority::Normal, None)).await;
+    }
+    let first = ready(&home).await.remove(0);
+    // What another host saw that looked before the first was begun, and read its rows after it.
+    let second = ReadyRow { place: first.place + 1, ..first.clone() };
+    let task = dispatch(&home, &first, 1).await;
+    if home.store.is_shared() {
+        assert!(matches!(home.store.dispatch(&second, Ok(pending(2))).await.unwrap(), Dispatched::Changed));
+        assert_eq!(home.store.begin_sending(&second, home.clock.now()).await.unwrap(), None);
+    }
+    assert!(ready(&home).await.is_empty());
+    home.store.cancel(&tenant(), task.id, "owner", READING).await.unwrap();
+    assert_eq!(ready(&home).await, [second.clone()]);
+    dispatch(&home, &second, 2).await;
+}
+
+#[tokio::test]
+async fn an_event_that_finds_no_room_is_not_looked_at_with_those_of_others() {
+    let home = Home::open().await;
+    let other = "other".parse().unwrap();
+    for tenant in [&tenant(), &other] {
+        let event = NewEventRow { due_at: Some(home.clock.now()), ..new("a.b", EventPriority::Normal, None) };
+        home.store.publish_events(tenant, vec![event]).await.unwrap();
+    }
+    let later = home.clock.now().plus(Duration::from_secs(60));
+    let event = NewEventRow { due_at: Some(later), ..new("a.b", EventPriority::Normal, None) };
+    publish(&home, event).await;
+    let now = home.clock.now();
+    let due = async |after: Option<&DueEvent>, full: &[TenantId]| {
+        let due = home.store.due_events(now, after, full, 10).await.unwrap();
+        due.into_iter().map(|due| due.tenant.to_string()).collect::<Vec<_>>()
+    };
+    let all = home.store.due_events(now, None, &[], 10).await.unwrap();
+    assert_eq!(due(None, &[]).await.len(), 2);
+    assert_eq!(due(Some(&all[0]), &[]).await, [all[1].tenant.to_string()]);
+    assert_eq!(due(None, &[tenant()]).await, ["other"]);
+    assert_eq!(due(None, &[tenant(), other.clone()]).await, Vec::<String>::new());
+    assert_eq!(home.store.next_event(now).await.unwrap(), Some(later));
 }
 
 #[tokio::test]
