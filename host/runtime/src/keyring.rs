@@ -28,7 +28,7 @@ pub(crate) struct Keyring {
 }
 
 /// What the name of a caller begins with that shows a key.
-const KEY: &str = "key/";
+pub(crate) const KEY: &str = "key/";
 
 /// A key as it was read.
 #[derive(Debug, Clone)]

@@ -143,6 +143,22 @@ async fn levels_follow_one_another_and_a_right_is_lent_to_somebody_for_a_time() 
 }
 
 #[tokio::test]
+async fn a_right_that_was_lent_ends_with_that_of_whoever_lent_it() {
+    let host = host_that_counts().await;
+    let owner = host.client();
+    let ((alice, a), (bob, b)) = (somebody(&owner).await, somebody(&owner).await);
+    demand(&owner, json!([{ "skills": "increment", "levels": [{ "approvers": [a, "owner"], "own": true }] }])).await;
+    let (task, approval) = asked(&owner, "a").await;
+    let lend = json!({ "revision": 1, "level": 1, "to": b, "for_ms": 60_000 });
+    say(&alice, &approval, "delegate", lend).await.of(200);
+    owner.post(&format!("/api/v1/keys/{}/revoke", a.strip_prefix("key/").unwrap()), &json!({})).await.of(200);
+    approve(&bob, &approval).await.problem(403, "approval.denied");
+    say(&bob, &approval, "reject", json!({ "revision": 2, "reason": "no" })).await.problem(403, "approval.denied");
+    approve(&owner, &approval).await.of(200);
+    assert_eq!(owner.ended(&task).await["status"], "completed");
+}
+
+#[tokio::test]
 async fn a_call_of_which_nothing_is_kept_is_refused_where_it_would_have_to_wait() {
     let host = host_that_counts().await;
     let owner = host.client();

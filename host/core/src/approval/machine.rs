@@ -1,5 +1,6 @@
 //! How an approval comes to be decided, step by step.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -274,6 +275,19 @@ impl TaskApproval {
         }
         found.lent.push(LentRight { from: from.to_owned(), to: to.to_owned(), until: now.plus(time) });
         Ok(ApprovalStep::Lent(level))
+    }
+
+    /// Who has lent somebody a right that is not over yet.
+    pub fn lenders_to(&self, who: &str, now: Timestamp) -> BTreeSet<String> {
+        let lent = self.levels.iter().flat_map(|level| &level.lent);
+        lent.filter(|lent| lent.to == who && lent.until > now).map(|lent| lent.from.clone()).collect()
+    }
+
+    /// Takes back what somebody has lent who has no right any more.
+    pub fn take_back(&mut self, from: &str) {
+        for level in &mut self.levels {
+            level.lent.retain(|lent| lent.from != from);
+        }
     }
 
     /// Opens a level, if it is not its turn yet.

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use troupe_core::approval::{ApprovalKind, ApprovalStep, ShownAction};
-use troupe_core::view::{DecideRequest, LendRequest, TaskApprovalStatus, TaskApprovalView};
+use troupe_core::view::{DecideRequest, LendRequest, TaskApproval, TaskApprovalStatus, TaskApprovalView};
 use troupe_core::{Caller, Code, Error, KeyId, LinkId, Result, Scope, TenantId, limits, shown};
 use troupe_store::{TaskApprovalRow, task_not_found};
 
 use super::conflict;
 use super::shown::differs;
 use crate::Runtime;
+use crate::keyring::KEY;
 
 impl Runtime {
     /// Approves of what a task would do, as it was shown under the revision that is named. It runs once as
@@ -34,7 +35,7 @@ impl Runtime {
     ) -> Result<TaskApprovalView> {
         let row = self.approval_to_decide(caller, id, request.revision).await?;
         check_reason(request.reason.as_deref())?;
-        let mut approval = row.approval.clone();
+        let mut approval = self.with_rights_in_force(&caller.principal, &row).await?;
         let step = approval.approve(&caller.principal, request.level, request.reason, self.clock.now())?;
         self.check_shown_serves(&row).await?;
         self.step_taken((caller, link), &row, approval, step).await
@@ -62,7 +63,7 @@ impl Runtime {
             return Err(Error::new(Code::RequestInvalid, message));
         }
         check_reason(request.reason.as_deref())?;
-        let mut approval = row.approval.clone();
+        let mut approval = self.with_rights_in_force(&caller.principal, &row).await?;
         let step = approval.reject(&caller.principal, request.level, request.reason, self.clock.now())?;
         self.step_taken((caller, link), &row, approval, step).await
     }
@@ -95,6 +96,24 @@ impl Runtime {
         Ok(row)
     }
 
+    /// An approval with what was lent to somebody by those alone who could still decide themselves: a right that is
+    /// lent ends with that of whoever lent it.
+    async fn with_rights_in_force(&self, who: &str, row: &TaskApprovalRow) -> Result<TaskApproval> {
+        let mut approval = row.approval.clone();
+        for from in approval.lenders_to(who, self.clock.now()) {
+            let Some(id) = from.strip_prefix(KEY) else { continue };
+            let may = match self.caller_of_key(&row.tenant, id.parse()?).await {
+                Ok(lender) => lender.require_for(Scope::Approve, &row.agent).is_ok(),
+                Err(error) if matches!(error.code, Code::AuthInvalid | Code::AuthExpired) => false,
+                Err(error) => return Err(error),
+            };
+            if !may {
+                approval.take_back(&from);
+            }
+        }
+        Ok(approval)
+    }
+
     /// Checks that what was shown is what would run now. An action is that of a run under way, which stays
     /// on its release; of it the text must be there that was asked about.
     pub(super) async fn check_shown_serves(&self, row: &TaskApprovalRow) -> Result<()> {
@@ -125,7 +144,7 @@ impl Runtime {
         &self,
         (caller, link): (&Caller, Option<LinkId>),
         row: &TaskApprovalRow,
-        approval: troupe_core::view::TaskApproval,
+        approval: TaskApproval,
         step: ApprovalStep,
     ) -> Result<TaskApprovalView> {
         let moved = self.move_approval(row, approval, step, (Some(&caller.principal), link)).await?;
@@ -136,7 +155,7 @@ impl Runtime {
 
     /// Checks that there is somebody of a name.
     pub(super) async fn check_principal(&self, tenant: &TenantId, name: &str) -> Result<()> {
-        let Some(id) = name.strip_prefix("key/") else { return Ok(()) };
+        let Some(id) = name.strip_prefix(KEY) else { return Ok(()) };
         let key = match id.parse::<KeyId>() {
             Ok(id) => self.store.key(tenant, id).await?,
             Err(_) => None,
