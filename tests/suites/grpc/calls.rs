@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use tonic::Code;
 use troupe_tests::grpc::{agents, code, proto, run};
+use troupe_tests::guests;
 
 use crate::host;
 use proto::TaskStatus;
@@ -43,6 +44,36 @@ async fn a_task_is_run_and_answered_as_rest_tells_it() {
         assert_eq!(got.metadata().get("troupe-release").unwrap(), release.as_str());
         assert_eq!(got.into_inner(), task);
     }
+}
+
+#[tokio::test]
+async fn a_task_tells_what_it_left_and_what_it_was_asked_for_under() {
+    let host = crate::empty_host().await;
+    let client = host.client();
+    client.publish(guests().scribe.archive("1.0.0")).await.of(201);
+    client.swap("scribe", "1.0.0").await.of(200);
+    let grants = json!({ "grants": { "artifacts": { "bytes": 1 << 20, "count": 3 } } });
+    client.put("/api/v1/deployments/scribe/grants", &grants).await.of(200);
+    let retry = proto::Retry { tries: 2, pause_ms: Some(5), pause_max_ms: Some(7) };
+    let budget = proto::Budget { tasks: Some(3), compute_ms: Some(60_000), ..proto::Budget::default() };
+    let request = proto::RunTaskRequest {
+        wait_ms: Some(30_000),
+        lifetime_ms: Some(120_000),
+        retry: Some(retry),
+        budget: Some(budget),
+        ..run("scribe", "leave", &json!({ "name": "note", "text": "hello" }))
+    };
+    let task = agents(&client).await.run_task(request).await.unwrap().into_inner();
+    assert_eq!((task.status(), task.lifetime_ms), (TaskStatus::Completed, Some(120_000)), "{task:?}");
+    assert_eq!((task.retry, task.budget), (Some(retry), Some(budget)));
+    let rest = client.get(&format!("/api/v1/tasks/{}", task.id)).await.of(200);
+    let [left] = task.artifacts.as_slice() else { panic!("{task:?}") };
+    let told = &rest["artifacts"][0];
+    assert_eq!(
+        (&told["name"], &told["media_type"], &told["size"], &told["digest"]),
+        (&json!(left.name), &json!(left.media_type), &json!(left.size), &json!(left.digest))
+    );
+    assert_eq!(left.size, 5);
 }
 
 #[tokio::test]

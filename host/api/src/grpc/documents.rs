@@ -3,10 +3,10 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 use troupe_core::view::{
-    AgentDetail, AgentSummary, Durability, InstanceErrorView, InstanceFault, InstanceStatus, InstanceView,
-    MessageState, MessageView, Missing, NewMessage, OwnSuggestion, RanOn, Reply, ReplyKind, SessionStatus, SessionView,
-    SkillCandidate, SkillView, StreamEnd, StreamEndReason, Suggestion, SuggestionNote, TaskFailure, TaskStatus,
-    TaskUsage, TaskView,
+    AgentDetail, AgentSummary, ArtifactView, Durability, InstanceErrorView, InstanceFault, InstanceStatus,
+    InstanceView, MessageState, MessageView, Missing, NewMessage, OwnSuggestion, RanOn, Reply, ReplyKind, Retry,
+    SessionStatus, SessionView, SkillCandidate, SkillView, StreamEnd, StreamEndReason, Suggestion, SuggestionNote,
+    TaskBudget, TaskFailure, TaskStatus, TaskUsage, TaskView,
 };
 use troupe_core::{Effect, Timestamp};
 
@@ -149,7 +149,41 @@ impl From<TaskView> for proto::Task {
             started_at: task.started_at.map(time),
             wake_at: task.wake_at.map(time),
             ended_at: task.ended_at.map(time),
+            artifacts: task.artifacts.into_iter().map(Into::into).collect(),
+            approval: task.approval.map(|id| id.to_string()),
+            caused_by: task.caused_by.map(|id| id.to_string()),
+            event: task.event,
+            root: task.root.map(|id| id.to_string()),
+            retry_of: task.retry_of.map(|id| id.to_string()),
+            lifetime_ms: task.lifetime_ms,
+            retry: task.retry.map(Into::into),
+            budget: task.budget.map(Into::into),
         }
+    }
+}
+
+impl From<ArtifactView> for proto::Artifact {
+    fn from(artifact: ArtifactView) -> Self {
+        Self {
+            name: artifact.name.to_string(),
+            media_type: artifact.media_type.to_string(),
+            size: artifact.size,
+            digest: artifact.digest.to_string(),
+            created_at: Some(time(artifact.created_at)),
+        }
+    }
+}
+
+impl From<Retry> for proto::Retry {
+    fn from(retry: Retry) -> Self {
+        Self { tries: retry.tries, pause_ms: Some(retry.pause_ms), pause_max_ms: retry.pause_max_ms }
+    }
+}
+
+impl From<TaskBudget> for proto::Budget {
+    fn from(budget: TaskBudget) -> Self {
+        let TaskBudget { tasks, compute_ms, sent_bytes, received_bytes } = budget;
+        Self { tasks, compute_ms, sent_bytes, received_bytes }
     }
 }
 
