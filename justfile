@@ -78,10 +78,11 @@ peers *ARGS:
     cargo --config tests/bench/quick.toml build --workspace --bin peers --bin troupe
     target/debug/peers "$@"
 
-# Start three hosts on one database of PostgreSQL, such as `just cluster postgres://postgres@127.0.0.1/troupe`, and show them; Ctrl-C stops them.
-cluster DATABASE:
+# Start three hosts on one database of PostgreSQL and, if it is named, one bus of NATS, and show them; Ctrl-C stops them.
+# Such as `just cluster postgres://postgres@127.0.0.1/troupe nats://127.0.0.1:4222`.
+cluster DATABASE BUS="":
     cargo build
-    tests/cluster.sh target/debug/troupe {{ DATABASE }}
+    tests/cluster.sh target/debug/troupe {{ DATABASE }} {{ BUS }}
 
 # Print the contract between host and agent.
 wit:

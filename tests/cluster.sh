@@ -1,9 +1,10 @@
 #!/bin/sh
-# Three hosts on one database, each with a directory of its own and one key to sign with:
-# tests/cluster.sh PROGRAM DATABASE. What they keep is below .troupe-cluster.
+# Three hosts on one database and, if one is named, one bus, each with a directory of its own and one key to sign
+# with: tests/cluster.sh PROGRAM DATABASE [BUS]. What they keep is below .troupe-cluster.
 set -eu
 program=$1
 database=$2
+[ -z "${3:-}" ] || export TROUPE_BUS="$3"
 port=${TROUPE_CLUSTER_PORT:-7070}
 home=${TROUPE_CLUSTER_HOME:-.troupe-cluster}
 hosts=

@@ -69,6 +69,13 @@ pub async fn run(kind: Kind, echo: &[u8], hello: &[u8]) -> Result<Vec<Row>, Fail
     if kind == Kind::Postgres {
         return Ok(vec![
             row(
+                "P2a p",
+                "tasks through REST, not durable, with PostgreSQL behind / wasmtime serve with its pool tuned",
+                none,
+                Some(tuned),
+                Some(Target::AtLeast(1.3)),
+            ),
+            row(
                 "P2b p",
                 "durable tasks, on PostgreSQL / the smaller of wasmtime serve and PostgreSQL with the same rows",
                 full,
