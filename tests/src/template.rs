@@ -12,8 +12,6 @@ use crate::guests::{guests, packed};
 use crate::guests_dir;
 use crate::host::Host;
 
-const PREFIX: &str = "served-";
-
 /// Copies the directory to `to`, which is not there yet.
 pub fn copy_to(program: &str, to: &Path) {
     static TEMPLATE: OnceLock<PathBuf> = OnceLock::new();
@@ -21,8 +19,7 @@ pub fn copy_to(program: &str, to: &Path) {
     copy(from, to);
 }
 
-/// The directory for this program and these guests; one of an earlier run if nothing has
-/// changed since.
+/// The directory for this program and these guests.
 fn made(program: &str) -> PathBuf {
     let guests = guests();
     let releases = [
@@ -31,51 +28,53 @@ fn made(program: &str) -> PathBuf {
         packed(&guests.counter.release("1.0.0")),
         packed(&guests.hostile.release("1.0.0")),
     ];
+    kept("served", program, &releases, async |unfinished| {
+        let mut host = Host::empty(program).await;
+        let client = host.client();
+        for release in &releases {
+            client.publish(release.clone()).await.of(201);
+        }
+        for agent in ["echo", "counter", "hostile"] {
+            client.swap(agent, "1.0.0").await.of(200);
+        }
+        host.stop().await;
+        copy(&host.data_dir(), unfinished);
+    })
+}
+
+/// A directory that this program makes of these bytes; one of an earlier run if nothing has changed since. It is
+/// made in a thread with a runtime of its own, since a test waits here within one.
+pub(crate) fn kept(kind: &str, program: &str, of: &[Vec<u8>], make: impl AsyncFnOnce(&Path) + Send) -> PathBuf {
     let about = fs::metadata(program).expect("the program");
     let changed = about.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
     let mut key = format!("{} {}", about.len(), changed.as_nanos());
-    for release in &releases {
-        key.push_str(&Digest::of(release).hex());
+    for bytes in of {
+        key.push_str(&Digest::of(bytes).hex());
     }
-    let template = guests_dir().join(format!("{PREFIX}{}", &Digest::of(key.as_bytes()).hex()[..16]));
-    if !template.exists() {
-        remove_others();
-        make(program, releases, &template);
+    let prefix = format!("{kind}-");
+    let kept = guests_dir().join(format!("{prefix}{}", &Digest::of(key.as_bytes()).hex()[..16]));
+    if kept.exists() {
+        return kept;
     }
-    template
-}
-
-fn remove_others() {
-    let entries = fs::read_dir(guests_dir()).expect("the directory of guests").filter_map(Result::ok);
-    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX)) {
-        let _ = fs::remove_dir_all(entry.path());
-    }
-}
-
-/// Makes the directory, in a thread with a runtime of its own, since a test waits here
-/// within one.
-fn make(program: &str, releases: [Vec<u8>; 4], template: &Path) {
-    let unfinished = template.with_extension(std::process::id().to_string());
+    remove_others(&prefix);
+    let unfinished = kept.with_extension(std::process::id().to_string());
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-            runtime.block_on(async {
-                let mut host = Host::empty(program).await;
-                let client = host.client();
-                for release in releases {
-                    client.publish(release).await.of(201);
-                }
-                for agent in ["echo", "counter", "hostile"] {
-                    client.swap(agent, "1.0.0").await.of(200);
-                }
-                host.stop().await;
-                copy(&host.data_dir(), &unfinished);
-            });
+            runtime.block_on(make(&unfinished));
         });
     });
     // Another run may have been quicker; both made the same.
-    if fs::rename(&unfinished, template).is_err() {
+    if fs::rename(&unfinished, &kept).is_err() {
         let _ = fs::remove_dir_all(&unfinished);
+    }
+    kept
+}
+
+fn remove_others(prefix: &str) {
+    let entries = fs::read_dir(guests_dir()).into_iter().flatten().filter_map(Result::ok);
+    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix)) {
+        let _ = fs::remove_dir_all(entry.path());
     }
 }
 
