@@ -63,7 +63,9 @@ impl Comparing {
                 self.note(Change::Unknown { before: finding, why });
                 continue;
             }
-            let scan = if finding.place.is_some() { &of_documents } else { &of_inventories };
+            // Where something was missing is an account or a region, in which the check itself says what was looked at.
+            let is_anew = finding.place.is_some() || check.asked_again(&finding);
+            let scan = if is_anew { &of_documents } else { &of_inventories };
             let now = check.why_undecided(&finding).map(|why| finding.clone().not_checked(&why));
             self.compare(Some(finding), now, scan)?;
         }

@@ -5,6 +5,7 @@
 
 mod findings;
 mod gathered;
+mod missing;
 mod prepared;
 mod undecided;
 mod verdict;
@@ -18,6 +19,7 @@ use troupe_sdk::prelude::*;
 
 pub use findings::{Findings, Found, Outcome, Tally};
 pub use gathered::Worst;
+pub use missing::{Looked, Missing};
 pub use prepared::{Check, Wanted};
 pub use undecided::NotChecked;
 pub use verdict::{Verdict, verdict};

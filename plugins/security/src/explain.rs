@@ -136,10 +136,14 @@ fn of_rule(rule: &Rule, catalogue: &Catalogue) -> RuleText {
     }
     let written = &rule.written;
     let mut condition = Map::new();
+    if let Some(within) = rule.within {
+        condition.insert("about".to_owned(), within.name().into());
+    }
     for (key, value) in [
         ("when", written.when.clone()),
         ("each", written.each.clone().map(Value::from)),
-        ("fail", Some(written.fail.clone())),
+        ("fail", written.fail.clone()),
+        ("lacks", written.lacks.clone()),
     ] {
         if let Some(value) = value {
             condition.insert(key.to_owned(), value);

@@ -35,8 +35,10 @@ pub struct Rule {
     pub when: Option<Condition>,
     /// A list of which each element is looked at by itself, and what tells one from another.
     pub each: Option<Each>,
-    /// What is wrong.
+    /// What is wrong; of a rule about what is missing, what one of the resources has to be.
     pub fail: Condition,
+    /// Where something is missing if none of the resources there is so; a rule without it is about each resource.
+    pub within: Option<Within>,
     /// Its parameters as they are configured.
     pub parameters: Map<String, Value>,
     /// Whether what fails it can be reached from the internet, which is where paths of attack begin.
@@ -46,6 +48,16 @@ pub struct Rule {
     /// The file it stands in.
     pub file: String,
     globs: Vec<Glob>,
+}
+
+/// Where something may be missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Within {
+    /// In an account, a subscription or a project.
+    Account,
+    /// In a region of one.
+    Region,
 }
 
 /// A list of which each element is looked at by itself.
@@ -82,13 +94,28 @@ pub struct Written {
     pub each: Option<String>,
     #[serde(default, rename = "as")]
     pub discriminator: Option<String>,
-    pub fail: Value,
+    #[serde(default)]
+    pub fail: Option<Value>,
+    #[serde(default)]
+    pub about: Option<Within>,
+    #[serde(default)]
+    pub lacks: Option<Value>,
     #[serde(default)]
     pub exposes: bool,
     pub fails: Vec<Value>,
     pub passes: Vec<Value>,
     #[serde(default)]
     pub unknowns: Vec<Value>,
+}
+
+impl Within {
+    /// Its name, as rules write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::Region => "region",
+        }
+    }
 }
 
 impl Rule {

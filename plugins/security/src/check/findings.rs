@@ -8,10 +8,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use troupe_estate::{Finding, Fingerprint, Problem, Severity};
 
+use super::missing::Missing;
 use super::undecided::Undecided;
-use super::verdict::verdict;
+use super::verdict::{Verdict, verdict};
 use super::{Check, NotChecked};
 use crate::judge::Judge;
+use crate::rule::Rule;
 use crate::secrets;
 
 /// What one rule came to at all resources.
@@ -58,6 +60,8 @@ pub struct Findings<'a> {
     done: usize,
     /// How many rules of the resource's are done.
     rules_done: usize,
+    /// How many of the places are done in which something may be missing.
+    asked: usize,
     /// How many documents were searched for secrets.
     searched: usize,
     /// What was found at once and is not told yet: that of one rule at one resource, or of one document.
@@ -79,6 +83,7 @@ impl<'a> Findings<'a> {
             severity: 0,
             done: 0,
             rules_done: 0,
+            asked: 0,
             searched: 0,
             waiting: VecDeque::new(),
             told: BTreeSet::new(),
@@ -102,8 +107,13 @@ impl<'a> Findings<'a> {
     fn step(&mut self) -> bool {
         let Some(&severity) = Severity::ALL.get(self.severity) else { return self.search() };
         let Some((at, rules)) = self.check.rules_at(self.done) else {
+            if let Some(missing) = self.check.missing.get(self.asked) {
+                self.asked += 1;
+                self.ask_for(missing, severity);
+                return true;
+            }
             self.severity += 1;
-            (self.done, self.rules_done) = (0, 0);
+            (self.done, self.rules_done, self.asked) = (0, 0, 0);
             return true;
         };
         let rules_of = &self.check.catalogue.rules;
@@ -129,17 +139,31 @@ impl<'a> Findings<'a> {
     fn apply(&mut self, at: usize, number: usize) {
         let rule = self.check.catalogue.rules.get(number);
         let (Some(rule), Some(subject)) = (rule, self.check.estate.get(at)) else { return };
-        let Some(tally) = self.tallies.get_mut(number) else { return };
         let verdict = verdict(&self.judge, rule, at, subject);
+        self.take(rule, number, verdict, (Some(at), &subject.resource.id));
+    }
+
+    /// Asks for what may be missing, if its rule is of a severity.
+    fn ask_for(&mut self, missing: &Missing, severity: Severity) {
+        let rule = self.check.catalogue.rules.get(missing.rule).filter(|rule| rule.severity == severity);
+        let Some(rule) = rule else { return };
+        self.told.clear();
+        let verdict = missing.verdict(&self.judge, rule);
+        self.take(rule, missing.rule, verdict, (None, missing.id()));
+    }
+
+    /// Counts what a rule says of something, and keeps what it found until that is told.
+    fn take(&mut self, rule: &Rule, number: usize, verdict: Verdict, (at, id): (Option<usize>, &str)) {
+        let Some(tally) = self.tallies.get_mut(number) else { return };
         if let Some(why) = verdict.undecided {
             tally.undecided += 1;
-            self.undecided.add(&rule.id, why, &subject.resource.id);
+            self.undecided.add(&rule.id, why, id);
         } else if verdict.applies && verdict.findings.is_empty() {
             tally.passed += 1;
         }
         for finding in verdict.findings {
             let told = tell(self.check, &mut self.told, tally, finding);
-            self.waiting.extend(told.map(|finding| (Some(at), finding)));
+            self.waiting.extend(told.map(|finding| (at, finding)));
         }
     }
 

@@ -9,9 +9,10 @@ use serde_json::Value;
 use troupe_estate::{Finding, Framework, Problem, Provider, Resource};
 use troupe_sdk::prelude::*;
 
+use super::missing::{Looked, Missing};
 use super::{Findings, verdict};
 use crate::ask::{Asked, Settings};
-use crate::judge::{Estate, Glob, Judge, Pattern, Source, Subject};
+use crate::judge::{Base, Condition, Estate, Glob, Judge, Pattern, Source, Subject, Truth};
 use crate::read::{self, Document, Mappings};
 use crate::rule::{Catalogue, Rule};
 use crate::secrets;
@@ -47,6 +48,8 @@ pub struct Check {
     /// The controls that secrets are about.
     pub controls: Vec<Framework>,
     pub(super) suppressions: Suppressions,
+    /// Where something may be missing.
+    pub(super) missing: Vec<Missing>,
     turns: Vec<Turn>,
     /// For each type that is there, the places of the rules about it.
     rules_of: Vec<Vec<usize>>,
@@ -94,9 +97,24 @@ impl Check {
         } else {
             documents.clear();
         }
-        let (turns, rules_of) = turns(&estate, &catalogue.rules, &applied);
+        let (turns, rules_of) = turns(&estate, &catalogue, &applied, now);
+        let looked = Looked { areas: &asked.areas, problems: &problems, regions: &catalogue.regions };
+        let those = catalogue.rules.iter().enumerate().filter(|(_, rule)| applied.contains(&rule.id));
+        let missing = looked.missing(those, &estate);
         let controls = catalogue.frameworks.of_topic(secrets::TOPIC).map_err(Failure::failed)?;
-        Ok(Self { catalogue, applied, estate, now, problems, documents, controls, suppressions, turns, rules_of })
+        Ok(Self {
+            catalogue,
+            applied,
+            estate,
+            now,
+            problems,
+            documents,
+            controls,
+            suppressions,
+            missing,
+            turns,
+            rules_of,
+        })
     }
 
     /// The findings, from the first.
@@ -126,6 +144,10 @@ impl Check {
         let place = rules.binary_search_by(|rule| rule.id.as_str().cmp(&finding.rule)).ok()?;
         let rule = rules.get(place).filter(|rule| self.applied.contains(&rule.id))?;
         let judge = Judge::new(&self.estate, &self.catalogue.facts, &self.catalogue.patterns, self.now);
+        if rule.within.is_some() {
+            let missing = self.missing.iter().find(|missing| missing.rule == place && missing.is_of(finding))?;
+            return missing.verdict(&judge, rule).undecided;
+        }
         let (resource, key) = (&finding.resource, finding.resource.key());
         let places = self.estate.named(resource.provider, &resource.id).iter().take(NAMESAKES_MAX);
         let mut subjects = places.filter_map(|at| Some((*at, self.estate.get(*at)?)));
@@ -133,6 +155,15 @@ impl Check {
             let is_it = subject.resource.key() == key && rule.is_about(&subject.resource.kind);
             if is_it { verdict(&judge, rule, at, subject).undecided } else { None }
         })
+    }
+}
+
+impl Check {
+    /// Reports whether a rule about what is missing was judged where it once found something.
+    pub fn asked_again(&self, finding: &Finding) -> bool {
+        let is_its =
+            |missing: &&Missing| self.catalogue.rules.get(missing.rule).is_some_and(|rule| rule.id == finding.rule);
+        self.missing.iter().filter(is_its).any(|missing| missing.is_of(finding))
     }
 }
 
@@ -149,19 +180,33 @@ fn listed(mut resource: Resource) -> Subject {
 }
 
 /// In which order resources are looked at: as they came, but those of one name and document after each other, so that
-/// what is found at both is seen to be the same while only theirs is remembered.
-fn turns(estate: &Estate, rules: &[Rule], applied: &BTreeSet<String>) -> (Vec<Turn>, Vec<Vec<usize>>) {
+/// what is found at both is seen to be the same while only theirs is remembered. What is gone has no turn.
+fn turns(
+    estate: &Estate,
+    catalogue: &Catalogue,
+    applied: &BTreeSet<String>,
+    now: Timestamp,
+) -> (Vec<Turn>, Vec<Vec<usize>>) {
+    let judge = Judge::new(estate, &catalogue.facts, &[], now);
+    let is_gone = |at: usize, kind: &str| {
+        let gone: Option<&Condition> = catalogue.gone.get(kind);
+        gone.is_some_and(|gone| judge.judge(Base::Resource(at), gone) == Truth::Yes)
+    };
     let mut first_of: BTreeMap<u64, usize> = BTreeMap::new();
     let mut order: Vec<(usize, usize)> = Vec::with_capacity(estate.subjects.len());
     for (at, subject) in estate.subjects.iter().enumerate() {
+        if is_gone(at, &subject.resource.kind) {
+            continue;
+        }
         // Two that are not the same and come to one number are looked at after each other, and nothing else.
         let mut hasher = DefaultHasher::new();
         (subject.resource.key(), subject.file()).hash(&mut hasher);
         order.push((*first_of.entry(hasher.finish()).or_insert(at), at));
     }
     order.sort_unstable();
+    let rules = catalogue.rules.iter().enumerate();
     let applied: Vec<(usize, &Rule)> =
-        rules.iter().enumerate().filter(|(_, rule)| applied.contains(&rule.id)).collect();
+        rules.filter(|(_, rule)| rule.within.is_none() && applied.contains(&rule.id)).collect();
     let (mut kinds, mut rules_of) = (BTreeMap::new(), Vec::new());
     let mut turns = Vec::with_capacity(order.len());
     for (first, at) in order {

@@ -1,7 +1,7 @@
 //! What one rule says of one resource.
 
 use serde_json::Value;
-use troupe_estate::Finding;
+use troupe_estate::{Finding, Place, Reference};
 
 use crate::judge::{Base, Judge, Subject, Truth};
 use crate::rule::Rule;
@@ -37,7 +37,8 @@ pub fn verdict(judge: &Judge<'_>, rule: &Rule, at: usize, subject: &Subject) -> 
         (Truth::Unknown(why), _) => verdict.undecided = Some(why),
         (Truth::No, _) => {}
     };
-    let whole = || finding(rule, subject, "", judge.evidence(Base::Resource(at), &rule.fail));
+    let about = || About { reference: subject.resource.reference(), place: subject.place.as_ref() };
+    let whole = || finding(rule, about(), "", judge.evidence(Base::Resource(at), &rule.fail));
     match &rule.each {
         None => {
             take(judge.judge(Base::Resource(at), &rule.fail), &whole);
@@ -53,7 +54,7 @@ pub fn verdict(judge: &Judge<'_>, rule: &Rule, at: usize, subject: &Subject) -> 
                     let base = Base::Element(element, at);
                     take(judge.judge(base, &rule.fail), &|| {
                         let own = discriminator(&each.discriminator, element);
-                        finding(rule, subject, &own, judge.evidence(base, &rule.fail))
+                        finding(rule, about(), &own, judge.evidence(base, &rule.fail))
                     });
                 }
                 if elements.len() > EACH_MAX {
@@ -89,16 +90,24 @@ fn discriminator(pattern: &str, element: &Value) -> String {
     out.chars().take(200).collect()
 }
 
+/// What a finding is about, and where it is written down.
+pub struct About<'a> {
+    /// The resource.
+    pub reference: Reference,
+    /// Where it is written down.
+    pub place: Option<&'a Place>,
+}
+
 /// A document's name is a part of what tells its findings from those of another; README.md says so.
-fn finding(rule: &Rule, subject: &Subject, own: &str, seen: Vec<(String, Value)>) -> Finding {
-    let discriminator = match (subject.file(), own) {
+pub fn finding(rule: &Rule, about: About<'_>, own: &str, seen: Vec<(String, Value)>) -> Finding {
+    let discriminator = match (about.place.map(|place| &place.file), own) {
         (None, own) => own.to_owned(),
-        (Some(file), "") => file.to_owned(),
+        (Some(file), "") => file.clone(),
         (Some(file), own) => format!("{file}: {own}"),
     };
-    let mut finding = Finding::new(&rule.id, &rule.title, rule.severity, subject.resource.reference(), &discriminator);
+    let mut finding = Finding::new(&rule.id, &rule.title, rule.severity, about.reference, &discriminator);
     finding.fix.clone_from(&rule.fix);
     finding.frameworks.clone_from(&rule.frameworks);
-    finding.place.clone_from(&subject.place);
+    finding.place = about.place.cloned();
     seen.into_iter().fold(finding, |finding, (attribute, value)| finding.seen(&attribute, value))
 }

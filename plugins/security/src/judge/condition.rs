@@ -30,12 +30,14 @@
 //! | `older_than_days: 90` | a time at least so long ago |
 //! | `within_days: 30` | a time that is over or comes within so many days |
 //! | `version_below: "1.28"` | a version before that |
+//! | `unsupported: { "1.28": 2024-11-26 }` | a version whose support ended, by the last day of each |
 //! | `open: true` | an address range that is the whole internet, however a cloud writes it |
 //! | `public: true` | an address range that has public addresses |
 //! | `inside: "10.0.0.0/8"`, `contains: "10.1.2.3"` | an address range in that one, or around that |
 //! | `port: [22]` | a port, range (`20-25`) or `*` that contains one of these |
 //! | `covers: "iam:PassRole"` or a list | a pattern, such as `iam:*`, that fits one of these |
 //! | `secret: true` | a text that looks like a secret |
+//! | `admits_everybody: true` | a policy of AWS that allows something to everybody, held back by no condition |
 //! | `size: { more: 1 }` | how many elements, entries or letters there are |
 //! | `some`, `every`, `no` | a condition on the elements of a list |
 //! | `not: …` | what the matcher does not hold of |
@@ -44,7 +46,7 @@ use regex_lite::Regex;
 use serde_json::Value;
 
 use super::network::Range;
-use super::{Glob, Path};
+use super::{Glob, Path, Support};
 
 /// What must hold.
 #[derive(Debug, Clone)]
@@ -103,6 +105,8 @@ pub enum Matcher {
     WithinDays(f64),
     /// A version before this.
     VersionBelow(Vec<u64>),
+    /// A version whose support is over.
+    Unsupported(Support),
     /// The whole internet.
     Open,
     /// Public addresses.
@@ -117,6 +121,8 @@ pub enum Matcher {
     Covers(Vec<String>),
     /// A secret.
     Secret,
+    /// A policy of AWS that lets everybody in.
+    AdmitsEverybody,
     /// How many there are.
     Size(Box<Matcher>),
     /// An element is so.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::condition::{Matcher, Order};
 use super::network::{self, Range};
 use super::words::covers;
-use super::{Truth, version};
+use super::{Truth, policy, version};
 use crate::unknown;
 
 /// Longest text that a regular expression is tried on, in bytes.
@@ -46,6 +46,10 @@ pub fn scalar(value: &Value, matcher: &Matcher, now: Timestamp) -> Truth {
             let written = text.map(str::to_owned).or_else(|| value.as_number().map(ToString::to_string));
             Truth::from(written.and_then(|text| version(&text)).is_some_and(|version| version < *bound))
         }
+        Matcher::Unsupported(support) => {
+            let written = text.map(str::to_owned).or_else(|| value.as_number().map(ToString::to_string));
+            Truth::from(written.is_some_and(|text| support.is_over(&text, now)))
+        }
         Matcher::Open => Truth::from(text.is_some_and(network::is_open)),
         Matcher::Public => Truth::from(text.and_then(network::is_public) == Some(true)),
         Matcher::Inside(range) => Truth::from(text.and_then(Range::parse).is_some_and(|it| range.contains(&it))),
@@ -57,6 +61,7 @@ pub fn scalar(value: &Value, matcher: &Matcher, now: Timestamp) -> Truth {
                 None => text.and_then(|text| network::has_port(text, ports)) == Some(true),
             })
         }
+        Matcher::AdmitsEverybody => policy::admits_everybody(value),
         // The judge deals with the others.
         _ => Truth::No,
     }

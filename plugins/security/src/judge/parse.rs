@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::condition::{Condition, Matcher, Order, Related};
 use super::network::Range;
-use super::{Glob, Path, version};
+use super::{Glob, Path, Support, version};
 
 /// Deepest nesting of conditions.
 const DEPTH_MAX: usize = 24;
@@ -116,6 +116,7 @@ fn operator(key: &str, value: &Value, depth: usize) -> Result<Matcher, String> {
         "open" => flag(value, Matcher::Open)?,
         "public" => flag(value, Matcher::Public)?,
         "secret" => flag(value, Matcher::Secret)?,
+        "admits_everybody" => flag(value, Matcher::AdmitsEverybody)?,
         "matches" => Matcher::Matches(texts(value)?.iter().map(|text| Glob::new(text)).collect()),
         "covers" => Matcher::Covers(texts(value)?),
         "regex" => {
@@ -132,6 +133,7 @@ fn operator(key: &str, value: &Value, depth: usize) -> Result<Matcher, String> {
             let written = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             Matcher::VersionBelow(version(&written).ok_or("needs a version")?)
         }
+        "unsupported" => Matcher::Unsupported(Support::parse(value)?),
         "inside" => Matcher::Inside(range()?),
         "contains" => Matcher::Contains(range()?),
         "port" => Matcher::Port(ports(value)?),

@@ -32,6 +32,21 @@ pub struct Catalogue {
     pub facts: Facts,
     /// How paths of attack go.
     pub paths: Value,
+    /// By partition, the regions that each account has.
+    pub regions: BTreeMap<String, BTreeSet<String>>,
+    /// When a resource of a type is gone, though it is told.
+    pub gone: BTreeMap<String, Condition>,
+}
+
+/// Until when versions of something are supported.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Support {
+    /// The days on which it ends, by version.
+    ends: Map<String, Value>,
+    /// Where these were read.
+    #[expect(dead_code, reason = "for whoever reads or mends the table")]
+    source: String,
 }
 
 impl Catalogue {
@@ -58,6 +73,14 @@ impl Catalogue {
         let written_patterns: Vec<WrittenPattern> =
             serde_json::from_value(take("secrets")).map_err(|error| fault("data/secrets.yaml", &error))?;
         let paths = take("paths");
+        let regions = serde_json::from_value(take("regions")).map_err(|error| fault("data/regions.yaml", &error))?;
+        let gone: BTreeMap<String, Value> =
+            serde_json::from_value(take("gone")).map_err(|error| fault("data/gone.yaml", &error))?;
+        let gone = gone.into_iter().map(|(kind, value)| Ok((kind, Condition::parse(&value)?)));
+        let gone = gone.collect::<Result<_, String>>().map_err(|error| fault("data/gone.yaml", &error))?;
+        let support: BTreeMap<String, Support> =
+            serde_json::from_value(take("support")).map_err(|error| fault("data/support.yaml", &error))?;
+        let support = support.into_iter().map(|(name, one)| (format!("support.{name}"), one.ends.into())).collect();
         let patterns = written_patterns.iter().map(Pattern::new).collect::<Result<Vec<Pattern>, String>>();
         let patterns = patterns.map_err(|error| fault("data/secrets.yaml", &error))?;
         let files: BTreeMap<String, Value> = serde_json::from_str(RULES).map_err(|error| fault("rules", &error))?;
@@ -69,7 +92,7 @@ impl Catalogue {
                 Ok(written) => {
                     for (types, one) in written {
                         let id = one.id.clone();
-                        match rule(file, types, one, &frameworks, parameters) {
+                        match rule(file, types, one, (&frameworks, &support), parameters) {
                             Ok(rule) => rules.push(rule),
                             Err(why) => problems.push(format!("{file}: {id}: {why}")),
                         }
@@ -91,7 +114,7 @@ impl Catalogue {
         }
         if problems.is_empty() {
             let facts = Facts::new(inventory, mappings);
-            Ok(Self { rules, patterns, written_patterns, frameworks, facts, paths })
+            Ok(Self { rules, patterns, written_patterns, frameworks, facts, paths, regions, gone })
         } else {
             Err(Problems(problems))
         }
@@ -119,10 +142,11 @@ fn rule(
     file: &str,
     types: Vec<String>,
     written: Written,
-    frameworks: &Frameworks,
+    (frameworks, support): (&Frameworks, &Map<String, Value>),
     configured: &BTreeMap<String, Map<String, Value>>,
 ) -> Result<Rule, String> {
-    let mut parameters = written.parameters.clone();
+    let support = |(name, value): (&String, &Value)| (name.clone(), expand(value, support));
+    let mut parameters: Map<String, Value> = written.parameters.iter().map(support).collect();
     for (name, value) in configured.get(&written.id).into_iter().flatten() {
         if !parameters.contains_key(name) {
             return Err(format!("it has no parameter `{name}`"));
@@ -154,6 +178,11 @@ fn rule(
         }
         None => None,
     };
+    let fail = match (written.about, &written.fail, &written.lacks) {
+        (None, Some(fail), None) => condition(fail, "fail")?,
+        (Some(_), None, Some(lacks)) if each.is_none() && written.when.is_none() => condition(lacks, "lacks")?,
+        _ => return Err("it has `fail`, or `about` and `lacks` without `each` and `when`".to_owned()),
+    };
     Ok(Rule {
         id: written.id.clone(),
         title: written.title.clone(),
@@ -165,7 +194,8 @@ fn rule(
         frameworks: controls,
         when: written.when.as_ref().map(|value| condition(value, "when")).transpose()?,
         each,
-        fail: condition(&written.fail, "fail")?,
+        fail,
+        within: written.about,
         parameters,
         exposes: written.exposes,
         file: file.to_owned(),

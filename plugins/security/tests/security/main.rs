@@ -9,6 +9,7 @@ mod frameworks;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod missing;
 mod paths;
 #[cfg(test)]
 mod readers;

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-use troupe_agent_security::check::{Verdict, verdict};
+use troupe_agent_security::check::{Looked, Verdict, verdict};
 use troupe_agent_security::judge::{Estate, Everything, Judge, Pattern, Source, Subject, pieces};
 use troupe_agent_security::read::Mappings;
-use troupe_agent_security::rule::{Catalogue, Rule};
-use troupe_estate::{Relation, Resource, class_of};
+use troupe_agent_security::rule::{Catalogue, Rule, Within};
+use troupe_estate::{Area, Provider, Relation, Resource, class_of};
 
 /// By when the ages of examples are judged.
 const NOW: &str = "2026-01-01T00:00:00Z";
@@ -44,7 +44,26 @@ fn subject(example: &Value, kind: &str) -> Subject {
     Subject { resource, source: Source::Example, place: None, aliases: Vec::new() }
 }
 
+/// Of a rule about what is missing, the resources of a place that was looked at fully.
+fn judged_among(catalogue: &Catalogue, rule: &Rule, within: Within, examples: &[Value]) -> Verdict {
+    let listed = |one: &Value| Subject { source: Source::Inventory, ..subject(one, &rule.types[0]) };
+    let estate = Estate::new(examples.iter().map(listed).collect());
+    let regions = match within {
+        Within::Account => Vec::new(),
+        Within::Region => vec!["eu-west-1".to_owned()],
+    };
+    let areas = [Area { regions, ..Area::all(Provider::of_type(&rule.types[0])) }];
+    let looked = Looked { areas: &areas, problems: &[], regions: &catalogue.regions };
+    let places = looked.missing(std::iter::once((0, rule)), &estate);
+    let [place] = places.as_slice() else { panic!("{} is judged {} times", rule.id, places.len()) };
+    let judge = Judge::new(&estate, &Everything, &catalogue.patterns, NOW.parse::<Timestamp>().unwrap());
+    place.verdict(&judge, rule)
+}
+
 fn judged(catalogue: &Catalogue, rule: &Rule, example: &Value) -> Verdict {
+    if let Some(within) = rule.within {
+        return judged_among(catalogue, rule, within, example.as_array().expect("an example is a list"));
+    }
     let first = subject(example, &rule.types[0]);
     let others = example.get("$others").and_then(Value::as_array).cloned().unwrap_or_default();
     let subjects = std::iter::once(first).chain(others.iter().map(|other| subject(other, "")));

@@ -161,6 +161,35 @@ fn a_control_about_what_nobody_could_look_at_is_not_checked() {
 }
 
 #[test]
+fn no_rule_is_about_a_machine_that_is_gone() {
+    let _host = host();
+    let machine = |state: &str| {
+        json!({ "id": "i-1", "type": "aws.ec2.instance", "region": "eu-west-1",
+        "attributes": { "state": state, "metadata_tokens": "optional", "metadata_endpoint": "enabled" } })
+    };
+    let failed = |state: &str| {
+        let input = json!({ "resources": [machine(state)], "rules": ["aws.ec2.imds-v1"] });
+        let told = perform::<Security>("check", input).unwrap();
+        (told["findings"].as_array().unwrap().len(), told["passed"].as_u64().unwrap())
+    };
+    assert_eq!(["running", "stopped"].map(failed), [(1, 0), (1, 0)]);
+    assert_eq!(["shutting-down", "terminated"].map(failed), [(0, 0), (0, 0)]);
+}
+
+#[test]
+fn whether_a_version_is_supported_depends_on_the_day_of_the_check() {
+    let cluster =
+        json!({ "id": "c", "type": "aws.eks.cluster", "region": "eu-west-1", "attributes": { "version": "1.33" } });
+    let failed_on = |day: &str| {
+        let now: std::time::SystemTime = day.parse::<jiff::Timestamp>().unwrap().into();
+        let _host = Host::start().at(now).configuration(json!({}));
+        let input = json!({ "resources": [cluster], "rules": ["aws.eks.version-end-of-life"] });
+        perform::<Security>("check", input).unwrap()["findings"].as_array().unwrap().len()
+    };
+    assert_eq!(["2026-07-29T12:00:00Z", "2026-11-29T12:00:00Z"].map(failed_on), [0, 1]);
+}
+
+#[test]
 fn findings_that_nothing_tells_apart_count_once() {
     let _host = host();
     let mut group = open_group("sg-1");
