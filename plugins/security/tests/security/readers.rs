@@ -126,6 +126,47 @@ fn a_cache_in_a_replication_group_is_not_asked_for_what_its_group_has() {
 }
 
 #[test]
+fn parts_of_a_plan_make_logs_recorders_and_firewalls_whole() {
+    let resource = |kind: &str, name: &str, values: Value| json!({ "address": format!("{kind}.{name}"), "mode": "managed", "type": kind, "name": name, "values": values });
+    let everywhere = json!({ "priority": 10, "direction": "INGRESS", "action": "allow", "firewall_policy": "open",
+        "match": [{ "src_ip_ranges": ["0.0.0.0/0"], "layer4_configs": [{ "ip_protocol": "tcp", "ports": ["22"] }] }] });
+    let plan = json!({ "format_version": "1.2", "planned_values": { "root_module": { "resources": [
+        resource("aws_elb", "logged", json!({ "name": "logged", "access_logs": [{ "bucket": "logs" }] })),
+        resource("aws_elb", "silent", json!({ "name": "silent", "access_logs": [] })),
+        resource("aws_redshift_cluster", "logged", json!({ "cluster_identifier": "warm" })),
+        resource("aws_redshift_logging", "l", json!({ "cluster_identifier": "warm", "log_destination_type": "cloudwatch" })),
+        resource("aws_redshift_cluster", "silent", json!({ "cluster_identifier": "cold" })),
+        resource("aws_config_configuration_recorder", "on", json!({ "name": "on" })),
+        resource("aws_config_configuration_recorder_status", "on", json!({ "name": "on", "is_enabled": true })),
+        resource("aws_config_configuration_recorder", "off", json!({ "name": "off" })),
+        resource("azurerm_mysql_flexible_server", "m", json!({ "name": "orders" })),
+        resource("azurerm_mysql_flexible_server_firewall_rule", "r", json!({ "name": "all", "server_name": "orders",
+            "start_ip_address": "0.0.0.0", "end_ip_address": "255.255.255.255" })),
+        resource("google_compute_network_firewall_policy", "open", json!({ "name": "open" })),
+        resource("google_compute_network_firewall_policy_rule", "r", everywhere),
+        resource("google_compute_network_firewall_policy_association", "a", json!({ "name": "a", "firewall_policy": "open", "attachment_target": "net" })),
+        resource("google_compute_region_disk", "d", json!({ "name": "d" })),
+    ] } } });
+    let told = check("plan.json", &plan.to_string());
+    let failed = |rule: &str| {
+        let all = found(&told).into_iter().filter(|(its, ..)| its == rule);
+        all.map(|(_, id, _)| id.rsplit('.').next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    for (rule, ids) in [
+        ("aws.elb.access-logs", vec!["silent"]),
+        ("aws.redshift.logging", vec!["cold"]),
+        ("aws.config.off", vec!["off"]),
+        ("azure.database.open-firewall", vec!["m"]),
+        ("azure.database.azure-services", vec![]),
+        ("gcp.firewall-policy.ssh-open", vec!["open"]),
+        ("gcp.firewall-policy.rdp-open", vec![]),
+        ("gcp.compute.disk-key", vec!["d"]),
+    ] {
+        assert_eq!(failed(rule), ids, "{rule}");
+    }
+}
+
+#[test]
 fn a_state_is_checked_in_both_its_forms() {
     let file = json!({ "version": 4, "terraform_version": "1.9.0", "lineage": "x", "resources": [
         { "mode": "managed", "type": "aws_sqs_queue", "name": "q", "instances": [{ "attributes": { "name": "orders", "sqs_managed_sse_enabled": false,
