@@ -45,8 +45,8 @@ impl Missing {
         }
         if doubt.is_none() {
             let about = About { reference: self.reference.clone(), place: self.place.as_ref() };
-            let seen = rule.types.iter().map(|kind| (kind.clone(), json!(self.among.len()))).take(1);
-            verdict.findings.push(finding(rule, about, "", seen.collect()));
+            let seen = vec![(self.reference.kind.to_string(), json!(self.among.len()))];
+            verdict.findings.push(finding(rule, about, "", seen));
         }
         verdict.undecided = doubt;
         verdict

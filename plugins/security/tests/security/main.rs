@@ -5,6 +5,7 @@ mod changes;
 #[cfg(test)]
 mod documents;
 #[cfg(test)]
+mod forms;
 mod frameworks;
 #[cfg(test)]
 mod hostile;
