@@ -36,7 +36,7 @@ fn an_account_without_a_trail_of_all_regions_is_told_once() {
     let rule = "aws.cloudtrail.all-regions";
     let ask = |resources: Value| asked(rule, &resources, &area(&json!(every_region())), &json!({}));
     let row = (rule.to_owned(), ACCOUNT.to_owned(), 0);
-    assert_eq!(found(&ask(json!([]))), [row.clone()]);
+    assert_eq!(found(&ask(json!([]))), std::slice::from_ref(&row));
     let two = json!([trail("a", "eu-west-1", false), trail("b", "eu-west-2", false)]);
     let told = ask(two);
     assert_eq!(found(&told), [row]);
