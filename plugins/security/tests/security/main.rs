@@ -6,11 +6,13 @@ mod changes;
 mod documents;
 #[cfg(test)]
 mod forms;
+#[cfg(test)]
 mod frameworks;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod missing;
+#[cfg(test)]
 mod paths;
 #[cfg(test)]
 mod readers;
