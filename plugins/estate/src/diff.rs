@@ -29,7 +29,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use findings::findings;
-pub use resources::resources;
+pub use resources::{resources, unordered};
 
 use crate::Why;
 

@@ -4,6 +4,9 @@
 //! could not read of it is passed over, and so is what the caller says changes by itself, such as when a
 //! role was last used. Class and cost follow from tables, and are not compared.
 //!
+//! Lists are compared without their order: services list principals, rules and addresses in another one each time.
+//! Where an order counts, each item says its place as a number, such as its priority.
+//!
 //! The caller is asked of a type about
 //!
 //! | name | which is |
@@ -12,7 +15,7 @@
 //! | `access_keys.age_days` | a field of an attribute that is an object, or of the objects in its lists, at any depth |
 //! | `relations.target` | the relations of a kind |
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use serde_json::{Map, Value};
@@ -91,20 +94,33 @@ fn differing(before: &Resource, now: &Resource, moves: &impl Fn(&str, &str) -> b
     fields
 }
 
-/// Reports whether two values of this name are the same but for what changes by itself.
+/// Reports whether two values of this name are the same but for what changes by itself and the order of lists.
 fn is_same(before: &Value, now: &Value, name: &str, moves: &dyn Fn(&str) -> bool) -> bool {
-    if before == now || moves(name) {
-        return true;
-    }
-    match (before, now) {
-        (Value::Array(before), Value::Array(now)) => {
-            before.len() == now.len() && before.iter().zip(now).all(|(before, now)| is_same(before, now, name, moves))
+    before == now || moves(name) || settled(before, name, moves) == settled(now, name, moves)
+}
+
+/// A value in the form in which it is compared: its lists in one order, nothing in it `null`.
+pub fn unordered(value: &Value) -> Value {
+    settled(value, "", &|_| false)
+}
+
+fn settled(value: &Value, name: &str, moves: &dyn Fn(&str) -> bool) -> Value {
+    match value {
+        Value::Array(items) => {
+            let mut items: Vec<Value> = items.iter().map(|item| settled(item, name, moves)).collect();
+            items.sort_by_cached_key(ToString::to_string);
+            Value::Array(items)
         }
-        (Value::Object(before), Value::Object(now)) => before
-            .keys()
-            .chain(now.keys())
-            .all(|key| is_same(field(before, key), field(now, key), &format!("{name}.{key}"), moves)),
-        _ => false,
+        Value::Object(fields) => {
+            let compared = fields.iter().filter(|(_, value)| !value.is_null()).filter_map(|(key, value)| {
+                let name = format!("{name}.{key}");
+                (!moves(&name)).then(|| (key, settled(value, &name, moves)))
+            });
+            // In the order of their names, so that what is the same is written the same.
+            let compared: BTreeMap<&String, Value> = compared.collect();
+            compared.into_iter().map(|(key, value)| (key.clone(), value)).collect()
+        }
+        value => value.clone(),
     }
 }
 

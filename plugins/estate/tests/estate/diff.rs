@@ -115,6 +115,37 @@ fn what_moves_within_an_attribute_or_as_a_relation_is_no_change_and_what_stands_
 }
 
 #[test]
+fn the_order_of_a_list_is_no_change_and_what_is_in_it_is() {
+    let policy = |principals: &[&str], more: &str| {
+        let statements =
+            json!([{ "Effect": "Allow", "Principal": { "AWS": principals } }, { "Effect": "Deny", "Action": more }]);
+        Resource::new("aws.sqs.queue", "us-east-1", "q").with("policy", Some(json!({ "Statement": statements })))
+    };
+    let mut turned = policy(&["arn:b", "arn:a", "arn:a"], "sqs:*");
+    turned.attributes["policy"]["Statement"].as_array_mut().unwrap().reverse();
+    let before = || policy(&["arn:a", "arn:b", "arn:a"], "sqs:*");
+    let changes = resources(vec![before()], vec![turned], &scan(Vec::new()));
+    assert!(matches!(changes.as_slice(), [Change::Same { .. }]), "{changes:#?}");
+    for other in [
+        policy(&["arn:a", "arn:b", "arn:b"], "sqs:*"),
+        policy(&["arn:a", "arn:b"], "sqs:*"),
+        policy(&["arn:a", "arn:b", "arn:a"], "sqs:Send*"),
+    ] {
+        let changes = resources(vec![before()], vec![other], &scan(Vec::new()));
+        let [Change::Changed { fields, .. }] = changes.as_slice() else { panic!("{changes:#?}") };
+        assert_eq!(fields, &["attributes.policy"]);
+    }
+    // Where an order counts, each item says its place.
+    let rules = |names: [&str; 2]| {
+        let rules: Vec<_> =
+            (1..).zip(names).map(|(priority, name)| json!({ "priority": priority, "name": name })).collect();
+        Resource::new("aws.wafv2.web-acl", "us-east-1", "w").with("rules", Some(json!(rules)))
+    };
+    let changes = resources(vec![rules(["a", "b"])], vec![rules(["b", "a"])], &scan(Vec::new()));
+    assert!(matches!(changes.as_slice(), [Change::Changed { .. }]), "{changes:#?}");
+}
+
+#[test]
 fn a_finding_is_fixed_only_where_the_scan_looked() {
     let gone = || vec![found("vol-1")];
     let why = |scan: &Scan| match findings(gone(), Vec::new(), scan).as_slice() {
