@@ -30,7 +30,7 @@ pub use entry::Entry;
 pub use finding::{Evidence, Finding, Framework, Place, Severity, Status, Suppression};
 pub use fingerprint::Fingerprint;
 pub use money::{Amount, Money};
-pub use problem::{PROBLEM_RESOURCES_MAX, Problem, ProblemKind, settle};
+pub use problem::{EVERY_SERVICE, PROBLEM_RESOURCES_MAX, Problem, ProblemKind, settle};
 pub use provider::Provider;
 pub use resource::{GLOBAL, Key, Reference, Relation, Resource, Word};
 pub use scan::{Area, Scan, Why, WhyKind};

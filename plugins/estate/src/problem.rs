@@ -11,7 +11,7 @@
 //! | only `resource`, perhaps `others` | these resources |
 //! | none of them, or `every` | every resource of its service in its account and region |
 //!
-//! A row of the region `global` hides what it hides in every region, and one without an account in every
+//! A row of the service [`EVERY_SERVICE`] is about each of them. A row of the region `global` hides what it hides in every region, and one without an account in every
 //! account. A named resource is hidden whatever else the row has.
 
 use std::collections::BTreeMap;
@@ -26,6 +26,9 @@ use crate::resource::{GLOBAL, Reference, Word};
 /// Most resources that one row names. Beyond, it says `every`: a row stays one that a person can read.
 pub const PROBLEM_RESOURCES_MAX: usize = 100;
 
+/// The service of a row that is about every service.
+pub const EVERY_SERVICE: &str = "*";
+
 /// Something that could not be looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
@@ -35,7 +38,7 @@ pub struct Problem {
     /// The account, subscription or project, if it is one's alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
-    /// The service, such as `ec2`, `microsoft.compute`, `compute.googleapis.com`.
+    /// The service, such as `ec2`, `microsoft.compute`, `compute.googleapis.com`; `*` for every one.
     pub service: Word,
     /// The region, or `global`.
     pub region: String,
@@ -100,7 +103,7 @@ impl Problem {
         if self.provider != provider || !same_account {
             return false;
         }
-        let is_of_service = provider.same(&self.service, resource.service());
+        let is_of_service = self.service == EVERY_SERVICE || provider.same(&self.service, resource.service());
         if is_of_service
             && self.named().any(|id| provider.same(id, &resource.id) || Some(id) == resource.arn.as_deref())
         {

@@ -57,6 +57,14 @@ fn a_row_names_so_many_resources_and_then_says_every() {
 }
 
 #[test]
+fn a_row_about_every_service_hides_all_of_its_region() {
+    let mut row = problem(troupe_estate::EVERY_SERVICE, "requests", None);
+    assert!(row.may_hide(&volume("vol-1").reference()));
+    row.region = "eu-west-1".to_owned();
+    assert!(!row.may_hide(&volume("vol-1").reference()));
+}
+
+#[test]
 fn a_row_without_a_resource_among_others_hides_all() {
     let rows = vec![problem("ec2", "DescribeVolumes", Some("vol-1")), problem("ec2", "DescribeVolumes", None)];
     let [row] = settle(rows).try_into().expect("one row");
