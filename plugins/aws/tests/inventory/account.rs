@@ -230,10 +230,13 @@ fn people(asked: &Asked) -> Option<Answer> {
         ("GetAccountAuthorizationDetails", _) => xml(
             "<GetAccountAuthorizationDetailsResponse><GetAccountAuthorizationDetailsResult><IsTruncated>false</IsTruncated>\
              <UserDetailList><member><UserName>ann</UserName><AttachedManagedPolicies><member>\
-             <PolicyArn>arn:aws:iam::aws:policy/ReadOnlyAccess</PolicyArn></member></AttachedManagedPolicies></member>\
+             <PolicyArn>arn:aws:iam::aws:policy/ReadOnlyAccess</PolicyArn></member></AttachedManagedPolicies>\
+             <GroupList><member>ops</member><member>new</member></GroupList></member>\
              <member><UserName>robot</UserName></member></UserDetailList>\
              <GroupDetailList><member><GroupName>ops</GroupName><Arn>arn:aws:iam::111122223333:group/ops</Arn></member></GroupDetailList>\
-             <RoleDetailList><member><RoleName>deploy</RoleName><RolePolicyList><member><PolicyName>own</PolicyName>\
+             <RoleDetailList><member><RoleName>deploy</RoleName><Arn>arn:aws:iam::111122223333:role/deploy</Arn>\
+             <InstanceProfileList><member><InstanceProfileName>web</InstanceProfileName><Path>/</Path>\
+             <Arn>arn:aws:iam::111122223333:instance-profile/web</Arn></member></InstanceProfileList><RolePolicyList><member><PolicyName>own</PolicyName>\
              <PolicyDocument>%7B%22Statement%22%3A%5B%5D%7D</PolicyDocument></member></RolePolicyList></member></RoleDetailList>\
              <Policies><member><PolicyName>all</PolicyName><Arn>arn:aws:iam::111122223333:policy/all</Arn>\
              <AttachmentCount>1</AttachmentCount><PolicyVersionList><member><Document>%7B%22old%22%3A1%7D</Document>\
@@ -319,7 +322,7 @@ fn rights_that_are_denied_are_not_read_and_hide_groups_and_policies() {
     assert_eq!(resource(&found, "ann")["unread"], json!(["policies", "attached_policies"]));
     let errors = found["errors"].as_array().unwrap();
     let denied = errors.iter().find(|error| error["operation"] == "GetAccountAuthorizationDetails").unwrap();
-    assert_eq!(denied["hides"], json!(["aws.iam.group", "aws.iam.policy"]));
+    assert_eq!(denied["hides"], json!(["aws.iam.group", "aws.iam.instance-profile", "aws.iam.policy"]));
     // Without a policy of its own the account has IAM's.
     let passwords = &resource(&found, "password-policy")["attributes"];
     assert_eq!((&passwords["configured"], &passwords["length_min"]), (&json!(false), &json!(8)));
@@ -334,3 +337,28 @@ fn what_has_no_region_is_asked_once_whatever_the_regions() {
     assert_eq!((count("GetAccountSummary"), count("ListRoles"), count("DescribeVpcs")), (1, 1, 3));
     assert_eq!(asked.iter().filter(|one| one.service == "s3" && one.operation.is_empty()).count(), 2, "two pages");
 }
+#[test]
+fn who_has_rights_is_related_to_policies_groups_and_roles() {
+    let found = looked_at_people();
+    assert_eq!(
+        resource(&found, "ann")["relations"],
+        json!([
+            { "kind": "group", "target": "arn:aws:iam::111122223333:group/ops" },
+            // Of a group that came between two questions the name alone is known.
+            { "kind": "group", "target": "new" },
+            { "kind": "policy", "target": "arn:aws:iam::aws:policy/ReadOnlyAccess" }
+        ])
+    );
+    let profile = resource(&found, "web");
+    assert_eq!(
+        (&profile["type"], &profile["class"], &profile["arn"]),
+        (
+            &json!("aws.iam.instance-profile"),
+            &json!("identity.instance_profile"),
+            &json!("arn:aws:iam::111122223333:instance-profile/web")
+        )
+    );
+    let role = "arn:aws:iam::111122223333:role/deploy";
+    assert_eq!(profile["relations"], json!([{ "kind": "role", "target": role }]));
+}
+

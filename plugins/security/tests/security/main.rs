@@ -15,6 +15,8 @@ mod missing;
 #[cfg(test)]
 mod paths;
 #[cfg(test)]
+mod paths_of_inventories;
+#[cfg(test)]
 mod readers;
 #[cfg(test)]
 mod rules;

@@ -1,5 +1,5 @@
-//! Who has which rights: one question tells the policies that users, groups and roles have of their own or attached, and the
-//! managed policies that are the account's.
+//! Who has which rights: one question tells the policies that users, groups and roles have of their own or attached, which
+//! groups users are in, which instance profiles hold roles, and the managed policies that are the account's.
 
 use std::collections::BTreeMap;
 
@@ -33,10 +33,23 @@ const OWNERS: [(&str, &str, &str, &str); 2] = [
 /// What users, groups and roles have.
 const TELLS: [&str; 2] = ["policies", "attached_policies"];
 
-/// The rights of users and roles, by type and id; groups and policies are resources.
+/// The types that are found here alone.
+const HIDDEN: [&str; 3] = ["aws.iam.group", "aws.iam.instance-profile", "aws.iam.policy"];
+
+/// What somebody may do.
+#[derive(Debug)]
+struct Rights {
+    policies: Value,
+    /// The ARNs of policies that are attached.
+    attached: Vec<String>,
+    /// The names of the groups that a user is in.
+    groups: Vec<String>,
+}
+
+/// The rights of users and roles, by type and id; groups, instance profiles and policies are resources.
 #[derive(Debug, Default)]
 pub struct Details {
-    rights: BTreeMap<(&'static str, String), Vec<(&'static str, Value)>>,
+    rights: BTreeMap<(&'static str, String), Rights>,
     found: Found,
     fault: Option<Fault>,
 }
@@ -51,6 +64,7 @@ pub async fn collect(api: Api<'_>) -> Details {
             details.rights.extend(items);
         }
         details.found.resources.extend(page.list("GroupDetailList").filter_map(group));
+        details.found.resources.extend(page.list("RoleDetailList").flat_map(profiles));
         details.found.resources.extend(page.list("Policies").filter_map(policy));
     };
     details.fault = api.pages(DETAILS.1, &FILTER, read).await.err();
@@ -61,32 +75,52 @@ impl Details {
     /// Puts the rights into the users and roles that were found, and returns everything.
     pub fn put_into(mut self, others: impl IntoIterator<Item = Found>) -> Found {
         let mut whole = Found::all(others);
+        let arn_of = |group: &Resource| Some((group.id.clone(), group.arn.clone()?));
+        let groups = self.found.resources.iter().filter(|resource| resource.kind == "aws.iam.group");
+        let groups: BTreeMap<String, String> = groups.filter_map(arn_of).collect();
         for resource in &mut whole.resources {
             let Some((_, _, kind, _)) = OWNERS.into_iter().find(|(_, _, kind, _)| *kind == resource.kind) else {
                 continue;
             };
             match self.rights.remove(&(kind, resource.id.clone())) {
-                Some(rights) => rights.into_iter().for_each(|(name, value)| resource.set(name, value)),
+                Some(rights) => {
+                    // Other things have the names of groups too, and nothing else has their ARNs.
+                    for group in &rights.groups {
+                        resource.relate("group", groups.get(group).unwrap_or(group));
+                    }
+                    rights.put(resource);
+                }
                 // One that came between two questions is not known either.
                 None => resource.unread(&TELLS),
             }
         }
         if let Some(fault) = self.fault {
-            let hidden = ["aws.iam.group", "aws.iam.policy"];
-            self.found.note_hiding(DETAILS, GLOBAL, None, &hidden, fault);
+            self.found.note_hiding(DETAILS, GLOBAL, None, &HIDDEN, fault);
         }
         Found::all([whole, self.found])
     }
 }
 
-/// What somebody has of his own, and what is attached to him.
-fn rights(item: Element<'_>, own: &str) -> Vec<(&'static str, Value)> {
-    let policies: Value = item
-        .list(own)
-        .map(|policy| json!({ "name": policy.text("PolicyName"), "document": policy.text("PolicyDocument").and_then(document) }))
-        .collect();
-    let attached: Value = item.texts("AttachedManagedPolicies", "PolicyArn").map(Value::from).collect();
-    vec![("policies", policies), ("attached_policies", attached)]
+impl Rights {
+    fn put(self, resource: &mut Resource) {
+        for policy in &self.attached {
+            resource.relate("policy", policy);
+        }
+        resource.set("policies", self.policies);
+        resource.set("attached_policies", self.attached);
+    }
+}
+
+/// What somebody has of his own, what is attached to him, and where he is a member.
+fn rights(item: Element<'_>, own: &str) -> Rights {
+    let policies = item.list(own).map(
+        |policy| json!({ "name": policy.text("PolicyName"), "document": policy.text("PolicyDocument").and_then(document) }),
+    );
+    Rights {
+        policies: policies.collect(),
+        attached: item.texts("AttachedManagedPolicies", "PolicyArn").collect(),
+        groups: item.own_texts("GroupList").collect(),
+    }
 }
 
 fn group(item: Element<'_>) -> Option<Resource> {
@@ -96,10 +130,24 @@ fn group(item: Element<'_>) -> Option<Resource> {
         .arn(item.text("Arn").map(str::to_owned))
         .created(item.text("CreateDate").and_then(when::at))
         .with("path", item.text("Path"));
-    for (name, value) in rights(item, "GroupPolicyList") {
-        group.set(name, value);
-    }
+    rights(item, "GroupPolicyList").put(&mut group);
     Some(group)
+}
+
+/// The instance profiles that hold a role: a machine with the profile has the role. One without a role gives nobody
+/// anything, and is not told.
+fn profiles(role: Element<'_>) -> impl Iterator<Item = Resource> {
+    let held = role.text("Arn").or_else(|| role.text("RoleName"));
+    role.list("InstanceProfileList").filter_map(move |item| {
+        let name = item.text("InstanceProfileName")?;
+        let profile = Resource::new("aws.iam.instance-profile", GLOBAL, name)
+            .name(name)
+            .arn(item.text("Arn").map(str::to_owned))
+            .created(item.text("CreateDate").and_then(when::at))
+            .with("path", item.text("Path"))
+            .to("role", held);
+        Some(profile)
+    })
 }
 
 fn policy(item: Element<'_>) -> Option<Resource> {
