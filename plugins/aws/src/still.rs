@@ -7,9 +7,10 @@ use troupe_estate::{Key, Resource};
 
 /// What changes by itself, by type, named as a comparison asks for it (`plugins/estate/src/diff/resources.rs`).
 ///
-/// Relations that do are those to what groups of machines register as they grow and shrink. Functions and load
+/// What scales by itself wants another number of instances, tasks or units at any time; its bounds are compared.
+/// Relations that move are those to what groups of machines register as they grow and shrink. Functions and load
 /// balancers behind a target group are put there by somebody.
-const MOVING: [(&str, &str); 29] = [
+const MOVING: [(&str, &str); 35] = [
     ("aws.autoscaling.group", "instances"),
     ("aws.autoscaling.group", "relations.instance"),
     ("aws.autoscaling.group", "size_desired"),
@@ -20,13 +21,19 @@ const MOVING: [(&str, &str); 29] = [
     ("aws.cloudwatch.alarm", "state"),
     ("aws.config.recorder", "last_status"),
     ("aws.dynamodb.table", "items"),
+    ("aws.dynamodb.table", "read_capacity"),
     ("aws.dynamodb.table", "size_bytes"),
+    ("aws.dynamodb.table", "write_capacity"),
+    ("aws.ec2.instance", "launched"),
     ("aws.ec2.subnet", "free_addresses"),
+    ("aws.ecs.cluster", "container_instances"),
     ("aws.ecs.cluster", "tasks_pending"),
     ("aws.ecs.cluster", "tasks_running"),
+    ("aws.ecs.service", "tasks_desired"),
     ("aws.ecs.service", "tasks_pending"),
     ("aws.ecs.service", "tasks_running"),
     ("aws.efs.file-system", "size_bytes"),
+    ("aws.eks.nodegroup", "size_desired"),
     ("aws.elb.load-balancer", "instances"),
     ("aws.elb.load-balancer", "relations.instance"),
     ("aws.elbv2.target-group", "relations.instance"),

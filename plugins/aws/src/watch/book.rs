@@ -13,6 +13,7 @@ use std::io::Cursor;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use troupe_estate::collect::{CollectError, Part, Parts, Sink, lines};
+use troupe_estate::diff::unordered;
 use troupe_estate::{Problem, ProblemKind, Reference, Resource};
 use troupe_sdk::prelude::*;
 
@@ -196,9 +197,11 @@ fn failure(error: CollectError<Failure>) -> Failure {
 pub fn small(mut resource: Resource) -> Resource {
     for value in resource.attributes.values_mut() {
         if matches!(value, Value::Object(_) | Value::Array(_) | Value::String(_)) {
-            let text = value.to_string();
-            if text.len() > ATTRIBUTE_BYTES_MAX {
-                *value = json!({ "bytes": text.len(), "sha256": hex::encode(Sha256::digest(&text)) });
+            let bytes = value.to_string().len();
+            if bytes > ATTRIBUTE_BYTES_MAX {
+                // Of what is compared, so that another order of a list is no other digest.
+                let digest = Sha256::digest(unordered(value).to_string());
+                *value = json!({ "bytes": bytes, "sha256": hex::encode(digest) });
             }
         }
     }

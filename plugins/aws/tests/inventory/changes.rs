@@ -179,6 +179,53 @@ fn what_comes_and_goes_by_itself_is_no_change() {
 }
 
 #[test]
+fn what_scales_by_itself_is_no_change() {
+    const CLUSTER: &str = "arn:aws:ecs:us-east-1:111122223333:cluster/prod";
+    const SERVICE: &str = "arn:aws:ecs:us-east-1:111122223333:service/prod/web";
+    let host = |count: u32, most: u32| {
+        account(move |asked| {
+            Some(match asked.action.as_str() {
+                "ecs:ListClusters" => Answer::json(200, json!({ "clusterArns": [CLUSTER] })),
+                "ecs:DescribeClusters" => {
+                    let cluster = json!({ "clusterArn": CLUSTER, "clusterName": "prod", "registeredContainerInstancesCount": count });
+                    Answer::json(200, json!({ "clusters": [cluster] }))
+                }
+                "ecs:ListServices" => Answer::json(200, json!({ "serviceArns": [SERVICE] })),
+                "ecs:DescribeServices" => {
+                    let service = json!({ "serviceArn": SERVICE, "serviceName": "web", "clusterArn": CLUSTER, "desiredCount": count });
+                    Answer::json(200, json!({ "services": [service] }))
+                }
+                "eks:ListClusters" => Answer::json(200, json!({ "clusters": ["k"] })),
+                "eks:DescribeCluster" => Answer::json(200, json!({ "cluster": { "name": "k" } })),
+                "eks:ListNodegroups" => Answer::json(200, json!({ "nodegroups": ["n"] })),
+                "eks:DescribeNodegroup" => {
+                    let sizes = json!({ "desiredSize": count, "maxSize": most });
+                    Answer::json(200, json!({ "nodegroup": { "nodegroupName": "n", "scalingConfig": sizes } }))
+                }
+                "dynamodb:ListTables" => Answer::json(200, json!({ "TableNames": ["t"] })),
+                "dynamodb:DescribeTable" => {
+                    let units = json!({ "ReadCapacityUnits": count, "WriteCapacityUnits": count });
+                    Answer::json(200, json!({ "Table": { "TableName": "t", "ProvisionedThroughput": units } }))
+                }
+                _ => return None,
+            })
+        })
+    };
+    let services = json!(["ecs", "eks", "dynamodb"]);
+    let first = host(1, 5);
+    let previous = test::perform::<Aws>("inventory", json!({ "services": services })).unwrap();
+    assert_eq!(previous["resources"].as_array().unwrap().len(), 5, "{previous:#}");
+    drop(first);
+    let then = host(3, 5);
+    let input = json!({ "previous": previous, "services": services });
+    assert_eq!(told(&test::perform::<Aws>("changes", input.clone()).unwrap()), BTreeMap::new());
+    drop(then);
+    let _later = host(3, 9);
+    let changed = told(&test::perform::<Aws>("changes", input).unwrap());
+    assert_eq!(changed.into_values().collect::<Vec<_>>(), ["changed [\"attributes.size_max\"]"]);
+}
+
+#[test]
 fn what_could_not_be_looked_at_is_unknown_and_comes_back_as_it_was() {
     let previous = inventory();
     let found = changes(&previous, |asked| match (asked.service.as_str(), asked.operation.as_str()) {
