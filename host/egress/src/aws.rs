@@ -29,6 +29,7 @@
 //! **The reason for the default.** AWS, not this table, decides what a request does.
 //! Wherever the two might disagree the guest would choose the reading.
 //!
+//! What S3 has of an account as a whole is asked at a host of that account, `ACCOUNT.s3-control.REGION`: `s3control`.
 //! S3 is addressed path-style (`s3.REGION.amazonaws.com/BUCKET/KEY`); `BUCKET.s3…` has no
 //! name here.
 

@@ -15,6 +15,8 @@ Lines of the table, fields apart by tabs, `-` for an empty field, lists apart by
     op       OPERATION  METHOD  PATH  REQUIRED-QUERY  REQUIRED-HEADERS  OTHER-QUERY
                                                   rest protocols; a key that may be repeated ends in `*`
 
+A prefix that begins with `{account}.` has the number of an account there.
+
 The script stops if two operations of a service, or of two services that answer at the same
 host, could not be told apart.
 """
@@ -31,7 +33,7 @@ SERVICES = [
     "acm", "apigateway", "apigatewayv2", "autoscaling", "backup", "batch", "ce", "cloudfront", "cloudtrail",
     "cloudwatch", "config", "dynamodb", "ec2", "ecr", "ecs", "efs", "eks", "elasticache", "elb", "elbv2",
     "guardduty", "iam", "kms", "lambda", "logs", "opensearch", "organizations", "rds", "redshift", "route53",
-    "s3", "secretsmanager", "sns", "sqs", "stepfunctions", "sts", "wafv2",
+    "s3", "s3control", "secretsmanager", "sns", "sqs", "stepfunctions", "sts", "wafv2",
 ]
 
 # Services that speak several protocols, and the one of them that requests are named by.
@@ -44,6 +46,10 @@ ELSEWHERE = {
     # Answered by s3express-control.REGION alone; `GET /` on S3 is ListBuckets.
     ("s3", "ListDirectoryBuckets"),
 }
+
+# Services that answer at a host of each account, `ACCOUNT.PREFIX.REGION`, and the operations of them that have a name
+# here. One of the others hands out credentials by a name that only looks.
+OF_ACCOUNT = {"s3control": {"GetPublicAccessBlock"}}
 
 # Operations that have no name here, as their query may hold any key at all.
 OPEN = {("apigateway", name) for name in ("GetExport", "GetSdk", "ImportRestApi", "PutRestApi")}
@@ -97,16 +103,22 @@ def service(name, endpoints):
             # `local` is DynamoDB on one's own machine.
             if region in partition["regions"] or place.get("deprecated") or region == "local":
                 continue
-            if "hostname" in place and "fips" not in region.lower():
+            if "hostname" in place and "fips" not in region.lower() and name not in OF_ACCOUNT:
                 fixed.append((place["hostname"], place["credentialScope"]["region"]))
-    yield ("service", name, protocol, about["apiVersion"], prefix, about.get("signingName", prefix), about["serviceId"],
+    at = "{account}." + prefix if name in OF_ACCOUNT else prefix
+    yield ("service", name, protocol, about["apiVersion"], at, about.get("signingName", prefix), about["serviceId"],
            about.get("targetPrefix", "-"), "regional" if regional else "global")
     for host in sorted(fixed):
         yield ("host", *host)
     seen = {}
     for op in sorted(model["operations"]):
         spec = model["operations"][op]
-        if (name, op) in ELSEWHERE | OPEN or "hostPrefix" in spec.get("endpoint", {}):
+        host = spec.get("endpoint", {}).get("hostPrefix")
+        if name in OF_ACCOUNT:
+            if op not in OF_ACCOUNT[name]:
+                continue
+            assert host == "{AccountId}.", (name, op, host)
+        elif (name, op) in ELSEWHERE | OPEN or host:
             continue
         if not protocol.startswith("rest"):
             yield ("op", op)

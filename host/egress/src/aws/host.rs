@@ -24,11 +24,23 @@ pub(super) fn services_of(host: &str) -> Option<(Vec<&'static Service>, String)>
     Some((found.into_iter().map(|(service, _)| service).collect(), region.to_owned()))
 }
 
+/// Begins the prefix of a service that answers at a host of each account: `{account}.s3-control`.
+const ACCOUNT: &str = "{account}.";
+
 /// What stands behind a service's prefix, which may have a dot of its own (`api.ecr`).
 fn region_behind<'a>(prefix: &str, rest: &'a str) -> Option<&'a str> {
-    let rest = rest.strip_prefix(prefix)?;
+    let rest = match prefix.strip_prefix(ACCOUNT) {
+        Some(prefix) => behind_account(rest)?.strip_prefix(prefix)?,
+        None => rest.strip_prefix(prefix)?,
+    };
     let region = rest.strip_prefix("-fips").unwrap_or(rest).strip_prefix('.')?;
     Some(if prefix == "s3" { region.strip_prefix("dualstack.").unwrap_or(region) } else { region })
+}
+
+/// What stands behind the number of an account.
+fn behind_account(rest: &str) -> Option<&str> {
+    let (account, rest) = rest.split_once('.')?;
+    (account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit())).then_some(rest)
 }
 
 type InPartition = fn(&str) -> bool;
@@ -95,6 +107,9 @@ mod tests {
             ("route53.us-gov.amazonaws.com", "route53 us-gov-west-1"),
             ("organizations.us-east-1.amazonaws.com", "organizations us-east-1"),
             ("ce.us-east-1.amazonaws.com", "ce us-east-1"),
+            // One host of each account.
+            ("111122223333.s3-control.us-east-1.amazonaws.com", "s3control us-east-1"),
+            ("111122223333.s3-control-fips.us-gov-west-1.amazonaws.com", "s3control us-gov-west-1"),
             // Two services that share a host.
             ("elasticloadbalancing.us-east-1.amazonaws.com", "elb+elbv2 us-east-1"),
             ("apigateway.us-east-1.amazonaws.com", "apigateway+apigatewayv2 us-east-1"),
@@ -126,6 +141,13 @@ mod tests {
             "ec2x.us-east-1.amazonaws.com",
             "s3.dualstack.dualstack.us-east-1.amazonaws.com",
             "ec2..amazonaws.com",
+            "s3-control.us-east-1.amazonaws.com",
+            "11112222333.s3-control.us-east-1.amazonaws.com",
+            "11112222333x.s3-control.us-east-1.amazonaws.com",
+            "1.111122223333.s3-control.us-east-1.amazonaws.com",
+            "{account}.s3-control.us-east-1.amazonaws.com",
+            "111122223333.s3.us-east-1.amazonaws.com",
+            "111122223333.ec2.us-east-1.amazonaws.com",
             "",
         ] {
             assert_eq!(found(host), None, "{host}");

@@ -21,6 +21,7 @@ pub(super) struct Service {
     pub(super) protocol: Protocol,
     /// The version of the API: of two query services at one host it tells which is meant.
     pub(super) version: &'static str,
+    /// What its hosts begin with; `{account}.` in it is the number of an account.
     pub(super) prefix: &'static str,
     pub(super) signing_name: &'static str,
     pub(super) id: &'static str,
@@ -174,6 +175,6 @@ mod tests {
     #[test]
     fn every_service_of_the_clouds_agents_is_there() {
         let names: Vec<&str> = services().iter().map(|service| service.name).collect();
-        insta::assert_snapshot!(names.join(" "), @"acm apigateway apigatewayv2 autoscaling backup batch ce cloudfront cloudtrail cloudwatch config dynamodb ec2 ecr ecs efs eks elasticache elb elbv2 guardduty iam kms lambda logs opensearch organizations rds redshift route53 s3 secretsmanager sns sqs stepfunctions sts wafv2");
+        insta::assert_snapshot!(names.join(" "), @"acm apigateway apigatewayv2 autoscaling backup batch ce cloudfront cloudtrail cloudwatch config dynamodb ec2 ecr ecs efs eks elasticache elb elbv2 guardduty iam kms lambda logs opensearch organizations rds redshift route53 s3 s3control secretsmanager sns sqs stepfunctions sts wafv2");
     }
 }
