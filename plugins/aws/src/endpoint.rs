@@ -86,6 +86,11 @@ pub fn regional(service: &str, region: &str) -> String {
     format!("https://{service}.{region}.amazonaws.com/")
 }
 
+/// Returns where a service is asked in a region that has a host of its own for each account.
+pub fn of_account(account: &str, service: &str, region: &str) -> String {
+    format!("https://{account}.{service}.{region}.amazonaws.com/")
+}
+
 /// Returns the region in the name of a service's host; none of one that has no regions.
 pub fn region_of(host: &str) -> Option<&str> {
     host.strip_suffix(".amazonaws.com")?.rsplit('.').next().filter(|last| is_region(last))

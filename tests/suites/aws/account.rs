@@ -14,7 +14,7 @@ const AT_ONCE: usize = 8;
 /// which moto checks what it does not tell apart (AWS does).
 pub const ALL: &str = r#"
     "ec2:Describe*","s3:ListAllMyBuckets","s3:GetBucketLocation","s3:GetBucketTagging","s3:GetBucketVersioning",
-    "s3:GetEncryptionConfiguration","s3:GetBucketPublicAccessBlock","s3:ListBucket","s3:GetBucketAcl","s3:GetBucketLogging",
+    "s3:GetEncryptionConfiguration","s3:GetBucketPublicAccessBlock","s3:GetAccountPublicAccessBlock","s3:ListBucket","s3:GetBucketAcl","s3:GetBucketLogging",
     "s3:GetBucketPolicy","s3:GetLifecycleConfiguration","iam:GetAccountAuthorizationDetails","iam:GetAccountPasswordPolicy","iam:GetAccountSummary","iam:GetLoginProfile",
     "iam:GetRole","iam:GetUser","iam:ListAccessKeys","iam:ListMFADevices","iam:ListRoles","iam:ListUsers",
     "ec2:GetEbsEncryptionByDefault","dynamodb:DescribeContinuousBackups","dynamodb:DescribeTable","dynamodb:ListTables","dynamodb:ListTagsOfResource","batch:DescribeComputeEnvironments",
@@ -23,7 +23,7 @@ pub const ALL: &str = r#"
 /// Those of them about S3.
 pub const S3: &str = r#"
     "s3:ListAllMyBuckets","s3:GetBucketLocation","s3:GetBucketTagging","s3:GetBucketVersioning",
-    "s3:GetEncryptionConfiguration","s3:GetBucketPublicAccessBlock","s3:ListBucket","s3:GetBucketAcl","s3:GetBucketLogging",
+    "s3:GetEncryptionConfiguration","s3:GetBucketPublicAccessBlock","s3:GetAccountPublicAccessBlock","s3:ListBucket","s3:GetBucketAcl","s3:GetBucketLogging",
     "s3:GetBucketPolicy","s3:GetLifecycleConfiguration","sts:GetCallerIdentity""#;
 
 /// Parameters of a call of IAM.

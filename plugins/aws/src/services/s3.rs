@@ -1,8 +1,11 @@
 //! S3: the account's buckets, wherever they are.
 //!
 //! The list comes from one endpoint; what is asked about a bucket is asked in its own
-//! region. That a bucket has no encryption rule, no public access block or no tags is
+//! region. What the account blocks for all of them is asked once, and told as each bucket's.
+//! That a bucket has no encryption rule, no public access block or no tags is
 //! told as an error by S3 and is data here.
+
+mod account_block;
 
 use serde_json::{Value, json};
 use troupe_sdk::http::escape;
@@ -24,14 +27,16 @@ const LOCATION: (&str, &str) = ("s3", "GetBucketLocation");
 /// refuses accounts that may have more.
 const PAGE: usize = 10_000;
 
+/// Reads an attribute out of an answer.
+type Read = fn(Element<'_>) -> Value;
+
 /// A question about a bucket: the operation, the query key it is asked by, the code that
-/// says there is nothing of the kind, the attribute, and how it is read.
+/// says there is nothing of the kind, the attributes that it tells, and how each is read.
 struct Question {
     operation: &'static str,
     key: &'static str,
     absent: Option<&'static str>,
-    attribute: &'static str,
-    read: fn(Element<'_>) -> Value,
+    tells: &'static [(&'static str, Read)],
 }
 
 const QUESTIONS: [Question; 6] = [
@@ -39,38 +44,36 @@ const QUESTIONS: [Question; 6] = [
         operation: "GetBucketEncryption",
         key: "encryption",
         absent: Some("ServerSideEncryptionConfigurationNotFoundError"),
-        attribute: "encryption",
-        read: encryption,
+        tells: &[("encryption", encryption)],
     },
     Question {
         operation: "GetPublicAccessBlock",
         key: "publicAccessBlock",
         absent: Some("NoSuchPublicAccessBlockConfiguration"),
-        attribute: "public_access_block",
-        read: public_access_block,
+        tells: &[("public_access_block", public_access_block)],
     },
     Question {
         operation: "GetBucketVersioning",
         key: "versioning",
         absent: None,
-        attribute: "versioning",
-        read: versioning,
+        tells: &[("versioning", versioning), ("mfa_delete", mfa_delete)],
     },
-    Question { operation: "GetBucketAcl", key: "acl", absent: None, attribute: "acl", read: acl },
-    Question {
-        operation: "GetBucketLogging",
-        key: "logging",
-        absent: None,
-        attribute: "access_logs",
-        read: access_logs,
-    },
+    Question { operation: "GetBucketAcl", key: "acl", absent: None, tells: &[("acl", acl)] },
+    Question { operation: "GetBucketLogging", key: "logging", absent: None, tells: &[("access_logs", access_logs)] },
     Question {
         operation: "GetBucketLifecycleConfiguration",
         key: "lifecycle",
         absent: Some("NoSuchLifecycleConfiguration"),
-        attribute: "lifecycle_rules",
-        read: lifecycle_rules,
+        tells: &[("lifecycle_rules", lifecycle_rules)],
     },
+];
+
+/// What can be blocked, as it is told and as S3 calls it.
+const BLOCKS: [(&str, &str); 4] = [
+    ("block_public_acls", "BlockPublicAcls"),
+    ("ignore_public_acls", "IgnorePublicAcls"),
+    ("block_public_policy", "BlockPublicPolicy"),
+    ("restrict_public_buckets", "RestrictPublicBuckets"),
 ];
 
 /// What access lists call everybody, and everybody with some account of AWS.
@@ -88,10 +91,15 @@ struct Listed {
 pub async fn collect(scope: Scope<'_>) -> Found {
     let mut listed = Vec::new();
     let mut found = Found::default();
-    if let Err(fault) = list(scope, &mut listed).await {
+    let (ended, account) = wait::both(list(scope, &mut listed), account_block::ask(scope)).await;
+    if let Err(fault) = ended {
         found.note(LIST, GLOBAL, None, fault);
     }
-    let buckets = wait::all(listed.into_iter().map(|bucket| describe(scope, bucket))).await;
+    let account = account.unwrap_or_else(|fault| {
+        found.note(account_block::OPERATION, GLOBAL, None, fault);
+        None
+    });
+    let buckets = wait::all(listed.into_iter().map(|bucket| describe(scope, bucket, account.as_ref()))).await;
     Found::all(std::iter::once(found).chain(buckets))
 }
 
@@ -121,7 +129,7 @@ async fn list(scope: Scope<'_>, listed: &mut Vec<Listed>) -> Result<(), Fault> {
     }
 }
 
-async fn describe(scope: Scope<'_>, listed: Listed) -> Found {
+async fn describe(scope: Scope<'_>, listed: Listed, account: Option<&Value>) -> Found {
     let mut found = Found::default();
     let arn = format!("arn:{}:s3:::{}", scope.partition.name(), listed.name);
     let mut bucket =
@@ -135,8 +143,8 @@ async fn describe(scope: Scope<'_>, listed: Listed) -> Found {
         Err(fault) => {
             // Nothing else can be asked where nobody knows whom to ask.
             found.note(LOCATION, GLOBAL, Some(&bucket.id), fault);
-            let unread =
-                QUESTIONS.iter().map(|question| question.attribute).chain(["policy", "public", "region", "tags"]);
+            let told = QUESTIONS.iter().flat_map(|question| question.tells).map(|(name, _)| *name);
+            let unread = told.chain(["policy", "public", "region", "tags"]);
             bucket.unread = unread.map(Word::Borrowed).collect();
             found.resources.push(bucket);
             return found;
@@ -147,12 +155,13 @@ async fn describe(scope: Scope<'_>, listed: Listed) -> Found {
     keys.extend(["policy", "tagging"]);
     let mut answers = wait::all(keys.into_iter().map(|key| ask(scope, &at, &listed.name, key))).await.into_iter();
     for (question, answer) in QUESTIONS.iter().zip(answers.by_ref()) {
-        let value = value(answer, question.absent, question.read);
-        let operation = ("s3", question.operation);
-        found.read(&mut bucket, operation, &[question.attribute], value, |bucket, value| {
-            bucket.set(question.attribute, value);
+        let names: Vec<&'static str> = question.tells.iter().map(|(name, _)| *name).collect();
+        let values = values(answer, question);
+        found.read(&mut bucket, ("s3", question.operation), &names, values, |bucket, values| {
+            names.iter().zip(values).for_each(|(name, value)| bucket.set(name, value));
         });
     }
+    block(&mut bucket, account);
     if let Some(answer) = answers.next() {
         let policy = if_any(answer, "NoSuchBucketPolicy");
         found.read(&mut bucket, ("s3", "GetBucketPolicy"), &["policy", "public"], policy, |bucket, text| {
@@ -169,6 +178,17 @@ async fn describe(scope: Scope<'_>, listed: Listed) -> Found {
     }
     found.resources.push(bucket);
     found
+}
+
+/// Tells what is blocked for a bucket, by itself or by the account.
+fn block(bucket: &mut Resource, account: Option<&Value>) {
+    const NAME: &str = "public_access_block";
+    if let Some(own) = bucket.attributes.remove(NAME) {
+        match account_block::effective(&own, account) {
+            Some(block) => bucket.set(NAME, block),
+            None => bucket.unread(&[NAME]),
+        }
+    }
 }
 
 async fn ask(scope: Scope<'_>, region: &str, bucket: &str, key: &str) -> Result<String, Fault> {
@@ -190,13 +210,15 @@ async fn location(scope: Scope<'_>, bucket: &str) -> Result<String, Fault> {
     }
 }
 
-/// Reads an answer; null if it says that there is nothing of the kind.
-fn value(answer: Result<String, Fault>, absent: Option<&str>, read: fn(Element<'_>) -> Value) -> Result<Value, Fault> {
-    match answer {
-        Ok(text) => xml::parse(&text).map(|document| read(xml::root(&document))),
-        Err(fault) if Some(fault.code.as_str()) == absent => Ok(Value::Null),
-        Err(fault) => Err(fault),
-    }
+/// Reads what an answer tells; null if it says that there is nothing of the kind.
+fn values(answer: Result<String, Fault>, question: &Question) -> Result<Vec<Value>, Fault> {
+    let text = match question.absent {
+        Some(absent) => if_any(answer, absent)?,
+        None => Some(answer?),
+    };
+    let Some(text) = text else { return Ok(vec![Value::Null; question.tells.len()]) };
+    let document = xml::parse(&text)?;
+    Ok(question.tells.iter().map(|(_, read)| read(xml::root(&document))).collect())
 }
 
 fn encryption(result: Element<'_>) -> Value {
@@ -209,17 +231,17 @@ fn encryption(result: Element<'_>) -> Value {
 }
 
 fn public_access_block(result: Element<'_>) -> Value {
-    json!({
-        "block_public_acls": result.truth("BlockPublicAcls"),
-        "ignore_public_acls": result.truth("IgnorePublicAcls"),
-        "block_public_policy": result.truth("BlockPublicPolicy"),
-        "restrict_public_buckets": result.truth("RestrictPublicBuckets"),
-    })
+    BLOCKS.iter().map(|(name, told)| ((*name).to_owned(), json!(result.truth(told)))).collect()
 }
 
 /// `enabled`, `suspended`, or `off` for a bucket that never had versions.
 fn versioning(result: Element<'_>) -> Value {
     Value::from(result.text("Status").map_or_else(|| "off".to_owned(), str::to_lowercase))
+}
+
+/// Whether it takes a second factor to remove versions; one that never had versions says nothing of it.
+fn mfa_delete(result: Element<'_>) -> Value {
+    Value::from(result.text("MfaDelete") == Some("Enabled"))
 }
 
 /// The access list by the name of the canned one that opens as much: `public-read-write`, `public-read`,

@@ -37,9 +37,9 @@ fn buckets(asked: &Asked) -> Option<Answer> {
              <BlockPublicPolicy>false</BlockPublicPolicy><RestrictPublicBuckets>true</RestrictPublicBuckets>\
              </PublicAccessBlockConfiguration>",
         ),
-        ("eu-central-1", "kept versioning") => {
-            xml("<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>")
-        }
+        ("eu-central-1", "kept versioning") => xml(
+            "<VersioningConfiguration><Status>Enabled</Status><MfaDelete>Enabled</MfaDelete></VersioningConfiguration>",
+        ),
         ("eu-central-1", "kept acl") => xml(
             "<AccessControlPolicy><Owner><ID>own</ID></Owner><AccessControlList><Grant><Grantee><ID>own</ID></Grantee>\
              <Permission>FULL_CONTROL</Permission></Grant><Grant><Grantee>\
@@ -93,7 +93,7 @@ fn buckets_are_asked_in_their_own_region_and_what_they_lack_is_data() {
                 "block_public_acls": true, "ignore_public_acls": true, "block_public_policy": false,
                 "restrict_public_buckets": true
             },
-            "versioning": "enabled", "acl": "public-read", "access_logs": true,
+            "versioning": "enabled", "mfa_delete": true, "acl": "public-read", "access_logs": true,
             "lifecycle_rules": [{ "id": "old", "status": "Enabled" }, { "id": "off", "status": "Disabled" }],
             "public": true,
             "policy": { "Statement": [{ "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject" }] }
@@ -104,7 +104,7 @@ fn buckets_are_asked_in_their_own_region_and_what_they_lack_is_data() {
     assert_eq!(
         plain["attributes"],
         json!({
-            "encryption": null, "public_access_block": null, "versioning": "off", "acl": "private", "access_logs": false,
+            "encryption": null, "public_access_block": null, "versioning": "off", "mfa_delete": false, "acl": "private", "access_logs": false,
             "lifecycle_rules": null, "public": false, "policy": null
         })
     );
@@ -126,6 +126,63 @@ fn what_could_not_be_read_of_a_bucket_is_named_and_not_taken_for_absent() {
             "message": "", "kind": "denied", "count": 1, "resource": "old"
         }])
     );
+}
+
+/// The buckets of an account that answers so when it is asked what it blocks.
+fn blocked(answer: Answer) -> Value {
+    let mut answer = Some(answer);
+    let host = account(move |asked| {
+        if asked.service != "s3control" {
+            return buckets(asked);
+        }
+        Some(answer.take().expect("it is asked once"))
+    });
+    let found = inventory(json!({ "services": ["s3"] }));
+    let sent = host.sent();
+    let asked = sent.iter().find(|sent| sent.url.contains("s3-control")).unwrap();
+    assert_eq!(
+        asked.url,
+        "https://111122223333.s3-control.us-east-1.amazonaws.com/v20180820/configuration/publicAccessBlock"
+    );
+    assert_eq!(asked.headers.get("x-amz-account-id"), Some("111122223333"));
+    found
+}
+
+#[test]
+fn what_the_account_blocks_is_blocked_in_each_bucket() {
+    let found = blocked(xml(
+        "<PublicAccessBlockConfiguration><BlockPublicAcls>false</BlockPublicAcls><IgnorePublicAcls>false</IgnorePublicAcls>\
+         <BlockPublicPolicy>true</BlockPublicPolicy><RestrictPublicBuckets>true</RestrictPublicBuckets>\
+         </PublicAccessBlockConfiguration>",
+    ));
+    let block = |acls: bool| {
+        json!({
+            "block_public_acls": acls, "ignore_public_acls": acls, "block_public_policy": true,
+            "restrict_public_buckets": true
+        })
+    };
+    assert_eq!(resource(&found, "kept")["attributes"]["public_access_block"], block(true));
+    assert_eq!(resource(&found, "plain")["attributes"]["public_access_block"], block(false));
+    assert_eq!(resource(&found, "old")["unread"], json!(["public_access_block"]), "its own is denied");
+}
+
+#[test]
+fn what_the_account_blocks_is_not_known_while_it_is_denied_and_hides_no_bucket() {
+    let found = blocked(xml_error(403, "AccessDenied"));
+    for name in ["kept", "plain"] {
+        let bucket = resource(&found, name);
+        assert_eq!(
+            (&bucket["unread"], bucket["attributes"].get("public_access_block")),
+            (&json!(["public_access_block"]), None)
+        );
+    }
+    let rows: Vec<&Value> =
+        found["errors"].as_array().unwrap().iter().filter(|row| row["service"] == "s3control").collect();
+    let [row] = rows.as_slice() else { panic!("{rows:#?}") };
+    assert_eq!((&row["operation"], &row["kind"]), (&json!("GetPublicAccessBlock"), &json!("denied")));
+    // What does not have the operation holds nobody back by it.
+    let found = blocked(Answer::new(501));
+    assert_eq!(resource(&found, "plain")["attributes"]["public_access_block"], json!(null));
 }
 
 #[test]
@@ -311,6 +368,31 @@ fn rights_of_roles_groups_and_policies_are_told_by_one_question() {
 }
 
 #[test]
+fn who_has_rights_is_related_to_policies_groups_and_roles() {
+    let found = looked_at_people();
+    assert_eq!(
+        resource(&found, "ann")["relations"],
+        json!([
+            { "kind": "group", "target": "arn:aws:iam::111122223333:group/ops" },
+            // Of a group that came between two questions the name alone is known.
+            { "kind": "group", "target": "new" },
+            { "kind": "policy", "target": "arn:aws:iam::aws:policy/ReadOnlyAccess" }
+        ])
+    );
+    let profile = resource(&found, "web");
+    assert_eq!(
+        (&profile["type"], &profile["class"], &profile["arn"]),
+        (
+            &json!("aws.iam.instance-profile"),
+            &json!("identity.instance_profile"),
+            &json!("arn:aws:iam::111122223333:instance-profile/web")
+        )
+    );
+    let role = "arn:aws:iam::111122223333:role/deploy";
+    assert_eq!(profile["relations"], json!([{ "kind": "role", "target": role }]));
+}
+
+#[test]
 fn rights_that_are_denied_are_not_read_and_hide_groups_and_policies() {
     let refused = |asked: &Asked| match asked.operation.as_str() {
         "GetAccountAuthorizationDetails" => Some(xml_error(403, "AccessDenied")),
@@ -337,28 +419,3 @@ fn what_has_no_region_is_asked_once_whatever_the_regions() {
     assert_eq!((count("GetAccountSummary"), count("ListRoles"), count("DescribeVpcs")), (1, 1, 3));
     assert_eq!(asked.iter().filter(|one| one.service == "s3" && one.operation.is_empty()).count(), 2, "two pages");
 }
-#[test]
-fn who_has_rights_is_related_to_policies_groups_and_roles() {
-    let found = looked_at_people();
-    assert_eq!(
-        resource(&found, "ann")["relations"],
-        json!([
-            { "kind": "group", "target": "arn:aws:iam::111122223333:group/ops" },
-            // Of a group that came between two questions the name alone is known.
-            { "kind": "group", "target": "new" },
-            { "kind": "policy", "target": "arn:aws:iam::aws:policy/ReadOnlyAccess" }
-        ])
-    );
-    let profile = resource(&found, "web");
-    assert_eq!(
-        (&profile["type"], &profile["class"], &profile["arn"]),
-        (
-            &json!("aws.iam.instance-profile"),
-            &json!("identity.instance_profile"),
-            &json!("arn:aws:iam::111122223333:instance-profile/web")
-        )
-    );
-    let role = "arn:aws:iam::111122223333:role/deploy";
-    assert_eq!(profile["relations"], json!([{ "kind": "role", "target": role }]));
-}
-

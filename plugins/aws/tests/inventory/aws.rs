@@ -147,6 +147,7 @@ fn nothing(asked: &Asked) -> Answer {
         ("dynamodb", _) => Answer::json(200, json!({ "TableNames": [] })),
         ("batch", "v1/describejobqueues") => Answer::json(200, json!({ "jobQueues": [] })),
         ("batch", _) => Answer::json(200, json!({ "computeEnvironments": [] })),
+        ("s3control", _) => xml_error(404, "NoSuchPublicAccessBlockConfiguration"),
         ("s3" | "cloudfront" | "route53", _) => xml("<Nothing/>"),
         // Whoever asks in JSON is answered in it.
         _ if asked.parameters.contains_key("") => Answer::json(200, json!({})),

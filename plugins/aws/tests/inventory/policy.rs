@@ -6,10 +6,11 @@ use serde_json::Value;
 use troupe_package::Manifest;
 
 /// Operations whose permission IAM calls otherwise.
-const OTHERWISE: [(&str, &str); 5] = [
+const OTHERWISE: [(&str, &str); 6] = [
     ("s3:GetBucketEncryption", "s3:GetEncryptionConfiguration"),
     ("s3:GetBucketLifecycleConfiguration", "s3:GetLifecycleConfiguration"),
     ("s3:GetPublicAccessBlock", "s3:GetBucketPublicAccessBlock"),
+    ("s3control:GetPublicAccessBlock", "s3:GetAccountPublicAccessBlock"),
     ("s3:ListBuckets", "s3:ListAllMyBuckets"),
     ("apigateway:GetRestApis", "apigateway:GET"),
 ];
