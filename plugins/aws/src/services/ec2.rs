@@ -5,13 +5,19 @@ mod flow_logs;
 mod images;
 mod instance_types;
 mod instances;
+mod internet_gateways;
 mod launch_templates;
 mod nat_gateways;
+mod network_acls;
+mod peerings;
+mod route_tables;
 mod security_groups;
 mod settings;
 mod snapshots;
 mod subnets;
+mod transit_gateways;
 mod volumes;
+mod vpc_endpoints;
 mod vpcs;
 
 use troupe_sdk::wait;
@@ -26,6 +32,9 @@ use crate::protocol::query::{Api, Paging};
 use crate::protocol::xml::Element;
 use crate::services::{Scope, texts};
 
+/// The version of the API.
+const VERSION: &str = "2016-11-15";
+
 /// How many items a page holds. Without it EC2 answers with everything at once.
 const PAGE: (&str, &str) = ("MaxResults", "500");
 
@@ -39,7 +48,7 @@ struct Listing {
     read: fn(&Scope<'_>, Element<'_>) -> Vec<Resource>,
 }
 
-const LISTINGS: [&Listing; 10] = [
+const LISTINGS: [&Listing; 16] = [
     &instances::LISTING,
     &volumes::LISTING,
     &snapshots::LISTING,
@@ -50,6 +59,12 @@ const LISTINGS: [&Listing; 10] = [
     &subnets::LISTING,
     &nat_gateways::LISTING,
     &flow_logs::LISTING,
+    &network_acls::LISTING,
+    &route_tables::LISTING,
+    &internet_gateways::LISTING,
+    &vpc_endpoints::LISTING,
+    &peerings::LISTING,
+    &transit_gateways::LISTING,
 ];
 
 /// Lists every kind.
@@ -66,7 +81,7 @@ pub async fn collect_some(scope: Scope<'_>, wanted: impl Fn(&str) -> bool) -> Fo
 }
 
 const fn api<'a>(scope: Scope<'a>, endpoint: &'a str) -> Api<'a> {
-    Api { client: scope.client, endpoint, version: "2016-11-15", paging: Paging::TOKEN }
+    Api { client: scope.client, endpoint, version: VERSION, paging: Paging::TOKEN }
 }
 
 async fn list(scope: Scope<'_>, listing: &Listing) -> Found {
