@@ -142,7 +142,7 @@ fn an_instance_is_told_whole() {
             "tags": { "Name": "web & co", "empty": "" },
             "created": "2025-03-04T05:06:07Z",
             "attributes": {
-                "state": "running", "instance_type": "m7g.large", "architecture": "arm64", "platform": "Linux/UNIX",
+                "state": "running", "launched": "2025-03-04T05:06:07Z", "instance_type": "m7g.large", "architecture": "arm64", "platform": "Linux/UNIX",
                 "availability_zone": "us-east-1b", "tenancy": "default", "private_ip": "10.0.0.5",
                 "lifecycle": "on-demand", "monitoring": "disabled", "metadata_tokens": "required",
                 "root_device": "/dev/xvda",
@@ -158,6 +158,25 @@ fn an_instance_is_told_whole() {
                 { "kind": "volume", "target": "vol-1" }
             ]
         })
+    );
+}
+
+#[test]
+fn an_instance_that_was_started_again_is_as_old_as_what_came_with_it() {
+    let _host = account(|asked| {
+        (asked.operation == "DescribeInstances").then(|| {
+            xml("<R><reservationSet><item><instancesSet><item><instanceId>i-1</instanceId>\
+                 <launchTime>2026-01-01T06:00:00.000Z</launchTime><blockDeviceMapping><item><ebs><volumeId>vol-1</volumeId>\
+                 <attachTime>2025-09-01T00:00:00.000Z</attachTime></ebs></item></blockDeviceMapping><networkInterfaceSet>\
+                 <item><attachment><attachTime>2024-05-06T07:08:09.000Z</attachTime></attachment></item><item><attachment/></item>\
+                 </networkInterfaceSet></item></instancesSet></item></reservationSet></R>")
+        })
+    });
+    let found = inventory(json!({ "services": ["ec2"] }));
+    let instance = resource(&found, "i-1");
+    assert_eq!(
+        (&instance["created"], &instance["attributes"]["launched"]),
+        (&json!("2024-05-06T07:08:09Z"), &json!("2026-01-01T06:00:00Z"))
     );
 }
 

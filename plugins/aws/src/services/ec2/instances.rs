@@ -19,7 +19,8 @@ fn read(scope: &Scope<'_>, reservation: Element<'_>) -> Vec<Resource> {
 fn instance(scope: &Scope<'_>, item: Element<'_>, owner: Option<&str>) -> Option<Resource> {
     let is_stopped = item.text("instanceState/name") == Some("stopped");
     let resource = resource(scope, item, ("aws.ec2.instance", "instance"), "instanceId", owner)?
-        .created(item.text("launchTime").and_then(when::at))
+        .created(created(item))
+        .with("launched", item.time("launchTime"))
         .with("state", item.text("instanceState/name"))
         .with("instance_type", item.text("instanceType"))
         .with("architecture", item.text("architecture"))
@@ -46,6 +47,17 @@ fn instance(scope: &Scope<'_>, item: Element<'_>, owner: Option<&str>) -> Option
         item.texts("groupSet", "groupId").fold(resource, |resource, id| resource.to("security-group", Some(id)));
     let disks = item.texts("blockDeviceMapping", "ebs/volumeId");
     Some(disks.fold(groups, |resource, id| resource.to("volume", Some(id))))
+}
+
+/// When the instance was made, as near as EC2 tells: `launchTime` is that of the last start, so the earliest of it and of
+/// when the disks and network interfaces that it has were attached. The primary interface comes with the instance and
+/// stays.
+fn created(item: Element<'_>) -> Option<String> {
+    let disks = item.texts("blockDeviceMapping", "ebs/attachTime");
+    let interfaces = item.texts("networkInterfaceSet", "attachment/attachTime");
+    let attached = disks.chain(interfaces).filter_map(|time| when::at(&time));
+    // In the one form, the earliest is the first by its letters.
+    item.time("launchTime").into_iter().chain(attached).min()
 }
 
 /// Reads the time out of why an instance changed its state, the one place where EC2 tells it:
