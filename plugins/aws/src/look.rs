@@ -87,8 +87,9 @@ impl Looker {
     }
 
     /// A scope of this account in a region.
-    pub const fn scope<'a>(&'a self, plan: &Plan, region: &'a str) -> Scope<'a> {
-        Scope { client: &self.client, partition: plan.partition, identity: &self.identity, region, outlet: None }
+    pub fn scope<'a>(&'a self, plan: &'a Plan, region: &'a str) -> Scope<'a> {
+        let (client, identity, regions) = (&self.client, &self.identity, &plan.regions);
+        Scope { client, partition: plan.partition, identity, region, regions, outlet: None }
     }
 
     /// Looks at everything that is planned and has each look's result taken whole as it comes; of one that is too

@@ -59,7 +59,10 @@ pub async fn find(plan: &SavingsPlan) -> Result<Savings, Failure> {
     let (identity, asked) = sts::identity(&plan.regions, time / 4).await;
     progress::report(0.1, format!("looking at {} regions", plan.regions.len()));
     let scope =
-        |region| Scope { client: &client, partition: plan.partition, identity: &identity, region, outlet: None };
+        |region| {
+        let (client, identity, regions) = (&client, &identity, &plan.regions);
+        Scope { client, partition: plan.partition, identity, region, regions, outlet: None }
+    };
     let looked = wait::all(plan.regions.iter().map(|region| look(plan, scope(region), now))).await;
     Ok(tell(plan, &identity, asked, looked))
 }

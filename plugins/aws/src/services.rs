@@ -85,6 +85,8 @@ pub struct Scope<'a> {
     pub identity: &'a Identity,
     /// The region, or `global`.
     pub region: &'a str,
+    /// All regions that are looked at.
+    pub regions: &'a [String],
     /// Who takes pieces of what is found; without it, all of it is told at the end.
     pub outlet: Option<Outlet<'a>>,
 }

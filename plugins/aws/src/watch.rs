@@ -18,7 +18,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use troupe_estate::diff::{self, Change, Counts, DiffError};
-use troupe_estate::{Area, Key, Problem, Provider, Resource, Scan};
+use troupe_estate::{Area, GLOBAL, Key, Problem, Provider, Resource, Scan};
 use troupe_sdk::prelude::*;
 
 use crate::found::Found;
@@ -95,8 +95,16 @@ impl Watched {
                 as_they_were.borrow_mut().insert(key, resource.clone());
             }
         });
-        // The book has what this look found before, wherever that is.
-        let scan = Scan { areas: vec![Area::all(Provider::Aws)], rules: None, problems: found.problems };
+        self.errors.extend(found.problems.iter().cloned());
+        // The book has what this look found before, wherever that is: a trail is told where its home is.
+        let anywhere = |mut problem: Problem| {
+            if problem.region == place.region && problem.named().next().is_none() {
+                GLOBAL.clone_into(&mut problem.region);
+            }
+            problem
+        };
+        let problems = found.problems.into_iter().map(anywhere).collect();
+        let scan = Scan { areas: vec![Area::all(Provider::Aws)], rules: None, problems };
         let mut pages = book.pages();
         for change in diff::resources(before, now.into_iter().map(Ok), &scan, |_, _| false) {
             let change = change.map_err(|error| match error {
@@ -107,9 +115,7 @@ impl Watched {
             let before = as_they_were.borrow_mut().remove(&kept.key());
             pages.take(&carried(kept, before))?;
         }
-        book.keep(pages, &scan.problems)?;
-        self.errors.extend(scan.problems);
-        Ok(())
+        book.keep(pages, &scan.problems)
     }
 
     /// Counts a change and tells it, if it is one to tell; returns what the next scan is compared with.

@@ -1,9 +1,9 @@
-//! CloudTrail: the trails whose home is the region, whether they write, and what of.
+//! CloudTrail: the trails that write what is done in the regions, wherever their home is: whether they write, and what of.
 
 use serde_json::{Value, json};
 use troupe_sdk::wait;
 
-use crate::endpoint::regional;
+use crate::endpoint::{is_region, regional};
 use crate::found::Found;
 use crate::model::Resource;
 use crate::protocol::json::{Api, Item};
@@ -17,13 +17,13 @@ const TAGS: (&str, &str) = (SERVICE, "ListTags");
 
 const TARGET: &str = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101";
 
-/// Lists the trails and asks about each. One that writes in every region is told at home
-/// alone. The list has no pages.
+/// Lists the trails and asks about each at its home. A trail of every region, or of the organisation, shows in each of
+/// them, and is told once: by its home, or by the first region if its home is not looked at. The list has no pages.
 pub async fn collect(scope: Scope<'_>) -> Found {
     let endpoint = regional(SERVICE, scope.region);
     let api = Api { client: scope.client, endpoint: &endpoint, target: TARGET, version: "1.1" };
     let mut found = Found::default();
-    let answer = api.ask::<Value>(LIST.1, json!({ "includeShadowTrails": false })).await;
+    let answer = api.ask::<Value>(LIST.1, json!({ "includeShadowTrails": true })).await;
     let trails: Vec<Resource> = match answer.as_ref().map_err(Clone::clone).and_then(Item::new) {
         Ok(page) => page.list("trailList").filter_map(|item| trail(&scope, item)).collect(),
         Err(fault) => {
@@ -31,16 +31,19 @@ pub async fn collect(scope: Scope<'_>) -> Found {
             Vec::new()
         }
     };
-    each(found, trails, |trail| describe(api, trail)).await
+    each(found, trails, |trail| describe(scope, trail)).await
 }
 
 fn trail(scope: &Scope<'_>, item: Item<'_>) -> Option<Resource> {
     let name = item.text("Name")?;
-    if item.text("HomeRegion").is_some_and(|home| home != scope.region) {
+    // What is no region cannot be asked.
+    let home = item.text("HomeRegion").filter(|home| is_region(home)).unwrap_or(scope.region);
+    let is_first = scope.regions.first().is_some_and(|first| first == scope.region);
+    if home != scope.region && (!is_first || scope.regions.iter().any(|region| region == home)) {
         return None;
     }
     let arn = item.text("TrailARN").map(str::to_owned);
-    let resource = Resource::new("aws.cloudtrail.trail", scope.region, name)
+    let resource = Resource::new("aws.cloudtrail.trail", home, name)
         .name(name)
         .arn(arn.or_else(|| scope.arn(SERVICE, &format!("trail/{name}"))))
         .with("multi_region", item.truth("IsMultiRegionTrail"))
@@ -58,7 +61,9 @@ fn trail(scope: &Scope<'_>, item: Item<'_>) -> Option<Resource> {
     Some(resource)
 }
 
-async fn describe(api: Api<'_>, mut trail: Resource) -> Found {
+async fn describe(scope: Scope<'_>, mut trail: Resource) -> Found {
+    let endpoint = regional(SERVICE, &trail.region);
+    let api = Api { client: scope.client, endpoint: &endpoint, target: TARGET, version: "1.1" };
     let mut found = Found::default();
     let name = trail.arn.clone().unwrap_or_else(|| trail.id.clone());
     let status = api.ask::<Value>(STATUS.1, json!({ "Name": name }));

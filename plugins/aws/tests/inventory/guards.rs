@@ -21,7 +21,7 @@ fn trails_are_told_at_home_with_what_they_write() {
         let input = asked.json();
         match (asked.operation.as_str(), input["Name"].as_str().or(input["TrailName"].as_str())) {
             ("DescribeTrails", _) => {
-                assert_eq!(input["includeShadowTrails"], false);
+                assert_eq!(input["includeShadowTrails"], true);
                 ok(json!({ "trailList": [
                     { "Name": "all", "TrailARN": "arn:all", "HomeRegion": "us-east-1", "IsMultiRegionTrail": true,
                       "LogFileValidationEnabled": true, "S3BucketName": "trail", "CloudWatchLogsLogGroupArn": "arn:group" },
@@ -47,7 +47,7 @@ fn trails_are_told_at_home_with_what_they_write() {
         }
     });
     let found = inventory(json!({ "services": ["cloudtrail"] }));
-    assert_eq!(found["counts"], json!({ "aws.cloudtrail.trail": 2 }));
+    assert_eq!(found["counts"], json!({ "aws.cloudtrail.trail": 3 }));
     let all = resource(&found, "all");
     let attributes = &all["attributes"];
     assert_eq!((&attributes["logging"], &attributes["log_validation"]), (&json!(true), &json!(true)));
@@ -62,6 +62,33 @@ fn trails_are_told_at_home_with_what_they_write() {
     );
     let off = resource(&found, "off");
     assert_eq!((&off["unread"], &off["attributes"]["management_events"]), (&json!(["logging"]), &json!("WriteOnly")));
+}
+
+#[test]
+fn a_trail_of_every_region_is_told_once_wherever_its_home_is() {
+    let host = account(|asked| {
+        (asked.operation == "DescribeTrails").then(|| {
+            let trail =
+                |name: &str, home: &str| json!({ "Name": name, "TrailARN": format!("arn:{name}"), "HomeRegion": home });
+            let mut trails = vec![trail("organisation", "us-west-2"), trail("all", "eu-west-1")];
+            // One of a single region shows in that alone.
+            trails.push(trail("own", &asked.region));
+            Answer::json(200, json!({ "trailList": trails }))
+        })
+    });
+    let found = inventory(json!({ "services": ["cloudtrail"], "regions": ["us-east-1", "eu-west-1"] }));
+    let told: Vec<(&str, &str)> = found["resources"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["id"].as_str().unwrap(), one["region"].as_str().unwrap()))
+        .collect();
+    let expected = [("all", "eu-west-1"), ("own", "eu-west-1"), ("own", "us-east-1"), ("organisation", "us-west-2")];
+    assert_eq!(told, expected);
+    let asked: Vec<_> = host.sent().iter().map(crate::aws::read).collect();
+    let of_organisation =
+        asked.iter().find(|one| one.operation == "GetTrailStatus" && one.json()["Name"] == "arn:organisation");
+    assert_eq!(of_organisation.unwrap().region, "us-west-2", "it is asked about at its home");
 }
 
 #[test]
