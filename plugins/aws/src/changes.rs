@@ -21,6 +21,7 @@ use crate::found::Found;
 use crate::input::{InventoryInput, Plan, Settings};
 use crate::look::Looker;
 use crate::model::GLOBAL;
+use crate::regions;
 use crate::services::{Reach, Service};
 use crate::still::{by_key, moves};
 
@@ -34,7 +35,7 @@ const NOW_BYTES_MAX: usize = 6 * 1024 * 1024;
 pub struct ChangesInput {
     /// What was there before: the output of `inventory`, or `next` of the last `changes`.
     pub previous: Previous,
-    /// The regions to look in; those of `previous` if none are named.
+    /// The regions to look in, or `all` alone; those of `previous` if none are named.
     #[serde(default)]
     pub regions: Vec<String>,
     /// The services to look at; all of them if none are named. What `previous` has of others is
@@ -94,7 +95,7 @@ pub async fn find(input: ChangesInput, settings: Settings) -> Result<Changes, Fa
         return Err(Failure::invalid_input(why));
     };
     let regions = if regions.is_empty() { previous.regions.clone() } else { regions };
-    let plan = Plan::new(InventoryInput { regions, services }, settings)?;
+    let plan = Plan::of(InventoryInput { regions, services }, settings).await?;
     let looker = Looker::begin(&plan.regions).await;
     let account = looker.account()?.to_owned();
     if let Some(before) = previous.account.as_ref().filter(|before| **before != account) {
@@ -112,7 +113,9 @@ pub async fn find(input: ChangesInput, settings: Settings) -> Result<Changes, Fa
             Ok(())
         })
         .await?;
-    Ok(compare(&plan, account, resources, Found::all(all.into_inner())))
+    let mut changes = compare(&plan, account, resources, Found::all(all.into_inner()));
+    changes.errors = regions::settle(&looker.identity, changes.errors);
+    Ok(changes)
 }
 
 fn too_many() -> Failure {

@@ -3,13 +3,14 @@
 use troupe_sdk::prelude::*;
 
 use crate::endpoint::Partition;
+use crate::regions::meant;
 use crate::services::Service;
 
 /// The agent's configuration.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// Where to look when the caller names no regions.
+    /// Where to look when the caller names no regions; `all` alone for every region that is enabled for the account.
     #[serde(default = "default_regions")]
     pub regions: Vec<String>,
 }
@@ -22,8 +23,8 @@ fn default_regions() -> Vec<String> {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InventoryInput {
-    /// The regions to look in, such as `eu-central-1`; those of the configuration if none
-    /// are named.
+    /// The regions to look in, such as `eu-central-1`, or `all` alone for every region that is
+    /// enabled for the account; those of the configuration if none are named.
     #[serde(default)]
     pub regions: Vec<String>,
     /// The services to look at; all of them if none are named.
@@ -43,7 +44,23 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Makes a plan.
+    /// Makes a plan, for which the account may be asked which regions it has.
+    ///
+    /// # Errors
+    ///
+    /// Input that is not acceptable; what [`regions::meant`](crate::regions::meant) says.
+    pub async fn of(mut input: InventoryInput, mut settings: Settings) -> Result<Self, Failure> {
+        let asked = if input.regions.is_empty() { settings.regions.clone() } else { input.regions };
+        input.regions = meant(asked, &settings.regions).await?;
+        settings.regions.clear();
+        Self::new(input, settings)
+    }
+
+    /// Makes a plan of regions that are named.
+    ///
+    /// # Errors
+    ///
+    /// Input that is not acceptable.
     pub fn new(input: InventoryInput, settings: Settings) -> Result<Self, Failure> {
         let asked = if input.regions.is_empty() { settings.regions } else { input.regions };
         let (regions, partition) = regions(asked)?;

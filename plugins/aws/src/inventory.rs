@@ -6,16 +6,18 @@ use troupe_cloud::Kept;
 use troupe_sdk::prelude::*;
 
 use crate::found::Found;
-use crate::input::Plan;
+use crate::input::{InventoryInput, Plan, Settings};
 use crate::look::Looker;
 use crate::model::{Inventory, Problem, Resource};
+use crate::regions;
 
-/// Looks at everything that is planned.
+/// Looks at everything that is asked for.
 ///
 /// # Errors
 ///
-/// What the host said, if the artefacts could not be written.
-pub async fn take(plan: &Plan) -> Result<Inventory, Failure> {
+/// Input that is not acceptable; what the host said, if the artefacts could not be written.
+pub async fn take(input: InventoryInput, settings: Settings) -> Result<Inventory, Failure> {
+    let plan = &Plan::of(input, settings).await?;
     let looker = Looker::begin(&plan.regions).await;
     let told = RefCell::new(Told::new(&looker));
     looker.pieces(plan, |found| told.borrow_mut().take(found)).await;
@@ -47,6 +49,7 @@ impl Told {
     /// What the host said, if the artefacts could not be written.
     pub fn finish(self, looker: Looker, plan: &Plan) -> Result<Inventory, Failure> {
         let kept = self.kept.finish()?;
+        let errors = regions::settle(&looker.identity, self.problems);
         Ok(Inventory {
             account: looker.identity.account,
             caller: looker.identity.caller,
@@ -54,7 +57,7 @@ impl Told {
             counts: kept.counts,
             resources: kept.parts.is_empty().then_some(kept.entries),
             parts: kept.parts,
-            errors: troupe_estate::settle(self.problems),
+            errors,
         })
     }
 }

@@ -20,6 +20,7 @@ mod metrics;
 mod migration_source;
 mod model;
 mod protocol;
+mod regions;
 mod savings;
 mod services;
 mod still;
@@ -54,8 +55,7 @@ impl Aws {
     /// are not told but left as artefacts, which `parts` names.
     #[skill(effect = "read")]
     pub fn inventory(&self, input: InventoryInput) -> Result<Inventory, Failure> {
-        let plan = input::Plan::new(input, invocation::configuration()?)?;
-        inventory::take(&plan).wait()
+        inventory::take(input, invocation::configuration()?).wait()
     }
 
     /// Says what an AWS account spends, from its bill.
@@ -71,7 +71,7 @@ impl Aws {
     pub fn cost_report(&self, input: CostInput) -> Result<CostReport, Failure> {
         let settings: Settings = invocation::configuration()?;
         let plan = cost::CostPlan::new(input, day_of(time::now()).map_err(Failure::failed)?)?;
-        let (regions, partition) = input::regions(settings.regions)?;
+        let (regions, partition) = input::regions(regions::asking(&settings.regions))?;
         Ok(cost::report(&plan, &regions, partition).wait())
     }
 

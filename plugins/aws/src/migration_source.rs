@@ -64,7 +64,7 @@ pub async fn take(mut input: InventoryInput, settings: Settings) -> Result<Inven
     if input.services.is_empty() {
         input.services = SERVICES.to_vec();
     }
-    let plan = Plan::new(input, settings)?;
+    let plan = Plan::of(input, settings).await?;
     let now = Timestamp::try_from(time::now()).map_err(Failure::failed)?;
     let looker = Looker::begin(&plan.regions).await;
     let told = RefCell::new(Told::new(&looker));

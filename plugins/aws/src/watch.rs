@@ -24,6 +24,7 @@ use troupe_sdk::prelude::*;
 use crate::found::Found;
 use crate::input::{InventoryInput, Plan, Settings};
 use crate::look::{Looker, Place};
+use crate::regions;
 use crate::still::{by_key, still};
 use book::Book;
 use news::News;
@@ -54,10 +55,10 @@ pub struct Watched {
 ///
 /// # Errors
 ///
-/// [`Failure::Unavailable`] if whose account it is is not known, or another run keeps scans meanwhile; what
+/// Input that is not acceptable; [`Failure::Unavailable`] if whose account it is is not known, or another run keeps scans meanwhile; what
 /// `events` and `state` say.
 pub async fn run(input: InventoryInput, settings: Settings) -> Result<Watched, Failure> {
-    let plan = Plan::new(input, settings)?;
+    let plan = Plan::of(input, settings).await?;
     let looker = Looker::begin(&plan.regions).await;
     let account = looker.account()?.to_owned();
     looker.share_journal();
@@ -71,7 +72,7 @@ pub async fn run(input: InventoryInput, settings: Settings) -> Result<Watched, F
         .await?;
     let (mut watched, news) = both.into_inner();
     watched.first_scans.sort_unstable();
-    watched.errors = troupe_estate::settle(watched.errors);
+    watched.errors = regions::settle(&looker.identity, watched.errors);
     (watched.published, watched.put_off) = (news.published, news.put_off);
     Ok(watched)
 }

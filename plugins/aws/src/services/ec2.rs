@@ -10,6 +10,7 @@ mod launch_templates;
 mod nat_gateways;
 mod network_acls;
 mod peerings;
+mod regions;
 mod route_tables;
 mod security_groups;
 mod settings;
@@ -23,6 +24,7 @@ mod vpcs;
 use troupe_sdk::wait;
 
 pub use instance_types::{MachineSize, machine_sizes};
+pub use regions::regions;
 
 use crate::client::Fault;
 use crate::endpoint::regional;

@@ -33,6 +33,8 @@ mod policy;
 #[cfg(test)]
 mod recorded;
 #[cfg(test)]
+mod regions;
+#[cfg(test)]
 mod savings;
 #[cfg(test)]
 mod sites;
