@@ -85,8 +85,7 @@ impl Aws {
     #[skill(effect = "read")]
     pub fn savings(&self, input: SavingsInput) -> Result<Savings, Failure> {
         let settings: Settings = invocation::configuration()?;
-        let plan = savings::SavingsPlan::new(input, settings.regions)?;
-        savings::find(&plan).wait()
+        savings::find(input, settings.regions).wait()
     }
 
     /// Says what changed in an AWS account since an inventory that was taken before.

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Each amount comes from a price list with its day (`prices`); where no price is known, the
-//! finding says so and has none. Nothing is counted twice, and nothing is guessed: what a list
+//! finding says so and has none. A few regions are looked at at once, and their findings are kept as they come
+//! (`report`), so that neither all lists nor all findings are in memory. Nothing is counted twice, and nothing is guessed: what a list
 //! or measure that failed leaves open is `not_checked`, or a row of `errors`.
 
 mod input;
@@ -15,12 +16,13 @@ mod prices;
 mod report;
 mod rules;
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
 
 use jiff::Timestamp;
 use troupe_cloud::Budget;
-use troupe_estate::{Amount, Finding, Status};
+use troupe_estate::Problem;
 use troupe_sdk::prelude::*;
+use troupe_sdk::wait::Turns;
 
 pub use input::{Rule, SavingsInput, SavingsPlan};
 pub use report::Savings;
@@ -28,8 +30,8 @@ pub use report::Savings;
 use crate::client::Client;
 use crate::found::Found;
 use crate::metrics::{self, DAY, Measured, Span};
-use crate::services::{Identity, Scope, ec2, elbv2, sts};
-use report::{Applied, Total};
+use crate::services::{Scope, ec2, elbv2, sts};
+use report::Tally;
 use rules::{Facts, Judged};
 
 /// The lists of EC2 that rules read.
@@ -44,30 +46,42 @@ const LISTS: [(Rule, &[&str]); 8] = [
     (Rule::NatGatewayIdle, &["DescribeNatGateways"]),
 ];
 
-/// What a region came to.
-struct Looked {
-    judged: Vec<(Rule, Judged)>,
-    found: Found,
-}
+/// Regions whose lists are in memory at once.
+const REGIONS_AT_ONCE: usize = 4;
 
 /// Looks for what could be saved.
-pub async fn find(plan: &SavingsPlan) -> Result<Savings, Failure> {
+///
+/// # Errors
+///
+/// Input that is not acceptable; what the host said, if the artefacts could not be written.
+pub async fn find(input: SavingsInput, configured: Vec<String>) -> Result<Savings, Failure> {
+    let plan = &SavingsPlan::of(input, configured).await?;
     let Budget { time, until } = Budget::of_invocation();
     let now = Timestamp::try_from(time::now()).map_err(Failure::failed)?;
     let client = Client::new(until);
     progress::report(0.0, "asking whose account this is");
     let (identity, asked) = sts::identity(&plan.regions, time / 4).await;
     progress::report(0.1, format!("looking at {} regions", plan.regions.len()));
-    let scope =
-        |region| {
-        let (client, identity, regions) = (&client, &identity, &plan.regions);
-        Scope { client, partition: plan.partition, identity, region, regions, outlet: None }
+    let scope = |region| Scope {
+        client: &client,
+        partition: plan.partition,
+        identity: &identity,
+        region,
+        regions: &plan.regions,
+        outlet: None,
     };
-    let looked = wait::all(plan.regions.iter().map(|region| look(plan, scope(region), now))).await;
-    Ok(tell(plan, &identity, asked, looked))
+    let tally = RefCell::new(Tally::new(plan, asked));
+    let turns = Turns::new(REGIONS_AT_ONCE);
+    wait::all(plan.regions.iter().map(async |region| {
+        let _turn = turns.take().await;
+        let (judged, problems) = look(plan, scope(region), now).await;
+        tally.borrow_mut().take(judged, problems);
+    }))
+    .await;
+    tally.into_inner().finish(plan, identity)
 }
 
-async fn look(plan: &SavingsPlan, scope: Scope<'_>, now: Timestamp) -> Looked {
+async fn look(plan: &SavingsPlan, scope: Scope<'_>, now: Timestamp) -> (Vec<(Rule, Judged)>, Vec<Problem>) {
     let lists: Vec<&str> =
         LISTS.iter().filter(|(rule, _)| plan.applies(*rule)).flat_map(|(_, lists)| lists.iter().copied()).collect();
     let machines = ec2::collect_some(scope, |operation| lists.contains(&operation));
@@ -83,67 +97,5 @@ async fn look(plan: &SavingsPlan, scope: Scope<'_>, now: Timestamp) -> Looked {
     found.problems.extend(asked.problems);
     let facts =
         Facts { resources: &found.resources, measured: &measured, problems: &found.problems, bounds: plan.bounds, now };
-    let judged = rules::judge(plan, &facts);
-    found.resources.clear();
-    Looked { judged, found }
-}
-
-fn tell(plan: &SavingsPlan, identity: &Identity, asked: Found, looked: Vec<Looked>) -> Savings {
-    let mut applied: BTreeMap<String, Applied> = BTreeMap::new();
-    for rule in &plan.rules {
-        applied.insert(rule.id().to_owned(), Applied::default());
-    }
-    let (mut findings, mut problems) = (Vec::new(), asked);
-    for region in looked {
-        problems.problems.extend(region.found.problems);
-        for (rule, judged) in region.judged {
-            let counts = applied.entry(rule.id().to_owned()).or_default();
-            counts.passed += judged.passed;
-            for finding in &judged.findings {
-                match finding.status {
-                    Status::Fail => counts.found += 1,
-                    Status::NotChecked => counts.not_checked += 1,
-                    Status::Pass => counts.passed += 1,
-                }
-                counts.without_amount += u64::from(finding.status == Status::Fail && finding.saving.is_none());
-            }
-            findings.extend(judged.findings);
-        }
-    }
-    problems.settle(identity);
-    let amount = |finding: &Finding| finding.saving.as_ref().map_or(Amount::ZERO, |money| money.monthly);
-    findings.sort_by(|one, other| {
-        amount(other)
-            .cmp(&amount(one))
-            .then(one.status.cmp(&other.status))
-            .then(one.fingerprint.cmp(&other.fingerprint))
-    });
-    Savings {
-        account: identity.account.clone(),
-        caller: identity.caller.clone(),
-        regions: plan.regions.clone(),
-        totals: totals(&findings),
-        rules: applied,
-        findings,
-        errors: problems.problems,
-    }
-}
-
-/// Sums up, a line for each currency.
-fn totals(findings: &[Finding]) -> Vec<Total> {
-    let mut totals: BTreeMap<&str, Total> = BTreeMap::new();
-    for (finding, money) in findings.iter().filter_map(|finding| Some((finding, finding.saving.as_ref()?))) {
-        let total = totals.entry(&money.currency).or_insert_with(|| Total {
-            currency: money.currency.clone(),
-            monthly: Amount::ZERO,
-            by_rule: BTreeMap::new(),
-            by_region: BTreeMap::new(),
-        });
-        total.monthly += money.monthly;
-        for (sums, key) in [(&mut total.by_rule, &finding.rule), (&mut total.by_region, &finding.resource.region)] {
-            let sum = sums.entry(key.clone()).or_default();
-            *sum += money.monthly;
-        }
-    }
-    totals.into_values().collect()
+    (rules::judge(plan, &facts), found.problems)
 }

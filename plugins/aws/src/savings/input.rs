@@ -4,6 +4,7 @@ use troupe_sdk::prelude::*;
 
 use crate::endpoint::Partition;
 use crate::input::regions;
+use crate::regions::meant;
 
 /// Most days whose measures are looked at. CloudWatch keeps what it sums up by the hour for
 /// fifteen months; more than a quarter says little about now.
@@ -13,7 +14,8 @@ const DAYS_MAX: u16 = 90;
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SavingsInput {
-    /// The regions to look in; those of the configuration if none are named.
+    /// The regions to look in, or `all` alone for every region that is enabled for the account; those of the
+    /// configuration if none are named.
     #[serde(default)]
     pub regions: Vec<String>,
     /// The rules to apply; all of them if none are named.
@@ -114,8 +116,13 @@ pub struct SavingsPlan {
 
 impl SavingsPlan {
     /// Makes a plan; `configured` are the regions of the configuration.
-    pub fn new(input: SavingsInput, configured: Vec<String>) -> Result<Self, Failure> {
-        let (regions, partition) = regions(if input.regions.is_empty() { configured } else { input.regions })?;
+    ///
+    /// # Errors
+    ///
+    /// Input that is not acceptable; what [`meant`] says.
+    pub async fn of(input: SavingsInput, configured: Vec<String>) -> Result<Self, Failure> {
+        let asked = if input.regions.is_empty() { configured.clone() } else { input.regions };
+        let (regions, partition) = regions(meant(asked, &configured).await?)?;
         let mut rules = if input.rules.is_empty() { Rule::ALL.to_vec() } else { input.rules };
         rules.sort_unstable();
         rules.dedup();

@@ -147,18 +147,24 @@ pub fn instance(at: &str, kind: &str) -> Price {
     money(price * HOURS, &region.instances_as_of)
 }
 
-/// The next smaller type of the same family that costs at most half; none if there is none, or
-/// no price of it is known.
-pub fn half_of_instance(at: &str, kind: &str) -> Option<(String, Money)> {
-    let whole = instance(at, kind).ok()?;
-    let (family, size) = kind.split_once('.')?;
-    let place = SIZES.iter().position(|known| *known == size)?;
+/// The next smaller type of the same family that is half the machine or less; none if there is none. Which sizes a
+/// family has is the same in every region, so a region that is not in the list is looked up in another. The error says
+/// that the list lacks the type.
+pub fn half_of_instance(at: &str, kind: &str) -> Result<Option<String>, String> {
+    let own = PRICES.regions.iter().filter(|region| region.region == at);
+    let regions = own.chain(PRICES.regions.iter().filter(|region| region.region != at));
+    let known = kind.split_once('.').and_then(|(family, size)| {
+        let mut families = regions.filter_map(|region| region.instances.get(family));
+        Some((family, size, families.find(|sizes| sizes.contains_key(size))?))
+    });
+    let (family, size, sizes) = known.ok_or_else(|| format!("which type is half of {kind} is not known"))?;
+    let whole = sizes.get(size).copied().unwrap_or_default();
+    let place = SIZES.iter().position(|known| *known == size).unwrap_or_default();
     // Of sizes that AWS skips, such as 3xlarge, there is no price.
-    let smaller = SIZES.iter().take(place).rev().map(|size| format!("{family}.{size}"));
-    let mut priced = smaller.filter_map(|kind| instance(at, &kind).ok().map(|price| (kind, price)));
+    let mut smaller = SIZES.iter().take(place).rev();
     // Prices are rounded: t2.small costs a little less than two micros.
-    let half = whole.monthly.value() / 2.0 * 1.02;
-    priced.find(|(_, price)| price.monthly.value() <= half)
+    let half = smaller.find(|size| sizes.get(**size).is_some_and(|price| *price <= whole / 2.0 * 1.02));
+    Ok(half.map(|size| format!("{family}.{size}")))
 }
 
 #[cfg(test)]
@@ -202,10 +208,21 @@ mod tests {
         assert!((monthly(nat_gateway("us-east-1")) - 32.85).abs() < 1e-9);
         assert!((monthly(load_balancer("us-east-1", "application")) - 16.425).abs() < 1e-9);
         assert!((monthly(instance("us-east-1", "m5.large")) - 70.08).abs() < 1e-9);
-        let (kind, price) = half_of_instance("us-east-1", "c5.9xlarge").unwrap();
-        assert_eq!((kind.as_str(), price.monthly.to_string().as_str()), ("c5.4xlarge", "496.40"));
-        assert_eq!(half_of_instance("us-east-1", "t2.small").unwrap().0, "t2.micro");
-        assert_eq!(half_of_instance("us-east-1", "t3.nano"), None);
+        assert!((monthly(instance("us-east-1", "c5.4xlarge")) - 496.4).abs() < 1e-9);
+    }
+
+    #[test]
+    fn half_of_a_machine_is_known_wherever_its_family_is() {
+        let half = |at: &str, kind: &str| half_of_instance(at, kind).unwrap();
+        assert_eq!(half("us-east-1", "c5.9xlarge").as_deref(), Some("c5.4xlarge"));
+        assert_eq!(half("us-east-1", "t2.small").as_deref(), Some("t2.micro"));
+        assert_eq!(half("ap-southeast-2", "c6i.xlarge").as_deref(), Some("c6i.large"));
+        for smallest in [("us-east-1", "t3.nano"), ("ap-southeast-2", "t3.nano"), ("eu-west-3", "m5.large")] {
+            assert_eq!(half(smallest.0, smallest.1), None);
+        }
+        for unknown in ["u-6tb1.metal", "m5.huge", ""] {
+            assert!(half_of_instance("us-east-1", unknown).unwrap_err().contains("is not known"));
+        }
     }
 
     #[test]

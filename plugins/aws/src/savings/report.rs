@@ -1,9 +1,17 @@
-//! The form in which savings are told.
+//! The form in which savings are told, and how they are summed up as they come.
 
 use std::collections::BTreeMap;
 
-use troupe_estate::{Amount, Finding, Problem};
+use troupe_cloud::Kept;
+use troupe_estate::collect::Part;
+use troupe_estate::{Amount, Finding, Problem, Status};
 use troupe_sdk::prelude::*;
+
+use super::input::{Rule, SavingsPlan};
+use super::rules::Judged;
+use crate::found::Found;
+use crate::regions;
+use crate::services::Identity;
 
 /// What an account could save.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -20,8 +28,14 @@ pub struct Savings {
     pub totals: Vec<Total>,
     /// What each rule came to.
     pub rules: BTreeMap<String, Applied>,
-    /// What could be saved, the largest amount first, and what nobody could tell.
-    pub findings: Vec<Finding>,
+    /// What could be saved, the largest amount first, and what nobody could tell; absent if it is too much to be told
+    /// here, so that nobody takes it for nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub findings: Option<Vec<Finding>>,
+    /// The artefacts of the task that hold the findings, if they are too many: JSON Lines, each artefact sorted by
+    /// fingerprint.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
     /// What could not be looked at. What these hide is not in `findings`.
     pub errors: Vec<Problem>,
 }
@@ -50,4 +64,82 @@ pub struct Applied {
     pub not_checked: u64,
     /// How many resources there is nothing to save at.
     pub passed: u64,
+}
+
+/// What came of the regions until now.
+pub struct Tally {
+    rules: BTreeMap<String, Applied>,
+    totals: BTreeMap<String, Total>,
+    findings: Kept<Finding>,
+    problems: Found,
+}
+
+impl Tally {
+    /// Begins with what could not be asked about the account.
+    pub fn new(plan: &SavingsPlan, problems: Found) -> Self {
+        let rules = plan.rules.iter().map(|rule| (rule.id().to_owned(), Applied::default())).collect();
+        Self { rules, totals: BTreeMap::new(), findings: Kept::new("findings"), problems }
+    }
+
+    /// Takes what a region came to.
+    pub fn take(&mut self, judged: Vec<(Rule, Judged)>, problems: Vec<Problem>) {
+        self.problems.problems.extend(problems);
+        for (rule, judged) in judged {
+            let counts = self.rules.entry(rule.id().to_owned()).or_default();
+            counts.passed += judged.passed;
+            for finding in judged.findings {
+                match finding.status {
+                    Status::Fail => counts.found += 1,
+                    Status::NotChecked => counts.not_checked += 1,
+                    Status::Pass => counts.passed += 1,
+                }
+                counts.without_amount += u64::from(finding.status == Status::Fail && finding.saving.is_none());
+                add(&mut self.totals, &finding);
+                self.findings.take(finding);
+            }
+        }
+    }
+
+    /// Tells all of it.
+    ///
+    /// # Errors
+    ///
+    /// What the host said, if the artefacts could not be written.
+    pub fn finish(mut self, plan: &SavingsPlan, identity: Identity) -> Result<Savings, Failure> {
+        self.problems.settle(&identity);
+        let kept = self.findings.finish()?;
+        let mut findings = kept.entries;
+        let amount = |finding: &Finding| finding.saving.as_ref().map_or(Amount::ZERO, |money| money.monthly);
+        findings.sort_by(|one, other| {
+            amount(other)
+                .cmp(&amount(one))
+                .then(one.status.cmp(&other.status))
+                .then(one.fingerprint.cmp(&other.fingerprint))
+        });
+        Ok(Savings {
+            regions: plan.regions.clone(),
+            totals: self.totals.into_values().collect(),
+            rules: self.rules,
+            findings: kept.parts.is_empty().then_some(findings),
+            parts: kept.parts,
+            errors: regions::settle(&identity, self.problems.problems),
+            account: identity.account,
+            caller: identity.caller,
+        })
+    }
+}
+
+/// Adds what a finding saves to the sums, a line for each currency.
+fn add(totals: &mut BTreeMap<String, Total>, finding: &Finding) {
+    let Some(money) = &finding.saving else { return };
+    let total = totals.entry(money.currency.clone()).or_insert_with(|| Total {
+        currency: money.currency.clone(),
+        monthly: Amount::ZERO,
+        by_rule: BTreeMap::new(),
+        by_region: BTreeMap::new(),
+    });
+    total.monthly += money.monthly;
+    for (sums, key) in [(&mut total.by_rule, &finding.rule), (&mut total.by_region, &finding.resource.region)] {
+        *sums.entry(key.clone()).or_default() += money.monthly;
+    }
 }

@@ -67,6 +67,8 @@ fn list(asked: &Asked, reversed: bool) -> Option<String> {
                 ("i-peaky", "m5.2xlarge", "running", ""),
                 ("i-windows", "m5.2xlarge", "running", "<platformDetails>Windows</platformDetails>"),
                 ("i-smallest", "t3.nano", "running", ""),
+                ("i-large", "m5.large", "running", ""),
+                ("i-metal", "u-6tb1.metal", "running", ""),
                 ("i-silent", "m5.large", "running", ""),
                 (
                     "i-stopped",
@@ -140,8 +142,8 @@ fn list(asked: &Asked, reversed: bool) -> Option<String> {
 fn values(metric: &str, statistic: &str, name: &str) -> Vec<f64> {
     let always = |value: f64| vec![value; 14];
     match (metric, name, statistic) {
-        ("CPUUtilization", "i-idle" | "i-windows" | "i-smallest", "Average") => always(2.0),
-        ("CPUUtilization", "i-idle" | "i-windows" | "i-smallest", _) => always(17.0),
+        ("CPUUtilization", "i-idle" | "i-windows" | "i-smallest" | "i-large" | "i-metal", "Average") => always(2.0),
+        ("CPUUtilization", "i-idle" | "i-windows" | "i-smallest" | "i-large" | "i-metal", _) => always(17.0),
         ("CPUUtilization", "i-busy", "Average") => always(60.0),
         ("CPUUtilization", "i-busy", _) => always(99.0),
         ("CPUUtilization", "i-peaky", "Average") => always(3.0),
@@ -240,7 +242,7 @@ fn each_rule_finds_what_it_is_about_and_nothing_else() {
     .into();
     assert_eq!(told(&found, "fail"), failed);
     let unclear: BTreeSet<&str> = told(&found, "not_checked").into_iter().map(|(_, id, _)| id).collect();
-    assert_eq!(unclear, ["i-unclear", "i-silent", "app/young", "net/silent"].into());
+    assert_eq!(unclear, ["i-unclear", "i-metal", "i-silent", "app/young", "net/silent"].into());
     assert_eq!(
         found["rules"]["cost.volume-unattached"],
         json!({ "found": 2, "without_amount": 1, "not_checked": 0, "passed": 4 })
@@ -273,6 +275,33 @@ fn what_was_seen_and_where_prices_come_from_is_told() {
 }
 
 #[test]
+fn a_machine_that_has_no_half_is_none_that_half_would_do_for_whatever_is_known_of_prices() {
+    let _host = estate(false, |_| None);
+    let found = savings(json!({ "regions": ["eu-west-3"], "rules": ["instance_underused"] }));
+    let failed: BTreeSet<&str> = told(&found, "fail").into_iter().map(|(_, id, _)| id).collect();
+    assert_eq!(failed, ["i-idle", "i-windows"].into());
+    let idle = finding(&found, "i-idle");
+    assert_eq!((evidence(idle, "smaller_type"), idle.get("saving")), (&json!("m5.xlarge"), None));
+    assert_eq!(evidence(idle, "price"), "no price known: eu-west-3 is not in the price list");
+    assert_eq!(finding(&found, "i-metal")["reason"], "which type is half of u-6tb1.metal is not known");
+}
+
+#[test]
+fn a_machine_that_is_stopped_each_night_is_judged() {
+    let _host = estate(false, |asked| {
+        (asked.operation == "DescribeInstances").then(|| {
+            xml("<R><reservationSet><item><instancesSet><item><instanceId>i-idle</instanceId>\
+                 <instanceType>m5.2xlarge</instanceType><instanceState><name>running</name></instanceState>\
+                 <launchTime>2026-03-20T06:00:00.000Z</launchTime><networkInterfaceSet><item><attachment>\
+                 <attachTime>2025-06-01T00:00:00.000Z</attachTime></attachment></item></networkInterfaceSet></item>\
+                 </instancesSet></item></reservationSet></R>")
+        })
+    });
+    let found = savings(json!({ "rules": ["instance_underused"] }));
+    assert_eq!(told(&found, "fail"), [("instance-underused", "i-idle", "140.16".to_owned())].into());
+}
+
+#[test]
 fn totals_are_the_sums_of_the_findings_and_no_saving_is_below_nothing() {
     let _host = estate(false, |_| None);
     let found = savings(json!({ "regions": ["us-east-1", "eu-west-1", "ap-south-1"] }));
@@ -299,6 +328,28 @@ fn findings_are_the_same_in_whatever_order_things_are_listed() {
         savings(json!({}))
     };
     assert_eq!(found(false), found(true));
+}
+
+#[test]
+fn more_findings_than_an_answer_holds_are_artefacts_and_counted_all_the_same() {
+    let host = estate(false, |asked| {
+        (asked.operation == "DescribeSnapshots").then(|| {
+            let snapshot = |number: u32| {
+                format!(
+                    "<item><snapshotId>snap-{number:05}</snapshotId><startTime>2025-01-01T00:00:00Z</startTime>\
+                     <volumeSize>100</volumeSize></item>"
+                )
+            };
+            xml(&format!("<R><snapshotSet>{}</snapshotSet></R>", (0..17_000).map(snapshot).collect::<String>()))
+        })
+    });
+    let found = savings(json!({ "rules": ["snapshot_old"] }));
+    assert_eq!((found.get("findings"), &found["rules"]["cost.snapshot-old"]["found"]), (None, &json!(17_000)));
+    let parts = found["parts"].as_array().unwrap();
+    assert_eq!(parts[0]["name"], "findings-00001.jsonl");
+    let told: usize =
+        host.artifacts().into_iter().map(|artefact| String::from_utf8(artefact.bytes).unwrap().lines().count()).sum();
+    assert_eq!(told, 17_000);
 }
 
 #[test]

@@ -116,10 +116,8 @@ pub fn underused(facts: &Facts<'_>) -> Judged {
                     found.seen_moving("cpu_average", tenths(average)).seen_moving("cpu_maximum", tenths(maximum));
                 match smaller(instance) {
                     Ok(None) => judged.pass(),
-                    Ok(Some((kind, money))) => {
-                        judged.findings.push(saving(found.seen("smaller_type", kind), Ok(money)));
-                    }
-                    Err(why) => judged.findings.push(saving(found, Err(why))),
+                    Ok(Some((kind, price))) => judged.findings.push(saving(found.seen("smaller_type", kind), price)),
+                    Err(why) => judged.findings.push(found.not_checked(&why)),
                 }
             }
         }
@@ -140,18 +138,26 @@ fn use_of(facts: &Facts<'_>, instance: &Resource) -> Result<(f64, f64), String> 
     Ok((mean(averages), maxima.iter().copied().fold(0.0, f64::max)))
 }
 
-/// The type that is half the machine and what it saves; none if the family has none. The error
-/// says why no price is known.
-fn smaller(instance: &Resource) -> Result<Option<(String, Money)>, String> {
+/// The type that is half the machine, and what it saves; none if the family has none. The error says why nobody can
+/// tell.
+fn smaller(instance: &Resource) -> Result<Option<(String, Price)>, String> {
     let kind = text(instance, "instance_type").unwrap_or_default();
+    let half = prices::half_of_instance(&instance.region, kind)?;
+    Ok(half.map(|half| {
+        let saved = saved_by(instance, kind, &half);
+        (half, saved)
+    }))
+}
+
+/// What is saved by another type.
+fn saved_by(instance: &Resource, kind: &str, half: &str) -> Price {
     for (name, listed) in [("platform", "Linux/UNIX"), ("tenancy", "default"), ("lifecycle", "on-demand")] {
         if let Some(is) = text(instance, name).filter(|is| *is != listed) {
             return Err(format!("no price known of {name} {is}"));
         }
     }
-    let whole = prices::instance(&instance.region, kind)?;
-    let half = prices::half_of_instance(&instance.region, kind);
-    Ok(half.map(|(smaller, price)| (smaller, difference(whole, &price))))
+    let (whole, half) = (prices::instance(&instance.region, kind)?, prices::instance(&instance.region, half)?);
+    Ok(difference(whole, &half))
 }
 
 fn tenths(percent: f64) -> f64 {
