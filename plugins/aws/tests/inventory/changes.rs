@@ -212,14 +212,12 @@ fn what_scales_by_itself_is_no_change() {
         })
     };
     let services = json!(["ecs", "eks", "dynamodb"]);
-    let first = host(1, 5);
+    let _first = host(1, 5);
     let previous = test::perform::<Aws>("inventory", json!({ "services": services })).unwrap();
     assert_eq!(previous["resources"].as_array().unwrap().len(), 5, "{previous:#}");
-    drop(first);
-    let then = host(3, 5);
+    let _then = host(3, 5);
     let input = json!({ "previous": previous, "services": services });
     assert_eq!(told(&test::perform::<Aws>("changes", input.clone()).unwrap()), BTreeMap::new());
-    drop(then);
     let _later = host(3, 9);
     let changed = told(&test::perform::<Aws>("changes", input).unwrap());
     assert_eq!(changed.into_values().collect::<Vec<_>>(), ["changed [\"attributes.size_max\"]"]);

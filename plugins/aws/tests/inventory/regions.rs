@@ -48,9 +48,8 @@ fn all_are_those_that_are_enabled_for_the_account() {
 
 #[test]
 fn all_may_be_configured_and_is_asked_where_the_configuration_says() {
-    let host = account(regions).configuration(json!({ "regions": ["all"] }));
+    let _host = account(regions).configuration(json!({ "regions": ["all"] }));
     assert_eq!(inventory(json!({ "services": ["ec2"] }))["regions"].as_array().unwrap().len(), 3);
-    drop(host);
     let host = account(regions).configuration(json!({ "regions": ["eu-west-1"] }));
     inventory(json!({ "services": ["ec2"], "regions": ["all"] }));
     let asked: Vec<Asked> = host.sent().iter().map(read).collect();
@@ -105,9 +104,8 @@ fn what_was_in_a_region_that_is_no_longer_enabled_is_unknown() {
             .then(|| xml("<R><volumeSet><item><volumeId>vol-1</volumeId></item></volumeSet></R>"))
     };
     let input = json!({ "regions": ["us-east-1", CLOSED], "services": ["ec2"] });
-    let first = account(volumes);
+    let _first = account(volumes);
     let previous = inventory(input.clone());
-    drop(first);
     let _host = account(move |asked| closed(asked).or_else(|| volumes(asked)));
     let found = test::perform::<Aws>("changes", json!({ "previous": previous, "services": ["ec2"] })).unwrap();
     assert_eq!(found["counts"], json!({ "same": 1, "unknown": 1 }));
