@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use troupe_cloud::source::Inventory;
 use troupe_estate::Resource;
 use troupe_sdk::prelude::*;
 
@@ -25,24 +25,9 @@ pub struct Origin {
     /// Agents that are asked for their inventory.
     #[serde(default)]
     pub inventories: Vec<Inventory>,
-    /// Files in the directory `inventories` with a resource on each line, such as other agents leave them.
+    /// Files in the directory `inventories` that hold resources: artefacts of inventories, or answers as JSON.
     #[serde(default)]
     pub files: Vec<String>,
-}
-
-/// An agent that is asked for what there is.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Inventory {
-    /// The cloud, which is the agent's name.
-    pub cloud: Cloud,
-    /// What its skill `inventory` is given.
-    #[serde(default = "nothing")]
-    pub input: Value,
-}
-
-fn nothing() -> Value {
-    Value::Object(serde_json::Map::new())
 }
 
 /// Where the estate shall go.
@@ -77,6 +62,11 @@ pub struct Usage {
     /// Over how many days that was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub days: Option<u32>,
+}
+
+/// For how many days a machine has been stopped that is retired, where nobody says otherwise.
+pub const fn stopped_days() -> u32 {
+    30
 }
 
 /// How much is used, by the resource's id.

@@ -11,7 +11,6 @@
 
 mod assess;
 mod catalog;
-mod cloud;
 mod confirm;
 mod estate;
 mod facts;
@@ -26,13 +25,13 @@ mod terraform;
 use troupe_sdk::prelude::*;
 
 pub use assess::{AssessInput, Assessment};
-pub use cloud::Cloud;
 pub use confirm::{ConfirmInput, Confirmed};
 pub use input::{Origin, Target};
 pub use map::{MapInput, Mapping};
 pub use plan::{Plan, PlanInput};
 pub use progress::{Progress, ProgressInput};
 pub use terraform::{Terraform, TerraformInput};
+pub use troupe_cloud::Cloud;
 
 /// The agent.
 #[derive(Debug, Default)]

@@ -1,10 +1,10 @@
-//! The clouds between which estates move.
+//! The clouds of which agents tell.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use troupe_estate::Provider;
 
-/// A cloud to which an estate may move.
+/// A cloud of which an agent tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Cloud {
@@ -31,7 +31,7 @@ impl Cloud {
     }
 
     /// Whose it is.
-    const fn provider(self) -> Provider {
+    pub const fn provider(self) -> Provider {
         match self {
             Self::Aws => Provider::Aws,
             Self::Azure => Provider::Azure,
