@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
-use troupe_estate::{Area, Problem, Resource};
+use troupe_cloud::source::Inventory;
+use troupe_estate::{Area, Finding, Problem, Resource};
 use troupe_sdk::prelude::*;
 
 use crate::read::Document;
@@ -34,6 +35,12 @@ pub struct Asked {
     /// Resources, as an inventory of any cloud answers them.
     #[serde(default)]
     pub resources: Vec<Resource>,
+    /// Agents that are asked for their inventory.
+    #[serde(default)]
+    pub inventories: Vec<Inventory>,
+    /// Files in the directory `inventories` that hold resources: artefacts of an inventory, or its answer as JSON.
+    #[serde(default)]
+    pub files: Vec<String>,
     /// What that inventory could not look at (`errors` of its answer), so that nothing is taken for fixed that
     /// nobody saw.
     #[serde(default, alias = "errors")]
@@ -44,6 +51,10 @@ pub struct Asked {
     /// Documents.
     #[serde(default)]
     pub documents: Vec<Document>,
+    /// Documents in the directory `documents`, by their paths there. Of a directory it is every `json`, `yaml`, `yml`,
+    /// `template`, `tfstate` and `tfplan` below it; `.` is all of them.
+    #[serde(default)]
+    pub document_files: Vec<String>,
     /// The rules to apply, by patterns of their ids such as `aws.s3.*`; all of them if none are named.
     #[serde(default)]
     pub rules: Vec<String>,
@@ -59,4 +70,16 @@ pub struct Asked {
     /// How many findings are answered inline.
     #[serde(default)]
     pub inline_max: Option<usize>,
+}
+
+/// The findings of the last time.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+pub struct Previous {
+    /// The findings of the last time; the answer then says what became of each.
+    #[serde(default)]
+    pub previous: Option<Vec<Finding>>,
+    /// Files in the directory `inventories` that hold them: artefacts of a check (`findings-00001.jsonl`, …), or its
+    /// answer as JSON.
+    #[serde(default)]
+    pub previous_files: Vec<String>,
 }

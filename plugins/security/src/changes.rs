@@ -8,7 +8,6 @@ use std::convert::Infallible;
 
 use troupe_estate::diff::{self, Change, Counts};
 use troupe_estate::{Area, Finding, Fingerprint, Problem, Provider, Scan, Why, WhyKind};
-use troupe_sdk::prelude::*;
 
 use crate::ask::Asked;
 use crate::check::{Changes, Check, Outcome};
@@ -17,12 +16,19 @@ use crate::secrets;
 /// Compares findings with those of the last time, while they go by.
 pub struct Comparing {
     scope: Scope,
-    /// Those of the last time that were not found yet.
-    before: BTreeMap<Fingerprint, Finding>,
+    /// Those of the last time.
+    before: BTreeMap<Fingerprint, Before>,
     counts: Counts,
     /// The first of what is not the same, by fingerprint.
     changes: Vec<Change<Finding>>,
     most: usize,
+}
+
+/// A finding of the last time.
+struct Before {
+    finding: Finding,
+    /// Whether it went by among those that are there now.
+    is_found: bool,
 }
 
 impl Comparing {
@@ -30,55 +36,69 @@ impl Comparing {
     pub fn new(previous: Vec<Finding>, asked: &Asked, most: usize) -> Self {
         let mut before = BTreeMap::new();
         for finding in previous {
-            before.entry(finding.fingerprint.clone()).or_insert(finding);
+            before.entry(finding.fingerprint.clone()).or_insert(Before { finding, is_found: false });
         }
         Self { scope: Scope::of(asked), before, counts: Counts::default(), changes: Vec::new(), most }
     }
 
     /// Takes a finding that is there now.
-    ///
-    /// # Errors
-    ///
-    /// Never, as far as is known.
-    pub fn take(&mut self, now: &Finding) -> Result<(), Failure> {
-        let before = self.before.remove(&now.fingerprint);
-        self.compare(before, Some(now.clone()), &Scan::default())
+    pub fn take(&mut self, now: &Finding) {
+        if let Some(before) = self.before.get_mut(&now.fingerprint) {
+            before.is_found = true;
+        }
+        if let Some(change) = self.became(now.clone()) {
+            self.note(change);
+        }
     }
 
-    /// What became of all of them.
-    ///
-    /// # Errors
-    ///
-    /// Never, as far as is known.
-    pub fn finish(mut self, check: &Check, outcome: &Outcome) -> Result<Changes, Failure> {
+    /// What became of a finding that is there now.
+    pub fn became(&self, now: Finding) -> Option<Change<Finding>> {
+        let before = self.before.get(&now.fingerprint).map(|before| before.finding.clone());
+        compare(before, Some(now), &Scan::default())
+    }
+
+    /// What became of those that are not there any more, once all that are have gone by.
+    pub fn others(&self, check: &Check, outcome: &Outcome) -> impl Iterator<Item = Change<Finding>> {
         // A document says all that it makes, so all of its resources were looked at; the rest is as the caller says.
         let all = [Provider::Aws, Provider::Azure, Provider::Gcp, Provider::Kubernetes, Provider::Other];
         let rules = Some(check.applied.clone());
         let of_documents = Scan { areas: all.map(Area::all).to_vec(), rules: rules.clone(), problems: Vec::new() };
-        let areas = std::mem::take(&mut self.scope.areas);
-        let problems = std::mem::take(&mut self.scope.problems);
-        let of_inventories = Scan { areas, rules, problems };
-        for finding in std::mem::take(&mut self.before).into_values() {
+        let Scope { areas, problems, .. } = &self.scope;
+        let of_inventories = Scan { areas: areas.clone(), rules, problems: problems.clone() };
+        let left = self.before.values().filter(|before| !before.is_found).map(|before| before.finding.clone());
+        left.filter_map(move |finding| {
             if let Some(why) = self.why_unread(&finding, &outcome.problems) {
-                self.note(Change::Unknown { before: finding, why });
-                continue;
+                return Some(Change::Unknown { before: finding, why });
             }
             // Where something was missing is an account or a region, in which the check itself says what was looked at.
             let is_anew = finding.place.is_some() || check.asked_again(&finding);
             let scan = if is_anew { &of_documents } else { &of_inventories };
             let now = check.why_undecided(&finding).map(|why| finding.clone().not_checked(&why));
-            self.compare(Some(finding), now, scan)?;
-        }
-        self.settle();
-        Ok(Changes { counts: self.counts, changes: self.changes })
+            compare(Some(finding), now, scan)
+        })
     }
 
-    fn compare(&mut self, before: Option<Finding>, now: Option<Finding>, scan: &Scan) -> Result<(), Failure> {
-        let list = |one: Option<Finding>| one.into_iter().map(Ok::<_, Infallible>);
-        for change in diff::findings(list(before), list(now), scan) {
-            self.note(change.map_err(Failure::failed)?);
-        }
-        Ok(())
+    /// Notes what became of those that are not there any more.
+    pub fn settle(&mut self, check: &Check, outcome: &Outcome) {
+        let others: Vec<Change<Finding>> = self.others(check, outcome).collect();
+        others.into_iter().for_each(|change| self.note(change));
+        self.keep();
+    }
+
+    /// What became of all of them.
+    pub fn finish(mut self, check: &Check, outcome: &Outcome) -> Changes {
+        self.settle(check, outcome);
+        self.told()
+    }
+
+    /// What became of all of them, once they are settled.
+    pub fn told(self) -> Changes {
+        Changes { counts: self.counts, changes: self.changes }
+    }
+
+    /// How many there are of each kind, once they are settled.
+    pub const fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     fn note(&mut self, change: Change<Finding>) {
@@ -87,11 +107,11 @@ impl Comparing {
             self.changes.push(change);
         }
         if self.changes.len() > 2 * self.most {
-            self.settle();
+            self.keep();
         }
     }
 
-    fn settle(&mut self) {
+    fn keep(&mut self) {
         self.changes.sort_by(|one, other| one.entry().fingerprint.cmp(&other.entry().fingerprint));
         self.changes.truncate(self.most);
     }
@@ -106,6 +126,12 @@ impl Comparing {
         let problem = problems.iter().find(|problem| hides(problem, &finding.rule, file))?;
         Some(Why { kind: WhyKind::Problem, reason: format!("{}: {}", problem.code, problem.message) })
     }
+}
+
+/// What became of one finding; none if it is no news.
+fn compare(before: Option<Finding>, now: Option<Finding>, scan: &Scan) -> Option<Change<Finding>> {
+    let list = |one: Option<Finding>| one.into_iter().map(Ok::<_, Infallible>);
+    diff::findings(list(before), list(now), scan).find_map(Result::ok)
 }
 
 /// What was looked at, as the caller says or as it shows.

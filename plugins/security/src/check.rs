@@ -24,12 +24,11 @@ pub use prepared::{Check, Wanted};
 pub use undecided::NotChecked;
 pub use verdict::{Verdict, verdict};
 
-use crate::ask::{Asked, Settings};
+use crate::ask::{Asked, Previous, Settings};
 use crate::changes::Comparing;
+use crate::gather::gather;
+use crate::limits::INLINE_MAX;
 use gathered::{Gathered, Kept};
-
-/// Most findings, and most changes, that are answered inline, whoever asks for more; all of them are left as artefacts.
-pub const INLINE_MAX: usize = 5_000;
 
 /// What to check.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -37,9 +36,9 @@ pub struct CheckInput {
     /// What is checked, by which rules.
     #[serde(flatten)]
     pub asked: Asked,
-    /// The findings of the last time; the answer then says what became of each.
-    #[serde(default)]
-    pub previous: Option<Vec<Finding>>,
+    /// What it is compared with.
+    #[serde(flatten)]
+    pub previous: Previous,
 }
 
 /// What was found.
@@ -82,7 +81,8 @@ pub struct Changes {
 
 /// Answers `check`.
 pub fn answer(input: CheckInput, settings: &Settings) -> Result<Checked, Failure> {
-    let CheckInput { asked, previous } = input;
+    let CheckInput { mut asked, previous } = input;
+    let previous = gather(&mut asked, previous)?;
     let inline_max = asked.inline_max.unwrap_or(settings.inline_max).min(INLINE_MAX);
     let mut comparing = previous.map(|previous| Comparing::new(previous, &asked, inline_max));
     let check = Check::new(asked, settings, Wanted::Everything)?;
@@ -90,12 +90,12 @@ pub fn answer(input: CheckInput, settings: &Settings) -> Result<Checked, Failure
     let mut findings = check.findings();
     for (_, finding) in &mut findings {
         if let Some(comparing) = &mut comparing {
-            comparing.take(&finding)?;
+            comparing.take(&finding);
         }
         gathered.take(finding)?;
     }
     let outcome = findings.outcome();
-    let changes = comparing.map(|comparing| comparing.finish(&check, &outcome)).transpose()?;
+    let changes = comparing.map(|comparing| comparing.finish(&check, &outcome));
     let Kept { open, worst: findings, left: artefacts } = gathered.finish()?;
     Ok(Checked {
         resources: check.estate.subjects.len() as u64,

@@ -2,7 +2,8 @@
 //!
 //! *Holds:* the skills `check`, `explain`, `report` and `paths`; readers of documents ([`read`]), the judge of
 //! conditions ([`judge`]), and the rules, mappings and tables beside this crate, which are data.
-//! *Never holds:* a request to a cloud, a credential, a rule in Rust: what is checked comes with the task.
+//! *Never holds:* a request to a cloud, a credential, a rule in Rust: what is checked comes with the task,
+//! from files, or from agents that are asked.
 //! *Start at:* `README.md` for how to add a rule, [`Security`] for the skills, `check` for what happens in one.
 //! *Tested by:* `tests`, natively: each rule by the examples beside it, each reader by documents.
 
@@ -10,7 +11,9 @@ mod ask;
 mod changes;
 pub mod check;
 mod explain;
+mod gather;
 pub mod judge;
+mod limits;
 mod paths;
 pub mod read;
 mod report;
@@ -22,7 +25,7 @@ mod unknown;
 
 use troupe_sdk::prelude::*;
 
-pub use ask::{Asked, Settings};
+pub use ask::{Asked, Previous, Settings};
 pub use check::{CheckInput, Checked, NotChecked};
 pub use explain::{ExplainInput, Explained};
 pub use paths::{AttackPath, Paths, PathsInput};
@@ -37,7 +40,8 @@ pub struct Security;
 impl Security {
     /// Checks resources and documents against the rules.
     ///
-    /// Resources are what an inventory of any cloud answers; documents are plans and states of Terraform as JSON,
+    /// Resources are what an inventory of any cloud answers, in the input, in files or by an agent that is asked;
+    /// documents are plans and states of Terraform as JSON,
     /// templates of CloudFormation and ARM, and manifests of Kubernetes, and any text is searched for secrets.
     /// Answers what failed, worst first, how much passed, what could not be checked and why, and, with the
     /// findings of the last time, what became of each.
@@ -54,7 +58,8 @@ impl Security {
     }
 
     /// Checks, and reports on frameworks: which of their controls hold, which do not, and which nobody could check.
-    /// Leaves the findings as HTML, CSV, SARIF, OCSF or JSON lines.
+    /// Leaves the findings as HTML, CSV, SARIF, OCSF or JSON lines, with what became of each since the last time, and
+    /// the resources and problems as CSV or OCSF.
     #[skill(effect = "read")]
     pub fn report(&self, input: ReportInput) -> Result<Report, Failure> {
         report::answer(input, &invocation::configuration()?)

@@ -12,8 +12,9 @@ use serde_json::Value;
 use troupe_estate::{Problem, Provider, Reference, Severity};
 use troupe_sdk::prelude::*;
 
-use crate::ask::{Asked, Settings};
+use crate::ask::{Asked, Previous, Settings};
 use crate::check::{Check, NotChecked, Wanted};
+use crate::gather::gather;
 use crate::judge::{Estate, Glob};
 use grant::Grants;
 
@@ -143,6 +144,7 @@ pub fn answer(input: PathsInput, settings: &Settings) -> Result<Paths, Failure> 
     let length_max = input.length_max.unwrap_or(6).clamp(1, LENGTH_MAX);
     let paths_max = input.paths_max.unwrap_or(50).clamp(1, PATHS_MAX);
     let mut asked = input.asked;
+    gather(&mut asked, Previous::default())?;
     asked.rules.clear();
     let check = Check::new(asked, settings, Wanted::Exposure)?;
     let written = Written::deserialize(&check.catalogue.paths).map_err(Failure::failed)?;

@@ -144,9 +144,13 @@ pub fn documents(documents: &[Document], mappings: &Mappings) -> Read {
     read
 }
 
-fn looks_structured(name: &str) -> bool {
+/// The ends of names by which a file is a document, and not just any text.
+pub const EXTENSIONS: [&str; 6] = ["json", "yaml", "yml", "template", "tfstate", "tfplan"];
+
+/// Reports whether something of this name is a document, and not just any text.
+pub fn looks_structured(name: &str) -> bool {
     let extension = name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
-    ["json", "yaml", "yml", "template", "tfstate", "tfplan"].contains(&extension.as_str())
+    EXTENSIONS.contains(&extension.as_str())
 }
 
 /// Finds out what a document is by what only one format has.

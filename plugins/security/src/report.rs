@@ -11,19 +11,17 @@ use std::convert::Infallible;
 use std::io::Write;
 
 use jiff::Timestamp;
+use troupe_estate::diff::Change;
 use troupe_estate::output::{About, Cell, OutputError, Table, csv, html, json, ocsf, sarif};
 use troupe_estate::{Finding, Framework, Problem, Provider, Reference};
 use troupe_sdk::prelude::*;
 
-use crate::ask::{Asked, Settings};
-use crate::check::{Check, NotChecked, Outcome, Tally, Wanted, Worst};
+use crate::ask::{Asked, Previous, Settings};
+use crate::changes::Comparing;
+use crate::check::{Changes, Check, NotChecked, Outcome, Tally, Wanted, Worst};
+use crate::gather::gather;
+use crate::limits::{FEW_MAX, INLINE_MAX, ROWS_MAX};
 use crate::rule::Rule;
-
-/// Most rows of the table of an HTML report.
-const ROWS_MAX: usize = 2_000;
-/// Most findings that are kept to be written in several forms. Of more, each form is written while the resources are
-/// judged once more: that takes time, and memory it takes none.
-const FEW_MAX: usize = 5_000;
 
 /// What to report on.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -31,6 +29,9 @@ pub struct ReportInput {
     /// What is checked, by which rules.
     #[serde(flatten)]
     pub asked: Asked,
+    /// What it is compared with: HTML, SARIF and OCSF then tell what became of each finding.
+    #[serde(flatten)]
+    pub previous: Previous,
     /// The frameworks, by their names or short words (`cis-aws`, `nist`, `pci`, `soc2`, `iso`); all if none are named.
     #[serde(default)]
     pub frameworks: Vec<String>,
@@ -55,6 +56,12 @@ pub enum ReportFormat {
     Ocsf,
     /// JSON Lines.
     Jsonl,
+    /// The resources that were looked at, for spreadsheets.
+    ResourcesCsv,
+    /// The same as OCSF, for security lakes.
+    ResourcesOcsf,
+    /// What could not be read or looked at, for spreadsheets.
+    ProblemsCsv,
 }
 
 /// Which controls hold.
@@ -72,6 +79,9 @@ pub struct Report {
     pub problems: Vec<Problem>,
     /// The names of the artefacts.
     pub artefacts: Vec<String>,
+    /// What became of the findings of the last time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Changes>,
 }
 
 /// Which controls of a framework hold.
@@ -128,22 +138,32 @@ pub enum ControlStatus {
 
 /// Answers `report`.
 pub fn answer(input: ReportInput, settings: &Settings) -> Result<Report, Failure> {
-    let ReportInput { asked, frameworks: words, formats } = input;
+    let ReportInput { mut asked, previous, frameworks: words, formats } = input;
+    let previous = gather(&mut asked, previous)?;
+    let changes_max = asked.inline_max.unwrap_or(settings.inline_max).min(INLINE_MAX);
+    let mut comparing = previous.map(|previous| Comparing::new(previous, &asked, changes_max));
     let check = Check::new(asked, settings, Wanted::Everything)?;
     let frameworks = words.iter().map(|word| check.catalogue.frameworks.name(word)).collect::<Result<Vec<_>, _>>();
     let frameworks = frameworks.map_err(Failure::invalid_input)?;
     let mut kept = Kept::new(check.now);
     let mut findings = check.findings();
     for (_, finding) in &mut findings {
+        if let Some(comparing) = &mut comparing {
+            comparing.take(&finding);
+        }
         kept.take(finding);
     }
     kept.worst.settle();
     let outcome = findings.outcome();
+    if let Some(comparing) = &mut comparing {
+        comparing.settle(&check, &outcome);
+    }
+    let told = Told { check: &check, outcome: &outcome, comparing: comparing.as_ref(), kept: &kept };
     let frameworks = compliance(&check, &outcome, &frameworks);
     let tables = [table(&frameworks)];
     let mut artefacts = Vec::new();
     for format in formats {
-        artefacts.push(leave(format, &check, &outcome, &kept, &tables)?);
+        artefacts.push(leave(format, told, &tables)?);
     }
     Ok(Report {
         open: outcome.sum(|tally| tally.failed),
@@ -152,6 +172,7 @@ pub fn answer(input: ReportInput, settings: &Settings) -> Result<Report, Failure
         not_checked: outcome.not_checked,
         problems: outcome.problems,
         artefacts,
+        changes: comparing.map(Comparing::told),
     })
 }
 
@@ -306,14 +327,18 @@ fn table(frameworks: &[FrameworkReport]) -> Table {
     }
 }
 
+/// What a form is made of.
+#[derive(Clone, Copy)]
+struct Told<'a> {
+    check: &'a Check,
+    outcome: &'a Outcome,
+    comparing: Option<&'a Comparing>,
+    kept: &'a Kept,
+}
+
 /// Leaves the findings, or what they mean for frameworks, in one form; returns the artefact's name.
-fn leave(
-    format: ReportFormat,
-    check: &Check,
-    outcome: &Outcome,
-    kept: &Kept,
-    tables: &[Table],
-) -> Result<String, Failure> {
+fn leave(format: ReportFormat, told: Told<'_>, tables: &[Table]) -> Result<String, Failure> {
+    let Told { check, outcome, comparing, kept } = told;
     let about = About { agent: "security", version: env!("CARGO_PKG_VERSION"), at: check.now };
     let (name, media_type) = match format {
         ReportFormat::Html => ("findings.html", "text/html"),
@@ -322,33 +347,54 @@ fn leave(
         ReportFormat::Sarif => ("findings.sarif", "application/sarif+json"),
         ReportFormat::Ocsf => ("findings.ocsf.json", "application/json"),
         ReportFormat::Jsonl => ("findings.jsonl", "application/jsonl"),
+        ReportFormat::ResourcesCsv => ("resources.csv", "text/csv"),
+        ReportFormat::ResourcesOcsf => ("resources.ocsf.json", "application/json"),
+        ReportFormat::ProblemsCsv => ("problems.csv", "text/csv"),
     };
     let mut out = artifacts::create(name, media_type)?;
     let rows = kept.few.iter().flatten().cloned();
     let again = kept.few.is_none().then(|| check.findings()).into_iter().flatten().map(|(_, finding)| finding);
-    let rows = rows.chain(again).map(Ok::<_, Infallible>);
-    let problems = &outcome.problems;
-    match format {
-        ReportFormat::Html => page(&mut out, about, outcome, kept, tables),
-        ReportFormat::Csv => csv::findings(&mut out, rows),
-        ReportFormat::ComplianceCsv => {
+    let findings = rows.chain(again);
+    let (rows, problems) = (|finding| Ok::<_, Infallible>(finding), &outcome.problems);
+    let resources = check.estate.subjects.iter().map(|subject| Ok(subject.resource.clone()));
+    match (format, comparing) {
+        (ReportFormat::Html, _) => page(&mut out, about, told, tables),
+        (ReportFormat::Csv, _) => csv::findings(&mut out, findings.map(rows)),
+        (ReportFormat::ComplianceCsv, _) => {
             tables.iter().try_for_each(|table| csv::table(&mut out, table)).map_err(OutputError::Write)
         }
-        ReportFormat::Sarif => sarif::findings(&mut out, about, problems, rows),
-        ReportFormat::Ocsf => ocsf::findings(&mut out, about, rows),
-        ReportFormat::Jsonl => json::lines(&mut out, rows),
+        (ReportFormat::Sarif, None) => sarif::findings(&mut out, about, problems, findings.map(rows)),
+        (ReportFormat::Sarif, Some(comparing)) => {
+            sarif::changes(&mut out, about, problems, changes(findings, told, comparing))
+        }
+        (ReportFormat::Ocsf, None) => ocsf::findings(&mut out, about, findings.map(rows)),
+        (ReportFormat::Ocsf, Some(comparing)) => ocsf::changes(&mut out, about, changes(findings, told, comparing)),
+        (ReportFormat::Jsonl, _) => json::lines(&mut out, findings.map(rows)),
+        (ReportFormat::ResourcesCsv, _) => csv::resources(&mut out, resources),
+        (ReportFormat::ResourcesOcsf, _) => ocsf::resources(&mut out, about, resources),
+        (ReportFormat::ProblemsCsv, _) => csv::problems(&mut out, problems).map_err(OutputError::Write),
     }
     .map_err(Failure::failed)?;
     Ok(out.finish()?.name)
 }
 
+/// What became of each finding, of those that are there now and then of the others.
+fn changes<'a>(
+    findings: impl Iterator<Item = Finding> + 'a,
+    told: Told<'a>,
+    comparing: &'a Comparing,
+) -> impl Iterator<Item = Result<Change<Finding>, Infallible>> + 'a {
+    let Told { check, outcome, .. } = told;
+    findings.filter_map(|finding| comparing.became(finding)).chain(comparing.others(check, outcome)).map(Ok)
+}
+
 fn page(
     out: &mut impl Write,
     about: About<'_>,
-    outcome: &Outcome,
-    kept: &Kept,
+    told: Told<'_>,
     tables: &[Table],
 ) -> Result<(), OutputError<Infallible>> {
+    let Told { outcome, comparing, kept, .. } = told;
     let mut tally = kept.tally.clone();
     tally.passed = outcome.sum(|tally| tally.passed);
     tally.not_checked = outcome.sum(|tally| tally.undecided);
@@ -356,7 +402,7 @@ fn page(
         title: "Security findings",
         about,
         tally: &tally,
-        changes: None,
+        changes: comparing.map(Comparing::counts),
         tables,
         problems: &outcome.problems,
         rows_max: ROWS_MAX,

@@ -10,10 +10,8 @@ mod yaml;
 
 use serde_json::{Map, Number, Value};
 
-/// Longest document, in bytes. A plan of ten thousand resources has about 30 MB.
-pub const TEXT_BYTES_MAX: usize = 48 * 1024 * 1024;
-/// Most values of one document, each alias counted as what it stands for, and a long text of YAML as several.
-pub const NODES_MAX: usize = 2_000_000;
+pub use crate::limits::{DOCUMENT_BYTES_MAX as TEXT_BYTES_MAX, DOCUMENT_NODES_MAX as NODES_MAX};
+
 /// Deepest nesting of lists and mappings.
 pub const DEPTH_MAX: usize = 100;
 

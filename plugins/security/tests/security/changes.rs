@@ -87,3 +87,28 @@ fn a_document_that_is_not_there_or_cannot_be_read_leaves_what_was_in_it_unknown(
     let told = ask(json!([document("a.yaml", "Resources: ["), document("b.yaml", &queue(false))]), Some(previous));
     assert_eq!(told["changes"]["counts"], json!({ "same": 1, "unknown": 1 }));
 }
+
+#[test]
+fn a_report_tells_what_became_of_each_finding() {
+    let host = host();
+    let rules = json!(["aws.s3.versioning", "aws.ec2.admin-port-open"]);
+    let off = |id: &str| bucket(id, json!({ "versioning": "off" }), json!([]));
+    let before = json!({ "resources": [off("fixed"), off("same"), off("gone")], "rules": rules });
+    let previous = perform::<Security>("check", before).unwrap()["findings"].clone();
+    let on = bucket("fixed", json!({ "versioning": "enabled" }), json!([]));
+    let now = json!({ "resources": [on, off("same"), off("new")], "rules": rules, "previous": previous,
+        "formats": ["html", "sarif", "ocsf"] });
+    let told = perform::<Security>("report", now).unwrap();
+    assert_eq!(told["changes"]["counts"], json!({ "new": 1, "same": 1, "fixed": 2 }));
+    let text = |name: &str| String::from_utf8(host.artifact(name).unwrap().bytes).unwrap();
+    let sarif: Value = serde_json::from_str(&text("findings.sarif")).unwrap();
+    let mut states: Vec<String> =
+        sarif["runs"][0]["results"].as_array().unwrap().iter().map(|one| one["baselineState"].to_string()).collect();
+    states.sort();
+    assert_eq!(states, ["\"absent\"", "\"absent\"", "\"new\"", "\"unchanged\""]);
+    let events = text("findings.ocsf.json");
+    let activities: Vec<Value> =
+        events.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["activity_name"].clone()).collect();
+    assert_eq!(activities.iter().filter(|one| **one == "Close").count(), 2, "{activities:?}");
+    assert!(text("findings.html").contains("<dt>Fixed</dt><dd>2</dd>"));
+}

@@ -9,6 +9,8 @@ mod forms;
 #[cfg(test)]
 mod frameworks;
 #[cfg(test)]
+mod gathered;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod missing;

@@ -106,7 +106,9 @@ fn a_rule_is_explained_with_who_tells_what_it_looks_at() {
 fn a_report_counts_controls_and_leaves_findings_in_each_form() {
     let host = host();
     let input = json!({ "resources": [open_group("sg-1")], "frameworks": ["cis-aws", "soc2"],
-        "formats": ["html", "csv", "compliance_csv", "sarif", "ocsf", "jsonl"] });
+        "problems": [{ "provider": "aws", "service": "s3", "region": "global", "operation": "ListBuckets", "code": "AccessDenied",
+            "message": "no", "kind": "denied", "count": 1 }],
+        "formats": ["html", "csv", "compliance_csv", "sarif", "ocsf", "jsonl", "resources_csv", "resources_ocsf", "problems_csv"] });
     let told = perform::<Security>("report", input).unwrap();
     let frameworks = told["frameworks"].as_array().unwrap();
     assert_eq!(frameworks.len(), 2);
@@ -116,7 +118,15 @@ fn a_report_counts_controls_and_leaves_findings_in_each_form() {
         |id: &str| cis["controls"].as_array().unwrap().iter().find(|one| one["control"] == id).unwrap().clone();
     assert_eq!(control("6.3")["status"], "failed");
     assert_eq!(control("2.5")["status"], "not_applicable");
-    assert_eq!(told["artefacts"].as_array().unwrap().len(), 6);
+    assert_eq!(told["artefacts"].as_array().unwrap().len(), 9);
+    for (name, holds) in [
+        ("resources.csv", "\"sg-1\""),
+        ("resources.ocsf.json", "\"class_uid\":5023"),
+        ("problems.csv", "\"AccessDenied\""),
+    ] {
+        let text = String::from_utf8(host.artifact(name).unwrap().bytes).unwrap();
+        assert!(text.contains(holds), "{name}: {text}");
+    }
     let html = String::from_utf8(host.artifact("findings.html").unwrap().bytes).unwrap();
     assert!(html.contains("A port for administration is open to the world"));
     let sarif: Value = serde_json::from_slice(&host.artifact("findings.sarif").unwrap().bytes).unwrap();
