@@ -18,10 +18,10 @@ use troupe_sdk::prelude::*;
 pub use told::{BlockerRow, Workload, all as told_of};
 
 use crate::estate::Estate;
-use crate::input::{Origin, Target, Usages};
+use crate::input::{Origin, Target, Usages, stopped_days};
 use crate::map::{self, Mapped};
 use crate::settings::Settings;
-use rules::Decision;
+use rules::{Decision, Stopped};
 use workloads::Group;
 
 /// What to assess.
@@ -35,6 +35,10 @@ pub struct AssessInput {
     /// How much of machines and databases is used, by their ids, where their own attributes do not tell.
     #[serde(default)]
     pub usage: Usages,
+    /// For how many days a machine has been stopped at least to be retired; 30 if it is left out. One that was stopped
+    /// later, or of which nobody tells since when, moves like the others.
+    #[serde(default = "stopped_days")]
+    pub stopped_days: u32,
 }
 
 /// Which way workloads go.
@@ -79,8 +83,15 @@ impl Looked {
     /// # Errors
     ///
     /// As [`Estate::read`]; [`Failure::InvalidInput`] for a region that the target does not have.
-    pub async fn at(origin: Origin, target: &Target, usage: &Usages, settings: &Settings) -> Result<Self, Failure> {
+    pub async fn at(
+        origin: Origin,
+        target: &Target,
+        usage: &Usages,
+        stopped_days: u32,
+        settings: &Settings,
+    ) -> Result<Self, Failure> {
         map::check(target)?;
+        let stopped = Stopped::for_days(stopped_days)?;
         let estate = Estate::read(origin).await?;
         progress::report(0.3, format!("{} resources are read", estate.all().len()));
         let uses = estate.uses();
@@ -90,7 +101,7 @@ impl Looked {
         for resource in estate.all() {
             let usage = usage.get(&resource.id);
             let row = map::one(resource, target, usage);
-            decisions.push(rules::of_resource(resource, &row, usage));
+            decisions.push(rules::of_resource(resource, &row, usage, stopped));
             rows.push(row);
         }
         let needs = needs(&uses, &group_of, groups.len());
@@ -115,7 +126,7 @@ fn needs(uses: &[Vec<usize>], group_of: &[usize], groups: usize) -> Vec<Vec<usiz
 /// As [`Looked::at`].
 pub async fn run(input: AssessInput) -> Result<Assessment, Failure> {
     let settings: Settings = invocation::configuration()?;
-    let looked = Looked::at(input.estate, &input.target, &input.usage, &settings).await?;
+    let looked = Looked::at(input.estate, &input.target, &input.usage, input.stopped_days, &settings).await?;
     let workloads = told::all(&looked);
     let mut strategies = BTreeMap::new();
     for workload in &workloads {

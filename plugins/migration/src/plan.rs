@@ -24,7 +24,7 @@ pub use items::Item;
 
 use crate::assess::{self, BlockerRow, Looked, Workload};
 use crate::catalog::services::Move;
-use crate::input::{Origin, Target, Usages};
+use crate::input::{Origin, Target, Usages, stopped_days};
 use crate::settings::Settings;
 use graph::Unit;
 use runbook::Order;
@@ -50,6 +50,10 @@ pub struct PlanInput {
     /// How much of machines and databases is used, by their ids, where their own attributes do not tell.
     #[serde(default)]
     pub usage: Usages,
+    /// For how many days a machine has been stopped at least to be retired; 30 if it is left out. One that was stopped
+    /// later, or of which nobody tells since when, moves like the others.
+    #[serde(default = "stopped_days")]
+    pub stopped_days: u32,
     /// How many resources a wave has at most. What has to move at once and is more is a wave of its own.
     #[serde(default = "wave_resources")]
     #[schemars(range(min = 1, max = 1000))]
@@ -189,9 +193,9 @@ pub async fn run(input: PlanInput) -> Result<Plan, Failure> {
     if !(1..=1000).contains(&input.wave_resources_max) {
         return Err(Failure::invalid_input("`wave_resources_max` is 1 to 1000"));
     }
-    let PlanInput { estate, target, usage, wave_resources_max, runbooks: wanted, dry_run } = input;
+    let PlanInput { estate, target, usage, stopped_days, wave_resources_max, runbooks: wanted, dry_run } = input;
     let settings: Settings = invocation::configuration()?;
-    let looked = Looked::at(estate, &target, &usage, &settings).await?;
+    let looked = Looked::at(estate, &target, &usage, stopped_days, &settings).await?;
     let workloads = assess::told_of(&looked);
     progress::report(0.6, format!("{} workloads", workloads.len()));
     let moves = moving(&looked, &workloads);

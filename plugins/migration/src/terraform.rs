@@ -27,12 +27,13 @@ use troupe_sdk::prelude::*;
 
 pub use draft::{ByHand, Variable};
 
+use crate::Cloud;
+use crate::assess::rules::{Stopped, of_resource};
 use crate::catalog::services::Move;
 use crate::estate::Estate;
-use crate::input::{Origin, Target, Usage, Usages};
+use crate::input::{Origin, Target, Usages, stopped_days};
 use crate::map;
 use crate::plan::items;
-use crate::{Cloud, assess};
 use draft::{Draft, Subject};
 
 /// Bytes of files that the output has itself; beyond that they are artefacts.
@@ -49,6 +50,10 @@ pub struct TerraformInput {
     /// How much of machines and databases is used, by their ids.
     #[serde(default)]
     pub usage: Usages,
+    /// For how many days a machine has been stopped at least to be retired; 30 if it is left out. One that was stopped
+    /// later, or of which nobody tells since when, moves like the others.
+    #[serde(default = "stopped_days")]
+    pub stopped_days: u32,
     /// The ids of those that are wanted, such as those of a wave; all when absent. What they are related to and is
     /// not among them is a variable.
     #[serde(default)]
@@ -101,11 +106,15 @@ pub struct Made {
 /// As [`Estate::read`]; [`Failure::InvalidInput`] for a region that the target does not have.
 pub async fn run(input: TerraformInput) -> Result<Terraform, Failure> {
     map::check(&input.target)?;
+    let stopped = Stopped::for_days(input.stopped_days)?;
     let estate = Estate::read(input.estate).await?;
     let cloud = input.target.cloud;
     let mut rows = Vec::with_capacity(estate.all().len());
     for resource in estate.all() {
-        rows.push(map::one(resource, &input.target, input.usage.get(&resource.id)));
+        let usage = input.usage.get(&resource.id);
+        let row = map::one(resource, &input.target, usage);
+        let decision = of_resource(resource, &row, usage, stopped);
+        rows.push((row, decision));
     }
     let subjects: Vec<Subject<'_>> = estate
         .all()
@@ -113,7 +122,7 @@ pub async fn run(input: TerraformInput) -> Result<Terraform, Failure> {
         .zip(&rows)
         .enumerate()
         .filter(|(_, (resource, _))| input.only.as_ref().is_none_or(|only| only.contains(&resource.id)))
-        .map(|(place, (resource, row))| Subject { place, resource, row })
+        .map(|(place, (resource, (row, decision)))| Subject { place, resource, row, decision })
         .collect();
     let mut draft = Draft {
         estate: &estate,
@@ -133,7 +142,7 @@ pub async fn run(input: TerraformInput) -> Result<Terraform, Failure> {
             draft.leave(subject.resource, "a machine starts from it: it comes with the image that is made of it");
             continue;
         }
-        match kind_of(cloud, subject, input.usage.get(&subject.resource.id)) {
+        match kind_of(cloud, subject) {
             Ok(kind) => {
                 let name = draft.name(subject);
                 draft.addresses.insert(subject.place, (kind, name));
@@ -155,9 +164,8 @@ pub async fn run(input: TerraformInput) -> Result<Terraform, Failure> {
 
 /// The type of Terraform's that a resource becomes, or why it becomes none; nothing is to be said of what is made with
 /// something else or is given up.
-fn kind_of(cloud: Cloud, subject: &Subject<'_>, usage: Option<&Usage>) -> Result<&'static str, Option<String>> {
-    let Subject { resource, row, .. } = subject;
-    let decision = assess::rules::of_resource(resource, row, usage);
+fn kind_of(cloud: Cloud, subject: &Subject<'_>) -> Result<&'static str, Option<String>> {
+    let Subject { row, decision, .. } = subject;
     match decision.way {
         Move::Retire => return Err(Some(format!("it is retired: {}", decision.why))),
         Move::Retain => return Err(Some(format!("it stays where it is: {}", decision.why))),

@@ -7,7 +7,7 @@
 //! | `tag` | a tag `migration` or `migration-strategy` names one of the six ways |
 //! | `unattached` | a disk that no machine uses is retired |
 //! | `unused-address` | an address that nothing uses is retired |
-//! | `stopped` | a machine that is stopped is retired, once its owner agrees |
+//! | `stopped` | a machine that has been stopped for `stopped_days` is retired, once its owner agrees; before, or where nobody tells since when, it moves, with a note |
 //! | `idle` | a machine whose processors were below 3 % at their busiest in two weeks or more is retired, once its owner agrees |
 //! | `no-region` | what would have to leave its country is retained until somebody decides |
 //! | `no-engine` | a database whose engine the target does not offer is refactored to another |
@@ -25,6 +25,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+use troupe_estate::time::days_since;
 use troupe_estate::{Class, Resource};
 use troupe_sdk::prelude::*;
 
@@ -52,18 +54,64 @@ pub struct Decision {
     pub rule: &'static str,
     /// Why, in a sentence.
     pub why: String,
+    /// What to mind beside that.
+    pub note: Option<String>,
 }
 
 fn decided(way: Move, rule: &'static str, why: impl Into<String>) -> Decision {
-    Decision { way, rule, why: why.into() }
+    Decision { way, rule, why: why.into(), note: None }
+}
+
+/// By what it is decided which machine is retired for being stopped.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopped {
+    /// For how many days it has been.
+    days: u32,
+    /// What time it is.
+    now: Timestamp,
+}
+
+impl Stopped {
+    /// Takes so many days from now on.
+    ///
+    /// # Errors
+    ///
+    /// If the host's time is none.
+    pub fn for_days(days: u32) -> Result<Self, Failure> {
+        let now = Timestamp::try_from(troupe_sdk::time::now()).map_err(Failure::failed)?;
+        Ok(Self { days, now })
+    }
+
+    /// What is to be minded of a machine that is stopped and moves all the same.
+    fn note(self, resource: &Resource) -> Option<String> {
+        if resource.class != Class::ComputeInstance || !facts::is_stopped(resource) {
+            return None;
+        }
+        let is = match self.since(resource) {
+            Some(days) if days >= i64::from(self.days) => return None,
+            Some(days) => format!("It has been stopped for {days} days"),
+            None => "It is stopped, since when nobody tells".to_owned(),
+        };
+        Some(format!("{is}; a machine is retired after {}. Ask its owner whether it moves.", self.days))
+    }
+
+    /// For how many whole days it has been stopped, if that is told.
+    fn since(self, resource: &Resource) -> Option<i64> {
+        days_since(facts::text(resource, &["stopped_at", "last_stopped"])?, self.now)
+    }
+
+    fn decision(self, resource: &Resource) -> Option<Decision> {
+        let days = self.since(resource).filter(|days| *days >= i64::from(self.days))?;
+        Some(decided(Move::Retire, "stopped", format!("it has been stopped for {days} days")))
+    }
 }
 
 /// Decides about a resource.
-pub fn of_resource(resource: &Resource, row: &Mapped, usage: Option<&Usage>) -> Decision {
+pub fn of_resource(resource: &Resource, row: &Mapped, usage: Option<&Usage>, stopped: Stopped) -> Decision {
     if let Some((tag, way)) = told(resource) {
         return decided(way, "tag", format!("its tag `{tag}` says `{}`", way.name()));
     }
-    if let Some(decision) = unused(resource, usage) {
+    if let Some(decision) = unused(resource, usage, stopped) {
         return decision;
     }
     let has = |code: Code| row.blockers.iter().find(|blocker| blocker.code == code);
@@ -77,7 +125,8 @@ pub fn of_resource(resource: &Resource, row: &Mapped, usage: Option<&Usage>) -> 
         return decided(Move::Retain, "table", blocker.message.clone());
     }
     let becomes = row.to.as_ref().map_or_else(String::new, |to| format!(" to {}", to.service));
-    decided(row.way, "table", format!("`{}` goes by `{}`{becomes}", row.service, row.way.name()))
+    let decision = decided(row.way, "table", format!("`{}` goes by `{}`{becomes}", row.service, row.way.name()));
+    Decision { note: stopped.note(resource), ..decision }
 }
 
 fn told(resource: &Resource) -> Option<(&str, Move)> {
@@ -89,7 +138,7 @@ fn told(resource: &Resource) -> Option<(&str, Move)> {
     })
 }
 
-fn unused(resource: &Resource, usage: Option<&Usage>) -> Option<Decision> {
+fn unused(resource: &Resource, usage: Option<&Usage>, stopped: Stopped) -> Option<Decision> {
     match resource.class {
         Class::ComputeDisk => {
             let state =
@@ -105,7 +154,7 @@ fn unused(resource: &Resource, usage: Option<&Usage>) -> Option<Decision> {
             .then(|| decided(Move::Retire, "unused-address", "nothing uses the address")),
         Class::ComputeInstance => {
             if facts::is_stopped(resource) {
-                return Some(decided(Move::Retire, "stopped", "it is stopped"));
+                return stopped.decision(resource);
             }
             let usage = usage.copied().unwrap_or_else(|| facts::usage(resource));
             let (peak, days) = usage.cpu_peak_percent.zip(usage.days)?;

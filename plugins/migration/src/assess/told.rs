@@ -50,6 +50,9 @@ pub struct Member {
     pub way: Move,
     /// By which rule.
     pub rule: String,
+    /// What to mind before it moves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// What is in the way of resources of a workload.
@@ -113,6 +116,7 @@ fn one(looked: &Looked, group: &Group, needs: &[usize]) -> Workload {
                 kind: resource.kind.to_string(),
                 way: decision.way,
                 rule: decision.rule.to_owned(),
+                note: decision.note.clone(),
             }
         })
         .collect();

@@ -49,6 +49,9 @@ pub struct Item {
     pub wave: usize,
     /// Which way it goes.
     pub way: Move,
+    /// What to mind before it moves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// The value of the tag or label `migration-source` that what it becomes bears.
     pub mark: String,
     /// What it looked like.
@@ -110,6 +113,7 @@ pub fn all(looked: &Looked, workloads: &[Workload], wave_of: &[Option<usize>]) -
                 workload: workload.name.clone(),
                 wave,
                 way,
+                note: looked.decisions.get(place).and_then(|decision| decision.note.clone()),
                 mark: mark(resource),
                 facts: facts_of(resource),
             }),

@@ -10,6 +10,7 @@ use super::hcl::{Block, Value};
 use super::names::{self, Form};
 use super::relations;
 use crate::Cloud;
+use crate::assess::rules::Decision;
 use crate::estate::Estate;
 use crate::map::Mapped;
 use crate::plan::items::{self, MARK_TAG};
@@ -56,6 +57,8 @@ pub struct Subject<'a> {
     pub resource: &'a Resource,
     /// What it becomes.
     pub row: &'a Mapped,
+    /// Which way it goes.
+    pub decision: &'a Decision,
 }
 
 /// The Terraform that is being written.
@@ -133,7 +136,10 @@ impl<'a> Draft<'a> {
         for blocker in &subject.row.blockers {
             block = block.note(format!("{}: {}; {}", blocker.code.name(), blocker.message, blocker.remedy));
         }
-        block
+        match &subject.decision.note {
+            Some(note) => block.note(note),
+            None => block,
+        }
     }
 
     /// Terraform's name for a resource.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::samples::{ask, shop, workload};
+use crate::samples::{ask, perform, shop, workload};
 
 fn members(workload: &Value) -> Vec<&str> {
     workload["members"].as_array().unwrap().iter().map(|member| member["id"].as_str().unwrap()).collect()
@@ -71,4 +71,43 @@ fn relations_that_lead_out_of_what_was_read_are_told() {
     let lone = json!({ "id": "i", "type": "aws.ec2.instance", "class": "compute.instance", "provider": "aws", "region": "us-east-1",
         "relations": [{ "kind": "subnet", "target": "subnet-9" }] });
     assert_eq!(ask("assess", &[lone], "gcp", json!({}))["not_read"], json!({ "subnet": 1 }));
+}
+
+#[test]
+fn a_machine_that_was_stopped_lately_or_at_a_time_that_nobody_tells_moves_with_a_note() {
+    let now = "2026-02-01T00:00:00Z".parse::<jiff::Timestamp>().unwrap();
+    let _host = troupe_sdk::test::Host::start().configuration(json!({})).at(now.into());
+    let machine = |id: &str, more: Value| {
+        let mut attributes = json!({ "instance_type": "m5.large", "state": "stopped", "architecture": "x86_64" });
+        attributes.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({ "id": id, "type": "aws.ec2.instance", "class": "compute.instance", "provider": "aws", "region": "us-east-1",
+            "attributes": attributes })
+    };
+    let resources = [
+        machine("i-long", json!({ "stopped_at": "2026-01-01T00:00:00Z" })),
+        machine("i-brief", json!({ "stopped_at": "2026-01-20T00:00:00Z" })),
+        machine("i-unknown", json!({})),
+    ];
+    let ask = |skill: &str, days: Option<u32>| {
+        let mut input = json!({ "estate": { "resources": resources }, "target": { "cloud": "gcp" } });
+        if let Some(days) = days {
+            input["stopped_days"] = json!(days);
+        }
+        perform(skill, input).unwrap()
+    };
+    let ways = |days: Option<u32>| -> Vec<Value> {
+        let told = ask("assess", days);
+        ["i-long", "i-brief", "i-unknown"].map(|id| workload(&told, id)["members"][0]["rule"].clone()).to_vec()
+    };
+    assert_eq!(ways(None), ["stopped", "table", "table"]);
+    assert_eq!(ways(Some(10)), ["stopped", "stopped", "table"]);
+    assert_eq!(ways(Some(60)), ["table", "table", "table"]);
+    let plan = ask("plan", None);
+    let item = |id: &str| plan["items"].as_array().unwrap().iter().find(|item| item["id"] == id).unwrap().clone();
+    assert!(item("i-brief")["note"].as_str().unwrap().contains("stopped for 12 days; a machine is retired after 30"));
+    assert!(item("i-unknown")["note"].as_str().unwrap().contains("since when nobody tells"));
+    assert_eq!(plan["left_out"][0]["why"], "its workload is retired: it has been stopped for 31 days");
+    let terraform = ask("terraform", None).to_string();
+    assert!(terraform.contains("# It has been stopped for 12 days"), "{terraform}");
+    assert_eq!(ask("terraform", None)["by_hand"][0]["why"], "it is retired: it has been stopped for 31 days");
 }

@@ -97,6 +97,7 @@ pub fn shop() -> Vec<Value> {
             {
                 let mut old = machine("t3.micro");
                 old["state"] = json!("stopped");
+                old["stopped_at"] = json!("2020-01-02T03:04:05Z");
                 old
             },
             json!([["vpc", "vpc-1"]]),
