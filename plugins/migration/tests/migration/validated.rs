@@ -1,10 +1,10 @@
 //! What other people's programs say of the Terraform: `terraform validate` of AWS's with the real provider, a parser of
-//! HCL and Checkov of the others'.
+//! HCL and Checkov of every cloud's.
 //!
 //! | needs | else |
 //! |---|---|
 //! | `terraform` on the path and a folder of providers, `/opt/tf-plugins` or `TROUPE_TF_PLUGINS` | it says so, and checks nothing |
-//! | a Python with `python-hcl2` and `checkov`, which `TROUPE_HCL_PYTHON` names | the same |
+//! | `checkov`, on the path or named by `TROUPE_TEST_CHECKOV`; its Python has `hcl2`, or `TROUPE_HCL_PYTHON` names one that has | the same, but where `TROUPE_REQUIRE_SUITES` is set it fails |
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -128,18 +128,60 @@ fn terraform_with_the_provider_accepts_what_is_written_for_aws() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
+/// Checkov's program.
+fn checkov() -> Option<PathBuf> {
+    let on_path = || {
+        let path = std::env::var_os("PATH")?;
+        std::env::split_paths(&path).map(|folder| folder.join("checkov")).find(|program| program.is_file())
+    };
+    std::env::var_os("TROUPE_TEST_CHECKOV").map(PathBuf::from).or_else(on_path)
+}
+
+/// The Python that has `hcl2`: the one that is named, else the one beside Checkov, which brings it.
+fn python() -> Option<PathBuf> {
+    let beside = || checkov()?.parent().map(|folder| folder.join("python")).filter(|python| python.is_file());
+    std::env::var_os("TROUPE_HCL_PYTHON").map(PathBuf::from).or_else(beside)
+}
+
+/// Says that a reader is not here, which is no success where everything has to be.
+fn left_out(what: &str) {
+    use std::io::Write as _;
+    assert!(std::env::var_os("TROUPE_REQUIRE_SUITES").is_none(), "{what}, and TROUPE_REQUIRE_SUITES is set");
+    // Past the test runner, which keeps what a passing test prints to itself.
+    writeln!(std::io::stderr(), "left out: {what}").unwrap();
+}
+
 #[test]
-fn other_readers_read_what_is_written_for_azure_and_google() {
-    let Some(python) = std::env::var_os("TROUPE_HCL_PYTHON") else {
-        eprintln!(
-            "TROUPE_HCL_PYTHON names no Python with python-hcl2: what is written for Azure and Google is read by our reader alone"
-        );
-        return;
+fn a_parser_of_hcl_reads_what_is_written_for_every_cloud() {
+    let Some(python) = python() else {
+        return left_out("Terraform before hcl2: TROUPE_HCL_PYTHON names no Python, and there is none beside checkov");
     };
     for cloud in ["aws", "azure", "gcp"] {
         let folder = folder(cloud, "hcl2");
         let script = "import hcl2, pathlib, sys\nfor path in sorted(pathlib.Path(sys.argv[1]).glob('*.tf')):\n    hcl2.loads(path.read_text())\n";
         ran(Command::new(&python).args(["-c", script]).arg(&folder));
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}
+
+#[test]
+fn checkov_reads_what_is_written_for_every_cloud_and_finds_each_resource() {
+    let Some(checkov) = checkov() else {
+        return left_out("Terraform before checkov, which neither TROUPE_TEST_CHECKOV names nor the path has");
+    };
+    for cloud in ["aws", "azure", "gcp"] {
+        let folder = folder(cloud, "checkov");
+        let output = ran(Command::new(&checkov)
+            .args(["--framework", "terraform", "--output", "json", "--soft-fail", "--skip-download", "-d"])
+            .arg(&folder));
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(told["summary"]["parsing_errors"], 0, "{cloud}: {told:#}");
+        let written: usize = std::fs::read_dir(&folder)
+            .unwrap()
+            .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap())
+            .map(|text| text.lines().filter(|line| line.starts_with("resource \"")).count())
+            .sum();
+        assert_eq!(told["summary"]["resource_count"], written, "{cloud}");
         std::fs::remove_dir_all(&folder).unwrap();
     }
 }
