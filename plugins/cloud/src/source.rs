@@ -15,7 +15,6 @@ use troupe_sdk::prelude::*;
 use crate::Cloud;
 
 pub use entries::{Listed, read};
-pub use pieces::ENTRY_BYTES_MAX;
 
 /// Artefacts that a refusal names.
 const NAMED_MAX: usize = 5;

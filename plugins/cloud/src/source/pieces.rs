@@ -6,15 +6,13 @@
 use std::cell::{Cell, RefCell};
 use std::io;
 
+use troupe_estate::collect::LINE_BYTES_MAX;
 use troupe_sdk::prelude::*;
 
 use super::Place;
 
 /// Bytes that are read of a file at once.
 const PIECE_BYTES: u32 = 1024 * 1024;
-
-/// Longest entry of a file as JSON: a resource or a finding is a few kilobytes.
-pub const ENTRY_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// What goes on while a file is read, for the one who reads its bytes and the one who understands them.
 #[derive(Debug, Default)]
@@ -73,9 +71,9 @@ impl<'a> Pieces<'a> {
         self.read += count;
         let since = self.shared.since.get() + count;
         self.shared.since.set(since);
-        if since > ENTRY_BYTES_MAX {
+        if since > LINE_BYTES_MAX {
             let message = format!(
-                "an entry of the file `{}` is longer than {ENTRY_BYTES_MAX} bytes; it has to hold resources or findings \
+                "an entry of the file `{}` is longer than {LINE_BYTES_MAX} bytes; it has to hold resources or findings \
                  as an agent answers them or leaves them as artefacts",
                 self.path
             );

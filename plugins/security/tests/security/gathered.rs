@@ -184,14 +184,14 @@ fn what_is_not_there_or_holds_something_else_is_named() {
         .file("inventories", "text.jsonl", "none\n")
         .file("inventories", "half.jsonl", "{\"id\": \"a\",")
         .file("inventories", "other.json", "{\"a\": 1}")
-        .file("inventories", "long.jsonl", format!("{{\"id\": \"{}\"}}", "a".repeat(5_000_000)))
+        .file("inventories", "long.jsonl", format!("{{\"id\": \"{}\"}}", "a".repeat(17_000_000)))
         .file("documents", "empty/README.md", "none");
     for (input, says) in [
         (json!({ "files": ["gone.jsonl"] }), "no file `gone.jsonl` in the directory `inventories`"),
         (json!({ "files": ["text.jsonl"] }), "line 1 of the file `text.jsonl` holds none of its resources"),
         (json!({ "files": ["half.jsonl"] }), "EOF"),
         (json!({ "files": ["other.json"] }), "missing field"),
-        (json!({ "files": ["long.jsonl"] }), "longer than 4194304 bytes"),
+        (json!({ "files": ["long.jsonl"] }), "longer than 16777216 bytes"),
         (json!({ "files": ["../text.jsonl"] }), "denied"),
         (json!({ "document_files": ["gone.json"] }), "no file `gone.json` in the directory `documents`"),
         (json!({ "document_files": ["empty"] }), "has no files of json, yaml"),
