@@ -1,10 +1,10 @@
 //! What was found and what could not be looked at, side by side, within bounds of memory.
 //!
 //! Many questions are under way at once and all of them put here what they come to. Resources are kept as
-//! [`Kept`](crate::Kept) says, and rows about the same problem become one from time to time.
+//! [`Kept`](crate::Kept) says, and rows about the same problem become one from time to time, in the end over many accounts too.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use troupe_estate::collect::Part;
@@ -15,6 +15,12 @@ use crate::{Fault, Kept};
 
 /// So many rows of problems wait before those about the same are put into one.
 const PROBLEMS_WAITING_MAX: usize = 4_096;
+
+/// Of so many accounts, subscriptions or projects each has a row of its own about the same.
+const ACCOUNTS_TOLD_MAX: usize = 50;
+
+/// Accounts that a row about more of them names.
+const ACCOUNTS_NAMED: usize = 5;
 
 /// What was asked when something went wrong: what a row about it says beside the fault.
 #[derive(Debug, Clone)]
@@ -149,9 +155,43 @@ impl Found {
     pub fn finish(self) -> Result<Told, Failure> {
         let gathered = self.0.into_inner();
         let kept = gathered.resources.finish()?;
-        let errors = settle(gathered.problems);
+        let errors = over_accounts(settle(gathered.problems));
         Ok(Told { counts: kept.counts, resources: kept.entries, parts: kept.parts, errors })
     }
+}
+
+/// Puts rows that are the same but for their account into one, where they are of more accounts than each may have a row
+/// of its own: an API that is switched off in a thousand projects is one thing to know. Such a row has no account, so
+/// it hides what it hides in all of them.
+fn over_accounts(problems: Vec<Problem>) -> Vec<Problem> {
+    let key = |problem: &Problem| {
+        let Problem { provider, service, region, operation, code, kind, hides, .. } = problem;
+        (*provider, service.clone(), region.clone(), operation.clone(), code.clone(), *kind, hides.clone())
+    };
+    let mut accounts: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
+    for problem in &problems {
+        accounts.entry(key(problem)).or_default().extend(problem.account.clone());
+    }
+    accounts.retain(|_, accounts| accounts.len() > ACCOUNTS_TOLD_MAX);
+    if accounts.is_empty() {
+        return problems;
+    }
+    let wide = |mut problem: Problem| {
+        if accounts.contains_key(&key(&problem)) {
+            problem.account = None;
+        }
+        problem
+    };
+    let mut settled = settle(problems.into_iter().map(wide).collect());
+    for problem in &mut settled {
+        if let Some(accounts) = accounts.get(&key(problem)) {
+            let named: Vec<&str> = accounts.iter().take(ACCOUNTS_NAMED).map(String::as_str).collect();
+            let (all, others) = (accounts.len(), accounts.len() - named.len());
+            problem.message =
+                format!("{} (in {all} of them: {} and {others} others)", problem.message, named.join(", "));
+        }
+    }
+    settled
 }
 
 impl Default for Gathered {
@@ -175,5 +215,34 @@ impl fmt::Display for Found {
 impl fmt::Debug for Gathered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gathered").field("resources", &self.resources.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_in_many_accounts_is_one_row_and_in_few_is_one_of_each() {
+        let told = |count: usize| {
+            let _host = troupe_sdk::test::Host::start();
+            let found = Found::default();
+            for number in 0..count {
+                let asked = Asked::new(Provider::Gcp, "dns.googleapis.com", GLOBAL, "dns.managedZones.list")
+                    .account(Some(format!("project-{number:04}")))
+                    .hides("gcp.dns.googleapis.com/ManagedZone");
+                found.note(&asked, None, Fault::of_ours("switched_off", format!("it is off in {number:04}")));
+            }
+            let one = Asked::new(Provider::Gcp, "dns.googleapis.com", GLOBAL, "dns.policies.list");
+            found.note(&one.account(Some("project-0000".to_owned())), None, Fault::of_ours("denied", "no"));
+            found.finish().unwrap().errors
+        };
+        assert_eq!(told(ACCOUNTS_TOLD_MAX).len(), ACCOUNTS_TOLD_MAX + 1);
+        let rows = told(1_500);
+        let [wide, own] = rows.as_slice() else { panic!("{} rows", rows.len()) };
+        assert_eq!((wide.account.as_deref(), wide.count), (None, 1_500));
+        assert!(wide.message.ends_with("project-0003, project-0004 and 1495 others)"), "{}", wide.message);
+        assert_eq!(wide.hides, ["gcp.dns.googleapis.com/ManagedZone"]);
+        assert_eq!(own.account.as_deref(), Some("project-0000"));
     }
 }

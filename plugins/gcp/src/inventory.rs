@@ -1,20 +1,26 @@
-//! Taking the inventory: which projects there are, then every service of each at once.
+//! Taking the inventory: which projects there are, then every service of each at once, a few projects at a time.
 
 mod assets;
+mod common;
 mod policies;
 mod projects;
 mod walk;
 
 use std::pin::Pin;
 
-use troupe_cloud::{Found, Steps};
+use troupe_cloud::{Client, Found, Steps};
 use troupe_sdk::prelude::*;
 
 use crate::ask::client;
 use crate::input::{Plan, Via};
 use crate::model::Inventory;
 use crate::services::Service;
+use common::Common;
 pub use walk::Scope;
+
+/// Projects that are looked at at once. Each has some eighty lists, which wait for the client's turns: so what waits is
+/// bounded, however many projects there are.
+const PROJECTS_AT_ONCE: usize = 8;
 
 type Job<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
@@ -37,29 +43,48 @@ pub async fn take(plan: &Plan) -> Result<Inventory, Failure> {
     };
     {
         let steps = Steps::new(&found);
+        let lists = if plan.via == Via::Assets { 1 } else { services.len() };
+        steps.plan(projects.len() * (lists + usize::from(services.contains(&Service::Iam))));
+        let look = Look { plan, services: &services, client: &client, found: &found, steps: &steps };
+        wait::at_most(PROJECTS_AT_ONCE, projects.iter().map(|project| look.at(project))).await;
+    }
+    Ok(Inventory::new(projects, found.finish()?))
+}
+
+/// What every project is looked at with.
+struct Look<'a> {
+    plan: &'a Plan,
+    services: &'a [Service],
+    client: &'a Client,
+    found: &'a Found,
+    steps: &'a Steps<'a>,
+}
+
+impl Look<'_> {
+    /// Looks at a project: at all that is planned at once.
+    async fn at(&self, project: &str) {
+        let Self { plan, services, client, found, steps } = self;
+        let common = Common::new(client, found, project);
+        let scope = |service: Service| Scope { client, found, project, service: service.name(), common: &common };
         let mut jobs: Vec<Job<'_>> = Vec::new();
-        for project in &projects {
-            let scope = |service: Service| Scope { client: &client, found: &found, project, service: service.name() };
-            if services.contains(&Service::Iam) {
-                let bindings = policies::collect(scope(Service::Iam));
-                jobs.push(Box::pin(steps.step(format!("policies of {project}"), bindings)));
+        if services.contains(&Service::Iam) {
+            let bindings = policies::collect(scope(Service::Iam));
+            jobs.push(Box::pin(steps.step(format!("policies of {project}"), bindings)));
+        }
+        match plan.via {
+            Via::Assets => {
+                let assets = assets::collect(plan, scope);
+                jobs.push(Box::pin(steps.step(format!("assets of {project}"), assets)));
             }
-            match plan.via {
-                Via::Assets => {
-                    let assets = assets::collect(plan, scope);
-                    jobs.push(Box::pin(steps.step(format!("assets of {project}"), assets)));
-                }
-                Via::Services => {
-                    for service in &services {
-                        let work = service_of(*service, scope(*service));
-                        jobs.push(Box::pin(steps.step(format!("{} of {project}", service.name()), work)));
-                    }
+            Via::Services => {
+                for service in *services {
+                    let work = service_of(*service, scope(*service));
+                    jobs.push(Box::pin(steps.step(format!("{} of {project}", service.name()), work)));
                 }
             }
         }
         wait::all(jobs).await;
     }
-    Ok(Inventory::new(projects, found.finish()?))
 }
 
 /// Walks every list of a service.

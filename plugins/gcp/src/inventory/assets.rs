@@ -23,7 +23,7 @@ const LIST: &str = "https://cloudasset.googleapis.com/v1/projects/{project}/asse
 
 /// Tells every asset of a project; asks each service, where Cloud Asset may not be asked.
 pub async fn collect<'a>(plan: &Plan, scope: impl Fn(Service) -> Scope<'a>) {
-    let Scope { client, found, project, .. } = scope(Service::Project);
+    let Scope { client, found, project, common, .. } = scope(Service::Project);
     let records: BTreeMap<&'static str, &'static Record> = plan
         .services
         .iter()
@@ -40,7 +40,8 @@ pub async fn collect<'a>(plan: &Plan, scope: impl Fn(Service) -> Scope<'a>) {
     let listed = listing::pages(client, &address, async |page: &Value| {
         any.set(true);
         for asset in path::all(page, "/assets/*") {
-            if let Some(resource) = told(asset, project, &records) {
+            if let Some(mut resource) = told(asset, project, &records) {
+                common.complete(&mut resource).await;
                 found.take(resource);
             }
         }

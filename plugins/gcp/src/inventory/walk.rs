@@ -8,6 +8,7 @@ use troupe_estate::{GLOBAL, Resource};
 use troupe_sdk::http;
 use troupe_sdk::wait;
 
+use super::common::Common;
 use crate::address::address;
 use crate::ask::asked;
 use crate::listing::{self, Listing, Missing, Source};
@@ -19,7 +20,7 @@ use crate::record::Record;
 const CLOSER_AT_ONCE: usize = 32;
 
 /// Who asks, where answers go, and about what.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Scope<'a> {
     /// Who asks.
     pub client: &'a Client,
@@ -29,6 +30,8 @@ pub struct Scope<'a> {
     pub project: &'a str,
     /// The service, such as `compute.googleapis.com`.
     pub service: &'static str,
+    /// The metadata that the project's machines have in common.
+    pub common: &'a Common<'a>,
 }
 
 /// What an item was found under.
@@ -121,6 +124,7 @@ impl<'a> Scope<'a> {
         above: Above<'_>,
     ) -> Option<Resource> {
         let mut resource = record.read(item, self.project, above.item)?;
+        self.common.complete(&mut resource).await;
         if let Some((kind, id)) = listing.parent.zip(above.id) {
             resource.relate(kind, id);
         }

@@ -27,6 +27,8 @@ mod instances;
 mod networks;
 mod security;
 
+pub use instances::{INSTANCE, OF_PROJECT, is_on};
+
 use crate::listing::{Listing, Source};
 
 /// What is listed, part by part.

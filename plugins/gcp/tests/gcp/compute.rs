@@ -90,7 +90,7 @@ fn an_instance_is_told_with_what_rules_and_prices_need_and_without_its_secrets()
         ("external_ips", json!(["203.0.113.9"])),
         ("metadata_keys", json!(["startup-script", "enable-oslogin"])),
         ("os_login", json!(true)),
-        ("serial_port", Value::Null),
+        ("serial_port", json!(false)),
         ("shielded", json!({ "secure_boot": false, "vtpm": true, "integrity_monitoring": false })),
         ("deletion_protection", json!(false)),
     ] {
@@ -173,4 +173,48 @@ fn a_load_balancer_is_told_from_its_address_to_its_machines() {
         (&json!("gcp.compute.googleapis.com/RegionBackendService"), &json!("network.target_group"))
     );
     assert_eq!(service["relations"][0]["target"], format!("{NAME}/zones/us-east1-b/instanceGroups/g"));
+}
+
+#[test]
+fn who_may_sign_in_to_a_machine_is_told_by_its_project_where_it_says_nothing_itself() {
+    let machine = |name: &str, items: Value| {
+        json!({ "name": name, "selfLink": format!("{AT}/zones/us-east1-b/instances/{name}"), "zone": format!("{AT}/zones/us-east1-b"),
+            "metadata": { "items": items } })
+    };
+    let machines = json!([
+        machine("silent", json!([])),
+        machine(
+            "own",
+            json!([{ "key": "enable-oslogin", "value": "FALSE" }, { "key": "serial-port-enable", "value": "1" }])
+        ),
+    ]);
+    let ask = |project: Answer| {
+        let page = json!({ "items": { "zones/us-east1-b": { "instances": machines } } });
+        let host = cloud(move |asked| match asked.path.as_str() {
+            "/compute/v1/projects/acme-prod" => Some(project.clone()),
+            "/compute/v1/projects/acme-prod/aggregated/instances" => Some(Answer::json(200, page.clone())),
+            _ => None,
+        });
+        let told = compute();
+        let asked = host.sent().iter().filter(|sent| sent.url.contains("fields=commonInstanceMetadata")).count();
+        assert_eq!(asked, 1, "once for all machines");
+        told
+    };
+    let of = |told: &Value, name: &str| {
+        let machine = resource(told, &format!("{NAME}/zones/us-east1-b/instances/{name}"));
+        let attributes = &machine["attributes"];
+        ["os_login", "serial_port", "block_project_ssh_keys"].map(|attribute| attributes[attribute].clone())
+    };
+    let common = |items: Value| Answer::json(200, json!({ "commonInstanceMetadata": { "items": items } }));
+    let told = ask(common(
+        json!([{ "key": "enable-oslogin", "value": "TRUE" }, { "key": "block-project-ssh-keys", "value": "TRUE" }]),
+    ));
+    assert_eq!(of(&told, "silent"), [json!(true), json!(false), json!(null)], "a project blocks no keys of its own");
+    assert_eq!(of(&told, "own"), [json!(false), json!(true), json!(null)]);
+    assert_eq!(of(&ask(common(json!([]))), "silent"), [json!(false), json!(false), json!(null)]);
+    // What could not be read is not known, and said to be so.
+    let told = ask(crate::cloud::error(403, "PERMISSION_DENIED", None, "no"));
+    let machine = resource(&told, &format!("{NAME}/zones/us-east1-b/instances/silent"));
+    assert_eq!(machine["unread"], json!(["os_login", "serial_port"]));
+    assert_eq!(told["errors"][0]["operation"], "compute.projects.get");
 }

@@ -39,7 +39,7 @@ pub(super) const LISTINGS: [Listing; 6] = [
     },
 ];
 
-const INSTANCE: Record = Record {
+pub const INSTANCE: Record = Record {
     attributes: &[
         is("state", "/status"),
         last("machine_type", "/machineType"),
@@ -185,22 +185,21 @@ fn machine(item: &Value, resource: &mut Resource) {
 fn metadata(item: &Value, resource: &mut Resource) {
     let pairs = path::all(item, "/metadata/items/*");
     let names: Vec<&str> = pairs.iter().filter_map(|pair| path::text(pair, "/key")).collect();
-    let is_on = |name: &str| {
-        let value = pairs
-            .iter()
-            .find(|pair| path::text(pair, "/key") == Some(name))
-            .and_then(|pair| path::text(pair, "/value"));
-        value.map(|value| matches!(value.to_ascii_lowercase().as_str(), "true" | "1" | "y" | "yes"))
-    };
-    for (attribute, name) in [
-        ("os_login", "enable-oslogin"),
-        ("block_project_ssh_keys", "block-project-ssh-keys"),
-        ("serial_port", "serial-port-enable"),
-    ] {
-        // `null` is none of its own: the project's holds.
-        resource.set(attribute, is_on(name));
+    for (attribute, name) in OF_PROJECT.into_iter().chain([("block_project_ssh_keys", "block-project-ssh-keys")]) {
+        // `null` is none of its own.
+        resource.set(attribute, is_on(&pairs, name));
     }
     resource.set("metadata_keys", names);
+}
+
+/// Attributes that are switched by metadata, of the machine or else of its project.
+pub const OF_PROJECT: [(&str, &str); 2] = [("os_login", "enable-oslogin"), ("serial_port", "serial-port-enable")];
+
+/// Whether an entry of metadata is on; none if there is no such entry.
+pub fn is_on(pairs: &[&Value], name: &str) -> Option<bool> {
+    let pair = pairs.iter().find(|pair| path::text(pair, "/key") == Some(name))?;
+    let value = path::text(pair, "/value")?;
+    Some(matches!(value.to_ascii_lowercase().as_str(), "true" | "1" | "y" | "yes"))
 }
 
 fn disk(disk: &Value) -> Value {
