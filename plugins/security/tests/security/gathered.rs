@@ -141,7 +141,6 @@ fn the_findings_that_a_check_left_as_artefacts_come_back_as_the_last_time() {
     let told = perform::<Security>("check", json!({ "files": ["all.jsonl"], "rules": rules })).unwrap();
     assert_eq!(told["artefacts"]["entries"], 1_000);
     let left = first.artifact("findings-00001.jsonl").unwrap().bytes;
-    drop(first);
     let _host = host()
         .file("inventories", "some.jsonl", lines(&groups(1_001)[1..]))
         .file("inventories", "check.json", told.to_string())
