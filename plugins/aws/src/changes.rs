@@ -13,16 +13,15 @@ use std::convert::Infallible;
 use troupe_cloud::json_bytes;
 use troupe_estate::collect::Part;
 use troupe_estate::diff::{self, Change, Counts};
-use troupe_estate::{Area, Key, Problem, Provider, Resource, Scan};
+use troupe_estate::{Key, Problem, Resource, Scan};
 use troupe_sdk::prelude::*;
 
 use crate::client::TOO_MANY;
 use crate::found::Found;
 use crate::input::{InventoryInput, Plan, Settings};
 use crate::look::Looker;
-use crate::model::GLOBAL;
 use crate::regions;
-use crate::services::{Reach, Service};
+use crate::services::Service;
 use crate::still::{by_key, moves};
 
 /// Most that may be there now, in bytes of JSON: an answer has 16 MiB, and tells what is there once in `next`, and
@@ -128,7 +127,7 @@ fn too_many() -> Failure {
 
 fn compare(plan: &Plan, account: String, before: Vec<Resource>, now: Found) -> Changes {
     let problems = troupe_estate::settle(now.problems);
-    let scan = Scan { areas: areas(plan, &account), rules: None, problems };
+    let scan = Scan { areas: plan.areas(&account), rules: None, problems };
     let (before, now) = (by_key(before), by_key(now.resources));
     let (mut counts, mut changes, mut next) = (Counts::default(), Vec::new(), Vec::new());
     // Both lists are in order and can be read, so there is no error to tell.
@@ -147,22 +146,4 @@ fn compare(plan: &Plan, account: String, before: Vec<Resource>, now: Found) -> C
         parts: Vec::new(),
     };
     Changes { account, regions: plan.regions.clone(), counts, changes, next, errors: scan.problems }
-}
-
-/// Where the inventory looked. What belongs to the whole account is found wherever it is.
-fn areas(plan: &Plan, account: &str) -> Vec<Area> {
-    let area = |reach: Reach, regions: Vec<String>| Area {
-        provider: Provider::Aws,
-        accounts: vec![account.to_owned()],
-        regions,
-        services: plan.services.iter().filter(|one| one.reach() == reach).map(|one| one.name().to_owned()).collect(),
-    };
-    let mut regions = plan.regions.clone();
-    // What WAF has for CloudFront is asked for in the first region, and told as the account's.
-    if regions.iter().any(|region| region == plan.partition.first_region()) {
-        regions.push(GLOBAL.to_owned());
-    }
-    let areas = [area(Reach::Regional, regions), area(Reach::Global, Vec::new())];
-    // An empty list of services would bound nothing.
-    areas.into_iter().filter(|area| !area.services.is_empty()).collect()
 }

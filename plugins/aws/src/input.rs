@@ -1,10 +1,12 @@
 //! What a caller asks for, and what is made of it.
 
+use troupe_estate::{Area, Provider};
 use troupe_sdk::prelude::*;
 
 use crate::endpoint::Partition;
+use crate::model::GLOBAL;
 use crate::regions::meant;
-use crate::services::Service;
+use crate::services::{Reach, Service};
 
 /// The agent's configuration.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -68,6 +70,25 @@ impl Plan {
         services.sort_unstable();
         services.dedup();
         Ok(Self { regions, partition, services })
+    }
+
+    /// Where it is looked. What belongs to the whole account is found wherever it is.
+    pub fn areas(&self, account: &str) -> Vec<Area> {
+        let those = |reach: Reach| self.services.iter().filter(move |one| one.reach() == reach);
+        let area = |reach: Reach, regions: Vec<String>| Area {
+            provider: Provider::Aws,
+            accounts: vec![account.to_owned()],
+            regions,
+            services: those(reach).map(|one| one.name().to_owned()).collect(),
+        };
+        let mut regions = self.regions.clone();
+        // What WAF has for CloudFront is asked for in the first region, and told as the account's.
+        if regions.iter().any(|region| region == self.partition.first_region()) {
+            regions.push(GLOBAL.to_owned());
+        }
+        let areas = [area(Reach::Regional, regions), area(Reach::Global, Vec::new())];
+        // An empty list of services would bound nothing.
+        areas.into_iter().filter(|area| !area.services.is_empty()).collect()
     }
 }
 

@@ -50,10 +50,12 @@ impl Told {
     pub fn finish(self, looker: Looker, plan: &Plan) -> Result<Inventory, Failure> {
         let kept = self.kept.finish()?;
         let errors = regions::settle(&looker.identity, self.problems);
+        let areas = looker.identity.account.as_deref().map(|account| plan.areas(account)).unwrap_or_default();
         Ok(Inventory {
             account: looker.identity.account,
             caller: looker.identity.caller,
             regions: plan.regions.clone(),
+            areas,
             counts: kept.counts,
             resources: kept.parts.is_empty().then_some(kept.entries),
             parts: kept.parts,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use troupe_estate::Area;
 use troupe_estate::collect::Part;
 pub use troupe_estate::{GLOBAL, Problem, ProblemKind, Resource, Word};
 use troupe_sdk::prelude::*;
@@ -17,6 +18,10 @@ pub struct Inventory {
     pub caller: Option<String>,
     /// The regions that were looked at.
     pub regions: Vec<String>,
+    /// The same for whoever looks for what is missing: in which services of which account; none if it is not known
+    /// whose account it is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub areas: Vec<Area>,
     /// How many resources there are of each type.
     pub counts: BTreeMap<String, u64>,
     /// The resources, by type, region and id; absent if they are too many to be told here, so that nobody takes

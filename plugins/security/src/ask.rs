@@ -45,7 +45,8 @@ pub struct Asked {
     /// nobody saw.
     #[serde(default, alias = "errors")]
     pub problems: Vec<Problem>,
-    /// What that inventory looked at. Without it, only what is told of can be found fixed.
+    /// What that inventory looked at. Without it, only what is told of can be found fixed, and nothing is found
+    /// missing.
     #[serde(default)]
     pub areas: Vec<Area>,
     /// Documents.

@@ -1,4 +1,4 @@
-//! Paths of attack, and rules, over an inventory as the agent `aws` tells it.
+//! Paths of attack, rules, and what is missing, over an inventory as the agent `aws` tells it.
 
 use serde_json::{Value, json};
 use troupe_agent_aws::Aws;
@@ -101,4 +101,30 @@ fn rules_about_network_lists_and_deleted_versions_judge_what_the_inventory_tells
     for (rule, id) in rules.into_iter().zip(["acl-1", "payroll"]) {
         assert!(has(&told, rule, id), "{told:#}");
     }
+}
+
+#[test]
+fn what_an_account_lacks_is_found_in_the_areas_that_its_inventory_tells() {
+    let told = {
+        let answers =
+            r#"{"trailList":[],"ConfigurationRecorders":[],"ConfigurationRecordersStatus":[],"detectorIds":[]}"#;
+        let identity = "<R><GetCallerIdentityResult><Account>111122223333</Account></GetCallerIdentityResult></R>";
+        let _host =
+            Host::start().at(now()).configuration(json!({ "regions": ["eu-west-1"] })).respond_by(move |sent| {
+                let is_identity = sent.text().contains("GetCallerIdentity");
+                Some(Answer::text(200, if is_identity { identity } else { answers }))
+            });
+        perform::<Aws>("inventory", json!({ "services": ["cloudtrail", "config", "guardduty"] })).unwrap()
+    };
+    assert_eq!(told["areas"][0]["regions"], json!(["eu-west-1"]), "{told:#}");
+    let _host = host();
+    let rules = ["aws.cloudtrail.all-regions", "aws.config.none", "aws.guardduty.none"];
+    let mut asked = json!({ "resources": told["resources"], "errors": told["errors"], "rules": rules });
+    let without = perform::<Security>("check", asked.clone()).unwrap();
+    assert_eq!(without["findings"], json!([]));
+    asked["areas"] = told["areas"].clone();
+    let found = perform::<Security>("check", asked).unwrap();
+    assert!(has(&found, "aws.config.none", "eu-west-1") && has(&found, "aws.guardduty.none", "eu-west-1"), "{found:#}");
+    // A trail of every region may be at home in another one.
+    assert_eq!(found["not_checked"][0]["rule"], "aws.cloudtrail.all-regions", "{found:#}");
 }

@@ -10,7 +10,7 @@ use super::documents::{NOW, host, open_group};
 fn what_fails_is_told_worst_first_and_what_could_not_be_checked_with_its_reason() {
     let _host = host();
     let input = json!({ "resources": [open_group("sg-1"),
-        { "id": "b", "type": "aws.s3.bucket", "region": "eu-west-1", "unread": ["access_logs", "lifecycle_rules", "policy", "public_access_block"],
+        { "id": "b", "type": "aws.s3.bucket", "region": "eu-west-1", "unread": ["access_logs", "lifecycle_rules", "mfa_delete", "policy", "public_access_block"],
           "attributes": { "encryption": { "algorithm": "aws:kms" }, "versioning": "enabled" } }] });
     let told = perform::<Security>("check", input).unwrap();
     assert_eq!(told["resources"], 2);
