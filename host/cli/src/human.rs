@@ -1,4 +1,5 @@
-//! JSON as a person reads it: scalars as lines, lists of objects as tables.
+//! JSON as a person reads it: scalars as lines, lists of objects as tables, in which lists of scalars stand where scalars
+//! leave room.
 
 use serde_json::{Map, Value};
 
@@ -53,10 +54,11 @@ fn list(items: &[Value], out: &mut String) {
         return;
     }
     let mut columns: Vec<&str> = Vec::new();
-    for row in &rows {
-        for (name, value) in *row {
-            let simple = !value.is_object() && !value.is_array() && !value.is_null();
-            if simple && columns.len() < COLUMNS_MAX && !columns.contains(&name.as_str()) {
+    let of_several =
+        |value: &Value| value.as_array().is_some_and(|items| !items.is_empty() && items.iter().all(is_scalar));
+    for is_shown in [&is_scalar as &dyn Fn(&Value) -> bool, &of_several] {
+        for (name, value) in rows.iter().copied().flatten() {
+            if is_shown(value) && columns.len() < COLUMNS_MAX && !columns.contains(&name.as_str()) {
                 columns.push(name);
             }
         }
@@ -66,6 +68,10 @@ fn list(items: &[Value], out: &mut String) {
         .map(|row| columns.iter().map(|name| row.get(*name).map(cell).unwrap_or_default()).collect())
         .collect();
     out.push_str(&table(&columns, &cells));
+}
+
+fn is_scalar(value: &Value) -> bool {
+    !value.is_object() && !value.is_array() && !value.is_null()
 }
 
 /// Writes a table with its columns aligned.
@@ -105,7 +111,7 @@ fn inline(value: &Value) -> String {
 }
 
 fn cell(value: &Value) -> String {
-    let text = plain(value);
+    let text = inline(value);
     if text.chars().count() <= CELL_MAX {
         return text;
     }
@@ -145,6 +151,19 @@ mod tests {
         ID    SIZE
         i-1   3
         i-22
+        ");
+    }
+
+    #[test]
+    fn lists_of_scalars_stand_behind_scalars_while_there_is_room() {
+        let value = json!([
+            {"regions": ["a", "b"], "cloud": "aws", "empty": [], "mixed": [{"x": 1}]},
+            {"cloud": "gcp", "since": 1, "regions": (0..30).collect::<Vec<_>>()}
+        ]);
+        insta::assert_snapshot!(document(&value), @r"
+        CLOUD  SINCE  REGIONS
+        aws           a, b
+        gcp    1      0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 1…
         ");
     }
 

@@ -54,12 +54,14 @@ fn one_probe_goes_through_and_gives_its_place_back_when_it_is_let_go_of() {
 #[test]
 fn what_an_end_says_is_told_by_its_status_or_error() {
     for status in [502, 503, 504] {
-        assert_eq!(ending(Ok(StatusCode::from_u16(status).unwrap()), true), Ending::Failed);
+        assert_eq!(ending(Ok(StatusCode::from_u16(status).unwrap()), true, false), Ending::Failed);
     }
+    let aws = [502, 503, 504].map(|status| ending(Ok(StatusCode::from_u16(status).unwrap()), true, true));
+    assert_eq!(aws, [Ending::Failed, Ending::Well, Ending::Failed]);
     for status in [200, 302, 404, 429, 500, 501] {
-        assert_eq!(ending(Ok(StatusCode::from_u16(status).unwrap()), true), Ending::Well, "{status}");
+        assert_eq!(ending(Ok(StatusCode::from_u16(status).unwrap()), true, false), Ending::Well, "{status}");
     }
-    let of = |code: Code, patient: bool| ending(Err(&Error::new(code, "x")), patient);
+    let of = |code: Code, patient: bool| ending(Err(&Error::new(code, "x")), patient, false);
     for code in [Code::UnavailableUpstream, Code::LimitIdle, Code::LimitDeadline] {
         assert_eq!((of(code, true), of(code, false)), (Ending::Failed, Ending::Unknown));
     }

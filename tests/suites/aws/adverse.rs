@@ -105,22 +105,6 @@ async fn an_account_that_throttles_each_request_at_first_is_told_whole_and_nothi
 }
 
 #[tokio::test]
-async fn a_service_that_throttles_until_the_host_leaves_it_alone_is_told_whole_once_it_lets_through() {
-    let Some(account) = Account::new().await else { return };
-    // Ten answers of status 503 have the host leave EC2 in a region alone for five seconds.
-    let throttled = std::sync::atomic::AtomicUsize::new(0);
-    account.adverse.rule(move |asked, _| {
-        let count = std::sync::atomic::Ordering::SeqCst;
-        let is_throttled = asked.service == "ec2" && asked.region == HANGS && throttled.fetch_add(1, count) < 10;
-        if is_throttled { Fate::Throttled } else { Fate::Answered }
-    });
-    let output = account.inventory().await;
-    assert_eq!((&output["errors"], &output["resources"]), (&json!([]), &account.calm["resources"]));
-    let most = account.adverse.asked().into_values().max();
-    assert!(most <= Some(TRIES_MAX), "{most:?}");
-}
-
-#[tokio::test]
 async fn services_that_always_throttle_are_rows_with_their_reason_and_the_rest_is_whole() {
     let Some(account) = Account::new().await else { return };
     let throttled = ["kms", "sns"];

@@ -61,7 +61,7 @@ fn ids(text: &str) -> Vec<String> {
 /// What a command said, without the ids and times that AWS gives.
 fn seen(said: &str) -> Vec<String> {
     let name = |word: &str| match word.split_once('-') {
-        Some((kind @ ("sg" | "subnet" | "vol" | "vpc"), _)) => kind.to_owned(),
+        Some((kind @ ("acl" | "rtb" | "sg" | "subnet" | "vol" | "vpc"), _)) => kind.to_owned(),
         _ if word.starts_with("arn:aws:ec2:") => "ARN".to_owned(),
         _ if word.ends_with('Z') && word.contains('T') && word.starts_with("20") => "TIME".to_owned(),
         _ => word.to_owned(),

@@ -198,7 +198,7 @@ pub(super) async fn read(
             Ok(piece) => piece,
             Err(error) => {
                 if let Some(pass) = pass {
-                    pass.ended(circuit::ending(Err(&error), patient), shared.gate.now());
+                    pass.ended(circuit::ending(Err(&error), patient, false), shared.gate.now());
                 }
                 return Err(error.with("sent", true));
             }

@@ -92,7 +92,7 @@ impl<'a> Journey<'a> {
                 self.way.is_straight() && Limits { total: Limits::default().total, ..self.limits } == Limits::default();
             let status = came.as_ref().map(|response| response.status);
             let mut pass = Some(pass);
-            if circuit::ending(status, patient) == Ending::Failed {
+            if circuit::ending(status, patient, judged.permit.action().is_some()) == Ending::Failed {
                 self.end(&mut pass, Ending::Failed);
             }
             if let Ok(response) = &came {
