@@ -12,7 +12,8 @@
 //! |---|---|
 //! | no connection, no name, a connection cut, 502, 503, 504, a timeout of the host's | a failure |
 //! | a timeout that the guest had set shorter | nothing: else one agent shuts a service to its tenant's others |
-//! | any other answer, and 503 to a request that is signed for AWS, where EC2 and S3 ask for patience by it as others do by 429 | a good end |
+//! | 503 to a request that is signed for AWS, where EC2 and S3 ask for patience by it as others do by 429 | nothing |
+//! | any other answer | a good end |
 //! | anything else, such as a guest that let go of it | nothing |
 //!
 //! It is kept in memory, for each tenant by itself: nobody's failures are another's.
@@ -68,7 +69,7 @@ pub struct Pass {
 /// is none. `patient` tells whether it was given all the time that the host gives, `aws` whether it was signed for AWS.
 pub fn ending(came: Result<StatusCode, &Error>, patient: bool, aws: bool) -> Ending {
     match came {
-        Ok(StatusCode::SERVICE_UNAVAILABLE) if aws => Ending::Well,
+        Ok(StatusCode::SERVICE_UNAVAILABLE) if aws => Ending::Unknown,
         Ok(StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT) => Ending::Failed,
         Ok(_) => Ending::Well,
         Err(error) => match error.code {

@@ -53,6 +53,6 @@ mod tests {
             check(&pattern(text)).unwrap();
         }
         insta::assert_snapshot!(refusal("s3:ListBucket"), @"the action `s3:ListBucket` fits no operation of s3; operations are named as in the API, such as `s3:ListBucketAnalyticsConfigurations`, not as permissions of IAM are");
-        insta::assert_snapshot!(refusal("shield:Describe*"), @"the action `shield:Describe*` is of a service that is not known here; known are acm, apigateway, apigatewayv2, autoscaling, backup, batch, ce, cloudfront, cloudtrail, cloudwatch, config, dynamodb, ec2, ecr, ecs, efs, eks, elasticache, elb, elbv2, guardduty, iam, kms, lambda, logs, opensearch, organizations, rds, redshift, route53, s3, secretsmanager, sns, sqs, stepfunctions, sts, wafv2");
+        insta::assert_snapshot!(refusal("shield:Describe*"), @"the action `shield:Describe*` is of a service that is not known here; known are acm, apigateway, apigatewayv2, autoscaling, backup, batch, ce, cloudfront, cloudtrail, cloudwatch, config, dynamodb, ec2, ecr, ecs, efs, eks, elasticache, elb, elbv2, guardduty, iam, kms, lambda, logs, opensearch, organizations, rds, redshift, route53, s3, s3control, secretsmanager, sns, sqs, stepfunctions, sts, wafv2");
     }
 }

@@ -159,7 +159,7 @@ async fn i132_a_job_that_panics_is_undone_and_fails_no_other() {
     let panics = || {
         writer.write(|tx| {
             Box::pin(async move {
-                query("insert into things (id, size) values (9, 1)").execute(&mut tx.connection).await?;
+                query("insert into things (id) values (9)").execute(&mut tx.connection).await?;
                 "no number".parse::<i64>().map(Ok).expect("a mistake")
             })
         })
@@ -171,6 +171,35 @@ async fn i132_a_job_that_panics_is_undone_and_fails_no_other() {
     after.unwrap();
     writer.check().unwrap();
     assert_eq!(kept(&writer).await, [1, 2]);
+}
+
+/// A thing to add, together with others; one of them is a mistake.
+struct Thing(i64);
+
+const MISTAKE: i64 = 2;
+
+impl Together for Thing {
+    type Answer = ();
+
+    fn all<'c>(tx: &'c mut Tx, all: &'c [Self]) -> Work<'c, Vec<()>> {
+        Box::pin(async move {
+            for Self(id) in all {
+                query("insert into things (id) values ($1)").bind(*id).execute(&mut tx.connection).await?;
+                assert!(*id != MISTAKE, "a mistake");
+            }
+            Ok(vec![(); all.len()])
+        })
+    }
+}
+
+#[tokio::test]
+async fn i132_of_writes_that_are_done_together_the_one_that_panics_fails_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = writer(&dir, 1000).await;
+    let [one, two, three] = [1, MISTAKE, 3].map(|id| writer.write_together(Thing(id)));
+    let (one, two, three) = tokio::join!(one, two, three);
+    assert_eq!((one.is_ok(), two.unwrap_err().code, three.is_ok()), (true, Code::Internal, true));
+    assert_eq!(kept(&writer).await, [1, 3]);
 }
 
 #[tokio::test]

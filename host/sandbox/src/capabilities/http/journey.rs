@@ -92,8 +92,9 @@ impl<'a> Journey<'a> {
                 self.way.is_straight() && Limits { total: Limits::default().total, ..self.limits } == Limits::default();
             let status = came.as_ref().map(|response| response.status);
             let mut pass = Some(pass);
-            if circuit::ending(status, patient, judged.permit.action().is_some()) == Ending::Failed {
-                self.end(&mut pass, Ending::Failed);
+            let ending = circuit::ending(status, patient, judged.permit.action().is_some());
+            if ending != Ending::Well {
+                self.end(&mut pass, ending);
             }
             if let Ok(response) = &came {
                 drawn.charge(headers::wire_bytes(&response.headers), &self.shared.gate)?;
