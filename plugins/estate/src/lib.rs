@@ -1,7 +1,7 @@
 //! What agents that look at estates in the cloud say to each other and to people.
 //!
 //! *Holds:* one form of a [`Resource`] and of a [`Finding`] for all clouds, the rows for what could not be
-//! checked ([`Problem`]), how two scans differ ([`diff`]), what a bill comes to ([`cost`]), how a million of either is gathered within a
+//! checked ([`Problem`]), how two scans differ ([`diff`]), whether a policy lets everybody in ([`policy`]), what a bill comes to ([`cost`]), how a million of either is gathered within a
 //! budget of memory ([`collect`]), and the forms in which people read them ([`output`]).
 //! *Never holds:* a request to a cloud, a clock, randomness, a file, a rule: what time it is, and where
 //! bytes go, are arguments.
@@ -17,12 +17,14 @@ pub mod finding;
 mod fingerprint;
 mod money;
 pub mod output;
+pub mod policy;
 mod problem;
 mod provider;
 mod resource;
 mod scan;
 pub mod statistics;
 pub mod time;
+mod truth;
 mod types;
 
 pub use class::Class;
@@ -34,4 +36,5 @@ pub use problem::{EVERY_SERVICE, PROBLEM_RESOURCES_MAX, Problem, ProblemKind, se
 pub use provider::Provider;
 pub use resource::{GLOBAL, Key, Reference, Relation, Resource, Word};
 pub use scan::{Area, Scan, Why, WhyKind};
+pub use truth::Truth;
 pub use types::{class_of, service_of};

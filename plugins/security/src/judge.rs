@@ -1,6 +1,6 @@
 //! Whether a condition holds of a resource.
 //!
-//! *Holds:* the language of conditions ([`condition`]), its three truths ([`truth`]), the resources with their
+//! *Holds:* the language of conditions ([`condition`]), the resources with their
 //! relations ([`estate`]), and the judge, which evaluates the one over the other.
 //! *Never holds:* a rule, a clock or a format of documents.
 
@@ -11,11 +11,9 @@ mod matching;
 pub mod network;
 mod parse;
 mod path;
-mod policy;
 mod secrets;
 mod support;
 pub use secrets::Written as WrittenPattern;
-mod truth;
 mod words;
 
 pub use condition::{Condition, Matcher};
@@ -24,5 +22,5 @@ pub use evaluate::{Base, Delivers, Everything, Judge};
 pub use path::Path;
 pub use secrets::{Pattern, looks_secret, pieces};
 pub use support::Support;
-pub use truth::Truth;
+pub use troupe_estate::Truth;
 pub use words::{Glob, version};

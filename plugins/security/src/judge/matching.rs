@@ -2,11 +2,12 @@
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde_json::{Value, json};
+use troupe_estate::{Truth, policy};
 
 use super::condition::{Matcher, Order};
 use super::network::{self, Range};
+use super::version;
 use super::words::covers;
-use super::{Truth, policy, version};
 use crate::unknown;
 
 /// Longest text that a regular expression is tried on, in bytes.
@@ -61,7 +62,7 @@ pub fn scalar(value: &Value, matcher: &Matcher, now: Timestamp) -> Truth {
                 None => text.and_then(|text| network::has_port(text, ports)) == Some(true),
             })
         }
-        Matcher::AdmitsEverybody => policy::admits_everybody(value),
+        Matcher::AdmitsEverybody => policy::admits_everybody(value, unknown::reason),
         // The judge deals with the others.
         _ => Truth::No,
     }
