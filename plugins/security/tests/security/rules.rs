@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use troupe_agent_security::check::{Looked, Verdict, verdict};
 use troupe_agent_security::judge::{Estate, Everything, Judge, Pattern, Source, Subject, pieces};
 use troupe_agent_security::read::Mappings;
@@ -12,6 +12,10 @@ use troupe_estate::{Area, Provider, Relation, Resource, class_of};
 
 /// By when the ages of examples are judged.
 const NOW: &str = "2026-01-01T00:00:00Z";
+
+/// A day that comes. By then a version that an example calls supported is still so, and each table of versions has one
+/// that is; move it on with the tables.
+const LATER: &str = "2027-03-01T00:00:00Z";
 
 pub fn catalogue() -> Catalogue {
     let mappings = Mappings::load().unwrap();
@@ -45,7 +49,7 @@ fn subject(example: &Value, kind: &str) -> Subject {
 }
 
 /// Of a rule about what is missing, the resources of a place that was looked at fully.
-fn judged_among(catalogue: &Catalogue, rule: &Rule, within: Within, examples: &[Value]) -> Verdict {
+fn judged_among(catalogue: &Catalogue, rule: &Rule, within: Within, examples: &[Value], now: &str) -> Verdict {
     let listed = |one: &Value| Subject { source: Source::Inventory, ..subject(one, &rule.types[0]) };
     let estate = Estate::new(examples.iter().map(listed).collect());
     let regions = match within {
@@ -56,19 +60,19 @@ fn judged_among(catalogue: &Catalogue, rule: &Rule, within: Within, examples: &[
     let looked = Looked { areas: &areas, problems: &[], regions: &catalogue.regions };
     let places = looked.missing(std::iter::once((0, rule)), &estate);
     let [place] = places.as_slice() else { panic!("{} is judged {} times", rule.id, places.len()) };
-    let judge = Judge::new(&estate, &Everything, &catalogue.patterns, NOW.parse::<Timestamp>().unwrap());
+    let judge = Judge::new(&estate, &Everything, &catalogue.patterns, now.parse::<Timestamp>().unwrap());
     place.verdict(&judge, rule)
 }
 
-fn judged(catalogue: &Catalogue, rule: &Rule, example: &Value) -> Verdict {
+fn judged(catalogue: &Catalogue, rule: &Rule, example: &Value, now: &str) -> Verdict {
     if let Some(within) = rule.within {
-        return judged_among(catalogue, rule, within, example.as_array().expect("an example is a list"));
+        return judged_among(catalogue, rule, within, example.as_array().expect("an example is a list"), now);
     }
     let first = subject(example, &rule.types[0]);
     let others = example.get("$others").and_then(Value::as_array).cloned().unwrap_or_default();
     let subjects = std::iter::once(first).chain(others.iter().map(|other| subject(other, "")));
     let estate = Estate::new(subjects.collect());
-    let judge = Judge::new(&estate, &Everything, &catalogue.patterns, NOW.parse::<Timestamp>().unwrap());
+    let judge = Judge::new(&estate, &Everything, &catalogue.patterns, now.parse::<Timestamp>().unwrap());
     verdict(&judge, rule, 0, &estate.subjects[0])
 }
 
@@ -85,7 +89,7 @@ fn each_rule_fails_passes_and_doubts_as_its_examples_say() {
             [("fails", &written.fails), ("passes", &written.passes), ("unknowns", &written.unknowns)]
         {
             for example in examples {
-                let verdict = judged(&catalogue, rule, example);
+                let verdict = judged(&catalogue, rule, example, NOW);
                 let came = if verdict.undecided.is_some() {
                     "unknowns"
                 } else if verdict.findings.is_empty() {
@@ -101,6 +105,63 @@ fn each_rule_fails_passes_and_doubts_as_its_examples_say() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn versions_that_examples_call_supported_are_so_for_a_while_and_each_table_has_one() {
+    let catalogue = catalogue();
+    let mut wrong = Vec::new();
+    for rule in &catalogue.rules {
+        let is_table = |name: &&String| {
+            let written = rule.written.parameters[name.as_str()].as_str();
+            written.is_some_and(|written| written.starts_with("$support."))
+        };
+        let tables: Vec<&String> = rule.written.parameters.keys().filter(is_table).collect();
+        for name in &tables {
+            let ends = rule.parameters[name.as_str()].as_object().expect("a table of days");
+            if ends.values().all(|day| day.as_str().unwrap() < &LATER[..10]) {
+                wrong.push(format!("{}: nothing in `{name}` is supported on {LATER}", rule.id));
+            }
+        }
+        for example in rule.written.passes.iter().filter(|_| !tables.is_empty()) {
+            if !judged(&catalogue, rule, example, LATER).findings.is_empty() {
+                wrong.push(format!("{}: {example} is over by {LATER}", rule.id));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn runtimes_and_databases_are_over_by_the_days_of_their_clouds() {
+    let catalogue = catalogue();
+    let over = |id: &str, example: &Value, day: &str| {
+        let rule = catalogue.rules.iter().find(|rule| rule.id == id).unwrap();
+        !judged(&catalogue, rule, example, &format!("{day}T12:00:00Z")).findings.is_empty()
+    };
+    // Regular support of Cloud SQL goes on after the community's.
+    for (version, last, next) in [
+        ("POSTGRES_14", "2027-01-31", "2027-02-01"),
+        ("POSTGRES_13", "2026-01-31", "2026-02-01"),
+        ("MYSQL_8_0_31", "2026-06-30", "2026-07-01"),
+        ("MYSQL_5_7", "2025-01-31", "2025-02-01"),
+    ] {
+        let example = json!({ "version": version });
+        assert!(!over("gcp.sql.version-end-of-life", &example, last), "{version}");
+        assert!(over("gcp.sql.version-end-of-life", &example, next), "{version}");
+    }
+    let day = "2026-11-29";
+    for runtime in ["dotnet3", "dotnet6", "dotnet8", "ruby30", "ruby32", "go119", "go120", "go121", "go122", "php81"] {
+        assert!(over("gcp.functions.runtime-end-of-life", &json!({ "runtime": runtime }), day), "{runtime}");
+    }
+    for runtime in ["dotnet10", "ruby33", "go126", "php82", "python311", "java17", "nodejs24"] {
+        assert!(!over("gcp.functions.runtime-end-of-life", &json!({ "runtime": runtime }), day), "{runtime}");
+    }
+    let long = |version: &str| json!({ "version": version, "support_plan": "AKSLongTermSupport" });
+    assert!(over("azure.aks.version-end-of-life", &long("1.27.3"), day));
+    assert!(over("azure.aks.version-end-of-life", &long("1.30"), day));
+    assert!(!over("azure.aks.version-end-of-life", &long("1.31"), day));
+    assert!(over("azure.aks.version-end-of-life", &json!({ "version": "1.31" }), day));
 }
 
 #[test]
