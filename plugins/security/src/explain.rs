@@ -138,6 +138,9 @@ fn of_rule(rule: &Rule, catalogue: &Catalogue) -> RuleText {
     let mut condition = Map::new();
     if let Some(within) = rule.within {
         condition.insert("about".to_owned(), within.name().into());
+        if rule.shows_everywhere {
+            condition.insert("shows_everywhere".to_owned(), true.into());
+        }
     }
     for (key, value) in [
         ("when", written.when.clone()),

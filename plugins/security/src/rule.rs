@@ -39,6 +39,8 @@ pub struct Rule {
     pub fail: Condition,
     /// Where something is missing if none of the resources there is so; a rule without it is about each resource.
     pub within: Option<Within>,
+    /// Whether each region shows all that the account has, so that one is enough to look at.
+    pub shows_everywhere: bool,
     /// Its parameters as they are configured.
     pub parameters: Map<String, Value>,
     /// Whether what fails it can be reached from the internet, which is where paths of attack begin.
@@ -100,6 +102,8 @@ pub struct Written {
     pub about: Option<Within>,
     #[serde(default)]
     pub lacks: Option<Value>,
+    #[serde(default)]
+    pub shows_everywhere: bool,
     #[serde(default)]
     pub exposes: bool,
     pub fails: Vec<Value>,

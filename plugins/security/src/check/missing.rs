@@ -111,7 +111,7 @@ impl Looked<'_> {
                 };
                 let kind = kind.clone().into();
                 let reference = Reference { id, arn: None, provider, kind, account, region, name: None };
-                let unseen = self.why_unseen(within, &reference);
+                let unseen = self.why_unseen(within, rule.shows_everywhere, &reference);
                 missing.push(Missing { rule: number, reference, place: None, among, unseen });
             }
         }
@@ -142,7 +142,7 @@ impl Looked<'_> {
     }
 
     /// Why something may be in a place though nobody told of it; none if it was looked at fully.
-    fn why_unseen(&self, within: Within, place: &Reference) -> Option<String> {
+    fn why_unseen(&self, within: Within, shows_everywhere: bool, place: &Reference) -> Option<String> {
         let provider = place.provider;
         let service = service_of(&place.kind);
         let is_named = |list: &[String], it: &str| is_among(provider, list, it);
@@ -159,7 +159,8 @@ impl Looked<'_> {
         }
         if within == Within::Account && areas.iter().all(|area| !area.regions.is_empty()) {
             let regions: BTreeSet<&String> = areas.iter().flat_map(|area| &area.regions).collect();
-            let is_whole = self.regions.values().any(|all| all.iter().all(|region| regions.contains(region)));
+            let is_whole = shows_everywhere && regions.iter().any(|region| *region != GLOBAL)
+                || self.regions.values().any(|all| all.iter().all(|region| regions.contains(region)));
             if !is_whole {
                 let some: Vec<&str> = regions.iter().map(|region| region.as_str()).take(NAMED_MAX).collect();
                 let others = if regions.len() > NAMED_MAX { " and others" } else { "" };

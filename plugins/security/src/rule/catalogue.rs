@@ -196,6 +196,7 @@ fn rule(
         each,
         fail,
         within: written.about,
+        shows_everywhere: written.shows_everywhere,
         parameters,
         exposes: written.exposes,
         file: file.to_owned(),

@@ -20,6 +20,11 @@ fn every_region() -> Vec<String> {
     line.trim_end_matches(']').split(", ").map(str::to_owned).collect()
 }
 
+/// A rule about what each region shows only of itself.
+const OWN: &str = "aws.cloudtrail.trail:
+  - { id: own.trail, title: No trail, severity: low, topics: [logging], fix: Make one., about: account, lacks: { logging: true }, fails: [], passes: [] }
+";
+
 fn area(regions: &Value) -> Value {
     json!([{ "provider": "aws", "accounts": [ACCOUNT], "regions": regions }])
 }
@@ -43,6 +48,9 @@ fn an_account_without_a_trail_of_all_regions_is_told_once() {
     let finding = &told["findings"][0];
     assert_eq!(finding["evidence"], json!([{ "attribute": "aws.cloudtrail.trail", "value": 2 }]));
     assert_eq!((&finding["resource"]["account"], &finding["resource"]["region"]), (&json!(ACCOUNT), &json!("global")));
+    // A trail of all regions would show in the one that was looked at.
+    let told = asked(rule, &json!([]), &area(&json!(["eu-west-1"])), &json!({}));
+    assert_eq!(found(&told).len(), 1, "{told:#}");
     let told = ask(json!([trail("a", "eu-west-1", false), trail("b", "us-east-1", true)]));
     assert_eq!((found(&told), told["passed"].as_u64()), (Vec::new(), Some(1)));
 }
@@ -57,7 +65,10 @@ fn nothing_is_missing_where_nobody_looked() {
         told["not_checked"][0]["reason"].as_str().unwrap_or_default().to_owned()
     };
     let one = area(&json!(["eu-west-1"]));
-    assert_eq!(why(json!([]), one, json!({})), "cloudtrail was looked at in eu-west-1, and not in every region");
+    let own = json!({ "rules": ["own.*"], "more_rules": [OWN] });
+    assert_eq!(why(json!([]), one, own), "cloudtrail was looked at in eu-west-1, and not in every region");
+    let global = area(&json!(["global"]));
+    assert_eq!(why(json!([]), global, json!({})), "cloudtrail was looked at in global, and not in every region");
     let of_s3 = json!([{ "provider": "aws", "accounts": [ACCOUNT], "services": ["s3"] }]);
     let bucket =
         json!([{ "id": "b", "type": "aws.s3.bucket", "region": "eu-west-1", "account": ACCOUNT, "attributes": {} }]);
@@ -110,7 +121,8 @@ fn what_was_missing_and_is_there_now_is_fixed() {
     };
     assert_eq!(again(json!([]), &all), json!({ "same": 1 }));
     assert_eq!(again(json!([trail("a", "eu-west-1", true)]), &area(&json!(["eu-west-1"]))), json!({ "fixed": 1 }));
-    assert_eq!(again(json!([]), &area(&json!(["eu-west-1"]))), json!({ "unknown": 1 }));
+    assert_eq!(again(json!([]), &area(&json!(["eu-west-1"]))), json!({ "same": 1 }));
+    assert_eq!(again(json!([]), &area(&json!(["global"]))), json!({ "unknown": 1 }));
 }
 
 #[test]
