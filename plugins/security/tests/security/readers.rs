@@ -130,6 +130,16 @@ fn parts_of_a_plan_make_logs_recorders_and_firewalls_whole() {
     let resource = |kind: &str, name: &str, values: Value| json!({ "address": format!("{kind}.{name}"), "mode": "managed", "type": kind, "name": name, "values": values });
     let everywhere = json!({ "priority": 10, "direction": "INGRESS", "action": "allow", "firewall_policy": "open",
         "match": [{ "src_ip_ranges": ["0.0.0.0/0"], "layer4_configs": [{ "ip_protocol": "tcp", "ports": ["22"] }] }] });
+    let internal = |name: &str, of: &str| {
+        let mut rule = everywhere.clone();
+        rule["firewall_policy"] = json!(name);
+        rule["match"][0][of] = json!("NON_INTERNET");
+        resource("google_compute_network_firewall_policy_rule", name, rule)
+    };
+    let attached = |name: &str| {
+        let association = json!({ "name": name, "firewall_policy": name, "attachment_target": "net" });
+        resource("google_compute_network_firewall_policy_association", name, association)
+    };
     let plan = json!({ "format_version": "1.2", "planned_values": { "root_module": { "resources": [
         resource("aws_elb", "logged", json!({ "name": "logged", "access_logs": [{ "bucket": "logs" }] })),
         resource("aws_elb", "silent", json!({ "name": "silent", "access_logs": [] })),
@@ -143,8 +153,14 @@ fn parts_of_a_plan_make_logs_recorders_and_firewalls_whole() {
         resource("azurerm_mysql_flexible_server_firewall_rule", "r", json!({ "name": "all", "server_name": "orders",
             "start_ip_address": "0.0.0.0", "end_ip_address": "255.255.255.255" })),
         resource("google_compute_network_firewall_policy", "open", json!({ "name": "open" })),
-        resource("google_compute_network_firewall_policy_rule", "r", everywhere),
-        resource("google_compute_network_firewall_policy_association", "a", json!({ "name": "a", "firewall_policy": "open", "attachment_target": "net" })),
+        resource("google_compute_network_firewall_policy", "scoped", json!({ "name": "scoped" })),
+        internal("scoped", "src_network_scope"),
+        attached("scoped"),
+        resource("google_compute_network_firewall_policy", "within", json!({ "name": "within" })),
+        internal("within", "src_network_context"),
+        attached("within"),
+        resource("google_compute_network_firewall_policy_rule", "r", everywhere.clone()),
+        attached("open"),
         resource("google_compute_region_disk", "d", json!({ "name": "d" })),
     ] } } });
     let told = check("plan.json", &plan.to_string());
