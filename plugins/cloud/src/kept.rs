@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use serde::Serialize;
 use troupe_estate::Entry;
 use troupe_estate::collect::{CollectError, Part, Parts, Sink};
 use troupe_sdk::{Failure, artifacts};
@@ -98,8 +99,8 @@ impl<T: Entry> Kept<T> {
     }
 }
 
-/// How long an entry is as JSON, in bytes.
-pub fn json_bytes(entry: &impl Entry) -> usize {
+/// How long something is as JSON, in bytes.
+pub fn json_bytes(entry: &impl Serialize) -> usize {
     struct Length(usize);
     impl Write for Length {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

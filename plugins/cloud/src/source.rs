@@ -9,7 +9,7 @@ mod pieces;
 use serde_json::{Value, json};
 use troupe_estate::collect::Part;
 use troupe_estate::{Area, Problem, Resource};
-use troupe_sdk::agents::AskError;
+use troupe_sdk::agents::{AskError, Child};
 use troupe_sdk::prelude::*;
 
 use crate::Cloud;
@@ -75,26 +75,43 @@ struct Answer {
     areas: Vec<Area>,
 }
 
-/// Asks an agent for its inventory. `place` is where whoever asks may put one that is too long for an answer.
+/// Asks agents for their inventories, all of them at once, and takes what they answer in turn. `place` is where whoever
+/// asks may put one that is too long for an answer.
 ///
 /// # Errors
 ///
-/// What the agent answers in place of its inventory; [`Failure::Denied`], with the line to grant, if it may not be
-/// asked; [`Failure::Failed`] with the code `AGENT.in_artefacts` if its resources are in artefacts; what `take` refuses.
+/// What an agent answers in place of its inventory; [`Failure::Denied`], with the line to grant, if one may not be
+/// asked; [`Failure::Failed`] with the code `AGENT.in_artefacts` if resources are in artefacts; what `take` refuses.
 pub async fn ask(
-    inventory: &Inventory,
+    inventories: &[Inventory],
     place: Place,
     take: &mut dyn FnMut(Resource) -> Result<(), Failure>,
 ) -> Result<Beside, Failure> {
+    let tasks = inventories.iter().map(|inventory| start(inventory, place)).collect::<Result<Vec<_>, _>>()?;
+    let mut beside = Beside::default();
+    for (inventory, task) in inventories.iter().zip(tasks) {
+        beside.extend(answered(inventory.cloud.name(), &task, place, take).await?);
+    }
+    Ok(beside)
+}
+
+fn start(inventory: &Inventory, place: Place) -> Result<Child, Failure> {
     let agent = inventory.cloud.name();
     progress::report(0.0, format!("asking {agent} what there is"));
-    let started = agents::ask(agent, "inventory").input(&inventory.input).start();
-    let task = started.map_err(|error| match error {
+    agents::ask(agent, "inventory").input(&inventory.input).start().map_err(|error| match error {
         AskError::Refused(CapabilityError::Denied(problem)) => {
             place.not_granted(&problem.message, &format!("agents/{agent}/inventory"))
         }
         error => error.into(),
-    })?;
+    })
+}
+
+async fn answered(
+    agent: &str,
+    task: &Child,
+    place: Place,
+    take: &mut dyn FnMut(Resource) -> Result<(), Failure>,
+) -> Result<Beside, Failure> {
     let answer: Answer = task.answer().await?;
     if !answer.parts.is_empty() {
         return Err(in_artefacts(agent, place, &task.id(), &answer.parts));
@@ -116,8 +133,8 @@ fn in_artefacts(agent: &str, place: Place, task: &str, parts: &[Part]) -> Failur
     let Place { agent: asking, directory, field } = place;
     let message = format!(
         "the inventory of `{agent}` is too long for an answer: its {} resources are artefacts of the task `{task}`, \
-         {shown}{more}; fetch each (`troupe tasks {task} --artifact NAME -o NAME`) into the directory `{directory}` and \
-         name them under `{field}` in place of the inventory, or ask for less of it by `input`",
+         {shown}{more}; fetch each (`troupe tasks {task} --artifact NAME -o {task}/NAME`) into a directory of its own in \
+         `{directory}` and name them under `{field}` in place of the inventory, or ask for less of it by `input`",
         parts.iter().map(|part| part.entries).sum::<u64>(),
     );
     let code = format!("{asking}.in_artefacts");

@@ -27,10 +27,7 @@ pub async fn read(
         return Err(Failure::invalid_input(message));
     }
     origin.resources.into_iter().try_for_each(&mut *take)?;
-    let mut problems = Vec::new();
-    for inventory in &origin.inventories {
-        problems.extend(source::ask(inventory, PLACE, take).await?.problems);
-    }
+    let mut problems = source::ask(&origin.inventories, PLACE, take).await?.problems;
     problems.extend(source::read(PLACE, &origin.files, take)?.problems);
     Ok(problems)
 }

@@ -56,6 +56,9 @@ pub struct Asked {
     /// `template`, `tfstate` and `tfplan` below it; `.` is all of them.
     #[serde(default)]
     pub document_files: Vec<String>,
+    /// The directories among them, which were listed whole when the documents were read.
+    #[serde(skip)]
+    pub directories: Vec<String>,
     /// The rules to apply, by patterns of their ids such as `aws.s3.*`; all of them if none are named.
     #[serde(default)]
     pub rules: Vec<String>,

@@ -1,17 +1,22 @@
 //! What is checked, gathered from wherever it is told: the input, files, agents that are asked.
 //!
 //! *The danger:* an estate that is larger than memory ends the agent without a word. *The rule:* what is taken is
-//! counted before it is kept, and what is too much is refused by the bound that it met, with what to do.
+//! counted before it is kept (what is told beside resources once its source is read, entry by entry), and what is too
+//! much is refused by the bound that it met, with what to do.
 
 mod documents;
 
+use std::cell::Cell;
+
 use troupe_cloud::json_bytes;
-use troupe_cloud::source::{self, Beside, Place};
+use troupe_cloud::source::{self, Place};
 use troupe_estate::Finding;
 use troupe_sdk::prelude::*;
 
 use crate::ask::{Asked, Previous};
 use crate::limits::{DOCUMENTS_MAX, TOLD_BYTES_MAX};
+
+pub use documents::is_below;
 
 /// The agent's name, as its manifest and its codes have it.
 const AGENT: &str = "security";
@@ -28,7 +33,7 @@ const PREVIOUS: Place = Place { agent: AGENT, directory: "inventories", field: "
 /// [`Failure::InvalidInput`] if a file is not there or is something else, or, with the code `security.too_large`, if it
 /// is more than is taken; [`Failure::Denied`], with the line to grant; what an agent answers in place of its inventory.
 pub fn gather(asked: &mut Asked, previous: Previous) -> Result<Option<Vec<Finding>>, Failure> {
-    let mut bytes = Weight::new("bytes of resources, documents and findings of the last time", TOLD_BYTES_MAX);
+    let bytes = Weight::new("bytes of resources, documents and findings of the last time", TOLD_BYTES_MAX);
     let told = std::mem::take(&mut asked.resources);
     let resources = &mut asked.resources;
     let mut take = |resource| {
@@ -37,24 +42,23 @@ pub fn gather(asked: &mut Asked, previous: Previous) -> Result<Option<Vec<Findin
         Ok(())
     };
     told.into_iter().try_for_each(&mut take)?;
-    let mut beside = Beside::default();
-    for inventory in &asked.inventories {
-        beside.extend(source::ask(inventory, RESOURCES, &mut take).wait()?);
-    }
+    let mut beside = source::ask(&asked.inventories, RESOURCES, &mut take).wait()?;
     beside.extend(source::read(RESOURCES, &asked.files, &mut take)?);
     asked.problems.extend(beside.problems);
     asked.areas.extend(beside.areas);
-    let mut count = Weight::new("documents", DOCUMENTS_MAX);
+    asked.problems.iter().try_for_each(|problem| bytes.add(json_bytes(problem)))?;
+    asked.areas.iter().try_for_each(|area| bytes.add(json_bytes(area)))?;
+    let count = Weight::new("documents", DOCUMENTS_MAX);
     for document in &asked.documents {
         bytes.add(document.text.len())?;
         count.add(1)?;
     }
-    documents::read(&asked.document_files, &mut asked.documents, &mut asked.problems, &mut bytes, &mut count)?;
-    findings(previous, &mut bytes)
+    documents::read(asked, &bytes, &count)?;
+    findings(previous, &bytes)
 }
 
 /// The findings of the last time.
-fn findings(told: Previous, bytes: &mut Weight) -> Result<Option<Vec<Finding>>, Failure> {
+fn findings(told: Previous, bytes: &Weight) -> Result<Option<Vec<Finding>>, Failure> {
     let Previous { previous, previous_files } = told;
     if previous.is_none() && previous_files.is_empty() {
         return Ok(None);
@@ -73,18 +77,18 @@ fn findings(told: Previous, bytes: &mut Weight) -> Result<Option<Vec<Finding>>, 
 /// How much was taken of what there may be.
 struct Weight {
     of: &'static str,
-    taken: usize,
+    taken: Cell<usize>,
     most: usize,
 }
 
 impl Weight {
     const fn new(of: &'static str, most: usize) -> Self {
-        Self { of, taken: 0, most }
+        Self { of, taken: Cell::new(0), most }
     }
 
-    fn add(&mut self, more: usize) -> Result<(), Failure> {
-        self.taken = self.taken.saturating_add(more);
-        if self.taken <= self.most {
+    fn add(&self, more: usize) -> Result<(), Failure> {
+        self.taken.set(self.taken.get().saturating_add(more));
+        if self.taken.get() <= self.most {
             return Ok(());
         }
         let Self { of, most, .. } = self;
@@ -102,7 +106,7 @@ mod tests {
 
     #[test]
     fn what_is_too_much_is_refused_by_the_bound_that_it_met() {
-        let mut weight = Weight::new("documents", 10);
+        let weight = Weight::new("documents", 10);
         weight.add(10).unwrap();
         let Err(Failure::InvalidInput(problem)) = weight.add(1) else { panic!("it was taken") };
         assert_eq!(

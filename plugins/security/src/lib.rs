@@ -58,8 +58,8 @@ impl Security {
     }
 
     /// Checks, and reports on frameworks: which of their controls hold, which do not, and which nobody could check.
-    /// Leaves the findings as HTML, CSV, SARIF, OCSF or JSON lines, with what became of each since the last time, and
-    /// the resources and problems as CSV or OCSF.
+    /// Leaves the findings as HTML, CSV, SARIF, OCSF or JSON lines, and the resources and problems as CSV or OCSF. With
+    /// the findings of the last time, SARIF and OCSF tell what became of each, and HTML how many are new or fixed.
     #[skill(effect = "read")]
     pub fn report(&self, input: ReportInput) -> Result<Report, Failure> {
         report::answer(input, &invocation::configuration()?)

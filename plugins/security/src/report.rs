@@ -29,7 +29,8 @@ pub struct ReportInput {
     /// What is checked, by which rules.
     #[serde(flatten)]
     pub asked: Asked,
-    /// What it is compared with: HTML, SARIF and OCSF then tell what became of each finding.
+    /// What it is compared with: SARIF and OCSF then tell what became of each finding,
+    /// and HTML how many are new, fixed and so on.
     #[serde(flatten)]
     pub previous: Previous,
     /// The frameworks, by their names or short words (`cis-aws`, `nist`, `pci`, `soc2`, `iso`); all if none are named.

@@ -6,8 +6,12 @@
 //! | an object with `resources` (or `findings`), a list of entries | an answer; its `errors`, `problems` and `areas` come along |
 //! | an object with such an answer as `output` | a task |
 //! | a list of entries | whoever writes their own |
+//!
+//! *The danger:* half of an estate looks like a whole one. *The rule:* each part that an answer names is a file of its
+//! own, told by its name and length, since every agent gives its parts the same names; and a file from which nothing
+//! comes is refused.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -24,29 +28,33 @@ use super::{Beside, Place};
 pub trait Listed: Entry {
     /// The field of an answer that lists it.
     const LIST: &'static str;
+    /// Whether agents leave a file without a byte where there is none of it.
+    const LEFT_EMPTY: bool;
 }
 
 impl Listed for Resource {
     const LIST: &'static str = "resources";
+    const LEFT_EMPTY: bool = false;
 }
 
 impl Listed for Finding {
     const LIST: &'static str = "findings";
+    const LEFT_EMPTY: bool = true;
 }
 
 /// Takes each entry of files.
 ///
 /// # Errors
 ///
-/// [`Failure::InvalidInput`] if a file is not there, holds anything else, or is an answer whose entries are in parts
-/// that are not among the files; [`Failure::Denied`], with the line to grant, if the directory is not granted; what
+/// [`Failure::InvalidInput`] if a file is not there, holds nothing or anything else, or is an answer whose entries are in
+/// parts that are not among the files; [`Failure::Denied`], with the line to grant, if the directory is not granted; what
 /// `take` refuses.
 pub fn read<T: Listed>(
     place: Place,
     paths: &[String],
     take: &mut dyn FnMut(T) -> Result<(), Failure>,
 ) -> Result<Beside, Failure> {
-    let (mut beside, mut parts) = (Beside::default(), BTreeSet::new());
+    let (mut beside, mut parts, mut sizes) = (Beside::default(), Vec::new(), BTreeMap::new());
     for path in paths {
         let shared = Shared::default();
         let mut reading = Reading {
@@ -55,6 +63,7 @@ pub fn read<T: Listed>(
             beside: &mut beside,
             parts: &mut parts,
             path,
+            has_told: false,
             entry: PhantomData,
         };
         let mut text = serde_json::Deserializer::from_reader(Pieces::new(place, path, &shared));
@@ -75,14 +84,23 @@ pub fn read<T: Listed>(
                 Failure::invalid_input(message).with("file", path)
             }));
         }
-    }
-    let is_named = |part: &String| paths.iter().any(|path| path.rsplit('/').next() == Some(part));
-    match parts.iter().find(|(_, part)| !is_named(part)) {
-        None => Ok(beside),
-        Some((path, part)) => {
+        let size = shared.size.get();
+        if !reading.has_told && !(T::LEFT_EMPTY && size == 0) {
             let message = format!(
-                "the answer in `{path}` has its {} in artefacts, and `{part}` is not among the files; fetch each of them \
-                 beside it and name all under `{}`",
+                "the file `{path}` holds no {}: it is empty, or the answer of a task that has none, such as one that \
+                 failed",
+                T::LIST
+            );
+            return Err(Failure::invalid_input(message).with("file", path));
+        }
+        sizes.insert(path.as_str(), size);
+    }
+    match absent(&parts, &sizes) {
+        None => Ok(beside),
+        Some((path, Part { name, bytes, .. })) => {
+            let message = format!(
+                "the answer in `{path}` has its {} in artefacts, and `{name}` is not among the files with its {bytes} \
+                 bytes; fetch each of them, into a directory for each task, and name all under `{}`",
                 T::LIST,
                 place.field
             );
@@ -91,14 +109,33 @@ pub fn read<T: Listed>(
     }
 }
 
+/// The first part that none of the files is, with the file that names it. Two that differ are two files, even if their
+/// names and lengths are the same; one that two files name, such as an answer and its task, is one.
+fn absent<'p>(parts: &'p [(String, Part)], sizes: &BTreeMap<&str, u64>) -> Option<&'p (String, Part)> {
+    let mut files: BTreeMap<(&str, u64), usize> = BTreeMap::new();
+    for (path, size) in sizes {
+        *files.entry((path.rsplit('/').next().unwrap_or(path), *size)).or_default() += 1;
+    }
+    let mut found = BTreeSet::new();
+    parts.iter().find(|(_, part)| {
+        if !found.insert((&part.name, part.bytes, &part.sha256)) {
+            return false;
+        }
+        let left = files.get_mut(&(part.name.as_str(), part.bytes)).filter(|left| **left > 0);
+        left.map(|left| *left -= 1).is_none()
+    })
+}
+
 /// What one file comes to.
 struct Reading<'a, 't, T> {
     take: &'a mut (dyn FnMut(T) -> Result<(), Failure> + 't),
     shared: &'a Shared,
     beside: &'a mut Beside,
     /// The artefacts that hold an answer's entries, with the file that says so.
-    parts: &'a mut BTreeSet<(String, String)>,
+    parts: &'a mut Vec<(String, Part)>,
     path: &'a str,
+    /// Whether an entry, a list of them or a part came of it.
+    has_told: bool,
     entry: PhantomData<fn() -> T>,
 }
 
@@ -106,6 +143,7 @@ impl<T: Listed> Reading<'_, '_, T> {
     /// Takes an entry that is whole.
     fn take<E: serde::de::Error>(&mut self, fields: Map<String, Value>) -> Result<(), E> {
         self.shared.since.set(0);
+        self.has_told = true;
         let entry = T::deserialize(Value::Object(fields)).map_err(E::custom)?;
         (self.take)(entry).map_err(|failure| {
             let said = E::custom(&failure);
@@ -115,7 +153,9 @@ impl<T: Listed> Reading<'_, '_, T> {
     }
 
     fn parts(&mut self, names: impl IntoIterator<Item = Part>) {
-        self.parts.extend(names.into_iter().map(|part| (self.path.to_owned(), part.name)));
+        let before = self.parts.len();
+        self.parts.extend(names.into_iter().map(|part| (self.path.to_owned(), part)));
+        self.has_told |= self.parts.len() > before;
     }
 }
 
@@ -143,6 +183,7 @@ impl<'de, T: Listed> Visitor<'de> for Whole<'_, '_, '_, T> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        self.0.has_told = true;
         while let Some(fields) = list.next_element::<Map<String, Value>>()? {
             self.0.take(fields)?;
         }

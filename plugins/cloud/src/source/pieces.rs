@@ -19,6 +19,8 @@ const PIECE_BYTES: u32 = 1024 * 1024;
 pub struct Shared {
     /// Bytes since the last entry was whole.
     pub since: Cell<usize>,
+    /// How many bytes the file has.
+    pub size: Cell<u64>,
     /// Why the bytes end early.
     pub failed: RefCell<Option<Failure>>,
 }
@@ -50,6 +52,7 @@ impl<'a> Pieces<'a> {
             return Err(Failure::unavailable(format!("the file `{path}` was replaced while it was read")));
         }
         self.version = Some(piece.version);
+        self.shared.size.set(piece.size);
         self.offset += piece.bytes.len() as u64;
         self.is_last = self.offset >= piece.size || piece.bytes.is_empty();
         (self.piece, self.read) = (piece.bytes, 0);

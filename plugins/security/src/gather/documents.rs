@@ -1,13 +1,17 @@
 //! Documents from the directory `documents`: those that are named, and those in directories that are.
 //!
-//! A document that cannot be read is a row beside what the others hold, as one is that came in the input.
+//! A document that cannot be read is a row beside what the others hold, as one is that came in the input. Each is read
+//! once, however often it is named.
+
+use std::collections::BTreeSet;
 
 use troupe_cloud::source::Place;
-use troupe_estate::{Problem, ProblemKind};
+use troupe_estate::ProblemKind;
 use troupe_sdk::files::{Directory, Item, Kind};
 use troupe_sdk::prelude::*;
 
 use super::{AGENT, Weight};
+use crate::ask::Asked;
 use crate::limits::{DIRECTORIES_DEEP_MAX, DOCUMENT_BYTES_MAX};
 use crate::read::{Document, EXTENSIONS, Read, looks_structured};
 
@@ -18,16 +22,15 @@ const DOCUMENTS: Place = Place { agent: AGENT, directory: "documents", field: "d
 const NAMES_AT_ONCE: u32 = 1_000;
 
 /// Reads what is named.
-pub fn read(
-    paths: &[String],
-    documents: &mut Vec<Document>,
-    problems: &mut Vec<Problem>,
-    bytes: &mut Weight,
-    count: &mut Weight,
-) -> Result<(), Failure> {
+pub fn read(asked: &mut Asked, bytes: &Weight, count: &Weight) -> Result<(), Failure> {
+    let Asked { document_files, documents, directories, problems, .. } = asked;
     let directory = files::directory(DOCUMENTS.directory);
     let mut noted = Read::default();
+    let mut taken = BTreeSet::new();
     let mut take = |path: String, size: u64| -> Result<(), Failure> {
+        if !taken.insert(path.clone()) {
+            return Ok(());
+        }
         let mut unread = |why: String| noted.note(&path, "documents", "unreadable", why, ProblemKind::Failed);
         count.add(1)?;
         if size > DOCUMENT_BYTES_MAX as u64 {
@@ -43,7 +46,7 @@ pub fn read(
         }
         Ok(())
     };
-    for named in paths {
+    for named in document_files.iter() {
         let path = if named == "." { "" } else { named.trim_end_matches('/') };
         let stat = directory.stat(path).map_err(|error| DOCUMENTS.refused(path, error))?;
         let stat = stat.ok_or_else(|| DOCUMENTS.absent(path))?;
@@ -53,10 +56,19 @@ pub fn read(
             let of = EXTENSIONS.join(", ");
             let message = format!("the directory `{named}` in `{}` has no files of {of}", DOCUMENTS.directory);
             return Err(Failure::invalid_input(message).with("file", named));
+        } else {
+            directories.push(path.to_owned());
         }
     }
     problems.extend(noted.problems);
     Ok(())
+}
+
+/// Reports whether a document would be among those that are read of a directory, if it were there.
+pub fn is_below(directory: &str, path: &str) -> bool {
+    let inside = || path.strip_prefix(directory)?.strip_prefix('/');
+    let below = if directory.is_empty() { Some(path) } else { inside() };
+    below.is_some_and(|rest| looks_structured(rest) && !rest.split('/').any(|name| name.starts_with('.')))
 }
 
 /// Takes each file below a directory that by its name is a document, in the order of their paths, and tells how many

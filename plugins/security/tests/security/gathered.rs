@@ -20,6 +20,12 @@ fn groups(count: usize) -> Vec<Value> {
     (0..count).map(|number| open_group(&format!("sg-{number:05}"))).collect()
 }
 
+/// What an answer says of a part.
+fn part(number: usize, text: &str, sha256: &str) -> Value {
+    json!({ "name": format!("resources-{number:05}.jsonl"), "entries": text.lines().count(), "bytes": text.len(),
+        "sha256": sha256, "counts": {}, "first": "a", "last": "b" })
+}
+
 /// A plan whose resources are as many queues that are not encrypted.
 fn plan(count: usize) -> String {
     let queue = |number: usize| {
@@ -108,17 +114,15 @@ fn agents_are_asked_for_what_there_is() {
 
 #[test]
 fn an_inventory_in_artefacts_says_where_to_put_them_and_its_answer_which_are_missing() {
-    let part = |number: usize| {
-        json!({ "name": format!("resources-{number:05}.jsonl"), "entries": 2, "bytes": 1, "sha256": "00", "counts": {},
-            "first": "a", "last": "b" })
-    };
-    let answer = json!({ "resources": [], "parts": [part(1), part(2)], "errors": [] });
+    let halves = [lines(&groups(2)), lines(&groups(4)[2..])];
+    let answer =
+        json!({ "resources": [], "parts": [part(1, &halves[0], "00"), part(2, &halves[1], "01")], "errors": [] });
     let told = answer.clone();
     let _host = host()
         .agent("gcp", "inventory", move |_| Ok(told.clone()))
         .file("inventories", "answer.json", answer.to_string())
-        .file("inventories", "a/resources-00001.jsonl", lines(&groups(2)))
-        .file("inventories", "a/resources-00002.jsonl", lines(&groups(4)[2..]));
+        .file("inventories", "a/resources-00001.jsonl", &halves[0])
+        .file("inventories", "a/resources-00002.jsonl", &halves[1]);
     let failure = perform::<Security>("check", json!({ "inventories": [{ "cloud": "gcp" }] })).unwrap_err();
     let Failure::Failed(problem) = &failure else { panic!("{failure:?}") };
     assert_eq!(problem.code(), Some("security.in_artefacts"));
@@ -131,6 +135,86 @@ fn an_inventory_in_artefacts_says_where_to_put_them_and_its_answer_which_are_mis
     assert!(failure.to_string().contains("`resources-00002.jsonl` is not among the files"), "{failure}");
     let files = json!(["answer.json", "a/resources-00001.jsonl", "a/resources-00002.jsonl"]);
     assert_eq!(high(json!({ "files": files, "rules": rules })), (4, 4));
+}
+
+#[test]
+fn each_part_that_answers_name_is_a_file_of_its_own() {
+    // Both agents give their parts the same names, and these two the same length.
+    let (one, other) = (lines(&groups(1)), lines(&groups(2)[1..]));
+    assert_eq!(one.len(), other.len());
+    let answer = |text: &str, sha256: &str| json!({ "parts": [part(1, text, sha256)] }).to_string();
+    let _host = host()
+        .file("inventories", "aws/answer.json", answer(&one, "00"))
+        .file("inventories", "aws/task.json", format!("{{\"output\": {}}}", answer(&one, "00")))
+        .file("inventories", "aws/resources-00001.jsonl", &one)
+        .file("inventories", "azure/answer.json", answer(&other, "01"))
+        .file("inventories", "azure/resources-00001.jsonl", &other)
+        .file("inventories", "longer/resources-00001.jsonl", lines(&groups(3)));
+    let rules = json!(["aws.ec2.admin-port-open"]);
+    let both = ["aws/answer.json", "aws/resources-00001.jsonl", "azure/answer.json"];
+    for more in [None, Some("aws/resources-00001.jsonl"), Some("longer/resources-00001.jsonl")] {
+        let files: Vec<&str> = both.into_iter().chain(more).collect();
+        let failure = perform::<Security>("check", json!({ "files": files, "rules": rules })).unwrap_err();
+        let says = "the answer in `azure/answer.json` has its resources in artefacts";
+        assert!(failure.to_string().contains(says), "{files:?}: {failure}");
+    }
+    let files: Vec<&str> = both.into_iter().chain(["aws/task.json", "azure/resources-00001.jsonl"]).collect();
+    assert_eq!(high(json!({ "files": files, "rules": rules })), (2, 2));
+}
+
+#[test]
+fn all_agents_are_asked_before_one_is_waited_for() {
+    let fails = |_| Err(Failure::failed("no"));
+    let host = host().agent("aws", "inventory", fails).agent("azure", "inventory", fails);
+    perform::<Security>("check", json!({ "inventories": [{ "cloud": "aws" }, { "cloud": "azure" }] })).unwrap_err();
+    assert_eq!(host.asked().len(), 2);
+}
+
+#[test]
+fn a_file_from_which_nothing_comes_is_refused() {
+    let host = host()
+        .file("inventories", "null.json", "null")
+        .file("inventories", "failed.json", json!({ "id": "t", "status": "failed", "output": null }).to_string())
+        .file("inventories", "empty.jsonl", "")
+        .file("inventories", "blank.jsonl", "\n")
+        .file("inventories", "nothing.json", "[]");
+    for field in ["files", "previous_files"] {
+        for file in ["null.json", "failed.json", "blank.jsonl"] {
+            let failure = perform::<Security>("check", json!({ field: [file] })).unwrap_err();
+            assert!(failure.to_string().contains(&format!("the file `{file}` holds no ")), "{field}: {failure}");
+        }
+        perform::<Security>("check", json!({ field: ["nothing.json"] })).unwrap();
+    }
+    perform::<Security>("check", json!({ "files": ["empty.jsonl"] })).unwrap_err();
+    // A report on what has no findings leaves such a file.
+    perform::<Security>("report", json!({ "formats": ["jsonl"] })).unwrap();
+    assert_eq!(host.artifact("findings.jsonl").unwrap().bytes, b"");
+    perform::<Security>("check", json!({ "previous_files": ["empty.jsonl"] })).unwrap();
+}
+
+#[test]
+fn a_document_that_is_named_twice_is_read_once() {
+    let trail = "Resources:\n  T: { Type: AWS::CloudTrail::Trail, Properties: { IsMultiRegionTrail: false, IsLogging: true } }\n";
+    let _host = host().file("documents", "a.yaml", trail).file("documents", "b.yaml", trail);
+    for files in [json!([".", "a.yaml"]), json!(["a.yaml", "b.yaml", "a.yaml"])] {
+        let input = json!({ "document_files": files, "rules": ["aws.cloudtrail.all-regions"] });
+        let told = perform::<Security>("check", input).unwrap();
+        assert_eq!((&told["resources"], &told["open"]["medium"]), (&json!(2), &json!(2)), "{files}");
+    }
+}
+
+#[test]
+fn what_is_told_beside_resources_counts_as_well() {
+    let row = json!({ "provider": "aws", "service": "s3", "region": "global", "operation": "ListBuckets", "code": "AccessDenied",
+        "message": "x".repeat(10_000_000), "kind": "denied", "count": 1 });
+    let host = (0..6).fold(host(), |host, number| {
+        let answer = json!({ "resources": [], "errors": [row] });
+        host.file("inventories", &format!("{number}.json"), answer.to_string())
+    });
+    let files: Vec<String> = (0..6).map(|number| format!("{number}.json")).collect();
+    let failure = perform::<Security>("check", json!({ "files": files })).unwrap_err();
+    assert!(failure.to_string().contains("bytes of resources"), "{failure}");
+    drop(host);
 }
 
 #[test]
