@@ -1,16 +1,17 @@
 //! What became of the findings of the last time.
 //!
-//! Fixed is only what was looked at again: a rule that could not be decided now, a document that is not there now,
-//! a region of which nothing is told, leave what was found there unknown.
+//! Fixed is only what was looked at again: a rule that could not be decided now, a document that nobody named or looked
+//! for now, a region of which nothing is told, leave what was found there unknown.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 
 use troupe_estate::diff::{self, Change, Counts};
-use troupe_estate::{Area, Finding, Fingerprint, Problem, Provider, Scan, Why, WhyKind};
+use troupe_estate::{Area, Finding, Fingerprint, Problem, Provider, Resource, Scan, Why, WhyKind, service_of};
 
 use crate::ask::Asked;
 use crate::check::{Changes, Check, Outcome};
+use crate::gather::is_below;
 use crate::secrets;
 
 /// Compares findings with those of the last time, while they go by.
@@ -74,7 +75,13 @@ impl Comparing {
             let is_anew = finding.place.is_some() || check.asked_again(&finding);
             let scan = if is_anew { &of_documents } else { &of_inventories };
             let now = check.why_undecided(&finding).map(|why| finding.clone().not_checked(&why));
-            compare(Some(finding), now, scan)
+            match compare(Some(finding), now, scan) {
+                Some(Change::Fixed { before }) if !is_anew && check.asks_for_what_is_missing(&before.rule) => {
+                    let reason = format!("the rule {} was not judged at {}", before.rule, before.resource.id);
+                    Some(Change::Unknown { before, why: Why { kind: WhyKind::NotLookedAt, reason } })
+                }
+                change => change,
+            }
         })
     }
 
@@ -119,7 +126,8 @@ impl Comparing {
     /// Why the document of a finding, or what is about it there, was not read.
     fn why_unread(&self, finding: &Finding, problems: &[Problem]) -> Option<Why> {
         let file = &finding.place.as_ref()?.file;
-        if !self.scope.documents.contains(file) {
+        let Scope { documents, directories, .. } = &self.scope;
+        if !documents.contains(file) && !directories.iter().any(|directory| is_below(directory, file)) {
             let reason = format!("{file} is not among the documents");
             return Some(Why { kind: WhyKind::NotLookedAt, reason });
         }
@@ -134,10 +142,12 @@ fn compare(before: Option<Finding>, now: Option<Finding>, scan: &Scan) -> Option
     diff::findings(list(before), list(now), scan).find_map(Result::ok)
 }
 
-/// What was looked at, as the caller says or as it shows.
+/// What was looked at, as the caller says or, of a provider of which nobody says it, as it shows.
 struct Scope {
     areas: Vec<Area>,
     documents: BTreeSet<String>,
+    /// What is not there any more of these is gone.
+    directories: Vec<String>,
     problems: Vec<Problem>,
 }
 
@@ -145,27 +155,23 @@ impl Scope {
     /// Takes it from what is asked.
     fn of(asked: &Asked) -> Self {
         let mut areas = asked.areas.clone();
-        if areas.is_empty() {
-            let mut seen: BTreeSet<(Provider, Option<String>, String, String)> = BTreeSet::new();
-            for resource in &asked.resources {
-                let reference = resource.reference();
-                let provider = Provider::of_type(&resource.kind);
-                seen.insert((
-                    provider,
-                    resource.account.clone(),
-                    resource.region.clone(),
-                    reference.service().to_owned(),
-                ));
+        let said: BTreeSet<Provider> = areas.iter().map(|area| area.provider).collect();
+        let mut seen = BTreeSet::new();
+        for resource in &asked.resources {
+            let provider = Provider::of_type(&resource.kind);
+            if !said.contains(&provider) {
+                let Resource { account, region, kind, .. } = resource;
+                seen.insert((provider, account.as_ref(), region, service_of(kind)));
             }
-            areas.extend(seen.into_iter().map(|(provider, account, region, service)| Area {
-                provider,
-                accounts: account.into_iter().collect(),
-                regions: vec![region],
-                services: vec![service],
-            }));
         }
+        areas.extend(seen.into_iter().map(|(provider, account, region, service)| Area {
+            provider,
+            accounts: account.into_iter().cloned().collect(),
+            regions: vec![region.clone()],
+            services: vec![service.to_owned()],
+        }));
         let documents = asked.documents.iter().map(|document| document.name.clone()).collect();
-        Self { areas, documents, problems: asked.problems.clone() }
+        Self { areas, documents, directories: asked.directories.clone(), problems: asked.problems.clone() }
     }
 }
 

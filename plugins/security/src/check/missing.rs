@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
-use troupe_estate::{Area, Finding, GLOBAL, Place, Problem, Provider, Reference, service_of};
+use troupe_estate::{Area, GLOBAL, Key, Place, Problem, Provider, Reference, Resource, service_of};
 
 use super::Verdict;
 use super::verdict::{About, finding};
@@ -17,6 +17,9 @@ use crate::rule::{Rule, Within};
 
 /// Most regions that a reason names.
 const NAMED_MAX: usize = 3;
+
+/// The code of a row about a region that the account has not enabled.
+const NOT_ENABLED: &str = "not_enabled";
 
 /// Where one rule asks for something.
 pub struct Missing {
@@ -57,9 +60,37 @@ impl Missing {
         &self.reference.id
     }
 
-    /// Reports whether a finding is about it.
-    pub fn is_of(&self, finding: &Finding) -> bool {
-        self.reference.key() == finding.resource.key()
+    /// What tells it from every other.
+    pub fn at(&self) -> At {
+        (self.rule, self.reference.key(), self.place.as_ref().map(|place| place.file.clone()))
+    }
+}
+
+/// Where one rule asks for something: the place of the rule, what its findings are about, and the document.
+pub type At = (usize, Key, Option<String>);
+
+/// The resources of one type that inventories tell, by their region (of a rule about accounts, all in one) and then by
+/// their account, where it is known.
+#[derive(Default)]
+struct Listed<'a> {
+    by_region: BTreeMap<&'a str, BTreeMap<Option<&'a str>, Vec<usize>>>,
+}
+
+impl<'a> Listed<'a> {
+    fn add(&mut self, within: Within, at: usize, resource: &'a Resource) {
+        let region = if within == Within::Account { GLOBAL } else { resource.region.as_str() };
+        self.by_region.entry(region).or_default().entry(resource.account.as_deref()).or_default().push(at);
+    }
+
+    /// Those of a spot, in their order: what is of no known account may be of each, and the other way round.
+    fn among(&self, account: Option<&str>, region: &str) -> Vec<usize> {
+        let Some(by_account) = self.by_region.get(region) else { return Vec::new() };
+        let mut among: Vec<usize> = match account {
+            None => by_account.values().flatten().copied().collect(),
+            Some(_) => [account, None].iter().filter_map(|one| by_account.get(one)).flatten().copied().collect(),
+        };
+        among.sort_unstable();
+        among
     }
 }
 
@@ -90,21 +121,23 @@ impl Looked<'_> {
             let Some((within, kind)) = rule.within.zip(rule.types.first()) else { continue };
             let provider = Provider::of_type(kind);
             let those = estate.subjects.iter().enumerate().filter(|(_, one)| rule.is_about(&one.resource.kind));
-            let (listed, written): (Vec<_>, Vec<_>) = those.partition(|(_, one)| one.source == Source::Inventory);
-            for document in written.chunk_by(|(_, one), (_, other)| one.file() == other.file()) {
-                let Some((_, first)) = document.first() else { continue };
-                let among = document.iter().map(|(at, _)| *at).collect();
-                let (reference, place) = (first.resource.reference(), first.place.clone());
-                missing.push(Missing { rule: number, reference, place, among, unseen: None });
+            let mut listed = Listed::default();
+            let mut written: BTreeMap<Option<&str>, Missing> = BTreeMap::new();
+            for (at, subject) in those {
+                if subject.source == Source::Inventory {
+                    listed.add(within, at, &subject.resource);
+                    continue;
+                }
+                let document = written.entry(subject.file()).or_insert_with(|| {
+                    let (reference, place) = (subject.resource.reference(), subject.place.clone());
+                    Missing { rule: number, reference, place, among: Vec::new(), unseen: None }
+                });
+                document.among.push(at);
             }
+            missing.extend(written.into_values());
             let no_spots = BTreeSet::new();
             for (account, region) in self.spots(within, provider, kind, told.get(&provider).unwrap_or(&no_spots)) {
-                let is_there = |its: &Reference| {
-                    (its.account.is_none() || account.is_none() || its.account == account)
-                        && (within == Within::Account || its.region == region)
-                };
-                let among = listed.iter().filter(|(_, one)| is_there(&one.resource.reference())).map(|(at, _)| *at);
-                let among = among.collect();
+                let among = listed.among(account.as_deref(), &region);
                 let id = match within {
                     Within::Account => account.clone().unwrap_or_else(|| "account".to_owned()),
                     Within::Region => region.clone(),
@@ -137,8 +170,9 @@ impl Looked<'_> {
         });
         let spots: BTreeSet<Spot> = spots.collect();
         // What is of no known account is of the one that is.
-        let is_named = |region: &String| spots.iter().any(|(account, its)| account.is_some() && its == region);
-        spots.iter().filter(|(account, region)| account.is_some() || !is_named(region)).cloned().collect()
+        let named: BTreeSet<String> =
+            spots.iter().filter(|(account, _)| account.is_some()).map(|(_, region)| region.clone()).collect();
+        spots.into_iter().filter(|(account, region)| account.is_some() || !named.contains(region)).collect()
     }
 
     /// Why something may be in a place though nobody told of it; none if it was looked at fully.
@@ -171,6 +205,10 @@ impl Looked<'_> {
             }
         }
         let problem = self.problems.iter().find(|problem| {
+            // An account has nothing in a region that it has not enabled.
+            if within == Within::Account && problem.code == NOT_ENABLED {
+                return false;
+            }
             let region = if within == Within::Account { &problem.region } else { &place.region };
             problem.may_hide(&Reference { region: region.clone(), id: String::new(), ..place.clone() })
         })?;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use troupe_estate::{Finding, Framework, Problem, Provider, Resource};
 use troupe_sdk::prelude::*;
 
-use super::missing::{Looked, Missing};
+use super::missing::{At, Looked, Missing};
 use super::{Findings, verdict};
 use crate::ask::{Asked, Settings};
 use crate::judge::{Base, Condition, Estate, Glob, Judge, Pattern, Source, Subject, Truth};
@@ -50,6 +50,8 @@ pub struct Check {
     pub(super) suppressions: Suppressions,
     /// Where something may be missing.
     pub(super) missing: Vec<Missing>,
+    /// Which of these is where.
+    missing_at: BTreeMap<At, usize>,
     turns: Vec<Turn>,
     /// For each type that is there, the places of the rules about it.
     rules_of: Vec<Vec<usize>>,
@@ -101,6 +103,7 @@ impl Check {
         let looked = Looked { areas: &asked.areas, problems: &problems, regions: &catalogue.regions };
         let those = catalogue.rules.iter().enumerate().filter(|(_, rule)| applied.contains(&rule.id));
         let missing = looked.missing(those, &estate);
+        let missing_at = missing.iter().enumerate().map(|(number, one)| (one.at(), number)).collect();
         let controls = catalogue.frameworks.of_topic(secrets::TOPIC).map_err(Failure::failed)?;
         Ok(Self {
             catalogue,
@@ -112,6 +115,7 @@ impl Check {
             controls,
             suppressions,
             missing,
+            missing_at,
             turns,
             rules_of,
         })
@@ -140,13 +144,10 @@ impl Check {
 
     /// Why nobody can tell whether a finding of another time is still so; none if somebody can.
     pub fn why_undecided(&self, finding: &Finding) -> Option<String> {
-        let rules = &self.catalogue.rules;
-        let place = rules.binary_search_by(|rule| rule.id.as_str().cmp(&finding.rule)).ok()?;
-        let rule = rules.get(place).filter(|rule| self.applied.contains(&rule.id))?;
+        let (place, rule) = self.rule(&finding.rule).filter(|(_, rule)| self.applied.contains(&rule.id))?;
         let judge = Judge::new(&self.estate, &self.catalogue.facts, &self.catalogue.patterns, self.now);
         if rule.within.is_some() {
-            let missing = self.missing.iter().find(|missing| missing.rule == place && missing.is_of(finding))?;
-            return missing.verdict(&judge, rule).undecided;
+            return self.missing_at(place, finding)?.verdict(&judge, rule).undecided;
         }
         let (resource, key) = (&finding.resource, finding.resource.key());
         let places = self.estate.named(resource.provider, &resource.id).iter().take(NAMESAKES_MAX);
@@ -156,14 +157,29 @@ impl Check {
             if is_it { verdict(&judge, rule, at, subject).undecided } else { None }
         })
     }
-}
 
-impl Check {
+    /// Reports whether a rule is about what is missing, so that it is judged at accounts and regions alone.
+    pub fn asks_for_what_is_missing(&self, id: &str) -> bool {
+        self.rule(id).is_some_and(|(_, rule)| rule.within.is_some())
+    }
+
     /// Reports whether a rule about what is missing was judged where it once found something.
     pub fn asked_again(&self, finding: &Finding) -> bool {
-        let is_its =
-            |missing: &&Missing| self.catalogue.rules.get(missing.rule).is_some_and(|rule| rule.id == finding.rule);
-        self.missing.iter().filter(is_its).any(|missing| missing.is_of(finding))
+        let rule = self.rule(&finding.rule).filter(|(_, rule)| rule.within.is_some());
+        rule.is_some_and(|(place, _)| self.missing_at(place, finding).is_some())
+    }
+
+    /// The rule of an id, and its place.
+    fn rule(&self, id: &str) -> Option<(usize, &Rule)> {
+        let rules = &self.catalogue.rules;
+        let place = rules.binary_search_by(|rule| rule.id.as_str().cmp(id)).ok()?;
+        Some((place, rules.get(place)?))
+    }
+
+    /// Where the rule of this place, which found something once, asks for it now.
+    fn missing_at(&self, rule: usize, finding: &Finding) -> Option<&Missing> {
+        let file = finding.place.as_ref().map(|place| place.file.clone());
+        self.missing.get(*self.missing_at.get(&(rule, finding.resource.key(), file))?)
     }
 }
 

@@ -89,6 +89,49 @@ fn a_document_that_is_not_there_or_cannot_be_read_leaves_what_was_in_it_unknown(
 }
 
 #[test]
+fn where_one_cloud_says_what_was_looked_at_another_is_told_by_its_resources() {
+    let host = |https_only: bool| {
+        let aws = json!({ "resources": [], "areas": [{ "provider": "aws" }] });
+        let azure = json!({ "resources": [{ "id": "a", "type": "azure.microsoft.storage/storageaccounts", "account": "s",
+            "region": "westeurope", "attributes": { "https_only": https_only } }] });
+        let host = host().agent("aws", "inventory", move |_| Ok(aws.clone()));
+        host.agent("azure", "inventory", move |_| Ok(azure.clone()))
+    };
+    let ask = |previous: Value| {
+        let inventories = json!([{ "cloud": "aws" }, { "cloud": "azure" }]);
+        let rules = ["azure.storage.https-only"];
+        perform::<Security>("check", json!({ "inventories": inventories, "rules": rules, "previous": previous }))
+            .unwrap()
+    };
+    let previous = {
+        let _host = host(false);
+        ask(json!([]))["findings"].clone()
+    };
+    let _host = host(true);
+    assert_eq!(ask(previous)["changes"]["counts"], json!({ "fixed": 1 }));
+}
+
+#[test]
+fn a_document_that_is_gone_from_a_directory_has_no_findings_any_more() {
+    let queue = "Resources:\n  Q: { Type: AWS::SQS::Queue, Properties: { SqsManagedSseEnabled: false } }\n";
+    let first = host()
+        .file("documents", "code/a.yaml", queue)
+        .file("documents", "code/b.yaml", queue)
+        .file("documents", "code/.kept/c.yaml", queue)
+        .file("documents", "other/d.yaml", queue);
+    let ask = |files: Value, previous: Value| {
+        let input = json!({ "document_files": files, "rules": ["aws.sqs.unencrypted"], "previous": previous });
+        perform::<Security>("check", input).unwrap()
+    };
+    let previous = ask(json!(["code", "code/.kept/c.yaml", "other"]), json!([]))["findings"].clone();
+    assert_eq!(previous.as_array().unwrap().len(), 4);
+    drop(first);
+    let _host = host().file("documents", "code/a.yaml", queue);
+    let told = ask(json!(["code/"]), previous);
+    assert_eq!(told["changes"]["counts"], json!({ "same": 1, "fixed": 1, "unknown": 2 }), "{told:#}");
+}
+
+#[test]
 fn a_report_tells_what_became_of_each_finding() {
     let host = host();
     let rules = json!(["aws.s3.versioning", "aws.ec2.admin-port-open"]);

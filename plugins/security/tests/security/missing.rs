@@ -126,6 +126,32 @@ fn what_was_missing_and_is_there_now_is_fixed() {
 }
 
 #[test]
+fn of_what_a_rule_about_an_account_once_found_elsewhere_nobody_can_tell() {
+    let _host = host();
+    let rule = "aws.cloudtrail.all-regions";
+    let all = area(&json!(every_region()));
+    let mut previous = asked(rule, &json!([]), &all, &json!({}))["findings"].clone();
+    previous[0]["resource"] = json!({ "id": "a", "provider": "aws", "type": "aws.cloudtrail.trail", "account": ACCOUNT,
+        "region": "eu-west-1" });
+    let trails = json!([trail("a", "eu-west-1", true)]);
+    let changes = asked(rule, &trails, &all, &json!({ "previous": previous }))["changes"].clone();
+    assert_eq!(changes["counts"], json!({ "unknown": 1 }), "{changes:#}");
+}
+
+#[test]
+fn a_region_that_an_account_has_not_enabled_hides_nothing_of_the_account() {
+    let _host = host();
+    let row = json!({ "errors": [{ "provider": "aws", "account": ACCOUNT, "service": "*", "region": "me-south-1",
+        "operation": "requests", "code": "not_enabled", "message": "no", "kind": "denied", "count": 1 }] });
+    let mut regions = every_region();
+    regions.push("me-south-1".to_owned());
+    let told = asked("aws.cloudtrail.all-regions", &json!([]), &area(&json!(regions)), &row);
+    assert_eq!(found(&told).len(), 1, "{told:#}");
+    let told = asked("aws.guardduty.none", &json!([]), &area(&json!(["eu-west-1", "me-south-1"])), &row);
+    assert_eq!((found(&told).len(), &told["undecided"]), (1, &json!(1)), "{told:#}");
+}
+
+#[test]
 fn a_document_is_asked_once_and_only_if_it_makes_something_of_the_type() {
     let trail = |name: &str, multi_region: bool| {
         format!(
