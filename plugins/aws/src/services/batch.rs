@@ -80,6 +80,7 @@ struct JobQueue {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Place {
+    order: Option<i64>,
     compute_environment: Option<String>,
 }
 
@@ -152,6 +153,11 @@ impl Listed for JobQueue {
     const OPERATION: &'static str = "DescribeJobQueues";
 
     fn resource(self, region: &str) -> Resource {
+        let places = self.compute_environment_order;
+        let order: Value = places
+            .iter()
+            .map(|place| json!({ "order": place.order, "compute_environment": place.compute_environment }))
+            .collect();
         let resource = Resource::new("aws.batch.job-queue", region, &self.job_queue_name)
             .name(&self.job_queue_name)
             .arn(self.job_queue_arn)
@@ -159,10 +165,10 @@ impl Listed for JobQueue {
             .with("state", lower(self.state))
             .with("status", lower(self.status))
             .with("priority", self.priority)
+            .with("compute_environments", Some(order))
             .to("scheduling-policy", filled(self.scheduling_policy_arn));
-        self.compute_environment_order
-            .into_iter()
-            .fold(resource, |resource, place| resource.to("compute-environment", place.compute_environment))
+        let environments = places.into_iter().map(|place| place.compute_environment);
+        environments.fold(resource, |resource, environment| resource.to("compute-environment", environment))
     }
 }
 

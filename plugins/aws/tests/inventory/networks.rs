@@ -53,6 +53,8 @@ fn the_edges_of_networks_are_told_with_what_they_let_through_and_where_they_lead
                  <egress>false</egress><cidrBlock>0.0.0.0/0</cidrBlock></item>\
                  <item><ruleNumber>100</ruleNumber><protocol>6</protocol><ruleAction>allow</ruleAction><egress>false</egress>\
                  <ipv6CidrBlock>::/0</ipv6CidrBlock><portRange><from>22</from><to>22</to></portRange></item>\
+                 <item><ruleNumber>200</ruleNumber><protocol>1</protocol><ruleAction>allow</ruleAction><egress>false</egress>\
+                 <cidrBlock>10.0.0.0/8</cidrBlock><icmpTypeCode><code>-1</code><type>8</type></icmpTypeCode></item>\
                  <item><ruleNumber>100</ruleNumber><protocol>-1</protocol><ruleAction>allow</ruleAction><egress>true</egress>\
                  <cidrBlock>0.0.0.0/0</cidrBlock></item></entrySet>\
                  <associationSet><item><subnetId>subnet-1</subnetId></item></associationSet>",
@@ -64,7 +66,10 @@ fn the_edges_of_networks_are_told_with_what_they_let_through_and_where_they_lead
                     "<routeTableId>rtb-1</routeTableId><vpcId>vpc-1</vpcId><routeSet>\
                      <item><destinationCidrBlock>10.0.0.0/16</destinationCidrBlock><gatewayId>local</gatewayId><state>active</state></item>\
                      <item><destinationCidrBlock>0.0.0.0/0</destinationCidrBlock><gatewayId>igw-1</gatewayId><state>active</state></item>\
-                     <item><destinationPrefixListId>pl-1</destinationPrefixListId><gatewayId>vpce-1</gatewayId></item></routeSet>\
+                     <item><destinationPrefixListId>pl-1</destinationPrefixListId><gatewayId>vpce-1</gatewayId></item>\
+                     <item><destinationCidrBlock>10.1.0.0/16</destinationCidrBlock><coreNetworkArn>arn:core</coreNetworkArn></item>\
+                     <item><destinationCidrBlock>10.2.0.0/16</destinationCidrBlock><carrierGatewayId>cagw-1</carrierGatewayId></item>\
+                     </routeSet>\
                      <associationSet><item><main>true</main></item><item><subnetId>subnet-1</subnetId></item></associationSet>",
                 )
             }
@@ -98,8 +103,12 @@ fn the_edges_of_networks_are_told_with_what_they_let_through_and_where_they_lead
     assert_eq!(
         acl["attributes"]["ingress"],
         json!([
-            { "number": 100, "action": "allow", "protocol": "tcp", "from_port": 22, "to_port": 22, "cidr": "::/0" },
-            { "number": 32767, "action": "deny", "protocol": "all", "from_port": null, "to_port": null, "cidr": "0.0.0.0/0" }
+            { "number": 100, "action": "allow", "protocol": "tcp", "from_port": 22, "to_port": 22,
+              "icmp_type": null, "icmp_code": null, "cidr": "::/0" },
+            { "number": 200, "action": "allow", "protocol": "icmp", "from_port": null, "to_port": null,
+              "icmp_type": 8, "icmp_code": -1, "cidr": "10.0.0.0/8" },
+            { "number": 32767, "action": "deny", "protocol": "all", "from_port": null, "to_port": null,
+              "icmp_type": null, "icmp_code": null, "cidr": "0.0.0.0/0" }
         ])
     );
     assert_eq!(acl["attributes"]["egress"].as_array().unwrap().len(), 1);
@@ -110,7 +119,14 @@ fn the_edges_of_networks_are_told_with_what_they_let_through_and_where_they_lead
         (&table["attributes"]["main"], &table["attributes"]["routes"][2]),
         (&json!(true), &json!({ "to": "pl-1", "target": "vpce-1", "state": null }))
     );
-    let leads = [("vpc", "vpc-1"), ("subnet", "subnet-1"), ("gateway", "igw-1"), ("endpoint", "vpce-1")];
+    let leads = [
+        ("vpc", "vpc-1"),
+        ("subnet", "subnet-1"),
+        ("gateway", "igw-1"),
+        ("endpoint", "vpce-1"),
+        ("core-network", "arn:core"),
+        ("gateway", "cagw-1"),
+    ];
     assert_eq!(table["relations"], json!(leads.map(|(kind, target)| relation(kind, target))));
     assert_eq!(resource(&found, "igw-1")["relations"], json!([relation("vpc", "vpc-1")]));
     let endpoint = resource(&found, "vpce-1");
@@ -122,6 +138,19 @@ fn the_edges_of_networks_are_told_with_what_they_let_through_and_where_they_lead
     for one in ["acl-1", "rtb-1", "igw-1", "vpce-1", "pcx-1", "tgw-1"] {
         assert_ne!(resource(&found, one)["class"], "other", "{one}");
     }
+}
+
+#[test]
+fn a_policy_that_nobody_can_read_is_not_none() {
+    let _host = account(|asked| {
+        let item = |id: &str, policy: &str| format!("<item><vpcEndpointId>{id}</vpcEndpointId>{policy}</item>");
+        let broken = item("vpce-1", "<policyDocument>{\"Statement\":[</policyDocument>");
+        let set = format!("<R><vpcEndpointSet>{broken}{}</vpcEndpointSet></R>", item("vpce-2", ""));
+        (asked.operation == "DescribeVpcEndpoints").then(|| xml(&set))
+    });
+    let found = inventory(json!({ "services": ["ec2"] }));
+    assert_eq!(resource(&found, "vpce-1")["unread"], json!(["policy"]));
+    assert_eq!(resource(&found, "vpce-2").get("unread"), None);
 }
 
 #[test]

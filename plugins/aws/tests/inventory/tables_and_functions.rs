@@ -182,6 +182,7 @@ fn environments_and_queues_are_listed_page_by_page_with_what_they_use() {
     );
     let queue = resource(&found, "nightly");
     assert_eq!(queue["relations"], json!([{ "kind": "compute-environment", "target": "arn:spot" }]));
-    assert_eq!(queue["attributes"], json!({ "state": "disabled", "priority": 7 }));
+    let places = json!([{ "order": 1, "compute_environment": "arn:spot" }]);
+    assert_eq!(queue["attributes"], json!({ "state": "disabled", "priority": 7, "compute_environments": places }));
     assert_eq!(host.sent().len(), 1 + 2 + 1);
 }

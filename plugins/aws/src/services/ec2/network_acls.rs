@@ -36,6 +36,8 @@ fn rules(item: Element<'_>, egress: bool) -> Value {
             "protocol": entry.text("protocol").map(protocol),
             "from_port": entry.number("portRange/from"),
             "to_port": entry.number("portRange/to"),
+            "icmp_type": entry.number("icmpTypeCode/type"),
+            "icmp_code": entry.number("icmpTypeCode/code"),
             "cidr": entry.text("cidrBlock").or_else(|| entry.text("ipv6CidrBlock")),
         })
     });

@@ -16,7 +16,7 @@ pub(super) const LISTING: Listing = Listing {
 };
 
 /// What a route may lead to, and what it is; a gateway's id says which one it is.
-const TARGETS: [(&str, &str); 8] = [
+const TARGETS: [(&str, &str); 10] = [
     ("natGatewayId", "nat-gateway"),
     ("transitGatewayId", "transit-gateway"),
     ("vpcPeeringConnectionId", "peering"),
@@ -25,6 +25,8 @@ const TARGETS: [(&str, &str); 8] = [
     ("instanceId", "instance"),
     ("networkInterfaceId", "interface"),
     ("localGatewayId", "gateway"),
+    ("carrierGatewayId", "gateway"),
+    ("coreNetworkArn", "core-network"),
 ];
 
 /// Stands for the network itself.

@@ -15,15 +15,18 @@ fn read(scope: &Scope<'_>, item: Element<'_>) -> Vec<Resource> {
     let kind = ("aws.ec2.vpc-endpoint", "vpc-endpoint");
     let endpoint = resource(scope, item, kind, "vpcEndpointId", owner).map(|endpoint| {
         // One that has no policy of its own lets through whatever the service allows.
-        let policy = item.text("policyDocument").and_then(|text| serde_json::from_str::<Value>(text).ok());
-        let endpoint = endpoint
+        let policy = item.text("policyDocument").map(serde_json::from_str::<Value>).transpose();
+        let mut endpoint = endpoint
             .created(item.time("creationTimestamp"))
             .with("state", item.text("state"))
             .with("type", item.text("vpcEndpointType"))
             .with("service", item.text("serviceName"))
             .with("private_dns", item.truth("privateDnsEnabled"))
-            .with("policy", policy)
             .to("vpc", item.text("vpcId"));
+        match policy {
+            Ok(policy) => endpoint = endpoint.with("policy", policy),
+            Err(_) => endpoint.unread(&["policy"]),
+        }
         let endpoint = related(endpoint, "subnet", item.own_texts("subnetIdSet"));
         let endpoint = related(endpoint, "security-group", item.texts("groupSet", "groupId"));
         related(endpoint, "route-table", item.own_texts("routeTableIdSet"))
