@@ -154,7 +154,7 @@ impl<F: Faults> Asking<F> {
     }
 
     /// What the service said for which the host leaves it alone, if that is why a request was not sent: it does so
-    /// where a service said again and again that it is not available, as EC2 and S3 ask for patience.
+    /// where a service said again and again that it is not available, which is how some clouds ask for patience.
     fn left_alone(&self, host: &str, error: &HttpError) -> Option<F> {
         if matches!(error, HttpError::Unreachable(_)) { self.standing.throttled(host) } else { None }
     }

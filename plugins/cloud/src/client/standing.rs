@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | takes requests and never answers | the whole time of the agent: each request is tried again and again, and each try holds a turn | after [`SILENCES_MAX`] times it is asked once in [`REST`] alone, until it answers |
 //! | was asked so often in vain that a request gave up | as many tries for each of thousands of further requests, which keeps it from coming back | it is asked once for each, until it answers |
-//! | asked for patience so often that the host leaves it alone for a while | tries that are never sent, and an error that names the host's circuit for the service's word | the tries wait until the host asks again |
+//! | asked for patience so often by 503 that the host leaves it alone for a while, as it does of every cloud but AWS | tries that are never sent, and an error that names the host's circuit for the service's word | the tries wait until the host asks again |
 //!
 //! Many requests are under way at once and fall silent together, so that counts as once: only a try that began after
 //! the last silence was noted counts anew. Any answer, an error too, ends a silence.
