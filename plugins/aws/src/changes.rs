@@ -20,7 +20,7 @@ use crate::client::TOO_MANY;
 use crate::found::Found;
 use crate::input::{InventoryInput, Plan, Settings};
 use crate::look::Looker;
-use crate::regions;
+use crate::regions::Heard;
 use crate::services::Service;
 use crate::still::{by_key, moves};
 
@@ -112,9 +112,11 @@ pub async fn find(input: ChangesInput, settings: Settings) -> Result<Changes, Fa
             Ok(())
         })
         .await?;
-    let mut changes = compare(&plan, account, resources, Found::all(all.into_inner()));
-    changes.errors = regions::settle(&looker.identity, changes.errors);
-    Ok(changes)
+    let mut now = Found::all(all.into_inner());
+    let mut heard = Heard::default();
+    heard.take(&now.resources);
+    now.problems = heard.settle(&looker.identity, &plan.regions, now.problems);
+    Ok(compare(&plan, account, resources, now))
 }
 
 fn too_many() -> Failure {
@@ -126,13 +128,12 @@ fn too_many() -> Failure {
 }
 
 fn compare(plan: &Plan, account: String, before: Vec<Resource>, now: Found) -> Changes {
-    let problems = troupe_estate::settle(now.problems);
-    let scan = Scan { areas: plan.areas(&account), rules: None, problems };
+    let scan = Scan { areas: plan.areas(&account), rules: None, problems: now.problems };
     let (before, now) = (by_key(before), by_key(now.resources));
     let (mut counts, mut changes, mut next) = (Counts::default(), Vec::new(), Vec::new());
     // Both lists are in order and can be read, so there is no error to tell.
     let read = |resources: BTreeMap<Key, Resource>| resources.into_values().map(Ok::<Resource, Infallible>);
-    for change in diff::resources(read(before), read(now), &scan, moves).flatten() {
+    for change in diff::resources(read(before), read(now), &scan, moves).flatten().map(|change| plan.judge(change)) {
         counts.add(&change);
         next.extend(change.clone().kept());
         if !matches!(change, Change::Same { .. }) {

@@ -1,12 +1,13 @@
 //! What a caller asks for, and what is made of it.
 
-use troupe_estate::{Area, Provider};
+use troupe_estate::diff::Change;
+use troupe_estate::{Area, Provider, Resource, Scan};
 use troupe_sdk::prelude::*;
 
 use crate::endpoint::Partition;
 use crate::model::GLOBAL;
 use crate::regions::meant;
-use crate::services::{Reach, Service};
+use crate::services::{Reach, Service, cloudtrail};
 
 /// The agent's configuration.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -70,6 +71,22 @@ impl Plan {
         services.sort_unstable();
         services.dedup();
         Ok(Self { regions, partition, services })
+    }
+
+    /// A change as far as this plan can tell it: what would not show in these regions is not gone.
+    pub fn judge(&self, change: Change<Resource>) -> Change<Resource> {
+        let unseen = match &change {
+            Change::Gone { before } if !self.shows(before) => Scan::default().why_absent(&before.reference()),
+            _ => None,
+        };
+        match (change, unseen) {
+            (Change::Gone { before }, Some(why)) => Change::Unknown { before, why },
+            (change, _) => change,
+        }
+    }
+
+    fn shows(&self, resource: &Resource) -> bool {
+        cloudtrail::shows_everywhere(resource) || self.regions.contains(&resource.region)
     }
 
     /// Where it is looked. What belongs to the whole account is found wherever it is.

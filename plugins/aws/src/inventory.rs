@@ -9,7 +9,7 @@ use crate::found::Found;
 use crate::input::{InventoryInput, Plan, Settings};
 use crate::look::Looker;
 use crate::model::{Inventory, Problem, Resource};
-use crate::regions;
+use crate::regions::Heard;
 
 /// Looks at everything that is asked for.
 ///
@@ -27,17 +27,19 @@ pub async fn take(input: InventoryInput, settings: Settings) -> Result<Inventory
 /// What is told of all looks.
 pub struct Told {
     kept: Kept<Resource>,
+    heard: Heard,
     problems: Vec<Problem>,
 }
 
 impl Told {
     /// Begins with why nobody knows whose account it is, if that is so.
     pub fn new(looker: &Looker) -> Self {
-        Self { kept: Kept::new("resources"), problems: looker.unknown.problems.clone() }
+        Self { kept: Kept::new("resources"), heard: Heard::default(), problems: looker.unknown.problems.clone() }
     }
 
     /// Takes what one look found.
     pub fn take(&mut self, found: Found) {
+        self.heard.take(&found.resources);
         found.resources.into_iter().for_each(|resource| self.kept.take(resource));
         self.problems.extend(found.problems);
     }
@@ -49,7 +51,7 @@ impl Told {
     /// What the host said, if the artefacts could not be written.
     pub fn finish(self, looker: Looker, plan: &Plan) -> Result<Inventory, Failure> {
         let kept = self.kept.finish()?;
-        let errors = regions::settle(&looker.identity, self.problems);
+        let errors = self.heard.settle(&looker.identity, &plan.regions, self.problems);
         let areas = looker.identity.account.as_deref().map(|account| plan.areas(account)).unwrap_or_default();
         Ok(Inventory {
             account: looker.identity.account,

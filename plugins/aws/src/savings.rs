@@ -20,7 +20,6 @@ use std::cell::RefCell;
 
 use jiff::Timestamp;
 use troupe_cloud::Budget;
-use troupe_estate::Problem;
 use troupe_sdk::prelude::*;
 use troupe_sdk::wait::Turns;
 
@@ -74,14 +73,14 @@ pub async fn find(input: SavingsInput, configured: Vec<String>) -> Result<Saving
     let turns = Turns::new(REGIONS_AT_ONCE);
     wait::all(plan.regions.iter().map(async |region| {
         let _turn = turns.take().await;
-        let (judged, problems) = look(plan, scope(region), now).await;
-        tally.borrow_mut().take(judged, problems);
+        let (judged, found) = look(plan, scope(region), now).await;
+        tally.borrow_mut().take(judged, found);
     }))
     .await;
     tally.into_inner().finish(plan, identity)
 }
 
-async fn look(plan: &SavingsPlan, scope: Scope<'_>, now: Timestamp) -> (Vec<(Rule, Judged)>, Vec<Problem>) {
+async fn look(plan: &SavingsPlan, scope: Scope<'_>, now: Timestamp) -> (Vec<(Rule, Judged)>, Found) {
     let lists: Vec<&str> =
         LISTS.iter().filter(|(rule, _)| plan.applies(*rule)).flat_map(|(_, lists)| lists.iter().copied()).collect();
     let machines = ec2::collect_some(scope, |operation| lists.contains(&operation));
@@ -97,5 +96,5 @@ async fn look(plan: &SavingsPlan, scope: Scope<'_>, now: Timestamp) -> (Vec<(Rul
     found.problems.extend(asked.problems);
     let facts =
         Facts { resources: &found.resources, measured: &measured, problems: &found.problems, bounds: plan.bounds, now };
-    (rules::judge(plan, &facts), found.problems)
+    (rules::judge(plan, &facts), found)
 }

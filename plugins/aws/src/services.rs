@@ -10,7 +10,7 @@ mod autoscaling;
 mod backup;
 mod batch;
 mod cloudfront;
-mod cloudtrail;
+pub mod cloudtrail;
 mod cloudwatch;
 mod config;
 mod dynamodb;
@@ -61,6 +61,8 @@ pub struct Identity {
     pub account: Option<String>,
     /// The ARN of whoever asks.
     pub caller: Option<String>,
+    /// The region that answered whose it is.
+    pub region: Option<String>,
 }
 
 impl Identity {

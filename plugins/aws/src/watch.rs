@@ -24,7 +24,7 @@ use troupe_sdk::prelude::*;
 use crate::found::Found;
 use crate::input::{InventoryInput, Plan, Settings};
 use crate::look::{Looker, Place};
-use crate::regions;
+use crate::regions::Heard;
 use crate::still::{by_key, still};
 use book::Book;
 use news::News;
@@ -64,22 +64,24 @@ pub async fn run(input: InventoryInput, settings: Settings) -> Result<Watched, F
     looker.share_journal();
     let watched = Watched { account, regions: plan.regions.clone(), ..Watched::default() };
     let both = RefCell::new((watched, News::default()));
+    let heard = RefCell::new(Heard::default());
     looker
         .each(&plan, async |place, found| {
+            heard.borrow_mut().take(&found.resources);
             let (watched, news) = &mut *both.borrow_mut();
-            watched.take(place, found, news)
+            watched.take(&plan, place, found, news)
         })
         .await?;
     let (mut watched, news) = both.into_inner();
     watched.first_scans.sort_unstable();
-    watched.errors = regions::settle(&looker.identity, watched.errors);
+    watched.errors = heard.into_inner().settle(&looker.identity, &plan.regions, watched.errors);
     (watched.published, watched.put_off) = (news.published, news.put_off);
     Ok(watched)
 }
 
 impl Watched {
     /// Takes what one look found.
-    fn take(&mut self, place: Place<'_>, found: Found, news: &mut News) -> Result<(), Failure> {
+    fn take(&mut self, plan: &Plan, place: Place<'_>, found: Found, news: &mut News) -> Result<(), Failure> {
         let book = Book::open(&self.account, place)?;
         if book.is_new() {
             self.first_scans.push(place.to_string());
@@ -97,7 +99,7 @@ impl Watched {
             }
         });
         self.errors.extend(found.problems.iter().cloned());
-        // The book has what this look found before, wherever that is: a trail is told where its home is.
+        // The book has what this look found before, wherever that is: what WAF has for CloudFront is the account's.
         let anywhere = |mut problem: Problem| {
             if problem.region == place.region && problem.named().next().is_none() {
                 GLOBAL.clone_into(&mut problem.region);
@@ -112,16 +114,16 @@ impl Watched {
                 DiffError::Read { error, .. } => error,
                 error => Failure::failed(error),
             })?;
-            let Some(kept) = self.tell(&book, change, news)? else { continue };
+            let Some(kept) = self.tell(&book, plan.judge(change), news)? else { continue };
             let before = as_they_were.borrow_mut().remove(&kept.key());
             pages.take(&carried(kept, before))?;
         }
-        book.keep(pages, &scan.problems)
+        book.keep(pages, &scan.problems, &plan.regions)
     }
 
     /// Counts a change and tells it, if it is one to tell; returns what the next scan is compared with.
     fn tell(&mut self, book: &Book, change: Change<Resource>, news: &mut News) -> Result<Option<Resource>, Failure> {
-        if matches!(&change, Change::New { now } if book.is_new() || book.never_saw(&now.reference())) {
+        if matches!(&change, Change::New { now } if book.is_new() || book.never_saw(now)) {
             *self.counts.0.entry(FIRST_SEEN.to_owned()).or_default() += 1;
             return Ok(change.kept());
         }

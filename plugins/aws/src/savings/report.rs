@@ -10,7 +10,7 @@ use troupe_sdk::prelude::*;
 use super::input::{Rule, SavingsPlan};
 use super::rules::Judged;
 use crate::found::Found;
-use crate::regions;
+use crate::regions::Heard;
 use crate::services::Identity;
 
 /// What an account could save.
@@ -71,6 +71,7 @@ pub struct Tally {
     rules: BTreeMap<String, Applied>,
     totals: BTreeMap<String, Total>,
     findings: Kept<Finding>,
+    heard: Heard,
     problems: Found,
 }
 
@@ -78,12 +79,14 @@ impl Tally {
     /// Begins with what could not be asked about the account.
     pub fn new(plan: &SavingsPlan, problems: Found) -> Self {
         let rules = plan.rules.iter().map(|rule| (rule.id().to_owned(), Applied::default())).collect();
-        Self { rules, totals: BTreeMap::new(), findings: Kept::new("findings"), problems }
+        let (totals, findings) = (BTreeMap::new(), Kept::new("findings"));
+        Self { rules, totals, findings, heard: Heard::default(), problems }
     }
 
     /// Takes what a region came to.
-    pub fn take(&mut self, judged: Vec<(Rule, Judged)>, problems: Vec<Problem>) {
-        self.problems.problems.extend(problems);
+    pub fn take(&mut self, judged: Vec<(Rule, Judged)>, found: Found) {
+        self.heard.take(&found.resources);
+        self.problems.problems.extend(found.problems);
         for (rule, judged) in judged {
             let counts = self.rules.entry(rule.id().to_owned()).or_default();
             counts.passed += judged.passed;
@@ -122,7 +125,7 @@ impl Tally {
             rules: self.rules,
             findings: kept.parts.is_empty().then_some(findings),
             parts: kept.parts,
-            errors: regions::settle(&identity, self.problems.problems),
+            errors: self.heard.settle(&identity, &plan.regions, self.problems.problems),
             account: identity.account,
             caller: identity.caller,
         })

@@ -1,11 +1,14 @@
 //! CloudTrail: the trails that write what is done in the regions, wherever their home is: whether they write, and what of.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use troupe_sdk::wait;
 
+use crate::client::Fault;
 use crate::endpoint::{is_region, regional};
 use crate::found::Found;
-use crate::model::Resource;
+use crate::model::{GLOBAL, Resource};
 use crate::protocol::json::{Api, Item};
 use crate::services::{Scope, each, told};
 
@@ -15,38 +18,55 @@ const STATUS: (&str, &str) = (SERVICE, "GetTrailStatus");
 const EVENTS: (&str, &str) = (SERVICE, "GetEventSelectors");
 const TAGS: (&str, &str) = (SERVICE, "ListTags");
 
+const TRAIL: &str = "aws.cloudtrail.trail";
+
+/// The attribute that says whether a trail writes what is done in every region.
+const EVERYWHERE: &str = "multi_region";
+
 const TARGET: &str = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101";
 
-/// Lists the trails and asks about each at its home. A trail of every region, or of the organisation, shows in each of
-/// them, and is told once: by its home, or by the first region if its home is not looked at. The list has no pages.
+/// The operations, asked in a region.
+const fn api<'a>(scope: &Scope<'a>, endpoint: &'a str) -> Api<'a> {
+    Api { client: scope.client, endpoint, target: TARGET, version: "1.1" }
+}
+
+/// Lists the trails of each region and asks about each at its home. A trail of every region, or of the organisation, shows
+/// in each of them, and is told once. The list has no pages.
 pub async fn collect(scope: Scope<'_>) -> Found {
-    let endpoint = regional(SERVICE, scope.region);
-    let api = Api { client: scope.client, endpoint: &endpoint, target: TARGET, version: "1.1" };
-    let mut found = Found::default();
-    let answer = api.ask::<Value>(LIST.1, json!({ "includeShadowTrails": true })).await;
-    let trails: Vec<Resource> = match answer.as_ref().map_err(Clone::clone).and_then(Item::new) {
-        Ok(page) => page.list("trailList").filter_map(|item| trail(&scope, item)).collect(),
-        Err(fault) => {
-            found.note(LIST, scope.region, None, fault);
-            Vec::new()
+    let lists = wait::all(scope.regions.iter().map(|region| list(scope, region))).await;
+    let answered = lists.iter().any(Result::is_ok);
+    let (mut found, mut trails) = (Found::default(), BTreeMap::new());
+    for (region, list) in scope.regions.iter().zip(lists) {
+        match list {
+            Ok(list) => trails.extend(list.into_iter().map(|trail| (trail.key(), trail))),
+            // While one region answers, the others hide no more than what shows in them alone.
+            Err(fault) => found.note(LIST, if answered { region.as_str() } else { GLOBAL }, None, fault),
         }
-    };
-    each(found, trails, |trail| describe(scope, trail)).await
+    }
+    each(found, trails.into_values(), |trail| describe(scope, trail)).await
+}
+
+async fn list(scope: Scope<'_>, region: &str) -> Result<Vec<Resource>, Fault> {
+    let endpoint = regional(SERVICE, region);
+    let answer = api(&scope, &endpoint).ask::<Value>(LIST.1, json!({ "includeShadowTrails": true })).await?;
+    let scope = Scope { region, ..scope };
+    Ok(Item::new(&answer)?.list("trailList").filter_map(|item| trail(&scope, item)).collect())
+}
+
+/// Reports whether something would show wherever its service was asked: a trail of a single region shows in that alone.
+pub fn shows_everywhere(resource: &Resource) -> bool {
+    resource.kind != TRAIL || resource.attributes.get(EVERYWHERE) == Some(&Value::Bool(true))
 }
 
 fn trail(scope: &Scope<'_>, item: Item<'_>) -> Option<Resource> {
     let name = item.text("Name")?;
     // What is no region cannot be asked.
     let home = item.text("HomeRegion").filter(|home| is_region(home)).unwrap_or(scope.region);
-    let is_first = scope.regions.first().is_some_and(|first| first == scope.region);
-    if home != scope.region && (!is_first || scope.regions.iter().any(|region| region == home)) {
-        return None;
-    }
     let arn = item.text("TrailARN").map(str::to_owned);
-    let resource = Resource::new("aws.cloudtrail.trail", home, name)
+    let resource = Resource::new(TRAIL, home, name)
         .name(name)
         .arn(arn.or_else(|| scope.arn(SERVICE, &format!("trail/{name}"))))
-        .with("multi_region", item.truth("IsMultiRegionTrail"))
+        .with(EVERYWHERE, item.truth("IsMultiRegionTrail"))
         .with("organization", item.truth("IsOrganizationTrail"))
         .with("global_events", item.truth("IncludeGlobalServiceEvents"))
         .with("log_validation", item.truth("LogFileValidationEnabled"))
@@ -63,7 +83,7 @@ fn trail(scope: &Scope<'_>, item: Item<'_>) -> Option<Resource> {
 
 async fn describe(scope: Scope<'_>, mut trail: Resource) -> Found {
     let endpoint = regional(SERVICE, &trail.region);
-    let api = Api { client: scope.client, endpoint: &endpoint, target: TARGET, version: "1.1" };
+    let api = api(&scope, &endpoint);
     let mut found = Found::default();
     let name = trail.arn.clone().unwrap_or_else(|| trail.id.clone());
     let status = api.ask::<Value>(STATUS.1, json!({ "Name": name }));

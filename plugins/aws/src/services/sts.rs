@@ -41,5 +41,5 @@ async fn ask(client: &Client, region: &str) -> Result<Identity, Fault> {
     let document = xml::parse(&text)?;
     let result = result(xml::root(&document), OPERATION);
     let text = |name| result.text(name).map(str::to_owned);
-    Ok(Identity { account: text("Account"), caller: text("Arn") })
+    Ok(Identity { account: text("Account"), caller: text("Arn"), region: Some(region.to_owned()) })
 }

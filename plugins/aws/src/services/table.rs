@@ -17,7 +17,7 @@ use crate::found::Found;
 pub enum Reach {
     /// In each region.
     Regional,
-    /// Once: what it has belongs to the whole account.
+    /// Once: what it has belongs to the whole account, or shows in more regions than one.
     Global,
 }
 
@@ -110,7 +110,7 @@ services! {
     /// Log groups.
     Logs = "logs", Regional, logs;
     /// Trails of who did what.
-    Cloudtrail = "cloudtrail", Regional, cloudtrail;
+    Cloudtrail = "cloudtrail", Global, cloudtrail;
     /// Recorders and rules of AWS Config.
     Config = "config", Regional, config;
     /// Detectors of GuardDuty.

@@ -8,16 +8,18 @@
 //! A page is named by what is in it. The head is written last, and only if it is as it was read: so a scan is
 //! kept whole or not at all, whenever a run ends, and of two runs at once one keeps its scan.
 
+use std::collections::BTreeSet;
 use std::io::Cursor;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use troupe_estate::collect::{CollectError, Part, Parts, Sink, lines};
 use troupe_estate::diff::unordered;
-use troupe_estate::{Problem, ProblemKind, Reference, Resource};
+use troupe_estate::{GLOBAL, Problem, ProblemKind, Resource};
 use troupe_sdk::prelude::*;
 
 use crate::look::Place;
+use crate::services::{Service, cloudtrail};
 
 /// What is gathered of pages before one is written: four times what it has then, so it has half a MiB, half of
 /// what a value of the state may.
@@ -36,6 +38,8 @@ pub struct Book {
     head: Head,
     /// What tells this scan from every other.
     scan: String,
+    /// Whether it is of trails, which show in some regions alone or in all.
+    is_of_trails: bool,
 }
 
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -46,6 +50,9 @@ struct Head {
     pages: Vec<String>,
     /// What was hidden in the first scan and in each since.
     unseen: Vec<Problem>,
+    /// The regions in which any scan looked, of a book of more than one.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    regions: BTreeSet<String>,
 }
 
 /// The pages of a scan that is being written.
@@ -69,7 +76,7 @@ impl Book {
         let revision = entry.as_ref().map(|entry| entry.revision);
         let head: Head = entry.map(|entry| entry.json()).transpose()?.unwrap_or_default();
         let scan = format!("{key}#{}", head.number);
-        Ok(Self { key, revision, head, scan })
+        Ok(Self { key, revision, head, scan, is_of_trails: place.service == Service::Cloudtrail })
     }
 
     /// Reports whether there is no scan yet.
@@ -82,9 +89,12 @@ impl Book {
         &self.scan
     }
 
-    /// Reports whether a resource is of what could not be looked at from the first scan on.
-    pub fn never_saw(&self, resource: &Reference) -> bool {
-        self.head.unseen.iter().any(|problem| problem.may_hide(resource))
+    /// Reports whether a resource is of what could not be looked at from the first scan on, or would not have shown
+    /// in any region that was.
+    pub fn never_saw(&self, resource: &Resource) -> bool {
+        let (head, reference) = (&self.head, resource.reference());
+        head.unseen.iter().any(|problem| problem.may_hide(&reference))
+            || !(cloudtrail::shows_everywhere(resource) || head.regions.contains(&resource.region))
     }
 
     /// The resources of the scan in the order of their keys, read page by page.
@@ -104,18 +114,24 @@ impl Book {
         Pages(Sink::new("", GATHERED_BYTES_MAX, writer))
     }
 
-    /// Keeps the next scan, and removes pages that are not of it.
+    /// Keeps the next scan, which looked in these regions, and removes pages that are not of it.
     ///
     /// # Errors
     ///
     /// [`Failure::Unavailable`] if another run kept a scan meanwhile; what the state says.
-    pub fn keep(&self, pages: Pages, problems: &[Problem]) -> Result<(), Failure> {
+    pub fn keep(&self, pages: Pages, problems: &[Problem], regions: &[String]) -> Result<(), Failure> {
         let summary = pages.0.finish().map_err(failure)?;
         let names = summary.parts.into_iter().map(|part| part.sha256).collect();
-        let head = Head { number: self.head.number + 1, pages: names, unseen: self.unseen(problems) };
-        if !self.is_new() && head.pages == self.head.pages && head.unseen == self.head.unseen {
+        let hides = |problem: &Problem, region: &str| {
+            problem.resource.is_none() && [GLOBAL, region].contains(&&*problem.region)
+        };
+        let looked = regions.iter().filter(|region| !problems.iter().any(|problem| hides(problem, region)));
+        let regions = self.head.regions.iter().chain(looked.filter(|_| self.is_of_trails)).cloned().collect();
+        let head = Head { number: self.head.number, pages: names, unseen: self.unseen(problems), regions };
+        if !self.is_new() && head == self.head {
             return Ok(());
         }
+        let head = Head { number: head.number + 1, ..head };
         match state::compare_and_set(&self.key, self.revision, serde_json::to_vec(&head)?) {
             Ok(_) => self.remove_others(&head.pages),
             Err(CapabilityError::Conflict(_)) => Err(self.overtaken()),

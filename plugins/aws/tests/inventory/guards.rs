@@ -92,6 +92,28 @@ fn a_trail_of_every_region_is_told_once_wherever_its_home_is() {
 }
 
 #[test]
+fn a_trail_is_told_whichever_region_answers() {
+    let far = json!({ "trailList": [{ "Name": "far", "HomeRegion": "us-west-2", "IsMultiRegionTrail": true }] });
+    let list = |answers: &'static str| {
+        let far = far.clone();
+        let _host = account(move |asked| match asked.operation.as_str() {
+            "DescribeTrails" if asked.region == answers => ok(far.clone()),
+            "DescribeTrails" => error("AccessDeniedException"),
+            _ => None,
+        });
+        inventory(json!({ "services": ["cloudtrail"], "regions": ["eu-west-1", "us-east-1"] }))
+    };
+    for (answers, silent) in [("eu-west-1", "us-east-1"), ("us-east-1", "eu-west-1")] {
+        let found = list(answers);
+        assert_eq!(resource(&found, "far")["region"], "us-west-2");
+        assert_eq!((&found["errors"][0]["region"], &found["errors"][1]), (&json!(silent), &json!(null)));
+    }
+    // Where none answers, what is at home anywhere may be hidden.
+    let errors = &list("none")["errors"];
+    assert_eq!((&errors[0]["region"], &errors[0]["count"], &errors[1]), (&json!("global"), &json!(2), &json!(null)));
+}
+
+#[test]
 fn recorders_say_whether_they_record_and_deliver() {
     let _host = account(|asked| match asked.action.as_str() {
         "config:DescribeConfigurationRecorders" => ok(json!({ "ConfigurationRecorders": [{

@@ -43,6 +43,8 @@ mod stores;
 #[cfg(test)]
 mod tables_and_functions;
 #[cfg(test)]
+mod trails;
+#[cfg(test)]
 mod watch;
 #[cfg(test)]
 mod watching;

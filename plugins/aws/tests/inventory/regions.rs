@@ -134,3 +134,54 @@ fn a_service_that_nobody_signed_up_for_is_not_a_region() {
     let found = inventory(json!({ "services": ["ec2", "batch"] }));
     assert!(rows(&found, "us-east-1").iter().all(|row| row["code"] == "OptInRequired" && row["service"] == "batch"));
 }
+
+#[test]
+fn a_region_where_something_was_found_is_enabled() {
+    let _host = account(|asked| match asked.service.as_str() {
+        _ if asked.region != "eu-west-1" => None,
+        "batch" | "sqs" => Some(Answer::json(403, json!({ "code": "OptInRequired", "__type": "OptInRequired" }))),
+        _ => (asked.operation == "DescribeVolumes")
+            .then(|| xml("<R><volumeSet><item><volumeId>vol-1</volumeId></item></volumeSet></R>")),
+    });
+    let found = inventory(json!({ "regions": ["us-east-1", "eu-west-1"], "services": ["ec2", "batch", "sqs"] }));
+    let services: BTreeSet<&str> =
+        rows(&found, "eu-west-1").into_iter().map(|row| row["service"].as_str().unwrap()).collect();
+    assert_eq!(services, ["batch", "sqs"].into(), "{found:#}");
+}
+
+#[test]
+fn keys_that_are_taken_away_while_it_looks_are_no_region_that_is_not_enabled() {
+    let _host = account(|asked| {
+        (asked.service != "sts").then(|| match asked.service.as_str() {
+            "ec2" => ec2_error(401, "AuthFailure", "no"),
+            _ => Answer::json(400, json!({ "__type": "UnrecognizedClientException", "message": "no" })),
+        })
+    });
+    let found = inventory(json!({ "regions": ["us-east-1", "eu-west-1"], "services": ["ec2", "sqs"] }));
+    assert!(!found.to_string().contains("not_enabled"), "{found:#}");
+}
+
+#[test]
+fn the_home_of_a_trail_that_nobody_asked_for_is_told_with_the_trail() {
+    let _host = account(|asked| {
+        if asked.operation == "DescribeTrails" {
+            let far = json!({ "Name": "far", "TrailARN": "arn:far", "HomeRegion": CLOSED, "IsMultiRegionTrail": true });
+            return Some(Answer::json(200, json!({ "trailList": [far] })));
+        }
+        closed(asked)
+    });
+    let found = inventory(json!({ "regions": ["us-east-1"], "services": ["cloudtrail"] }));
+    let rows = rows(&found, CLOSED);
+    assert_eq!(rows.len(), 3, "{found:#}");
+    assert!(rows.iter().all(|row| row["resource"] == "far" && row["service"] == "cloudtrail"), "{found:#}");
+}
+
+#[test]
+fn all_is_asked_where_every_account_is_if_the_configured_region_does_not_answer() {
+    let host = account(|asked| closed(asked).or_else(|| regions(asked))).configuration(json!({ "regions": [CLOSED] }));
+    let found = inventory(json!({ "regions": ["all"], "services": ["ec2"] }));
+    assert_eq!(found["regions"], json!(["eu-west-1", "us-east-1", "us-west-2"]));
+    let asked: Vec<Asked> = host.sent().iter().map(read).collect();
+    let places = asked.iter().filter(|one| one.operation == "DescribeRegions").map(|one| one.region.as_str());
+    assert_eq!(places.collect::<Vec<_>>(), [CLOSED, "us-east-1"]);
+}
