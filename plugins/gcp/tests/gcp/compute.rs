@@ -218,3 +218,20 @@ fn who_may_sign_in_to_a_machine_is_told_by_its_project_where_it_says_nothing_its
     assert_eq!(machine["unread"], json!(["os_login", "serial_port"]));
     assert_eq!(told["errors"][0]["operation"], "compute.projects.get");
 }
+
+#[test]
+fn a_rule_of_a_firewall_policy_is_told_with_the_networks_that_it_is_for() {
+    for field in ["srcNetworkScope", "srcNetworkType", "srcNetworkContext"] {
+        let item = json!({
+            "name": "inner", "selfLink": format!("{AT}/global/firewallPolicies/inner"),
+            "rules": [
+                { "priority": 1, "match": { "srcIpRanges": ["0.0.0.0/0"], field: "NON_INTERNET" } },
+                { "priority": 2, "match": { "srcIpRanges": ["0.0.0.0/0"] } },
+            ],
+        });
+        let _host = cloud(aggregated("firewallPolicies", "global", item));
+        let all = compute();
+        let rules = &resource(&all, &format!("{NAME}/global/firewallPolicies/inner"))["attributes"]["firewall_rules"];
+        assert_eq!((&rules[0]["source_network"], &rules[1]["source_network"]), (&json!("NON_INTERNET"), &Value::Null));
+    }
+}

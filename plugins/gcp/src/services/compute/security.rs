@@ -112,6 +112,10 @@ fn firewall_rules(item: &Value, policy: &mut Resource) {
             ("disabled", "/disabled"),
             ("logging", "/enableLogging"),
             ("source_ranges", "/match/srcIpRanges"),
+            // The versions of the interface call it otherwise.
+            ("source_network", "/match/srcNetworkScope"),
+            ("source_network", "/match/srcNetworkType"),
+            ("source_network", "/match/srcNetworkContext"),
             ("destination_ranges", "/match/destIpRanges"),
         ];
         let layers = path::all(rule, "/match/layer4Configs/*").into_iter();
