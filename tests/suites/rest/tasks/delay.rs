@@ -46,6 +46,7 @@ async fn a_task_begins_when_its_time_has_come() {
 async fn a_task_that_is_put_off_outlives_the_host_and_begins_on_the_release_that_serves_then() {
     let mut host = host_that_counts().await;
     let client = host.client();
+    client.publish(guests().sleeper.marked(2).archive("2.0.0")).await.of(201);
     let task = json!({
         "agent": "sleeper", "skill": "persist", "input": { "key": "n", "failures": 0 }, "delay_ms": 6_000,
         "idempotency_key": "once",
@@ -53,7 +54,6 @@ async fn a_task_that_is_put_off_outlives_the_host_and_begins_on_the_release_that
     let id = submit(&client, &task).await;
     // The same request finds it.
     assert_eq!(client.post("/api/v1/tasks", &task).await.json()["id"], id);
-    client.publish(guests().sleeper.marked(2).archive("2.0.0")).await.of(201);
     client.swap("sleeper", "2.0.0").await.of(200);
     host.kill().await;
     // Its time comes while no host is there.
