@@ -85,7 +85,7 @@ pub fn read<T: Listed>(
             }));
         }
         let size = shared.size.get();
-        if !reading.has_told && !(T::LEFT_EMPTY && size == 0) {
+        if !(reading.has_told || T::LEFT_EMPTY && size == 0) {
             let message = format!(
                 "the file `{path}` holds no {}: it is empty, or the answer of a task that has none, such as one that \
                  failed",

@@ -207,14 +207,13 @@ fn a_document_that_is_named_twice_is_read_once() {
 fn what_is_told_beside_resources_counts_as_well() {
     let row = json!({ "provider": "aws", "service": "s3", "region": "global", "operation": "ListBuckets", "code": "AccessDenied",
         "message": "x".repeat(10_000_000), "kind": "denied", "count": 1 });
-    let host = (0..6).fold(host(), |host, number| {
+    let _host = (0..6).fold(host(), |host, number| {
         let answer = json!({ "resources": [], "errors": [row] });
         host.file("inventories", &format!("{number}.json"), answer.to_string())
     });
     let files: Vec<String> = (0..6).map(|number| format!("{number}.json")).collect();
     let failure = perform::<Security>("check", json!({ "files": files })).unwrap_err();
     assert!(failure.to_string().contains("bytes of resources"), "{failure}");
-    drop(host);
 }
 
 #[test]
